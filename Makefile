@@ -1,0 +1,104 @@
+# Spate. `make help` lists the targets; no recursion, no configure step.
+#
+# The house: log/ is a storage engine (liblog.a), net/ the Kafka protocol and the shards (libnet.a),
+# bench/load/ the load generator, cli/ the one binary. Arrows: cli -> net -> log.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := spate
+
+MODE    ?= release
+BUILD   := build/$(MODE)
+GEN     := build/gen
+CC      ?= gcc
+PREFIX  ?= /usr/local
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
+CPPFLAGS_ALL := -D_GNU_SOURCE -I. -I$(GEN) $(CPPFLAGS)
+CFLAGS_release := -O2 -g
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS_asan   := -fsanitize=address,undefined
+CFLAGS_ALL := -std=gnu17 -fno-strict-aliasing -pthread $(WARN) $(if $(WERROR),-Werror) $(CFLAGS_$(MODE)) $(CFLAGS)
+LDFLAGS_ALL := -pthread $(LDFLAGS_$(MODE)) $(LDFLAGS)
+
+# What the broker needs at run time is linked in (Debian ships ISA-L as a shared library alone), so
+# that the binary starts in milliseconds. librdkafka is for the client verbs and is loaded by them.
+STATIC_LIBS := -Wl,-Bstatic -luring -lxxhash -lzstd -llz4 -lsnappy -lz -ljansson -Wl,-Bdynamic
+LIBS := $(STATIC_LIBS) -lisal -l:libstdc++.a -lm -ldl
+
+DEB_BUILD := gcc make pkg-config liburing-dev libisal-dev libxxhash-dev libzstd-dev liblz4-dev \
+             libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libstdc++-12-dev
+DEB_TEST  := libcriterion-dev kcat jq
+
+# ---- sources ---------------------------------------------------------------------------------
+SRC_LOG  := $(sort $(wildcard log/*.c log/*/*.c))
+SRC_NET  := $(sort $(filter-out net/wire/gen.c,$(wildcard net/*.c net/*/*.c)))
+SRC_LOAD := $(sort $(wildcard bench/load/*.c))
+SRC_CLI  := $(sort $(wildcard cli/*.c))
+SCHEMA   := $(sort $(wildcard net/wire/schema/*.msg))
+UNIT     := $(sort $(wildcard tests/unit/*/*.c tests/unit/*/*/*.c))
+LIMITS   := $(sort $(wildcard bench/limits/*.c))
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+OBJ_LOG  := $(call obj,$(SRC_LOG))
+OBJ_NET  := $(call obj,$(SRC_NET))
+OBJ_LOAD := $(call obj,$(SRC_LOAD))
+OBJ_CLI  := $(call obj,$(SRC_CLI))
+
+-include local.mk
+
+# ---- the binary --------------------------------------------------------------------------------
+spate: $(BUILD)/spate ## build the release binary ./spate (the default)
+	@cp -f $< $@
+
+$(BUILD)/spate: $(OBJ_CLI) $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(BUILD)/liblog.a: $(OBJ_LOG)
+$(BUILD)/libnet.a: $(OBJ_NET)
+$(BUILD)/libload.a: $(OBJ_LOAD)
+$(BUILD)/%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c | deps-stamp
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# ---- wire messages: schema text -> C, by a small generator ---------------------------------------
+ifneq ($(SCHEMA),)
+$(OBJ_NET) $(OBJ_LOAD) $(OBJ_CLI): $(GEN)/stamp
+$(GEN)/stamp: build/wire-gen $(SCHEMA)
+	@mkdir -p $(GEN)
+	build/wire-gen $(GEN) $(SCHEMA)
+	@touch $@
+build/wire-gen: net/wire/gen.c | deps-stamp
+	@mkdir -p build
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g $(WARN) -o $@ $<
+endif
+
+# ---- running and testing -----------------------------------------------------------------------
+run: deps spate ## install what is missing, build, start the broker on 127.0.0.1:9092 with data in ./data
+	@./spate serve --data ./data
+
+UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a -lcriterion $(LIBS)
+
+unit: $(UNIT_BINS) ## unit tests alone
+	@tests/run-units $(UNIT_BINS)
+
+# ---- dependencies --------------------------------------------------------------------------------
+deps: ## install the Debian packages that building and testing need
+	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
+deps-stamp:
+	@mkdir -p build
+.PHONY: spate run unit deps deps-stamp clean help
+
+clean: ## remove all that was built
+	rm -rf build spate
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(UNIT_BINS:=.d)

@@ -1,0 +1,29 @@
+#include "log/base/err.h"
+
+static const struct {
+	int code;
+	const char *name;
+	const char *text;
+} errs[] = {
+#define X(code, name, text) {code, #name, text},
+	ERR_LIST(X)
+#undef X
+};
+
+const char *err_name(int err)
+{
+	for (size_t i = 0; i < COUNT_OF(errs); i++)
+		if (errs[i].code == err)
+			return errs[i].name;
+	const char *name = strerrorname_np(-err);
+	return name ? name : "ERR_UNKNOWN";
+}
+
+const char *err_text(int err)
+{
+	for (size_t i = 0; i < COUNT_OF(errs); i++)
+		if (errs[i].code == err)
+			return errs[i].text;
+	const char *text = strerrordesc_np(-err);
+	return text ? text : "unknown error";
+}

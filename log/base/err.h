@@ -1,0 +1,42 @@
+/* The one space of errors of log/: 0 is success, -errno what the system said, and below -1000 what
+ * the log itself refuses. net/ maps these to Kafka's codes in one place. Any thread; never allocates. */
+#pragma once
+
+#include "log/base/types.h"
+
+/* code, name, sentence */
+#define ERR_LIST(X)                                                                                   \
+	X(-1000, ERR_CORRUPT_BATCH, "a batch is truncated or fails its CRC")                          \
+	X(-1001, ERR_INVALID_RECORD, "a batch or record breaks the record format")                    \
+	X(-1002, ERR_INVALID_TIMESTAMP, "a record timestamp is outside the topic's bounds")           \
+	X(-1003, ERR_BATCH_TOO_LARGE, "a batch is larger than max.message.bytes")                     \
+	X(-1004, ERR_BATCH_EXCEEDS_SEGMENT, "a batch is larger than segment.bytes")                   \
+	X(-1005, ERR_UNSUPPORTED_CODEC, "the compression codec is unknown or not allowed here")       \
+	X(-1006, ERR_BROKEN_COMPRESSION, "compressed records cannot be decompressed")                 \
+	X(-1007, ERR_OUT_OF_ORDER_SEQUENCE, "a producer's sequence number does not follow its last")  \
+	X(-1008, ERR_PRODUCER_EPOCH, "a producer's epoch is older than the known one")                \
+	X(-1009, ERR_OFFSET_OUT_OF_RANGE, "the offset is outside [log start offset, high watermark]") \
+	X(-1010, ERR_UNKNOWN_TOPIC, "no such topic or partition")                                     \
+	X(-1011, ERR_TOPIC_EXISTS, "the topic exists")                                                \
+	X(-1012, ERR_INVALID_TOPIC_NAME, "the topic name is not allowed")                             \
+	X(-1013, ERR_INVALID_CONFIG, "a config name or value is not allowed")                         \
+	X(-1014, ERR_INVALID_PARTITIONS, "the partition count is not allowed")                        \
+	X(-1015, ERR_BUSY, "no memory for this now: retry when the log has caught up")                \
+	X(-1016, ERR_FAILED, "durability is broken here: the partition or the store has failed")      \
+	X(-1017, ERR_CORRUPT_LOG, "stored bytes fail their check")                                    \
+	X(-1018, ERR_LOCKED, "the data directory is in use by another process")                       \
+	X(-1019, ERR_FORMAT, "a file is not of the format expected")                                  \
+	X(-1020, ERR_CLOSED, "the partition was closed or deleted")                                   \
+	X(-1021, ERR_UNKNOWN_PRODUCER, "the producer id has no open transaction here")
+
+enum err {
+#define X(code, name, text) name = code,
+	ERR_LIST(X)
+#undef X
+};
+
+/* "ERR_CORRUPT_BATCH", or the errno's name ("EIO"). Static storage. */
+const char *err_name(int err);
+
+/* A sentence without a final stop. Static storage. */
+const char *err_text(int err);
