@@ -1,0 +1,80 @@
+/* Configuration by Kafka's names: one table of keys with type, default, bounds and a sentence, for the broker and for topics.
+ * The table is what `spate config explain`, DescribeConfigs, the config file and --set are answered from, so that a key
+ * exists everywhere or nowhere. Immutable after start but for the per-topic values, which live in the catalog.
+ * Any thread may read the tables. Parsing never aborts: what a user wrote is refused with a sentence. */
+#pragma once
+
+#include "log/base/err.h"
+
+enum config_type { CONFIG_BOOL, CONFIG_INT, CONFIG_LONG, CONFIG_DOUBLE, CONFIG_STRING, CONFIG_LIST, CONFIG_ENUM };
+
+/* The values match DescribeConfigs' ConfigType and ConfigSource where Kafka has them (see net/api). */
+struct config_key {
+	const char *name;          /* "retention.ms", "log.retention.ms" */
+	enum config_type type;
+	const char *default_value; /* as Kafka prints it; NULL = no value */
+	int64_t min, max;          /* for INT and LONG */
+	const char *choices;       /* ENUM and LIST: "delete,compact"; else NULL */
+	const char *broker_name;   /* topic keys: the broker key that sets its default, or NULL */
+	bool is_topic;             /* a topic key, else a broker key */
+	bool is_ours;              /* not Kafka's: named spate.* */
+	bool is_inert;             /* accepted and stored for tools, without effect on one node */
+	const char *doc;           /* one or two sentences of our own */
+};
+
+const struct config_key *config_topic_keys(uint32_t *count);
+const struct config_key *config_broker_keys(uint32_t *count);
+/* NULL if there is none. `name` need not end in a zero byte. */
+const struct config_key *config_topic_key(struct slice name);
+const struct config_key *config_broker_key(struct slice name);
+/* The known name closest to a wrong one, or NULL if none is near. */
+const char *config_nearest(const char *name, bool is_topic);
+/* 0, or ERR_INVALID_CONFIG with a sentence in `why`. */
+MUST_USE int config_check(const struct config_key *key, struct slice value, char *why, size_t why_size);
+
+/* ---- the values a topic runs with --------------------------------------------------------------------------- */
+
+enum timestamp_type { TIMESTAMP_CREATE = 0, TIMESTAMP_APPEND = 1 };
+
+struct topic_config {
+	bool is_compacted, is_deleted;        /* cleanup.policy */
+	int8_t codec;                         /* compression.type: -1 producer, 0 uncompressed, 1 gzip, 2 snappy, 3 lz4, 4 zstd */
+	int8_t gzip_level, lz4_level, zstd_level;
+	int32_t max_message_bytes;
+	int32_t segment_bytes;
+	int64_t segment_ms;
+	int64_t segment_jitter_ms;
+	int32_t segment_index_bytes;
+	int32_t index_interval_bytes;
+	int64_t retention_ms, retention_bytes; /* -1 = no limit */
+	int64_t file_delete_delay_ms;
+	enum timestamp_type timestamp_type;
+	int64_t timestamp_before_max_ms, timestamp_after_max_ms;
+	int32_t min_insync_replicas;
+};
+
+/* ---- the values a broker runs with --------------------------------------------------------------------------- */
+
+/* A set of broker keys with the values a user gave; the rest are defaults. */
+struct broker_config;
+
+MUST_USE int broker_config_create(struct broker_config **out);
+void broker_config_destroy(struct broker_config *config);
+/* Sets one key: ERR_INVALID_CONFIG with a sentence (what, why, how to fix, "did you mean") in `why`. */
+MUST_USE int broker_config_set(struct broker_config *config, const char *name, const char *value, char *why, size_t why_size);
+/* Reads a flat `key = value` file (# comments); the sentence names the file and the line. */
+MUST_USE int broker_config_load(struct broker_config *config, const char *path, char *why, size_t why_size);
+/* The value in force; NULL for a key without value. CHECKs that the key exists. */
+const char *broker_config_value(const struct broker_config *config, const char *name);
+bool broker_config_is_set(const struct broker_config *config, const char *name); /* by the user, not by default */
+int64_t broker_config_int(const struct broker_config *config, const char *name);
+bool broker_config_bool(const struct broker_config *config, const char *name);
+double broker_config_double(const struct broker_config *config, const char *name);
+
+/* Resolves a topic's values: overrides (name, value) over the broker's over the defaults. The overrides were checked. */
+struct config_override {
+	const char *name;  /* points at the key table's name */
+	char *value;       /* owned by whoever owns the override */
+};
+void topic_config_resolve(struct topic_config *out, const struct broker_config *broker,
+			  const struct config_override *overrides, uint32_t count);

@@ -1,0 +1,102 @@
+/* The commit journal of one shard: one sequential, pre-written, recycled file that makes what many partitions received in
+ * one round durable with one write (DESIGN: the journal decides durability). It carries opaque entries and knows neither
+ * batches nor segments.
+ *
+ * The interface is the one that a journal on another engine must offer as well: submit, in-order durable callback,
+ * replay, trim, seal.
+ *
+ * Owner: the shard's thread. It never reads its file while it runs, never acknowledges before the bytes are on stable
+ * storage, and never overwrites a group that has not been trimmed durably. */
+#pragma once
+
+#include "log/io/io.h"
+
+struct journal;
+
+/* What an entry means is its writer's business (log/store); the journal stores and returns it whole. */
+struct journal_entry {
+	uint8_t kind;            /* 1..255, opaque */
+	struct uuid topic_id;
+	uint32_t partition;
+	int64_t base_offset;
+	int64_t end_offset;      /* one past the last offset */
+	int64_t segment_base_offset;
+	uint64_t position;       /* in that segment */
+	uint32_t data_size_bytes; /* of the data meant: equals the payload's size, unless the data lie in the segment itself */
+	uint64_t data_checksum;  /* XXH3-64 of that data, wherever it lies */
+};
+
+typedef void journal_durable_fn(void *context, uint64_t group_seq);
+typedef void journal_failed_fn(void *context, int err);
+
+struct journal_options {
+	const char *path;
+	uint64_t size_bytes;          /* of the file, kept from its creation on; a multiple of 1 MiB */
+	uint32_t group_size_bytes_max; /* of one group's payload; bounds memory: that times groups_in_flight_max + 1 */
+	uint32_t groups_in_flight_max; /* >= 1; callbacks come in order all the same */
+	uint64_t incarnation;         /* of this opening: larger than every one before (log/store/catalog.h) */
+	journal_durable_fn *durable;  /* from the loop, in order of seq: every group up to and including it is durable */
+	journal_failed_fn *failed;    /* a write or sync failed: the journal takes nothing more, ever */
+	void *context;
+};
+
+/* What opening found; printed at start and by `spate log verify`. */
+struct journal_report {
+	bool was_created;
+	bool was_clean;               /* the last group is a seal */
+	uint64_t groups;
+	uint64_t entries;
+	uint64_t bytes_scanned;
+	uint64_t first_seq, last_seq;
+	uint64_t durable_seq;         /* the highest seq that some later whole group vouches for */
+	uint64_t torn_groups;         /* at the end, never acknowledged: dropped */
+	uint64_t damaged_groups;      /* below the durable point: acknowledged data of unknown partitions is missing here */
+	char decision;                /* the label of the recovery table's row */
+};
+
+/* Opens or creates the file and finds its whole groups, by the decision table in journal_recover.c. Nothing is written yet,
+ * but for the creation of a file that was not there. ERR_FORMAT: not a journal, or one of a later version. */
+MUST_USE int journal_open(struct journal **out, struct io *io, const struct journal_options *options, struct journal_report *report);
+
+/* Calls `replay` for each entry of each whole group in order. `group_is_vouched`: a later group says that this one was durable, so
+ * data it points to that fail their check are damage, not a torn tail. A nonzero return ends the walk and is returned. */
+typedef int journal_replay_fn(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload);
+MUST_USE int journal_replay(struct journal *journal, journal_replay_fn *replay, void *context);
+
+/* Starts writing behind the last whole group. Replay is over; everything torn is out of reach of a later recovery (by chain,
+ * seq and incarnation), whatever its bytes. Also begins to pre-write the never-written part of the file in the background. */
+MUST_USE int journal_start(struct journal *journal);
+
+/* ---- the open group: add, hold, commit ------------------------------------------------------------------ */
+
+/* Copies an entry and its payload (count 0: none) into the open group. False: it does not fit the group or the file now: commit,
+ * and add again after the next durable callback. An entry of at most group_size_bytes_max - JOURNAL_OVERHEAD fits an empty group. */
+MUST_USE bool journal_add(struct journal *journal, const struct journal_entry *entry, const struct iovec *payload, uint32_t count);
+#define JOURNAL_OVERHEAD 4096u
+
+/* The open group is not reported durable before each hold on it is released: for data that an entry of it points to and that
+ * is being made durable elsewhere. Returns the group's seq, which names it to journal_release. */
+uint64_t journal_hold(struct journal *journal);
+void journal_release(struct journal *journal, uint64_t group_seq);
+
+/* True if a commit would start now: something was added, and fewer groups than the maximum are in flight. */
+bool journal_can_commit(const struct journal *journal);
+/* Writes the open group; its durable callback follows. Returns its seq. CHECKs journal_can_commit. */
+uint64_t journal_commit(struct journal *journal);
+
+/* ---- space ------------------------------------------------------------------------------------------------- */
+
+/* Nothing up to and including this group is needed any more. The room returns once the file says so durably. */
+void journal_trim(struct journal *journal, uint64_t group_seq);
+/* Bytes taken by groups that are not trimmed durably, and what there is in all. */
+uint64_t journal_used_bytes(const struct journal *journal);
+uint64_t journal_size_bytes(const struct journal *journal);
+uint64_t journal_open_seq(const struct journal *journal);    /* of the group that journal_add fills */
+uint64_t journal_durable_seq(const struct journal *journal); /* the last one reported */
+bool journal_is_idle(const struct journal *journal);         /* nothing in flight, background writes included */
+bool journal_has_failed(const struct journal *journal);
+
+/* Writes a group that vouches for all before it and says that the stop was clean; synchronous; then only close. CHECKs
+ * that no group is in flight or open. */
+MUST_USE int journal_seal(struct journal *journal);
+void journal_close(struct journal *journal);

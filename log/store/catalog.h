@@ -1,0 +1,88 @@
+/* The catalog: which topics exist, with their ids, partition counts and configs; the producer ids handed out; and how often
+ * the data directory was opened. It survives any crash: each change is one checksummed record appended to `catalog.log` and
+ * synced before it is visible; a torn last record is cut, damage before it refuses to open.
+ *
+ * Owner: one thread (the control shard) opens and changes it. Any thread may take the current image: an immutable picture
+ * that lives as long as somebody holds it, with the deltas between images in the topics themselves (a changed topic is a new object
+ * with the same id). */
+#pragma once
+
+#include "log/config/config.h"
+#include "log/io/io.h"
+
+#define TOPIC_NAME_SIZE_MAX 249
+
+/* Immutable once published. */
+struct topic {
+	struct uuid id;
+	char name[TOPIC_NAME_SIZE_MAX + 1];
+	uint32_t partition_count;
+	uint64_t created_incarnation;        /* leader epoch = incarnation now - this: 0 at first, bumped by each restart */
+	struct topic_config config;          /* resolved */
+	uint32_t override_count;
+	struct config_override *overrides;   /* sorted by name */
+	bool is_internal;
+	uint32_t references;                 /* atomic; the catalog's own */
+};
+
+struct catalog;
+
+struct catalog_image {
+	uint64_t version;                    /* grows with each change */
+	uint32_t topic_count;
+	struct topic **topics;               /* sorted by name */
+	/* private: hash of ids, references */
+	struct topic **by_id;
+	uint32_t by_id_mask;
+	uint32_t references;
+};
+
+struct catalog_report {
+	bool was_created;
+	uint64_t records, bytes;
+	uint64_t torn_bytes;                 /* cut from the end */
+};
+
+/* Opens or makes `dir`/catalog.log and `dir`/meta.properties (Kafka's file: version, cluster.id, node.id, directory.id). Counts this opening:
+ * the incarnation is durable when it returns. The caller holds the directory's lock. `broker` outlives the catalog. */
+MUST_USE int catalog_open(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
+/* The same for tools: reads, changes nothing, counts nothing. */
+MUST_USE int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
+void catalog_close(struct catalog *catalog);
+
+uint64_t catalog_incarnation(const struct catalog *catalog);
+const char *catalog_cluster_id(const struct catalog *catalog);      /* 22 characters of URL-safe base64, as Kafka prints it */
+const struct uuid *catalog_directory_id(const struct catalog *catalog);
+int32_t catalog_node_id(const struct catalog *catalog);
+
+/* Any thread. Every acquire has its release. */
+const struct catalog_image *catalog_image_acquire(struct catalog *catalog);
+void catalog_image_release(const struct catalog_image *image);
+/* Cheap: does the image differ from the current one? Any thread. */
+uint64_t catalog_version(struct catalog *catalog);
+
+/* NULL if there is none; valid as long as the image is held. Any thread. */
+const struct topic *catalog_topic_by_name(const struct catalog_image *image, struct slice name);
+const struct topic *catalog_topic_by_id(const struct catalog_image *image, const struct uuid *id);
+
+/* Kafka's rule (1..249 of [a-zA-Z0-9._-], not "." or ".."): 0 or ERR_INVALID_TOPIC_NAME. Any thread. */
+MUST_USE int catalog_check_topic_name(struct slice name);
+
+struct topic_spec {
+	struct slice name;
+	uint32_t partition_count;
+	uint32_t override_count;
+	const struct config_override *overrides; /* checked names and values; copied */
+};
+
+/* Each is durable when it returns 0, and then in the current image. Each is one sync, however many topics. `errs[i]` says what became of
+ * the i-th: 0, ERR_TOPIC_EXISTS (also for a name that collides after '.' -> '_'; *collision names it), ERR_INVALID_TOPIC_NAME, ERR_INVALID_PARTITIONS.
+ * The return value is nonzero only when the file could not be written (then nothing has changed). */
+MUST_USE int catalog_create_topics(struct catalog *catalog, const struct topic_spec *specs, uint32_t count, int *errs);
+MUST_USE int catalog_delete_topics(struct catalog *catalog, const struct uuid *ids, uint32_t count, int *errs);
+MUST_USE int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t partition_count);
+/* Replaces the whole set of overrides (the caller merges for incremental changes). */
+MUST_USE int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count);
+
+/* Reserves `count` producer ids, never handed out before or again; *first is the first of them (Kafka's ProducerIdManager: blocks of 1000). */
+MUST_USE int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_t *first);

@@ -1,0 +1,60 @@
+/* The store: all partitions of one shard, their journal and their memory, under one data directory. It turns appends into
+ * durable groups, files them into segments behind the journal, and recovers after any stop.
+ *
+ * Owner: the shard's thread. It never blocks in the append or fetch path; it never acknowledges what is not on stable storage. */
+#pragma once
+
+#include "log/store/catalog.h"
+
+struct store;
+struct partition;
+struct batch_workspace;
+
+struct store_options {
+	const char *dir;
+	uint32_t shard, shard_count;
+	uint64_t incarnation;
+	uint64_t journal_size_bytes;      /* spate.journal.bytes */
+	uint64_t cache_size_bytes;        /* spate.cache.bytes: memory for unfiled and recently appended data */
+	uint32_t direct_size_bytes_min;   /* spate.direct.bytes: pieces this large go straight to their segment; 0 = the measured default */
+	uint32_t producers_max;           /* per partition */
+	int64_t producer_expiration_ms;   /* producer.id.expiration.ms */
+	int64_t retention_check_ms;       /* log.retention.check.interval.ms */
+};
+
+/* What recovery found and did; printed at start. */
+struct store_report {
+	uint64_t partitions;
+	uint64_t entries_replayed, bytes_replayed;
+	uint64_t torn_groups;             /* never acknowledged, dropped */
+	uint64_t damaged_ranges;          /* below the durable point: fenced, never truncated */
+	bool was_clean;
+	uint64_t duration_ns;
+};
+
+/* Recovers. The image says which partitions exist; what is on disk for others is left alone (and named in the report's log lines). */
+MUST_USE int store_open(struct store **out, struct io *io, const struct store_options *options,
+			const struct catalog_image *image, struct store_report *report);
+
+/* Called once in each turn of the loop, after the callbacks: commits the open group if none is in flight. */
+void store_turn(struct store *store);
+
+/* Takes over a newer image: partitions of deleted topics close (their operations end with ERR_CLOSED) and their files go; configs change. */
+void store_set_image(struct store *store, const struct catalog_image *image);
+
+/* The partition of this shard, or NULL if the image has none such or another shard owns it. Valid until the topic is deleted: hold no
+ * pointer across turns but through an operation, which the deletion ends first. */
+struct partition *store_partition(struct store *store, const struct uuid *topic_id, uint32_t index);
+
+/* Which shard owns a partition: a stable hash (XXH3) of topic id and index. */
+uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard_count);
+
+/* A clean stop: refuse appends, make durable what is staged, file all, checkpoint, seal. Run io_turn and store_turn until store_is_stopped,
+ * then close. Closing without it is a crash that recovery handles. */
+void store_stop(struct store *store);
+bool store_is_stopped(const struct store *store);
+void store_close(struct store *store);
+
+/* States for health, metrics and refusals. */
+bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */
+bool store_is_full(const struct store *store);     /* the disk is full: appends are refused, reads served; resumes by itself */
