@@ -1,0 +1,95 @@
+/* The load generator behind `spate bench produce|fetch`: many connections on one thread, requests
+ * encoded before the clock starts, latencies in a histogram. It speaks the Kafka wire protocol, so
+ * it drives Spate, Apache Kafka and the limit programs with the same bytes.
+ * Owns its sockets and buffers for the length of one call; any thread, one call at a time in each.
+ * Never retries, never hides an error answer (each is counted by its Kafka code), and always ends:
+ * by time, by count, or because nothing was answered for `stall_ns`. */
+#pragma once
+
+#include "bench/load/histogram.h"
+#include "log/base/types.h"
+
+#include <stdio.h>
+
+#define LOAD_CONNECTIONS_MAX 65536
+#define LOAD_PARTITIONS_MAX 100000
+#define LOAD_BATCH_BYTES_MAX (64 << 20)
+
+/* Kafka error codes -1..(LOAD_ERROR_CODES - 2) are counted one by one, others in the last slot. */
+#define LOAD_ERROR_CODES 160
+
+struct load_config {
+	const char *host; /* a numeric address or a name */
+	uint16_t port;
+	const char *topic;
+
+	/* Partitions are dealt to connections in turn, and each connection goes round its own. 0 (fetch
+	 * alone): all that the topic has. */
+	uint32_t partitions;
+	uint32_t connections;
+	uint32_t in_flight; /* requests outstanding on each connection */
+
+	/* produce */
+	uint32_t batch_bytes;  /* size of one record batch on the wire, as near as whole records allow */
+	uint32_t record_bytes; /* size of a record's value */
+	int16_t acks;          /* -1, 1; 0 is refused: there would be nothing to time */
+
+	/* fetch */
+	uint32_t fetch_bytes; /* asked of one partition in one request */
+	uint32_t fetch_wait_ms;
+	bool fetch_once;  /* stop each partition at its end; otherwise begin again at its start */
+	bool fetch_crcs;  /* check each batch's CRC as well (costs the load generator's core) */
+
+	/* 0 is a closed loop: as fast as answers come. Otherwise requests start on a fixed schedule over
+	 * all connections and are timed from the moment they should have started. */
+	double requests_per_s;
+
+	uint64_t warmup_ns;   /* not counted */
+	uint64_t duration_ns; /* counted */
+	uint64_t requests_max; /* ends earlier when so many were counted; 0: no bound */
+	uint64_t stall_ns;     /* gives up when nothing came for so long; 0: 10 s */
+
+	bool create_topic; /* an existing topic is used as it is */
+	bool delete_topic; /* at the end */
+
+	/* The broker's process if it runs here, to charge it its CPU and memory; 0: unknown. */
+	int server_pid;
+
+	/* Called once a second with what the last second saw, or NULL. */
+	void (*progress)(void *arg, double seconds, double mb_per_s, uint64_t p99_ns);
+	void *progress_arg;
+};
+
+/* What one run saw. Rates are over `elapsed_ns`, which excludes the warm-up. */
+struct load_result {
+	char workload[64]; /* "produce-1-topic-16-partitions-1kb", in the field's usual words */
+	uint64_t elapsed_ns;
+	uint64_t requests;      /* answered without error */
+	uint64_t request_errors;
+	uint64_t records, bytes; /* bytes of record batches */
+	uint64_t unanswered;    /* still open when the run gave up */
+	uint64_t disconnects;
+	uint64_t damaged;       /* fetch: batches that were not what was asked for, or failed a check */
+	uint64_t errors[LOAD_ERROR_CODES]; /* [code + 1] */
+	struct histogram latency;    /* send (open loop: intended send) to answer */
+	struct histogram send_delay; /* open loop: how late requests left */
+	uint64_t client_cpu_ns;
+	uint64_t server_cpu_ns, server_rss_bytes; /* 0 where server_pid was 0 */
+	uint64_t server_switches; /* context switches of all its threads while measured */
+	char failure[256];   /* why the run ended early, or "" */
+};
+
+/* Sane values for a first run: 127.0.0.1:9092, 16 connections x 4 x 128 KiB over 16 partitions. */
+void load_config_init(struct load_config *config);
+
+/* Says in one line what is wrong with a configuration; NULL if nothing. Static storage. */
+const char *load_config_fault(const struct load_config *config);
+
+/* Runs to its end. 0 if every request was answered without error; otherwise negative and
+ * `result->failure` says why. `result` is filled in either case. */
+int load_produce(const struct load_config *config, struct load_result *result) MUST_USE;
+int load_fetch(const struct load_config *config, struct load_result *result) MUST_USE;
+
+/* Two columns for people; one JSON object with the fields of the OpenMessaging benchmark's results. */
+void load_print_table(FILE *out, const struct load_config *config, const struct load_result *result);
+void load_print_json(FILE *out, const struct load_config *config, const struct load_result *result);
