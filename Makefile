@@ -27,7 +27,7 @@ LIBS := $(STATIC_LIBS) -lisal -l:libstdc++.a -lm -ldl
 
 DEB_BUILD := gcc make pkg-config liburing-dev libisal-dev libxxhash-dev libzstd-dev liblz4-dev \
              libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libstdc++-12-dev
-DEB_TEST  := libcriterion-dev kcat jq
+DEB_TEST  := libcriterion-dev kcat jq python3-kafka
 
 # ---- sources ---------------------------------------------------------------------------------
 SRC_LOG  := $(sort $(wildcard log/*.c log/*/*.c))
@@ -88,12 +88,42 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/li
 unit: $(UNIT_BINS) ## unit tests alone
 	@tests/run-units $(UNIT_BINS)
 
+# Live tests: the broker as a process, with kcat and small programs that share no code with it.
+LIVE      := $(sort $(wildcard tests/live/*.c))
+LIVE_LIB  := $(sort $(wildcard tests/live/lib/*.c))
+LIVE_BINS := $(patsubst tests/live/%.c,$(BUILD)/live/%,$(LIVE))
+$(BUILD)/live/%: tests/live/%.c $(LIVE_LIB) $(wildcard tests/live/lib/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIVE_LIB) -lrdkafka -lz
+
+live: $(BUILD)/spate $(LIVE_BINS) ## live tests alone (one: tests/run-live tests/live/NAME.sh)
+	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/run-live
+
+# Units and live tests, as they are and once more under ASan and UBSan.
+JOBS := $(shell nproc)
+test: deps ## install what is missing, build, and run all tests that need Debian packages alone
+	@$(MAKE) --no-print-directory -j$(JOBS) spate
+	@$(MAKE) --no-print-directory unit live
+	@$(MAKE) --no-print-directory asan
+asan: ## units and live tests under ASan and UBSan
+	@$(MAKE) --no-print-directory MODE=asan -j$(JOBS) build/asan/spate
+	@$(MAKE) --no-print-directory MODE=asan unit live
+
+TIME ?= 600
+soak: $(BUILD)/spate $(LIVE_BINS) ## produce, fetch and kill -9 for TIME seconds (600); memory is watched
+	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live SOAK_TIME=$(TIME) LIVE_TIMEOUT=$$(($(TIME) + 300)) tests/run-live tests/live/kill9.sh
+
+check-clients: $(BUILD)/spate deps-clients ## clients from npm and Maven against the broker (downloads them)
+	@SPATE_BIN=$(BUILD)/spate tests/clients/run
+deps-clients: ## install what check-clients runs on: Node, Java, Maven
+	@tests/clients/install-deps
+
 # ---- dependencies --------------------------------------------------------------------------------
 deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run unit deps deps-stamp clean help
+.PHONY: spate run unit live test asan soak check-clients deps deps-clients deps-stamp clean help
 
 clean: ## remove all that was built
 	rm -rf build spate

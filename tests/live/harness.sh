@@ -1,0 +1,137 @@
+# The live tests' library: sourced by each script of tests/live/. Starts a broker on a free port and a
+# fresh data directory, kills and restarts it, counts what was asserted, leaves nothing running behind.
+#
+#   SPATE_BIN   the binary under test                     (default ./spate)
+#   LIVE_BIN    where the programs of tests/live/*.c are  (default build/release/live)
+#   BROKER      HOST:PORT of a broker that runs already: any Kafka will do, and Apache Kafka is the oracle.
+#               Scripts that need to start or kill the broker then say so and skip.
+#   KEEP        set: data directories and logs stay, and their place is printed
+#
+# Each assertion prints one line, `ok    what` or `FAIL  what: why`; tests/run-live counts them.
+# Failure modes: a broker that does not start, or that ends with a sanitizer's report, a failed CHECK
+# or a status other than 0 after SIGTERM, is a FAIL line of its own.
+set -uo pipefail
+
+SPATE_BIN=${SPATE_BIN:-./spate}
+LIVE_BIN=${LIVE_BIN:-build/release/live}
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/spate-live.XXXXXX")
+DATA=$WORK/data
+LOG=$WORK/broker.log
+BROKER_PID=
+PORT=${BROKER##*:}
+OWN_BROKER=1; [ -z "${BROKER:-}" ] || OWN_BROKER=
+FAILED=0
+
+pass() { echo "ok    $*"; }
+fail() { FAILED=$((FAILED + 1)); echo "FAIL  $*"; }
+skip() { echo "skip  $*"; }
+
+# Leaves the script with what was counted; a script that cannot go on says why with `die`.
+die() { fail "$*"; exit 1; }
+needs_own_broker() { [ -n "$OWN_BROKER" ] || { skip "${0##*/}: needs to start the broker itself, and BROKER is set"; exit 0; }; }
+
+# Starts the broker on $DATA; the second start of a script takes the port of the first.
+broker_start() {
+	[ -n "$OWN_BROKER" ] || return 0
+	: > "$LOG"
+	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:${PORT:-0}" "$@" >> "$LOG" 2>&1 &
+	BROKER_PID=$!
+	local port=
+	for _ in $(seq 300); do
+		port=$(sed -nE 's/.*listening on 127\.0\.0\.1:([0-9]+).*/\1/p' "$LOG" | head -1)
+		[ -n "$port" ] && break
+		kill -0 "$BROKER_PID" 2> /dev/null || break
+		sleep 0.02
+	done
+	[ -n "$port" ] || { sed 's/^/      /' "$LOG"; die "the broker starts and says where it listens"; }
+	PORT=$port BROKER=127.0.0.1:$port
+}
+
+# Stops the broker as Ctrl-C does; it must end by itself, with status 0 and nothing bad in its log.
+broker_stop() {
+	[ -n "$BROKER_PID" ] || return 0
+	local pid=$BROKER_PID status=0
+	BROKER_PID=
+	kill -TERM "$pid" 2> /dev/null
+	for _ in $(seq 1500); do kill -0 "$pid" 2> /dev/null || break; sleep 0.02; done
+	if kill -0 "$pid" 2> /dev/null; then
+		fail "the broker stops within 30 s of SIGTERM"
+		kill -9 "$pid"
+	fi
+	wait "$pid" || status=$?
+	[ "$status" -eq 0 ] || fail "the broker ends with status 0 (got $status)"
+	broker_log_is_clean
+}
+
+broker_kill9() {
+	[ -n "$BROKER_PID" ] || return 0
+	kill -9 "$BROKER_PID" 2> /dev/null
+	wait "$BROKER_PID" 2> /dev/null
+	BROKER_PID=
+	broker_log_is_clean
+}
+
+broker_is_alive() { [ -z "$OWN_BROKER" ] || kill -0 "$BROKER_PID" 2> /dev/null; }
+broker_rss_kib() { awk '/^VmRSS/ {print $2}' "/proc/$BROKER_PID/status" 2> /dev/null; }
+
+broker_log_is_clean() {
+	if grep -qE 'Sanitizer|runtime error:|CHECK failed|check failed|Assertion' "$LOG"; then
+		fail "the broker's log has no report of a sanitizer or a CHECK"
+		sed 's/^/      /' "$LOG" | tail -60
+	fi
+}
+
+clean_up() {
+	local status=$?
+	trap - EXIT INT TERM
+	# `wait` on a broker that died under a test makes its status known, and a crash is then a FAIL.
+	if [ -n "$BROKER_PID" ] && ! kill -0 "$BROKER_PID" 2> /dev/null; then
+		wait "$BROKER_PID"
+		fail "the broker was alive to the end (it died with status $?)"
+		tail -40 "$LOG" | sed 's/^/      /'
+		BROKER_PID=
+	fi
+	broker_stop
+	local job
+	for job in $(jobs -p); do kill "$job" 2> /dev/null; done
+	if [ -n "${KEEP:-}" ]; then echo "      kept: $WORK"; else rm -rf "$WORK"; fi
+	[ "$FAILED" -eq 0 ] && [ "$status" -eq 0 ]
+	exit
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# expect WHAT WANTED GOT
+expect() {
+	if [ "$2" = "$3" ]; then pass "$1"; else
+		fail "$1: expected '$(head -c 300 <<< "$2")', got '$(head -c 300 <<< "$3")'"
+	fi
+}
+# expect_match WHAT REGEX TEXT
+expect_match() {
+	if grep -qE -- "$2" <<< "$3"; then pass "$1"; else fail "$1: no match of '$2' in '$(head -c 400 <<< "$3")'"; fi
+}
+# expect_status WHAT WANTED COMMAND...: runs it quietly, at most 60 s
+expect_status() {
+	local what=$1 wanted=$2 got=0 out
+	shift 2
+	out=$(timeout 60 "$@" 2>&1) || got=$?
+	if [ "$got" = "$wanted" ]; then pass "$what"; else fail "$what: status $got, not $wanted: $(tail -3 <<< "$out")"; fi
+}
+
+# Runs a program that prints ok/FAIL lines itself, and counts its failure as this script's.
+run_cases() {
+	local status=0
+	timeout "${CASES_TIMEOUT:-120}" "$@" || status=$?
+	[ "$status" -eq 0 ] || FAILED=$((FAILED + 1))
+	[ "$status" -le 1 ] || fail "${1##*/} runs to its end (status $status)"
+}
+
+# A topic name no other test of this run uses; with an oracle that outlives runs, none of an earlier run either.
+topic_name() { echo "$1-$(basename "$WORK" | tr -dc 'a-zA-Z0-9')"; }
+
+# kcat with bounded patience, and without the terminal.
+kc() { timeout "${KC_TIMEOUT:-30}" kcat -b "$BROKER" "$@" < "${KC_IN:-/dev/null}"; }
+kc_produce() { timeout "${KC_TIMEOUT:-30}" kcat -b "$BROKER" -P "$@"; }
+# kc_consume TOPIC ...: all records up to the end, quietly
+kc_consume() { local topic=$1; shift; kc -C -q -e -t "$topic" "$@"; }
