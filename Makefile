@@ -38,9 +38,13 @@ SCHEMA   := $(sort $(wildcard net/wire/schema/*.msg))
 UNIT     := $(sort $(wildcard tests/unit/*/*.c tests/unit/*/*/*.c))
 LIMITS   := $(sort $(wildcard bench/limits/*.c))
 
+# What wire-gen makes of each net/wire/schema/X.msg, and of all together.
+GEN_STEM := $(SCHEMA:net/wire/schema/%.msg=kmsg_%) $(SCHEMA:net/wire/schema/%.msg=kmsg_%_dump) $(if $(SCHEMA),kmsg_apis kmsg_table)
+
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 OBJ_LOG  := $(call obj,$(SRC_LOG))
-OBJ_NET  := $(call obj,$(SRC_NET))
+OBJ_GEN  := $(GEN_STEM:%=$(BUILD)/gen/%.o)
+OBJ_NET  := $(call obj,$(SRC_NET)) $(OBJ_GEN)
 OBJ_LOAD := $(call obj,$(SRC_LOAD))
 OBJ_CLI  := $(call obj,$(SRC_CLI))
 
@@ -66,7 +70,12 @@ $(BUILD)/%.o: %.c | deps-stamp
 
 # ---- wire messages: schema text -> C, by a small generator ---------------------------------------
 ifneq ($(SCHEMA),)
-$(OBJ_NET) $(OBJ_LOAD) $(OBJ_CLI): $(GEN)/stamp
+# Order-only: wire-gen leaves a file alone that would not change, and the .d files know who includes which.
+$(OBJ_NET) $(OBJ_LOAD) $(OBJ_CLI): | $(GEN)/stamp
+$(GEN_STEM:%=$(GEN)/%.h) $(GEN_STEM:%=$(GEN)/%.c): $(GEN)/stamp ;
+$(OBJ_GEN): $(BUILD)/gen/%.o: | $(GEN)/stamp
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $(GEN)/$*.c
 $(GEN)/stamp: build/wire-gen $(SCHEMA)
 	@mkdir -p $(GEN)
 	build/wire-gen $(GEN) $(SCHEMA)
