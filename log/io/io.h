@@ -25,12 +25,14 @@ typedef void io_wake_fn(void *context);
 
 enum io_backend { IO_URING, IO_SYSCALLS, IO_SIM };
 
-/* One operation in flight. Set `done` and call one io_* verb; the rest is the backend's until done(). */
+/* One operation in flight. Zero it before its first use, set `done` and call one io_* verb; the rest is the
+ * backend's until done(), inside which it may be started anew. */
 struct io_op {
 	io_done_fn *done;
 	/* Valid inside done(): bytes moved, a descriptor, 0, or -errno. */
 	int32_t result;
-	/* Valid inside done() of io_recv_pooled: the bytes, and what to give to io_buffer_return. */
+	/* Valid inside done() of io_recv_pooled: the bytes, and what to give to io_buffer_return. NULL, and nothing
+	 * to give back, unless result is above 0. */
 	uint8_t *buffer;
 	uint16_t buffer_id;
 	/* Inside done() of io_accept: false when the operation has ended and must be started anew. */
@@ -45,8 +47,9 @@ struct io_op {
 	const struct iovec *vector;
 	uint32_t vector_count;
 	uint64_t moved_bytes;
-	struct iovec resume; /* the cut first piece of a transfer that came up short */
+	struct iovec resume; /* what is left of a piece that was moved in part; it goes before `vector` */
 	struct msghdr message;
+	uint64_t due_ns; /* IO_SIM: when it ends */
 	struct list node;
 };
 
@@ -59,10 +62,11 @@ struct io_options {
 	struct sim_disk *disk;     /* IO_SIM: the disk to use (log/io/sim.h) */
 };
 
-/* Opens the loop of this thread. -ENOSYS, -EPERM or -EACCES mean that io_uring is not to be had here: the
- * caller chooses IO_SYSCALLS and says so. */
+/* Opens the loop of this thread. -ENOSYS (the kernel is too old or has none), -EPERM, -EACCES (forbidden) or -ENOMEM
+ * (the limit of locked memory is too low even for a small ring) mean that io_uring is not to be had here: the caller
+ * chooses IO_SYSCALLS and says so. */
 MUST_USE int io_open(struct io **out, const struct io_options *options);
-/* No operation may be in flight that the owner still waits for. */
+/* No operation may be in flight that the owner still waits for: what is in flight ends without done(). */
 void io_close(struct io *io);
 enum io_backend io_backend(const struct io *io);
 /* "io_uring", "system calls" or "simulation". */
@@ -72,7 +76,8 @@ const char *io_backend_name(enum io_backend backend);
 
 /* Submits what is queued; waits for the first completion, wake or timer (or does not wait, if
  * `may_wait` is false); runs the callbacks of all that is there, due timers included, within a bounded budget.
- * Returns the number of callbacks run, or -errno if the loop itself is broken. */
+ * Returns the number of callbacks run (0 after a signal), or -errno if the loop itself is broken. Never called from a
+ * callback. IO_SIM does not sleep: it moves its clock to the next event, and returns 0 at once if there is none. */
 MUST_USE int io_turn(struct io *io, bool may_wait);
 
 /* Makes `target`'s io_turn return soon and call its wake function; any number of calls before that fold
@@ -93,7 +98,9 @@ void io_timer_cancel(struct io *io, struct io_timer *timer);
 
 /* ---- clocks and randomness ---------------------------------------------------------------------------- */
 
-uint64_t io_now_ns(struct io *io);  /* monotonic; read once a turn, so that one turn has one time */
+/* Monotonic; read once a turn, so that one turn has one time. Between turns it is that of the last one (or of io_open):
+ * after long work outside the loop, take an io_turn(io, false) first. */
+uint64_t io_now_ns(struct io *io);
 int64_t io_wall_ms(struct io *io);  /* Unix time in milliseconds; likewise once a turn */
 void io_random(struct io *io, void *bytes, size_t size);
 
@@ -101,7 +108,8 @@ void io_random(struct io *io, void *bytes, size_t size);
 
 #define IO_DSYNC 1u /* the write is on stable storage when it is done (RWF_DSYNC) */
 
-/* Transfers are whole: a short one is continued; result is the total. A read ends short at end of file only.
+/* Transfers are whole: a short one is continued; result is the total (at most INT32_MAX bytes, in any number of
+ * pieces). A read ends short at end of file only. After an error any part may have been moved.
  * `vector` must stay valid until done. With IO_DIRECT files the caller aligns memory, position and size. */
 void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count, uint64_t position, uint32_t flags);
 void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count, uint64_t position);
@@ -109,10 +117,13 @@ void io_datasync(struct io *io, struct io_op *op, int fd);
 
 /* ---- sockets, asynchronous ------------------------------------------------------------------------------ */
 
+/* At most one receive and one send may be in flight on a socket. Sockets must be in blocking mode, as accept makes them. */
+
 /* A listening TCP socket with SO_REUSEADDR (and SO_REUSEPORT if `is_shared`). Port 0 picks a free one; *port_out says
  * which. Returns the descriptor or -errno (-EADDRINUSE ...). Host is a literal address or a name that resolves. */
 MUST_USE int io_listen(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out);
-/* Multishot: done() runs for every connection with its descriptor (TCP_NODELAY set) as result. */
+/* Multishot: done() runs for every connection with its descriptor (TCP_NODELAY set) as result. An error ends it
+ * (is_more is false): after -EMFILE or -ENFILE start it anew when a descriptor was closed or a while later, not at once. */
 void io_accept(struct io *io, struct io_op *op, int fd);
 /* Receives up to `size` bytes into the caller's memory: whatever has arrived (`is_whole` false), or all of it, fewer only at
  * the end of the stream. 0 = the peer closed. */
@@ -127,6 +138,7 @@ void io_send(struct io *io, struct io_op *op, int fd, const struct iovec *vector
 void io_cancel(struct io *io, struct io_op *op);
 /* shutdown(2) both ways, which ends the operations in flight; then io_close_fd when they have ended. */
 void io_shutdown(struct io *io, int fd);
+/* Closes any descriptor had from here: socket, file or lock. Nothing may be in flight on it. */
 void io_close_fd(struct io *io, int fd);
 
 /* ---- files, cold calls: synchronous, for start, roll, topic changes ---------------------------------------- */
@@ -136,7 +148,7 @@ void io_close_fd(struct io *io, int fd);
 #define IO_DIRECT 4u    /* O_DIRECT where the file system allows it, else silently buffered */
 #define IO_READ_ONLY 8u
 
-/* Descriptor or -errno. */
+/* Opened for reading and writing unless IO_READ_ONLY. Descriptor or -errno. */
 MUST_USE int io_file_open(struct io *io, const char *path, uint32_t flags);
 MUST_USE int64_t io_file_size(struct io *io, int fd);
 MUST_USE int io_file_truncate(struct io *io, int fd, uint64_t size);

@@ -1,0 +1,330 @@
+/* What both real backends do by plain system calls: the cold file calls, the listening socket, the clocks. Each is the
+ * system call, repeated on EINTR, with -errno for an error. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log/base/check.h"
+#include "log/base/err.h"
+#include "log/io/io_impl.h"
+
+#define LOCK_RETRY_MS 10u
+#define NS_PER_MS 1000000ull
+
+static int result_of(int returned)
+{
+	return returned < 0 ? -errno : returned;
+}
+
+/* ---- files ----------------------------------------------------------------------------------------------- */
+
+static int open_retrying(const char *path, int flags)
+{
+	int fd;
+	do
+		fd = open(path, flags | O_CLOEXEC, 0644);
+	while (fd < 0 && errno == EINTR);
+	return result_of(fd);
+}
+
+static int file_open(struct io *io, const char *path, uint32_t flags)
+{
+	int oflags = flags & IO_READ_ONLY ? O_RDONLY : O_RDWR;
+	oflags |= flags & IO_CREATE ? O_CREAT : 0;
+	oflags |= flags & IO_EXCLUSIVE ? O_EXCL : 0;
+	if (!(flags & IO_DIRECT))
+		return open_retrying(path, oflags);
+	int fd = open_retrying(path, oflags | O_DIRECT);
+	if (fd != -EINVAL)
+		return fd;
+	/* A file system without O_DIRECT may have made the file before it refused, so O_EXCL must not apply again. */
+	return open_retrying(path, oflags & ~O_EXCL);
+}
+
+static int64_t file_size(struct io *io, int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) < 0 ? -errno : st.st_size;
+}
+
+static int file_truncate(struct io *io, int fd, uint64_t size)
+{
+	int returned;
+	do
+		returned = ftruncate(fd, (off_t)size);
+	while (returned < 0 && errno == EINTR);
+	return result_of(returned);
+}
+
+static int file_allocate(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend)
+{
+	int returned;
+	do
+		returned = fallocate(fd, does_extend ? 0 : FALLOC_FL_KEEP_SIZE, (off_t)position, (off_t)size);
+	while (returned < 0 && errno == EINTR);
+	return result_of(returned);
+}
+
+static int64_t file_read(struct io *io, int fd, void *data, size_t size, uint64_t position)
+{
+	size_t moved = 0;
+	while (moved < size) {
+		ssize_t n = pread(fd, (uint8_t *)data + moved, size - moved, (off_t)(position + moved));
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* EINVAL after a part: an O_DIRECT file whose end is not aligned; what came is all there is. */
+		if (n < 0 && errno == EINVAL && moved)
+			break;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		moved += (size_t)n;
+	}
+	return (int64_t)moved;
+}
+
+static int64_t file_write(struct io *io, int fd, const void *data, size_t size, uint64_t position)
+{
+	size_t moved = 0;
+	while (moved < size) {
+		ssize_t n = pwrite(fd, (const uint8_t *)data + moved, size - moved, (off_t)(position + moved));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		moved += (size_t)n;
+	}
+	return (int64_t)moved;
+}
+
+/* No repetition on EINTR: an interrupted sync may have lost its error, so the caller must see it. */
+static int file_sync(struct io *io, int fd)
+{
+	return result_of(fsync(fd));
+}
+
+/* ---- directories ----------------------------------------------------------------------------------------- */
+
+static int dir_make(struct io *io, const char *path)
+{
+	return result_of(mkdir(path, 0755));
+}
+
+static int dir_sync(struct io *io, const char *path)
+{
+	int fd = open_retrying(path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	int err = result_of(fsync(fd));
+	close(fd);
+	return err;
+}
+
+static bool is_directory(DIR *dir, const struct dirent *entry)
+{
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	struct stat st;
+	return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry_fn, void *context)
+{
+	DIR *dir = opendir(path);
+	if (!dir)
+		return -errno;
+	int result = 0;
+	while (result == 0) {
+		errno = 0;
+		struct dirent *entry = readdir(dir);
+		if (!entry) {
+			result = -errno;
+			break;
+		}
+		if (!is_dots(entry->d_name))
+			result = entry_fn(context, entry->d_name, is_directory(dir, entry));
+	}
+	closedir(dir);
+	return result;
+}
+
+static int rename_path(struct io *io, const char *from, const char *to)
+{
+	return result_of(rename(from, to));
+}
+
+static int unlink_path(struct io *io, const char *path)
+{
+	return result_of(unlink(path));
+}
+
+static int dir_remove(struct io *io, const char *path)
+{
+	return result_of(rmdir(path));
+}
+
+static int space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes)
+{
+	struct statvfs st;
+	if (statvfs(path, &st) < 0)
+		return -errno;
+	*free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
+	*total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
+	return 0;
+}
+
+static void sleep_ms(uint32_t ms)
+{
+	struct timespec ts = {ms / 1000, (long)(ms % 1000) * (long)NS_PER_MS};
+	nanosleep(&ts, NULL);
+}
+
+static int lock(struct io *io, const char *path, uint32_t wait_ms)
+{
+	int fd = open_retrying(path, O_RDWR | O_CREAT);
+	if (fd < 0)
+		return fd;
+	for (uint32_t waited_ms = 0;; waited_ms += LOCK_RETRY_MS) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return fd;
+		int err = -errno;
+		if ((err != -EWOULDBLOCK && err != -EINTR) || waited_ms >= wait_ms) {
+			close(fd);
+			return err == -EWOULDBLOCK ? ERR_LOCKED : err;
+		}
+		sleep_ms(LOCK_RETRY_MS);
+	}
+}
+
+const struct io_cold io_posix_cold = {
+	.file_open = file_open,
+	.file_size = file_size,
+	.file_truncate = file_truncate,
+	.file_allocate = file_allocate,
+	.file_read = file_read,
+	.file_write = file_write,
+	.file_sync = file_sync,
+	.dir_make = dir_make,
+	.dir_sync = dir_sync,
+	.dir_list = dir_list,
+	.rename = rename_path,
+	.unlink = unlink_path,
+	.dir_remove = dir_remove,
+	.space = space,
+	.lock = lock,
+};
+
+/* ---- the listening socket -------------------------------------------------------------------------------- */
+
+static int error_of_lookup(int code)
+{
+	switch (code) {
+	case EAI_SYSTEM:
+		return -errno;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EADDRNOTAVAIL;
+	}
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		return 0;
+	if (address.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+	return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+static int listen_at(const struct addrinfo *at, bool is_shared)
+{
+	int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
+	if (fd < 0)
+		return -errno;
+	int one = 1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    (is_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) < 0) ||
+	    bind(fd, at->ai_addr, at->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
+		int err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int io_posix__listen(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out)
+{
+	const struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+	};
+	char service[8];
+	snprintf(service, sizeof(service), "%u", port);
+	struct addrinfo *found;
+	int code = getaddrinfo(host && *host ? host : NULL, service, &hints, &found);
+	if (code)
+		return error_of_lookup(code);
+	/* The first address that works; else what was wrong with the first, which is the one the user meant. */
+	int fd = -EADDRNOTAVAIL;
+	for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
+		int tried = listen_at(at, is_shared);
+		if (tried >= 0 || at == found)
+			fd = tried;
+	}
+	freeaddrinfo(found);
+	if (fd >= 0 && port_out)
+		*port_out = port_of(fd);
+	return fd;
+}
+
+/* ---- clocks, randomness, wake ---------------------------------------------------------------------------- */
+
+void io_posix__clock(struct io *io, uint64_t *now_ns, int64_t *wall_ms)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	*now_ns = (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	*wall_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / (int64_t)NS_PER_MS;
+}
+
+void io_posix__random(struct io *io, void *bytes, size_t size)
+{
+	size_t filled = 0;
+	while (filled < size) {
+		ssize_t n = getrandom((uint8_t *)bytes + filled, size - filled, 0);
+		CHECKF(n > 0 || errno == EINTR, "getrandom: %s", strerror(errno));
+		filled += n > 0 ? (size_t)n : 0;
+	}
+}
+
+void io_posix__wake(int wake_fd)
+{
+	int saved = errno;
+	const uint64_t one = 1;
+	ssize_t n = write(wake_fd, &one, sizeof(one));
+	/* It cannot block or fail: a wake that is not folded away adds one to a counter that was read since. */
+	(void)n;
+	errno = saved;
+}
