@@ -346,12 +346,19 @@ static void complete_pooled(struct uring *u, struct io_op *op, int32_t result, u
 	unpark(u);
 }
 
+/* The kernel may end the series with a connection, when it had no room for completions: only an error ends ours. */
 static void complete_accept(struct uring *u, struct io_op *op, int32_t result, uint32_t cqe_flags)
 {
-	if (!(cqe_flags & IORING_CQE_F_MORE)) {
+	bool has_ended = !(cqe_flags & IORING_CQE_F_MORE);
+	bool is_error = result < 0 && result != -ECONNABORTED && result != -EINTR;
+	if (has_ended && (is_error || (op->flags & OP_IS_CANCELLED))) {
 		io__finish(&u->io, op, result);
 		return;
 	}
+	if (has_ended)
+		submit(u, op);
+	if (result < 0)
+		return;
 	op->is_more = true;
 	op->result = result;
 	u->io.callback_count++;
