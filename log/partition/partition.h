@@ -60,6 +60,7 @@ void partition_wait_room(struct partition *partition, struct room_wait *wait);
 
 /* ---- read ------------------------------------------------------------------------------------------------ */
 
+struct chunk;
 struct read_op;
 typedef void read_done_fn(struct read_op *op);
 
@@ -81,15 +82,14 @@ struct read_op {
 
 	/* The partition's own. */
 	struct partition *partition;
-	void *holds[READ_PIECES_MAX];
-	struct io_op io;
-	struct iovec vector;
-	uint8_t *buffer;
-	uint32_t buffer_size_bytes;
-	int32_t descriptor;
-	uint64_t position;
-	struct list node;
 	void *segment;
+	struct chunk *chunks[READ_PIECES_MAX]; /* of pieces that lie in the log's memory */
+	uint8_t *buffer;                       /* of pieces that came from the disk */
+	uint32_t buffer_size_bytes;
+	uint64_t position;                     /* of the file, where the buffer begins */
+	struct iovec vector;
+	struct io_op io;
+	struct list node;
 };
 
 enum read_result { READ_DONE, READ_PENDING };
@@ -144,6 +144,8 @@ struct trim_op {
 	int64_t offset;                /* the new log start offset; -1 = the high watermark */
 	int err;
 	int64_t log_start_offset;      /* in done(): what it is now */
+	/* The partition's own. */
+	struct partition *partition;
 	struct list node;
 };
 /* Durable before done(). ERR_OFFSET_OUT_OF_RANGE (negative return): above the high watermark. An offset below the log start changes nothing. */

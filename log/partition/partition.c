@@ -1,0 +1,310 @@
+/* A partition's positions and its life. Appending is in partition_append.c, reading in partition_read.c, lookups by time in
+ * partition_lookup.c, the log start and retention in partition_trim.c. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/io/small_file.h"
+#include "log/partition/partition_priv.h"
+#include "log/segment/partition_metadata.h"
+
+struct partition *partition__create(struct partition_home *home, const struct topic *topic, uint32_t index)
+{
+	struct partition *partition = calloc(1, sizeof *partition);
+	if (!partition)
+		return NULL;
+	partition->home = home;
+	partition->topic = topic;
+	partition->topic_id = topic->id;
+	partition->index = index;
+	if (asprintf(&partition->dir, "%s/%s-%u", home->dir, topic->name, index) < 0) {
+		free(partition);
+		return NULL;
+	}
+	list_init(&partition->segments);
+	list_init(&partition->waiting);
+	list_init(&partition->trims);
+	list_init(&partition->watches);
+	epochs_init(&partition->epochs);
+	return partition;
+}
+
+static void destroy(struct partition *partition)
+{
+	LIST_FOR_EACH_SAFE(node, &partition->segments)
+		segment_destroy(LIST_ENTRY(node, struct segment, node));
+	producer_destroy(&partition->producers);
+	epochs_fini(&partition->epochs);
+	free(partition->damages);
+	free(partition->dir);
+	free(partition);
+}
+
+void partition__retain(struct partition *partition)
+{
+	partition->references++;
+}
+
+void partition__release(struct partition *partition)
+{
+	CHECK(partition->references > 0);
+	if (--partition->references == 0 && partition->is_closed)
+		destroy(partition);
+}
+
+static void fail_waiting(struct partition *partition, int err)
+{
+	struct list *node;
+	while ((node = list_pop_front(&partition->waiting))) {
+		struct append_op *op = LIST_ENTRY(node, struct append_op, node);
+		op->err = err;
+		op->base_offset = -1;
+		op->done(op);
+	}
+	while ((node = list_pop_front(&partition->trims))) {
+		struct trim_op *op = LIST_ENTRY(node, struct trim_op, node);
+		op->err = err;
+		op->done(op);
+	}
+}
+
+static void fire_watches(struct partition *partition, bool is_all)
+{
+	struct list due;
+	list_init(&due);
+	LIST_FOR_EACH_SAFE(node, &partition->watches) {
+		struct watch *watch = LIST_ENTRY(node, struct watch, node);
+		if (!is_all && watch->offset >= partition->durable_offset)
+			continue;
+		list_remove(node);
+		list_push_back(&due, node);
+	}
+	struct list *node;
+	while ((node = list_pop_front(&due))) {
+		struct watch *watch = LIST_ENTRY(node, struct watch, node);
+		watch->fire(watch);
+	}
+}
+
+void partition__close(struct partition *partition)
+{
+	partition__retain(partition);
+	partition->is_closed = true;
+	list_remove(&partition->dirty_node);
+	list_remove(&partition->unfiled_node);
+	fail_waiting(partition, ERR_CLOSED);
+	fire_watches(partition, true);
+	partition__release(partition);
+}
+
+/* ---- directory ---------------------------------------------------------------------------------------------- */
+
+static bool belongs_to_us(struct partition *partition, const char *metadata_path)
+{
+	uint8_t *text;
+	size_t size;
+	struct uuid id;
+	if (small_file_read(partition->home->io, metadata_path, PARTITION_METADATA_SIZE_MAX, &text, &size))
+		return false;
+	bool is_ours = partition_metadata_decode(&id, (struct slice){text, size}) == 0 && uuid_equal(&id, &partition->topic_id);
+	free(text);
+	return is_ours;
+}
+
+/* A directory of that name which belongs to another topic id is what a deletion left behind: it goes out of the way, and is removed with
+ * the other leftovers at the next start. */
+static int move_away(struct partition *partition)
+{
+	char path[4096];
+	uint64_t tag;
+	io_random(partition->home->io, &tag, sizeof tag);
+	snprintf(path, sizeof path, "%s.%016llx-delete", partition->dir, (unsigned long long)tag);
+	int err = io_rename(partition->home->io, partition->dir, path);
+	return err ? err : io_dir_make(partition->home->io, partition->dir);
+}
+
+static int write_metadata(struct partition *partition, const char *path)
+{
+	char text[PARTITION_METADATA_SIZE_MAX];
+	size_t size = partition_metadata_encode(&partition->topic_id, text);
+	int fd = io_file_open(partition->home->io, path, IO_CREATE);
+	if (fd < 0)
+		return fd;
+	int64_t done = io_file_write(partition->home->io, fd, text, size, 0);
+	int err = done < 0 ? (int)done : io_file_sync(partition->home->io, fd);
+	io_close_fd(partition->home->io, fd);
+	return err;
+}
+
+int partition__prepare_dir(struct partition *partition)
+{
+	if (partition->has_dir)
+		return 0;
+	struct io *io = partition->home->io;
+	char path[4096];
+	snprintf(path, sizeof path, "%s/" PARTITION_METADATA_NAME, partition->dir);
+	int err = io_dir_make(io, partition->dir);
+	if (err == -EEXIST) {
+		if (belongs_to_us(partition, path)) {
+			partition->has_dir = true;
+			return 0;
+		}
+		err = move_away(partition);
+	}
+	if (!err)
+		err = write_metadata(partition, path);
+	if (!err)
+		err = io_dir_sync(io, partition->dir);
+	if (!err)
+		err = io_dir_sync(io, partition->home->dir);
+	partition->has_dir = !err;
+	return err;
+}
+
+/* ---- segments -------------------------------------------------------------------------------------------------- */
+
+int partition__roll(struct partition *partition)
+{
+	const struct topic_config *config = &partition->topic->config;
+	struct segment *segment = segment_create(&partition->home->segments, partition->dir, partition->next_offset,
+						 (uint32_t)config->index_interval_bytes, (uint32_t)config->segment_index_bytes);
+	if (!segment)
+		return -ENOMEM;
+	segment->partition = partition;
+	if (partition->active) {
+		partition->active->is_complete = true;
+		partition->complete_bytes += segment_size_bytes(partition->active);
+		partition->has_unsealed = true;
+		partition->home->has_rolled = true;
+	}
+	list_push_back(&partition->segments, &segment->node);
+	partition->active = segment;
+	return 0;
+}
+
+struct segment *partition__segment_at(const struct partition *partition, int64_t offset)
+{
+	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->base_offset <= offset)
+			return segment;
+	}
+	return NULL;
+}
+
+void partition__mark_dirty(struct partition *partition)
+{
+	if (!list_is_linked(&partition->dirty_node))
+		list_push_back(&partition->home->dirty, &partition->dirty_node);
+}
+
+/* ---- positions -------------------------------------------------------------------------------------------------- */
+
+static void complete_appends(struct partition *partition)
+{
+	while (!list_is_empty(&partition->waiting)) {
+		struct append_op *op = LIST_ENTRY(partition->waiting.next, struct append_op, node);
+		if (op->end_offset > partition->durable_offset)
+			return;
+		list_remove(&op->node);
+		op->log_start_offset = partition->start_offset;
+		op->done(op);
+	}
+}
+
+void partition__set_durable(struct partition *partition, struct segment *segment, struct mark durable)
+{
+	CHECK(durable.offset >= partition->durable_offset && durable.offset <= partition->next_offset);
+	segment->durable = durable;
+	segment_check(segment);
+	partition->durable_offset = durable.offset;
+	if (!segment_is_filed(segment) && segment->filed.position < durable.position && !list_is_linked(&partition->unfiled_node) &&
+	    !partition->is_closed)
+		list_push_back(&partition->home->unfiled, &partition->unfiled_node);
+	complete_appends(partition);
+	fire_watches(partition, false);
+}
+
+void partition_watch(struct partition *partition, struct watch *watch)
+{
+	list_push_back(&partition->watches, &watch->node);
+}
+
+void partition_unwatch(struct watch *watch)
+{
+	list_remove(&watch->node);
+}
+
+void partition__wake_all(struct partition *partition)
+{
+	fire_watches(partition, true);
+}
+
+/* ---- damage ------------------------------------------------------------------------------------------------------ */
+
+void partition__add_damage(struct partition *partition, int64_t from, int64_t to)
+{
+	for (uint32_t i = 0; i < partition->damage_count; i++)
+		if (partition->damages[i].from <= from && to <= partition->damages[i].to)
+			return;
+	struct damage *grown = realloc(partition->damages, (partition->damage_count + 1) * sizeof *grown);
+	if (!grown)
+		return; /* the range is found again by its CRC at the next read */
+	partition->damages = grown;
+	uint32_t at = partition->damage_count++;
+	for (; at > 0 && grown[at - 1].from > from; at--)
+		grown[at] = grown[at - 1];
+	grown[at] = (struct damage){from, to};
+	fprintf(stderr, "spate: error: %s-%u: offsets [%ld, %ld) are damaged: fenced, not served\n", partition->topic->name,
+		partition->index, (long)from, (long)to);
+}
+
+/* ---- queries ------------------------------------------------------------------------------------------------------ */
+
+int64_t partition_log_start_offset(const struct partition *partition) { return partition->start_offset; }
+int64_t partition_high_watermark(const struct partition *partition) { return partition->durable_offset; }
+int64_t partition_log_end_offset(const struct partition *partition) { return partition->next_offset; }
+bool partition_has_failed(const struct partition *partition) { return partition->has_failed; }
+const struct topic *partition_topic(const struct partition *partition) { return partition->topic; }
+uint32_t partition_index(const struct partition *partition) { return partition->index; }
+const struct producer_state *partition_producers(const struct partition *partition) { return partition->producers; }
+
+int32_t partition_leader_epoch(const struct partition *partition)
+{
+	uint64_t epoch = partition->home->incarnation - partition->topic->created_incarnation;
+	return epoch > INT32_MAX ? INT32_MAX : (int32_t)epoch;
+}
+
+uint64_t partition_size_bytes(const struct partition *partition)
+{
+	return partition->complete_bytes + (partition->active ? segment_size_bytes(partition->active) : 0);
+}
+
+int32_t partition_epoch_at(const struct partition *partition, int64_t offset)
+{
+	if (offset >= partition->next_offset)
+		return partition_leader_epoch(partition);
+	return epochs_at(&partition->epochs, offset);
+}
+
+/* The epoch in force has no entry before its first record: it begins and ends at the log end. */
+void partition_epoch_end(const struct partition *partition, int32_t epoch, int32_t *epoch_out, int64_t *end_offset_out)
+{
+	int32_t current = partition_leader_epoch(partition);
+	*epoch_out = -1;
+	*end_offset_out = -1;
+	if (epoch < 0 || epoch > current)
+		return;
+	if (epoch == current) {
+		*epoch_out = current;
+		*end_offset_out = partition->durable_offset;
+		return;
+	}
+	if (epoch >= epochs_latest(&partition->epochs)) {
+		*epoch_out = partition->epochs.count ? epochs_latest(&partition->epochs) : epoch;
+		*end_offset_out = partition->durable_offset;
+		return;
+	}
+	epochs_end_offset(&partition->epochs, epoch, partition->durable_offset, epoch_out, end_offset_out);
+}

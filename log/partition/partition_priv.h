@@ -1,0 +1,109 @@
+/* What the files of log/partition and the store share: the partition itself and the home of all partitions of a store.
+ * Private interfaces: net/ and the others use partition.h. */
+#pragma once
+
+#include "log/batch/compress.h"
+#include "log/partition/partition.h"
+#include "log/partition/producer.h"
+#include "log/segment/epoch_file.h"
+#include "log/segment/segment.h"
+
+/* What the partitions of a store share. Embedded in the store, which drains its lists. Owner: the shard. */
+struct partition_home {
+	struct segment_home segments;
+	struct io *io;
+	struct batch_workspace *workspace;
+	const char *dir;
+	uint64_t incarnation;
+	uint32_t producers_max;
+	int64_t producer_expiration_ms;
+	uint8_t *rebuild_buffer;        /* for batches that are re-encoded; grows to the largest one needed */
+	size_t rebuild_buffer_size;
+	int refusal;                    /* nonzero: every append is refused with this */
+	struct list dirty;              /* partitions with something to commit */
+	struct list unfiled;            /* partitions whose durable bytes are not all in their files */
+	struct list finished;           /* append operations to be answered at the next turn */
+	struct list room_waits;
+	struct list reads_waiting;      /* reads that wait for read memory */
+	bool wants_room;                /* an append found no memory since the last filing */
+	bool has_rolled;                /* some segment became complete: the next checkpoint is worth its while */
+	struct read_buffer *free_read_buffers;
+	uint32_t read_buffers_used;
+};
+
+/* Offsets [from, to) that fail their check, for good: never served, never truncated. */
+struct damage {
+	int64_t from, to;
+};
+
+struct partition {
+	struct partition_home *home;
+	const struct topic *topic;      /* of the store's current image, which holds it */
+	struct uuid topic_id;
+	uint32_t index;
+	char *dir;
+	int64_t start_offset;           /* log start offset */
+	int64_t durable_offset;         /* high watermark */
+	struct list segments;           /* by base offset; the last one is active; never empty once something was appended */
+	struct segment *active;         /* NULL: nothing was ever appended here, or recovered */
+	int64_t next_offset;            /* log end offset */
+	struct epochs epochs;
+	struct producer_state *producers;
+	struct list waiting;            /* append operations, by end offset */
+	struct list trims;              /* trim operations not yet in a group */
+	struct list watches;
+	struct list dirty_node, unfiled_node, store_node;
+	struct partition *hash_next;
+	uint64_t complete_bytes;        /* of all segments but the active one */
+	uint32_t references;            /* commit items, filings and reads in flight */
+	bool has_dir, has_failed, is_closed, epochs_changed, has_unsealed;
+	bool is_retaining;
+	struct trim_op retention;
+	uint32_t damage_count;
+	struct damage *damages;         /* sorted */
+};
+
+/* The room of a partition's data: made when it is first asked for, without any I/O. NULL = no memory. */
+struct partition *partition__create(struct partition_home *home, const struct topic *topic, uint32_t index);
+/* Ends every operation with ERR_CLOSED; the object goes when nothing is in flight any more. */
+void partition__close(struct partition *partition);
+void partition__retain(struct partition *partition);
+void partition__release(struct partition *partition);
+
+/* Makes the directory and its partition.metadata. */
+MUST_USE int partition__prepare_dir(struct partition *partition);
+
+/* Starts a new active segment at the log end. -ENOMEM. */
+MUST_USE int partition__roll(struct partition *partition);
+
+/* Takes one whole stamped batch at the log end, without judging it: for append and replay. The room was reserved. */
+void partition__stage(struct partition *partition, const uint8_t *bytes, const struct batch *batch, int64_t max_timestamp_offset);
+/* The parts of it that do not touch the segment: epochs, producers; for data that recovery finds in place. */
+void partition__learn(struct partition *partition, const struct batch *batch);
+
+/* The one function that moves the high watermark: up to `segment`'s new durable mark. Answers what waited for it. */
+void partition__set_durable(struct partition *partition, struct segment *segment, struct mark durable);
+
+/* Moves the log start offset (durable already) and drops the segments that lie wholly before it. */
+void partition__set_start(struct partition *partition, int64_t start_offset);
+
+/* Fences [from, to). */
+void partition__add_damage(struct partition *partition, int64_t from, int64_t to);
+
+/* The segment that holds an offset in [start, log end), or NULL. */
+struct segment *partition__segment_at(const struct partition *partition, int64_t offset);
+
+/* Links the partition into its home's list of partitions to commit. */
+void partition__mark_dirty(struct partition *partition);
+
+/* Deletes what retention.ms and retention.bytes say, by way of a trim; true if it began one. */
+bool partition__retain_check(struct partition *partition, int64_t now_ms);
+
+/* Gives back the read buffers that are kept for reuse. */
+void partition__free_read_buffers(struct partition_home *home);
+
+/* Wakes every watch: the log start has moved, or the partition goes. */
+void partition__wake_all(struct partition *partition);
+
+/* Drops what lies wholly before the log start and is sealed. */
+void partition__drop_segments(struct partition *partition);

@@ -1,0 +1,348 @@
+/* Reading whole batches from an offset on.
+ *
+ * Happy paths:
+ *   - the batch is in memory, as it is for consumers at the tail: the answer is views of the chunks, kept from eviction until
+ *     the reader has sent them; nothing is copied and nothing is checked again, as the bytes were judged when they came in;
+ *   - it is in a file: a stretch is read through the page cache into a read buffer, and every batch that is returned is checked
+ *     (CRC, and that its offsets follow); then done().
+ *
+ * Failures: a batch that fails its check ends the answer before it; if it is the first, the answer is ERR_CORRUPT_LOG and the range
+ * is fenced. All read buffers taken: the read waits for one. Nothing at or behind the high watermark is ever returned. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/partition/partition_priv.h"
+
+#define DISK_READ_SIZE_MAX (1u << 20)
+/* In front of the wanted batch a read may begin up to an index interval early. */
+#define READ_BUFFER_SIZE (DISK_READ_SIZE_MAX + (64u << 10))
+#define READ_BUFFERS_MAX 64
+
+struct read_buffer {
+	struct read_buffer *next;
+};
+
+static uint8_t *take_buffer(struct partition_home *home)
+{
+	struct read_buffer *buffer = home->free_read_buffers;
+	if (buffer) {
+		home->free_read_buffers = buffer->next;
+		return (uint8_t *)buffer;
+	}
+	if (home->read_buffers_used == READ_BUFFERS_MAX)
+		return NULL;
+	uint8_t *made = malloc(READ_BUFFER_SIZE);
+	home->read_buffers_used += made != NULL;
+	return made;
+}
+
+static void start_disk_read(struct read_op *op);
+
+static void give_buffer(struct partition_home *home, uint8_t *data, uint32_t size)
+{
+	if (size != READ_BUFFER_SIZE) {
+		free(data);
+		return;
+	}
+	struct read_buffer *buffer = (struct read_buffer *)data;
+	buffer->next = home->free_read_buffers;
+	home->free_read_buffers = buffer;
+	struct list *node = list_pop_front(&home->reads_waiting);
+	if (node)
+		start_disk_read(LIST_ENTRY(node, struct read_op, node));
+}
+
+void partition__free_read_buffers(struct partition_home *home)
+{
+	while (home->free_read_buffers) {
+		struct read_buffer *buffer = home->free_read_buffers;
+		home->free_read_buffers = buffer->next;
+		free(buffer);
+		home->read_buffers_used--;
+	}
+}
+
+/* ---- damage --------------------------------------------------------------------------------------------------- */
+
+/* The damage at or behind an offset, or NULL. */
+static const struct damage *next_damage(const struct partition *partition, int64_t offset)
+{
+	for (uint32_t i = 0; i < partition->damage_count; i++)
+		if (partition->damages[i].to > offset)
+			return &partition->damages[i];
+	return NULL;
+}
+
+/* A batch's damage ends where the next batch begins that an index knows; at worst with its segment. */
+static int64_t end_of_damage(struct segment *segment, uint64_t position)
+{
+	const struct offset_index *index = &segment->offsets;
+	for (uint32_t i = 0; i < index->count; i++) {
+		struct batch batch;
+		if (index->entries[i].position > position && segment_read_header(segment, index->entries[i].position, &batch) == 0)
+			return batch.base_offset;
+	}
+	return segment->staged.offset;
+}
+
+static void fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t from)
+{
+	struct batch batch;
+	int64_t to = segment_read_header(segment, position, &batch) == 0 && batch_next_offset(&batch) > from
+			     ? batch_next_offset(&batch)
+			     : end_of_damage(segment, position);
+	partition__add_damage(partition, from, to > from ? to : from + 1);
+}
+
+/* ---- from memory ------------------------------------------------------------------------------------------------ */
+
+/* Walks from the batch at `position` to the one that holds the offset. */
+static uint64_t walk_to_offset(struct segment *segment, uint64_t position, int64_t offset)
+{
+	struct batch batch;
+	for (;;) {
+		segment_peek_batch(segment, position, &batch);
+		if (batch_next_offset(&batch) > offset)
+			return position;
+		position += batch.size_bytes;
+		CHECK(position < segment->durable.position);
+	}
+}
+
+/* The end of the whole batches from `position` on that fit `size_max`, and of the first one in any case if `is_first`. */
+static uint64_t end_of_batches(struct segment *segment, uint64_t position, uint64_t size_max, bool is_first, int64_t limit_offset)
+{
+	uint64_t limit = segment->durable.position;
+	if (limit - position <= size_max && limit_offset >= segment->durable.offset)
+		return limit;
+	uint64_t end = position;
+	while (end < limit) {
+		struct batch batch;
+		segment_peek_batch(segment, end, &batch);
+		if (batch_next_offset(&batch) > limit_offset)
+			break;
+		if (end + batch.size_bytes - position > size_max && !(is_first && end == position))
+			break;
+		end += batch.size_bytes;
+	}
+	return end;
+}
+
+/* The pieces may run out before the bytes do: then the answer ends with the last batch that is whole in them. */
+static uint64_t end_within(struct segment *segment, uint64_t position, uint64_t reach)
+{
+	uint64_t end = position;
+	struct batch batch;
+	while (end < reach) {
+		segment_peek_batch(segment, end, &batch);
+		if (end + batch.size_bytes > reach)
+			break;
+		end += batch.size_bytes;
+	}
+	return end;
+}
+
+static void answer_from_memory(struct read_op *op, struct segment *segment, uint64_t position, int64_t limit_offset)
+{
+	position = walk_to_offset(segment, position, op->offset);
+	uint64_t end = end_of_batches(segment, position, op->size_bytes_max, op->is_first, limit_offset);
+	uint64_t size;
+	uint32_t count = segment_view(segment, position, end, op->pieces, op->chunks, READ_PIECES_MAX, &size);
+	if (position + size < end) {
+		end = end_within(segment, position, position + size);
+		count = segment_view(segment, position, end, op->pieces, op->chunks, READ_PIECES_MAX, &size);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		chunk_retain(op->chunks[i]);
+	op->piece_count = count;
+	op->size_bytes = (uint32_t)size;
+}
+
+/* ---- from the disk ------------------------------------------------------------------------------------------------ */
+
+static void finish_disk_read(struct read_op *op, int err)
+{
+	struct segment *segment = op->segment;
+	struct partition *partition = op->partition;
+	op->err = partition->is_closed ? ERR_CLOSED : err;
+	if (op->err) {
+		op->piece_count = 0;
+		op->size_bytes = 0;
+	}
+	op->high_watermark = op->last_stable_offset = partition->durable_offset;
+	op->log_start_offset = partition->start_offset;
+	op->segment = NULL;
+	if (--segment->readers == 0 && segment->is_dropped)
+		segment_destroy(segment);
+	op->done(op);
+}
+
+/* The first wanted batch did not fit the buffer: reads exactly that one. Its size is bounded by the segment's. */
+static int read_again(struct read_op *op, uint64_t position, uint32_t size_bytes)
+{
+	struct segment *segment = op->segment;
+	give_buffer(op->partition->home, op->buffer, op->buffer_size_bytes);
+	op->buffer = malloc(size_bytes);
+	op->buffer_size_bytes = size_bytes;
+	if (!op->buffer)
+		return -ENOMEM;
+	op->position = position;
+	op->vector = (struct iovec){op->buffer, size_bytes};
+	io_read(op->partition->home->io, &op->io, segment->read_fd, &op->vector, 1, position);
+	return 0;
+}
+
+/* Checks the batches in the buffer and answers with those from op->offset on. Returns 1 if it must read again. */
+static int take_batches(struct read_op *op, uint64_t got)
+{
+	struct segment *segment = op->segment;
+	struct partition *partition = op->partition;
+	const struct damage *damage = next_damage(partition, op->offset);
+	int64_t limit_offset = damage ? damage->from : segment->durable.offset;
+	int64_t expected = -1;
+	uint64_t at = 0, start = UINT64_MAX;
+	while (at + BATCH_HEADER_SIZE <= got) {
+		struct batch batch;
+		struct slice rest = {op->buffer + at, got - at};
+		bool is_bad = batch_parse_header(rest, &batch) || batch.base_offset < segment->base_offset ||
+			      (expected >= 0 && batch.base_offset < expected) || op->position + at + batch.size_bytes > segment->durable.position;
+		bool is_wanted = is_bad || batch_next_offset(&batch) > op->offset;
+		if (!is_bad && is_wanted && batch.size_bytes > rest.size) {
+			if (start == UINT64_MAX && op->is_first)
+				return read_again(op, op->position + at, batch.size_bytes) ? -ENOMEM : 1;
+			break;
+		}
+		if (!is_bad && is_wanted && start != UINT64_MAX && at + batch.size_bytes - start > op->size_bytes_max)
+			break;
+		if (!is_bad && is_wanted)
+			is_bad = batch_check_crc(rest, &batch) != 0;
+		if (is_bad) {
+			fence(partition, segment, op->position + at, expected >= 0 ? expected : op->offset);
+			if (start == UINT64_MAX)
+				return ERR_CORRUPT_LOG;
+			break;
+		}
+		expected = batch_next_offset(&batch);
+		if (is_wanted && expected > limit_offset)
+			break;
+		if (is_wanted && start == UINT64_MAX)
+			start = at;
+		at += batch.size_bytes;
+	}
+	bool is_too_large = start != UINT64_MAX && at - start > op->size_bytes_max && !op->is_first;
+	if (start == UINT64_MAX || is_too_large)
+		return 0;
+	op->pieces[0] = (struct slice){op->buffer + start, at - start};
+	op->chunks[0] = NULL;
+	op->piece_count = 1;
+	op->size_bytes = (uint32_t)(at - start);
+	return 0;
+}
+
+static void disk_read_done(struct io_op *io)
+{
+	struct read_op *op = CONTAINER_OF(io, struct read_op, io);
+	int result = io->result < 0 ? io->result : take_batches(op, (uint64_t)io->result);
+	if (result != 1)
+		finish_disk_read(op, result);
+}
+
+static void start_disk_read(struct read_op *op)
+{
+	struct partition_home *home = op->partition->home;
+	struct segment *segment = op->segment;
+	op->buffer = take_buffer(home);
+	if (!op->buffer) {
+		list_push_back(&home->reads_waiting, &op->node);
+		return;
+	}
+	op->buffer_size_bytes = READ_BUFFER_SIZE;
+	uint64_t limit = segment->memory_position < segment->durable.position ? segment->memory_position : segment->durable.position;
+	uint64_t size = op->size_bytes_max < DISK_READ_SIZE_MAX ? op->size_bytes_max : DISK_READ_SIZE_MAX;
+	size += READ_BUFFER_SIZE - DISK_READ_SIZE_MAX;
+	/* The chunks may have gone or come since the read was asked for; what is in the file stays there. */
+	if (limit <= op->position)
+		limit = segment->filed.position;
+	op->vector = (struct iovec){op->buffer, limit - op->position < size ? limit - op->position : size};
+	io_read(home->io, &op->io, segment->read_fd, &op->vector, 1, op->position);
+}
+
+static enum read_result read_from_disk(struct read_op *op, struct segment *segment, uint64_t position)
+{
+	int fd = segment_open_read(segment);
+	if (fd < 0) {
+		op->err = fd == -ENOENT ? ERR_CORRUPT_LOG : fd;
+		return READ_DONE;
+	}
+	segment->readers++;
+	op->segment = segment;
+	op->position = position;
+	op->io = (struct io_op){.done = disk_read_done};
+	start_disk_read(op);
+	return READ_PENDING;
+}
+
+/* ---- the verb --------------------------------------------------------------------------------------------------------- */
+
+static void begin(struct partition *partition, struct read_op *op)
+{
+	op->err = partition->is_closed ? ERR_CLOSED : 0;
+	op->high_watermark = op->last_stable_offset = partition->durable_offset;
+	op->log_start_offset = partition->start_offset;
+	op->piece_count = 0;
+	op->size_bytes = 0;
+	op->buffer = NULL;
+	op->segment = NULL;
+	op->node = (struct list){0};
+	op->partition = partition;
+	partition__retain(partition);
+	if (!op->err && (op->offset < partition->start_offset || op->offset > partition->next_offset))
+		op->err = ERR_OFFSET_OUT_OF_RANGE;
+}
+
+enum read_result partition_read(struct partition *partition, struct read_op *op)
+{
+	begin(partition, op);
+	if (op->err || op->offset >= partition->durable_offset)
+		return READ_DONE;
+	const struct damage *damage = next_damage(partition, op->offset);
+	if (damage && damage->from <= op->offset) {
+		op->err = ERR_CORRUPT_LOG;
+		return READ_DONE;
+	}
+	struct segment *segment = partition__segment_at(partition, op->offset);
+	if (!segment || op->offset >= segment->staged.offset) {
+		/* Offsets that compaction or damage took from between two segments: the next one answers. */
+		struct list *next = segment ? segment->node.next : partition->segments.next;
+		if (next == &partition->segments)
+			return READ_DONE;
+		segment = LIST_ENTRY(next, struct segment, node);
+	}
+	uint64_t position;
+	op->err = segment_find(segment, op->offset, &position);
+	if (op->err)
+		return READ_DONE;
+	if (segment_is_in_memory(segment, position)) {
+		answer_from_memory(op, segment, position, damage ? damage->from : INT64_MAX);
+		return READ_DONE;
+	}
+	return read_from_disk(op, segment, position);
+}
+
+void partition_read_release(struct read_op *op)
+{
+	struct partition *partition = op->partition;
+	if (!partition)
+		return;
+	struct partition_home *home = partition->home;
+	for (uint32_t i = 0; i < op->piece_count && !op->buffer; i++)
+		chunk_release(home->segments.cache, op->chunks[i]);
+	uint8_t *buffer = op->buffer;
+	op->buffer = NULL;
+	op->partition = NULL;
+	op->piece_count = 0;
+	if (buffer)
+		give_buffer(home, buffer, op->buffer_size_bytes);
+	partition__release(partition);
+}

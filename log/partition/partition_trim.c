@@ -1,0 +1,99 @@
+/* The log start offset moves up: by DeleteRecords or by retention, both as a trim that the journal makes durable before anybody sees
+ * it. Whole segments before the log start are removed once they are sealed; a start in the middle of a batch is fine, as readers
+ * filter. Kafka's rules: UnifiedLog.deletableSegments, oldest first, stopping at the first that must stay. */
+#include "log/base/check.h"
+#include "log/partition/partition_priv.h"
+
+int partition_trim(struct partition *partition, struct trim_op *op)
+{
+	op->err = 0;
+	op->partition = partition;
+	op->node = (struct list){0};
+	op->log_start_offset = partition->start_offset;
+	if (partition->is_closed)
+		return ERR_CLOSED;
+	if (partition->has_failed)
+		return ERR_FAILED;
+	if (op->offset == -1)
+		op->offset = partition->durable_offset;
+	if (op->offset < 0 || op->offset > partition->durable_offset)
+		return ERR_OFFSET_OUT_OF_RANGE;
+	list_push_back(&partition->trims, &op->node);
+	partition__mark_dirty(partition);
+	return 0;
+}
+
+void partition__drop_segments(struct partition *partition)
+{
+	LIST_FOR_EACH_SAFE(node, &partition->segments) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->staged.offset > partition->start_offset || !segment->is_sealed)
+			return;
+		partition->complete_bytes -= segment_size_bytes(segment);
+		segment_unlink(segment);
+		list_remove(&segment->node);
+		if (segment->readers)
+			segment->is_dropped = true;
+		else
+			segment_destroy(segment);
+	}
+}
+
+void partition__set_start(struct partition *partition, int64_t start_offset)
+{
+	if (start_offset <= partition->start_offset)
+		return;
+	CHECK(start_offset <= partition->durable_offset);
+	partition->start_offset = start_offset;
+	if (epochs_truncate_start(&partition->epochs, start_offset))
+		partition->epochs_changed = true;
+	partition__drop_segments(partition);
+	partition__wake_all(partition);
+}
+
+/* ---- retention ------------------------------------------------------------------------------------------------ */
+
+static bool is_expired(const struct partition *partition, const struct segment *segment, int64_t now_ms)
+{
+	int64_t limit = partition->topic->config.retention_ms;
+	return limit >= 0 && segment->max_timestamp_ms >= 0 && now_ms - segment->max_timestamp_ms > limit;
+}
+
+/* Where the log may start after retention: behind the last segment of the unbroken row of old or superfluous ones. */
+static int64_t retained_from(const struct partition *partition, int64_t now_ms)
+{
+	int64_t limit = partition->topic->config.retention_bytes;
+	uint64_t total = partition_size_bytes(partition);
+	int64_t start = partition->start_offset;
+	LIST_FOR_EACH(node, &partition->segments) {
+		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		uint64_t size = segment_size_bytes(segment);
+		bool is_superfluous = limit >= 0 && segment->is_complete && total - size >= (uint64_t)limit;
+		if (size == 0 || segment->durable.position != segment->staged.position || !(is_superfluous || is_expired(partition, segment, now_ms)))
+			return start;
+		total -= size;
+		start = segment->staged.offset;
+	}
+	return start;
+}
+
+static void retention_done(struct trim_op *op)
+{
+	op->partition->is_retaining = false;
+}
+
+bool partition__retain_check(struct partition *partition, int64_t now_ms)
+{
+	partition__drop_segments(partition);
+	if (partition->is_retaining || partition->is_closed || !partition->active || !partition->topic->config.is_deleted)
+		return false;
+	int64_t start = retained_from(partition, now_ms);
+	if (start <= partition->start_offset)
+		return false;
+	/* The active segment goes too: an empty one takes its place first. */
+	if (start == partition->active->staged.offset && segment_size_bytes(partition->active) > 0 && partition__roll(partition))
+		return false;
+	partition->retention = (struct trim_op){.done = retention_done, .offset = start};
+	partition->is_retaining = partition_trim(partition, &partition->retention) == 0;
+	return partition->is_retaining;
+}

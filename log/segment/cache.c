@@ -1,0 +1,225 @@
+/* A reservation of address space is cut into blocks of 256 KiB; a block serves chunks of one size class until all of them are free
+ * again. Free blocks are reused last in, first out, because memory touched lately is warm (and on many machines untouched memory
+ * is dear). Pages that were never needed are never touched, so an idle broker does not pay for the size of its cache.
+ *
+ * Failure: no memory is an answer (NULL), not an error; the reservation itself failing is an error at start. */
+#include "log/segment/cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "log/base/check.h"
+
+#define BLOCK_SIZE CHUNK_SIZE_MAX
+#define CHUNKS_PER_BLOCK_MAX (BLOCK_SIZE / CHUNK_ALIGN)
+
+static const uint32_t class_sizes[] = {4096, 32768, BLOCK_SIZE};
+#define CLASS_COUNT COUNT_OF(class_sizes)
+
+struct block {
+	struct list node;      /* of the free blocks, or of the blocks of its class with free chunks */
+	uint64_t free_chunks;  /* a bit each */
+	uint8_t size_class;
+};
+
+struct cache {
+	uint8_t *memory;
+	uint64_t size_bytes;
+	uint32_t block_count;
+	uint32_t blocks_used;          /* blocks below this index have been handed out at least once */
+	struct block *blocks;
+	struct chunk *chunks;          /* CHUNKS_PER_BLOCK_MAX headers a block */
+	struct list free_blocks;
+	struct list partial[CLASS_COUNT];
+	struct list filed;             /* evictable chunks, the longest filed first */
+	uint64_t pinned_bytes;
+	cache_evict_fn *evict;
+};
+
+static void *reserve(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict)
+{
+	struct cache *cache = calloc(1, sizeof *cache);
+	if (!cache)
+		return -ENOMEM;
+	cache->block_count = (uint32_t)(size_bytes / BLOCK_SIZE);
+	if (cache->block_count < 4)
+		cache->block_count = 4;
+	cache->size_bytes = (uint64_t)cache->block_count * BLOCK_SIZE;
+	cache->evict = evict;
+	list_init(&cache->free_blocks);
+	list_init(&cache->filed);
+	for (size_t i = 0; i < CLASS_COUNT; i++)
+		list_init(&cache->partial[i]);
+	cache->memory = reserve(cache->size_bytes);
+	cache->blocks = reserve(cache->block_count * sizeof *cache->blocks);
+	cache->chunks = reserve((size_t)cache->block_count * CHUNKS_PER_BLOCK_MAX * sizeof *cache->chunks);
+	if (!cache->memory || !cache->blocks || !cache->chunks) {
+		cache_close(cache);
+		return -ENOMEM;
+	}
+	*out = cache;
+	return 0;
+}
+
+void cache_close(struct cache *cache)
+{
+	if (cache->memory)
+		munmap(cache->memory, cache->size_bytes);
+	if (cache->blocks)
+		munmap(cache->blocks, cache->block_count * sizeof *cache->blocks);
+	if (cache->chunks)
+		munmap(cache->chunks, (size_t)cache->block_count * CHUNKS_PER_BLOCK_MAX * sizeof *cache->chunks);
+	free(cache);
+}
+
+static struct block *take_free_block(struct cache *cache)
+{
+	struct list *node = list_pop_front(&cache->free_blocks);
+	if (node)
+		return LIST_ENTRY(node, struct block, node);
+	if (cache->blocks_used == cache->block_count)
+		return NULL;
+	return &cache->blocks[cache->blocks_used++];
+}
+
+static uint64_t all_free(unsigned size_class)
+{
+	uint32_t count = BLOCK_SIZE / class_sizes[size_class];
+	return count == 64 ? ~0ull : (1ull << count) - 1;
+}
+
+static struct block *block_with_room(struct cache *cache, unsigned size_class)
+{
+	if (!list_is_empty(&cache->partial[size_class]))
+		return LIST_ENTRY(cache->partial[size_class].next, struct block, node);
+	struct block *block = take_free_block(cache);
+	if (!block)
+		return NULL;
+	block->size_class = (uint8_t)size_class;
+	block->free_chunks = all_free(size_class);
+	list_push_front(&cache->partial[size_class], &block->node);
+	return block;
+}
+
+static struct chunk *take_from(struct cache *cache, struct block *block)
+{
+	uint32_t slot = (uint32_t)__builtin_ctzll(block->free_chunks);
+	block->free_chunks &= block->free_chunks - 1;
+	if (!block->free_chunks)
+		list_remove(&block->node);
+
+	uint32_t index = (uint32_t)(block - cache->blocks);
+	uint32_t size = class_sizes[block->size_class];
+	struct chunk *chunk = &cache->chunks[(size_t)index * CHUNKS_PER_BLOCK_MAX + slot];
+	*chunk = (struct chunk){.data = cache->memory + (uint64_t)index * BLOCK_SIZE + (uint64_t)slot * size,
+				.size_bytes = size, .block = index};
+	cache->pinned_bytes += size;
+	return chunk;
+}
+
+static void free_chunk(struct cache *cache, struct chunk *chunk)
+{
+	struct block *block = &cache->blocks[chunk->block];
+	uint32_t slot = (uint32_t)((chunk->data - cache->memory) % BLOCK_SIZE / class_sizes[block->size_class]);
+	CHECK(!(block->free_chunks & (1ull << slot)));
+	if (!block->free_chunks)
+		list_push_front(&cache->partial[block->size_class], &block->node);
+	block->free_chunks |= 1ull << slot;
+	if (block->free_chunks == all_free(block->size_class)) {
+		list_remove(&block->node);
+		list_push_front(&cache->free_blocks, &block->node);
+	}
+}
+
+/* Evicts the longest filed chunk that nobody reads and whose owner agrees. */
+static bool evict_one(struct cache *cache)
+{
+	LIST_FOR_EACH_SAFE(node, &cache->filed) {
+		struct chunk *chunk = LIST_ENTRY(node, struct chunk, filed_node);
+		if (chunk->references || !cache->evict(chunk))
+			continue;
+		list_remove(&chunk->filed_node);
+		free_chunk(cache, chunk);
+		return true;
+	}
+	return false;
+}
+
+static unsigned class_for(uint64_t size_bytes)
+{
+	unsigned size_class = 0;
+	while (size_class + 1 < CLASS_COUNT && class_sizes[size_class] < size_bytes)
+		size_class++;
+	/* A size just above a class is served by two chunks of it rather than by one much larger. */
+	if (size_class > 0 && size_bytes <= 2ull * class_sizes[size_class - 1])
+		size_class--;
+	return size_class;
+}
+
+struct chunk *cache_take(struct cache *cache, uint64_t size_bytes)
+{
+	unsigned size_class = class_for(size_bytes);
+	for (;;) {
+		struct block *block = block_with_room(cache, size_class);
+		if (block)
+			return take_from(cache, block);
+		if (evict_one(cache))
+			continue;
+		if (size_class == 0)
+			return NULL;
+		size_class--;
+	}
+}
+
+void cache_allow_eviction(struct cache *cache, struct chunk *chunk)
+{
+	if (list_is_linked(&chunk->filed_node))
+		return;
+	list_push_back(&cache->filed, &chunk->filed_node);
+	cache->pinned_bytes -= chunk->size_bytes;
+}
+
+void cache_forbid_eviction(struct cache *cache, struct chunk *chunk)
+{
+	if (!list_is_linked(&chunk->filed_node))
+		return;
+	list_remove(&chunk->filed_node);
+	cache->pinned_bytes += chunk->size_bytes;
+}
+
+void chunk_release(struct cache *cache, struct chunk *chunk)
+{
+	CHECK(chunk->references > 0);
+	if (--chunk->references == 0 && chunk->is_orphan)
+		free_chunk(cache, chunk);
+}
+
+void cache_give_back(struct cache *cache, struct chunk *chunk)
+{
+	if (list_is_linked(&chunk->filed_node))
+		list_remove(&chunk->filed_node);
+	else
+		cache->pinned_bytes -= chunk->size_bytes;
+	chunk->owner = NULL;
+	if (chunk->references)
+		chunk->is_orphan = true;
+	else
+		free_chunk(cache, chunk);
+}
+
+uint64_t cache_pinned_bytes(const struct cache *cache)
+{
+	return cache->pinned_bytes;
+}
+
+uint64_t cache_size_bytes(const struct cache *cache)
+{
+	return cache->size_bytes;
+}

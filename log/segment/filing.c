@@ -1,0 +1,217 @@
+/* Happy path of a filing:
+ *   - the file is opened, and blocks are reserved ahead if the stretch is large;
+ *   - the stretch, from the block that holds `filed` on, is written in passes of up to WRITES_MAX parallel O_DIRECT writes of at most
+ *     WRITE_SIZE_MAX each, straight from the chunks; the last block is padded with zeros;
+ *   - when the last pass has ended, the file is synced;
+ *   - done() tells the owner, who moves the marks.
+ *
+ * Failures: a write or sync that fails ends the filing with its error after what is in flight has ended; nothing has moved, and the
+ * same stretch may be filed again after an ENOSPC. A failed sync is final: the owner must not try again (the kernel forgets).
+ *
+ * The last block may be written again by the next filing with more bytes behind the same first ones. While a write is in flight the
+ * partition may append into the same block of memory; whether the file gets those bytes does not matter, as they lie
+ * behind the target and are written again. Two filings of one segment are never in flight together. */
+#include "log/segment/filing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+
+#define FILINGS_MAX 64
+#define WRITES_MAX 8
+#define WRITE_SIZE_MAX (512u << 10)
+#define PIECES_PER_WRITE_MAX 128 /* 4 KiB chunks for a whole write */
+
+/* From this size on a stretch is a stream: reserve that much ahead (measured: a synced write into reserved blocks costs a tenth less
+ * than into a growing file, and the file stays in few extents). */
+#define STREAM_SIZE_MIN (64u << 10)
+#define RESERVE_AHEAD (16ull << 20)
+
+struct filing;
+
+struct filing_write {
+	struct io_op op;
+	struct filing *filing;
+	struct iovec pieces[PIECES_PER_WRITE_MAX];
+};
+
+struct filing {
+	struct list node; /* of the free ones */
+	struct segment *segment;
+	struct mark target;
+	uint64_t at;      /* the next byte to write; a multiple of CHUNK_ALIGN */
+	uint32_t pending;
+	int err;
+	filing_done_fn *done;
+	void *context;
+	struct io_op sync;
+	struct filing_write writes[WRITES_MAX];
+};
+
+int filing_pool_open(struct segment_home *home)
+{
+	home->filings = calloc(FILINGS_MAX, sizeof *home->filings);
+	if (!home->filings)
+		return -ENOMEM;
+	list_init(&home->free_filings);
+	for (size_t i = 0; i < FILINGS_MAX; i++)
+		list_push_back(&home->free_filings, &home->filings[i].node);
+	return 0;
+}
+
+void filing_pool_close(struct segment_home *home)
+{
+	free(home->filings);
+	home->filings = NULL;
+}
+
+static void end(struct filing *filing)
+{
+	struct segment *segment = filing->segment;
+	segment->filing = NULL;
+	segment->home->filings_in_flight--;
+	list_push_front(&segment->home->free_filings, &filing->node);
+	filing->done(segment, filing->context, filing->target, filing->err);
+}
+
+static void sync_done(struct io_op *op)
+{
+	struct filing *filing = CONTAINER_OF(op, struct filing, sync);
+	filing->err = op->result < 0 ? op->result : 0;
+	end(filing);
+}
+
+static void start_pass(struct filing *filing);
+
+static void write_done(struct io_op *op)
+{
+	struct filing *filing = CONTAINER_OF(op, struct filing_write, op)->filing;
+	if (op->result < 0 && !filing->err)
+		filing->err = op->result;
+	if (--filing->pending)
+		return;
+	if (filing->err)
+		end(filing);
+	else if (filing->at < filing->target.position)
+		start_pass(filing);
+	else {
+		filing->sync.done = sync_done;
+		io_datasync(filing->segment->home->io, &filing->sync, filing->segment->write_fd);
+	}
+}
+
+/* Zeros behind what is staged, up to the end of its block: old memory never reaches a file. */
+static void pad_last_block(struct segment *segment)
+{
+	uint64_t staged = segment->staged.position, padded = align_up(staged, CHUNK_ALIGN);
+	if (staged == padded)
+		return;
+	struct chunk *last = LIST_ENTRY(segment->chunks.prev, struct chunk, node);
+	while (last->position > staged)
+		last = LIST_ENTRY(last->node.prev, struct chunk, node);
+	memset(last->data + (staged - last->position), 0, padded - staged);
+}
+
+/* Fills one write with whole blocks of consecutive chunks from filing->at on. */
+static uint32_t gather(struct filing *filing, struct filing_write *write, uint64_t to)
+{
+	struct segment *segment = filing->segment;
+	uint32_t count = 0;
+	uint64_t size = 0;
+	LIST_FOR_EACH(node, &segment->chunks) {
+		struct chunk *chunk = LIST_ENTRY(node, struct chunk, node);
+		uint64_t end_of_chunk = chunk->position + chunk->size_bytes;
+		if (end_of_chunk <= filing->at)
+			continue;
+		if (filing->at >= to || count == PIECES_PER_WRITE_MAX || size == WRITE_SIZE_MAX)
+			break;
+		uint64_t piece = (end_of_chunk < to ? end_of_chunk : to) - filing->at;
+		if (piece > WRITE_SIZE_MAX - size)
+			piece = WRITE_SIZE_MAX - size;
+		write->pieces[count++] = (struct iovec){chunk->data + (filing->at - chunk->position), piece};
+		filing->at += piece;
+		size += piece;
+	}
+	return count;
+}
+
+static void start_pass(struct filing *filing)
+{
+	struct segment *segment = filing->segment;
+	uint64_t to = align_up(filing->target.position, CHUNK_ALIGN);
+	for (size_t i = 0; i < WRITES_MAX && filing->at < to; i++) {
+		struct filing_write *write = &filing->writes[i];
+		write->filing = filing;
+		write->op.done = write_done;
+		uint64_t position = filing->at;
+		uint32_t count = gather(filing, write, to);
+		CHECK(count > 0);
+		filing->pending++;
+		io_write(segment->home->io, &write->op, segment->write_fd, write->pieces, count, position, 0);
+	}
+	CHECK(filing->pending > 0);
+}
+
+/* The block that holds `filed` may begin with bytes that are in the file alone: fetches them, so that the block can be written whole. */
+static int fill_first_block(struct segment *segment)
+{
+	uint64_t start = align_down(segment->filed.position, CHUNK_ALIGN);
+	if (segment->memory_position <= start)
+		return 0;
+	struct chunk *first = LIST_ENTRY(segment->chunks.next, struct chunk, node);
+	CHECK(first->position == start && segment->memory_position == segment->filed.position);
+	uint8_t *block;
+	if (posix_memalign((void **)&block, CHUNK_ALIGN, CHUNK_ALIGN))
+		return -ENOMEM;
+	int64_t got = io_file_read(segment->home->io, segment->write_fd, block, CHUNK_ALIGN, start);
+	uint64_t wanted = segment->filed.position - start;
+	int err = got < 0 ? (int)got : (uint64_t)got < wanted ? ERR_CORRUPT_LOG : 0;
+	if (!err) {
+		memcpy(first->data, block, wanted);
+		segment->memory_position = start;
+	}
+	free(block);
+	return err;
+}
+
+static void reserve_ahead(struct segment *segment, uint64_t to)
+{
+	if (to - segment->filed.position < STREAM_SIZE_MIN || to <= segment->allocated_bytes)
+		return;
+	uint64_t from = segment->allocated_bytes > segment->filed.position ? segment->allocated_bytes : segment->filed.position;
+	uint64_t until = align_up(to, RESERVE_AHEAD) + RESERVE_AHEAD;
+	/* Only an optimisation: a file system that cannot, or a full disk, shows at the write. */
+	if (io_file_allocate(segment->home->io, segment->write_fd, from, until - from, false) == 0)
+		segment->allocated_bytes = until;
+	else
+		segment->allocated_bytes = UINT64_MAX;
+}
+
+int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context)
+{
+	CHECK(target.position > segment->filed.position && target.position <= segment->staged.position);
+	if (segment->filing)
+		return -EBUSY;
+	if (list_is_empty(&segment->home->free_filings))
+		return -EAGAIN;
+	int err = segment_open_write(segment);
+	if (!err)
+		err = fill_first_block(segment);
+	if (err)
+		return err;
+	reserve_ahead(segment, target.position);
+	pad_last_block(segment);
+
+	struct filing *filing = LIST_ENTRY(list_pop_front(&segment->home->free_filings), struct filing, node);
+	filing->segment = segment;
+	filing->target = target;
+	filing->at = align_down(segment->filed.position, CHUNK_ALIGN);
+	filing->err = 0;
+	filing->done = done;
+	filing->context = context;
+	segment->filing = filing;
+	segment->home->filings_in_flight++;
+	start_pass(filing);
+	return 0;
+}

@@ -1,0 +1,302 @@
+/* The life of a segment in memory: staging batches into chunks, and looking at them there. Files are in segment_file.c, filing in
+ * filing.c.
+ *
+ * A chunk is an image of a stretch of the file: chunk->data[i] is the byte at chunk->position + i, and positions of chunks are multiples of
+ * 4 KiB, so that they can be written with O_DIRECT as they lie. When a segment is taken up again in the middle of a block (after a
+ * restart, or when its last chunk was evicted), the first chunk begins at that block, but its bytes before memory_position are not there;
+ * filing reads them when it needs them. So the first append costs no disk read. */
+#include "log/segment/segment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/segment/filing.h"
+#include "log/segment/segment_priv.h"
+
+int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache)
+{
+	*home = (struct segment_home){.io = io, .cache = cache, .open_max = 2048, .indexed_max = 256};
+	list_init(&home->open_segments);
+	list_init(&home->indexed_segments);
+	return filing_pool_open(home);
+}
+
+void segment_home_close(struct segment_home *home)
+{
+	filing_pool_close(home);
+}
+
+struct segment *segment_create(struct segment_home *home, const char *dir, int64_t base_offset, uint32_t index_interval_bytes,
+			       uint32_t index_size_bytes_max)
+{
+	struct segment *segment = calloc(1, sizeof *segment);
+	if (!segment)
+		return NULL;
+	segment->home = home;
+	segment->dir = dir;
+	segment->base_offset = base_offset;
+	struct mark start = {0, base_offset};
+	segment->filed = segment->durable = segment->committing = segment->staged = start;
+	segment->write_fd = segment->read_fd = -1;
+	segment->is_cut = true;
+	segment->has_index = true;
+	segment->first_timestamp_ms = segment->max_timestamp_ms = segment->max_timestamp_offset = -1;
+	segment->first_leader_epoch = segment->last_leader_epoch = -1;
+	segment->index_interval_bytes = index_interval_bytes;
+	segment->index_size_bytes_max = index_size_bytes_max;
+	offset_index_init(&segment->offsets, base_offset, index_size_bytes_max);
+	time_index_init(&segment->times, base_offset, index_size_bytes_max);
+	list_init(&segment->chunks);
+	return segment;
+}
+
+void segment_adopt(struct segment *segment, struct mark end)
+{
+	segment->filed = segment->durable = segment->committing = segment->staged = end;
+	segment->memory_position = end.position;
+	segment->has_file = true;
+	segment->is_cut = false;
+	segment->has_index = end.position == 0;
+}
+
+static void drop_chunks(struct segment *segment)
+{
+	struct list *node;
+	while ((node = list_pop_front(&segment->chunks)))
+		cache_give_back(segment->home->cache, LIST_ENTRY(node, struct chunk, node));
+}
+
+void segment_destroy(struct segment *segment)
+{
+	CHECK(!segment->filing && !segment->readers);
+	segment_close_files(segment);
+	drop_chunks(segment);
+	if (list_is_linked(&segment->indexed_node)) {
+		list_remove(&segment->indexed_node);
+		segment->home->indexed_count--;
+	}
+	offset_index_fini(&segment->offsets);
+	time_index_fini(&segment->times);
+	if (segment->hash)
+		seal_hash_destroy(segment->hash);
+	list_remove(&segment->node);
+	free(segment);
+}
+
+void segment_check(const struct segment *segment)
+{
+	CHECKF(segment->filed.position <= segment->durable.position && segment->durable.position <= segment->committing.position &&
+		       segment->committing.position <= segment->staged.position,
+	       "positions: filed %lu durable %lu committing %lu staged %lu", (unsigned long)segment->filed.position,
+	       (unsigned long)segment->durable.position, (unsigned long)segment->committing.position,
+	       (unsigned long)segment->staged.position);
+	CHECK(segment->filed.offset <= segment->durable.offset && segment->durable.offset <= segment->committing.offset &&
+	      segment->committing.offset <= segment->staged.offset);
+}
+
+/* ---- append ------------------------------------------------------------------------------------------------ */
+
+static struct chunk *last_chunk(const struct segment *segment)
+{
+	return list_is_empty(&segment->chunks) ? NULL : LIST_ENTRY(segment->chunks.prev, struct chunk, node);
+}
+
+/* The first position that no chunk covers. */
+static uint64_t covered_to(const struct segment *segment)
+{
+	struct chunk *last = last_chunk(segment);
+	return last ? last->position + last->size_bytes : align_down(segment->staged.position, CHUNK_ALIGN);
+}
+
+/* A partition that fills chunk after chunk gets larger ones: as large as what it has staged and not filed, within the classes. */
+static uint64_t next_chunk_size(const struct segment *segment, uint64_t missing_bytes)
+{
+	uint64_t unfiled = segment->staged.position - segment->filed.position;
+	uint64_t wanted = missing_bytes > unfiled ? missing_bytes : unfiled;
+	return wanted < CHUNK_SIZE_MAX ? wanted : CHUNK_SIZE_MAX;
+}
+
+int segment_reserve(struct segment *segment, uint64_t size_bytes)
+{
+	uint64_t end = segment->staged.position + size_bytes;
+	struct chunk *last = last_chunk(segment);
+	if (last)
+		cache_forbid_eviction(segment->home->cache, last);
+	else
+		segment->memory_position = segment->staged.position;
+	for (uint64_t at = covered_to(segment); at < end;) {
+		struct chunk *chunk = cache_take(segment->home->cache, next_chunk_size(segment, end - at));
+		if (!chunk)
+			return ERR_BUSY; /* what was taken stays for the next try */
+		chunk->position = at;
+		chunk->owner = segment;
+		list_push_back(&segment->chunks, &chunk->node);
+		at += chunk->size_bytes;
+	}
+	return 0;
+}
+
+/* The chunk that holds a position, which is in memory. Most questions are about the end, so it looks from there. */
+static struct chunk *chunk_at(const struct segment *segment, uint64_t position)
+{
+	for (struct list *node = segment->chunks.prev; node != &segment->chunks; node = node->prev) {
+		struct chunk *chunk = LIST_ENTRY(node, struct chunk, node);
+		if (chunk->position <= position) {
+			CHECK(position < chunk->position + chunk->size_bytes);
+			return chunk;
+		}
+	}
+	UNREACHABLE();
+}
+
+static struct chunk *chunk_after(const struct chunk *chunk)
+{
+	return LIST_ENTRY(chunk->node.next, struct chunk, node);
+}
+
+static void copy_in(struct segment *segment, const uint8_t *bytes, uint64_t size)
+{
+	uint64_t position = segment->staged.position;
+	struct chunk *chunk = chunk_at(segment, position);
+	for (;;) {
+		uint64_t within = position - chunk->position;
+		uint64_t room = chunk->size_bytes - within;
+		uint64_t piece = size < room ? size : room;
+		memcpy(chunk->data + within, bytes, piece);
+		if (segment->hash)
+			seal_hash_update(segment->hash, bytes, piece);
+		bytes += piece;
+		position += piece;
+		size -= piece;
+		if (!size)
+			return;
+		chunk = chunk_after(chunk);
+	}
+}
+
+/* As Kafka: an entry for a batch when index.interval.bytes have gone by since the last. An index that takes no more is no error: lookups
+ * scan a little further, and the partition rolls. */
+static void add_to_indexes(struct segment *segment, const struct batch *batch, uint64_t position)
+{
+	segment->unindexed_bytes += batch->size_bytes;
+	if (segment->unindexed_bytes < segment->index_interval_bytes)
+		return;
+	if (position > 0 && offset_index_add(&segment->offsets, batch_last_offset(batch), (uint32_t)position) < 0)
+		return;
+	if (segment->max_timestamp_offset >= 0 && time_index_add(&segment->times, segment->max_timestamp_ms, segment->max_timestamp_offset) < 0)
+		return;
+	segment->unindexed_bytes = 0;
+}
+
+/* Takes a batch's facts into the segment's; also when an index is rebuilt from the file. */
+void segment__account(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset)
+{
+	if (segment->first_timestamp_ms < 0)
+		segment->first_timestamp_ms = batch->max_timestamp_ms;
+	if (batch->max_timestamp_ms > segment->max_timestamp_ms) {
+		segment->max_timestamp_ms = batch->max_timestamp_ms;
+		segment->max_timestamp_offset = max_timestamp_offset;
+	}
+	if (segment->batch_count++ == 0)
+		segment->first_leader_epoch = batch->leader_epoch;
+	segment->last_leader_epoch = batch->leader_epoch;
+	segment->record_count += (uint32_t)(batch->records_count > 0 ? batch->records_count : 0);
+	add_to_indexes(segment, batch, position);
+}
+
+void segment_stage(struct segment *segment, const uint8_t *bytes, const struct batch *batch, int64_t max_timestamp_offset)
+{
+	CHECK(!segment->is_complete);
+	CHECK(batch->base_offset >= segment->staged.offset);
+	if (segment->staged.position == 0 && !segment->hash && seal_hash_create(&segment->hash) < 0)
+		segment->hash = NULL; /* no memory: the seal reads the file instead */
+	copy_in(segment, bytes, batch->size_bytes);
+	if (segment->has_index)
+		segment__account(segment, batch, segment->staged.position, max_timestamp_offset);
+	segment->staged.position += batch->size_bytes;
+	segment->staged.offset = batch_next_offset(batch);
+	segment_check(segment);
+}
+
+/* ---- recent bytes in memory ----------------------------------------------------------------------------------- */
+
+uint32_t segment_view(struct segment *segment, uint64_t from, uint64_t to, struct slice *pieces, struct chunk **chunks, uint32_t count_max,
+		      uint64_t *size_bytes)
+{
+	CHECK(from >= segment->memory_position && to <= segment->staged.position);
+	*size_bytes = 0;
+	uint32_t count = 0;
+	if (from == to)
+		return 0;
+	for (struct chunk *chunk = chunk_at(segment, from); from < to && count < count_max; chunk = chunk_after(chunk)) {
+		uint64_t end = chunk->position + chunk->size_bytes;
+		uint64_t size = (to < end ? to : end) - from;
+		if (chunks)
+			chunks[count] = chunk;
+		pieces[count++] = (struct slice){chunk->data + (from - chunk->position), size};
+		*size_bytes += size;
+		from += size;
+	}
+	return count;
+}
+
+void segment_peek(const struct segment *segment, uint64_t position, void *out, uint32_t size)
+{
+	CHECK(position >= segment->memory_position && position + size <= segment->staged.position);
+	uint8_t *to = out;
+	for (struct chunk *chunk = chunk_at(segment, position); size; chunk = chunk_after(chunk)) {
+		uint64_t within = position - chunk->position;
+		uint64_t room = chunk->size_bytes - within;
+		uint32_t piece = size < room ? size : (uint32_t)room;
+		memcpy(to, chunk->data + within, piece);
+		to += piece;
+		position += piece;
+		size -= piece;
+	}
+}
+
+void segment_peek_batch(const struct segment *segment, uint64_t position, struct batch *out)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	segment_peek(segment, position, header, sizeof header);
+	int err = batch_parse_header((struct slice){header, sizeof header}, out);
+	CHECKF(err == 0, "memory of segment %ld at %lu holds no batch", (long)segment->base_offset, (unsigned long)position);
+}
+
+/* ---- memory below `filed` ---------------------------------------------------------------------------------------- */
+
+static bool chunk_is_filed(const struct segment *segment, const struct chunk *chunk)
+{
+	uint64_t end = chunk->position + chunk->size_bytes;
+	return (end < segment->staged.position ? end : segment->staged.position) <= segment->filed.position;
+}
+
+void segment_set_filed(struct segment *segment, struct mark filed)
+{
+	segment->filed = filed;
+	segment_check(segment);
+	struct list *node = segment->chunks.prev;
+	while (node != &segment->chunks && !list_is_linked(&LIST_ENTRY(node, struct chunk, node)->filed_node))
+		node = node->prev;
+	for (node = node->next; node != &segment->chunks; node = node->next) {
+		struct chunk *chunk = LIST_ENTRY(node, struct chunk, node);
+		if (!chunk_is_filed(segment, chunk))
+			return;
+		cache_allow_eviction(segment->home->cache, chunk);
+	}
+}
+
+/* The cache asks for a chunk back: only the first of a segment goes, so that what is in memory stays contiguous. */
+bool segment__evict(struct chunk *chunk)
+{
+	struct segment *segment = chunk->owner;
+	if (segment->filing || segment->chunks.next != &chunk->node)
+		return false;
+	list_remove(&chunk->node);
+	segment->memory_position = chunk->position + chunk->size_bytes;
+	if (segment->memory_position > segment->staged.position)
+		segment->memory_position = segment->staged.position;
+	chunk->owner = NULL;
+	return true;
+}

@@ -1,0 +1,154 @@
+/* A segment: the batches of one partition from a base offset on, as one file of exactly the bytes of the wire, its indexes, and the
+ * chunks of memory that hold its recent bytes. Its life: made in memory alone; filed (written and synced) as the log goes on;
+ * complete when the partition rolls; sealed when all of it is filed.
+ *
+ * Its positions, as (position in the file, offset) pairs, move in this order only and through one function:
+ *
+ *   filed <= durable <= committing <= staged        (log/partition/partition.h says what each means)
+ *
+ * Owner: the shard's thread. It never decides durability (the store does), never returns bytes that fail their CRC, and never
+ * truncates below `filed`. */
+#pragma once
+
+#include "log/batch/batch.h"
+#include "log/io/io.h"
+#include "log/segment/cache.h"
+#include "log/segment/offset_index.h"
+#include "log/segment/seal.h"
+#include "log/segment/segment_name.h"
+#include "log/segment/time_index.h"
+
+struct filing;
+
+/* A place in the log: the byte behind some batch, and the offset behind its last record. */
+struct mark {
+	uint64_t position;
+	int64_t offset;
+};
+
+/* What all segments of a store share. Embedded in the store. */
+struct segment_home {
+	struct io *io;
+	struct cache *cache;
+	struct list open_segments;      /* with open files, the longest unused first */
+	uint32_t open_count, open_max;
+	struct list indexed_segments;   /* complete ones with loaded indexes, the longest unused first */
+	uint32_t indexed_count, indexed_max;
+	struct filing *filings;         /* a fixed pool */
+	struct list free_filings;
+	uint32_t filings_in_flight;
+};
+
+MUST_USE int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache);
+void segment_home_close(struct segment_home *home);
+
+struct segment {
+	struct list node;               /* of the partition's segments, by base offset */
+	struct list open_node, indexed_node;
+	struct segment_home *home;
+	const char *dir;                /* the partition's directory; owned by the partition */
+	void *partition;                /* whose it is; for the store's callbacks */
+	int64_t base_offset;
+	struct mark filed, durable, committing, staged;
+
+	int write_fd, read_fd;          /* -1 = not open */
+	bool has_file;
+	bool is_complete;               /* the partition has rolled behind it */
+	bool is_sealed;
+	bool is_dropped;                /* its files are gone; the object goes with its last reader */
+	bool is_cut;                    /* the file has been cut to `filed` since start, or never was longer */
+	bool has_index;                 /* the indexes below cover all of it */
+	uint32_t readers;               /* reads in flight that use read_fd */
+	uint64_t allocated_bytes;       /* reserved on disk by fallocate, counted from 0 */
+
+	int64_t first_timestamp_ms;     /* of the first batch (its maximum); -1 = none yet */
+	int64_t max_timestamp_ms;       /* -1 = none */
+	int64_t max_timestamp_offset;
+	uint64_t batch_count, record_count;
+	int32_t first_leader_epoch, last_leader_epoch;
+	uint64_t unindexed_bytes;       /* since the last index entry */
+	uint32_t index_interval_bytes, index_size_bytes_max;
+	uint32_t index_written_count;   /* entries of the offset index that are in its file */
+	struct offset_index offsets;
+	struct time_index times;
+
+	struct list chunks;             /* contiguous, by position */
+	uint64_t memory_position;       /* bytes from here to staged are in the chunks */
+	struct filing *filing;          /* in flight, or NULL */
+	struct seal_hash *hash;         /* of the bytes up to staged; NULL if it did not see them all */
+};
+
+/* ---- life -------------------------------------------------------------------------------------------------- */
+
+/* A segment without a file. NULL = no memory. */
+struct segment *segment_create(struct segment_home *home, const char *dir, int64_t base_offset, uint32_t index_interval_bytes,
+			       uint32_t index_size_bytes_max);
+/* Says that `end` of it is in its file, durable and filed: for a segment found at recovery. */
+void segment_adopt(struct segment *segment, struct mark end);
+/* Frees the object; readers and filings have ended. The files stay. */
+void segment_destroy(struct segment *segment);
+/* Removes its files. */
+void segment_unlink(struct segment *segment);
+
+static inline uint64_t segment_size_bytes(const struct segment *segment) { return segment->staged.position; }
+static inline bool segment_is_filed(const struct segment *segment) { return segment->filed.position == segment->staged.position; }
+
+/* Checks the order of the four marks: the one place that says what may be. */
+void segment_check(const struct segment *segment);
+
+/* ---- append ------------------------------------------------------------------------------------------------ */
+
+/* Makes sure that `size` bytes more can be staged without failing. ERR_BUSY: no memory now. */
+MUST_USE int segment_reserve(struct segment *segment, uint64_t size_bytes);
+/* Copies one whole, stamped batch behind what is staged and takes it into the indexes. The room was reserved. */
+void segment_stage(struct segment *segment, const uint8_t *bytes, const struct batch *batch, int64_t max_timestamp_offset);
+
+/* ---- recent bytes in memory ----------------------------------------------------------------------------------- */
+
+static inline bool segment_is_in_memory(const struct segment *segment, uint64_t position)
+{
+	return position >= segment->memory_position;
+}
+/* Views of [from, to), which is in memory, as at most `count_max` pieces; returns how many, and in *size_bytes how many bytes they hold (fewer than
+ * asked if the pieces did not suffice). `chunks`, if given, gets the chunk of each piece, unretained. */
+uint32_t segment_view(struct segment *segment, uint64_t from, uint64_t to, struct slice *pieces, struct chunk **chunks, uint32_t count_max,
+		      uint64_t *size_bytes);
+/* Copies `size` bytes from memory. */
+void segment_peek(const struct segment *segment, uint64_t position, void *out, uint32_t size);
+/* The header of the batch that begins there, in memory. */
+void segment_peek_batch(const struct segment *segment, uint64_t position, struct batch *out);
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+/* The descriptor for reading through the page cache, or -errno. */
+MUST_USE int segment_open_read(struct segment *segment);
+/* Makes sure that the log file exists and is open for writing, cut to what is filed. The directory exists. Not yet synced. */
+MUST_USE int segment_open_write(struct segment *segment);
+void segment_close_files(struct segment *segment);
+/* The path of one of its files. */
+void segment_path(const struct segment *segment, enum segment_file file, char *out, size_t out_size);
+
+/* Where to begin to look for an offset of this segment: the position of a batch at or before it. May read or rebuild the indexes. */
+MUST_USE int segment_find(struct segment *segment, int64_t offset, uint64_t *position);
+/* The same for a timestamp: the first record at or after it is not before this position. */
+MUST_USE int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position);
+
+/* Reads the header of the batch at `position` from memory or the file, now. ERR_CORRUPT_LOG if there is none, or not one of this segment. */
+MUST_USE int segment_read_header(struct segment *segment, uint64_t position, struct batch *out);
+/* Reads a whole checked batch into malloc'ed memory, now: for lookups by time. */
+MUST_USE int segment_read_batch(struct segment *segment, const struct batch *batch, uint64_t position, uint8_t **out);
+
+/* Writes new index entries to their files (not synced: they are derived). */
+MUST_USE int segment_save_indexes(struct segment *segment);
+/* The segment is complete and filed: cut the file to its size, write indexes and seal, close for writing. */
+MUST_USE int segment_seal(struct segment *segment);
+
+/* ---- filing ------------------------------------------------------------------------------------------------------ */
+
+typedef void filing_done_fn(struct segment *segment, void *context, struct mark target, int err);
+
+/* Begins to write [filed, target) and sync it; done() runs from the loop, and moves nothing: the caller does. -EAGAIN: all filings are taken;
+ * -EBUSY: this segment has one in flight; other errors: the file cannot be made. */
+MUST_USE int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
+/* Moves `filed` and lets the memory below it go. */
+void segment_set_filed(struct segment *segment, struct mark filed);

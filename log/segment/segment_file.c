@@ -1,0 +1,478 @@
+/* The files of a segment: making and opening them, the indexes on disk, and the seal.
+ *
+ * The log file may be longer than what is filed: padding of the last block, or what a crash left of a filing that was never
+ * acknowledged. Nothing reads behind `filed` in a file, and the file is cut (and the cut synced) before it is first written
+ * again, so old bytes never come back. The index files are derived: unsynced, checked when read, rebuilt from the log when
+ * they do not fit. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/batch/record_iter.h"
+#include "log/io/small_file.h"
+#include "log/segment/segment_priv.h"
+
+#define PATH_SIZE 4096
+#define SCAN_SIZE (256u << 10)
+
+void segment_path(const struct segment *segment, enum segment_file file, char *out, size_t out_size)
+{
+	char name[SEGMENT_NAME_SIZE];
+	segment_name_format(name, segment->base_offset, file);
+	snprintf(out, out_size, "%s/%s", segment->dir, name);
+}
+
+/* ---- open files, bounded ------------------------------------------------------------------------------------- */
+
+
+void segment_close_files(struct segment *segment)
+{
+	struct segment_home *home = segment->home;
+	if (segment->write_fd >= 0)
+		io_close_fd(home->io, segment->write_fd);
+	if (segment->read_fd >= 0)
+		io_close_fd(home->io, segment->read_fd);
+	segment->write_fd = segment->read_fd = -1;
+	if (list_is_linked(&segment->open_node)) {
+		list_remove(&segment->open_node);
+		home->open_count--;
+	}
+}
+
+static void close_one_idle(struct segment_home *home)
+{
+	LIST_FOR_EACH_SAFE(node, &home->open_segments) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, open_node);
+		if (segment->filing || segment->readers)
+			continue;
+		segment_close_files(segment);
+		return;
+	}
+}
+
+static void note_open(struct segment *segment)
+{
+	struct segment_home *home = segment->home;
+	if (list_is_linked(&segment->open_node))
+		list_remove(&segment->open_node);
+	else
+		home->open_count++;
+	list_push_back(&home->open_segments, &segment->open_node);
+	if (home->open_count > home->open_max)
+		close_one_idle(home);
+}
+
+int segment_open_read(struct segment *segment)
+{
+	if (segment->read_fd < 0) {
+		char path[PATH_SIZE];
+		segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
+		int fd = io_file_open(segment->home->io, path, IO_READ_ONLY);
+		if (fd < 0)
+			return fd;
+		segment->read_fd = fd;
+	}
+	note_open(segment);
+	return segment->read_fd;
+}
+
+/* What lies behind `filed` was never acknowledged: away with it, durably, before anything is written there. */
+static int cut(struct segment *segment)
+{
+	struct io *io = segment->home->io;
+	int64_t size = io_file_size(io, segment->write_fd);
+	if (size < 0)
+		return (int)size;
+	if ((uint64_t)size < segment->filed.position)
+		return ERR_CORRUPT_LOG;
+	int err = io_file_truncate(io, segment->write_fd, segment->filed.position);
+	if (!err && (uint64_t)size > segment->filed.position)
+		err = io_file_sync(io, segment->write_fd);
+	segment->is_cut = !err;
+	return err;
+}
+
+static int create_file(struct segment *segment, const char *path)
+{
+	struct io *io = segment->home->io;
+	segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
+	if (segment->write_fd < 0)
+		return segment->write_fd;
+	/* A leftover of that name has no acknowledged bytes: the journal still holds everything from position 0 on. */
+	int err = io_file_truncate(io, segment->write_fd, 0);
+	if (!err)
+		err = io_dir_sync(io, segment->dir);
+	segment->has_file = !err;
+	return err;
+}
+
+int segment_open_write(struct segment *segment)
+{
+	if (segment->write_fd >= 0)
+		return 0;
+	char path[PATH_SIZE];
+	segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
+	int err = 0;
+	if (!segment->has_file) {
+		CHECK(segment->filed.position == 0);
+		err = create_file(segment, path);
+	} else {
+		segment->write_fd = io_file_open(segment->home->io, path, IO_DIRECT);
+		err = segment->write_fd < 0 ? segment->write_fd : segment->is_cut ? 0 : cut(segment);
+	}
+	if (err) {
+		segment_close_files(segment);
+		return err;
+	}
+	note_open(segment);
+	return 0;
+}
+
+void segment_unlink(struct segment *segment)
+{
+	char path[PATH_SIZE];
+	for (int file = 0; file < segment_file_count; file++) {
+		segment_path(segment, file, path, sizeof path);
+		int err = io_unlink(segment->home->io, path);
+		(void)err; /* most segments lack some of them; what stays is found again at the next start */
+	}
+}
+
+/* ---- headers and batches, read now -------------------------------------------------------------------------------- */
+
+static int read_file(struct segment *segment, void *out, size_t size, uint64_t position)
+{
+	int fd = segment_open_read(segment);
+	if (fd < 0)
+		return fd;
+	int64_t got = io_file_read(segment->home->io, fd, out, size, position);
+	return got < 0 ? (int)got : (size_t)got < size ? ERR_CORRUPT_LOG : 0;
+}
+
+/* A header fits if it could stand there: of this segment, and its batch within what is staged. */
+static bool header_fits(const struct segment *segment, uint64_t position, const struct batch *batch)
+{
+	return batch->base_offset >= segment->base_offset && batch->last_offset_delta >= 0 &&
+	       batch_next_offset(batch) <= segment->staged.offset && position + batch->size_bytes <= segment->staged.position;
+}
+
+int segment_read_header(struct segment *segment, uint64_t position, struct batch *out)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	if (position + sizeof header > segment->staged.position)
+		return ERR_CORRUPT_LOG;
+	if (segment_is_in_memory(segment, position))
+		segment_peek(segment, position, header, sizeof header);
+	else {
+		int err = read_file(segment, header, sizeof header, position);
+		if (err)
+			return err;
+	}
+	if (batch_parse_header((struct slice){header, sizeof header}, out) || !header_fits(segment, position, out))
+		return ERR_CORRUPT_LOG;
+	return 0;
+}
+
+int segment_read_batch(struct segment *segment, const struct batch *batch, uint64_t position, uint8_t **out)
+{
+	uint8_t *bytes = malloc(batch->size_bytes);
+	if (!bytes)
+		return -ENOMEM;
+	int err = 0;
+	if (segment_is_in_memory(segment, position))
+		segment_peek(segment, position, bytes, batch->size_bytes);
+	else
+		err = read_file(segment, bytes, batch->size_bytes, position);
+	if (!err && batch_check_crc((struct slice){bytes, batch->size_bytes}, batch))
+		err = ERR_CORRUPT_LOG;
+	if (err) {
+		free(bytes);
+		return err;
+	}
+	*out = bytes;
+	return 0;
+}
+
+/* ---- indexes ------------------------------------------------------------------------------------------------------- */
+
+static void note_indexed(struct segment *segment)
+{
+	struct segment_home *home = segment->home;
+	if (!segment->is_complete)
+		return;
+	if (list_is_linked(&segment->indexed_node))
+		list_remove(&segment->indexed_node);
+	else
+		home->indexed_count++;
+	list_push_back(&home->indexed_segments, &segment->indexed_node);
+	if (home->indexed_count <= home->indexed_max)
+		return;
+	struct segment *oldest = LIST_ENTRY(list_pop_front(&home->indexed_segments), struct segment, indexed_node);
+	home->indexed_count--;
+	offset_index_fini(&oldest->offsets);
+	time_index_fini(&oldest->times);
+	offset_index_init(&oldest->offsets, oldest->base_offset, oldest->index_size_bytes_max);
+	time_index_init(&oldest->times, oldest->base_offset, oldest->index_size_bytes_max);
+	oldest->has_index = false;
+}
+
+static int decode_index_files(struct segment *segment)
+{
+	char path[PATH_SIZE];
+	uint8_t *data;
+	size_t size;
+	segment_path(segment, SEGMENT_FILE_INDEX, path, sizeof path);
+	int err = small_file_read(segment->home->io, path, segment->index_size_bytes_max, &data, &size);
+	if (err)
+		return err;
+	err = offset_index_decode(&segment->offsets, (struct slice){data, size}, segment->staged.position);
+	free(data);
+	if (err)
+		return err;
+	segment_path(segment, SEGMENT_FILE_TIME_INDEX, path, sizeof path);
+	err = small_file_read(segment->home->io, path, (size_t)segment->index_size_bytes_max * 2, &data, &size);
+	if (err)
+		return err;
+	err = time_index_decode(&segment->times, (struct slice){data, size});
+	free(data);
+	return err;
+}
+
+/* Trusts the index files as far as their last entries point at batches that agree; *position is where the scan must go on. */
+static int take_index_files(struct segment *segment, uint64_t *position)
+{
+	*position = 0;
+	int err = decode_index_files(segment);
+	if (err)
+		return err;
+	if (segment->offsets.count == 0)
+		return 0;
+	const struct offset_index_entry *last = &segment->offsets.entries[segment->offsets.count - 1];
+	struct batch batch;
+	err = segment_read_header(segment, last->position, &batch);
+	if (err || batch_last_offset(&batch) != segment->base_offset + last->relative_offset)
+		return ERR_CORRUPT_LOG;
+	segment->index_written_count = segment->offsets.count;
+	*position = last->position + batch.size_bytes;
+	return 0;
+}
+
+static void forget_indexes(struct segment *segment)
+{
+	offset_index_truncate(&segment->offsets, segment->base_offset);
+	time_index_truncate(&segment->times, segment->base_offset);
+	segment->index_written_count = 0;
+}
+
+/* Walks headers in large reads from `position` to the end and indexes them. Damage ends the walk: what lies behind it is found by scanning,
+ * or named when it is read. */
+static int scan_into_indexes(struct segment *segment, uint64_t position)
+{
+	uint8_t *buffer = malloc(SCAN_SIZE);
+	if (!buffer)
+		return -ENOMEM;
+	int err = 0;
+	uint64_t start = 0, end = 0; /* what of the file the buffer holds */
+	while (!err && position + BATCH_HEADER_SIZE <= segment->staged.position) {
+		struct batch batch;
+		if (segment_is_in_memory(segment, position)) {
+			err = segment_read_header(segment, position, &batch);
+		} else {
+			if (position < start || position + BATCH_HEADER_SIZE > end) {
+				uint64_t limit = segment->memory_position;
+				uint64_t size = limit - position < SCAN_SIZE ? limit - position : SCAN_SIZE;
+				err = read_file(segment, buffer, size, position);
+				start = position;
+				end = position + size;
+			}
+			if (!err)
+				err = end - position < BATCH_HEADER_SIZE ? ERR_CORRUPT_LOG
+				      : batch_parse_header((struct slice){buffer + (position - start), end - position}, &batch);
+			if (!err && !header_fits(segment, position, &batch))
+				err = ERR_CORRUPT_LOG;
+		}
+		if (err)
+			break;
+		segment__account(segment, &batch, position, batch_last_offset(&batch));
+		position += batch.size_bytes;
+	}
+	free(buffer);
+	return err == ERR_CORRUPT_LOG || err == ERR_INVALID_RECORD || err == ERR_CORRUPT_BATCH ? 0 : err;
+}
+
+int segment__load_indexes(struct segment *segment)
+{
+	if (segment->has_index) {
+		note_indexed(segment);
+		return 0;
+	}
+	uint64_t position;
+	if (take_index_files(segment, &position)) {
+		forget_indexes(segment);
+		position = 0;
+	}
+	int err = scan_into_indexes(segment, position);
+	if (err)
+		return err;
+	segment->has_index = true;
+	note_indexed(segment);
+	return 0;
+}
+
+/* Entries whose position lies behind the first damaged byte may be missing, so a floor is always safe to scan from. */
+int segment_find(struct segment *segment, int64_t offset, uint64_t *position)
+{
+	int err = segment__load_indexes(segment);
+	if (err)
+		return err;
+	/* An entry names the last offset of its batch; the floor of offset - 1 ends before `offset`, or contains it. */
+	*position = offset > segment->base_offset ? offset_index_floor(&segment->offsets, offset) : 0;
+	return 0;
+}
+
+int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position)
+{
+	int err = segment__load_indexes(segment);
+	if (err)
+		return err;
+	int64_t entry_timestamp, entry_offset;
+	/* Strictly below: a record with the entry's own timestamp may lie before the entry's offset. */
+	time_index_floor(&segment->times, timestamp_ms - 1, &entry_timestamp, &entry_offset);
+	*position = entry_offset > segment->base_offset ? offset_index_floor(&segment->offsets, entry_offset) : 0;
+	return 0;
+}
+
+static int write_tail(struct segment *segment, enum segment_file file, const uint8_t *data, size_t size, size_t from)
+{
+	char path[PATH_SIZE];
+	segment_path(segment, file, path, sizeof path);
+	int fd = io_file_open(segment->home->io, path, IO_CREATE);
+	if (fd < 0)
+		return fd;
+	int64_t done = io_file_write(segment->home->io, fd, data + from, size - from, from);
+	int err = done < 0 ? (int)done : 0;
+	if (!err)
+		err = io_file_truncate(segment->home->io, fd, size);
+	io_close_fd(segment->home->io, fd);
+	return err;
+}
+
+static int save_index(struct segment *segment, uint64_t *size_out, uint64_t *checksum_out)
+{
+	size_t size = offset_index_encoded_size(&segment->offsets);
+	uint8_t *data = malloc(size + 1);
+	if (!data)
+		return -ENOMEM;
+	offset_index_encode(&segment->offsets, data);
+	*size_out = size;
+	*checksum_out = seal_index_checksum((struct slice){data, size});
+	int err = write_tail(segment, SEGMENT_FILE_INDEX, data, size, (size_t)segment->index_written_count * OFFSET_INDEX_ENTRY_SIZE);
+	free(data);
+	return err;
+}
+
+static int save_time_index(struct segment *segment, uint64_t *size_out, uint64_t *checksum_out)
+{
+	size_t size = time_index_encoded_size(&segment->times);
+	uint8_t *data = malloc(size + 1);
+	if (!data)
+		return -ENOMEM;
+	time_index_encode(&segment->times, data);
+	*size_out = size;
+	*checksum_out = seal_index_checksum((struct slice){data, size});
+	int err = write_tail(segment, SEGMENT_FILE_TIME_INDEX, data, size, 0);
+	free(data);
+	return err;
+}
+
+int segment_save_indexes(struct segment *segment)
+{
+	if (!segment->has_index || !segment->has_file || segment->index_written_count == segment->offsets.count)
+		return 0;
+	uint64_t size, checksum;
+	int err = save_index(segment, &size, &checksum);
+	if (!err)
+		err = save_time_index(segment, &size, &checksum);
+	if (!err)
+		segment->index_written_count = segment->offsets.count;
+	return err;
+}
+
+/* ---- seal ------------------------------------------------------------------------------------------------------------ */
+
+/* The checksum of the file as read back, for a segment whose first bytes were staged before this start. */
+static int hash_file(struct segment *segment)
+{
+	if (segment->hash)
+		return 0;
+	int err = seal_hash_create(&segment->hash);
+	if (err)
+		return err;
+	uint8_t *buffer = malloc(SCAN_SIZE);
+	if (!buffer)
+		return -ENOMEM;
+	uint64_t size = segment->staged.position;
+	for (uint64_t at = 0; !err && at < size;) {
+		size_t piece = size - at < SCAN_SIZE ? (size_t)(size - at) : SCAN_SIZE;
+		err = read_file(segment, buffer, piece, at);
+		if (!err)
+			seal_hash_update(segment->hash, buffer, piece);
+		at += piece;
+	}
+	free(buffer);
+	return err;
+}
+
+static int write_seal(struct segment *segment)
+{
+	struct seal seal = {
+		.base_offset = segment->base_offset,
+		.next_offset = segment->staged.offset,
+		.log_size_bytes = segment->staged.position,
+		.batch_count = segment->batch_count,
+		.record_count = segment->record_count,
+		.max_timestamp_ms = segment->max_timestamp_ms,
+		.max_timestamp_offset = segment->max_timestamp_offset,
+		.first_leader_epoch = segment->first_leader_epoch,
+		.last_leader_epoch = segment->last_leader_epoch,
+	};
+	int err = hash_file(segment);
+	if (!err)
+		err = save_index(segment, &seal.index_size_bytes, &seal.index_checksum);
+	if (!err)
+		err = save_time_index(segment, &seal.time_index_size_bytes, &seal.time_index_checksum);
+	if (err)
+		return err;
+	seal_hash_result(segment->hash, &seal.log_checksum_low, &seal.log_checksum_high);
+	uint8_t bytes[SEAL_SIZE];
+	seal_encode(&seal, bytes);
+	return write_tail(segment, SEGMENT_FILE_SEAL, bytes, sizeof bytes, 0);
+}
+
+int segment_seal(struct segment *segment)
+{
+	CHECK(segment->is_complete && segment_is_filed(segment) && !segment->filing);
+	int err = segment_open_write(segment);
+	if (!err)
+		err = segment__load_indexes(segment);
+	if (!err && segment->max_timestamp_offset >= 0) {
+		int added = time_index_add(&segment->times, segment->max_timestamp_ms, segment->max_timestamp_offset);
+		(void)added; /* full: the lookup scans from the last entry */
+	}
+	if (!err)
+		err = io_file_truncate(segment->home->io, segment->write_fd, segment->staged.position);
+	if (!err)
+		err = write_seal(segment);
+	if (err)
+		return err;
+	segment->is_sealed = true;
+	seal_hash_destroy(segment->hash);
+	segment->hash = NULL;
+	offset_index_shrink(&segment->offsets);
+	time_index_shrink(&segment->times);
+	if (!segment->readers)
+		segment_close_files(segment);
+	note_indexed(segment);
+	return 0;
+}
