@@ -1,0 +1,25 @@
+/* Counters of one shard. Written by its thread alone; others read them with metrics_read, each value whole, the set not in one instant. */
+#pragma once
+
+#include "log/base/types.h"
+
+#define METRICS_API_KEYS 100
+
+struct metrics {
+	uint64_t requests[METRICS_API_KEYS];  /* by API key */
+	uint64_t requests_refused;            /* that ended their connection */
+	uint64_t bytes_in, bytes_out;
+	uint64_t connections_opened, connections_closed, connections_refused;
+	uint64_t messages_crossed;
+};
+
+/* The writer's increment: a plain store of one word, so that a reader on another thread sees old or new. */
+static inline void metrics_add(uint64_t *counter, uint64_t value)
+{
+	__atomic_store_n(counter, *counter + value, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t metrics_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}

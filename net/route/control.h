@@ -1,0 +1,27 @@
+/* Changes of the catalog: they run on the control shard (0), which alone owns it. When the image has changed, every shard takes
+ * the new one (store_set_image) before the operation returns, so that what it answers is true on all shards: a producer can
+ * produce as soon as CreateTopics was answered.
+ *
+ * Owner: the request it belongs to, whose arena it lives in; while pending, the control shard. Operations run one after another in
+ * the order they arrive; each may block its shard for a sync: they are rare. */
+#pragma once
+
+#include "log/store/catalog.h"
+#include "net/route/mailbox.h"
+
+struct request;
+struct shard;
+
+struct control_op {
+	struct message message;
+	struct request *request;
+	/* Runs on shard 0. May call every catalog_ verb, and read and write what the operation is embedded in. */
+	void (*run)(struct control_op *op, struct catalog *catalog);
+	uint32_t origin;
+};
+
+/* Fill `run`. Always pending: join the request (request_join). */
+void control_submit(struct request *request, struct control_op *op);
+
+/* For the shard: MESSAGE_CONTROL to MESSAGE_IMAGE_RETURN. */
+void control_receive(struct shard *shard, struct message *message);

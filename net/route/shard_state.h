@@ -1,0 +1,59 @@
+/* What one shard owns, as the handlers, the connections and the crossings see it. net/shard.c runs it.
+ *
+ * Owner: the shard's thread, but for `mailbox` and `io_wake(io)`, which other shards reach through `peers`. */
+#pragma once
+
+#include "log/io/io.h"
+#include "log/store/catalog.h"
+#include "log/store/store.h"
+#include "net/log_line.h"
+#include "net/metrics.h"
+#include "net/route/mailbox.h"
+
+struct frame_pool;
+struct request_pool;
+
+/* Facts that do not change while the broker runs. Shared: read-only once the shards run. */
+struct broker_facts {
+	const char *dir;
+	const char *cluster_id;
+	int32_t node_id;
+	const char *advertised_host;
+	int32_t advertised_port;
+	uint64_t incarnation;
+	const struct uuid *directory_id;
+	const struct broker_config *config;
+};
+
+struct shard {
+	uint32_t index, shard_count;
+	struct shard **peers;                 /* all shards by index, this one included */
+	const struct broker_facts *facts;
+	struct io *io;
+	struct store *store;
+	struct catalog *catalog;              /* changed by shard 0 alone: through net/route/control.h */
+	const struct catalog_image *image;    /* held; replaced between turns of a handler, so hold no topic across a park */
+
+	struct mailbox mailbox;
+	struct list blocked_appends;          /* struct append_task: wait for room, in order of arrival */
+	struct room_wait *room_wait;          /* set while the first of them waits */
+	struct list runnable;                 /* struct request: a step said MORE */
+	struct list sendable;                 /* struct conn: answers to send at the end of the turn */
+	struct frame_pool *frames;
+	struct request_pool *requests;
+	struct list conns;
+	uint32_t conn_count;
+
+	/* Producer ids reserved for this shard and not yet handed out (net/api/init_producer_id.c). */
+	int64_t producer_id_next, producer_id_end;
+
+	struct metrics metrics;
+	struct log_quota refusals;            /* peers that break the protocol */
+	bool is_stopping;
+};
+
+/* The leader epoch of a topic's partitions: bumped by every start of the broker. */
+static inline int32_t shard_leader_epoch(const struct shard *shard, const struct topic *topic)
+{
+	return (int32_t)(shard->facts->incarnation - topic->created_incarnation);
+}
