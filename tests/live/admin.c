@@ -31,6 +31,7 @@ static rd_kafka_t *make_client(rd_kafka_type_t type, const char *const settings[
 	char why[300];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_conf_set(conf, "bootstrap.servers", broker, NULL, 0);
+	rd_kafka_conf_set(conf, "log_level", "2", NULL, 0);
 	for (; settings && (*settings)[0]; settings++)
 		if (rd_kafka_conf_set(conf, (*settings)[0], (*settings)[1], why, sizeof(why)))
 			fprintf(stderr, "admin: %s\n", why);

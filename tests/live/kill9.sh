@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# kill -9 at random moments under an idempotent load (load.c): nothing acked is lost, doubled or moved.
+#
+#   SEED=N      the moments of a run before (printed)        KILLS=N   how many (8)
+#   SOAK_TIME=S the long form: kills for the first third of S seconds, then a calm stretch in which the
+#               broker's memory is sampled and must not grow
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+needs_own_broker
+SEED=${SEED:-$(($(date +%s%N) % 100000))}
+RANDOM=$SEED
+KILLS=${KILLS:-8}
+PARTITIONS=6
+RATE=${RATE:-6000000}
+echo "#     SEED=$SEED"
+
+# random_ms FROM TO: sleeps that long
+random_ms() {
+	local ms=$(($1 + RANDOM % ($2 - $1)))
+	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
+}
+
+# One kill; every third time the start after it is killed too, most likely while it recovers.
+kill_and_restart() {
+	broker_kill9
+	random_ms 1 400
+	if [ $((RANDOM % 3)) = 0 ]; then
+		"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:$PORT" >> "$LOG" 2>&1 &
+		BROKER_PID=$!
+		random_ms 1 60
+		broker_kill9
+	fi
+	local begin
+	begin=$(date +%s%3N)
+	broker_start
+	slowest_start_ms=$((slowest_start_ms > $(date +%s%3N) - begin ? slowest_start_ms : $(date +%s%3N) - begin))
+}
+
+slowest_start_ms=0
+broker_start
+topic=$(topic_name kill9)
+"$LIVE_BIN/admin" "$BROKER" create "$topic" "$PARTITIONS" || die "the topic is created"
+"$LIVE_BIN/load" "$BROKER" "$topic" "$PARTITIONS" "$RATE" > "$WORK/load.out" 2>&1 &
+load=$!
+killed=0
+until_s=$((SECONDS + ${SOAK_TIME:-0} / 3))
+while kill -0 "$load" 2> /dev/null; do
+	if [ -n "${SOAK_TIME:-}" ]; then [ "$SECONDS" -lt "$until_s" ] || break; else [ "$killed" -lt "$KILLS" ] || break; fi
+	if [ -n "${SOAK_TIME:-}" ]; then random_ms 1000 8000; else random_ms 200 2500; fi
+	kill_and_restart
+	killed=$((killed + 1))
+done
+
+# Memory is read once a second; the mean of the last quarter is held against that of the second quarter.
+if [ -n "${SOAK_TIME:-}" ]; then
+	calm_s=$((SOAK_TIME * 2 / 3)) samples=()
+	for _ in $(seq "$calm_s"); do
+		kill -0 "$load" 2> /dev/null || break
+		samples+=("$(broker_rss_kib)")
+		sleep 1
+	done
+	quarter=$((${#samples[@]} / 4))
+	mean() { printf '%s\n' "${samples[@]:$1:quarter}" | awk '{sum += $1} END {printf "%d", sum / NR}'; }
+	early=$(mean "$quarter") late=$(mean $((quarter * 3)))
+	echo "#     memory: $early KiB in the second quarter of ${#samples[@]} s, $late KiB in the last"
+	if [ "$late" -le $((early + early / 10 + 4096)) ]; then pass "memory does not grow"; else fail "memory does not grow: $early -> $late KiB"; fi
+fi
+
+random_ms 500 1500
+kill "$load" 2> /dev/null
+status=0
+wait "$load" || status=$?
+cat "$WORK/load.out"
+[ "$status" -eq 0 ] || fail "the load ends well after $killed kills (status $status, SEED=$SEED)"
+echo "#     $killed kills; the slowest start took $slowest_start_ms ms"
+
+# What is on disk is whole after one more kill, and after a clean stop.
+broker_kill9
+broker_start
+expect "all partitions have their leader after the last kill" "$PARTITIONS" "$(kc -L -t "$topic" | grep -c 'partition [0-9]*, leader [0-9]')"
+broker_stop
+expect_status "log verify finds no damage" 0 "$SPATE_BIN" log verify "$DATA"
