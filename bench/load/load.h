@@ -13,10 +13,13 @@
 
 #define LOAD_CONNECTIONS_MAX 65536
 #define LOAD_PARTITIONS_MAX 100000
+#define LOAD_REQUESTS_MAX 65536 /* in flight over all connections */
 #define LOAD_BATCH_BYTES_MAX (64 << 20)
+#define LOAD_FETCH_BYTES_MAX (128 << 20)
 
 /* Kafka error codes -1..(LOAD_ERROR_CODES - 2) are counted one by one, others in the last slot. */
 #define LOAD_ERROR_CODES 160
+#define LOAD_FAILURE_BYTES 256
 
 struct load_config {
 	const char *host; /* a numeric address or a name */
@@ -76,7 +79,7 @@ struct load_result {
 	uint64_t client_cpu_ns;
 	uint64_t server_cpu_ns, server_rss_bytes; /* 0 where server_pid was 0 */
 	uint64_t server_switches; /* context switches of all its threads while measured */
-	char failure[256];   /* why the run ended early, or "" */
+	char failure[LOAD_FAILURE_BYTES];  /* why the run ended early, or "" */
 };
 
 /* Sane values for a first run: 127.0.0.1:9092, 16 connections x 4 x 128 KiB over 16 partitions. */

@@ -1,0 +1,23 @@
+/* L1: L0, and each batch is appended to warm memory: a ring larger than the caches.
+ *
+ * l1_memory [PORT] */
+#include "bench/limits/limit_epoll.h"
+
+#define RING_BYTES (256u << 20)
+
+static void append(const uint8_t *batch, size_t size)
+{
+	static uint8_t *ring;
+	static size_t end;
+	if (!ring)
+		ring = limit_memory(RING_BYTES);
+	if (end + size > RING_BYTES)
+		end = 0;
+	memcpy(ring + end, batch, size);
+	end += size;
+}
+
+int main(int argc, char **argv)
+{
+	limit_serve(limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0), append);
+}

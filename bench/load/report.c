@@ -1,0 +1,148 @@
+/* Results as a table for people and as JSON for programs. Field names are those of the OpenMessaging
+ * benchmark where it has one. Rates are decimal: 1 MB is 10^6 bytes. */
+#include "bench/load/error_name.h"
+#include "bench/load/load.h"
+
+static const struct {
+	double percentile;
+	const char *name;   /* in the table */
+	const char *suffix; /* behind aggregatedPublishLatency */
+} percentiles[] = {
+	{ 50, "p50", "50pct" }, { 75, "p75", "75pct" },       { 95, "p95", "95pct" },
+	{ 99, "p99", "99pct" }, { 99.9, "p99.9", "999pct" }, { 99.99, "p99.99", "9999pct" },
+};
+
+static double seconds(const struct load_result *result)
+{
+	return result->elapsed_ns ? (double)result->elapsed_ns / 1e9 : 1;
+}
+
+static double cpu_s_per_gb(uint64_t cpu_ns, const struct load_result *result)
+{
+	return result->bytes ? (double)cpu_ns / (double)result->bytes : 0;
+}
+
+static bool is_produce(const struct load_result *result)
+{
+	return strncmp(result->workload, "produce", 7) == 0;
+}
+
+static void print_latency_line(FILE *out, const char *name, const struct histogram *histogram)
+{
+	fprintf(out, "%-14s", name);
+	for (size_t i = 0; i < COUNT_OF(percentiles); i++)
+		fprintf(out, " %s %.1f", percentiles[i].name, (double)histogram_percentile(histogram, percentiles[i].percentile) / 1e3);
+	fprintf(out, " max %.1f us\n", (double)histogram->max / 1e3);
+}
+
+static void print_faults(FILE *out, const struct load_result *result)
+{
+	for (int code = -1; code < LOAD_ERROR_CODES - 1; code++)
+		if (result->errors[code + 1])
+			fprintf(out, "%-14s %llu x %s (%d)\n", "errors", (unsigned long long)result->errors[code + 1],
+				error_name(code), code);
+	if (result->damaged)
+		fprintf(out, "%-14s %llu answers did not hold what was asked for\n", "damaged", (unsigned long long)result->damaged);
+	if (result->disconnects || result->unanswered)
+		fprintf(out, "%-14s %llu connections ended, %llu requests unanswered\n", "lost",
+			(unsigned long long)result->disconnects, (unsigned long long)result->unanswered);
+	if (result->failure[0])
+		fprintf(out, "%-14s %s\n", "FAILED", result->failure);
+}
+
+void load_print_table(FILE *out, const struct load_config *config, const struct load_result *result)
+{
+	fprintf(out, "%-14s %s\n", "workload", result->workload);
+	fprintf(out, "%-14s %u connections x %u in flight, %u bytes a %s%s\n", "load", config->connections, config->in_flight,
+		is_produce(result) ? config->batch_bytes : config->fetch_bytes, is_produce(result) ? "batch" : "fetch",
+		config->requests_per_s > 0 ? ", at a fixed rate" : "");
+	fprintf(out, "%-14s %.1f MB/s, %.0f records/s, %.0f requests/s over %.1f s\n", "throughput",
+		(double)result->bytes / seconds(result) / 1e6, (double)result->records / seconds(result),
+		(double)result->requests / seconds(result), seconds(result));
+	print_latency_line(out, "latency", &result->latency);
+	if (config->requests_per_s > 0)
+		print_latency_line(out, "send delay", &result->send_delay);
+	if (config->server_pid)
+		fprintf(out, "%-14s %.3f CPU s/GB, %.0f %% of a core, %.1f MiB resident, %.0f switches/s\n", "broker",
+			cpu_s_per_gb(result->server_cpu_ns, result), (double)result->server_cpu_ns / 1e7 / seconds(result),
+			(double)result->server_rss_bytes / 1048576, (double)result->server_switches / seconds(result));
+	fprintf(out, "%-14s %.3f CPU s/GB, %.0f %% of a core\n", "load generator", cpu_s_per_gb(result->client_cpu_ns, result),
+		(double)result->client_cpu_ns / 1e7 / seconds(result));
+	print_faults(out, result);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------ */
+
+/* A string of which nothing is known but that it is short: quotes, backslashes and control bytes escaped. */
+static void print_json_string(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++)
+		if (*text == '"' || *text == '\\')
+			fprintf(out, "\\%c", *text);
+		else if ((unsigned char)*text < ' ')
+			fprintf(out, "\\u%04x", *text);
+		else
+			fputc(*text, out);
+	fputc('"', out);
+}
+
+/* Milliseconds, as OpenMessaging has them. */
+static void print_json_latency(FILE *out, const char *name, const struct histogram *histogram)
+{
+	fprintf(out, "  \"aggregated%sAvg\": %.4f,\n", name, histogram_mean(histogram) / 1e6);
+	for (size_t i = 0; i < COUNT_OF(percentiles); i++)
+		fprintf(out, "  \"aggregated%s%s\": %.4f,\n", name, percentiles[i].suffix,
+			(double)histogram_percentile(histogram, percentiles[i].percentile) / 1e6);
+	fprintf(out, "  \"aggregated%sMax\": %.4f,\n", name, (double)histogram->max / 1e6);
+}
+
+static void print_json_errors(FILE *out, const struct load_result *result)
+{
+	const char *separator = "";
+	fprintf(out, "  \"errors\": {");
+	for (int code = -1; code < LOAD_ERROR_CODES - 1; code++)
+		if (result->errors[code + 1]) {
+			fprintf(out, "%s \"%s\": %llu", separator, error_name(code), (unsigned long long)result->errors[code + 1]);
+			separator = ",";
+		}
+	fprintf(out, " },\n");
+}
+
+static void print_json_config(FILE *out, const struct load_config *config)
+{
+	fprintf(out, "  \"topic\": ");
+	print_json_string(out, config->topic);
+	fprintf(out, ",\n  \"partitionsPerTopic\": %u,\n  \"connections\": %u,\n  \"inFlight\": %u,\n", config->partitions,
+		config->connections, config->in_flight);
+	fprintf(out, "  \"batchBytes\": %u,\n  \"messageSize\": %u,\n  \"fetchBytes\": %u,\n", config->batch_bytes,
+		config->record_bytes, config->fetch_bytes);
+	fprintf(out, "  \"acks\": %d,\n  \"requestRate\": %g,\n", config->acks, config->requests_per_s);
+}
+
+void load_print_json(FILE *out, const struct load_config *config, const struct load_result *result)
+{
+	const char *rate = is_produce(result) ? "publish" : "consume";
+	fprintf(out, "{\n  \"workload\": ");
+	print_json_string(out, result->workload);
+	fprintf(out, ",\n");
+	print_json_config(out, config);
+	fprintf(out, "  \"testDurationSeconds\": %.3f,\n", seconds(result));
+	fprintf(out, "  \"%sRate\": %.1f,\n", rate, (double)result->records / seconds(result));
+	fprintf(out, "  \"%sErrorRate\": %.1f,\n", rate, (double)result->request_errors / seconds(result));
+	fprintf(out, "  \"requestsPerSecond\": %.1f,\n", (double)result->requests / seconds(result));
+	fprintf(out, "  \"megabytesPerSecond\": %.3f,\n", (double)result->bytes / seconds(result) / 1e6);
+	print_json_latency(out, is_produce(result) ? "PublishLatency" : "FetchLatency", &result->latency);
+	if (config->requests_per_s > 0)
+		print_json_latency(out, is_produce(result) ? "PublishDelayLatency" : "FetchDelayLatency", &result->send_delay);
+	print_json_errors(out, result);
+	fprintf(out, "  \"damaged\": %llu,\n  \"disconnects\": %llu,\n  \"unanswered\": %llu,\n", (unsigned long long)result->damaged,
+		(unsigned long long)result->disconnects, (unsigned long long)result->unanswered);
+	if (config->server_pid)
+		fprintf(out, "  \"brokerCpuSecondsPerGB\": %.4f,\n  \"brokerRssBytes\": %llu,\n  \"brokerSwitchesPerSecond\": %.1f,\n",
+			cpu_s_per_gb(result->server_cpu_ns, result), (unsigned long long)result->server_rss_bytes,
+			(double)result->server_switches / seconds(result));
+	fprintf(out, "  \"loadCpuSecondsPerGB\": %.4f,\n  \"failure\": ", cpu_s_per_gb(result->client_cpu_ns, result));
+	print_json_string(out, result->failure);
+	fprintf(out, "\n}\n");
+}

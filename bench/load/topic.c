@@ -1,0 +1,268 @@
+/* CreateTopics, DeleteTopics, Metadata and ListOffsets, each on a connection of its own that lives for one request. */
+#include "bench/load/topic.h"
+
+#include "bench/load/error_name.h"
+#include "bench/load/frame.h"
+#include "bench/load/socket.h"
+#include "kmsg_create_topics.h"
+#include "kmsg_delete_topics.h"
+#include "kmsg_list_offsets.h"
+#include "kmsg_metadata.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CREATE_VERSION 5
+#define DELETE_VERSION 5
+#define METADATA_VERSION 9
+#define LIST_OFFSETS_VERSION 7
+#define LIST_OFFSETS_FIRST (-2) /* the timestamp that stands for the oldest record */
+
+/* Metadata of 100,000 partitions is some 4 MB. */
+#define ANSWER_BYTES_MAX (32u << 20)
+#define REQUEST_BYTES_MAX (4u << 20)
+#define ANSWER_TIMEOUT_NS 60000000000ull
+#define LEADER_WAITS_MAX 600 /* of 50 ms */
+
+enum { ERROR_TOPIC_EXISTS = 36 };
+
+/* One request and its answer, with the memory for both. */
+struct call {
+	const struct load_config *config;
+	char *failure;
+	const char *name; /* of the API */
+	uint8_t *memory;  /* request, then answer */
+	struct writer writer;
+	struct reader reader;
+	struct arena arena;
+};
+
+static int tell(struct call *call, int err, const char *format, ...) PRINTF_LIKE(3, 4);
+static int tell(struct call *call, int err, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	int used = snprintf(call->failure, LOAD_FAILURE_BYTES, "%s: ", call->name);
+	vsnprintf(call->failure + used, LOAD_FAILURE_BYTES - (size_t)used, format, arguments);
+	va_end(arguments);
+	return err;
+}
+
+static int call_begin(struct call *call, const struct load_config *config, char *failure, const char *name, int16_t key,
+		      int16_t version)
+{
+	*call = (struct call){ .config = config, .failure = failure, .name = name };
+	call->memory = malloc(REQUEST_BYTES_MAX + ANSWER_BYTES_MAX);
+	arena_init(&call->arena, NULL, 0, 64 << 20);
+	if (!call->memory)
+		return tell(call, -ENOMEM, "no memory");
+	call->writer = writer_into(call->memory, REQUEST_BYTES_MAX);
+	frame_begin(&call->writer, key, version, true);
+	return 0;
+}
+
+static void call_end(struct call *call)
+{
+	free(call->memory);
+	arena_fini(&call->arena);
+}
+
+/* Sends what was written and leaves `reader` over the answer's body. */
+static int call_send(struct call *call)
+{
+	const struct load_config *config = call->config;
+	int err = frame_end(&call->writer);
+	if (err)
+		return tell(call, err, "cannot encode the request: %s", strerror(-err));
+	int fd = socket_connect(config->host, config->port, ANSWER_TIMEOUT_NS);
+	if (fd < 0)
+		return tell(call, fd, "cannot connect to %s:%u: %s", config->host, config->port, strerror(-fd));
+	uint8_t *answer = call->memory + REQUEST_BYTES_MAX;
+	int size = socket_ask(fd, (struct slice){ call->memory, call->writer.position }, answer, ANSWER_BYTES_MAX);
+	close(fd);
+	if (size < 0)
+		return tell(call, size, "%s:%u does not answer: %s", config->host, config->port, strerror(-size));
+	call->reader = frame_body((struct slice){ answer, (size_t)size }, true);
+	return 0;
+}
+
+static int tell_malformed(struct call *call)
+{
+	return tell(call, -EBADMSG, "the answer cannot be read: %s", call->reader.reason ? call->reader.reason : "no topic in it");
+}
+
+static int tell_refused(struct call *call, int error_code, struct slice message)
+{
+	return tell(call, -EPROTO, "%s%s%.*s", error_name(error_code), message.size ? ": " : "", (int)message.size,
+		    message.size ? (const char *)message.data : "");
+}
+
+/* ---- metadata ------------------------------------------------------------------------------------ */
+
+/* *partitions is 0 while any of them has no leader. */
+static int read_metadata(struct call *call, uint32_t *partitions)
+{
+	struct kmsg_metadata_response response;
+	if (kmsg_metadata_response_decode(&call->reader, &call->arena, METADATA_VERSION, &response) || response.topics.count != 1)
+		return tell_malformed(call);
+	const struct kmsg_metadata_topic_result *topic = response.topics.items;
+	if (topic->error_code)
+		return tell_refused(call, topic->error_code, SLICE_EMPTY);
+	*partitions = (uint32_t)topic->partitions.count;
+	for (int32_t i = 0; i < topic->partitions.count; i++)
+		if (topic->partitions.items[i].leader_id < 0)
+			*partitions = 0;
+	return 0;
+}
+
+int topic_count_partitions(const struct load_config *config, uint32_t *partitions, char *failure)
+{
+	struct call call;
+	struct kmsg_metadata_topic topic = { .name = slice_from(config->topic) };
+	struct kmsg_metadata_request request;
+	kmsg_metadata_request_init(&request);
+	request.topics.items = &topic;
+	request.topics.count = 1;
+	request.allow_auto_topic_creation = false;
+	*partitions = 0;
+	int err = call_begin(&call, config, failure, "Metadata", KMSG_METADATA_KEY, METADATA_VERSION);
+	if (!err) {
+		kmsg_metadata_request_encode(&call.writer, METADATA_VERSION, &request);
+		err = call_send(&call);
+	}
+	if (!err)
+		err = read_metadata(&call, partitions);
+	call_end(&call);
+	return err;
+}
+
+/* A broker may answer CreateTopics before all partitions have a leader, or even before the topic is known. */
+static int wait_for_leaders(const struct load_config *config, char *failure)
+{
+	uint32_t partitions = 0;
+	int err = 0;
+	for (int i = 0; i < LEADER_WAITS_MAX; i++) {
+		err = topic_count_partitions(config, &partitions, failure);
+		if (!err && partitions >= config->partitions)
+			return 0;
+		if (!err && partitions)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+	if (err)
+		return err;
+	snprintf(failure, LOAD_FAILURE_BYTES, "topic %s has %u partitions with a leader, and %u are needed", config->topic,
+		 partitions, config->partitions);
+	return -EPROTO;
+}
+
+/* ---- offsets -------------------------------------------------------------------------------------- */
+
+static int read_starts(struct call *call, uint32_t partitions, uint64_t *starts)
+{
+	struct kmsg_list_offsets_response response;
+	if (kmsg_list_offsets_response_decode(&call->reader, &call->arena, LIST_OFFSETS_VERSION, &response) ||
+	    response.topics.count != 1 || response.topics.items[0].partitions.count != (int32_t)partitions)
+		return tell_malformed(call);
+	for (uint32_t i = 0; i < partitions; i++) {
+		const struct kmsg_list_offsets_partition_result *result = &response.topics.items[0].partitions.items[i];
+		if (result->error_code)
+			return tell_refused(call, result->error_code, SLICE_EMPTY);
+		if (result->partition_index < 0 || (uint32_t)result->partition_index >= partitions || result->offset < 0)
+			return tell_malformed(call);
+		starts[result->partition_index] = (uint64_t)result->offset;
+	}
+	return 0;
+}
+
+static void ask_for_starts(struct call *call, struct kmsg_list_offsets_partition *items, uint32_t partitions)
+{
+	struct kmsg_list_offsets_topic topic = { .name = slice_from(call->config->topic),
+						 .partitions = { items, (int32_t)partitions } };
+	struct kmsg_list_offsets_request request = { .replica_id = -1, .topics = { &topic, 1 } };
+	for (uint32_t i = 0; i < partitions; i++)
+		items[i] = (struct kmsg_list_offsets_partition){ (int32_t)i, -1, LIST_OFFSETS_FIRST };
+	kmsg_list_offsets_request_encode(&call->writer, LIST_OFFSETS_VERSION, &request);
+}
+
+int topic_list_starts(const struct load_config *config, uint32_t partitions, uint64_t *starts, char *failure)
+{
+	struct call call;
+	int err = call_begin(&call, config, failure, "ListOffsets", KMSG_LIST_OFFSETS_KEY, LIST_OFFSETS_VERSION);
+	struct kmsg_list_offsets_partition *items = calloc(partitions, sizeof *items);
+	if (!err && !items)
+		err = tell(&call, -ENOMEM, "no memory");
+	if (!err) {
+		ask_for_starts(&call, items, partitions);
+		err = call_send(&call);
+	}
+	if (!err)
+		err = read_starts(&call, partitions, starts);
+	free(items);
+	call_end(&call);
+	return err;
+}
+
+/* ---- create and delete ----------------------------------------------------------------------------- */
+
+static int read_created(struct call *call)
+{
+	struct kmsg_create_topics_response response;
+	if (kmsg_create_topics_response_decode(&call->reader, &call->arena, CREATE_VERSION, &response) ||
+	    response.topics.count != 1)
+		return tell_malformed(call);
+	const struct kmsg_create_topics_topic_result *topic = response.topics.items;
+	if (topic->error_code && topic->error_code != ERROR_TOPIC_EXISTS)
+		return tell_refused(call, topic->error_code, topic->error_message);
+	return 0;
+}
+
+int topic_create(const struct load_config *config, char *failure)
+{
+	struct call call;
+	struct kmsg_create_topics_topic topic = { .name = slice_from(config->topic),
+						  .num_partitions = (int32_t)config->partitions,
+						  .replication_factor = 1 };
+	struct kmsg_create_topics_request request = { .topics = { &topic, 1 }, .timeout_ms = 60000 };
+	int err = call_begin(&call, config, failure, "CreateTopics", KMSG_CREATE_TOPICS_KEY, CREATE_VERSION);
+	if (!err) {
+		kmsg_create_topics_request_encode(&call.writer, CREATE_VERSION, &request);
+		err = call_send(&call);
+	}
+	if (!err)
+		err = read_created(&call);
+	call_end(&call);
+	if (!err)
+		err = wait_for_leaders(config, failure);
+	if (!err)
+		failure[0] = 0;
+	return err;
+}
+
+static int read_deleted(struct call *call)
+{
+	struct kmsg_delete_topics_response response;
+	if (kmsg_delete_topics_response_decode(&call->reader, &call->arena, DELETE_VERSION, &response) ||
+	    response.responses.count != 1)
+		return tell_malformed(call);
+	const struct kmsg_delete_topics_topic_result *topic = response.responses.items;
+	return topic->error_code ? tell_refused(call, topic->error_code, topic->error_message) : 0;
+}
+
+int topic_delete(const struct load_config *config, char *failure)
+{
+	struct call call;
+	struct slice name = slice_from(config->topic);
+	struct kmsg_delete_topics_request request = { .topic_names = { &name, 1 }, .timeout_ms = 60000 };
+	int err = call_begin(&call, config, failure, "DeleteTopics", KMSG_DELETE_TOPICS_KEY, DELETE_VERSION);
+	if (!err) {
+		kmsg_delete_topics_request_encode(&call.writer, DELETE_VERSION, &request);
+		err = call_send(&call);
+	}
+	if (!err)
+		err = read_deleted(&call);
+	call_end(&call);
+	return err;
+}
