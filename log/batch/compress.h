@@ -24,7 +24,7 @@ void batch_workspace_close(struct batch_workspace *workspace); /* NULL is fine *
 uint8_t *batch_workspace_window(struct batch_workspace *workspace, size_t *size_bytes);
 /* Doubles the window, keeping its first `kept` bytes; the pointer changes. -ENOMEM; ERR_BATCH_TOO_LARGE above `size_max`. */
 MUST_USE int batch_workspace_grow(struct batch_workspace *workspace, size_t kept, uint64_t size_max);
-/* Gives back what is larger than COMPRESS_KEEP_SIZE_MAX. */
+/* Ends a decompression: gives back what it took beyond COMPRESS_KEEP_SIZE_MAX. (compress_end does that for its side.) */
 void batch_workspace_trim(struct batch_workspace *workspace);
 
 /* Starts to decompress `source`, which stays the caller's and must stay put until the end. At most `size_max` bytes will come out.

@@ -17,7 +17,7 @@ struct record_iter {
 	struct batch_workspace *workspace;
 	const uint8_t *at, *end;          /* what is in memory of the records */
 	bool is_compressed, is_drained;   /* drained: nothing more will come out of the decompressor */
-	uint64_t size_max;
+	uint64_t size_max, size_read;     /* of decompressed bytes */
 	int32_t seen;
 };
 
