@@ -14,8 +14,8 @@ struct config_key {
 	enum config_type type;
 	const char *default_value; /* as Kafka prints it; NULL = no value */
 	int64_t min, max;          /* for INT and LONG */
-	const char *choices;       /* ENUM and LIST: "delete,compact"; else NULL */
-	const char *broker_name;   /* topic keys: the broker key that sets its default, or NULL */
+	const char *choices;       /* ENUM and LIST, and INT where not all between min and max will do: "delete,compact"; else NULL */
+	const char *broker_name;   /* topic keys: the broker key that sets its default (of several, the one that comes first), or NULL */
 	bool is_topic;             /* a topic key, else a broker key */
 	bool is_ours;              /* not Kafka's: named spate.* */
 	bool is_inert;             /* accepted and stored for tools, without effect on one node */
@@ -29,6 +29,8 @@ const struct config_key *config_topic_key(struct slice name);
 const struct config_key *config_broker_key(struct slice name);
 /* The known name closest to a wrong one, or NULL if none is near. */
 const char *config_nearest(const char *name, bool is_topic);
+/* Why a key of Kafka's is not in the tables ("TLS is not supported yet"), or NULL if that is not known. */
+const char *config_absent_feature(const char *name);
 /* 0, or ERR_INVALID_CONFIG with a sentence in `why`. */
 MUST_USE int config_check(const struct config_key *key, struct slice value, char *why, size_t why_size);
 
@@ -39,7 +41,8 @@ enum timestamp_type { TIMESTAMP_CREATE = 0, TIMESTAMP_APPEND = 1 };
 struct topic_config {
 	bool is_compacted, is_deleted;        /* cleanup.policy */
 	int8_t codec;                         /* compression.type: -1 producer, 0 uncompressed, 1 gzip, 2 snappy, 3 lz4, 4 zstd */
-	int8_t gzip_level, lz4_level, zstd_level;
+	int8_t gzip_level, lz4_level;
+	int32_t zstd_level;                   /* down to -131072 */
 	int32_t max_message_bytes;
 	int32_t segment_bytes;
 	int64_t segment_ms;
@@ -64,7 +67,8 @@ void broker_config_destroy(struct broker_config *config);
 MUST_USE int broker_config_set(struct broker_config *config, const char *name, const char *value, char *why, size_t why_size);
 /* Reads a flat `key = value` file (# comments); the sentence names the file and the line. */
 MUST_USE int broker_config_load(struct broker_config *config, const char *path, char *why, size_t why_size);
-/* The value in force; NULL for a key without value. CHECKs that the key exists. */
+/* The value in force; NULL for a key without value. Kafka's older names stand in: node.id is broker.id's value if only that is set, log.dirs log.dir's.
+ * CHECKs that the key exists; the typed ones also that it has a value. */
 const char *broker_config_value(const struct broker_config *config, const char *name);
 bool broker_config_is_set(const struct broker_config *config, const char *name); /* by the user, not by default */
 int64_t broker_config_int(const struct broker_config *config, const char *name);
@@ -76,5 +80,17 @@ struct config_override {
 	const char *name;  /* points at the key table's name */
 	char *value;       /* owned by whoever owns the override */
 };
+
+/* Where a topic's value comes from, as DescribeConfigs tells it. The values are Kafka's ConfigSource. */
+enum config_source { CONFIG_SOURCE_TOPIC = 1, CONFIG_SOURCE_BROKER = 4, CONFIG_SOURCE_DEFAULT = 5 };
+
+struct config_value {
+	const char *text;              /* NULL: no value. Points at the override, the broker's value, the table, or `scaled` */
+	enum config_source source;
+	const char *broker_name;       /* CONFIG_SOURCE_BROKER: the broker key that was set */
+	char scaled[24];               /* a value given in another unit (hours), in the key's own */
+};
+void topic_config_value(struct config_value *out, const struct config_key *key, const struct broker_config *broker,
+			const struct config_override *overrides, uint32_t count);
 void topic_config_resolve(struct topic_config *out, const struct broker_config *broker,
 			  const struct config_override *overrides, uint32_t count);

@@ -1,0 +1,205 @@
+/* The broker's configuration: an array of values beside the table of keys, NULL where the user set nothing.
+ *
+ * Happy path: create, load a file, set what the command line says over it, read. A value is checked when it is set, so that
+ * reading cannot fail. Failure modes: an unknown key (the nearest name, or the reason it is not here, is told), a value that
+ * its key refuses, a file that cannot be read. */
+#include "log/config/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/config/config_parse.h"
+
+struct broker_config {
+	uint32_t count;
+	char *values[];
+};
+
+int broker_config_create(struct broker_config **out)
+{
+	uint32_t count;
+	config_broker_keys(&count);
+	*out = calloc(1, sizeof **out + count * sizeof(char *));
+	if (!*out)
+		return -ENOMEM;
+	(*out)->count = count;
+	return 0;
+}
+
+void broker_config_destroy(struct broker_config *config)
+{
+	if (!config)
+		return;
+	for (uint32_t i = 0; i < config->count; i++)
+		free(config->values[i]);
+	free(config);
+}
+
+/* ---- setting -------------------------------------------------------------------------------------------------- */
+
+static struct slice slice_of(const char *text)
+{
+	return (struct slice){(const uint8_t *)text, strlen(text)};
+}
+
+static int refuse_name(const char *name, char *why, size_t why_size)
+{
+	const char *absent = config_absent_feature(name);
+	const struct config_key *topic_key = config_topic_key(slice_of(name));
+	const char *nearest = config_nearest(name, false);
+	if (absent)
+		snprintf(why, why_size, "%s: %s; remove it", name, absent);
+	else if (topic_key && topic_key->broker_name)
+		snprintf(why, why_size, "%s is a key of topics; the broker's default for it is %s", name, topic_key->broker_name);
+	else if (topic_key)
+		snprintf(why, why_size, "%s is a key of topics; set it with the topic", name);
+	else if (nearest)
+		snprintf(why, why_size, "unknown key %s; did you mean %s?", name, nearest);
+	else
+		snprintf(why, why_size, "unknown key %s; 'spate config explain' lists all", name);
+	return ERR_INVALID_CONFIG;
+}
+
+int broker_config_set(struct broker_config *config, const char *name, const char *value, char *why, size_t why_size)
+{
+	uint32_t count;
+	const struct config_key *keys = config_broker_keys(&count);
+	const struct config_key *key = config_broker_key(slice_of(name));
+	if (!key)
+		return refuse_name(name, why, why_size);
+	int err = config_check(key, slice_of(value), why, why_size);
+	if (err)
+		return err;
+
+	struct slice trimmed = config_trim(slice_of(value));
+	char *copy = strndup((const char *)trimmed.data, trimmed.size);
+	if (!copy) {
+		snprintf(why, why_size, "out of memory");
+		return -ENOMEM;
+	}
+	free(config->values[key - keys]);
+	config->values[key - keys] = copy;
+	return 0;
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------- */
+
+/* One line of the file: NAME = VALUE, or nothing. Cuts the line in place. */
+static int set_from_line(struct broker_config *config, char *line, char *why, size_t why_size)
+{
+	struct slice text = config_trim(slice_of(line));
+	if (text.size == 0 || text.data[0] == '#' || text.data[0] == '!')
+		return 0;
+	char *equals = strchr(line, '=');
+	if (!equals) {
+		snprintf(why, why_size, "'%.*s' is not of the form key = value", (int)(text.size < 60 ? text.size : 60), (const char *)text.data);
+		return ERR_INVALID_CONFIG;
+	}
+	*equals = '\0';
+	struct slice name = config_trim(slice_of(line));
+	((char *)name.data)[name.size] = '\0';
+	return broker_config_set(config, (const char *)name.data, equals + 1, why, why_size);
+}
+
+static int load_lines(struct broker_config *config, FILE *file, const char *path, char *why, size_t why_size)
+{
+	char *line = NULL;
+	size_t line_size = 0;
+	int err = 0;
+	for (unsigned number = 1; !err && getline(&line, &line_size, file) >= 0; number++) {
+		char reason[512];
+		err = set_from_line(config, line, reason, sizeof reason);
+		if (err)
+			snprintf(why, why_size, "%s:%u: %s", path, number, reason);
+	}
+	if (!err && ferror(file)) {
+		err = -EIO;
+		snprintf(why, why_size, "%s: %s", path, strerror(errno));
+	}
+	free(line);
+	return err;
+}
+
+int broker_config_load(struct broker_config *config, const char *path, char *why, size_t why_size)
+{
+	FILE *file = fopen(path, "re");
+	if (!file) {
+		int err = -errno;
+		snprintf(why, why_size, "%s: %s", path, strerror(-err));
+		return err;
+	}
+	int err = load_lines(config, file, path, why, why_size);
+	fclose(file);
+	return err;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------- */
+
+static const char *value_set(const struct broker_config *config, const char *name, const struct config_key **key_out)
+{
+	uint32_t count;
+	const struct config_key *keys = config_broker_keys(&count);
+	const struct config_key *key = config_broker_key(slice_of(name));
+	CHECKF(key, "no broker key %s", name);
+	if (key_out)
+		*key_out = key;
+	return config->values[key - keys];
+}
+
+bool broker_config_is_set(const struct broker_config *config, const char *name)
+{
+	return value_set(config, name, NULL) != NULL;
+}
+
+/* The older name whose value stands in for a key that is not set. */
+static const struct {
+	const char *name, *older;
+} stand_ins[] = {
+	{"node.id", "broker.id"},
+	{"log.dirs", "log.dir"},
+};
+
+static const char *stand_in(const struct broker_config *config, const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(stand_ins); i++)
+		if (strcmp(name, stand_ins[i].name) == 0)
+			return value_set(config, stand_ins[i].older, NULL);
+	return NULL;
+}
+
+const char *broker_config_value(const struct broker_config *config, const char *name)
+{
+	const struct config_key *key;
+	const char *value = value_set(config, name, &key);
+	if (!value)
+		value = stand_in(config, name);
+	if (value)
+		return value;
+	return strcmp(name, "log.dirs") == 0 ? broker_config_value(config, "log.dir") : key->default_value;
+}
+
+int64_t broker_config_int(const struct broker_config *config, const char *name)
+{
+	const char *value = broker_config_value(config, name);
+	int64_t number;
+	CHECKF(value && config_parse_int(slice_of(value), &number), "%s = %s", name, value ? value : "nothing");
+	return number;
+}
+
+bool broker_config_bool(const struct broker_config *config, const char *name)
+{
+	const char *value = broker_config_value(config, name);
+	bool is_true;
+	CHECKF(value && config_parse_bool(slice_of(value), &is_true), "%s = %s", name, value ? value : "nothing");
+	return is_true;
+}
+
+double broker_config_double(const struct broker_config *config, const char *name)
+{
+	const char *value = broker_config_value(config, name);
+	double number;
+	CHECKF(value && config_parse_double(slice_of(value), &number), "%s = %s", name, value ? value : "nothing");
+	return number;
+}

@@ -1,0 +1,315 @@
+/* The tables of configuration keys, and how a key is found.
+ *
+ * Topic keys are all of Kafka 4.3's; broker keys are those that mean something on one node, those that stand in the
+ * server.properties Kafka ships (so that such a file is accepted), and our own, named spate.*. Keys of features that are not
+ * here (TLS, SASL, authorizers, tiered storage) are refused with a reason rather than accepted and ignored: a user
+ * who asks for encryption must not get a broker without it.
+ *
+ * Failure modes: none; a name that is not in the tables is an answer (NULL), not an error. */
+#include "log/config/config.h"
+
+#include "log/base/edit_distance.h"
+
+#define I32 INT32_MAX
+#define I64 INT64_MAX
+#define I32_TEXT "2147483647"
+#define I64_TEXT "9223372036854775807"
+
+#define CODECS "uncompressed,zstd,lz4,snappy,gzip,producer"
+#define GZIP_LEVELS "-1,1,2,3,4,5,6,7,8,9"
+#define TIMESTAMP_TYPES "CreateTime,LogAppendTime"
+
+/* name, default, bounds or choices, then what each kind of table adds. */
+#define BOOL_KEY(key, value) .name = key, .type = CONFIG_BOOL, .default_value = value
+#define INT_KEY(key, value, low, high) .name = key, .type = CONFIG_INT, .default_value = value, .min = low, .max = high
+#define LONG_KEY(key, value, low, high) .name = key, .type = CONFIG_LONG, .default_value = value, .min = low, .max = high
+#define DOUBLE_KEY(key, value, low, high) .name = key, .type = CONFIG_DOUBLE, .default_value = value, .min = low, .max = high
+#define STRING_KEY(key, value) .name = key, .type = CONFIG_STRING, .default_value = value
+#define LIST_KEY(key, value, of) .name = key, .type = CONFIG_LIST, .default_value = value, .choices = of
+#define ENUM_KEY(key, value, of) .name = key, .type = CONFIG_ENUM, .default_value = value, .choices = of
+
+#define TOPIC(broker, text) .is_topic = true, .broker_name = broker, .doc = text
+#define TOPIC_INERT(broker, text) TOPIC(broker, text), .is_inert = true
+#define LIVE(text) .doc = text
+#define INERT(text) .doc = text, .is_inert = true
+#define OURS(text) .doc = text, .is_ours = true
+
+static const struct config_key topic_keys[] = {
+	{LIST_KEY("cleanup.policy", "delete", "compact,delete"), TOPIC("log.cleanup.policy",
+	 "What becomes of old segments: delete drops them by time and size, compact keeps the last record of each key, both do both. "
+	 "Empty keeps everything.")},
+	{INT_KEY("compression.gzip.level", "-1", -1, 9), .choices = GZIP_LEVELS, TOPIC("compression.gzip.level",
+	 "The gzip level used where the broker itself compresses with gzip; -1 is the library's default.")},
+	{INT_KEY("compression.lz4.level", "9", 1, 17), TOPIC("compression.lz4.level",
+	 "The lz4 level used where the broker itself compresses with lz4.")},
+	{ENUM_KEY("compression.type", "producer", CODECS), TOPIC("compression.type",
+	 "How batches are stored: producer keeps them as they came; any other codec recompresses batches that came with another.")},
+	{INT_KEY("compression.zstd.level", "3", -131072, 22), TOPIC("compression.zstd.level",
+	 "The zstd level used where the broker itself compresses with zstd.")},
+	{LONG_KEY("delete.retention.ms", "86400000", 0, I64), TOPIC_INERT("log.cleaner.delete.retention.ms",
+	 "How long a tombstone stays in a compacted topic. Without effect until compaction runs.")},
+	{LONG_KEY("file.delete.delay.ms", "60000", 0, I64), TOPIC("log.segment.delete.delay.ms",
+	 "How long the file of a dropped segment stays on disk after it has left the log.")},
+	{LONG_KEY("flush.messages", I64_TEXT, 1, I64), TOPIC_INERT("log.flush.interval.messages",
+	 "Kafka syncs after so many records. Without effect: every acknowledged record is already on stable storage.")},
+	{LONG_KEY("flush.ms", I64_TEXT, 0, I64), TOPIC_INERT("log.flush.interval.ms",
+	 "Kafka syncs after so much time. Without effect: every acknowledged record is already on stable storage.")},
+	{LIST_KEY("follower.replication.throttled.replicas", "", NULL), TOPIC_INERT(NULL,
+	 "Replicas whose replication is throttled on the following side. Without effect on one node.")},
+	{INT_KEY("index.interval.bytes", "4096", 0, I32), TOPIC("log.index.interval.bytes",
+	 "An entry goes into the offset index after about so many bytes of log.")},
+	{LIST_KEY("leader.replication.throttled.replicas", "", NULL), TOPIC_INERT(NULL,
+	 "Replicas whose replication is throttled on the leading side. Without effect on one node.")},
+	{LONG_KEY("local.retention.bytes", "-2", -2, I64), TOPIC_INERT("log.local.retention.bytes",
+	 "Bytes kept on local disk of a tiered topic; -2 follows retention.bytes. Without effect: there is no tiered storage.")},
+	{LONG_KEY("local.retention.ms", "-2", -2, I64), TOPIC_INERT("log.local.retention.ms",
+	 "Time kept on local disk of a tiered topic; -2 follows retention.ms. Without effect: there is no tiered storage.")},
+	{LONG_KEY("max.compaction.lag.ms", I64_TEXT, 1, I64), TOPIC_INERT("log.cleaner.max.compaction.lag.ms",
+	 "The longest a record may stay uncompacted. Without effect until compaction runs.")},
+	{INT_KEY("max.message.bytes", "1048588", 0, I32), TOPIC("message.max.bytes",
+	 "The largest record batch the topic takes, in bytes as stored (after compression).")},
+	{LONG_KEY("message.timestamp.after.max.ms", "3600000", 0, I64), TOPIC("log.message.timestamp.after.max.ms",
+	 "How far a record's timestamp may lie in the future of the broker's clock (CreateTime only).")},
+	{LONG_KEY("message.timestamp.before.max.ms", I64_TEXT, 0, I64), TOPIC("log.message.timestamp.before.max.ms",
+	 "How far a record's timestamp may lie in the past of the broker's clock (CreateTime only).")},
+	{ENUM_KEY("message.timestamp.type", "CreateTime", TIMESTAMP_TYPES), TOPIC("log.message.timestamp.type",
+	 "Whether records carry the time the producer gave or the time the broker appended them.")},
+	{DOUBLE_KEY("min.cleanable.dirty.ratio", "0.5", 0, 1), TOPIC_INERT("log.cleaner.min.cleanable.ratio",
+	 "The share of uncompacted log at which compaction begins. Without effect until compaction runs.")},
+	{LONG_KEY("min.compaction.lag.ms", "0", 0, I64), TOPIC_INERT("log.cleaner.min.compaction.lag.ms",
+	 "The shortest a record stays uncompacted. Without effect until compaction runs.")},
+	{INT_KEY("min.insync.replicas", "1", 1, I32), TOPIC("min.insync.replicas",
+	 "Replicas that must have a batch before acks=all is answered. There is one replica: with more than 1 such produces are refused.")},
+	{BOOL_KEY("preallocate", "false"), TOPIC_INERT("log.preallocate",
+	 "Kafka preallocates segment files. Without effect: space is reserved as the disk likes it best.")},
+	{BOOL_KEY("remote.log.copy.disable", "false"), TOPIC_INERT(NULL,
+	 "Makes a tiered topic read-only in the remote tier. Without effect: there is no tiered storage.")},
+	{BOOL_KEY("remote.log.delete.on.disable", "false"), TOPIC_INERT(NULL,
+	 "Deletes the remote data when tiering is switched off. Without effect: there is no tiered storage.")},
+	{BOOL_KEY("remote.storage.enable", "false"), TOPIC_INERT(NULL,
+	 "Tiers the topic to remote storage. Only false is accepted: there is no tiered storage.")},
+	{LONG_KEY("retention.bytes", "-1", INT64_MIN, I64), TOPIC("log.retention.bytes",
+	 "A partition drops its oldest segments while it is larger than this; -1 is no limit.")},
+	{LONG_KEY("retention.ms", "604800000", -1, I64), TOPIC("log.retention.ms",
+	 "Segments whose newest record is older than this are dropped; -1 is no limit.")},
+	{INT_KEY("segment.bytes", "1073741824", 1048576, I32), TOPIC("log.segment.bytes",
+	 "A segment file is closed and a new one begun before it grows past this.")},
+	{INT_KEY("segment.index.bytes", "10485760", 4, I32), TOPIC("log.index.size.max.bytes",
+	 "The largest offset index of a segment; a full one begins a new segment.")},
+	{LONG_KEY("segment.jitter.ms", "0", 0, I64), TOPIC("log.roll.jitter.ms",
+	 "Up to so much is taken at random off segment.ms, so that segments of many partitions do not roll at once.")},
+	{LONG_KEY("segment.ms", "604800000", 1, I64), TOPIC("log.roll.ms",
+	 "A segment is closed when it is older than this, even if it is not full.")},
+	{BOOL_KEY("unclean.leader.election.enable", "false"), TOPIC_INERT("unclean.leader.election.enable",
+	 "Lets a replica that is behind become leader. Without effect on one node.")},
+};
+
+static const struct config_key broker_keys[] = {
+	/* Where it is, and where its data is. */
+	{LIST_KEY("advertised.listeners", NULL, NULL), LIVE(
+	 "The address clients are told to connect to, as PLAINTEXT://HOST:PORT, where it is another than the one listened on (containers, NAT).")},
+	{INT_KEY("broker.id", "-1", -1, I32), LIVE("The old name of node.id; used if that is not set.")},
+	{STRING_KEY("broker.rack", NULL), LIVE("The rack this broker says it stands in.")},
+	{LIST_KEY("listeners", "PLAINTEXT://127.0.0.1:9092", NULL), LIVE(
+	 "Where the broker listens, as PLAINTEXT://HOST:PORT. An empty HOST means every address; port 0 takes a free one.")},
+	{STRING_KEY("log.dir", "./data"), LIVE("The data directory, if log.dirs is not set.")},
+	{STRING_KEY("log.dirs", NULL), LIVE("The data directory. One: several directories are not supported.")},
+	{INT_KEY("node.id", "1", 0, I32), LIVE("The broker's number, written into the data directory when it is made.")},
+
+	/* Topics. */
+	{BOOL_KEY("auto.create.topics.enable", "true"), LIVE("Creates a topic when a client that allows it asks for one that is not there.")},
+	{INT_KEY("default.replication.factor", "1", 1, 32767), LIVE("The replication factor of topics created without one. One node holds one replica.")},
+	{BOOL_KEY("delete.topic.enable", "true"), LIVE("Whether clients may delete topics.")},
+	{INT_KEY("min.insync.replicas", "1", 1, I32), LIVE("The default of the topic key of the same name.")},
+	{INT_KEY("num.partitions", "1", 1, I32), LIVE("The partitions of topics created without a count.")},
+
+	/* Defaults of topic keys. */
+	{INT_KEY("compression.gzip.level", "-1", -1, 9), .choices = GZIP_LEVELS, LIVE("The default of the topic key of the same name.")},
+	{INT_KEY("compression.lz4.level", "9", 1, 17), LIVE("The default of the topic key of the same name.")},
+	{ENUM_KEY("compression.type", "producer", CODECS), LIVE("The default of the topic key of the same name.")},
+	{INT_KEY("compression.zstd.level", "3", -131072, 22), LIVE("The default of the topic key of the same name.")},
+	{LONG_KEY("log.cleaner.delete.retention.ms", "86400000", 0, I64), INERT("The default of the topic key delete.retention.ms.")},
+	{LONG_KEY("log.cleaner.max.compaction.lag.ms", I64_TEXT, 1, I64), INERT("The default of the topic key max.compaction.lag.ms.")},
+	{DOUBLE_KEY("log.cleaner.min.cleanable.ratio", "0.5", 0, 1), INERT("The default of the topic key min.cleanable.dirty.ratio.")},
+	{LONG_KEY("log.cleaner.min.compaction.lag.ms", "0", 0, I64), INERT("The default of the topic key min.compaction.lag.ms.")},
+	{LIST_KEY("log.cleanup.policy", "delete", "compact,delete"), LIVE("The default of the topic key cleanup.policy.")},
+	{LONG_KEY("log.flush.interval.messages", I64_TEXT, 1, I64), INERT(
+	 "The default of the topic key flush.messages. Without effect: every acknowledged record is already on stable storage.")},
+	{LONG_KEY("log.flush.interval.ms", NULL, 0, I64), INERT(
+	 "The default of the topic key flush.ms. Without effect: every acknowledged record is already on stable storage.")},
+	{LONG_KEY("log.flush.scheduler.interval.ms", I64_TEXT, 0, I64), INERT("How often Kafka looks for logs to sync. Without effect.")},
+	{INT_KEY("log.index.interval.bytes", "4096", 0, I32), LIVE("The default of the topic key index.interval.bytes.")},
+	{INT_KEY("log.index.size.max.bytes", "10485760", 4, I32), LIVE("The default of the topic key segment.index.bytes.")},
+	{LONG_KEY("log.local.retention.bytes", "-2", -2, I64), INERT("The default of the topic key local.retention.bytes.")},
+	{LONG_KEY("log.local.retention.ms", "-2", -2, I64), INERT("The default of the topic key local.retention.ms.")},
+	{LONG_KEY("log.message.timestamp.after.max.ms", "3600000", 0, I64), LIVE("The default of the topic key message.timestamp.after.max.ms.")},
+	{LONG_KEY("log.message.timestamp.before.max.ms", I64_TEXT, 0, I64), LIVE("The default of the topic key message.timestamp.before.max.ms.")},
+	{ENUM_KEY("log.message.timestamp.type", "CreateTime", TIMESTAMP_TYPES), LIVE("The default of the topic key message.timestamp.type.")},
+	{BOOL_KEY("log.preallocate", "false"), INERT("The default of the topic key preallocate.")},
+	{LONG_KEY("log.retention.bytes", "-1", INT64_MIN, I64), LIVE("The default of the topic key retention.bytes, for each partition.")},
+	{INT_KEY("log.retention.hours", "168", -1, I32), LIVE("The default of the topic key retention.ms, in hours, if neither minutes nor milliseconds are set; -1 is no limit.")},
+	{INT_KEY("log.retention.minutes", NULL, -1, I32), LIVE("The default of the topic key retention.ms, in minutes, if milliseconds are not set; -1 is no limit.")},
+	{LONG_KEY("log.retention.ms", NULL, -1, I64), LIVE("The default of the topic key retention.ms; comes before minutes and hours. -1 is no limit.")},
+	{INT_KEY("log.roll.hours", "168", 1, I32), LIVE("The default of the topic key segment.ms, in hours, if log.roll.ms is not set.")},
+	{INT_KEY("log.roll.jitter.hours", "0", 0, I32), LIVE("The default of the topic key segment.jitter.ms, in hours, if log.roll.jitter.ms is not set.")},
+	{LONG_KEY("log.roll.jitter.ms", NULL, 0, I64), LIVE("The default of the topic key segment.jitter.ms; comes before hours.")},
+	{LONG_KEY("log.roll.ms", NULL, 1, I64), LIVE("The default of the topic key segment.ms; comes before hours.")},
+	{INT_KEY("log.segment.bytes", "1073741824", 1048576, I32), LIVE("The default of the topic key segment.bytes.")},
+	{LONG_KEY("log.segment.delete.delay.ms", "60000", 0, I64), LIVE("The default of the topic key file.delete.delay.ms.")},
+	{INT_KEY("message.max.bytes", "1048588", 0, I32), LIVE("The default of the topic key max.message.bytes: the largest record batch taken.")},
+	{BOOL_KEY("unclean.leader.election.enable", "false"), INERT("The default of the topic key of the same name. Without effect on one node.")},
+
+	/* Housekeeping of the log. */
+	{LONG_KEY("log.retention.check.interval.ms", "300000", 1, I64), LIVE("How often partitions are looked over for segments to drop.")},
+	{INT_KEY("producer.id.expiration.ms", "86400000", 1, I32), LIVE(
+	 "How long the sequence numbers of an idempotent producer are remembered after its last batch.")},
+	{INT_KEY("producer.id.expiration.check.interval.ms", "600000", 1, I32), INERT(
+	 "How often Kafka looks for expired producers. Without effect: they are looked for with retention.")},
+
+	/* Connections and requests. */
+	{LONG_KEY("connections.max.idle.ms", "600000", -1, I64), LIVE("A connection on which nothing happens for so long is closed; negative: never.")},
+	{INT_KEY("fetch.max.bytes", "57671680", 1024, I32), LIVE("The most bytes one fetch is answered with, whatever the client asks.")},
+	{INT_KEY("max.connections", "2147483647", 0, I32), LIVE(
+	 "The most connections at once; what the process may open (ulimit -n) bounds it as well.")},
+	{INT_KEY("max.connections.per.ip", "2147483647", 0, I32), LIVE("The most connections at once from one address.")},
+	{INT_KEY("max.incremental.fetch.session.cache.slots", "1000", 0, I32), INERT(
+	 "How many fetch sessions Kafka remembers. Without effect: clients are told to fetch without sessions.")},
+	{INT_KEY("max.request.partition.size.limit", "2000", 1, I32), LIVE("The most partitions one DescribeTopicPartitions answers about.")},
+	{LONG_KEY("queued.max.request.bytes", "-1", -1, I64), INERT(
+	 "How many bytes of requests Kafka queues. Without effect: see spate.frame.memory.bytes.")},
+	{INT_KEY("queued.max.requests", "500", 1, I32), INERT("How many requests Kafka queues for its threads. Without effect: there is no such queue.")},
+	{INT_KEY("socket.listen.backlog.size", "50", 1, I32), LIVE("How many connections wait to be accepted.")},
+	{INT_KEY("socket.receive.buffer.bytes", "102400", -1, I32), LIVE(
+	 "The kernel's receive buffer of a connection, if set; otherwise the system sizes it as it goes, which is faster.")},
+	{INT_KEY("socket.request.max.bytes", "104857600", 1, I32), LIVE("The largest request taken; a connection that announces a larger one is closed.")},
+	{INT_KEY("socket.send.buffer.bytes", "102400", -1, I32), LIVE(
+	 "The kernel's send buffer of a connection, if set; otherwise the system sizes it as it goes, which is faster.")},
+
+	/* Groups, offsets and transactions: kept for what is to come, and for the tools that ask. */
+	{LIST_KEY("group.coordinator.rebalance.protocols", "classic,consumer,streams", "classic,consumer,share,streams"), INERT(
+	 "Which group protocols are offered. Without effect: there are no groups yet.")},
+	{INT_KEY("group.consumer.heartbeat.interval.ms", "5000", 1, I32), INERT("Heartbeats of the consumer protocol. Without effect: there are no groups yet.")},
+	{INT_KEY("group.consumer.session.timeout.ms", "45000", 1, I32), INERT("Session timeout of the consumer protocol. Without effect: there are no groups yet.")},
+	{INT_KEY("group.initial.rebalance.delay.ms", "3000", 0, I32), INERT("How long the first rebalance waits for members. Without effect: there are no groups yet.")},
+	{INT_KEY("group.max.session.timeout.ms", "1800000", 0, I32), INERT("The longest session timeout of a member. Without effect: there are no groups yet.")},
+	{INT_KEY("group.max.size", I32_TEXT, 1, I32), INERT("The most members of a group. Without effect: there are no groups yet.")},
+	{INT_KEY("group.min.session.timeout.ms", "6000", 0, I32), INERT("The shortest session timeout of a member. Without effect: there are no groups yet.")},
+	{INT_KEY("offset.metadata.max.bytes", "4096", 0, I32), INERT("The longest text beside a committed offset. Without effect: there are no groups yet.")},
+	{INT_KEY("offsets.commit.timeout.ms", "5000", 1, I32), INERT("How long a commit may take. Without effect: there are no groups yet.")},
+	{LONG_KEY("offsets.retention.check.interval.ms", "600000", 1, I64), INERT("How often expired offsets are looked for. Without effect: there are no groups yet.")},
+	{INT_KEY("offsets.retention.minutes", "10080", 1, I32), INERT("How long the offsets of an empty group are kept. Without effect: there are no groups yet.")},
+	{INT_KEY("offsets.topic.num.partitions", "50", 1, I32), INERT("The partitions of __consumer_offsets. Without effect: there are no groups yet.")},
+	{INT_KEY("offsets.topic.replication.factor", "1", 1, 32767), INERT("The replicas of __consumer_offsets. One node holds one.")},
+	{INT_KEY("offsets.topic.segment.bytes", "104857600", 1, I32), INERT("The segments of __consumer_offsets. Without effect: there are no groups yet.")},
+	{INT_KEY("share.coordinator.state.topic.min.isr", "1", 1, 32767), INERT("In-sync replicas of __share_group_state. One node holds one.")},
+	{INT_KEY("share.coordinator.state.topic.replication.factor", "1", 1, 32767), INERT("The replicas of __share_group_state. One node holds one.")},
+	{INT_KEY("transaction.max.timeout.ms", "900000", 1, I32), INERT("The longest transaction timeout. Without effect: there are no transactions yet.")},
+	{INT_KEY("transaction.state.log.min.isr", "1", 1, I32), INERT("In-sync replicas of __transaction_state. One node holds one.")},
+	{INT_KEY("transaction.state.log.num.partitions", "50", 1, I32), INERT("The partitions of __transaction_state. Without effect: there are no transactions yet.")},
+	{INT_KEY("transaction.state.log.replication.factor", "1", 1, 32767), INERT("The replicas of __transaction_state. One node holds one.")},
+	{INT_KEY("transaction.state.log.segment.bytes", "104857600", 1, I32), INERT("The segments of __transaction_state. Without effect: there are no transactions yet.")},
+	{INT_KEY("transactional.id.expiration.ms", "604800000", 1, I32), INERT("How long an unused transactional id is kept. Without effect: there are no transactions yet.")},
+
+	/* In every server.properties, and without meaning here. */
+	{INT_KEY("background.threads", "10", 1, I32), INERT("Kafka's housekeeping threads. Without effect.")},
+	{STRING_KEY("controller.listener.names", NULL), INERT("The listeners of Kafka's controller. Without effect: there is no separate controller.")},
+	{LIST_KEY("controller.quorum.bootstrap.servers", "", NULL), INERT("Where Kafka's controllers are. Without effect: there is no separate controller.")},
+	{LIST_KEY("controller.quorum.voters", "", NULL), INERT("Kafka's controllers. Without effect: there is no separate controller.")},
+	{STRING_KEY("inter.broker.listener.name", NULL), INERT("The listener for other brokers. Without effect on one node.")},
+	{STRING_KEY("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT"), INERT("What each listener speaks. Without effect: all speak PLAINTEXT.")},
+	{BOOL_KEY("log.cleaner.enable", "true"), INERT("Whether compaction runs. Without effect until it does.")},
+	{INT_KEY("num.io.threads", "8", 1, I32), INERT("Kafka's request threads. Without effect: see spate.shards.")},
+	{INT_KEY("num.network.threads", "3", 1, I32), INERT("Kafka's socket threads. Without effect: see spate.shards.")},
+	{INT_KEY("num.recovery.threads.per.data.dir", "2", 1, I32), INERT("Kafka's recovery threads. Without effect: recovery reads the journal alone.")},
+	{INT_KEY("num.replica.fetchers", "1", 1, I32), INERT("Kafka's replication threads. Without effect on one node.")},
+	{LIST_KEY("process.roles", "broker,controller", "broker,controller"), INERT("What this process is. Without effect: one node is both.")},
+
+	/* Our own. */
+	{LONG_KEY("spate.cache.bytes", "134217728", 4194304, INT64_C(1) << 40), OURS(
+	 "Memory of each shard for records not yet filed into segments and for those just appended, which consumers at the tail read.")},
+	{INT_KEY("spate.direct.bytes", "0", 0, I32), OURS(
+	 "Appends of a round this large go straight to their segment instead of through the journal; 0 is the measured default.")},
+	{LONG_KEY("spate.frame.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(
+	 "Memory of each shard for requests being received and answered. When it is full, connections wait to be read.")},
+	{ENUM_KEY("spate.io", "auto", "auto,io_uring,syscalls"), OURS(
+	 "How the broker does its I/O: io_uring, plain system calls, or auto, which takes io_uring where the system allows it.")},
+	{LONG_KEY("spate.journal.bytes", "67108864", 8388608, INT64_C(1) << 40), OURS(
+	 "The commit journal of each shard. Larger lets segments be written in larger pieces; recovery after a crash reads at most this.")},
+	{INT_KEY("spate.producers.max", "100000", 1, I32), OURS(
+	 "The most idempotent producers remembered in a partition; beyond it the one longest silent is forgotten.")},
+	{INT_KEY("spate.shards", "1", 0, 256), OURS(
+	 "How many shards (threads, each with its connections, partitions and journal) the broker runs; 0 is one for each processor.")},
+};
+
+/* ---- lookup -------------------------------------------------------------------------------------------------- */
+
+const struct config_key *config_topic_keys(uint32_t *count)
+{
+	*count = COUNT_OF(topic_keys);
+	return topic_keys;
+}
+
+const struct config_key *config_broker_keys(uint32_t *count)
+{
+	*count = COUNT_OF(broker_keys);
+	return broker_keys;
+}
+
+static const struct config_key *find(const struct config_key *keys, size_t count, struct slice name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strlen(keys[i].name) == name.size && memcmp(keys[i].name, name.data, name.size) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+const struct config_key *config_topic_key(struct slice name)
+{
+	return find(topic_keys, COUNT_OF(topic_keys), name);
+}
+
+const struct config_key *config_broker_key(struct slice name)
+{
+	return find(broker_keys, COUNT_OF(broker_keys), name);
+}
+
+/* Keys of Kafka's that ask for something that is not here, by prefix. */
+static const struct {
+	const char *prefix;
+	const char *why;
+} absent_features[] = {
+	{"ssl.", "TLS is not supported yet"},
+	{"sasl.", "authentication (SASL) is not supported yet"},
+	{"delegation.token.", "authentication is not supported yet"},
+	{"connections.max.reauth.ms", "authentication is not supported yet"},
+	{"authorizer.", "access control is not supported yet"},
+	{"super.users", "access control is not supported yet"},
+	{"principal.builder.", "access control is not supported yet"},
+	{"remote.", "tiered storage is not supported yet"},
+	{"rsm.config.", "tiered storage is not supported yet"},
+	{"rlmm.config.", "tiered storage is not supported yet"},
+	{"replica.", "there is one node, and so no replication"},
+	{"leader.imbalance.", "there is one node, and so no replication"},
+	{"metadata.log.", "there is no metadata log: topics are kept in catalog.log"},
+	{"metric", "metrics reporters are Java classes"},
+	{"kafka.metrics.", "metrics reporters are Java classes"},
+	{"zookeeper.", "Kafka itself has left ZooKeeper"},
+};
+
+const char *config_absent_feature(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(absent_features); i++)
+		if (strncmp(name, absent_features[i].prefix, strlen(absent_features[i].prefix)) == 0)
+			return absent_features[i].why;
+	return NULL;
+}
+
+const char *config_nearest(const char *name, bool is_topic)
+{
+	struct edit_search search = {.name = name};
+	const struct config_key *keys = is_topic ? topic_keys : broker_keys;
+	size_t count = is_topic ? COUNT_OF(topic_keys) : COUNT_OF(broker_keys);
+	for (size_t i = 0; i < count; i++)
+		edit_offer(&search, keys[i].name);
+	return search.nearest;
+}
