@@ -58,6 +58,7 @@ struct engine {
 	uint64_t now_ns, start_ns, measure_ns, end_ns; /* the last two: when these phases are due to begin */
 	uint64_t heard_ns;                             /* the last answer, or the last time none was open */
 	uint64_t open_count;                           /* requests asked and not answered */
+	uint64_t good_answers;                         /* so far, the warm-up included */
 	uint64_t scheduled;                            /* open loop: requests the schedule has started */
 	struct process_cost server_before;
 	uint64_t client_before_ns;
@@ -233,6 +234,7 @@ static void count_answer(struct engine *engine, const struct engine_request *req
 	else if (outcome.error_code)
 		return count_error(result, outcome.error_code);
 	uint64_t latency = engine->now_ns - request->intended_ns;
+	engine->good_answers++;
 	if (is_measuring(engine)) {
 		result->requests++;
 		result->records += outcome.records;
@@ -321,6 +323,9 @@ static void receive_answers(struct engine *engine, struct connection *connection
 static void begin_measuring(struct engine *engine)
 {
 	engine->phase = PHASE_MEASURE;
+	/* If all that the warm-up brought were errors, more of them tell nothing new. */
+	if (engine->result->request_errors && !engine->good_answers)
+		engine->phase = PHASE_DRAIN;
 	engine->measure_ns = engine->now_ns;
 	engine->end_ns = engine->now_ns + engine->config->duration_ns;
 	engine->server_before = process_cost_now(engine->config->server_pid);

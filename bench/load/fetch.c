@@ -21,8 +21,7 @@ struct reading {
 };
 
 struct fetch {
-	const struct load_config *config;
-	uint32_t partitions;
+	struct load_config config; /* the caller's, with the partitions filled in */
 	struct lanes lanes;
 	struct reading *readings; /* by lane */
 	uint64_t *starts;         /* by partition: its first offset */
@@ -44,7 +43,7 @@ static bool choose_lane(struct fetch *fetch, uint32_t connection, uint32_t *lane
 
 static size_t encode_fetch(const struct fetch *fetch, uint32_t lane, uint32_t correlation, uint8_t *out)
 {
-	const struct load_config *config = fetch->config;
+	const struct load_config *config = &fetch->config;
 	struct kmsg_fetch_partition partition;
 	kmsg_fetch_partition_init(&partition);
 	partition.partition = (int32_t)lanes_partition(&fetch->lanes, lane);
@@ -106,7 +105,7 @@ static void move_on(struct fetch *fetch, uint32_t lane, uint64_t offset, int64_t
 	reading->offset = offset;
 	if ((int64_t)offset < high_watermark)
 		return;
-	reading->is_over = fetch->config->fetch_once || high_watermark <= (int64_t)start;
+	reading->is_over = fetch->config.fetch_once || high_watermark <= (int64_t)start;
 	reading->offset = start;
 }
 
@@ -122,7 +121,7 @@ static struct engine_outcome read_answer(void *arg, const struct engine_request 
 		return (struct engine_outcome){ .error_code = error_code };
 	if (!result)
 		return (struct engine_outcome){ .is_damaged = true };
-	struct batch_walk walk = batch_walk(result->records.whole, request->position, fetch->config->fetch_crcs);
+	struct batch_walk walk = batch_walk(result->records.whole, request->position, fetch->config.fetch_crcs);
 	move_on(fetch, request->partition, walk.next_offset, result->high_watermark);
 	/* The same bytes would come again for ever. */
 	if (walk.is_damaged)
@@ -132,26 +131,31 @@ static struct engine_outcome read_answer(void *arg, const struct engine_request 
 
 /* ---- the run --------------------------------------------------------------------------------------- */
 
-static int prepare(struct fetch *fetch, const struct load_config *config, char *failure)
+static int take_memory(struct fetch *fetch)
 {
-	fetch->config = config;
-	fetch->partitions = config->partitions;
+	uint32_t partitions = fetch->config.partitions;
+	bool has_lanes = lanes_open(&fetch->lanes, partitions, fetch->config.connections);
+	fetch->readings = calloc(fetch->lanes.count, sizeof *fetch->readings);
+	fetch->starts = calloc(partitions, sizeof *fetch->starts);
+	return has_lanes && fetch->readings && fetch->starts ? 0 : -ENOMEM;
+}
+
+static int prepare(struct fetch *fetch, struct load_result *result)
+{
+	struct load_config *config = &fetch->config;
 	arena_init(&fetch->arena, NULL, 0, 1 << 20);
-	int err = config->partitions ? 0 : topic_count_partitions(config, &fetch->partitions, failure);
-	if (err)
-		return err;
-	if (!fetch->partitions || !lanes_open(&fetch->lanes, fetch->partitions, config->connections)) {
-		snprintf(failure, LOAD_FAILURE_BYTES, "topic %s has no partitions with a leader", config->topic);
+	/* Whoever reads once wants all of it counted. */
+	if (config->fetch_once)
+		config->warmup_ns = 0;
+	int err = config->partitions ? 0 : topic_count_partitions(config, &config->partitions, result->failure);
+	if (!err && (!config->partitions || (err = take_memory(fetch)))) {
+		snprintf(result->failure, sizeof result->failure, "topic %s: %s", config->topic,
+			 err ? "no memory for its partitions" : "it has partitions without a leader");
 		return -EPROTO;
 	}
-	fetch->readings = calloc(fetch->lanes.count, sizeof *fetch->readings);
-	fetch->starts = calloc(fetch->partitions, sizeof *fetch->starts);
-	if (!fetch->readings || !fetch->starts) {
-		snprintf(failure, LOAD_FAILURE_BYTES, "no memory for %u partitions", fetch->partitions);
-		return -ENOMEM;
-	}
-	err = topic_list_starts(config, fetch->partitions, fetch->starts, failure);
-	for (uint32_t lane = 0; lane < fetch->lanes.count; lane++)
+	if (!err)
+		err = topic_list_starts(config, config->partitions, fetch->starts, result->failure);
+	for (uint32_t lane = 0; !err && lane < fetch->lanes.count; lane++)
 		fetch->readings[lane].offset = fetch->starts[lanes_partition(&fetch->lanes, lane)];
 	return err;
 }
@@ -167,13 +171,13 @@ static void dispose(struct fetch *fetch)
 int load_fetch(const struct load_config *config, struct load_result *result)
 {
 	static const struct engine_calls calls = { next_request, read_answer };
-	struct fetch fetch = { 0 };
+	struct fetch fetch = { .config = *config };
 	struct engine *engine = NULL;
 	int err = load_result_begin(result, config, "fetch");
 	if (!err)
-		err = prepare(&fetch, config, result->failure);
+		err = prepare(&fetch, result);
 	if (!err)
-		err = engine_open(&engine, config, result, &calls, &fetch);
+		err = engine_open(&engine, &fetch.config, result, &calls, &fetch);
 	if (!err)
 		err = engine_run(engine);
 	engine_close(engine);

@@ -53,10 +53,15 @@ const char *load_config_fault(const struct load_config *config)
 	return NULL;
 }
 
-/* "produce-1-topic-16-partitions-1kb": as the OpenMessaging benchmark names its workloads. */
+/* "produce-1-topic-16-partitions-1kb": as the OpenMessaging benchmark names its workloads. What a fetch
+ * will find is not known yet. */
 static void name_workload(struct load_result *result, const struct load_config *config, const char *verb)
 {
 	char size[16];
+	if (strcmp(verb, "fetch") == 0) {
+		snprintf(result->workload, sizeof result->workload, "fetch-1-topic");
+		return;
+	}
 	if (config->record_bytes % 1024)
 		snprintf(size, sizeof size, "%ub", config->record_bytes);
 	else
@@ -71,6 +76,8 @@ int load_result_begin(struct load_result *result, const struct load_config *conf
 	histogram_init(&result->send_delay);
 	name_workload(result, config, verb);
 	const char *fault = load_config_fault(config);
+	if (!fault && !config->partitions && strcmp(verb, "produce") == 0)
+		fault = "a topic to produce to needs at least one partition";
 	if (fault)
 		snprintf(result->failure, sizeof result->failure, "%s", fault);
 	return fault ? -EINVAL : 0;

@@ -138,26 +138,6 @@ int topic_count_partitions(const struct load_config *config, uint32_t *partition
 	return err;
 }
 
-/* A broker may answer CreateTopics before all partitions have a leader, or even before the topic is known. */
-static int wait_for_leaders(const struct load_config *config, char *failure)
-{
-	uint32_t partitions = 0;
-	int err = 0;
-	for (int i = 0; i < LEADER_WAITS_MAX; i++) {
-		err = topic_count_partitions(config, &partitions, failure);
-		if (!err && partitions >= config->partitions)
-			return 0;
-		if (!err && partitions)
-			break;
-		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
-	}
-	if (err)
-		return err;
-	snprintf(failure, LOAD_FAILURE_BYTES, "topic %s has %u partitions with a leader, and %u are needed", config->topic,
-		 partitions, config->partitions);
-	return -EPROTO;
-}
-
 /* ---- offsets -------------------------------------------------------------------------------------- */
 
 static int read_starts(struct call *call, uint32_t partitions, uint64_t *starts)
@@ -219,7 +199,7 @@ static int read_created(struct call *call)
 	return 0;
 }
 
-int topic_create(const struct load_config *config, char *failure)
+static int ask_to_create(const struct load_config *config, char *failure)
 {
 	struct call call;
 	struct kmsg_create_topics_topic topic = { .name = slice_from(config->topic),
@@ -234,8 +214,45 @@ int topic_create(const struct load_config *config, char *failure)
 	if (!err)
 		err = read_created(&call);
 	call_end(&call);
+	return err;
+}
+
+/* A broker may answer CreateTopics before the topic is known everywhere in it, before partitions have a
+ * leader, and (Kafka does) name a leader before that leader serves: only an answer from it is proof. */
+static int probe(const struct load_config *config, uint64_t *starts, char *failure)
+{
+	uint32_t partitions;
+	int err = topic_count_partitions(config, &partitions, failure);
+	if (!err && partitions && partitions < config->partitions) {
+		snprintf(failure, LOAD_FAILURE_BYTES, "topic %s has %u partitions, and %u are needed", config->topic, partitions,
+			 config->partitions);
+		return -EINVAL;
+	}
+	if (!err && !partitions) {
+		snprintf(failure, LOAD_FAILURE_BYTES, "topic %s has partitions without a leader", config->topic);
+		return -EAGAIN;
+	}
+	return err ? err : topic_list_starts(config, config->partitions, starts, failure);
+}
+
+static int wait_until_served(const struct load_config *config, char *failure)
+{
+	uint64_t *starts = calloc(config->partitions, sizeof *starts);
+	int err = starts ? -EAGAIN : -ENOMEM;
+	for (int i = 0; starts && err && err != -EINVAL && i < LEADER_WAITS_MAX; i++) {
+		if (i)
+			nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+		err = probe(config, starts, failure);
+	}
+	free(starts);
+	return err;
+}
+
+int topic_create(const struct load_config *config, char *failure)
+{
+	int err = ask_to_create(config, failure);
 	if (!err)
-		err = wait_for_leaders(config, failure);
+		err = wait_until_served(config, failure);
 	if (!err)
 		failure[0] = 0;
 	return err;

@@ -4,7 +4,7 @@
 
 #include "bench/load/load.h"
 
-/* An existing topic is no error. Waits until every partition has a leader. */
+/* An existing topic is no error. Waits until every partition is served. */
 int topic_create(const struct load_config *config, char *failure) MUST_USE;
 int topic_delete(const struct load_config *config, char *failure) MUST_USE;
 /* How many partitions the topic has. */
