@@ -98,6 +98,13 @@ void partition__close(struct partition *partition)
 	partition__release(partition);
 }
 
+void partition__fail(struct partition *partition)
+{
+	partition->has_failed = true;
+	list_remove(&partition->dirty_node);
+	fail_waiting(partition, ERR_FAILED);
+}
+
 /* ---- directory ---------------------------------------------------------------------------------------------- */
 
 static bool belongs_to_us(struct partition *partition, const char *metadata_path)
@@ -183,6 +190,15 @@ int partition__roll(struct partition *partition)
 	return 0;
 }
 
+void partition__recovered_segment(struct partition *partition, struct segment *segment)
+{
+	if (partition->active)
+		partition->complete_bytes += segment_size_bytes(partition->active);
+	partition->active = segment;
+	partition->next_offset = partition->durable_offset = segment->staged.offset;
+	partition->has_unsealed |= segment->is_complete && !segment->is_sealed;
+}
+
 struct segment *partition__segment_at(const struct partition *partition, int64_t offset)
 {
 	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
@@ -213,14 +229,15 @@ static void complete_appends(struct partition *partition)
 	}
 }
 
-void partition__set_durable(struct partition *partition, struct segment *segment, struct mark durable)
+void partition__set_durable(struct partition *partition, struct segment *segment, struct mark durable, bool is_filed)
 {
 	CHECK(durable.offset >= partition->durable_offset && durable.offset <= partition->next_offset);
 	segment->durable = durable;
 	segment_check(segment);
 	partition->durable_offset = durable.offset;
-	if (!segment_is_filed(segment) && segment->filed.position < durable.position && !list_is_linked(&partition->unfiled_node) &&
-	    !partition->is_closed)
+	if (is_filed)
+		segment_set_filed(segment, durable);
+	else if (!list_is_linked(&partition->unfiled_node) && !partition->is_closed)
 		list_push_back(&partition->home->unfiled, &partition->unfiled_node);
 	complete_appends(partition);
 	fire_watches(partition, false);

@@ -81,14 +81,21 @@ void partition__stage(struct partition *partition, const uint8_t *bytes, const s
 /* The parts of it that do not touch the segment: epochs, producers; for data that recovery finds in place. */
 void partition__learn(struct partition *partition, const struct batch *batch);
 
-/* The one function that moves the high watermark: up to `segment`'s new durable mark. Answers what waited for it. */
-void partition__set_durable(struct partition *partition, struct segment *segment, struct mark durable);
+/* The one function that moves the high watermark: up to `segment`'s new durable mark (which `is_filed` as well, if it went straight to
+ * the file). Answers what waited for it. */
+void partition__set_durable(struct partition *partition, struct segment *segment, struct mark durable, bool is_filed);
 
 /* Moves the log start offset (durable already) and drops the segments that lie wholly before it. */
 void partition__set_start(struct partition *partition, int64_t start_offset);
 
 /* Fences [from, to). */
 void partition__add_damage(struct partition *partition, int64_t from, int64_t to);
+
+/* Takes up a segment that recovery has found and linked: the log now ends with it. */
+void partition__recovered_segment(struct partition *partition, struct segment *segment);
+
+/* Durability is broken: what waits ends with ERR_FAILED, and so does every append from now on. */
+void partition__fail(struct partition *partition);
 
 /* The segment that holds an offset in [start, log end), or NULL. */
 struct segment *partition__segment_at(const struct partition *partition, int64_t offset);

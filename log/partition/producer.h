@@ -79,3 +79,6 @@ MUST_USE int producer_snapshot_decode(struct producer_state **state, struct slic
 size_t producer_state_size(const struct producer_state *state);
 void producer_state_encode(const struct producer_state *state, uint8_t *out);
 MUST_USE int producer_state_decode(struct producer_state **state, struct slice bytes, uint32_t producers_max, size_t *taken);
+
+/* The log now ends at `end_offset`: batches at or behind it never happened. A producer with none left is forgotten. */
+void producer_truncate(struct producer_state **state, int64_t end_offset);

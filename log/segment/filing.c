@@ -1,5 +1,5 @@
 /* Happy path of a filing:
- *   - the file is opened, and blocks are reserved ahead if the stretch is large;
+ *   - the file is opened (for large pieces blocks were reserved before, by segment_prepare);
  *   - the stretch, from the block that holds `filed` on, is written in passes of up to WRITES_MAX parallel O_DIRECT writes of at most
  *     WRITE_SIZE_MAX each, straight from the chunks; the last block is padded with zeros;
  *   - when the last pass has ended, the file is synced;
@@ -23,12 +23,9 @@
 #define WRITE_SIZE_MAX (512u << 10)
 #define PIECES_PER_WRITE_MAX 128 /* 4 KiB chunks for a whole write */
 
-/* From this size on a stretch is a stream: reserve that much ahead (measured: a synced write into reserved blocks costs a tenth less
- * than into a growing file, and the file stays in few extents). */
-#define STREAM_SIZE_MIN (64u << 10)
+/* Streams of large pieces reserve so much ahead (measured: a synced write into reserved blocks costs a tenth less than into a growing
+ * file, and the file stays in few extents). */
 #define RESERVE_AHEAD (16ull << 20)
-
-struct filing;
 
 struct filing_write {
 	struct io_op op;
@@ -175,17 +172,34 @@ static int fill_first_block(struct segment *segment)
 	return err;
 }
 
-static void reserve_ahead(struct segment *segment, uint64_t to)
+static int reserve_ahead(struct segment *segment, uint64_t to)
 {
-	if (to - segment->filed.position < STREAM_SIZE_MIN || to <= segment->allocated_bytes)
-		return;
+	if (to <= segment->allocated_bytes)
+		return 0;
 	uint64_t from = segment->allocated_bytes > segment->filed.position ? segment->allocated_bytes : segment->filed.position;
 	uint64_t until = align_up(to, RESERVE_AHEAD) + RESERVE_AHEAD;
-	/* Only an optimisation: a file system that cannot, or a full disk, shows at the write. */
-	if (io_file_allocate(segment->home->io, segment->write_fd, from, until - from, false) == 0)
-		segment->allocated_bytes = until;
-	else
-		segment->allocated_bytes = UINT64_MAX;
+	int err = io_file_allocate(segment->home->io, segment->write_fd, from, until - from, false);
+	if (err == -EOPNOTSUPP || err == -ENOSYS)
+		until = UINT64_MAX; /* this file system cannot: nothing is reserved, ever */
+	else if (err)
+		return err;
+	segment->allocated_bytes = until;
+	return 0;
+}
+
+int segment_prepare(struct segment *segment, uint64_t to)
+{
+	int err = segment_open_write(segment);
+	return err ? err : reserve_ahead(segment, align_up(to, CHUNK_ALIGN));
+}
+
+void segment_trim_padding(struct segment *segment)
+{
+	bool is_padded = segment->filed.position % CHUNK_ALIGN != 0;
+	if (!is_padded || segment->write_fd < 0 || segment->filing || segment->allocated_bytes > segment->filed.position)
+		return;
+	int err = io_file_truncate(segment->home->io, segment->write_fd, segment->filed.position);
+	(void)err; /* the padding is harmless */
 }
 
 int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context)
@@ -200,7 +214,6 @@ int segment_file(struct segment *segment, struct mark target, filing_done_fn *do
 		err = fill_first_block(segment);
 	if (err)
 		return err;
-	reserve_ahead(segment, target.position);
 	pad_last_block(segment);
 
 	struct filing *filing = LIST_ENTRY(list_pop_front(&segment->home->free_filings), struct filing, node);

@@ -51,20 +51,25 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 	return segment;
 }
 
-void segment_adopt(struct segment *segment, struct mark end)
-{
-	segment->filed = segment->durable = segment->committing = segment->staged = end;
-	segment->memory_position = end.position;
-	segment->has_file = true;
-	segment->is_cut = false;
-	segment->has_index = end.position == 0;
-}
-
 static void drop_chunks(struct segment *segment)
 {
 	struct list *node;
 	while ((node = list_pop_front(&segment->chunks)))
 		cache_give_back(segment->home->cache, LIST_ENTRY(node, struct chunk, node));
+}
+
+void segment_adopt(struct segment *segment, struct mark end)
+{
+	CHECK(!segment->filing);
+	drop_chunks(segment);
+	if (segment->hash && end.position != segment->staged.position) {
+		seal_hash_destroy(segment->hash); /* it has not seen what the file holds */
+		segment->hash = NULL;
+	}
+	segment->filed = segment->durable = segment->committing = segment->staged = end;
+	segment->memory_position = end.position;
+	segment->has_file = true;
+	segment->is_cut = false;
 }
 
 void segment_destroy(struct segment *segment)
@@ -177,20 +182,20 @@ static void copy_in(struct segment *segment, const uint8_t *bytes, uint64_t size
 
 /* As Kafka: an entry for a batch when index.interval.bytes have gone by since the last. An index that takes no more is no error: lookups
  * scan a little further, and the partition rolls. */
-static void add_to_indexes(struct segment *segment, const struct batch *batch, uint64_t position)
+void segment__index(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_ms,
+		    int64_t max_timestamp_offset)
 {
 	segment->unindexed_bytes += batch->size_bytes;
 	if (segment->unindexed_bytes < segment->index_interval_bytes)
 		return;
 	if (position > 0 && offset_index_add(&segment->offsets, batch_last_offset(batch), (uint32_t)position) < 0)
 		return;
-	if (segment->max_timestamp_offset >= 0 && time_index_add(&segment->times, segment->max_timestamp_ms, segment->max_timestamp_offset) < 0)
+	if (max_timestamp_offset >= 0 && time_index_add(&segment->times, max_timestamp_ms, max_timestamp_offset) < 0)
 		return;
 	segment->unindexed_bytes = 0;
 }
 
-/* Takes a batch's facts into the segment's; also when an index is rebuilt from the file. */
-void segment__account(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset)
+void segment_learn(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset)
 {
 	if (segment->first_timestamp_ms < 0)
 		segment->first_timestamp_ms = batch->max_timestamp_ms;
@@ -202,7 +207,8 @@ void segment__account(struct segment *segment, const struct batch *batch, uint64
 		segment->first_leader_epoch = batch->leader_epoch;
 	segment->last_leader_epoch = batch->leader_epoch;
 	segment->record_count += (uint32_t)(batch->records_count > 0 ? batch->records_count : 0);
-	add_to_indexes(segment, batch, position);
+	if (segment->has_index)
+		segment__index(segment, batch, position, segment->max_timestamp_ms, segment->max_timestamp_offset);
 }
 
 void segment_stage(struct segment *segment, const uint8_t *bytes, const struct batch *batch, int64_t max_timestamp_offset)
@@ -212,8 +218,7 @@ void segment_stage(struct segment *segment, const uint8_t *bytes, const struct b
 	if (segment->staged.position == 0 && !segment->hash && seal_hash_create(&segment->hash) < 0)
 		segment->hash = NULL; /* no memory: the seal reads the file instead */
 	copy_in(segment, bytes, batch->size_bytes);
-	if (segment->has_index)
-		segment__account(segment, batch, segment->staged.position, max_timestamp_offset);
+	segment_learn(segment, batch, segment->staged.position, max_timestamp_offset);
 	segment->staged.position += batch->size_bytes;
 	segment->staged.offset = batch_next_offset(batch);
 	segment_check(segment);
@@ -288,7 +293,7 @@ void segment_set_filed(struct segment *segment, struct mark filed)
 }
 
 /* The cache asks for a chunk back: only the first of a segment goes, so that what is in memory stays contiguous. */
-bool segment__evict(struct chunk *chunk)
+bool segment_evict(struct chunk *chunk)
 {
 	struct segment *segment = chunk->owner;
 	if (segment->filing || segment->chunks.next != &chunk->node)

@@ -83,8 +83,12 @@ struct segment {
 /* A segment without a file. NULL = no memory. */
 struct segment *segment_create(struct segment_home *home, const char *dir, int64_t base_offset, uint32_t index_interval_bytes,
 			       uint32_t index_size_bytes_max);
-/* Says that `end` of it is in its file, durable and filed: for a segment found at recovery. */
+/* Says that everything up to `end` is in its file, durable and filed: for what recovery finds in place. */
 void segment_adopt(struct segment *segment, struct mark end);
+/* Takes a batch's facts (timestamps, counts, epochs) into the segment's, and into the indexes if they are loaded. Staging does it by itself. */
+void segment_learn(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset);
+/* The cache's question: may this chunk go? (cache_evict_fn for the home's cache) */
+bool segment_evict(struct chunk *chunk);
 /* Frees the object; readers and filings have ended. The files stay. */
 void segment_destroy(struct segment *segment);
 /* Removes its files. */
@@ -150,5 +154,9 @@ typedef void filing_done_fn(struct segment *segment, void *context, struct mark 
 /* Begins to write [filed, target) and sync it; done() runs from the loop, and moves nothing: the caller does. -EAGAIN: all filings are taken;
  * -EBUSY: this segment has one in flight; other errors: the file cannot be made. */
 MUST_USE int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
+/* Opens the file and reserves disk space up to `to`, so that filing so far cannot meet a full disk. -ENOSPC and others. */
+MUST_USE int segment_prepare(struct segment *segment, uint64_t to);
+/* Cuts the zeros that pad the last filed block off the file, so that other tools see whole batches alone. Best effort. */
+void segment_trim_padding(struct segment *segment);
 /* Moves `filed` and lets the memory below it go. */
 void segment_set_filed(struct segment *segment, struct mark filed);

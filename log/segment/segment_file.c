@@ -260,6 +260,7 @@ static int take_index_files(struct segment *segment, uint64_t *position)
 
 static void forget_indexes(struct segment *segment)
 {
+	segment->unindexed_bytes = 0;
 	offset_index_truncate(&segment->offsets, segment->base_offset);
 	time_index_truncate(&segment->times, segment->base_offset);
 	segment->index_written_count = 0;
@@ -274,6 +275,8 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 		return -ENOMEM;
 	int err = 0;
 	uint64_t start = 0, end = 0; /* what of the file the buffer holds */
+	int64_t max_timestamp, max_offset;
+	time_index_last(&segment->times, &max_timestamp, &max_offset);
 	while (!err && position + BATCH_HEADER_SIZE <= segment->staged.position) {
 		struct batch batch;
 		if (segment_is_in_memory(segment, position)) {
@@ -294,7 +297,11 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 		}
 		if (err)
 			break;
-		segment__account(segment, &batch, position, batch_last_offset(&batch));
+		if (batch.max_timestamp_ms > max_timestamp) {
+			max_timestamp = batch.max_timestamp_ms;
+			max_offset = batch_last_offset(&batch);
+		}
+		segment__index(segment, &batch, position, max_timestamp, max_timestamp < 0 ? -1 : max_offset);
 		position += batch.size_bytes;
 	}
 	free(buffer);

@@ -3,11 +3,9 @@
 
 #include "log/segment/segment.h"
 
-/* Takes a batch's facts into the segment's facts and indexes: when it is staged, and when they are rebuilt from the file. */
-void segment__account(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset);
-
-/* The cache's question: may this chunk go? (cache_evict_fn) */
-bool segment__evict(struct chunk *chunk);
+/* Offers the indexes the batch at `position`; the largest timestamp is that of everything up to and with it. */
+void segment__index(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_ms,
+		    int64_t max_timestamp_offset);
 
 /* Has the indexes cover the whole segment: reads their files, or scans the log. */
 MUST_USE int segment__load_indexes(struct segment *segment);

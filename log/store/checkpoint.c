@@ -1,0 +1,244 @@
+/* The checkpoint of a shard: the state of its partitions when the journal was last let go, as one small file that is replaced whole. With
+ * it, recovery costs what the journal holds, whatever the size of the data. It is derived: when it is missing or fails its check, the
+ * directories are scanned instead.
+ *
+ * `checkpoint-<shard>`, little endian, XXH3-64 of everything before it at the end:
+ *
+ *   magic "SPATECKP" 8 | version u32 = 1 | shard u32 | incarnation u64 | partitions u32, then for each partition:
+ *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
+ *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
+ *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2
+ *   epochs: epoch i32 | start offset i64; damages: from i64 | to i64; then the producers (producer_state_encode).
+ *
+ * A partition's state is written as of its filed marks: a segment behind the first that is not wholly filed has nothing filed, and is left
+ * out (the journal has it); producers' batches behind the filed end are dropped when it is read, as they may never have become durable. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
+#include "log/base/check.h"
+#include "log/io/small_file.h"
+#include "log/store/store_priv.h"
+
+#define CHECKPOINT_VERSION 1
+#define HEADER_SIZE 28
+#define PARTITION_SIZE 44
+#define SEGMENT_SIZE 76
+#define EPOCH_SIZE 12
+#define DAMAGE_SIZE 16
+#define CHECKSUM_SIZE 8
+#define CHECKPOINT_SIZE_MAX (1ull << 30)
+
+static const char magic[8] = "SPATECKP";
+
+enum { SEGMENT_HAS_FILE = 1, SEGMENT_IS_COMPLETE = 2, SEGMENT_IS_SEALED = 4 };
+
+static void checkpoint_path(const struct store *store, char *out, size_t size)
+{
+	snprintf(out, size, "%s/checkpoint-%u", store->dir, store->options.shard);
+}
+
+/* ---- write ----------------------------------------------------------------------------------------------------- */
+
+/* How many segments the checkpoint tells of: up to the first that is not wholly filed. */
+static uint32_t segments_to_tell(const struct partition *partition)
+{
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &partition->segments) {
+		count++;
+		if (!segment_is_filed(LIST_ENTRY(node, struct segment, node)))
+			break;
+	}
+	return count;
+}
+
+static size_t partition_size(const struct partition *partition)
+{
+	return PARTITION_SIZE + (size_t)segments_to_tell(partition) * SEGMENT_SIZE + (size_t)partition->epochs.count * EPOCH_SIZE +
+	       (size_t)partition->damage_count * DAMAGE_SIZE + producer_state_size(partition->producers);
+}
+
+static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
+{
+	uint32_t flags = (segment->has_file ? SEGMENT_HAS_FILE : 0) | (segment->is_complete ? SEGMENT_IS_COMPLETE : 0) |
+			 (segment->is_sealed ? SEGMENT_IS_SEALED : 0);
+	store_le64(at, (uint64_t)segment->base_offset);
+	store_le64(at + 8, (uint64_t)segment->filed.offset);
+	store_le64(at + 16, segment->filed.position);
+	store_le32(at + 24, flags);
+	store_le64(at + 28, (uint64_t)segment->first_timestamp_ms);
+	store_le64(at + 36, (uint64_t)segment->max_timestamp_ms);
+	store_le64(at + 44, (uint64_t)segment->max_timestamp_offset);
+	store_le64(at + 52, segment->batch_count);
+	store_le64(at + 60, segment->record_count);
+	store_le32(at + 68, (uint32_t)segment->first_leader_epoch);
+	store_le32(at + 72, (uint32_t)segment->last_leader_epoch);
+	return at + SEGMENT_SIZE;
+}
+
+static uint8_t *put_partition(uint8_t *at, const struct partition *partition)
+{
+	uint32_t segments = segments_to_tell(partition);
+	size_t producers = producer_state_size(partition->producers);
+	memcpy(at, partition->topic_id.bytes, 16);
+	store_le32(at + 16, partition->index);
+	store_le64(at + 20, (uint64_t)partition->start_offset);
+	store_le32(at + 28, segments);
+	store_le32(at + 32, partition->epochs.count);
+	store_le32(at + 36, partition->damage_count);
+	store_le32(at + 40, (uint32_t)producers);
+	at += PARTITION_SIZE;
+	struct list *node = partition->segments.next;
+	for (uint32_t i = 0; i < segments; i++, node = node->next)
+		at = put_segment(at, LIST_ENTRY(node, struct segment, node));
+	for (uint32_t i = 0; i < partition->epochs.count; i++, at += EPOCH_SIZE) {
+		store_le32(at, (uint32_t)partition->epochs.entries[i].epoch);
+		store_le64(at + 4, (uint64_t)partition->epochs.entries[i].start_offset);
+	}
+	for (uint32_t i = 0; i < partition->damage_count; i++, at += DAMAGE_SIZE) {
+		store_le64(at, (uint64_t)partition->damages[i].from);
+		store_le64(at + 8, (uint64_t)partition->damages[i].to);
+	}
+	if (producers)
+		producer_state_encode(partition->producers, at);
+	return at + producers;
+}
+
+/* A partition that never held anything needs no words. */
+static bool is_worth_telling(const struct partition *partition)
+{
+	return partition->active != NULL || partition->start_offset > 0;
+}
+
+int store__write_checkpoint(struct store *store)
+{
+	size_t size = HEADER_SIZE + CHECKSUM_SIZE;
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		if (!is_worth_telling(partition))
+			continue;
+		count++;
+		size += partition_size(partition);
+	}
+	uint8_t *data = malloc(size);
+	if (!data)
+		return -ENOMEM;
+	memcpy(data, magic, sizeof magic);
+	store_le32(data + 8, CHECKPOINT_VERSION);
+	store_le32(data + 12, store->options.shard);
+	store_le64(data + 16, store->options.incarnation);
+	store_le32(data + 24, count);
+	uint8_t *at = data + HEADER_SIZE;
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		if (is_worth_telling(partition))
+			at = put_partition(at, partition);
+	}
+	CHECK((size_t)(at - data) + CHECKSUM_SIZE == size);
+	store_le64(at, XXH3_64bits(data, size - CHECKSUM_SIZE));
+	char path[4096];
+	checkpoint_path(store, path, sizeof path);
+	int err = small_file_replace(store->home.io, path, data, size);
+	free(data);
+	return err;
+}
+
+/* ---- read -------------------------------------------------------------------------------------------------------- */
+
+static int take_segment(struct partition *partition, const uint8_t *at)
+{
+	const struct topic_config *config = &partition->topic->config;
+	struct segment *segment = segment_create(&partition->home->segments, partition->dir, (int64_t)load_le64(at),
+						 (uint32_t)config->index_interval_bytes, (uint32_t)config->segment_index_bytes);
+	if (!segment)
+		return -ENOMEM;
+	uint32_t flags = load_le32(at + 24);
+	struct mark end = {load_le64(at + 16), (int64_t)load_le64(at + 8)};
+	segment->partition = partition;
+	if (flags & SEGMENT_HAS_FILE) {
+		segment_adopt(segment, end);
+		segment->has_index = end.position == 0;
+	}
+	segment->is_complete = flags & SEGMENT_IS_COMPLETE;
+	segment->is_sealed = flags & SEGMENT_IS_SEALED;
+	segment->first_timestamp_ms = (int64_t)load_le64(at + 28);
+	segment->max_timestamp_ms = (int64_t)load_le64(at + 36);
+	segment->max_timestamp_offset = (int64_t)load_le64(at + 44);
+	segment->batch_count = load_le64(at + 52);
+	segment->record_count = load_le64(at + 60);
+	segment->first_leader_epoch = (int32_t)load_le32(at + 68);
+	segment->last_leader_epoch = (int32_t)load_le32(at + 72);
+	list_push_back(&partition->segments, &segment->node);
+	partition__recovered_segment(partition, segment);
+	return 0;
+}
+
+static int take_partition(struct store *store, const uint8_t *at, const uint8_t *end, size_t *taken)
+{
+	if (end - at < PARTITION_SIZE)
+		return ERR_CORRUPT_LOG;
+	struct uuid id;
+	memcpy(id.bytes, at, 16);
+	uint32_t index = load_le32(at + 16), segments = load_le32(at + 28), epochs = load_le32(at + 32), damages = load_le32(at + 36);
+	size_t producers = load_le32(at + 40);
+	uint64_t size = PARTITION_SIZE + (uint64_t)segments * SEGMENT_SIZE + (uint64_t)epochs * EPOCH_SIZE + (uint64_t)damages * DAMAGE_SIZE + producers;
+	if (size > (uint64_t)(end - at))
+		return ERR_CORRUPT_LOG;
+	*taken = size;
+	struct partition *partition = store__partition(store, &id, index);
+	if (!partition)
+		return 0; /* deleted since, or another shard's by now */
+	partition->start_offset = (int64_t)load_le64(at + 20);
+	at += PARTITION_SIZE;
+	int err = 0;
+	for (uint32_t i = 0; i < segments && !err; i++, at += SEGMENT_SIZE)
+		err = take_segment(partition, at);
+	for (uint32_t i = 0; i < epochs && !err; i++, at += EPOCH_SIZE)
+		err = epochs_assign(&partition->epochs, (int32_t)load_le32(at), (int64_t)load_le64(at + 4)) < 0 ? -ENOMEM : 0;
+	for (uint32_t i = 0; i < damages && !err; i++, at += DAMAGE_SIZE)
+		partition__add_damage(partition, (int64_t)load_le64(at), (int64_t)load_le64(at + 8));
+	size_t ignored;
+	if (!err && producers)
+		err = producer_state_decode(&partition->producers, (struct slice){at, producers}, store->options.producers_max, &ignored);
+	if (!err) {
+		epochs_truncate_end(&partition->epochs, partition->next_offset);
+		producer_truncate(&partition->producers, partition->next_offset);
+	}
+	return err;
+}
+
+static int take_checkpoint(struct store *store, const uint8_t *data, size_t size)
+{
+	if (size < HEADER_SIZE + CHECKSUM_SIZE || memcmp(data, magic, sizeof magic))
+		return ERR_CORRUPT_LOG;
+	if (XXH3_64bits(data, size - CHECKSUM_SIZE) != load_le64(data + size - CHECKSUM_SIZE))
+		return ERR_CORRUPT_LOG;
+	if (load_le32(data + 8) != CHECKPOINT_VERSION)
+		return ERR_FORMAT;
+	const uint8_t *at = data + HEADER_SIZE, *end = data + size - CHECKSUM_SIZE;
+	for (uint32_t left = load_le32(data + 24); left; left--) {
+		size_t taken;
+		int err = take_partition(store, at, end, &taken);
+		if (err)
+			return err;
+		at += taken;
+	}
+	return 0;
+}
+
+int store__read_checkpoint(struct store *store)
+{
+	char path[4096];
+	checkpoint_path(store, path, sizeof path);
+	uint8_t *data;
+	size_t size;
+	int err = small_file_read(store->home.io, path, CHECKPOINT_SIZE_MAX, &data, &size);
+	if (err)
+		return err;
+	err = take_checkpoint(store, data, size);
+	free(data);
+	return err;
+}

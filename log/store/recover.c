@@ -1,0 +1,387 @@
+/* Recovery of a shard: checkpoint, then journal.
+ *
+ *   1. The checkpoint gives each partition its segments and filed marks. Without one that can be trusted, the directories are scanned:
+ *      sealed segments as their seals say, the last one batch by batch up to the first that fails.
+ *   2. The journal's whole groups are replayed in order. What is filed already is skipped; batches are staged again; a direct piece is
+ *      taken as it lies in its segment.
+ *   3. What was replayed is durable: it is in the journal. The first cycle of write-behind files it.
+ *
+ * Nothing is written before the store runs, but for a replay that exceeds memory; so a crash inside recovery leaves what it found.
+ *
+ * The decision for one entry of the journal, by its offsets [base, end), the partition's log end, and for a direct piece whether the
+ * segment's bytes fit the entry:
+ *
+ *   @A  topic unknown or owned elsewhere                     -> skip: deleted
+ *   @B  end <= log end                                       -> skip: filed before the stop
+ *   @C  batches, base == log end                             -> stage
+ *   @D  batches, base < log end < end                        -> stage the batches from log end on
+ *   @E  direct, base == log end, bytes fit                   -> take as filed
+ *   @F  direct, base == log end, bytes do not fit, vouched   -> damage: fence [base, end), go on behind it
+ *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it
+ *   @H  base > log end, after @G for this partition          -> skip: as unvouched as what it follows
+ *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E
+ *   @J  log start                                            -> move the log start */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "log/base/check.h"
+#include "log/store/store_priv.h"
+
+#define SCAN_SIZE (1u << 20)
+
+struct replay {
+	struct store *store;
+	struct store_report *report;
+	struct uuid *torn_ids; /* partitions that met @G */
+	uint32_t *torn_indexes;
+	uint32_t torn_count;
+};
+
+/* ---- 1b. directories instead of a checkpoint ------------------------------------------------------------------- */
+
+struct bases {
+	int64_t *offsets;
+	uint32_t count;
+	int err;
+};
+
+static int note_base(void *context, const char *name, bool is_directory)
+{
+	struct bases *bases = context;
+	int64_t base;
+	enum segment_file file;
+	if (is_directory || !segment_name_parse(name, &base, &file) || file != SEGMENT_FILE_LOG)
+		return 0;
+	int64_t *grown = realloc(bases->offsets, (bases->count + 1) * sizeof *grown);
+	if (!grown)
+		return bases->err = -ENOMEM;
+	bases->offsets = grown;
+	bases->offsets[bases->count++] = base;
+	return 0;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* Walks the whole checked batches of a segment's file; sets its end behind the last good one. */
+static int scan_segment(struct partition *partition, struct segment *segment)
+{
+	struct io *io = partition->home->io;
+	int fd = segment_open_read(segment);
+	int64_t size = fd < 0 ? fd : io_file_size(io, fd);
+	if (size < 0)
+		return (int)size;
+	struct mark end = {0, segment->base_offset};
+	uint8_t *buffer = NULL;
+	uint64_t capacity = 0;
+	int err = 0;
+	while ((uint64_t)size - end.position >= BATCH_HEADER_SIZE) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		struct batch batch;
+		if (io_file_read(io, fd, header, sizeof header, end.position) != sizeof header ||
+		    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.base_offset < end.offset ||
+		    batch.size_bytes > (uint64_t)size - end.position)
+			break;
+		if (batch.size_bytes > capacity) {
+			uint8_t *grown = realloc(buffer, batch.size_bytes);
+			if (!grown) {
+				err = -ENOMEM;
+				break;
+			}
+			buffer = grown;
+			capacity = batch.size_bytes;
+		}
+		if (io_file_read(io, fd, buffer, batch.size_bytes, end.position) != (int64_t)batch.size_bytes ||
+		    batch_check_crc((struct slice){buffer, batch.size_bytes}, &batch))
+			break;
+		segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
+		partition__learn(partition, &batch);
+		end.position += batch.size_bytes;
+		end.offset = batch_next_offset(&batch);
+	}
+	free(buffer);
+	segment_adopt(segment, end);
+	return err;
+}
+
+static int scan_partition(struct partition *partition)
+{
+	struct bases bases = {0};
+	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
+	if (err == -ENOENT)
+		return 0;
+	qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
+	for (uint32_t i = 0; i < bases.count && !err; i++) {
+		const struct topic_config *config = &partition->topic->config;
+		struct segment *segment = segment_create(&partition->home->segments, partition->dir, bases.offsets[i],
+							 (uint32_t)config->index_interval_bytes, (uint32_t)config->segment_index_bytes);
+		if (!segment) {
+			err = -ENOMEM;
+			break;
+		}
+		segment->partition = partition;
+		segment->has_file = true;
+		segment->is_complete = i + 1 < bases.count;
+		list_push_back(&partition->segments, &segment->node);
+		err = scan_segment(partition, segment);
+		if (!err && segment->is_complete && segment->staged.offset < bases.offsets[i + 1])
+			partition__add_damage(partition, segment->staged.offset, bases.offsets[i + 1]);
+		partition->has_unsealed |= segment->is_complete;
+		if (!err && i == 0)
+			partition->start_offset = segment->base_offset;
+		partition__recovered_segment(partition, segment);
+	}
+	free(bases.offsets);
+	return err;
+}
+
+static int scan_directories(struct store *store)
+{
+	fprintf(stderr, "spate: %s: no usable checkpoint of shard %u: scanning the partition directories\n", store->dir, store->options.shard);
+	for (uint32_t i = 0; i < store->image->topic_count; i++) {
+		const struct topic *topic = store->image->topics[i];
+		for (uint32_t index = 0; index < topic->partition_count; index++) {
+			struct partition *partition = store__partition(store, &topic->id, index);
+			int err = partition ? scan_partition(partition) : 0;
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/* ---- 2. replay ---------------------------------------------------------------------------------------------------- */
+
+static bool is_torn(const struct replay *replay, const struct journal_entry *entry)
+{
+	for (uint32_t i = 0; i < replay->torn_count; i++)
+		if (replay->torn_indexes[i] == entry->partition && uuid_equal(&replay->torn_ids[i], &entry->topic_id))
+			return true;
+	return false;
+}
+
+static int note_torn(struct replay *replay, const struct journal_entry *entry)
+{
+	struct uuid *ids = realloc(replay->torn_ids, (replay->torn_count + 1) * sizeof *ids);
+	if (ids)
+		replay->torn_ids = ids;
+	uint32_t *indexes = realloc(replay->torn_indexes, (replay->torn_count + 1) * sizeof *indexes);
+	if (indexes)
+		replay->torn_indexes = indexes;
+	if (!ids || !indexes)
+		return -ENOMEM;
+	ids[replay->torn_count] = entry->topic_id;
+	indexes[replay->torn_count++] = entry->partition;
+	return 0;
+}
+
+/* Everything replayed so far is durable. */
+static void settle(struct partition *partition)
+{
+	LIST_FOR_EACH(node, &partition->segments) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->durable.position == segment->staged.position)
+			continue;
+		segment->committing = segment->staged;
+		partition__set_durable(partition, segment, segment->staged, false);
+	}
+}
+
+static int file_all(struct store *store)
+{
+	LIST_FOR_EACH(node, &store->partitions)
+		settle(LIST_ENTRY(node, struct partition, store_node));
+	store->home.wants_room = true;
+	do {
+		store__cycle_turn(store);
+		int turned = store__cycle_is_idle(store) ? 0 : io_turn(store->home.io, true);
+		if (turned < 0 || store->failure)
+			return turned < 0 ? turned : store->failure;
+	} while (!store__cycle_is_idle(store));
+	return 0;
+}
+
+/* The segment the entry is for becomes the active one. */
+static int move_to_segment(struct partition *partition, const struct journal_entry *entry)
+{
+	if (partition->active && partition->active->base_offset == entry->segment_base_offset)
+		return 0;
+	return partition__roll(partition);
+}
+
+static int stage_batch(struct store *store, struct partition *partition, const uint8_t *bytes, const struct batch *batch)
+{
+	int err = segment_reserve(partition->active, batch->size_bytes);
+	if (err == ERR_BUSY) {
+		err = file_all(store);
+		if (!err)
+			err = segment_reserve(partition->active, batch->size_bytes);
+	}
+	if (!err)
+		partition__stage(partition, bytes, batch, batch_last_offset(batch));
+	return err;
+}
+
+static int stage_payload(struct replay *replay, struct partition *partition, struct slice payload)
+{
+	while (payload.size) {
+		struct batch batch;
+		if (batch_parse_header(payload, &batch) || batch.size_bytes > payload.size)
+			return ERR_CORRUPT_LOG; /* the journal's checksum vouched for it: a bug or a stranger wrote this */
+		int err = batch.base_offset < partition->next_offset ? 0 : stage_batch(replay->store, partition, payload.data, &batch);
+		if (err)
+			return err;
+		replay->report->bytes_replayed += batch.size_bytes;
+		payload.data += batch.size_bytes;
+		payload.size -= batch.size_bytes;
+	}
+	return 0;
+}
+
+/* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches. Learns nothing. */
+static int check_direct(struct segment *segment, const struct journal_entry *entry, bool is_vouched, bool *fits)
+{
+	XXH3_state_t state;
+	XXH3_64bits_reset(&state);
+	struct io *io = segment->home->io;
+	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
+	*fits = false;
+	segment->has_file = true;
+	int fd = segment_open_read(segment);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	while (at < end) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		struct batch batch;
+		if (io_file_read(io, fd, header, sizeof header, at) != sizeof header ||
+		    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > end - at)
+			return 0;
+		XXH3_64bits_update(&state, header, sizeof header);
+		if (!is_vouched) {
+			uint8_t *bytes = malloc(batch.size_bytes);
+			if (!bytes)
+				return -ENOMEM;
+			bool is_good = io_file_read(io, fd, bytes, batch.size_bytes, at) == (int64_t)batch.size_bytes &&
+				       batch_check_crc((struct slice){bytes, batch.size_bytes}, &batch) == 0;
+			free(bytes);
+			if (!is_good)
+				return 0;
+		}
+		at += batch.size_bytes;
+	}
+	*fits = XXH3_64bits_digest(&state) == entry->data_checksum;
+	return 0;
+}
+
+static int learn_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry)
+{
+	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
+	while (at < end) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		struct batch batch;
+		if (io_file_read(segment->home->io, segment->read_fd, header, sizeof header, at) != sizeof header ||
+		    batch_parse_header((struct slice){header, sizeof header}, &batch))
+			return -EIO;
+		segment_learn(segment, &batch, at, batch_last_offset(&batch));
+		partition__learn(partition, &batch);
+		at += batch.size_bytes;
+	}
+	return 0;
+}
+
+static int take_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool is_vouched)
+{
+	struct segment *segment = partition->active;
+	bool had_file = segment->has_file, fits;
+	int err = check_direct(segment, entry, is_vouched, &fits);
+	if (err)
+		return err;
+	if (!fits && !is_vouched) { /* @G */
+		segment->has_file = had_file;
+		return note_torn(replay, entry);
+	}
+	struct mark end = {entry->position + entry->data_size_bytes, entry->end_offset};
+	if (fits) /* @E */
+		err = learn_direct(partition, segment, entry);
+	else { /* @F */
+		partition__add_damage(partition, entry->base_offset, entry->end_offset);
+		replay->report->damaged_ranges++;
+	}
+	/* The piece was written together with everything of its segment before it, so all of that is in the file as well. */
+	segment_adopt(segment, end);
+	partition->next_offset = end.offset;
+	partition->durable_offset = end.offset;
+	return err;
+}
+
+/* Acknowledged data are missing before this entry: their offsets are fenced, and the log goes on in a new segment. */
+static int leave_gap(struct replay *replay, struct partition *partition, const struct journal_entry *entry)
+{
+	partition__add_damage(partition, partition->next_offset, entry->base_offset);
+	replay->report->damaged_ranges++;
+	settle(partition);
+	partition->next_offset = entry->base_offset;
+	return partition__roll(partition);
+}
+
+static int replay_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	struct replay *replay = context;
+	struct partition *partition = store__partition(replay->store, &entry->topic_id, entry->partition);
+	if (!partition) /* @A */
+		return 0;
+	replay->report->entries_replayed++;
+	if (entry->kind == ENTRY_LOG_START) { /* @J */
+		if (entry->base_offset > partition->start_offset)
+			partition->start_offset = entry->base_offset;
+		return 0;
+	}
+	if (entry->end_offset <= partition->next_offset) /* @B */
+		return 0;
+	if (is_torn(replay, entry)) /* @H */
+		return 0;
+	int err = 0;
+	if (entry->base_offset > partition->next_offset) /* @I */
+		err = leave_gap(replay, partition, entry);
+	else
+		err = move_to_segment(partition, entry);
+	if (err)
+		return err;
+	if (entry->kind == ENTRY_DIRECT)
+		return take_direct(replay, partition, entry, is_vouched);
+	if (entry->kind == ENTRY_BATCHES) /* @C, @D */
+		return stage_payload(replay, partition, payload);
+	return ERR_FORMAT; /* a kind of a later version */
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------- */
+
+int store__recover(struct store *store, struct store_report *report)
+{
+	store->is_recovering = true;
+	int err = store__read_checkpoint(store);
+	if (err && err != -ENOMEM && err != -EIO) {
+		bool is_new = err == -ENOENT && store->image->topic_count == 0;
+		store__forget_partitions(store);
+		err = is_new ? 0 : scan_directories(store);
+	}
+	struct replay replay = {.store = store, .report = report};
+	if (!err)
+		err = journal_replay(store->journal, replay_entry, &replay);
+	free(replay.torn_ids);
+	free(replay.torn_indexes);
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		settle(partition);
+		if (partition->start_offset > partition->durable_offset)
+			partition->start_offset = partition->durable_offset;
+		report->partitions++;
+	}
+	store->is_recovering = false;
+	return err;
+}

@@ -1,0 +1,380 @@
+/* The store: opening, the turn, topics coming and going, retention rounds, and the stop. The commit is in store_commit.c, filing in
+ * write_behind.c, the checkpoint in checkpoint.c, recovery in recover.c. */
+#include "log/store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "log/base/check.h"
+#include "log/store/store_priv.h"
+
+/* Where a piece is better off in its segment than in the journal and then in its segment (bench/README.md has the figures). */
+#define DIRECT_SIZE_DEFAULT (64u << 10)
+#define GROUP_SIZE_MAX (4u << 20)
+
+/* ---- partitions --------------------------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(const struct uuid *topic_id, uint32_t index)
+{
+	return XXH3_64bits_withSeed(topic_id->bytes, sizeof topic_id->bytes, index);
+}
+
+uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard_count)
+{
+	return shard_count <= 1 ? 0 : (uint32_t)((hash_of(topic_id, index) >> 32) % shard_count);
+}
+
+static struct partition *find(struct store *store, const struct uuid *topic_id, uint32_t index)
+{
+	struct partition *partition = store->buckets[hash_of(topic_id, index) & store->bucket_mask];
+	while (partition && !(partition->index == index && uuid_equal(&partition->topic_id, topic_id)))
+		partition = partition->hash_next;
+	return partition;
+}
+
+static void link_partition(struct store *store, struct partition *partition)
+{
+	struct partition **bucket = &store->buckets[hash_of(&partition->topic_id, partition->index) & store->bucket_mask];
+	partition->hash_next = *bucket;
+	*bucket = partition;
+}
+
+static void unlink_partition(struct store *store, struct partition *partition)
+{
+	struct partition **at = &store->buckets[hash_of(&partition->topic_id, partition->index) & store->bucket_mask];
+	while (*at != partition)
+		at = &(*at)->hash_next;
+	*at = partition->hash_next;
+	list_remove(&partition->store_node);
+	store->partition_count--;
+}
+
+/* Doubles the buckets; without memory for that the chains grow. */
+static void grow_buckets(struct store *store)
+{
+	uint32_t count = (store->bucket_mask + 1) * 2;
+	struct partition **grown = calloc(count, sizeof(*grown));
+	if (!grown)
+		return;
+	free(store->buckets);
+	store->buckets = grown;
+	store->bucket_mask = count - 1;
+	LIST_FOR_EACH(node, &store->partitions)
+		link_partition(store, LIST_ENTRY(node, struct partition, store_node));
+}
+
+struct partition *store__partition(struct store *store, const struct uuid *topic_id, uint32_t index)
+{
+	struct partition *partition = find(store, topic_id, index);
+	if (partition)
+		return partition;
+	const struct topic *topic = catalog_topic_by_id(store->image, topic_id);
+	if (!topic || index >= topic->partition_count || store_owner(topic_id, index, store->options.shard_count) != store->options.shard)
+		return NULL;
+	partition = partition__create(&store->home, topic, index);
+	if (!partition)
+		return NULL;
+	if (store->partition_count > store->bucket_mask)
+		grow_buckets(store);
+	list_push_back(&store->partitions, &partition->store_node);
+	link_partition(store, partition);
+	store->partition_count++;
+	return partition;
+}
+
+struct partition *store_partition(struct store *store, const struct uuid *topic_id, uint32_t index)
+{
+	return store__partition(store, topic_id, index);
+}
+
+void store__forget_partitions(struct store *store)
+{
+	LIST_FOR_EACH_SAFE(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		unlink_partition(store, partition);
+		partition__close(partition);
+	}
+}
+
+/* ---- failure and refusal --------------------------------------------------------------------------------------------- */
+
+void store__update_refusal(struct store *store)
+{
+	store->home.refusal = store->failure ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : store->is_full ? -ENOSPC : 0;
+}
+
+/* The one way into the failed state: nothing more is acknowledged until a restart, and what waits is told. */
+void store__fail(struct store *store, int err)
+{
+	if (store->failure)
+		return;
+	store->failure = err;
+	store__update_refusal(store);
+	fprintf(stderr, "spate: error: %s: durability is broken (%s: %s): produce is refused until a restart, fetch is served\n", store->dir,
+		err_name(err), err_text(err));
+	LIST_FOR_EACH_SAFE(node, &store->partitions)
+		partition__fail(LIST_ENTRY(node, struct partition, store_node));
+	store__fail_group(store);
+}
+
+static void journal_failed(void *context, int err)
+{
+	store__fail(context, err);
+}
+
+/* ---- open ---------------------------------------------------------------------------------------------------------------- */
+
+static int open_memory(struct store *store)
+{
+	int err = cache_open(&store->cache, store->options.cache_size_bytes, segment_evict);
+	if (!err)
+		err = batch_workspace_open(&store->home.workspace, COMPRESS_WINDOW_SIZE);
+	if (!err)
+		err = segment_home_open(&store->home.segments, store->home.io, store->cache);
+	store->bucket_mask = 63;
+	store->buckets = calloc(store->bucket_mask + 1, sizeof(*store->buckets));
+	return err ? err : store->buckets ? 0 : -ENOMEM;
+}
+
+static int open_journal(struct store *store, struct store_report *report)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/journal-%u", store->dir, store->options.shard);
+	struct journal_options options = {
+		.path = path,
+		.size_bytes = store->options.journal_size_bytes,
+		.group_size_bytes_max = store->group_size_bytes_max,
+		.groups_in_flight_max = 1,
+		.incarnation = store->options.incarnation,
+		.durable = store__group_durable,
+		.failed = journal_failed,
+		.context = store,
+	};
+	struct journal_report found;
+	int err = journal_open(&store->journal, store->home.io, &options, &found);
+	if (err)
+		return err;
+	report->torn_groups = found.torn_groups;
+	report->damaged_ranges = found.damaged_groups;
+	report->was_clean = found.was_clean || found.was_created;
+	return 0;
+}
+
+static void init(struct store *store, struct io *io, const struct store_options *options, const struct catalog_image *image)
+{
+	store->options = *options;
+	store->image = image;
+	store->home.io = io;
+	store->home.dir = store->dir;
+	store->home.incarnation = options->incarnation;
+	store->home.producers_max = options->producers_max;
+	store->home.producer_expiration_ms = options->producer_expiration_ms;
+	store->group_size_bytes_max = options->journal_size_bytes / 16 < GROUP_SIZE_MAX ? (uint32_t)(options->journal_size_bytes / 16) : GROUP_SIZE_MAX;
+	if (!store->options.direct_size_bytes_min)
+		store->options.direct_size_bytes_min = DIRECT_SIZE_DEFAULT;
+	list_init(&store->home.dirty);
+	list_init(&store->home.unfiled);
+	list_init(&store->home.finished);
+	list_init(&store->home.room_waits);
+	list_init(&store->home.reads_waiting);
+	list_init(&store->partitions);
+	list_init(&store->group.trims);
+	list_init(&store->cycle.queue);
+}
+
+static void start_retention(struct store *store);
+
+int store_open(struct store **out, struct io *io, const struct store_options *options, const struct catalog_image *image,
+	       struct store_report *report)
+{
+	*report = (struct store_report){0};
+	uint64_t began_ns = io_now_ns(io);
+	struct store *store = calloc(1, sizeof *store);
+	if (!store)
+		return -ENOMEM;
+	store->dir = strdup(options->dir);
+	init(store, io, options, image);
+	int err = store->dir ? open_memory(store) : -ENOMEM;
+	if (!err)
+		err = open_journal(store, report);
+	if (!err)
+		err = store__recover(store, report);
+	if (!err)
+		err = journal_start(store->journal);
+	if (err) {
+		store_close(store);
+		return err;
+	}
+	report->duration_ns = io_now_ns(io) - began_ns;
+	start_retention(store);
+	*out = store;
+	return 0;
+}
+
+/* Memory that the kernel still reads from or writes to must stay until it is done with it. */
+static void drain(struct store *store)
+{
+	store->is_closing = true;
+	for (int turns = 0; store->home.segments.filings_in_flight && turns < 100000; turns++)
+		if (io_turn(store->home.io, true) < 0)
+			return;
+	for (uint32_t i = 0; i < store->group.count; i++)
+		partition__release(store->group.items[i].partition);
+	store->group.count = 0;
+}
+
+void store_close(struct store *store)
+{
+	drain(store);
+	io_timer_cancel(store->home.io, &store->retention_timer);
+	io_timer_cancel(store->home.io, &store->cycle.timer);
+	io_timer_cancel(store->home.io, &store->cycle.retry);
+	if (store->buckets)
+		store__forget_partitions(store);
+	if (store->journal)
+		journal_close(store->journal);
+	partition__free_read_buffers(&store->home);
+	segment_home_close(&store->home.segments);
+	if (store->cache)
+		cache_close(store->cache);
+	batch_workspace_close(store->home.workspace);
+	free(store->home.rebuild_buffer);
+	free(store->group.items);
+	free(store->buckets);
+	free(store->dir);
+	free(store);
+}
+
+/* ---- the turn ---------------------------------------------------------------------------------------------------------------- */
+
+static void answer_finished(struct store *store)
+{
+	struct list *node;
+	while ((node = list_pop_front(&store->home.finished))) {
+		struct append_op *op = LIST_ENTRY(node, struct append_op, node);
+		op->done(op);
+	}
+}
+
+static void seal_when_quiet(struct store *store)
+{
+	bool is_quiet = store__cycle_is_idle(store) && !store->group.is_in_flight && list_is_empty(&store->home.dirty) &&
+			list_is_empty(&store->home.unfiled);
+	if (store->failure) {
+		store->is_stopped = !store->group.is_in_flight || journal_has_failed(store->journal);
+		return;
+	}
+	if (!is_quiet || !store->is_final_cycle_done || !journal_is_idle(store->journal))
+		return;
+	int err = journal_seal(store->journal);
+	if (err)
+		store__fail(store, err);
+	store->is_stopped = true;
+}
+
+void store_turn(struct store *store)
+{
+	answer_finished(store);
+	store__cycle_turn(store);
+	store__commit(store);
+	if (store->is_stopping && !store->is_stopped)
+		seal_when_quiet(store);
+}
+
+void store_stop(struct store *store)
+{
+	store->is_stopping = true;
+	store__update_refusal(store);
+	io_timer_cancel(store->home.io, &store->retention_timer);
+}
+
+bool store_is_stopped(const struct store *store) { return store->is_stopped; }
+bool store_has_failed(const struct store *store) { return store->failure != 0; }
+bool store_is_full(const struct store *store) { return store->is_full; }
+
+/* ---- topics come and go ------------------------------------------------------------------------------------------------------- */
+
+struct names {
+	char **names;
+	uint32_t count;
+};
+
+static int note_name(void *context, const char *name, bool is_directory)
+{
+	struct names *names = context;
+	if (is_directory)
+		return 0;
+	char **grown = realloc(names->names, (names->count + 1) * sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	names->names = grown;
+	names->names[names->count] = strdup(name);
+	names->count += names->names[names->count] != NULL;
+	return 0;
+}
+
+void store__remove_tree(struct store *store, const char *path)
+{
+	struct names names = {0};
+	int err = io_dir_list(store->home.io, path, note_name, &names);
+	for (uint32_t i = 0; i < names.count; i++) {
+		char file[4096];
+		snprintf(file, sizeof file, "%s/%s", path, names.names[i]);
+		if (!err)
+			err = io_unlink(store->home.io, file);
+		free(names.names[i]);
+	}
+	free(names.names);
+	if (!err)
+		err = io_dir_remove(store->home.io, path);
+	if (err && err != -ENOENT)
+		fprintf(stderr, "spate: %s: cannot be removed (%s); it holds nothing of a living topic\n", path, err_text(err));
+}
+
+/* The catalog has forgotten the topic already: what a crash leaves here belongs to nobody, and is moved away when the name comes again. */
+static void delete_partition(struct store *store, struct partition *partition)
+{
+	char *dir = strdup(partition->dir);
+	unlink_partition(store, partition);
+	partition__close(partition);
+	if (dir)
+		store__remove_tree(store, dir);
+	free(dir);
+}
+
+void store_set_image(struct store *store, const struct catalog_image *image)
+{
+	store->image = image;
+	LIST_FOR_EACH_SAFE(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		const struct topic *topic = catalog_topic_by_id(image, &partition->topic_id);
+		if (topic)
+			partition->topic = topic;
+		else
+			delete_partition(store, partition);
+	}
+}
+
+/* ---- retention ------------------------------------------------------------------------------------------------------------------ */
+
+static void check_retention(struct io_timer *timer)
+{
+	struct store *store = CONTAINER_OF(timer, struct store, retention_timer);
+	int64_t now_ms = io_wall_ms(store->home.io);
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		producer_expire(&partition->producers, now_ms, store->options.producer_expiration_ms);
+		partition__retain_check(partition, now_ms);
+	}
+	start_retention(store);
+}
+
+static void start_retention(struct store *store)
+{
+	if (store->options.retention_check_ms <= 0)
+		return;
+	store->retention_timer.run = check_retention;
+	io_timer_set(store->home.io, &store->retention_timer, io_now_ns(store->home.io) + (uint64_t)store->options.retention_check_ms * 1000000);
+}

@@ -1,0 +1,263 @@
+/* The commit: one durable group for what all partitions have staged.
+ *
+ * Happy path, once a turn, when no group is in flight:
+ *   - every dirty partition adds one entry for each segment it has staged bytes in: the bytes themselves (small), or, for a large piece, an
+ *     entry that says what its segment will hold, while the piece goes straight to the segment file;
+ *   - the group is written; what arrives meanwhile waits for the next one;
+ *   - when the group is on stable storage, and every direct piece in it as well, each partition's durable mark moves, and the
+ *     appends up to it are answered.
+ *
+ * Why direct pieces are safe: their entry carries a checksum of the batches, and the group is not reported durable before the data are
+ * synced. Recovery takes such a piece if it is whole; if it is not, and no later group vouches for this one, nobody was told.
+ *
+ * Failures: a group that cannot be written breaks the store (nothing of it was acknowledged). A disk too full for a direct piece sends it
+ * through the journal, whose space is its own. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "log/base/check.h"
+#include "log/store/store_priv.h"
+
+#define PIECES_MAX 1100 /* of 4 KiB chunks: a whole group */
+
+static struct commit_item *add_item(struct group *group)
+{
+	if (group->count == group->capacity) {
+		uint32_t capacity = group->capacity ? group->capacity * 2 : 64;
+		struct commit_item *grown = realloc(group->items, capacity * sizeof *grown);
+		if (!grown)
+			return NULL;
+		group->items = grown;
+		group->capacity = capacity;
+	}
+	return &group->items[group->count++];
+}
+
+uint64_t store__direct_checksum(struct segment *segment, uint64_t from, uint64_t to)
+{
+	XXH3_state_t state;
+	XXH3_64bits_reset(&state);
+	struct batch batch;
+	for (uint64_t at = from; at < to; at += batch.size_bytes) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		segment_peek(segment, at, header, sizeof header);
+		CHECK(batch_parse_header((struct slice){header, sizeof header}, &batch) == 0);
+		XXH3_64bits_update(&state, header, sizeof header);
+	}
+	return XXH3_64bits_digest(&state);
+}
+
+static struct journal_entry entry_for(const struct partition *partition, const struct segment *segment, struct mark target, enum entry_kind kind)
+{
+	return (struct journal_entry){
+		.kind = (uint8_t)kind,
+		.topic_id = partition->topic_id,
+		.partition = partition->index,
+		.base_offset = segment->committing.offset,
+		.end_offset = target.offset,
+		.segment_base_offset = segment->base_offset,
+		.position = segment->committing.position,
+		.data_size_bytes = (uint32_t)(target.position - segment->committing.position),
+	};
+}
+
+static bool take_item(struct group *group, struct partition *partition, struct segment *segment, struct mark target, bool is_direct)
+{
+	struct commit_item *item = add_item(group);
+	if (!item)
+		return false;
+	*item = (struct commit_item){partition, segment, target, is_direct};
+	partition__retain(partition);
+	segment->committing = target;
+	segment_check(segment);
+	return true;
+}
+
+/* ---- large pieces: straight to the segment ---------------------------------------------------------------------- */
+
+static void direct_done(struct segment *segment, void *context, struct mark target, int err)
+{
+	struct store *store = context;
+	if (store->is_closing)
+		return;
+	if (err)
+		store__fail(store, err);
+	else
+		journal_release(store->journal, store->group.seq);
+}
+
+/* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry. */
+static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment)
+{
+	uint64_t size = segment->staged.position - segment->committing.position;
+	if (size < store->options.direct_size_bytes_min || segment->filing || store->is_full)
+		return false;
+	struct list *before = segment->node.prev;
+	if (before != &partition->segments && !segment_is_filed(LIST_ENTRY(before, struct segment, node)))
+		return false;
+	/* A first file costs several syncs: a piece that fits the journal does not wait for them. */
+	if (!segment->has_file && size <= store->group_size_bytes_max)
+		return false;
+	return partition__prepare_dir(partition) == 0 && segment_prepare(segment, segment->staged.position) == 0;
+}
+
+static bool commit_direct(struct store *store, struct partition *partition, struct segment *segment)
+{
+	struct mark target = segment->staged;
+	struct journal_entry entry = entry_for(partition, segment, target, ENTRY_DIRECT);
+	entry.data_checksum = store__direct_checksum(segment, segment->committing.position, target.position);
+	if (!journal_add(store->journal, &entry, NULL, 0))
+		return false;
+	store->group.seq = journal_hold(store->journal);
+	if (!take_item(&store->group, partition, segment, target, true)) {
+		store__fail(store, -ENOMEM);
+		return false;
+	}
+	int err = segment_file(segment, target, direct_done, store);
+	if (err)
+		store__fail(store, err);
+	store->cycle.direct_bytes += entry.data_size_bytes;
+	return true;
+}
+
+/* ---- small pieces: through the journal ---------------------------------------------------------------------------- */
+
+/* The furthest batch boundary within `size_max` of what is to be committed; the segment's whole rest if it fits. */
+static struct mark cut(struct segment *segment, uint64_t size_max)
+{
+	if (segment->staged.position - segment->committing.position <= size_max)
+		return segment->staged;
+	struct mark at = segment->committing;
+	for (;;) {
+		struct batch batch;
+		segment_peek_batch(segment, at.position, &batch);
+		if (at.position + batch.size_bytes - segment->committing.position > size_max)
+			return at;
+		at.position += batch.size_bytes;
+		at.offset = batch_next_offset(&batch);
+	}
+}
+
+static bool commit_through_journal(struct store *store, struct partition *partition, struct segment *segment, uint64_t size_max)
+{
+	struct slice slices[PIECES_MAX];
+	struct iovec pieces[PIECES_MAX];
+	struct mark target = cut(segment, size_max);
+	if (target.position == segment->committing.position)
+		return false; /* one batch larger than a group: it waits until it can go straight to its segment */
+	struct journal_entry entry = entry_for(partition, segment, target, ENTRY_BATCHES);
+	uint64_t size;
+	uint32_t count = segment_view(segment, segment->committing.position, target.position, slices, NULL, PIECES_MAX, &size);
+	CHECK(size == entry.data_size_bytes);
+	for (uint32_t i = 0; i < count; i++)
+		pieces[i] = (struct iovec){(void *)slices[i].data, slices[i].size};
+	if (!journal_add(store->journal, &entry, pieces, count))
+		return false;
+	if (!take_item(&store->group, partition, segment, target, false))
+		store__fail(store, -ENOMEM);
+	return true;
+}
+
+/* ---- the group ------------------------------------------------------------------------------------------------------- */
+
+static bool commit_trims(struct store *store, struct partition *partition)
+{
+	while (!list_is_empty(&partition->trims)) {
+		struct trim_op *op = LIST_ENTRY(partition->trims.next, struct trim_op, node);
+		struct journal_entry entry = {.kind = ENTRY_LOG_START, .topic_id = partition->topic_id, .partition = partition->index,
+					      .base_offset = op->offset, .end_offset = op->offset};
+		if (!journal_add(store->journal, &entry, NULL, 0))
+			return false;
+		list_remove(&op->node);
+		list_push_back(&store->group.trims, &op->node);
+		partition__retain(partition);
+	}
+	return true;
+}
+
+static struct segment *first_uncommitted(const struct partition *partition)
+{
+	struct segment *first = NULL;
+	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->committing.position == segment->staged.position && segment->staged.position > 0)
+			break;
+		if (segment->committing.position < segment->staged.position)
+			first = segment;
+	}
+	return first;
+}
+
+/* Adds all that a partition has to commit; false if the group is full before that. */
+static bool commit_partition(struct store *store, struct partition *partition)
+{
+	uint64_t group_max = store->group_size_bytes_max - JOURNAL_OVERHEAD;
+	if (!commit_trims(store, partition))
+		return false;
+	for (struct segment *segment; (segment = first_uncommitted(partition));) {
+		bool is_added = can_go_direct(store, partition, segment) ? commit_direct(store, partition, segment)
+									  : commit_through_journal(store, partition, segment, group_max);
+		if (!is_added || store->failure)
+			return false;
+	}
+	return true;
+}
+
+void store__commit(struct store *store)
+{
+	if (store->group.is_in_flight || store->failure)
+		return;
+	while (!list_is_empty(&store->home.dirty)) {
+		struct partition *partition = LIST_ENTRY(store->home.dirty.next, struct partition, dirty_node);
+		if (!commit_partition(store, partition))
+			break;
+		list_remove(&partition->dirty_node);
+	}
+	if (store->failure || (store->group.count == 0 && list_is_empty(&store->group.trims)))
+		return;
+	store->group.is_in_flight = true;
+	store->group.seq = journal_commit(store->journal);
+}
+
+void store__fail_group(struct store *store)
+{
+	struct list *node;
+	while ((node = list_pop_front(&store->group.trims))) {
+		struct trim_op *op = LIST_ENTRY(node, struct trim_op, node);
+		op->err = ERR_FAILED;
+		op->done(op);
+		partition__release(op->partition);
+	}
+}
+
+static void finish_trims(struct group *group)
+{
+	struct list *node;
+	while ((node = list_pop_front(&group->trims))) {
+		struct trim_op *op = LIST_ENTRY(node, struct trim_op, node);
+		struct partition *partition = op->partition;
+		partition__set_start(partition, op->offset);
+		op->err = partition->is_closed ? ERR_CLOSED : 0;
+		op->log_start_offset = partition->start_offset;
+		op->done(op);
+		partition__release(partition);
+	}
+}
+
+void store__group_durable(void *context, uint64_t seq)
+{
+	struct store *store = context;
+	struct group *group = &store->group;
+	if (!group->is_in_flight || seq < group->seq || store->failure || store->is_closing)
+		return;
+	for (uint32_t i = 0; i < group->count; i++) {
+		struct commit_item item = group->items[i];
+		partition__set_durable(item.partition, item.segment, item.target, item.is_direct);
+		partition__release(item.partition);
+	}
+	group->count = 0;
+	finish_trims(group);
+	group->is_in_flight = false;
+}

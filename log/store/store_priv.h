@@ -1,0 +1,91 @@
+/* What the files of log/store share: the store itself. Private interfaces. */
+#pragma once
+
+#include "log/journal/journal.h"
+#include "log/partition/partition_priv.h"
+#include "log/store/store.h"
+
+/* The kinds of journal entries. On disk: they must never change. */
+enum entry_kind {
+	ENTRY_BATCHES = 1,   /* the payload is whole batches, to be staged at (segment, position) */
+	ENTRY_DIRECT = 2,    /* the batches lie in the segment file itself; data_checksum is direct_checksum's */
+	ENTRY_LOG_START = 3, /* base_offset is the partition's log start offset from now on */
+};
+
+/* One segment's part in a group. */
+struct commit_item {
+	struct partition *partition;
+	struct segment *segment;
+	struct mark target;
+	bool is_direct;
+};
+
+/* The group in flight; one at a time: what arrives meanwhile rides the next one. */
+struct group {
+	bool is_in_flight;
+	uint64_t seq;
+	uint32_t count, capacity;
+	struct commit_item *items;
+	struct list trims;
+};
+
+/* Write-behind: one cycle at a time files what is durable, writes the checkpoint, and lets the journal go. */
+enum cycle_state { CYCLE_IDLE, CYCLE_FILING };
+
+struct cycle {
+	enum cycle_state state;
+	uint64_t trim_seq;             /* the journal is not needed up to here when the cycle ends */
+	uint32_t in_flight;
+	struct list queue;             /* partitions still to be filed */
+	struct io_timer timer;         /* the next cycle at the latest */
+	struct io_timer retry;         /* after a full disk */
+	uint64_t direct_bytes;         /* gone straight to segments since the last checkpoint */
+	bool is_retrying;
+};
+
+struct store {
+	struct partition_home home;
+	struct store_options options;
+	char *dir;
+	struct cache *cache;
+	struct journal *journal;
+	const struct catalog_image *image;
+	struct partition **buckets;
+	uint32_t bucket_mask, partition_count;
+	struct list partitions;
+	struct group group;
+	struct cycle cycle;
+	struct io_timer retention_timer;
+	uint32_t group_size_bytes_max;
+	int failure;                   /* nonzero: durability is broken, and why */
+	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
+	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
+};
+
+/* store_commit.c */
+void store__commit(struct store *store);
+void store__group_durable(void *context, uint64_t seq);
+/* The store has failed: the trims of the group in flight end with ERR_FAILED. */
+void store__fail_group(struct store *store);
+/* The checksum of the batches in [from, to) of a segment by their headers, whose CRCs stand for the records. In memory. */
+uint64_t store__direct_checksum(struct segment *segment, uint64_t from, uint64_t to);
+
+/* write_behind.c */
+void store__cycle_turn(struct store *store);
+bool store__cycle_is_idle(const struct store *store);
+
+/* checkpoint.c */
+MUST_USE int store__write_checkpoint(struct store *store);
+/* -ENOENT: there is none. ERR_CORRUPT_LOG, ERR_FORMAT: it cannot be used, and nothing was taken from it. */
+MUST_USE int store__read_checkpoint(struct store *store);
+
+/* recover.c */
+MUST_USE int store__recover(struct store *store, struct store_report *report);
+
+/* store.c */
+void store__fail(struct store *store, int err);
+void store__update_refusal(struct store *store);
+/* Finds, or makes if the image has it and this shard owns it. */
+struct partition *store__partition(struct store *store, const struct uuid *topic_id, uint32_t index);
+void store__forget_partitions(struct store *store);
+void store__remove_tree(struct store *store, const char *path);

@@ -1,0 +1,301 @@
+/* Write-behind: behind the journal's back, what is durable is filed into segments in large pieces, and then the journal may forget it.
+ *
+ * A cycle:
+ *   - notes the last durable group;
+ *   - files every partition that has durable bytes not in its files, a bounded number at a time;
+ *   - seals what is complete, saves indexes and epochs, and writes the checkpoint;
+ *   - trims the journal up to the noted group.
+ *
+ * It begins when the journal is half full, when appends lack memory, when much has gone straight to segments (that is checked at
+ * recovery), some seconds after something became unfiled, and at the stop. Nothing unfiled and nothing to do: no timer, no wake-up.
+ *
+ * Failures: a full disk is a state: appends are refused, the cycle tries again every second, and resumes by itself. Any other error
+ * breaks durability: the store fails, reads go on. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/io/small_file.h"
+#include "log/store/store_priv.h"
+
+#define FILINGS_AT_ONCE 16
+#define AGE_NS (5ull * 1000 * 1000 * 1000)
+#define RETRY_NS (1ull * 1000 * 1000 * 1000)
+#define DIRECT_BYTES_MAX (4ull << 30) /* headers of so much are walked in well under a second */
+
+bool store__cycle_is_idle(const struct store *store)
+{
+	return store->cycle.state == CYCLE_IDLE;
+}
+
+static void set_full(struct store *store, bool is_full)
+{
+	if (store->is_full == is_full)
+		return;
+	store->is_full = is_full;
+	store__update_refusal(store);
+	fprintf(stderr, is_full ? "spate: error: %s: the disk is full: produce is refused, fetch and delete are served; it resumes by itself "
+				  "when there is space\n"
+				: "spate: %s: there is space again: produce is accepted\n",
+		store->dir);
+}
+
+static void retry(struct io_timer *timer)
+{
+	struct store *store = CONTAINER_OF(timer, struct store, cycle.retry);
+	store->cycle.is_retrying = false;
+}
+
+/* A full disk: the partition goes to the end of the queue, and the queue waits. */
+static void wait_for_space(struct store *store, struct partition *partition)
+{
+	set_full(store, true);
+	if (!list_is_linked(&partition->unfiled_node) && !partition->is_closed)
+		list_push_back(&store->cycle.queue, &partition->unfiled_node);
+	if (store->cycle.is_retrying)
+		return;
+	store->cycle.is_retrying = true;
+	store->cycle.retry.run = retry;
+	io_timer_set(store->home.io, &store->cycle.retry, io_now_ns(store->home.io) + RETRY_NS);
+}
+
+static bool is_full_error(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT;
+}
+
+static void filing_done(struct segment *segment, void *context, struct mark target, int err)
+{
+	struct store *store = context;
+	struct partition *partition = segment->partition;
+	store->cycle.in_flight--;
+	if (store->is_closing) {
+		partition__release(partition);
+		return;
+	}
+	if (is_full_error(err)) {
+		wait_for_space(store, partition);
+	} else if (err) {
+		store__fail(store, err);
+	} else {
+		set_full(store, false);
+		segment_set_filed(segment, target);
+		segment_trim_padding(segment);
+		/* More of it may be durable by now, or in its next segment. */
+		if (!list_is_linked(&partition->unfiled_node) && !partition->is_closed)
+			list_push_back(&store->cycle.queue, &partition->unfiled_node);
+	}
+	partition__release(partition);
+}
+
+static struct segment *first_unfiled(const struct partition *partition)
+{
+	struct segment *first = NULL;
+	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->filed.position < segment->durable.position)
+			first = segment;
+		else if (segment->filed.position > 0)
+			break;
+	}
+	return first;
+}
+
+/* Begins to file the partition's next unfiled segment. False: the queue must wait. */
+static bool file_partition(struct store *store, struct partition *partition)
+{
+	struct segment *segment = first_unfiled(partition);
+	if (!segment)
+		return true;
+	if (segment->filing) {
+		/* A direct piece is under way; its end moves the mark. */
+		list_push_back(&store->cycle.queue, &partition->unfiled_node);
+		return false;
+	}
+	int err = partition__prepare_dir(partition);
+	if (!err)
+		err = segment_file(segment, segment->durable, filing_done, store);
+	if (!err) {
+		partition__retain(partition);
+		store->cycle.in_flight++;
+		return true;
+	}
+	if (err == -EAGAIN)
+		list_push_back(&store->cycle.queue, &partition->unfiled_node);
+	else if (is_full_error(err))
+		wait_for_space(store, partition);
+	else
+		store__fail(store, err);
+	return false;
+}
+
+static void pump(struct store *store)
+{
+	while (!list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE && !store->cycle.is_retrying) {
+		struct list *node = list_pop_front(&store->cycle.queue);
+		if (!file_partition(store, LIST_ENTRY(node, struct partition, unfiled_node)))
+			return;
+	}
+}
+
+/* ---- the end of a cycle ----------------------------------------------------------------------------------------- */
+
+static void save_epochs(struct store *store, struct partition *partition)
+{
+	size_t size = epochs_encoded_size_max(&partition->epochs);
+	char *text = malloc(size);
+	if (!text)
+		return;
+	size = epochs_encode(&partition->epochs, text, size);
+	char path[4096];
+	snprintf(path, sizeof path, "%s/leader-epoch-checkpoint", partition->dir);
+	int fd = io_file_open(store->home.io, path, IO_CREATE);
+	if (fd >= 0) {
+		/* Derived from the batches, and in the checkpoint as well: a failure here loses nothing. */
+		if (io_file_write(store->home.io, fd, text, size, 0) == (int64_t)size && io_file_truncate(store->home.io, fd, size) == 0)
+			partition->epochs_changed = false;
+		io_close_fd(store->home.io, fd);
+	}
+	free(text);
+}
+
+/* Kafka's name and form: the state of idempotent producers at the segment's end. */
+static void save_producers(struct store *store, struct partition *partition, int64_t offset)
+{
+	if (!partition->producers)
+		return;
+	size_t size = producer_snapshot_size(partition->producers);
+	uint8_t *bytes = malloc(size);
+	if (!bytes)
+		return;
+	producer_snapshot_encode(partition->producers, bytes);
+	char name[SEGMENT_NAME_SIZE], path[4096];
+	segment_name_format(name, offset, SEGMENT_FILE_SNAPSHOT);
+	snprintf(path, sizeof path, "%s/%s", partition->dir, name);
+	int fd = io_file_open(store->home.io, path, IO_CREATE);
+	if (fd >= 0) {
+		int64_t done = io_file_write(store->home.io, fd, bytes, size, 0);
+		(void)done; /* derived: checked by its CRC when it is read */
+		io_close_fd(store->home.io, fd);
+	}
+	free(bytes);
+}
+
+static int seal_complete(struct store *store, struct partition *partition)
+{
+	bool is_left = false;
+	LIST_FOR_EACH(node, &partition->segments) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (!segment->is_complete || segment->is_sealed)
+			continue;
+		if (!segment_is_filed(segment) || segment->filing || !segment->has_file) {
+			is_left = true;
+			continue;
+		}
+		int err = segment_seal(segment);
+		if (err)
+			return err;
+		save_producers(store, partition, segment->staged.offset);
+	}
+	partition->has_unsealed = is_left;
+	partition__drop_segments(partition);
+	return 0;
+}
+
+static int save_partition(struct store *store, struct partition *partition)
+{
+	int err = partition->has_unsealed ? seal_complete(store, partition) : 0;
+	if (!err && partition->has_dir && partition->epochs_changed)
+		save_epochs(store, partition);
+	if (!err && partition->active)
+		err = segment_save_indexes(partition->active);
+	return err;
+}
+
+static void end_cycle(struct store *store)
+{
+	store->cycle.state = CYCLE_IDLE;
+	int err = 0;
+	LIST_FOR_EACH(node, &store->partitions) {
+		err = save_partition(store, LIST_ENTRY(node, struct partition, store_node));
+		if (err)
+			break;
+	}
+	if (!err && !store->is_recovering) {
+		err = store__write_checkpoint(store);
+		if (!err)
+			journal_trim(store->journal, store->cycle.trim_seq);
+	}
+	if (is_full_error(err)) {
+		set_full(store, true);
+		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);
+		store->home.wants_room = true;
+	} else if (err) {
+		store__fail(store, err);
+	} else {
+		set_full(store, false);
+		store->home.has_rolled = false;
+		store->cycle.direct_bytes = 0;
+		store->is_final_cycle_done = store->is_stopping && list_is_empty(&store->home.dirty) && !store->group.is_in_flight &&
+					     list_is_empty(&store->home.unfiled);
+	}
+}
+
+/* ---- the begin of a cycle ------------------------------------------------------------------------------------------- */
+
+static void age_reached(struct io_timer *timer)
+{
+	struct store *store = CONTAINER_OF(timer, struct store, cycle.timer);
+	store->home.wants_room = true;
+}
+
+static bool is_wanted(const struct store *store)
+{
+	if (store->failure)
+		return false;
+	return store->home.wants_room || (store->is_stopping && !store->is_final_cycle_done) ||
+	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 2 ||
+	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
+}
+
+static void begin_cycle(struct store *store)
+{
+	io_timer_cancel(store->home.io, &store->cycle.timer);
+	store->home.wants_room = false;
+	store->cycle.state = CYCLE_FILING;
+	store->cycle.trim_seq = journal_durable_seq(store->journal);
+	list_splice(&store->cycle.queue, &store->home.unfiled);
+}
+
+static void wake_waiting_appends(struct store *store)
+{
+	if (list_is_empty(&store->home.room_waits) || cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) * 3 / 4)
+		return;
+	struct list ready;
+	list_init(&ready);
+	list_splice(&ready, &store->home.room_waits);
+	struct list *node;
+	while ((node = list_pop_front(&ready))) {
+		struct room_wait *wait = LIST_ENTRY(node, struct room_wait, node);
+		wait->ready(wait);
+	}
+}
+
+void store__cycle_turn(struct store *store)
+{
+	if (store->cycle.state == CYCLE_IDLE && is_wanted(store))
+		begin_cycle(store);
+	if (store->cycle.state == CYCLE_FILING) {
+		if (!store->failure)
+			pump(store);
+		if (store->cycle.in_flight == 0 && (list_is_empty(&store->cycle.queue) || store->failure))
+			end_cycle(store);
+	}
+	bool has_work = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
+	if (store->cycle.state == CYCLE_IDLE && has_work && !store->failure && !store->cycle.timer.heap_index) {
+		store->cycle.timer.run = age_reached;
+		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + AGE_NS);
+	}
+	wake_waiting_appends(store);
+}
