@@ -23,7 +23,7 @@ struct journal_entry {
 	int64_t segment_base_offset;
 	uint64_t position;       /* in that segment */
 	uint32_t data_size_bytes; /* of the data meant: equals the payload's size, unless the data lie in the segment itself */
-	uint64_t data_checksum;  /* XXH3-64 of that data, wherever it lies */
+	uint64_t data_checksum;  /* XXH3-64 of that data, wherever it lies; recovery checks payloads by it (and by nothing else) */
 };
 
 typedef void journal_durable_fn(void *context, uint64_t group_seq);
@@ -34,7 +34,8 @@ struct journal_options {
 	uint64_t size_bytes;          /* of the file, kept from its creation on; a multiple of 1 MiB */
 	uint32_t group_size_bytes_max; /* of one group's payload; bounds memory: that times groups_in_flight_max + 1 */
 	uint32_t groups_in_flight_max; /* >= 1; callbacks come in order all the same */
-	uint64_t incarnation;         /* of this opening: larger than every one before (log/store/catalog.h) */
+	uint64_t incarnation;         /* of this opening: larger than every one before (log/store/catalog.h), so never 0 */
+	bool is_read_only;            /* for tools: nothing is created, only open, replay and close are allowed; of the rest only path matters */
 	journal_durable_fn *durable;  /* from the loop, in order of seq: every group up to and including it is durable */
 	journal_failed_fn *failed;    /* a write or sync failed: the journal takes nothing more, ever */
 	void *context;
@@ -55,7 +56,9 @@ struct journal_report {
 };
 
 /* Opens or creates the file and finds its whole groups, by the decision table in journal_recover.c. Nothing is written yet,
- * but for the creation of a file that was not there. ERR_FORMAT: not a journal, or one of a later version. */
+ * but for the creation of a file that was not there. ERR_FORMAT: not a journal, or one of a later version. ERR_CORRUPT_LOG: both superblocks
+ * are damaged, the file was cut, or an opening with this incarnation or a later one has written it. -EINVAL: sizes that do not fit each other
+ * (a group of the maximum may take a quarter of the ring, and all buffers together the ring). The report is filled in either case. */
 MUST_USE int journal_open(struct journal **out, struct io *io, const struct journal_options *options, struct journal_report *report);
 
 /* Calls `replay` for each entry of each whole group in order. `group_is_vouched`: a later group says that this one was durable, so
@@ -81,12 +84,13 @@ void journal_release(struct journal *journal, uint64_t group_seq);
 
 /* True if a commit would start now: something was added, and fewer groups than the maximum are in flight. */
 bool journal_can_commit(const struct journal *journal);
-/* Writes the open group; its durable callback follows. Returns its seq. CHECKs journal_can_commit. */
+/* Writes the open group; its durable callback follows. Returns its seq, which was the open seq. CHECKs journal_can_commit. */
 uint64_t journal_commit(struct journal *journal);
 
 /* ---- space ------------------------------------------------------------------------------------------------- */
 
-/* Nothing up to and including this group is needed any more. The room returns once the file says so durably. */
+/* Nothing up to and including this durable group is needed any more. The room returns once the file says so durably, which is written in
+ * the background (no callback: try again in a later turn). May be called between replay and start as well, with the last seq replayed. */
 void journal_trim(struct journal *journal, uint64_t group_seq);
 /* Bytes taken by groups that are not trimmed durably, and what there is in all. */
 uint64_t journal_used_bytes(const struct journal *journal);
@@ -96,7 +100,10 @@ uint64_t journal_durable_seq(const struct journal *journal); /* the last one rep
 bool journal_is_idle(const struct journal *journal);         /* nothing in flight, background writes included */
 bool journal_has_failed(const struct journal *journal);
 
-/* Writes a group that vouches for all before it and says that the stop was clean; synchronous; then only close. CHECKs
- * that no group is in flight or open. */
+/* Begins no background work any more, so that journal_is_idle comes true soon; groups go on as before. */
+void journal_quiesce(struct journal *journal);
+/* Writes a group that vouches for all before it and says that the stop was clean; synchronous; then only close. CHECKs journal_is_idle and
+ * that nothing was added to the open group. */
 MUST_USE int journal_seal(struct journal *journal);
+/* Frees all. Nothing of it may be in flight (journal_is_idle). */
 void journal_close(struct journal *journal);

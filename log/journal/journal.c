@@ -1,0 +1,340 @@
+/* The life of a journal: open or create, replay, start, seal, close.
+ *
+ * Happy path of a restart: open reads the superblocks and walks the groups, replay hands their entries out, start makes what was
+ * read durable for certain, says in a superblock that this opening goes on behind it, and opens the first group.
+ *
+ * A new file is made under another name and renamed when it is whole, so that a journal without a valid superblock is damage
+ * and never a crash during creation. Making it writes two blocks; the rest is reserved and written in the background. */
+#include "log/journal/journal_priv.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+
+#define MIB (1u << 20)
+
+/* ---- creation ------------------------------------------------------------------------------------------------- */
+
+static int reserve(struct io *io, int fd, uint64_t size)
+{
+	int err = io_file_truncate(io, fd, 0);
+	if (err < 0)
+		return err;
+	err = io_file_allocate(io, fd, 0, size, true);
+	return err == -EOPNOTSUPP ? io_file_truncate(io, fd, size) : err;
+}
+
+static int write_first_superblocks(struct io *io, int fd, struct superblock *superblock)
+{
+	uint8_t *blocks = aligned_alloc(JOURNAL_BLOCK_SIZE, JOURNAL_RING_POSITION);
+	if (!blocks)
+		return -ENOMEM;
+	for (uint32_t slot = 0; slot < JOURNAL_SUPERBLOCKS; slot++) {
+		superblock->write_number = slot + 1;
+		superblock_encode(superblock, blocks + slot * JOURNAL_BLOCK_SIZE);
+	}
+	int64_t written = io_file_write(io, fd, blocks, JOURNAL_RING_POSITION, 0);
+	free(blocks);
+	if (written != JOURNAL_RING_POSITION)
+		return written < 0 ? (int)written : -EIO;
+	return io_file_sync(io, fd);
+}
+
+static int publish(struct io *io, const char *path_new, const char *path)
+{
+	int err = io_rename(io, path_new, path);
+	if (err < 0)
+		return err;
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	return io_dir_sync(io, dir[0] ? dir : "/");
+}
+
+static int fill_and_publish(struct journal *journal, int fd, const char *path_new, struct superblock *superblock)
+{
+	int err = reserve(journal->io, fd, superblock->file_size_bytes);
+	if (err == 0)
+		err = write_first_superblocks(journal->io, fd, superblock);
+	return err == 0 ? publish(journal->io, path_new, journal->options.path) : err;
+}
+
+static int create(struct journal *journal)
+{
+	char path_new[PATH_MAX];
+	if (snprintf(path_new, sizeof path_new, "%s.new", journal->options.path) >= (int)sizeof path_new)
+		return -ENAMETOOLONG;
+	int fd = io_file_open(journal->io, path_new, IO_CREATE | IO_DIRECT);
+	if (fd < 0)
+		return fd;
+	struct superblock superblock = {.file_size_bytes = journal->options.size_bytes};
+	io_random(journal->io, &superblock.seed, sizeof superblock.seed);
+	int err = fill_and_publish(journal, fd, path_new, &superblock);
+	if (err < 0) {
+		io_close_fd(journal->io, fd);
+		return err;
+	}
+	journal->fd = fd;
+	struct recovery *recovery = &journal->recovery;
+	recovery->superblock = superblock;
+	recovery->superblock_slot = JOURNAL_SUPERBLOCKS - 1;
+	recovery->cursor = (struct recovery_cursor){.seq = 1};
+	recovery->report.was_created = true;
+	recovery->report.decision = recovery_decide(&recovery_file_table, 0)->label;
+	return 0;
+}
+
+/* ---- open ------------------------------------------------------------------------------------------------------ */
+
+static void note_taken(void *context, const struct group_header *header)
+{
+	journal__note_group(context, header);
+}
+
+/* A group must be small against the ring, whatever the file's size: it is kept from its creation on. */
+static int set_sizes(struct journal *journal)
+{
+	journal->size_bytes = journal->recovery.superblock.file_size_bytes;
+	journal->ring_size = journal->size_bytes - JOURNAL_RING_POSITION;
+	journal->seed = journal->recovery.superblock.seed;
+	journal->group_length_max = (uint32_t)align_up(journal->options.group_size_bytes_max, JOURNAL_BLOCK_SIZE);
+	uint64_t in_flight = (uint64_t)journal->group_length_max * (journal->options.groups_in_flight_max + 1);
+	if (journal->options.is_read_only)
+		return 0;
+	return journal->group_length_max > journal->ring_size / JOURNAL_GROUPS_PER_RING_MIN || in_flight > journal->ring_size ? -EINVAL : 0;
+}
+
+/* A seq that something vouches for is never used again, even if its group is lost. */
+static void go_on_behind_history(struct journal *journal)
+{
+	const struct recovery *recovery = &journal->recovery;
+	uint64_t last_seq = recovery->cursor.seq - 1;
+	journal->durable_seq = last_seq > recovery->vouched_seq ? last_seq : recovery->vouched_seq;
+	journal->open_seq = journal->durable_seq + 1;
+	journal->head_place = recovery->cursor.place;
+	journal->chain = recovery->cursor.chain;
+	journal->last_entry_seq = recovery->last_entry_seq;
+	journal->last.seq = journal->durable_seq;
+}
+
+static uint64_t incarnation_of(const struct journal *journal)
+{
+	return journal->options.is_read_only ? UINT64_MAX : journal->options.incarnation;
+}
+
+static int recover(struct journal *journal)
+{
+	struct recovery *recovery = &journal->recovery;
+	if (!recovery->report.was_created) {
+		int err = recovery_read_superblocks(recovery, journal->io, journal->fd, incarnation_of(journal));
+		if (err < 0)
+			return err;
+	}
+	int err = set_sizes(journal);
+	if (err < 0)
+		return err;
+	ring_reader_init(&journal->reader, journal->io, journal->fd, journal->ring_size, journal->seed);
+	err = journal__space_init(journal);
+	if (err == 0 && !recovery->report.was_created)
+		err = recovery_walk(recovery, &journal->reader, incarnation_of(journal), note_taken, journal);
+	if (err == 0)
+		go_on_behind_history(journal);
+	return err;
+}
+
+static int open_file(struct journal *journal)
+{
+	uint32_t flags = IO_DIRECT | (journal->options.is_read_only ? IO_READ_ONLY : 0);
+	int fd = io_file_open(journal->io, journal->options.path, flags);
+	if (fd == -ENOENT && !journal->options.is_read_only)
+		return create(journal);
+	journal->fd = fd;
+	return fd < 0 ? fd : 0;
+}
+
+static int check_options(const struct journal_options *options)
+{
+	if (options->is_read_only)
+		return 0;
+	if (options->incarnation == 0 || options->groups_in_flight_max == 0 || options->groups_in_flight_max > 64)
+		return -EINVAL;
+	if (options->size_bytes == 0 || options->size_bytes % MIB || options->size_bytes > (uint64_t)1 << 40)
+		return -EINVAL;
+	return options->group_size_bytes_max < 2 * JOURNAL_OVERHEAD || options->group_size_bytes_max > 1u << 30 ? -EINVAL : 0;
+}
+
+static int open_journal(struct journal *journal)
+{
+	int err = open_file(journal);
+	if (err == 0)
+		err = recover(journal);
+	if (err == 0 && !journal->options.is_read_only)
+		err = journal__groups_init(journal);
+	if (err == 0 && !journal->options.is_read_only)
+		err = journal__prewriter_init(journal);
+	return err;
+}
+
+int journal_open(struct journal **out, struct io *io, const struct journal_options *options, struct journal_report *report)
+{
+	*report = (struct journal_report){0};
+	int err = check_options(options);
+	if (err < 0)
+		return err;
+	struct journal *journal = calloc(1, sizeof *journal);
+	if (!journal)
+		return -ENOMEM;
+	journal->io = io;
+	journal->options = *options;
+	journal->fd = -1;
+	err = open_journal(journal);
+	*report = journal->recovery.report;
+	if (err < 0) {
+		journal_close(journal);
+		return err;
+	}
+	*out = journal;
+	return 0;
+}
+
+/* ---- replay ------------------------------------------------------------------------------------------------------ */
+
+static int replay_group(struct journal *journal, const struct found_group *group, journal_replay_fn *replay, void *context)
+{
+	bool is_vouched = group->header.seq <= journal->recovery.vouched_seq;
+	struct slice body = {group->bytes + GROUP_HEADER_SIZE, group->header.body_size_bytes};
+	size_t position = 0;
+	for (uint32_t i = 0; i < group->header.entry_count; i++) {
+		struct journal_entry entry;
+		struct slice payload;
+		if (!group_entry_next(body, &position, &entry, &payload))
+			return ERR_CORRUPT_LOG;
+		int result = replay(context, group->header.seq, is_vouched, &entry, payload);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+/* Reads a run again. What open found whole and is not whole now is a disk that answers differently each time: no history. */
+static int replay_run(struct journal *journal, const struct recovery_run *run, journal_replay_fn *replay, void *context)
+{
+	uint64_t place_end = journal->recovery.superblock.trim_place + journal->ring_size;
+	struct recovery_cursor cursor = {.place = run->place};
+	for (uint64_t i = 0; i < run->group_count; i++) {
+		struct found_group group;
+		int found = i == 0 ? ring_read_group(&journal->reader, run->place, &group)
+				   : recovery_find_next(&journal->reader, &cursor, place_end, &group);
+		if (found < 0)
+			return found;
+		if (!found || !group.is_whole || group.header.seq != run->seq + i)
+			return ERR_CORRUPT_LOG;
+		recovery_advance(&cursor, &group.header);
+		int result = replay_group(journal, &group, replay, context);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+int journal_replay(struct journal *journal, journal_replay_fn *replay, void *context)
+{
+	CHECK(!journal->is_started);
+	for (uint32_t i = 0; i < journal->recovery.run_count; i++) {
+		int result = replay_run(journal, &journal->recovery.runs[i], replay, context);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+/* ---- start -------------------------------------------------------------------------------------------------------- */
+
+int journal_start(struct journal *journal)
+{
+	CHECK(!journal->is_started && !journal->options.is_read_only);
+	journal__apply_trim(journal);
+	/* Groups that nobody vouches for were read, perhaps from the drive's cache; from here on they count as durable, and the sync
+	 * that this ends with makes them so before the superblock that says it. */
+	int err = journal->recovery.vouched_seq < journal->durable_seq ? io_file_sync(journal->io, journal->fd) : 0;
+	if (err == 0)
+		err = journal__write_superblock_now(journal);
+	if (err < 0) {
+		journal->err = err;
+		return err;
+	}
+	ring_reader_fini(&journal->reader);
+	recovery_fini(&journal->recovery);
+	journal->is_started = true;
+	journal__open_group(journal);
+	journal__prewriter_start(journal);
+	return 0;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------- */
+
+void journal_quiesce(struct journal *journal)
+{
+	journal->is_quiet = true;
+	journal__prewriter_stop(journal);
+	journal__space_stop(journal);
+}
+
+static int write_seal(struct journal *journal)
+{
+	if (!journal__has_room(journal, JOURNAL_BLOCK_SIZE, 0))
+		return -ENOSPC;
+	struct group_slot *slot = journal->open;
+	journal__finish_group(journal, GROUP_IS_SEAL);
+	uint64_t position = JOURNAL_RING_POSITION + slot->header.place % journal->ring_size;
+	int64_t written = io_file_write(journal->io, journal->fd, slot->buffer, slot->header.length, position);
+	if (written != (int64_t)slot->header.length)
+		return written < 0 ? (int)written : -EIO;
+	return io_file_sync(journal->io, journal->fd);
+}
+
+int journal_seal(struct journal *journal)
+{
+	CHECK(journal->is_started && !journal->is_sealed && journal_is_idle(journal) && journal__open_is_empty(journal));
+	if (journal->err)
+		return journal->err;
+	journal_quiesce(journal);
+	int err = journal__write_superblock_now(journal);
+	if (err == 0)
+		err = write_seal(journal);
+	journal->err = err;
+	journal->is_sealed = true;
+	return err;
+}
+
+void journal_close(struct journal *journal)
+{
+	if (journal->is_started) {
+		journal_quiesce(journal);
+		io_timer_cancel(journal->io, &journal->release_timer);
+	}
+	if (journal->fd >= 0)
+		io_close_fd(journal->io, journal->fd);
+	journal__groups_fini(journal);
+	journal__prewriter_fini(journal);
+	journal__space_fini(journal);
+	ring_reader_fini(&journal->reader);
+	recovery_fini(&journal->recovery);
+	free(journal);
+}
+
+/* ---- queries ------------------------------------------------------------------------------------------------------- */
+
+uint64_t journal_size_bytes(const struct journal *journal) { return journal->size_bytes; }
+uint64_t journal_open_seq(const struct journal *journal) { return journal->open_seq; }
+uint64_t journal_durable_seq(const struct journal *journal) { return journal->durable_seq; }
+bool journal_has_failed(const struct journal *journal) { return journal->err != 0; }
+
+bool journal_is_idle(const struct journal *journal)
+{
+	bool has_groups = journal->err ? journal->ops_in_flight > 0 : journal->in_flight_count > 0;
+	return !has_groups && !journal->superblock.is_writing && journal->prewriter.state != PREWRITE_WRITING;
+}

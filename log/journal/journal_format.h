@@ -1,0 +1,84 @@
+/* The bytes of a journal file, and nothing else: superblocks, group headers, entries and their checksums (log/README.md has the
+ * tables). Owns nothing; any thread; never touches the disk. Everything decoded here may be hostile: sizes are checked before use. */
+#pragma once
+
+#include "log/base/err.h"
+#include "log/journal/journal.h"
+
+#define JOURNAL_BLOCK_SIZE 4096u
+#define JOURNAL_SUPERBLOCKS 2u
+#define JOURNAL_RING_POSITION (JOURNAL_SUPERBLOCKS * JOURNAL_BLOCK_SIZE)
+#define JOURNAL_GROUPS_PER_RING_MIN 4u /* no group is larger than this part of the ring */
+
+/* A `place` is a position on the endless tape that the ring is a window of: it only grows, and lies in the file at
+ * JOURNAL_RING_POSITION + place % ring size. So bytes of an earlier lap never pass for those of this one. */
+
+/* ---- the superblock ------------------------------------------------------------------------------------------ */
+
+struct superblock {
+	uint64_t write_number;     /* the slot with the larger one is the newer */
+	uint64_t file_size_bytes;
+	uint64_t seed;             /* random, of this file: no bytes made elsewhere pass its checksums */
+	uint64_t incarnation;      /* of the opening that wrote this */
+	uint64_t start_seq;        /* the last group that this opening found; later groups of earlier openings were dropped */
+	uint64_t durable_seq;
+	uint64_t trim_seq;         /* the last group that is not needed; the rest of it: where the next begins, and its chain */
+	uint64_t trim_place;
+	uint64_t trim_chain;
+	uint64_t trim_incarnation;
+	uint64_t written_place;    /* the ring has been written up to here; its size once all of it has */
+};
+
+enum superblock_state { SUPERBLOCK_VALID, SUPERBLOCK_LATER, SUPERBLOCK_BROKEN, SUPERBLOCK_FOREIGN };
+
+/* `out`: one block, all of it written. */
+void superblock_encode(const struct superblock *superblock, uint8_t *out);
+/* LATER: of a later format version. BROKEN: ours, but it fails its checksum or says what cannot be. FOREIGN: not ours. */
+enum superblock_state superblock_decode(struct superblock *superblock, const uint8_t *block);
+
+/* ---- the group ------------------------------------------------------------------------------------------------- */
+
+#define GROUP_HEADER_SIZE 128u
+#define GROUP_ENTRY_SIZE 72u
+
+#define GROUP_IS_SEAL 1u /* no entries: a clean stop */
+
+struct group_header {
+	uint16_t flags;
+	uint32_t length;          /* all of the group: header, entries, padding; whole blocks */
+	uint32_t entry_count;
+	uint32_t body_size_bytes; /* entries and payloads, behind the header */
+	uint64_t incarnation;
+	uint64_t seq;
+	uint64_t place;
+	uint64_t durable_seq;     /* every group up to it was durable when this one was built */
+	uint64_t chain;           /* the checksum of the header before this one */
+	uint64_t body_checksum;
+	uint64_t checksum;        /* of this header; made by the encoder */
+};
+
+/* Writes the first GROUP_HEADER_SIZE bytes and sets header->checksum. */
+void group_header_encode(struct group_header *header, uint64_t seed, uint8_t *out);
+/* True if the bytes are a header made for this file, whole, and its sizes agree with each other and with `length_max`. */
+MUST_USE bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t length_max, const uint8_t *bytes);
+
+/* What an entry takes in a group. */
+static inline uint64_t group_entry_size(uint64_t payload_size_bytes)
+{
+	return GROUP_ENTRY_SIZE + align_up(payload_size_bytes, 8);
+}
+
+/* The checksum of a body without entries; each entry continues it. Payloads are covered by their entry's data_checksum. */
+static inline uint64_t group_body_checksum_start(uint64_t seed) { return seed; }
+
+/* Writes the entry without its payload; returns the body checksum that includes it. */
+MUST_USE uint64_t group_entry_encode(const struct journal_entry *entry, uint32_t payload_size_bytes, uint64_t body_checksum, uint8_t *out);
+
+/* Reads the entry at *position of a body and moves *position behind it. False: it does not fit the body. */
+MUST_USE bool group_entry_next(struct slice body, size_t *position, struct journal_entry *entry, struct slice *payload);
+
+/* True if the body is what its header says: every entry, every payload. `group`: all of the group's bytes. */
+MUST_USE bool group_is_whole(const struct group_header *header, uint64_t seed, const uint8_t *group);
+
+/* The checksum that an entry's data_checksum must be. */
+uint64_t journal_data_checksum(struct slice data);

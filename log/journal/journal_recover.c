@@ -1,0 +1,488 @@
+/* Recovery of a journal.
+ *
+ * Happy path: the newer superblock says where the first group that is still needed begins. From there each group leads to the
+ * next: it must lie behind it (or at the beginning of the ring, if it did not fit before the end), have the next seq, carry the
+ * checksum of the header before it, and come from the same opening of the journal or a later one. The walk ends where no such
+ * group is.
+ *
+ * What it means when a group is missing is decided by what later groups say. Each carries the durable seq of the moment it was built:
+ *   - a whole later group (or the superblock) vouches for the missing one: acknowledged data is damaged. It is counted and skipped,
+ *     never cut off, and history goes on with the first group that belongs to the one that vouches;
+ *   - nobody vouches: the group was torn by the crash, or never written. It and what lies behind it was never acknowledged.
+ * So after a missing group the rest of the ring is searched, block by block. Only a seal of the last opening makes that
+ * unnecessary: nothing can have been written behind it.
+ *
+ * What can never be taken: bytes of an earlier lap (their place and seq are smaller), of a future that an earlier recovery cut off
+ * (their chain or incarnation does not fit, and behind a gap: their seq lies above start_seq of a later opening), payloads that
+ * look like groups (checksums are seeded with a number that never leaves the file), other files' bytes (likewise).
+ *
+ * A read error is no decision: the open fails with it. */
+#include "log/journal/journal_recover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "log/base/check.h"
+
+/* ---- the tables -------------------------------------------------------------------------------------------------- */
+
+/* The file.   legend: FILE it is there, MAGIC ours, VALID a whole superblock, LATER_VERSION, SIZE as it says, PAST written before this opening
+ *
+ *      FILE  MAGIC VALID LATER SIZE  PAST
+ *  @A  no    .     .     .     .     .     create
+ *  @B  yes   .     .     yes   .     .     refuse: a later version of Spate wrote it
+ *  @C  yes   no    no    no    .     .     refuse: no journal
+ *  @D  yes   yes   no    no    .     .     refuse: both superblocks are damaged (a crash damages one at most: creation is atomic)
+ *  @E  yes   yes   yes   no    no    .     refuse: the file was cut or grown
+ *  @F  yes   yes   yes   no    yes   no    refuse: it is newer than the catalog that counts the openings
+ *  @G  yes   yes   yes   no    yes   yes   walk */
+static const struct recovery_row file_rows[] = {
+	{'A', FACT_FILE, 0, RECOVERY_CREATE, 0, "new"},
+	{'B', FACT_FILE | FACT_LATER_VERSION, FACT_FILE | FACT_LATER_VERSION, RECOVERY_REFUSE, ERR_FORMAT, "written by a later version"},
+	{'C', FACT_FILE | FACT_MAGIC | FACT_VALID | FACT_LATER_VERSION, FACT_FILE, RECOVERY_REFUSE, ERR_FORMAT, "not a journal"},
+	{'D', FACT_FILE | FACT_MAGIC | FACT_VALID | FACT_LATER_VERSION, FACT_FILE | FACT_MAGIC, RECOVERY_REFUSE, ERR_CORRUPT_LOG,
+	 "both superblocks are damaged"},
+	{'E', FACT_FILE | FACT_VALID | FACT_LATER_VERSION | FACT_SIZE, FACT_FILE | FACT_VALID, RECOVERY_REFUSE, ERR_CORRUPT_LOG,
+	 "the file is not as large as its superblock says"},
+	{'F', FACT_FILE | FACT_VALID | FACT_LATER_VERSION | FACT_SIZE | FACT_PAST, FACT_FILE | FACT_VALID | FACT_SIZE, RECOVERY_REFUSE,
+	 ERR_CORRUPT_LOG, "the journal is newer than the catalog"},
+	{'G', FACT_FILE | FACT_VALID | FACT_LATER_VERSION | FACT_SIZE | FACT_PAST, FACT_FILE | FACT_VALID | FACT_SIZE | FACT_PAST,
+	 RECOVERY_WALK, 0, "walk"},
+};
+
+static const struct recovery_impossible file_impossible[] = {
+	{FACT_VALID | FACT_MAGIC, FACT_VALID, "a valid superblock begins with the magic"},
+	{FACT_LATER_VERSION | FACT_MAGIC, FACT_LATER_VERSION, "so does one of a later version"},
+};
+
+/* The place where the next group must begin.   legend: FITS a sound header that follows, FUTURE of this opening or later, WHOLE body, LATER a
+ * whole group further on, VOUCHED the missing one was durable, SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it
+ *
+ *      FITS  FUTURE WHOLE LATER VOUCHED SEAL  LAST_OPENING
+ *  @H  yes   no     yes   .     .       .     .      take
+ *  @I  yes   yes    .     .     .       .     .      refuse: it is newer than the catalog that counts the openings
+ *  @J  no    .      .     .     .       yes   yes    end: a clean stop
+ *  @K  not taken    .     yes   yes     otherwise    skip: acknowledged data is damaged; go on with the later group
+ *  @L  not taken    .     no    yes     otherwise    end: acknowledged data is damaged, and nothing later is left
+ *  @M  yes   no     no    .     no      .     .      end: a torn group, never acknowledged
+ *  @N  no    .      .     yes   no      otherwise    end: a group torn in its header, never acknowledged
+ *  @O  no    .      .     no    no      yes   no     end: a clean stop; openings since then wrote nothing that is left
+ *  @P  no    .      .     no    no      no    .      end: the broker was killed between two groups */
+#define NOT_TAKEN_FITS (FACT_FITS | FACT_FUTURE | FACT_WHOLE)
+static const struct recovery_row group_rows[] = {
+	{'H', FACT_FITS | FACT_FUTURE | FACT_WHOLE, FACT_FITS | FACT_WHOLE, RECOVERY_TAKE, 0, "whole"},
+	{'I', FACT_FITS | FACT_FUTURE, FACT_FITS | FACT_FUTURE, RECOVERY_REFUSE, ERR_CORRUPT_LOG, "the journal is newer than the catalog"},
+	{'J', FACT_FITS | FACT_SEAL | FACT_LAST_OPENING, FACT_SEAL | FACT_LAST_OPENING, RECOVERY_END, 0, "a clean stop"},
+	{'K', FACT_FITS | FACT_LAST_OPENING | FACT_LATER | FACT_VOUCHED, FACT_LATER | FACT_VOUCHED, RECOVERY_SKIP, 0,
+	 "acknowledged data is damaged"},
+	{'K', NOT_TAKEN_FITS | FACT_LATER | FACT_VOUCHED, FACT_FITS | FACT_LATER | FACT_VOUCHED, RECOVERY_SKIP, 0,
+	 "acknowledged data is damaged"},
+	{'L', FACT_FITS | FACT_LAST_OPENING | FACT_LATER | FACT_VOUCHED, FACT_VOUCHED, RECOVERY_END, 0,
+	 "acknowledged data is damaged at the end"},
+	{'L', NOT_TAKEN_FITS | FACT_LATER | FACT_VOUCHED, FACT_FITS | FACT_VOUCHED, RECOVERY_END, 0,
+	 "acknowledged data is damaged at the end"},
+	{'M', NOT_TAKEN_FITS | FACT_VOUCHED, FACT_FITS, RECOVERY_END, 0, "a torn group"},
+	{'N', FACT_FITS | FACT_LAST_OPENING | FACT_LATER | FACT_VOUCHED, FACT_LATER, RECOVERY_END, 0, "a torn header"},
+	{'O', FACT_FITS | FACT_LATER | FACT_VOUCHED | FACT_SEAL | FACT_LAST_OPENING, FACT_SEAL, RECOVERY_END, 0, "a clean stop some openings ago"},
+	{'P', FACT_FITS | FACT_LATER | FACT_VOUCHED | FACT_SEAL, 0, RECOVERY_END, 0, "killed between two groups"},
+};
+
+static const struct recovery_impossible group_impossible[] = {
+	{FACT_FITS | FACT_WHOLE, FACT_WHOLE, "a body is looked at only behind a header that fits"},
+	{FACT_FITS | FACT_FUTURE, FACT_FUTURE, "so is the incarnation"},
+	{FACT_SEAL | FACT_LAST_OPENING, FACT_LAST_OPENING, "it is said of a seal alone"},
+};
+
+const struct recovery_table recovery_file_table = {
+	file_rows, COUNT_OF(file_rows), file_impossible, COUNT_OF(file_impossible), FILE_FACT_COUNT,
+};
+const struct recovery_table recovery_group_table = {
+	group_rows, COUNT_OF(group_rows), group_impossible, COUNT_OF(group_impossible), GROUP_FACT_COUNT,
+};
+
+const struct recovery_row *recovery_decide(const struct recovery_table *table, uint32_t facts)
+{
+	for (uint32_t i = 0; i < table->row_count; i++)
+		if ((facts & table->rows[i].mask) == table->rows[i].value)
+			return &table->rows[i];
+	UNREACHABLE();
+}
+
+/* ---- the superblocks ----------------------------------------------------------------------------------------------- */
+
+static void keep_superblock(struct recovery *recovery, uint32_t slot, const struct superblock *superblock)
+{
+	recovery->slot_is_valid[slot] = true;
+	recovery->slot_trim_place[slot] = superblock->trim_place;
+	if (recovery->superblock.write_number < superblock->write_number) {
+		recovery->superblock = *superblock;
+		recovery->superblock_slot = slot;
+	}
+}
+
+static uint32_t file_facts_of_slot(struct recovery *recovery, uint32_t slot, const uint8_t *block)
+{
+	struct superblock superblock;
+	switch (superblock_decode(&superblock, block)) {
+	case SUPERBLOCK_VALID:
+		keep_superblock(recovery, slot, &superblock);
+		return FACT_MAGIC | FACT_VALID;
+	case SUPERBLOCK_LATER:
+		return FACT_MAGIC | FACT_LATER_VERSION;
+	case SUPERBLOCK_BROKEN:
+		return FACT_MAGIC;
+	case SUPERBLOCK_FOREIGN:
+		return 0;
+	}
+	UNREACHABLE();
+}
+
+int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, uint64_t incarnation)
+{
+	*recovery = (struct recovery){0};
+	int64_t file_size = io_file_size(io, fd);
+	if (file_size < 0)
+		return (int)file_size;
+	uint8_t *blocks = aligned_alloc(JOURNAL_BLOCK_SIZE, JOURNAL_RING_POSITION);
+	if (!blocks)
+		return -ENOMEM;
+	memset(blocks, 0, JOURNAL_RING_POSITION);
+	int64_t read = io_file_read(io, fd, blocks, JOURNAL_RING_POSITION, 0);
+	uint32_t facts = FACT_FILE;
+	for (uint32_t slot = 0; read >= 0 && slot < JOURNAL_SUPERBLOCKS; slot++)
+		facts |= file_facts_of_slot(recovery, slot, blocks + slot * JOURNAL_BLOCK_SIZE);
+	free(blocks);
+	if (read < 0)
+		return (int)read;
+	if (facts & FACT_VALID && recovery->superblock.file_size_bytes == (uint64_t)file_size)
+		facts |= FACT_SIZE;
+	if (facts & FACT_VALID && recovery->superblock.incarnation < incarnation)
+		facts |= FACT_PAST;
+	const struct recovery_row *row = recovery_decide(&recovery_file_table, facts);
+	recovery->report.decision = row->label;
+	return row->err;
+}
+
+/* ---- reading groups ------------------------------------------------------------------------------------------------- */
+
+/* A clean start reads little, so the window begins small; a long walk or search wants the disk's full speed. */
+#define READ_SIZE_FIRST (64u << 10)
+#define READ_SIZE_MAX (4u << 20)
+
+void ring_reader_init(struct ring_reader *reader, struct io *io, int fd, uint64_t ring_size, uint64_t seed)
+{
+	*reader = (struct ring_reader){.io = io, .fd = fd, .ring_size = ring_size, .seed = seed, .read_size = READ_SIZE_FIRST};
+}
+
+void ring_reader_fini(struct ring_reader *reader)
+{
+	if (reader->buffer)
+		munmap(reader->buffer, reader->capacity);
+	reader->buffer = NULL;
+	reader->capacity = reader->size = 0;
+}
+
+static int grow_buffer(struct ring_reader *reader, size_t size)
+{
+	if (size <= reader->capacity)
+		return 0;
+	ring_reader_fini(reader);
+	void *buffer = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buffer == MAP_FAILED)
+		return -ENOMEM;
+	reader->buffer = buffer;
+	reader->capacity = size;
+	return 0;
+}
+
+/* Makes [place, place + size) visible, which lies in one lap. `size` is a block or the length in a sound header, so bounded. */
+static int view(struct ring_reader *reader, uint64_t place, size_t size, const uint8_t **out)
+{
+	if (place < reader->place || place + size > reader->place + reader->size) {
+		uint64_t lap_rest = reader->ring_size - place % reader->ring_size;
+		size_t wanted = size > reader->read_size ? size : reader->read_size;
+		wanted = wanted < lap_rest ? wanted : lap_rest;
+		int err = grow_buffer(reader, wanted);
+		if (err < 0)
+			return err;
+		int64_t read = io_file_read(reader->io, reader->fd, reader->buffer, wanted,
+					    JOURNAL_RING_POSITION + place % reader->ring_size);
+		if (read < 0)
+			return (int)read;
+		if ((uint64_t)read < wanted)
+			return -EIO;
+		reader->place = place;
+		reader->size = wanted;
+		reader->bytes_read += wanted;
+		if (reader->read_size < READ_SIZE_MAX)
+			reader->read_size *= 2;
+	}
+	*out = reader->buffer + (place - reader->place);
+	return 0;
+}
+
+/* No group is longer than a quarter of the ring, nor reaches over its end. */
+static uint64_t length_max_at(const struct ring_reader *reader, uint64_t place)
+{
+	uint64_t lap_rest = reader->ring_size - place % reader->ring_size;
+	uint64_t bound = reader->ring_size / JOURNAL_GROUPS_PER_RING_MIN;
+	return lap_rest < bound ? lap_rest : bound;
+}
+
+int ring_read_group(struct ring_reader *reader, uint64_t place, struct found_group *out)
+{
+	const uint8_t *bytes;
+	int err = view(reader, place, JOURNAL_BLOCK_SIZE, &bytes);
+	if (err < 0)
+		return err;
+	out->is_whole = false;
+	if (!group_header_decode(&out->header, reader->seed, length_max_at(reader, place), bytes) || out->header.place != place)
+		return 0;
+	err = view(reader, place, out->header.length, &out->bytes);
+	if (err < 0)
+		return err;
+	out->is_whole = group_is_whole(&out->header, reader->seed, out->bytes);
+	return 1;
+}
+
+/* ---- one step: is there a next group? --------------------------------------------------------------------------------- */
+
+static bool follows(const struct recovery_cursor *cursor, const struct group_header *header)
+{
+	return header->seq == cursor->seq && header->chain == cursor->chain && header->incarnation >= cursor->incarnation;
+}
+
+int recovery_find_next(struct ring_reader *reader, const struct recovery_cursor *cursor, uint64_t place_end, struct found_group *out)
+{
+	uint64_t lap_rest = reader->ring_size - cursor->place % reader->ring_size;
+	uint64_t places[] = {cursor->place, cursor->place + lap_rest};
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		if (places[i] >= place_end)
+			continue;
+		int found = ring_read_group(reader, places[i], out);
+		if (found < 0)
+			return found;
+		if (found && out->header.length <= place_end - places[i] && follows(cursor, &out->header))
+			return 1;
+	}
+	return 0;
+}
+
+void recovery_advance(struct recovery_cursor *cursor, const struct group_header *header)
+{
+	cursor->place = header->place + header->length;
+	cursor->seq = header->seq + 1;
+	cursor->chain = header->checksum;
+	cursor->incarnation = header->incarnation;
+}
+
+/* ---- the search behind a missing group --------------------------------------------------------------------------------- */
+
+struct search {
+	bool has_later, is_vouched;
+	struct recovery_cursor resume;  /* at the first group of the run that vouches, or of the first run */
+	uint64_t durable_seq_max, seq_max;
+	/* The run that is being read. */
+	struct group_header last;
+	bool has_last;
+	struct recovery_cursor run_start;
+};
+
+/* Whole groups that stand for history after `missing`: later in seq, not of an older opening, not of a future that a later one cut off. */
+static bool can_be_history(const struct recovery *recovery, const struct recovery_cursor *missing, const struct group_header *header,
+			   uint64_t incarnation)
+{
+	const struct superblock *superblock = &recovery->superblock;
+	if (header->seq <= missing->seq || header->incarnation < missing->incarnation || header->incarnation >= incarnation)
+		return false;
+	return header->incarnation >= superblock->incarnation || header->seq <= superblock->start_seq;
+}
+
+/* Two neighbours belong together if one opening wrote both, or the second carries the first one's checksum. */
+static bool belongs_to_run(const struct search *search, const struct group_header *header)
+{
+	return search->has_last && header->seq > search->last.seq &&
+	       (header->incarnation == search->last.incarnation || header->chain == search->last.checksum);
+}
+
+static void note_later_group(struct search *search, uint64_t missing_seq, const struct group_header *header)
+{
+	if (!belongs_to_run(search, header))
+		search->run_start = (struct recovery_cursor){header->place, header->seq, header->chain, header->incarnation};
+	search->last = *header;
+	search->has_last = true;
+	bool vouches = header->durable_seq >= missing_seq;
+	if (!search->has_later || (vouches && !search->is_vouched))
+		search->resume = search->run_start;
+	search->has_later = true;
+	search->is_vouched |= vouches;
+	if (search->durable_seq_max < header->durable_seq)
+		search->durable_seq_max = header->durable_seq;
+	if (search->seq_max < header->seq)
+		search->seq_max = header->seq;
+}
+
+/* Looks at every block from the missing group on, to the end of the lap or the first group that vouches. Each turn moves on by a
+ * block at least. */
+static int search_later(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
+			uint64_t place_end, uint64_t incarnation, struct search *search)
+{
+	*search = (struct search){0};
+	for (uint64_t place = missing->place; place < place_end && !search->is_vouched;) {
+		struct found_group group;
+		int found = ring_read_group(reader, place, &group);
+		if (found < 0)
+			return found;
+		bool is_later = found && group.is_whole && group.header.length <= place_end - place &&
+				can_be_history(recovery, missing, &group.header, incarnation);
+		if (is_later)
+			note_later_group(search, missing->seq, &group.header);
+		place += is_later ? group.header.length : JOURNAL_BLOCK_SIZE;
+	}
+	return 0;
+}
+
+/* ---- the walk ------------------------------------------------------------------------------------------------------------ */
+
+static int begin_run(struct recovery *recovery, const struct recovery_cursor *cursor)
+{
+	if (recovery->run_count == RECOVERY_RUNS_MAX)
+		return ERR_CORRUPT_LOG;
+	if (recovery->run_count % 16 == 0) {
+		size_t size = (recovery->run_count + 16) * sizeof *recovery->runs;
+		struct recovery_run *runs = realloc(recovery->runs, size);
+		if (!runs)
+			return -ENOMEM;
+		recovery->runs = runs;
+	}
+	recovery->runs[recovery->run_count++] = (struct recovery_run){.place = cursor->place, .seq = cursor->seq};
+	return 0;
+}
+
+static int take(struct recovery *recovery, const struct group_header *header)
+{
+	struct journal_report *report = &recovery->report;
+	if (recovery->run_count == 0 || report->last_seq + 1 != header->seq) {
+		struct recovery_cursor start = {header->place, header->seq, header->chain, header->incarnation};
+		int err = begin_run(recovery, &start);
+		if (err < 0)
+			return err;
+	}
+	recovery->runs[recovery->run_count - 1].group_count++;
+	if (report->groups == 0)
+		report->first_seq = header->seq;
+	report->groups++;
+	report->entries += header->entry_count;
+	report->last_seq = header->seq;
+	report->was_clean = header->flags & GROUP_IS_SEAL;
+	if (recovery->vouched_seq < header->durable_seq)
+		recovery->vouched_seq = header->durable_seq;
+	if (header->entry_count > 0)
+		recovery->last_entry_seq = header->seq;
+	recovery_advance(&recovery->cursor, header);
+	return 0;
+}
+
+static uint32_t facts_of_last(const struct recovery *recovery)
+{
+	if (!recovery->report.was_clean)
+		return 0;
+	bool is_last_opening = recovery->slot_is_valid[0] && recovery->slot_is_valid[1] &&
+			       recovery->superblock.incarnation == recovery->cursor.incarnation;
+	return FACT_SEAL | (is_last_opening ? FACT_LAST_OPENING : 0);
+}
+
+/* A header that fits but has no whole body tells which opening it was: nothing older is history behind it. */
+static void raise_floor(struct recovery_cursor *missing, uint32_t facts, const struct group_header *header)
+{
+	if (facts & FACT_FITS)
+		missing->incarnation = header->incarnation;
+}
+
+static void count_end(struct recovery *recovery, const struct recovery_row *row, const struct search *search)
+{
+	struct journal_report *report = &recovery->report;
+	uint64_t missing_seq = recovery->cursor.seq;
+	report->decision = row->label;
+	report->was_clean = row->label == 'J' || row->label == 'O';
+	if (row->label == 'L')
+		report->damaged_groups += recovery->vouched_seq - missing_seq + 1;
+	else if (row->label == 'M' || row->label == 'N')
+		report->torn_groups = search->seq_max > missing_seq ? search->seq_max - missing_seq + 1 : 1;
+}
+
+static void skip(struct recovery *recovery, const struct search *search)
+{
+	recovery->report.damaged_groups += search->resume.seq - recovery->cursor.seq;
+	recovery->report.was_clean = false;
+	recovery->cursor = search->resume;
+}
+
+/* One decision at the cursor. 1: go on. 0: history ends here. Or an error. */
+static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t place_end, uint64_t incarnation,
+		recovery_group_fn *taken, void *context)
+{
+	struct found_group group;
+	struct search search = {0};
+	int found = recovery_find_next(reader, &recovery->cursor, place_end, &group);
+	if (found < 0)
+		return found;
+	uint32_t facts = facts_of_last(recovery);
+	if (found)
+		facts |= FACT_FITS | (group.is_whole ? FACT_WHOLE : 0) | (group.header.incarnation >= incarnation ? FACT_FUTURE : 0);
+	const struct recovery_row *row = recovery_decide(&recovery_group_table, facts);
+	if (row->mask & (FACT_LATER | FACT_VOUCHED)) {
+		struct recovery_cursor missing = recovery->cursor;
+		raise_floor(&missing, facts, &group.header);
+		int err = search_later(recovery, reader, &missing, place_end, incarnation, &search);
+		if (err < 0)
+			return err;
+		if (recovery->vouched_seq < search.durable_seq_max)
+			recovery->vouched_seq = search.durable_seq_max;
+		facts |= (search.has_later ? FACT_LATER : 0) | (recovery->vouched_seq >= missing.seq ? FACT_VOUCHED : 0);
+		row = recovery_decide(&recovery_group_table, facts);
+	}
+	switch (row->decision) {
+	case RECOVERY_TAKE: {
+		int err = take(recovery, &group.header);
+		if (err < 0)
+			return err;
+		taken(context, &group.header);
+		return 1;
+	}
+	case RECOVERY_SKIP:
+		skip(recovery, &search);
+		return 1;
+	case RECOVERY_END:
+		count_end(recovery, row, &search);
+		return 0;
+	default:
+		recovery->report.decision = row->label;
+		return row->err;
+	}
+}
+
+int recovery_walk(struct recovery *recovery, struct ring_reader *reader, uint64_t incarnation, recovery_group_fn *taken, void *context)
+{
+	const struct superblock *superblock = &recovery->superblock;
+	recovery->cursor = (struct recovery_cursor){superblock->trim_place, superblock->trim_seq + 1, superblock->trim_chain,
+						    superblock->trim_incarnation};
+	recovery->report.last_seq = superblock->trim_seq;
+	recovery->vouched_seq = superblock->durable_seq;
+	/* One lap at most is history: every group taken and every skip moves the cursor on towards its end. */
+	uint64_t place_end = superblock->trim_place + reader->ring_size;
+	int more;
+	do
+		more = step(recovery, reader, place_end, incarnation, taken, context);
+	while (more > 0);
+	recovery->report.durable_seq = recovery->vouched_seq;
+	recovery->report.bytes_scanned = reader->bytes_read;
+	return more;
+}
+
+void recovery_fini(struct recovery *recovery)
+{
+	free(recovery->runs);
+	recovery->runs = NULL;
+}

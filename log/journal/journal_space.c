@@ -1,0 +1,246 @@
+/* Room in the ring, and the superblocks that give it back.
+ *
+ * A trim says which groups nobody needs. Their bytes may be overwritten only when no recovery can begin in them any more, so room
+ * returns when both superblock slots say so: then either of them can be lost. Superblocks are written lazily, when an eighth of
+ * the ring can be had, when room is short, and when the journal has been idle for a while.
+ *
+ * A superblock also says what was durable when it was written. So the one that is written when the journal has become idle vouches
+ * for the last group, for which no later group does: rot in it is then told from a torn write. */
+#include "log/journal/journal_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "log/base/check.h"
+
+#define IDLE_NS 100000000ull
+#define GAIN_PART 8u          /* of the ring: worth a superblock at once */
+
+static void idle_due(struct io_timer *timer);
+
+int journal__space_init(struct journal *journal)
+{
+	const struct recovery *recovery = &journal->recovery;
+	struct superblock_writer *writer = &journal->superblock;
+	journal->idle_timer.run = idle_due;
+	journal->boundaries = calloc(BOUNDARIES, sizeof *journal->boundaries);
+	writer->block = aligned_alloc(JOURNAL_BLOCK_SIZE, JOURNAL_BLOCK_SIZE);
+	if (!journal->boundaries || !writer->block)
+		return -ENOMEM;
+	writer->last = recovery->superblock;
+	writer->slot = recovery->superblock_slot;
+	for (uint32_t i = 0; i < JOURNAL_SUPERBLOCKS; i++)
+		writer->slot_trim_place[i] =
+			recovery->slot_is_valid[i] ? recovery->slot_trim_place[i] : recovery->superblock.trim_place;
+	journal->trim = (struct boundary){writer->last.trim_seq, writer->last.trim_place, writer->last.trim_chain, writer->last.trim_incarnation};
+	journal->last = journal->trim;
+	journal->trim_seq_asked = journal->trim.seq;
+	journal->prewriter.written_place = writer->last.written_place;
+	return 0;
+}
+
+void journal__space_fini(struct journal *journal)
+{
+	free(journal->boundaries);
+	free(journal->superblock.block);
+}
+
+/* ---- room -------------------------------------------------------------------------------------------------------- */
+
+static uint64_t reusable_place(const struct journal *journal)
+{
+	const uint64_t *places = journal->superblock.slot_trim_place;
+	return places[0] < places[1] ? places[0] : places[1];
+}
+
+bool journal__has_room(const struct journal *journal, uint64_t length, uint64_t reserve_bytes)
+{
+	return journal__place_for(journal, length) + length + reserve_bytes <= reusable_place(journal) + journal->ring_size;
+}
+
+uint64_t journal_used_bytes(const struct journal *journal)
+{
+	return journal->head_place - reusable_place(journal);
+}
+
+/* ---- trim ----------------------------------------------------------------------------------------------------------- */
+
+static struct boundary *oldest_boundary(struct journal *journal)
+{
+	return &journal->boundaries[journal->boundary_first];
+}
+
+static void drop_oldest_boundary(struct journal *journal)
+{
+	journal->boundary_first = (journal->boundary_first + 1) % BOUNDARIES;
+	journal->boundary_count--;
+}
+
+static uint64_t newest_boundary_place(const struct journal *journal)
+{
+	if (journal->boundary_count == 0)
+		return journal->trim.place;
+	return journal->boundaries[(journal->boundary_first + journal->boundary_count - 1) % BOUNDARIES].place;
+}
+
+void journal__note_group(struct journal *journal, const struct group_header *header)
+{
+	journal->last = (struct boundary){header->seq, header->place + header->length, header->checksum, header->incarnation};
+	/* History is one lap long at most, so that boundaries this far apart are fewer than there is room for. */
+	if (journal->last.place - newest_boundary_place(journal) < journal->ring_size / (BOUNDARIES / 2))
+		return;
+	CHECK(journal->boundary_count < BOUNDARIES);
+	journal->boundaries[(journal->boundary_first + journal->boundary_count++) % BOUNDARIES] = journal->last;
+}
+
+void journal__apply_trim(struct journal *journal)
+{
+	if (journal->trim_seq_asked >= journal->last_entry_seq)
+		journal->trim = journal->last;
+	while (journal->boundary_count > 0 && oldest_boundary(journal)->seq <= journal->trim_seq_asked) {
+		if (oldest_boundary(journal)->place > journal->trim.place)
+			journal->trim = *oldest_boundary(journal);
+		drop_oldest_boundary(journal);
+	}
+}
+
+void journal_trim(struct journal *journal, uint64_t group_seq)
+{
+	CHECKF(group_seq <= journal->durable_seq, "trim of group %lu, durable is %lu", group_seq, journal->durable_seq);
+	if (group_seq <= journal->trim_seq_asked)
+		return;
+	journal->trim_seq_asked = group_seq;
+	journal__apply_trim(journal);
+	if (!journal->is_started)
+		return;
+	journal__consider_superblock(journal);
+	journal__note_activity(journal);
+}
+
+/* ---- superblocks ---------------------------------------------------------------------------------------------------- */
+
+static struct superblock next_superblock(const struct journal *journal)
+{
+	struct superblock next = journal->superblock.last;
+	next.write_number++;
+	next.incarnation = journal->options.incarnation;
+	next.durable_seq = journal->durable_seq;
+	next.trim_seq = journal->trim.seq;
+	next.trim_place = journal->trim.place;
+	next.trim_chain = journal->trim.chain;
+	next.trim_incarnation = journal->trim.incarnation;
+	next.written_place = journal->prewriter.written_place;
+	return next;
+}
+
+/* The next superblock becomes the last one, encoded, in the other slot. Returns the slot's position in the file. */
+static uint64_t turn_superblock(struct journal *journal, struct superblock next)
+{
+	struct superblock_writer *writer = &journal->superblock;
+	writer->last = next;
+	writer->slot = (writer->slot + 1) % JOURNAL_SUPERBLOCKS;
+	superblock_encode(&writer->last, writer->block);
+	return writer->slot * JOURNAL_BLOCK_SIZE;
+}
+
+static void superblock_written(struct superblock_writer *writer)
+{
+	writer->slot_trim_place[writer->slot] = writer->last.trim_place;
+}
+
+static void superblock_done(struct io_op *op)
+{
+	struct journal *journal = CONTAINER_OF(op, struct journal, superblock.op);
+	struct superblock_writer *writer = &journal->superblock;
+	writer->is_writing = false;
+	if (op->result != (int32_t)JOURNAL_BLOCK_SIZE) {
+		journal__fail(journal, op->result < 0 ? op->result : -EIO);
+		return;
+	}
+	uint64_t reusable_before = reusable_place(journal);
+	superblock_written(writer);
+	if (reusable_place(journal) > reusable_before)
+		journal->is_short_of_room = false;
+	journal__consider_superblock(journal);
+}
+
+void journal__write_superblock(struct journal *journal)
+{
+	struct superblock_writer *writer = &journal->superblock;
+	if (writer->is_writing || journal->err || journal->is_sealed)
+		return;
+	uint64_t position = turn_superblock(journal, next_superblock(journal));
+	writer->is_writing = true;
+	writer->vector = (struct iovec){writer->block, JOURNAL_BLOCK_SIZE};
+	writer->op.done = superblock_done;
+	io_write(journal->io, &writer->op, journal->fd, &writer->vector, 1, position, IO_DSYNC);
+}
+
+void journal__consider_superblock(struct journal *journal)
+{
+	uint64_t gain = journal->trim.place - reusable_place(journal);
+	if (gain > 0 && (journal->is_short_of_room || gain >= journal->ring_size / GAIN_PART))
+		journal__write_superblock(journal);
+}
+
+int journal__write_superblock_now(struct journal *journal)
+{
+	struct superblock_writer *writer = &journal->superblock;
+	CHECK(!writer->is_writing);
+	struct superblock next = next_superblock(journal);
+	if (!journal->is_started)
+		next.start_seq = journal->durable_seq;
+	uint64_t position = turn_superblock(journal, next);
+	int64_t written = io_file_write(journal->io, journal->fd, writer->block, JOURNAL_BLOCK_SIZE, position);
+	if (written != JOURNAL_BLOCK_SIZE)
+		return written < 0 ? (int)written : -EIO;
+	int err = io_file_sync(journal->io, journal->fd);
+	if (err < 0)
+		return err;
+	superblock_written(writer);
+	return 0;
+}
+
+/* ---- idle --------------------------------------------------------------------------------------------------------------- */
+
+static void set_idle_timer(struct journal *journal)
+{
+	journal->idle_timer_is_set = true;
+	io_timer_set(journal->io, &journal->idle_timer, journal->active_ns + IDLE_NS);
+}
+
+void journal__note_activity(struct journal *journal)
+{
+	journal->active_ns = io_now_ns(journal->io);
+	if (!journal->idle_timer_is_set && !journal->is_quiet && !journal->err)
+		set_idle_timer(journal);
+}
+
+static bool has_news(const struct journal *journal)
+{
+	const struct superblock *last = &journal->superblock.last;
+	return last->durable_seq != journal->durable_seq || last->trim_place != journal->trim.place;
+}
+
+/* Runs once after activity: again only if there was more of it meanwhile. Groups that are in flight set it anew when they are durable. */
+static void idle_due(struct io_timer *timer)
+{
+	struct journal *journal = CONTAINER_OF(timer, struct journal, idle_timer);
+	journal->idle_timer_is_set = false;
+	if (journal->in_flight_count > 0)
+		return;
+	if (io_now_ns(journal->io) < journal->active_ns + IDLE_NS) {
+		set_idle_timer(journal);
+		return;
+	}
+	if (has_news(journal))
+		journal__write_superblock(journal);
+	journal__drop_pages(journal);
+}
+
+void journal__space_stop(struct journal *journal)
+{
+	io_timer_cancel(journal->io, &journal->idle_timer);
+	journal->idle_timer_is_set = false;
+}
