@@ -94,6 +94,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/li
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a -lcriterion $(LIBS)
 
+unit-programs: $(UNIT_BINS)
 unit: $(UNIT_BINS) ## unit tests alone
 	@tests/run-units $(UNIT_BINS)
 
@@ -105,25 +106,26 @@ $(BUILD)/live/%: tests/live/%.c $(LIVE_LIB) $(wildcard tests/live/lib/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIVE_LIB) -lrdkafka -lz
 
-live: $(BUILD)/spate $(LIVE_BINS) ## live tests alone (one: tests/run-live tests/live/NAME.sh)
+live-programs: $(BUILD)/spate $(LIVE_BINS)
+live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/run-live
 
-# Units and live tests, as they are and once more under ASan and UBSan.
-JOBS := $(shell nproc)
+# Units and live tests, as they are and once more under ASan and UBSan. The builds are parallel, the tests are not.
+BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 test: deps ## install what is missing, build, and run all tests that need Debian packages alone
-	@$(MAKE) --no-print-directory -j$(JOBS) spate
-	@$(MAKE) --no-print-directory unit live
-	@$(MAKE) --no-print-directory asan
+	@$(BUILD_ALL) spate live-programs unit-programs
+	@$(MAKE) --no-print-directory -j1 unit live
+	@$(MAKE) --no-print-directory -j1 asan
 asan: ## units and live tests under ASan and UBSan
-	@$(MAKE) --no-print-directory MODE=asan -j$(JOBS) build/asan/spate
-	@$(MAKE) --no-print-directory MODE=asan unit live
+	@$(BUILD_ALL) MODE=asan live-programs unit-programs
+	@$(MAKE) --no-print-directory -j1 MODE=asan unit live
 
 TIME ?= 600
-soak: $(BUILD)/spate $(LIVE_BINS) ## produce, fetch and kill -9 for TIME seconds (600); memory is watched
+soak: live-programs ## produce, fetch and kill -9 for TIME seconds (600); memory is watched
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live SOAK_TIME=$(TIME) LIVE_TIMEOUT=$$(($(TIME) + 300)) tests/run-live tests/live/kill9.sh
 
-check-clients: $(BUILD)/spate deps-clients ## clients from npm and Maven against the broker (downloads them)
-	@SPATE_BIN=$(BUILD)/spate tests/clients/run
+check-clients: deps-clients live-programs ## clients from npm and Maven against the broker (downloads them)
+	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/clients/run
 deps-clients: ## install what check-clients runs on: Node, Java, Maven
 	@tests/clients/install-deps
 
@@ -132,7 +134,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run unit live test asan soak check-clients deps deps-clients deps-stamp clean help
+.PHONY: spate run unit unit-programs live live-programs test asan soak check-clients deps deps-clients deps-stamp clean help
 
 clean: ## remove all that was built
 	rm -rf build spate
