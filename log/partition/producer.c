@@ -243,6 +243,28 @@ int64_t producer_last_offset(const struct producer *producer)
 	return last ? last->last_offset : -1;
 }
 
+/* ---- truncation --------------------------------------------------------------------------------------------- */
+
+static void truncate_producer(struct producer *producer, int64_t end_offset)
+{
+	while (producer->batch_count && last_batch(producer)->last_offset >= end_offset)
+		producer->batch_count--;
+	if (producer->txn_first_offset >= end_offset)
+		producer->txn_first_offset = -1;
+}
+
+void producer_truncate(struct producer_state **state, int64_t end_offset)
+{
+	for (uint32_t i = *state ? (*state)->count : 0; i-- > 0;) {
+		struct entry *entry = &(*state)->entries[i];
+		truncate_producer(&entry->producer, end_offset);
+		if (entry->producer.batch_count == 0 && entry->producer.txn_first_offset < 0)
+			remove_entry(*state, entry);
+	}
+	if (*state && (*state)->count == 0)
+		producer_destroy(state);
+}
+
 /* ---- judging ------------------------------------------------------------------------------------------------ */
 
 static const struct producer_batch *find_duplicate(const struct producer *producer, const struct batch *batch)

@@ -246,8 +246,7 @@ static int stage_payload(struct replay *replay, struct partition *partition, str
 /* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches. Learns nothing. */
 static int check_direct(struct segment *segment, const struct journal_entry *entry, bool is_vouched, bool *fits)
 {
-	XXH3_state_t state;
-	XXH3_64bits_reset(&state);
+	uint64_t checksum = 0;
 	struct io *io = segment->home->io;
 	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
 	*fits = false;
@@ -261,7 +260,7 @@ static int check_direct(struct segment *segment, const struct journal_entry *ent
 		if (io_file_read(io, fd, header, sizeof header, at) != sizeof header ||
 		    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > end - at)
 			return 0;
-		XXH3_64bits_update(&state, header, sizeof header);
+		checksum = XXH3_64bits_withSeed(header, sizeof header, checksum);
 		if (!is_vouched) {
 			uint8_t *bytes = malloc(batch.size_bytes);
 			if (!bytes)
@@ -274,7 +273,7 @@ static int check_direct(struct segment *segment, const struct journal_entry *ent
 		}
 		at += batch.size_bytes;
 	}
-	*fits = XXH3_64bits_digest(&state) == entry->data_checksum;
+	*fits = checksum == entry->data_checksum;
 	return 0;
 }
 

@@ -37,16 +37,15 @@ static struct commit_item *add_item(struct group *group)
 
 uint64_t store__direct_checksum(struct segment *segment, uint64_t from, uint64_t to)
 {
-	XXH3_state_t state;
-	XXH3_64bits_reset(&state);
+	uint64_t checksum = 0;
 	struct batch batch;
 	for (uint64_t at = from; at < to; at += batch.size_bytes) {
 		uint8_t header[BATCH_HEADER_SIZE];
 		segment_peek(segment, at, header, sizeof header);
 		CHECK(batch_parse_header((struct slice){header, sizeof header}, &batch) == 0);
-		XXH3_64bits_update(&state, header, sizeof header);
+		checksum = XXH3_64bits_withSeed(header, sizeof header, checksum);
 	}
-	return XXH3_64bits_digest(&state);
+	return checksum;
 }
 
 static struct journal_entry entry_for(const struct partition *partition, const struct segment *segment, struct mark target, enum entry_kind kind)
