@@ -135,7 +135,8 @@ static int open_memory(struct store *store)
 		err = segment_home_open(&store->home.segments, store->home.io, store->cache);
 	store->bucket_mask = 63;
 	store->buckets = calloc(store->bucket_mask + 1, sizeof(*store->buckets));
-	return err ? err : store->buckets ? 0 : -ENOMEM;
+	store->hash = XXH3_createState();
+	return err ? err : store->buckets && store->hash ? 0 : -ENOMEM;
 }
 
 static int open_journal(struct store *store, struct store_report *report)
@@ -242,6 +243,7 @@ void store_close(struct store *store)
 	batch_workspace_close(store->home.workspace);
 	free(store->home.rebuild_buffer);
 	free(store->group.items);
+	XXH3_freeState(store->hash);
 	free(store->buckets);
 	free(store->dir);
 	free(store);
@@ -287,6 +289,7 @@ void store_stop(struct store *store)
 {
 	store->is_stopping = true;
 	store__update_refusal(store);
+	journal_quiesce(store->journal);
 	io_timer_cancel(store->home.io, &store->retention_timer);
 }
 

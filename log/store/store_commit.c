@@ -139,6 +139,16 @@ static struct mark cut(struct segment *segment, uint64_t size_max)
 	}
 }
 
+static uint64_t payload_checksum(struct store *store, const struct slice *slices, uint32_t count)
+{
+	if (count == 1)
+		return XXH3_64bits(slices[0].data, slices[0].size);
+	XXH3_64bits_reset(store->hash);
+	for (uint32_t i = 0; i < count; i++)
+		XXH3_64bits_update(store->hash, slices[i].data, slices[i].size);
+	return XXH3_64bits_digest(store->hash);
+}
+
 static bool commit_through_journal(struct store *store, struct partition *partition, struct segment *segment, uint64_t size_max)
 {
 	struct slice slices[PIECES_MAX];
@@ -152,6 +162,7 @@ static bool commit_through_journal(struct store *store, struct partition *partit
 	CHECK(size == entry.data_size_bytes);
 	for (uint32_t i = 0; i < count; i++)
 		pieces[i] = (struct iovec){(void *)slices[i].data, slices[i].size};
+	entry.data_checksum = payload_checksum(store, slices, count);
 	if (!journal_add(store->journal, &entry, pieces, count))
 		return false;
 	if (!take_item(&store->group, partition, segment, target, false))

@@ -56,6 +56,7 @@ struct store {
 	struct group group;
 	struct cycle cycle;
 	struct io_timer retention_timer;
+	struct XXH3_state_s *hash;
 	uint32_t group_size_bytes_max;
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
