@@ -124,7 +124,7 @@ TIME ?= 600
 soak: live-programs ## produce, fetch and kill -9 for TIME seconds (600); memory is watched
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live SOAK_TIME=$(TIME) LIVE_TIMEOUT=$$(($(TIME) + 300)) tests/run-live tests/live/kill9.sh
 
-check-clients: deps-clients live-programs ## clients from npm and Maven against the broker (downloads them)
+check-clients: deps deps-clients live-programs ## clients from npm and Maven against the broker (downloads them)
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/clients/run
 deps-clients: ## install what check-clients runs on: Node, Java, Maven
 	@tests/clients/install-deps
