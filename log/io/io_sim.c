@@ -1,6 +1,520 @@
+/* The simulation's backend: the disk of sim.h and a virtual clock, all of it decided by the seed.
+ *
+ * Happy path: a verb gives its operation a time to end, some random latency from now; a turn moves the clock to the next
+ * event (an operation's end or a timer) and does the operation's work then, so that operations overtake each other as they do
+ * on real disks. A sync covers the writes that had ended when it was begun. Sockets are not simulated yet: they answer -ENOSYS.
+ *
+ * Failure modes: those ordered through sim.h. After a crash of the disk this io is dead and answers -EIO. */
 #include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/base/err.h"
 #include "log/io/io_impl.h"
-#include "log/io/sim.h"
-int io_sim__open(struct io **out, const struct io_options *options) { return -ENOSYS; }
-struct sim_disk *sim_disk_open(uint64_t seed) { return NULL; }
-void sim_disk_close(struct sim_disk *disk) { }
+#include "log/io/io_transfer.h"
+#include "log/io/sim_disk.h"
+
+/* Far from real descriptors, so that a close(2) by mistake hits nothing. */
+#define FD_BASE 1000000
+#define WALL_MS_AT_START 1700000000000ll
+/* A turn takes some time even if it waits for nothing; else a loop that never waits would see no time pass. */
+#define TURN_NS 1000u
+#define NS_PER_MS 1000000ull
+
+struct open_file {
+	struct sim_node *node; /* NULL: free */
+	bool is_read_only, has_lock;
+};
+
+struct sim {
+	struct io io;
+	struct sim_user user;
+	struct sim_disk *disk;
+	uint64_t generation;
+	uint64_t random;
+	struct list pending; /* operations begun and not ended, in no order */
+	struct open_file *files;
+	uint32_t file_count;
+};
+
+static struct sim *sim_of(struct io *io)
+{
+	return (struct sim *)io;
+}
+
+static bool is_dead(const struct sim *sim)
+{
+	return sim_disk__generation(sim->disk) != sim->generation;
+}
+
+static uint64_t draw(struct sim *sim, uint64_t low, uint64_t high)
+{
+	return low + sim_random(&sim->random) % (high - low + 1);
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------------------- */
+
+static int add_file(struct sim *sim, struct sim_node *node, bool is_read_only)
+{
+	uint32_t i = 0;
+	while (i < sim->file_count && sim->files[i].node)
+		i++;
+	if (i == sim->file_count) {
+		uint32_t count = sim->file_count ? sim->file_count * 2 : 16;
+		sim->files = realloc(sim->files, count * sizeof(*sim->files));
+		CHECK(sim->files);
+		memset(sim->files + sim->file_count, 0, (count - sim->file_count) * sizeof(*sim->files));
+		sim->file_count = count;
+	}
+	sim->files[i] = (struct open_file){.node = node, .is_read_only = is_read_only};
+	return FD_BASE + (int)i;
+}
+
+static struct open_file *file_of(struct sim *sim, int fd)
+{
+	uint32_t i = (uint32_t)(fd - FD_BASE);
+	return fd >= FD_BASE && i < sim->file_count && sim->files[i].node ? &sim->files[i] : NULL;
+}
+
+static void close_fd(struct io *io, int fd)
+{
+	struct sim *sim = sim_of(io);
+	struct open_file *file = file_of(sim, fd);
+	if (!file)
+		return;
+	if (!is_dead(sim)) {
+		if (file->has_lock)
+			sim_node__unlock(file->node);
+		sim_disk__release(sim->disk, file->node);
+	}
+	*file = (struct open_file){0};
+}
+
+/* The file of an operation, or NULL and why not. */
+static struct open_file *check_file(struct sim *sim, int fd, bool does_write, int *err)
+{
+	struct open_file *file = file_of(sim, fd);
+	if (file && !(does_write && file->is_read_only))
+		return file;
+	*err = -EBADF;
+	return NULL;
+}
+
+/* ---- operations ------------------------------------------------------------------------------------------ */
+
+static uint64_t latency_of(struct sim *sim, const struct io_op *op)
+{
+	switch ((enum io_kind)op->kind) {
+	case OP_DATASYNC:
+		return draw(sim, 50000, 500000);
+	case OP_WRITE:
+		return op->flags & IO_DSYNC ? draw(sim, 50000, 400000) : draw(sim, 5000, 200000);
+	default:
+		return draw(sim, 5000, 100000);
+	}
+}
+
+static void start(struct io *io, struct io_op *op)
+{
+	struct sim *sim = sim_of(io);
+	if (op->kind != OP_WRITE && op->kind != OP_READ && op->kind != OP_DATASYNC) {
+		io__finish_later(io, op, -ENOSYS);
+		return;
+	}
+	struct open_file *file = file_of(sim, op->fd);
+	if (op->kind == OP_DATASYNC && file && !is_dead(sim))
+		op->position = sim_node__mark(file->node);
+	op->due_ns = *sim_disk__clock_ns(sim->disk) + latency_of(sim, op);
+	list_push_back(&sim->pending, &op->node);
+}
+
+/* Writes every piece; with `is_torn` up to a random one of them only. */
+static int do_write(struct sim *sim, struct sim_node *node, const struct io_op *op, bool is_torn)
+{
+	uint64_t position = op->position;
+	uint32_t count = is_torn ? (uint32_t)draw(sim, 0, op->vector_count) : op->vector_count;
+	bool is_durable = (op->flags & IO_DSYNC) && !is_torn;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct iovec *piece = &op->vector[i];
+		int err = sim_disk__write(sim->disk, node, piece->iov_base, piece->iov_len, position, is_durable);
+		if (err < 0)
+			return err;
+		position += piece->iov_len;
+	}
+	return (int)(position - op->position);
+}
+
+static int do_read(const struct sim_node *node, const struct io_op *op)
+{
+	size_t total = 0;
+	for (uint32_t i = 0; i < op->vector_count; i++) {
+		const struct iovec *piece = &op->vector[i];
+		size_t got = sim_node__read(node, piece->iov_base, piece->iov_len, op->position + total);
+		total += got;
+		if (got < piece->iov_len)
+			break;
+	}
+	return (int)total;
+}
+
+static int do_failed(struct sim *sim, struct sim_node *node, const struct io_op *op, int err, bool does_happen)
+{
+	if (op->kind == OP_WRITE && (does_happen || err != -EIO)) {
+		int ignored = do_write(sim, node, op, true);
+		(void)ignored;
+	}
+	if (op->kind == OP_DATASYNC && does_happen)
+		sim_node__sync(node, op->position);
+	else if (op->kind == OP_DATASYNC)
+		sim_node__sync_failed(node, op->position);
+	return err;
+}
+
+static int run_op(struct sim *sim, struct io_op *op)
+{
+	int err = -EIO;
+	bool does_happen;
+	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, op->fd, op->kind == OP_WRITE, &err);
+	if (!file)
+		return err;
+	err = sim_disk__count_io(sim->disk, true, &does_happen);
+	if (err < 0)
+		return do_failed(sim, file->node, op, err, does_happen);
+	switch ((enum io_kind)op->kind) {
+	case OP_WRITE:
+		return do_write(sim, file->node, op, false);
+	case OP_READ:
+		return do_read(file->node, op);
+	default:
+		sim_node__sync(file->node, op->position);
+		return 0;
+	}
+}
+
+/* What the disk was doing when the power failed is done in part. */
+static void lose_power(struct sim_user *user)
+{
+	struct sim *sim = CONTAINER_OF(user, struct sim, user);
+	if (is_dead(sim))
+		return;
+	LIST_FOR_EACH(node, &sim->pending) {
+		struct io_op *op = LIST_ENTRY(node, struct io_op, node);
+		struct open_file *file = file_of(sim, op->fd);
+		if (file && sim_disk__flip(sim->disk))
+			do_failed(sim, file->node, op, -EIO, true);
+	}
+}
+
+static void cancel(struct io *io, struct io_op *op)
+{
+	/* What the disk has begun it ends. */
+}
+
+static void buffer_return(struct io *io, uint16_t buffer_id)
+{
+	CHECKF(false, "no pooled receive can have given buffer %u", buffer_id);
+}
+
+static int listen_nowhere(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out)
+{
+	return -ENOSYS;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------ */
+
+static struct io_op *find_next(struct sim *sim)
+{
+	struct io_op *next = NULL;
+	LIST_FOR_EACH(node, &sim->pending) {
+		struct io_op *op = LIST_ENTRY(node, struct io_op, node);
+		if (!next || op->due_ns < next->due_ns)
+			next = op;
+	}
+	return next;
+}
+
+/* Nobody waits: the clock is moved to the next event. Forever is not waited at all. */
+static int wait_for_events(struct io *io, uint64_t wait_ns)
+{
+	struct sim *sim = sim_of(io);
+	uint64_t *clock_ns = sim_disk__clock_ns(sim->disk);
+	struct io_op *next = find_next(sim);
+	if (atomic_load(&io->is_wake_pending))
+		wait_ns = 0;
+	if (wait_ns && next) {
+		uint64_t until_ns = next->due_ns > *clock_ns ? next->due_ns - *clock_ns : 0;
+		wait_ns = until_ns < wait_ns ? until_ns : wait_ns;
+	}
+	*clock_ns += wait_ns == 0 || wait_ns == IO_WAIT_FOREVER ? TURN_NS : wait_ns;
+	return 0;
+}
+
+static void reap(struct io *io)
+{
+	struct sim *sim = sim_of(io);
+	io__woken(io);
+	struct io_op *op;
+	while ((op = find_next(sim)) && op->due_ns <= io->now_ns) {
+		list_remove(&op->node);
+		io__finish(io, op, run_op(sim, op));
+	}
+}
+
+static void clock_now(struct io *io, uint64_t *now_ns, int64_t *wall_ms)
+{
+	*now_ns = *sim_disk__clock_ns(sim_of(io)->disk);
+	*wall_ms = WALL_MS_AT_START + (int64_t)(*now_ns / NS_PER_MS);
+}
+
+static void random_bytes(struct io *io, void *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		((uint8_t *)bytes)[i] = (uint8_t)sim_random(&sim_of(io)->random);
+}
+
+/* ---- cold calls ------------------------------------------------------------------------------------------ */
+
+/* Counts a cold call. Negative if it must not be done. Else it is done, and its answer is `*fault` if that is negative:
+ * power may fail after the deed and before the answer. */
+static int begin(struct sim *sim, int *fault)
+{
+	bool does_happen = false;
+	*fault = is_dead(sim) ? -EIO : sim_disk__count_io(sim->disk, false, &does_happen);
+	return does_happen ? 0 : *fault;
+}
+
+static int answer(int fault, int result)
+{
+	return fault < 0 ? fault : result;
+}
+
+static int file_open(struct io *io, const char *path, uint32_t flags)
+{
+	struct sim *sim = sim_of(io);
+	struct sim_node *node;
+	int fault, fate = begin(sim, &fault);
+	if (fate < 0)
+		return fate;
+	int err = sim_disk__open_file(sim->disk, path, flags, &node);
+	if (err < 0)
+		return err;
+	if (fault < 0) {
+		sim_disk__release(sim->disk, node);
+		return fault;
+	}
+	return add_file(sim, node, flags & IO_READ_ONLY);
+}
+
+static int64_t file_size(struct io *io, int fd)
+{
+	struct sim *sim = sim_of(io);
+	struct open_file *file = is_dead(sim) ? NULL : file_of(sim, fd);
+	return file ? (int64_t)sim_node__size(file->node) : is_dead(sim) ? -EIO : -EBADF;
+}
+
+static int truncate_open(struct sim *sim, int fd, uint64_t size)
+{
+	int err;
+	struct open_file *file = check_file(sim, fd, true, &err);
+	return file ? sim_disk__truncate(sim->disk, file->node, size) : err;
+}
+
+static int file_truncate(struct io *io, int fd, uint64_t size)
+{
+	int fault;
+	if (begin(sim_of(io), &fault) < 0)
+		return fault;
+	return answer(fault, truncate_open(sim_of(io), fd, size));
+}
+
+static int allocate_open(struct sim *sim, int fd, uint64_t end, bool does_extend)
+{
+	int err;
+	struct open_file *file = check_file(sim, fd, true, &err);
+	return file ? sim_disk__allocate(sim->disk, file->node, end, does_extend) : err;
+}
+
+static int file_allocate(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend)
+{
+	int fault;
+	if (begin(sim_of(io), &fault) < 0)
+		return fault;
+	return answer(fault, allocate_open(sim_of(io), fd, position + size, does_extend));
+}
+
+static int64_t file_read(struct io *io, int fd, void *data, size_t size, uint64_t position)
+{
+	struct sim *sim = sim_of(io);
+	int fault, err;
+	if (begin(sim, &fault) < 0 || fault < 0)
+		return fault;
+	struct open_file *file = check_file(sim, fd, false, &err);
+	return file ? (int64_t)sim_node__read(file->node, data, size, position) : err;
+}
+
+static int64_t file_write(struct io *io, int fd, const void *data, size_t size, uint64_t position)
+{
+	struct sim *sim = sim_of(io);
+	int fault, err;
+	if (begin(sim, &fault) < 0)
+		return fault;
+	struct open_file *file = check_file(sim, fd, true, &err);
+	if (!file)
+		return err;
+	err = sim_disk__write(sim->disk, file->node, data, size, position, false);
+	return fault < 0 ? fault : err < 0 ? err : (int64_t)size;
+}
+
+static int file_sync(struct io *io, int fd)
+{
+	struct sim *sim = sim_of(io);
+	int err, fault;
+	int fate = begin(sim, &fault);
+	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, fd, false, &err);
+	if (!file)
+		return is_dead(sim) ? -EIO : err;
+	if (fate < 0)
+		sim_node__sync_failed(file->node, sim_node__mark(file->node));
+	else
+		sim_node__sync(file->node, sim_node__mark(file->node));
+	return fault;
+}
+
+static int dir_make(struct io *io, const char *path)
+{
+	int fault;
+	if (begin(sim_of(io), &fault) < 0)
+		return fault;
+	return answer(fault, sim_disk__make_dir(sim_of(io)->disk, path));
+}
+
+static int dir_sync(struct io *io, const char *path)
+{
+	int fault;
+	if (begin(sim_of(io), &fault) < 0)
+		return fault;
+	return answer(fault, sim_disk__sync_dir(sim_of(io)->disk, path));
+}
+
+static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context)
+{
+	int fault;
+	if (begin(sim_of(io), &fault) < 0 || fault < 0)
+		return fault;
+	return sim_disk__list_dir(sim_of(io)->disk, path, entry, context);
+}
+
+static int rename_path(struct io *io, const char *from, const char *to)
+{
+	int fault;
+	if (begin(sim_of(io), &fault) < 0)
+		return fault;
+	return answer(fault, sim_disk__rename(sim_of(io)->disk, from, to));
+}
+
+static int unlink_path(struct io *io, const char *path)
+{
+	int fault;
+	if (begin(sim_of(io), &fault) < 0)
+		return fault;
+	return answer(fault, sim_disk__unlink(sim_of(io)->disk, path));
+}
+
+static int dir_remove(struct io *io, const char *path)
+{
+	int fault;
+	if (begin(sim_of(io), &fault) < 0)
+		return fault;
+	return answer(fault, sim_disk__remove_dir(sim_of(io)->disk, path));
+}
+
+static int space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes)
+{
+	if (is_dead(sim_of(io)))
+		return -EIO;
+	sim_disk__space(sim_of(io)->disk, free_bytes, total_bytes);
+	return 0;
+}
+
+/* Whoever holds it runs in this thread and will not let go while we wait: no waiting. */
+static int lock(struct io *io, const char *path, uint32_t wait_ms)
+{
+	int fd = file_open(io, path, IO_CREATE);
+	if (fd < 0)
+		return fd;
+	struct open_file *file = file_of(sim_of(io), fd);
+	file->has_lock = sim_node__lock(file->node);
+	if (file->has_lock)
+		return fd;
+	close_fd(io, fd);
+	return ERR_LOCKED;
+}
+
+static const struct io_cold sim_cold = {
+	.file_open = file_open,
+	.file_size = file_size,
+	.file_truncate = file_truncate,
+	.file_allocate = file_allocate,
+	.file_read = file_read,
+	.file_write = file_write,
+	.file_sync = file_sync,
+	.dir_make = dir_make,
+	.dir_sync = dir_sync,
+	.dir_list = dir_list,
+	.rename = rename_path,
+	.unlink = unlink_path,
+	.dir_remove = dir_remove,
+	.space = space,
+	.lock = lock,
+};
+
+/* ---- open and close -------------------------------------------------------------------------------------- */
+
+static void sim_close(struct io *io)
+{
+	struct sim *sim = sim_of(io);
+	for (uint32_t i = 0; i < sim->file_count; i++)
+		close_fd(io, FD_BASE + (int)i);
+	sim_disk__detach(&sim->user);
+	io__fini(io);
+	free(sim->files);
+	free(sim);
+}
+
+static const struct io_impl sim_impl = {
+	.close = sim_close,
+	.wait = wait_for_events,
+	.reap = reap,
+	.start = start,
+	.cancel = cancel,
+	.buffer_return = buffer_return,
+	.close_fd = close_fd,
+	.listen = listen_nowhere,
+	.clock = clock_now,
+	.random = random_bytes,
+};
+
+int io_sim__open(struct io **out, const struct io_options *options)
+{
+	if (!options->disk)
+		return -EINVAL;
+	struct sim *sim = calloc(1, sizeof(*sim));
+	if (!sim)
+		return -ENOMEM;
+	int err = io__init(&sim->io, IO_SIM);
+	if (err < 0) {
+		free(sim);
+		return err;
+	}
+	sim->io.impl = &sim_impl;
+	sim->io.cold = &sim_cold;
+	sim->disk = options->disk;
+	sim->generation = sim_disk__generation(sim->disk);
+	sim->random = options->seed;
+	list_init(&sim->pending);
+	sim->user.lose_power = lose_power;
+	sim_disk__attach(sim->disk, &sim->user);
+	clock_now(&sim->io, &sim->io.now_ns, &sim->io.wall_ms);
+	*out = &sim->io;
+	return 0;
+}

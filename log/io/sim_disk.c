@@ -1,0 +1,930 @@
+/* The simulated disk. A file has two images, `current` (what a read sees) and `durable`, and the list of changes between
+ * them, numbered in order for ever. For each sector, `floors` says up to which change the durable image has it. A sync lifts
+ * the floors of the sectors that were changed; a crash draws for each sector a number of changes between its floor and the
+ * end, which is what a page cache that writes back sectors at its leisure can leave.
+ *
+ * Names work alike: an entry has a current and a durable target, and between them is one list of directory changes for the
+ * whole disk (a rename is one change with two entries). A crash keeps any subset of them.
+ *
+ * Memory that cannot be had ends the program: this is a machine for tests. */
+#include "log/io/sim_disk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+
+#define SECTOR 512u
+#define PAGE 4096u
+#define FILE_SIZE_MAX (1ull << 33)
+#define NAME_SIZE_MAX 255u
+
+/* Bytes that grow; those behind `size` are zero up to `capacity`. */
+struct image {
+	uint8_t *data;
+	uint64_t size, capacity;
+};
+
+/* Bytes [position, position + size) became `data` (zeros if NULL), and the file `size_after` long. */
+struct change {
+	uint64_t position, size;
+	uint8_t *data;
+	uint64_t size_after;
+};
+
+struct sim_node {
+	struct list node; /* in the disk's `nodes` */
+	bool is_directory, is_locked, is_marked;
+	uint32_t open_count, link_count;
+	/* of a directory */
+	struct list entries;
+	/* of a file */
+	struct image current, durable;
+	uint64_t allocated_bytes;
+	struct change *changes; /* those with numbers [first, first + count) */
+	uint64_t first, count, capacity;
+	uint64_t *floors; /* by sector */
+	uint64_t floor_count;
+	uint64_t size_floor; /* durable.size is that before this change */
+	uint64_t lost_below; /* changes with lower numbers were in a failed sync */
+};
+
+struct entry {
+	struct list node; /* in its directory's `entries` */
+	struct sim_node *directory, *current, *durable;
+	char name[NAME_SIZE_MAX + 1];
+};
+
+/* All of it happened or none. A half that was overtaken has no entry any more. */
+struct dir_change {
+	struct list node;
+	struct entry *entries[2];
+	struct sim_node *targets[2];
+};
+
+struct sim_disk {
+	struct list nodes, dir_changes, users;
+	struct sim_node *root;
+	uint64_t random, generation, clock_ns;
+	uint64_t io_count, cut_at, fail_at;
+	int fail_error;
+	uint64_t capacity_bytes;
+	bool has_garbage;
+};
+
+/* How a crash treats the undecided. */
+enum crash_mode { CRASH_LOSE_ALL, CRASH_KEEP_ALL, CRASH_PREFIX, CRASH_SUBSET, crash_mode_count };
+
+/* ---- randomness and memory ------------------------------------------------------------------------------- */
+
+uint64_t sim_random(uint64_t *state)
+{
+	uint64_t x = *state += 0x9e3779b97f4a7c15ull;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+	return x ^ (x >> 31);
+}
+
+/* A number in [low, high]. */
+static uint64_t draw(struct sim_disk *disk, uint64_t low, uint64_t high)
+{
+	return low + sim_random(&disk->random) % (high - low + 1);
+}
+
+bool sim_disk__flip(struct sim_disk *disk)
+{
+	return draw(disk, 0, 1);
+}
+
+static void *take_zeroed(size_t count, size_t size)
+{
+	void *memory = calloc(count ? count : 1, size);
+	CHECK(memory);
+	return memory;
+}
+
+static void image_reserve(struct image *image, uint64_t size)
+{
+	if (size <= image->capacity)
+		return;
+	uint64_t capacity = align_up(size + size / 2, PAGE);
+	image->data = realloc(image->data, capacity);
+	CHECK(image->data);
+	memset(image->data + image->capacity, 0, capacity - image->capacity);
+	image->capacity = capacity;
+}
+
+static void image_resize(struct image *image, uint64_t size)
+{
+	image_reserve(image, size);
+	if (size < image->size)
+		memset(image->data + size, 0, image->size - size);
+	image->size = size;
+}
+
+static void image_put(struct image *image, uint64_t position, const uint8_t *data, uint64_t size)
+{
+	if (!size)
+		return;
+	image_reserve(image, position + size);
+	if (data)
+		memcpy(image->data + position, data, size);
+	else
+		memset(image->data + position, 0, size);
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------------------- */
+
+static struct sim_node *make_node(struct sim_disk *disk, bool is_directory)
+{
+	struct sim_node *node = take_zeroed(1, sizeof(*node));
+	node->is_directory = is_directory;
+	list_init(&node->entries);
+	list_push_back(&disk->nodes, &node->node);
+	return node;
+}
+
+static void forget_changes(struct sim_node *node, uint64_t below)
+{
+	uint64_t gone = below - node->first;
+	for (uint64_t i = 0; i < gone; i++)
+		free(node->changes[i].data);
+	node->count -= gone;
+	if (node->count)
+		memmove(node->changes, node->changes + gone, node->count * sizeof(*node->changes));
+	node->first = below;
+}
+
+static void free_node(struct sim_node *node)
+{
+	struct list *link;
+	while ((link = list_pop_front(&node->entries)))
+		free(LIST_ENTRY(link, struct entry, node));
+	forget_changes(node, node->first + node->count);
+	free(node->changes);
+	free(node->floors);
+	free(node->current.data);
+	free(node->durable.data);
+	list_remove(&node->node);
+	free(node);
+}
+
+static void mark(struct sim_node *node)
+{
+	if (!node || node->is_marked)
+		return;
+	node->is_marked = true;
+	LIST_FOR_EACH(link, &node->entries) {
+		struct entry *entry = LIST_ENTRY(link, struct entry, node);
+		mark(entry->current);
+		mark(entry->durable);
+	}
+}
+
+/* Frees what no name, no undecided change and no descriptor leads to. */
+static void sweep(struct sim_disk *disk)
+{
+	mark(disk->root);
+	LIST_FOR_EACH(link, &disk->dir_changes) {
+		struct dir_change *change = LIST_ENTRY(link, struct dir_change, node);
+		for (int half = 0; half < 2; half++) {
+			mark(change->targets[half]);
+			mark(change->entries[half] ? change->entries[half]->directory : NULL);
+		}
+	}
+	LIST_FOR_EACH(link, &disk->nodes) {
+		struct sim_node *node = LIST_ENTRY(link, struct sim_node, node);
+		if (node->open_count)
+			mark(node);
+	}
+	LIST_FOR_EACH_SAFE(link, &disk->nodes) {
+		struct sim_node *node = LIST_ENTRY(link, struct sim_node, node);
+		if (!node->is_marked)
+			free_node(node);
+		else
+			node->is_marked = false;
+	}
+	disk->has_garbage = false;
+}
+
+/* ---- names ----------------------------------------------------------------------------------------------- */
+
+static struct entry *find_entry(struct sim_node *directory, const char *name, size_t size)
+{
+	LIST_FOR_EACH(link, &directory->entries) {
+		struct entry *entry = LIST_ENTRY(link, struct entry, node);
+		if (strncmp(entry->name, name, size) == 0 && !entry->name[size])
+			return entry;
+	}
+	return NULL;
+}
+
+static struct entry *take_entry(struct sim_node *directory, const char *name)
+{
+	struct entry *entry = find_entry(directory, name, strlen(name));
+	if (entry)
+		return entry;
+	entry = take_zeroed(1, sizeof(*entry));
+	memcpy(entry->name, name, strlen(name) + 1);
+	entry->directory = directory;
+	list_push_back(&directory->entries, &entry->node);
+	return entry;
+}
+
+static struct sim_node *find_child(struct sim_node *directory, const char *name)
+{
+	struct entry *entry = find_entry(directory, name, strlen(name));
+	return entry ? entry->current : NULL;
+}
+
+/* Splits a path into its directory and its last name (empty for the root itself). */
+static int walk(struct sim_disk *disk, const char *path, struct sim_node **directory, char name[NAME_SIZE_MAX + 1])
+{
+	struct sim_node *at = disk->root;
+	name[0] = 0;
+	for (;;) {
+		path += strspn(path, "/");
+		size_t size = strcspn(path, "/");
+		if (!size)
+			break;
+		if (size > NAME_SIZE_MAX)
+			return -ENAMETOOLONG;
+		if (name[0]) {
+			at = find_child(at, name);
+			if (!at)
+				return -ENOENT;
+			if (!at->is_directory)
+				return -ENOTDIR;
+			name[0] = 0;
+		}
+		if (!(size == 1 && path[0] == '.')) {
+			memcpy(name, path, size);
+			name[size] = 0;
+		}
+		path += size;
+	}
+	*directory = at;
+	return 0;
+}
+
+static int find_node(struct sim_disk *disk, const char *path, struct sim_node **out)
+{
+	char name[NAME_SIZE_MAX + 1];
+	struct sim_node *directory;
+	int err = walk(disk, path, &directory, name);
+	if (err < 0)
+		return err;
+	*out = name[0] ? find_child(directory, name) : directory;
+	return *out ? 0 : -ENOENT;
+}
+
+static int find_directory(struct sim_disk *disk, const char *path, struct sim_node **out)
+{
+	int err = find_node(disk, path, out);
+	return err < 0 ? err : (*out)->is_directory ? 0 : -ENOTDIR;
+}
+
+static void set_current(struct sim_disk *disk, struct entry *entry, struct sim_node *target)
+{
+	if (entry->current) {
+		entry->current->link_count--;
+		disk->has_garbage = true;
+	}
+	entry->current = target;
+	if (target)
+		target->link_count++;
+}
+
+/* Enters a change of one or two names: done for who looks, undecided for who loses power. */
+static void change_names(struct sim_disk *disk, struct entry *a, struct sim_node *to_a, struct entry *b, struct sim_node *to_b)
+{
+	struct dir_change *change = take_zeroed(1, sizeof(*change));
+	*change = (struct dir_change){.entries = {a, b}, .targets = {to_a, to_b}};
+	list_push_back(&disk->dir_changes, &change->node);
+	set_current(disk, a, to_a);
+	if (b)
+		set_current(disk, b, to_b);
+}
+
+int sim_disk__open_file(struct sim_disk *disk, const char *path, uint32_t flags, struct sim_node **out)
+{
+	char name[NAME_SIZE_MAX + 1];
+	struct sim_node *directory;
+	int err = walk(disk, path, &directory, name);
+	if (err < 0)
+		return err;
+	struct sim_node *node = name[0] ? find_child(directory, name) : directory;
+	if (node && (flags & IO_CREATE) && (flags & IO_EXCLUSIVE))
+		return -EEXIST;
+	if (node && node->is_directory)
+		return -EISDIR;
+	if (!node && !(flags & IO_CREATE))
+		return -ENOENT;
+	if (!node) {
+		node = make_node(disk, false);
+		change_names(disk, take_entry(directory, name), node, NULL, NULL);
+	}
+	node->open_count++;
+	*out = node;
+	return 0;
+}
+
+void sim_disk__release(struct sim_disk *disk, struct sim_node *node)
+{
+	CHECK(node->open_count);
+	node->open_count--;
+	disk->has_garbage = true;
+}
+
+int sim_disk__make_dir(struct sim_disk *disk, const char *path)
+{
+	char name[NAME_SIZE_MAX + 1];
+	struct sim_node *directory;
+	int err = walk(disk, path, &directory, name);
+	if (err < 0)
+		return err;
+	if (!name[0] || find_child(directory, name))
+		return -EEXIST;
+	change_names(disk, take_entry(directory, name), make_node(disk, true), NULL, NULL);
+	return 0;
+}
+
+static bool is_empty(const struct sim_node *directory)
+{
+	LIST_FOR_EACH(link, (struct list *)&directory->entries)
+		if (LIST_ENTRY(link, struct entry, node)->current)
+			return false;
+	return true;
+}
+
+static int remove_name(struct sim_disk *disk, const char *path, bool is_directory)
+{
+	char name[NAME_SIZE_MAX + 1];
+	struct sim_node *directory;
+	int err = walk(disk, path, &directory, name);
+	if (err < 0)
+		return err;
+	struct sim_node *node = name[0] ? find_child(directory, name) : NULL;
+	if (!node)
+		return name[0] ? -ENOENT : -EBUSY;
+	if (node->is_directory != is_directory)
+		return is_directory ? -ENOTDIR : -EISDIR;
+	if (is_directory && !is_empty(node))
+		return -ENOTEMPTY;
+	change_names(disk, take_entry(directory, name), NULL, NULL, NULL);
+	return 0;
+}
+
+int sim_disk__unlink(struct sim_disk *disk, const char *path)
+{
+	return remove_name(disk, path, false);
+}
+
+int sim_disk__remove_dir(struct sim_disk *disk, const char *path)
+{
+	return remove_name(disk, path, true);
+}
+
+static int check_rename(const struct sim_node *source, const struct sim_node *target)
+{
+	if (!source)
+		return -ENOENT;
+	if (!target)
+		return 0;
+	if (source->is_directory != target->is_directory)
+		return target->is_directory ? -EISDIR : -ENOTDIR;
+	return target->is_directory && !is_empty(target) ? -ENOTEMPTY : 0;
+}
+
+int sim_disk__rename(struct sim_disk *disk, const char *from, const char *to)
+{
+	char from_name[NAME_SIZE_MAX + 1], to_name[NAME_SIZE_MAX + 1];
+	struct sim_node *from_dir, *to_dir;
+	int err = walk(disk, from, &from_dir, from_name);
+	if (err == 0)
+		err = walk(disk, to, &to_dir, to_name);
+	if (err < 0)
+		return err;
+	if (!from_name[0] || !to_name[0])
+		return -EBUSY;
+	struct sim_node *source = find_child(from_dir, from_name);
+	err = check_rename(source, find_child(to_dir, to_name));
+	if (err < 0 || source == find_child(to_dir, to_name))
+		return err;
+	change_names(disk, take_entry(to_dir, to_name), source, take_entry(from_dir, from_name), NULL);
+	return 0;
+}
+
+int sim_disk__list_dir(struct sim_disk *disk, const char *path, io_dir_entry_fn *entry_fn, void *context)
+{
+	struct sim_node *directory;
+	int err = find_directory(disk, path, &directory);
+	if (err < 0)
+		return err;
+	/* The callback may unlink; entries themselves stay. */
+	LIST_FOR_EACH(link, &directory->entries) {
+		struct entry *entry = LIST_ENTRY(link, struct entry, node);
+		int result = entry->current ? entry_fn(context, entry->name, entry->current->is_directory) : 0;
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+/* What was entered earlier for this name has been overtaken. */
+static void overtake(struct sim_disk *disk, const struct dir_change *by, const struct entry *entry)
+{
+	LIST_FOR_EACH(link, &disk->dir_changes) {
+		struct dir_change *change = LIST_ENTRY(link, struct dir_change, node);
+		if (change == by)
+			return;
+		for (int half = 0; half < 2; half++)
+			if (change->entries[half] == entry)
+				change->entries[half] = NULL;
+	}
+}
+
+static bool touches(const struct dir_change *change, const struct sim_node *directory)
+{
+	for (int half = 0; half < 2; half++)
+		if (change->entries[half] && change->entries[half]->directory == directory)
+			return true;
+	return false;
+}
+
+static void apply_names(struct dir_change *change)
+{
+	for (int half = 0; half < 2; half++)
+		if (change->entries[half])
+			change->entries[half]->durable = change->targets[half];
+}
+
+int sim_disk__sync_dir(struct sim_disk *disk, const char *path)
+{
+	struct sim_node *directory;
+	int err = find_directory(disk, path, &directory);
+	if (err < 0)
+		return err;
+	LIST_FOR_EACH_SAFE(link, &disk->dir_changes) {
+		struct dir_change *change = LIST_ENTRY(link, struct dir_change, node);
+		if (!touches(change, directory))
+			continue;
+		for (int half = 0; half < 2; half++)
+			if (change->entries[half])
+				overtake(disk, change, change->entries[half]);
+		apply_names(change);
+		list_remove(&change->node);
+		free(change);
+	}
+	if (disk->has_garbage)
+		sweep(disk);
+	return 0;
+}
+
+/* ---- room ------------------------------------------------------------------------------------------------ */
+
+static uint64_t charge_of(const struct sim_node *node)
+{
+	uint64_t bytes = node->current.size > node->allocated_bytes ? node->current.size : node->allocated_bytes;
+	return align_up(bytes, PAGE);
+}
+
+static uint64_t used_bytes(struct sim_disk *disk)
+{
+	uint64_t used = 0;
+	LIST_FOR_EACH(link, &disk->nodes) {
+		struct sim_node *node = LIST_ENTRY(link, struct sim_node, node);
+		used += node->link_count || node->open_count ? charge_of(node) : 0;
+	}
+	return used;
+}
+
+void sim_disk__space(struct sim_disk *disk, uint64_t *free_bytes, uint64_t *total_bytes)
+{
+	uint64_t used = used_bytes(disk);
+	*total_bytes = disk->capacity_bytes ? disk->capacity_bytes : 1ull << 40;
+	*free_bytes = *total_bytes > used ? *total_bytes - used : 0;
+}
+
+/* How far the file may reach. */
+static uint64_t end_max(struct sim_disk *disk, const struct sim_node *node)
+{
+	uint64_t free_bytes, total_bytes;
+	sim_disk__space(disk, &free_bytes, &total_bytes);
+	return charge_of(node) + align_down(free_bytes, PAGE);
+}
+
+/* ---- the changes of a file ------------------------------------------------------------------------------- */
+
+static uint64_t end_number(const struct sim_node *node)
+{
+	return node->first + node->count;
+}
+
+static void add_change(struct sim_node *node, struct change change)
+{
+	if (node->count == node->capacity) {
+		node->capacity = node->capacity ? node->capacity * 2 : 8;
+		node->changes = realloc(node->changes, node->capacity * sizeof(*node->changes));
+		CHECK(node->changes);
+	}
+	node->changes[node->count++] = change;
+}
+
+static uint64_t floor_of(const struct sim_node *node, uint64_t sector)
+{
+	uint64_t floor = sector < node->floor_count ? node->floors[sector] : 0;
+	return floor > node->first ? floor : node->first;
+}
+
+static void lift_floor(struct sim_node *node, uint64_t sector, uint64_t floor)
+{
+	if (sector >= node->floor_count) {
+		uint64_t count = sector + sector / 2 + 8;
+		node->floors = realloc(node->floors, count * sizeof(*node->floors));
+		CHECK(node->floors);
+		memset(node->floors + node->floor_count, 0, (count - node->floor_count) * sizeof(*node->floors));
+		node->floor_count = count;
+	}
+	node->floors[sector] = floor > node->floors[sector] ? floor : node->floors[sector];
+}
+
+/* The sectors [0, result) are all that any change touches. */
+static uint64_t sectors_changed(const struct sim_node *node)
+{
+	uint64_t end = 0;
+	for (uint64_t i = 0; i < node->count; i++) {
+		uint64_t change_end = node->changes[i].position + node->changes[i].size;
+		end = change_end > end ? change_end : end;
+	}
+	return (end + SECTOR - 1) / SECTOR;
+}
+
+/* Puts into the durable image, sector by sector, the changes from its floor up to its cut. */
+static void apply_cuts(struct sim_node *node, const uint64_t *cuts)
+{
+	for (uint64_t i = 0; i < node->count; i++) {
+		const struct change *change = &node->changes[i];
+		uint64_t number = node->first + i, end = change->position + change->size;
+		for (uint64_t at = change->position, next; at < end; at = next) {
+			uint64_t sector = at / SECTOR;
+			next = (sector + 1) * SECTOR < end ? (sector + 1) * SECTOR : end;
+			if (number >= floor_of(node, sector) && number < cuts[sector])
+				image_put(&node->durable, at,
+					  change->data ? change->data + (at - change->position) : NULL, next - at);
+		}
+	}
+}
+
+/* The size of the file after the changes below `cut`. */
+static uint64_t size_at(const struct sim_node *node, uint64_t cut)
+{
+	return cut > node->size_floor && cut > node->first ? node->changes[cut - 1 - node->first].size_after
+							   : node->durable.size;
+}
+
+uint64_t sim_node__mark(const struct sim_node *node)
+{
+	return end_number(node);
+}
+
+void sim_node__sync(struct sim_node *node, uint64_t mark_number)
+{
+	if (mark_number <= node->first)
+		return;
+	uint64_t count = sectors_changed(node);
+	uint64_t *cuts = take_zeroed(count, sizeof(*cuts));
+	for (uint64_t i = 0; i < mark_number - node->first; i++) {
+		const struct change *change = &node->changes[i];
+		if (node->first + i < node->lost_below || !change->size)
+			continue;
+		for (uint64_t s = change->position / SECTOR; s <= (change->position + change->size - 1) / SECTOR; s++)
+			cuts[s] = mark_number;
+	}
+	uint64_t size = size_at(node, mark_number);
+	apply_cuts(node, cuts);
+	for (uint64_t s = 0; s < count; s++)
+		if (cuts[s])
+			lift_floor(node, s, cuts[s]);
+	free(cuts);
+	image_resize(&node->durable, size);
+	node->size_floor = mark_number > node->size_floor ? mark_number : node->size_floor;
+	if (node->lost_below <= node->first)
+		forget_changes(node, mark_number);
+}
+
+void sim_node__sync_failed(struct sim_node *node, uint64_t mark_number)
+{
+	node->lost_below = mark_number > node->lost_below ? mark_number : node->lost_below;
+}
+
+/* Makes the sectors of a range durable as they are now. */
+static void settle(struct sim_node *node, uint64_t position, uint64_t size)
+{
+	uint64_t end = align_up(position + size, SECTOR);
+	end = end < node->current.size ? end : node->current.size;
+	uint64_t at = align_down(position, SECTOR);
+	image_put(&node->durable, at, node->current.data + at, end - at);
+	for (uint64_t s = at / SECTOR; s * SECTOR < end; s++)
+		lift_floor(node, s, end_number(node));
+	image_resize(&node->durable, node->current.size);
+	node->size_floor = end_number(node);
+}
+
+static void write_current(struct sim_node *node, const uint8_t *data, uint64_t size, uint64_t position)
+{
+	if (position + size > node->current.size)
+		image_resize(&node->current, position + size);
+	image_put(&node->current, position, data, size);
+}
+
+static void write_undecided(struct sim_node *node, const uint8_t *data, uint64_t size, uint64_t position)
+{
+	write_current(node, data, size, position);
+	uint8_t *copy = take_zeroed(size, 1);
+	memcpy(copy, data, size);
+	add_change(node, (struct change){position, size, copy, node->current.size});
+}
+
+int sim_disk__write(struct sim_disk *disk, struct sim_node *node, const void *data, size_t size, uint64_t position,
+		    bool is_durable)
+{
+	if (position > FILE_SIZE_MAX || size > FILE_SIZE_MAX - position)
+		return -EFBIG;
+	size_t fitting = size;
+	if (disk->capacity_bytes && position + size > charge_of(node)) {
+		uint64_t end = end_max(disk, node);
+		fitting = position >= end ? 0 : size < end - position ? size : (size_t)(end - position);
+	}
+	if (fitting && is_durable) {
+		write_current(node, data, fitting, position);
+		settle(node, position, fitting);
+	} else if (fitting) {
+		write_undecided(node, data, fitting, position);
+	}
+	return fitting < size ? -ENOSPC : 0;
+}
+
+int sim_disk__truncate(struct sim_disk *disk, struct sim_node *node, uint64_t size)
+{
+	if (size > FILE_SIZE_MAX)
+		return -EFBIG;
+	uint64_t old = node->current.size;
+	if (size == old)
+		return 0;
+	image_resize(&node->current, size);
+	node->allocated_bytes = size < old ? 0 : node->allocated_bytes;
+	add_change(node, (struct change){size < old ? size : old, size < old ? old - size : 0, NULL, size});
+	return 0;
+}
+
+int sim_disk__allocate(struct sim_disk *disk, struct sim_node *node, uint64_t end, bool does_extend)
+{
+	if (end > FILE_SIZE_MAX)
+		return -EFBIG;
+	if (disk->capacity_bytes && end > charge_of(node) && end > end_max(disk, node))
+		return -ENOSPC;
+	node->allocated_bytes = end > node->allocated_bytes ? end : node->allocated_bytes;
+	return does_extend && end > node->current.size ? sim_disk__truncate(disk, node, end) : 0;
+}
+
+uint64_t sim_node__size(const struct sim_node *node)
+{
+	return node->current.size;
+}
+
+size_t sim_node__read(const struct sim_node *node, void *data, size_t size, uint64_t position)
+{
+	if (position >= node->current.size)
+		return 0;
+	uint64_t there = node->current.size - position;
+	size = size < there ? size : (size_t)there;
+	memcpy(data, node->current.data + position, size);
+	return size;
+}
+
+bool sim_node__lock(struct sim_node *node)
+{
+	bool was_locked = node->is_locked;
+	node->is_locked = true;
+	return !was_locked;
+}
+
+void sim_node__unlock(struct sim_node *node)
+{
+	node->is_locked = false;
+}
+
+/* ---- faults and crashes ---------------------------------------------------------------------------------- */
+
+int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen)
+{
+	uint64_t number = ++disk->io_count;
+	*does_happen = true;
+	if (disk->cut_at && number >= disk->cut_at) {
+		*does_happen = (is_begun || number == disk->cut_at) && sim_disk__flip(disk);
+		return -EIO;
+	}
+	if (number == disk->fail_at) {
+		*does_happen = false;
+		return -disk->fail_error;
+	}
+	return 0;
+}
+
+void sim_disk_cut_power(struct sim_disk *disk, uint64_t k)
+{
+	CHECK(k);
+	disk->cut_at = disk->io_count + k;
+}
+
+void sim_disk_fail(struct sim_disk *disk, uint64_t k, int error_number)
+{
+	CHECK(k && error_number > 0);
+	disk->fail_at = disk->io_count + k;
+	disk->fail_error = error_number;
+}
+
+uint64_t sim_disk_io_count(const struct sim_disk *disk)
+{
+	return disk->io_count;
+}
+
+/* A truncation that is in the size is in the bytes too: a file system never shows what it has cut off. */
+static void respect_truncations(const struct sim_node *node, uint64_t *cuts, uint64_t sector_count, uint64_t size_cut)
+{
+	for (uint64_t i = 0; i < node->count && node->first + i < size_cut; i++) {
+		const struct change *change = &node->changes[i];
+		if (change->data)
+			continue;
+		for (uint64_t s = change->position / SECTOR; s < sector_count; s++)
+			if (cuts[s] < node->first + i + 1)
+				cuts[s] = node->first + i + 1;
+	}
+}
+
+static uint64_t draw_cut(struct sim_disk *disk, enum crash_mode mode, uint64_t prefix, uint64_t floor, uint64_t end)
+{
+	switch (mode) {
+	case CRASH_LOSE_ALL:
+		return floor;
+	case CRASH_KEEP_ALL:
+		return end;
+	case CRASH_PREFIX:
+		return prefix > floor ? prefix : floor;
+	case CRASH_SUBSET:
+	case crash_mode_count:
+		break;
+	}
+	return draw(disk, floor, end);
+}
+
+static void crash_file(struct sim_disk *disk, struct sim_node *node)
+{
+	uint64_t end = end_number(node), count = sectors_changed(node);
+	enum crash_mode mode = (enum crash_mode)draw(disk, 0, crash_mode_count - 1);
+	uint64_t prefix = draw(disk, node->first, end);
+	uint64_t *cuts = take_zeroed(count, sizeof(*cuts));
+	for (uint64_t s = 0; s < count; s++)
+		cuts[s] = draw_cut(disk, mode, prefix, floor_of(node, s), end);
+	uint64_t size_floor = node->size_floor > node->first ? node->size_floor : node->first;
+	uint64_t size_cut = draw_cut(disk, mode, prefix, size_floor, end);
+	respect_truncations(node, cuts, count, size_cut);
+	uint64_t size = size_at(node, size_cut);
+	apply_cuts(node, cuts);
+	free(cuts);
+	/* Bytes put beyond the size that the file came to have are gone. */
+	node->durable.size = node->durable.capacity;
+	image_resize(&node->durable, size);
+	forget_changes(node, end);
+	node->size_floor = node->lost_below = 0;
+	image_resize(&node->current, 0);
+	image_resize(&node->current, size);
+	image_put(&node->current, 0, node->durable.data, size);
+	node->allocated_bytes = 0;
+	node->is_locked = false;
+	node->open_count = 0;
+}
+
+static void crash_names(struct sim_disk *disk)
+{
+	enum crash_mode mode = (enum crash_mode)draw(disk, 0, crash_mode_count - 1);
+	uint64_t count = 0, number = 0;
+	LIST_FOR_EACH(link, &disk->dir_changes)
+		count++;
+	uint64_t prefix = draw(disk, 0, count);
+	struct list *link;
+	while ((link = list_pop_front(&disk->dir_changes))) {
+		struct dir_change *change = LIST_ENTRY(link, struct dir_change, node);
+		bool is_kept = mode == CRASH_SUBSET ? sim_disk__flip(disk)
+						    : draw_cut(disk, mode, prefix, 0, count) > number;
+		if (is_kept)
+			apply_names(change);
+		free(change);
+		number++;
+	}
+}
+
+static void restore_names(struct sim_disk *disk)
+{
+	LIST_FOR_EACH(link, &disk->nodes)
+		LIST_ENTRY(link, struct sim_node, node)->link_count = 0;
+	LIST_FOR_EACH(link, &disk->nodes) {
+		struct sim_node *directory = LIST_ENTRY(link, struct sim_node, node);
+		LIST_FOR_EACH_SAFE(entry_link, &directory->entries) {
+			struct entry *entry = LIST_ENTRY(entry_link, struct entry, node);
+			entry->current = entry->durable;
+			if (entry->current) {
+				entry->current->link_count++;
+			} else {
+				list_remove(&entry->node);
+				free(entry);
+			}
+		}
+	}
+}
+
+void sim_disk_crash(struct sim_disk *disk)
+{
+	LIST_FOR_EACH(link, &disk->users) {
+		struct sim_user *user = LIST_ENTRY(link, struct sim_user, node);
+		user->lose_power(user);
+	}
+	disk->generation++;
+	disk->cut_at = disk->fail_at = 0;
+	crash_names(disk);
+	restore_names(disk);
+	LIST_FOR_EACH(link, &disk->nodes)
+		crash_file(disk, LIST_ENTRY(link, struct sim_node, node));
+	sweep(disk);
+}
+
+void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity_bytes)
+{
+	disk->capacity_bytes = capacity_bytes;
+}
+
+int sim_disk_corrupt(struct sim_disk *disk, const char *path, uint64_t position, uint64_t size)
+{
+	struct sim_node *node;
+	int err = find_node(disk, path, &node);
+	if (err < 0)
+		return err;
+	if (position > node->current.size || size > node->current.size - position)
+		return -EINVAL;
+	for (uint64_t at = position; at < position + size; at++) {
+		node->current.data[at] ^= 0xff;
+		if (at < node->durable.size)
+			node->durable.data[at] ^= 0xff;
+	}
+	return 0;
+}
+
+/* ---- the disk itself ------------------------------------------------------------------------------------- */
+
+void sim_disk__attach(struct sim_disk *disk, struct sim_user *user)
+{
+	list_push_back(&disk->users, &user->node);
+}
+
+void sim_disk__detach(struct sim_user *user)
+{
+	list_remove(&user->node);
+}
+
+uint64_t sim_disk__generation(const struct sim_disk *disk)
+{
+	return disk->generation;
+}
+
+uint64_t *sim_disk__clock_ns(struct sim_disk *disk)
+{
+	return &disk->clock_ns;
+}
+
+struct sim_disk *sim_disk_open(uint64_t seed)
+{
+	struct sim_disk *disk = calloc(1, sizeof(*disk));
+	if (!disk)
+		return NULL;
+	list_init(&disk->nodes);
+	list_init(&disk->dir_changes);
+	list_init(&disk->users);
+	disk->random = seed;
+	disk->clock_ns = 1000000000;
+	disk->root = make_node(disk, true);
+	return disk;
+}
+
+void sim_disk_close(struct sim_disk *disk)
+{
+	if (!disk)
+		return;
+	CHECK(list_is_empty(&disk->users));
+	struct list *link;
+	while ((link = list_pop_front(&disk->dir_changes)))
+		free(LIST_ENTRY(link, struct dir_change, node));
+	while (!list_is_empty(&disk->nodes))
+		free_node(LIST_ENTRY(disk->nodes.next, struct sim_node, node));
+	free(disk);
+}

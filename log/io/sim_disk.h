@@ -1,0 +1,63 @@
+/* Private to log/io/: the simulated disk as io_sim.c sees it. sim.h says what is durable when; here are the verbs that make
+ * it so. None of them counts as an I/O or fails by order: io_sim.c asks sim_disk__count_io first. */
+#pragma once
+
+#include "log/base/list.h"
+#include "log/io/io.h"
+#include "log/io/sim.h"
+
+struct sim_node; /* a file or a directory; stays while it is reachable or open */
+
+/* An io that uses the disk: told when the power fails, before anything is decided. */
+struct sim_user {
+	struct list node;
+	void (*lose_power)(struct sim_user *user);
+};
+
+/* The next number of a sequence that its seed decides (splitmix64). */
+uint64_t sim_random(uint64_t *state);
+
+void sim_disk__attach(struct sim_disk *disk, struct sim_user *user);
+void sim_disk__detach(struct sim_user *user);
+/* How many times the power has failed: an io opened under another number is dead. */
+uint64_t sim_disk__generation(const struct sim_disk *disk);
+/* The one virtual clock of all that use the disk; it goes on over crashes. */
+uint64_t *sim_disk__clock_ns(struct sim_disk *disk);
+/* The disk's own randomness, for what faults leave behind. */
+bool sim_disk__flip(struct sim_disk *disk);
+
+/* Counts one I/O. 0, or the -errno with which it must fail; `*does_happen` then says whether it takes effect all the same
+ * (as when power fails in the middle). `is_begun` marks an operation begun earlier, which a cut of power may catch underway. */
+int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen);
+
+/* ---- names. Paths start at the root whether they begin with '/' or not. ---------------------------------- */
+
+int sim_disk__open_file(struct sim_disk *disk, const char *path, uint32_t flags, struct sim_node **out);
+void sim_disk__release(struct sim_disk *disk, struct sim_node *node);
+int sim_disk__make_dir(struct sim_disk *disk, const char *path);
+int sim_disk__sync_dir(struct sim_disk *disk, const char *path);
+int sim_disk__list_dir(struct sim_disk *disk, const char *path, io_dir_entry_fn *entry, void *context);
+int sim_disk__rename(struct sim_disk *disk, const char *from, const char *to);
+int sim_disk__unlink(struct sim_disk *disk, const char *path);
+int sim_disk__remove_dir(struct sim_disk *disk, const char *path);
+void sim_disk__space(struct sim_disk *disk, uint64_t *free_bytes, uint64_t *total_bytes);
+
+/* ---- files ----------------------------------------------------------------------------------------------- */
+
+uint64_t sim_node__size(const struct sim_node *node);
+/* The bytes there were, up to the end of the file. */
+size_t sim_node__read(const struct sim_node *node, void *data, size_t size, uint64_t position);
+/* 0, -ENOSPC after having written what fits, or -EFBIG. With `is_durable`, what was written is durable at once. */
+int sim_disk__write(struct sim_disk *disk, struct sim_node *node, const void *data, size_t size, uint64_t position,
+		    bool is_durable);
+int sim_disk__truncate(struct sim_disk *disk, struct sim_node *node, uint64_t size);
+int sim_disk__allocate(struct sim_disk *disk, struct sim_node *node, uint64_t end, bool does_extend);
+/* A mark of all writes so far, for a sync that begins now. */
+uint64_t sim_node__mark(const struct sim_node *node);
+/* Makes all writes before the mark durable, except those that an earlier failed sync has lost. */
+void sim_node__sync(struct sim_node *node, uint64_t mark);
+/* A sync failed: the writes before the mark count as written for the system and may never reach the disk. */
+void sim_node__sync_failed(struct sim_node *node, uint64_t mark);
+/* An exclusive lock, until sim_node__unlock or a crash. */
+bool sim_node__lock(struct sim_node *node);
+void sim_node__unlock(struct sim_node *node);

@@ -1,0 +1,251 @@
+/* File transfers and cold calls through all three backends. */
+#include <sys/stat.h>
+
+#include "log/base/err.h"
+#include "tests/unit/log/io/io_fixture.h"
+
+static enum io_backend all_backends[] = {IO_URING, IO_SYSCALLS, IO_SIM};
+
+#define EACH_TEST(name)                                                                                    \
+	ParameterizedTestParameters(files, name)                                                           \
+	{                                                                                                  \
+		return cr_make_param_array(enum io_backend, all_backends, COUNT_OF(all_backends));         \
+	}                                                                                                  \
+	ParameterizedTest(enum io_backend *backend, files, name, .timeout = 30)
+
+/* What was written in pieces is read in other pieces; flags and syncs answer the total and 0. */
+EACH_TEST(write_and_read_vectors)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	int fd = io_file_open(f.io, fixture_path(&f, "a"), IO_CREATE);
+	cr_assert_geq(fd, 0);
+	static uint8_t data[100000], back[100000];
+	fill(data, sizeof(data), 1);
+	static const struct {
+		uint32_t count, flags;
+	} cases[] = {{1, 0}, {1, IO_DSYNC}, {3, 0}, {17, IO_DSYNC}, {1024, 0}, {2500, IO_DSYNC}};
+	for (size_t c = 0; c < COUNT_OF(cases); c++) {
+		uint32_t count = cases[c].count;
+		struct iovec *vector = calloc(count, sizeof(*vector));
+		size_t piece = sizeof(data) / count;
+		for (uint32_t i = 0; i < count; i++)
+			vector[i] = (struct iovec){data + i * piece, i % 7 == 3 ? 0 : piece};
+		size_t total = 0;
+		for (uint32_t i = 0; i < count; i++)
+			total += vector[i].iov_len;
+		struct probe p = {0};
+		uint64_t position = 12345 * c;
+		io_write(f.io, probe_op(&p), fd, vector, count, position, cases[c].flags);
+		cr_assert_eq(p.calls, 0, "a callback ran from within a submit");
+		cr_assert_eq(finish(f.io, &p), (int32_t)total);
+		io_datasync(f.io, probe_op(&p), fd);
+		cr_assert_eq(finish(f.io, &p), 0);
+		struct iovec halves[2] = {{back, total / 2}, {back + total / 2, sizeof(back) - total / 2}};
+		io_read(f.io, probe_op(&p), fd, halves, 2, position);
+		int32_t got = finish(f.io, &p);
+		cr_assert_geq(got, (int32_t)total);
+		size_t at = 0;
+		for (uint32_t i = 0; i < count; i++) {
+			cr_assert_eq(memcmp(back + at, vector[i].iov_base, vector[i].iov_len), 0);
+			at += vector[i].iov_len;
+		}
+		free(vector);
+	}
+	io_close_fd(f.io, fd);
+	fixture_close(&f);
+}
+
+/* A read ends short at the end of the file, and is 0 behind it. */
+EACH_TEST(read_ends_at_end_of_file)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	int fd = io_file_open(f.io, fixture_path(&f, "a"), IO_CREATE);
+	uint8_t data[5000], back[9000];
+	fill(data, sizeof(data), 2);
+	cr_assert_eq(io_file_write(f.io, fd, data, sizeof(data), 0), (int64_t)sizeof(data));
+	struct iovec pieces[2] = {{back, 100}, {back + 100, sizeof(back) - 100}};
+	struct probe p = {0};
+	io_read(f.io, probe_op(&p), fd, pieces, 2, 0);
+	cr_assert_eq(finish(f.io, &p), 5000);
+	cr_assert_arr_eq(back, data, 5000);
+	io_read(f.io, probe_op(&p), fd, pieces, 2, 5000);
+	cr_assert_eq(finish(f.io, &p), 0);
+	io_read(f.io, probe_op(&p), fd, pieces, 0, 0);
+	cr_assert_eq(finish(f.io, &p), 0);
+	cr_assert_eq(io_file_read(f.io, fd, back, sizeof(back), 4000), 1000);
+	io_close_fd(f.io, fd);
+	fixture_close(&f);
+}
+
+/* Aligned direct transfers work, also where the end of the file is not aligned. */
+EACH_TEST(direct_transfers)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	const char *path = fixture_path(&f, "direct");
+	int fd = io_file_open(f.io, path, IO_CREATE | IO_DIRECT);
+	cr_assert_geq(fd, 0);
+	uint8_t *memory = aligned_alloc(4096, 16384), *back = aligned_alloc(4096, 16384);
+	fill(memory, 16384, 3);
+	struct iovec pieces[2] = {{memory, 4096}, {memory + 4096, 8192}};
+	struct probe p = {0};
+	io_write(f.io, probe_op(&p), fd, pieces, 2, 4096, IO_DSYNC);
+	cr_assert_eq(finish(f.io, &p), 12288);
+	cr_assert_eq(io_file_truncate(f.io, fd, 4096 + 9000), 0);
+	struct iovec all = {back, 16384};
+	io_read(f.io, probe_op(&p), fd, &all, 1, 4096);
+	cr_assert_eq(finish(f.io, &p), 9000);
+	cr_assert_eq(memcmp(back, memory, 9000), 0);
+	cr_assert_eq(io_file_read(f.io, fd, back, 16384, 4096), 9000);
+	free(memory);
+	free(back);
+	io_close_fd(f.io, fd);
+	fixture_close(&f);
+}
+
+/* Many writes at once, more than the ring has entries, all end, each once. */
+EACH_TEST(more_in_flight_than_entries)
+{
+	struct fixture f;
+	fixture_open_with(&f, (struct io_options){.backend = *backend, .entries = 16});
+	int fd = io_file_open(f.io, fixture_path(&f, "many"), IO_CREATE);
+	enum { COUNT = 500 };
+	static struct probe probes[COUNT];
+	static uint32_t values[COUNT];
+	static struct iovec pieces[COUNT];
+	for (uint32_t i = 0; i < COUNT; i++) {
+		values[i] = i * 77;
+		pieces[i] = (struct iovec){&values[i], 4};
+		io_write(f.io, probe_op(&probes[i]), fd, &pieces[i], 1, 4ull * i, 0);
+	}
+	for (int i = 0; i < COUNT; i++)
+		cr_assert_eq(finish(f.io, &probes[i]), 4);
+	for (int i = 0; i < 3; i++)
+		cr_assert_geq(io_turn(f.io, false), 0);
+	static uint32_t back[COUNT];
+	cr_assert_eq(io_file_read(f.io, fd, back, sizeof(back), 0), (int64_t)sizeof(back));
+	for (uint32_t i = 0; i < COUNT; i++) {
+		cr_assert_eq(probes[i].calls, 1);
+		cr_assert_eq(back[i], i * 77);
+	}
+	io_close_fd(f.io, fd);
+	fixture_close(&f);
+}
+
+/* Errors of the system reach the callback. */
+EACH_TEST(errors_arrive)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	cr_assert_eq(io_file_open(f.io, fixture_path(&f, "none"), 0), -ENOENT);
+	int fd = io_file_open(f.io, fixture_path(&f, "a"), IO_CREATE | IO_EXCLUSIVE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_open(f.io, fixture_path(&f, "a"), IO_CREATE | IO_EXCLUSIVE), -EEXIST);
+	io_close_fd(f.io, fd);
+	fd = io_file_open(f.io, fixture_path(&f, "a"), IO_READ_ONLY);
+	struct probe p = {0};
+	uint8_t byte = 1;
+	struct iovec piece = {&byte, 1};
+	io_write(f.io, probe_op(&p), fd, &piece, 1, 0, 0);
+	cr_assert_eq(finish(f.io, &p), -EBADF);
+	io_close_fd(f.io, fd);
+	io_write(f.io, probe_op(&p), -1, &piece, 1, 0, 0);
+	cr_assert_eq(finish(f.io, &p), -EBADF);
+	io_datasync(f.io, probe_op(&p), -1);
+	cr_assert_eq(finish(f.io, &p), -EBADF);
+	fixture_close(&f);
+}
+
+/* Sizes: truncation, growth by truncation, reserved blocks with and without growth. */
+EACH_TEST(sizes)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	int fd = io_file_open(f.io, fixture_path(&f, "a"), IO_CREATE);
+	uint8_t data[100], back[300];
+	memset(data, 7, sizeof(data));
+	cr_assert_eq(io_file_write(f.io, fd, data, 100, 0), 100);
+	cr_assert_eq(io_file_truncate(f.io, fd, 50), 0);
+	cr_assert_eq(io_file_truncate(f.io, fd, 200), 0);
+	cr_assert_eq(io_file_size(f.io, fd), 200);
+	cr_assert_eq(io_file_read(f.io, fd, back, 300, 0), 200);
+	for (int i = 0; i < 200; i++)
+		cr_assert_eq(back[i], i < 50 ? 7 : 0);
+	int err = io_file_allocate(f.io, fd, 0, 65536, false);
+	cr_assert(err == 0 || err == -EOPNOTSUPP);
+	cr_assert_eq(io_file_size(f.io, fd), 200);
+	err = io_file_allocate(f.io, fd, 0, 65536, true);
+	cr_assert(err == 0 || err == -EOPNOTSUPP);
+	cr_assert_eq(io_file_size(f.io, fd), err == 0 ? 65536 : 200);
+	cr_assert_eq(io_file_sync(f.io, fd), 0);
+	io_close_fd(f.io, fd);
+	fixture_close(&f);
+}
+
+struct listing {
+	int files, directories;
+	const char *stop_at;
+};
+
+static int count_entry(void *context, const char *name, bool is_directory)
+{
+	struct listing *listing = context;
+	listing->files += !is_directory;
+	listing->directories += is_directory;
+	return listing->stop_at && strcmp(name, listing->stop_at) == 0 ? 42 : 0;
+}
+
+/* Directories: made, listed, renamed over, removed. */
+EACH_TEST(directories)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	cr_assert_eq(io_dir_make(f.io, fixture_path(&f, "d")), 0);
+	cr_assert_eq(io_dir_make(f.io, fixture_path(&f, "d")), -EEXIST);
+	io_close_fd(f.io, io_file_open(f.io, fixture_path(&f, "x"), IO_CREATE));
+	int fd = io_file_open(f.io, fixture_path(&f, "d/y"), IO_CREATE);
+	cr_assert_eq(io_file_write(f.io, fd, "y", 1, 0), 1);
+	io_close_fd(f.io, fd);
+	struct listing listing = {0};
+	cr_assert_eq(io_dir_list(f.io, f.dir, count_entry, &listing), 0);
+	cr_assert(listing.files == 1 && listing.directories == 1);
+	listing.stop_at = "x";
+	cr_assert_eq(io_dir_list(f.io, f.dir, count_entry, &listing), 42);
+	cr_assert_eq(io_dir_list(f.io, fixture_path(&f, "none"), count_entry, &listing), -ENOENT);
+	cr_assert_eq(io_dir_remove(f.io, fixture_path(&f, "d")), -ENOTEMPTY);
+	cr_assert_eq(io_rename(f.io, fixture_path(&f, "d/y"), fixture_path(&f, "x")), 0);
+	cr_assert_eq(io_rename(f.io, fixture_path(&f, "d/y"), fixture_path(&f, "x")), -ENOENT);
+	fd = io_file_open(f.io, fixture_path(&f, "x"), IO_READ_ONLY);
+	cr_assert_eq(io_file_size(f.io, fd), 1);
+	/* An open file stays readable after its name is gone. */
+	cr_assert_eq(io_unlink(f.io, fixture_path(&f, "x")), 0);
+	cr_assert_eq(io_unlink(f.io, fixture_path(&f, "x")), -ENOENT);
+	cr_assert_eq(io_dir_sync(f.io, f.dir), 0);
+	char byte;
+	cr_assert_eq(io_file_read(f.io, fd, &byte, 1, 0), 1);
+	cr_assert_eq(byte, 'y');
+	io_close_fd(f.io, fd);
+	cr_assert_eq(io_dir_remove(f.io, fixture_path(&f, "d")), 0);
+	cr_assert_eq(io_dir_sync(f.io, fixture_path(&f, "d")), -ENOENT);
+	uint64_t free_bytes, total_bytes;
+	cr_assert_eq(io_space(f.io, f.dir, &free_bytes, &total_bytes), 0);
+	cr_assert(free_bytes > 0 && free_bytes <= total_bytes);
+	fixture_close(&f);
+}
+
+/* One lock at a time; it goes with its descriptor. */
+EACH_TEST(lock_is_exclusive)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	int fd = io_lock(f.io, fixture_path(&f, "lock"), 0);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_lock(f.io, fixture_path(&f, "lock"), 30), ERR_LOCKED);
+	io_close_fd(f.io, fd);
+	fd = io_lock(f.io, fixture_path(&f, "lock"), 0);
+	cr_assert_geq(fd, 0);
+	io_close_fd(f.io, fd);
+	fixture_close(&f);
+}
