@@ -104,7 +104,7 @@ static int make_writer(void **writer, int level)
 	return 0;
 }
 
-static int gzip_write_begin(void **writer, int level, size_t size_hint, struct codec_sink *sink)
+static int gzip_write_begin(void **writer, int level, struct codec_sink *sink)
 {
 	level = level < 0 ? Z_DEFAULT_COMPRESSION : level > Z_BEST_COMPRESSION ? Z_BEST_COMPRESSION : level;
 	if (*writer && ((struct writer *)*writer)->level != level)

@@ -113,7 +113,7 @@ static int lz4_level(int level)
 	return level < LZ4HC_CLEVEL_MIN ? LZ4HC_CLEVEL_MIN : level > LZ4HC_CLEVEL_MAX ? LZ4HC_CLEVEL_MAX : level;
 }
 
-static int lz4_write_begin(void **writer, int level, size_t size_hint, struct codec_sink *sink)
+static int lz4_write_begin(void **writer, int level, struct codec_sink *sink)
 {
 	if (!*writer) {
 		int err = make_writer(writer);

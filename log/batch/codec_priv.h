@@ -27,7 +27,7 @@ struct codec {
 	/* Frees the reader if it holds more than `keep` bytes; sets it to NULL then. */
 	void (*read_trim)(void **reader, size_t keep);
 
-	int (*write_begin)(void **writer, int level, size_t size_hint, struct codec_sink *sink);
+	int (*write_begin)(void **writer, int level, struct codec_sink *sink);
 	/* `is_last`: ends the stream behind this piece, which may be empty. */
 	int (*write)(void *writer, const uint8_t *data, size_t size, bool is_last, struct codec_sink *sink);
 	void (*write_trim)(void **writer, size_t keep);

@@ -122,7 +122,7 @@ static void snappy_read_trim(void **reader, size_t keep)
 	*reader = NULL;
 }
 
-static int snappy_write_begin(void **writer, int level, size_t size_hint, struct codec_sink *sink)
+static int snappy_write_begin(void **writer, int level, struct codec_sink *sink)
 {
 	uint8_t *where = codec__reserve(sink, XERIAL_HEADER_SIZE);
 	memcpy(where, xerial_header, XERIAL_HEADER_SIZE);

@@ -10,6 +10,9 @@
 
 #define ZSTD_WINDOW_LOG_MAX 27 /* 128 MiB: what level 22 asks for, and what zstd itself reads unasked */
 
+/* message.max.bytes by default. Without a hint the high levels take hundreds of megabytes. */
+#define BATCH_SIZE_TYPICAL_MAX (1 << 20)
+
 static int translate(size_t result)
 {
 	return ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation ? -ENOMEM : ERR_BROKEN_COMPRESSION;
@@ -77,17 +80,15 @@ static void zstd_read_trim(void **reader, size_t keep)
 	*reader = NULL;
 }
 
-static int zstd_write_begin(void **writer, int level, size_t size_hint, struct codec_sink *sink)
+static int zstd_write_begin(void **writer, int level, struct codec_sink *sink)
 {
 	if (!*writer)
 		*writer = ZSTD_createCCtx();
 	if (!*writer)
 		return -ENOMEM;
-	int hint = size_hint < (8u << 20) ? (int)size_hint : 8 << 20;
 	ZSTD_CCtx_reset(*writer, ZSTD_reset_session_and_parameters);
 	ZSTD_CCtx_setParameter(*writer, ZSTD_c_compressionLevel, level);
-	/* Without a hint the high levels take hundreds of megabytes, for input that is a few. */
-	ZSTD_CCtx_setParameter(*writer, ZSTD_c_srcSizeHint, hint);
+	ZSTD_CCtx_setParameter(*writer, ZSTD_c_srcSizeHint, BATCH_SIZE_TYPICAL_MAX);
 	return 0;
 }
 

@@ -138,7 +138,7 @@ int compress_begin(struct batch_workspace *workspace, unsigned codec, int level,
 	workspace->piece_used = 0;
 	if (codec == CODEC_NONE)
 		return 0;
-	return codecs[codec]->write_begin(&workspace->writers[codec], level, capacity, &workspace->sink);
+	return codecs[codec]->write_begin(&workspace->writers[codec], level, &workspace->sink);
 }
 
 static int flush_piece(struct batch_workspace *workspace, bool is_last)
