@@ -36,6 +36,7 @@ SRC_LOAD := $(sort $(wildcard bench/load/*.c))
 SRC_CLI  := $(sort $(wildcard cli/*.c))
 SCHEMA   := $(sort $(wildcard net/wire/schema/*.msg))
 UNIT     := $(sort $(wildcard tests/unit/*/*.c tests/unit/*/*/*.c))
+SRC_RUN  := $(sort $(wildcard bench/run/*.c))
 LIMITS   := $(sort $(wildcard bench/limits/*.c))
 
 # What wire-gen makes of each net/wire/schema/X.msg, and of all together.
@@ -46,6 +47,7 @@ OBJ_LOG  := $(call obj,$(SRC_LOG))
 OBJ_GEN  := $(GEN_STEM:%=$(BUILD)/gen/%.o)
 OBJ_NET  := $(call obj,$(SRC_NET)) $(OBJ_GEN)
 OBJ_LOAD := $(call obj,$(SRC_LOAD))
+OBJ_RUN  := $(call obj,$(SRC_RUN))
 OBJ_CLI  := $(call obj,$(SRC_CLI))
 
 -include local.mk
@@ -129,12 +131,24 @@ check-clients: deps deps-clients live-programs ## clients from npm and Maven aga
 deps-clients: ## install what check-clients runs on: Node, Java, Maven
 	@tests/clients/install-deps
 
+# ---- benchmarks --------------------------------------------------------------------------------------
+LIMIT_BINS := $(patsubst bench/limits/%.c,$(BUILD)/limits/%,$(LIMITS))
+$(BUILD)/limits/%: bench/limits/%.c | deps-stamp
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBS)
+
+$(BUILD)/bench-run: $(OBJ_RUN) $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+bench: spate $(LIMIT_BINS) $(BUILD)/bench-run ## the broker beside its limit programs, in under three minutes (BENCH="--help" for more)
+	@$(BUILD)/bench-run $(BENCH)
+
 # ---- dependencies --------------------------------------------------------------------------------
 deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run unit unit-programs live live-programs test asan soak check-clients deps deps-clients deps-stamp clean help
+.PHONY: spate run bench unit unit-programs live live-programs test asan soak check-clients deps deps-clients deps-stamp clean help
 
 clean: ## remove all that was built
 	rm -rf build spate
@@ -142,4 +156,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(UNIT_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d)

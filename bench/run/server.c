@@ -1,0 +1,233 @@
+/* Starting, waiting, stopping. A limit program prints its port when it listens. A broker is given a free
+ * port, and is there when it answers ApiVersions; connections are refused until then. */
+#include "bench/run/server.h"
+
+#include "bench/load/frame.h"
+#include "bench/load/socket.h"
+#include "kmsg_api_versions.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define START_TIMEOUT_NS 30000000000ull
+#define STOP_TIMEOUT_NS 10000000000ull
+#define API_VERSIONS_VERSION 3
+
+static uint64_t now_ns(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void sleep_us(long us)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
+}
+
+static bool has_ended(const struct server *server)
+{
+	siginfo_t info = { 0 };
+	return waitid(P_PID, (id_t)server->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------ */
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+	if (path[0])
+		nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static int make_data_directory(struct server *server)
+{
+	snprintf(server->data_directory, sizeof server->data_directory, "%s/spate-bench-XXXXXX", server->spec->directory);
+	if (mkdtemp(server->data_directory))
+		return 0;
+	fprintf(stderr, "bench: cannot make a directory in %s: %s\n", server->spec->directory, strerror(errno));
+	server->data_directory[0] = 0;
+	return -errno;
+}
+
+/* What a broker said on its way out; it is the only witness. */
+static void show_log(const struct server *server)
+{
+	char path[600], line[512];
+	snprintf(path, sizeof path, "%s/bench.log", server->data_directory);
+	FILE *log = fopen(path, "r");
+	while (log && fgets(line, sizeof line, log))
+		fprintf(stderr, "bench: %s: %s", server->spec->name, line);
+	if (log)
+		fclose(log);
+}
+
+/* ---- processes -------------------------------------------------------------------------------------- */
+
+/* In the child: pins it, sends its output to `out_fd`, and becomes the program. */
+_Noreturn static void become(const struct server_spec *spec, int out_fd, char *const arguments[])
+{
+	cpu_set_t cores;
+	CPU_ZERO(&cores);
+	/* Not pinned means all cores, not the one that the load generator is pinned to. */
+	for (int core = 0; core < CPU_SETSIZE; core++)
+		if (spec->core < 0 || spec->core == core)
+			CPU_SET(core, &cores);
+	sched_setaffinity(0, sizeof cores, &cores);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	dup2(out_fd, STDOUT_FILENO);
+	if (spec->kind == SERVER_SPATE)
+		dup2(out_fd, STDERR_FILENO);
+	execv(spec->program, arguments);
+	fprintf(stderr, "bench: cannot run %s: %s\n", spec->program, strerror(errno));
+	_exit(127);
+}
+
+static int start_process(struct server *server, int out_fd, char *const arguments[])
+{
+	server->pid = fork();
+	if (server->pid == 0)
+		become(server->spec, out_fd, arguments);
+	if (server->pid > 0)
+		return 0;
+	int err = -errno;
+	fprintf(stderr, "bench: cannot fork: %s\n", strerror(-err));
+	return err;
+}
+
+/* ---- limit programs ---------------------------------------------------------------------------------- */
+
+static int start_limit(struct server *server)
+{
+	int ends[2];
+	char *arguments[] = { (char *)server->spec->program, "0", (char *)server->spec->directory, NULL };
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	int err = start_process(server, ends[1], arguments);
+	close(ends[1]);
+	FILE *out = fdopen(ends[0], "r");
+	unsigned port = 0;
+	if (!err && (fscanf(out, "%u", &port) != 1 || !port || port > UINT16_MAX)) {
+		fprintf(stderr, "bench: %s did not say its port\n", server->spec->name);
+		err = -EPROTO;
+	}
+	fclose(out);
+	server->port = (uint16_t)port;
+	return err;
+}
+
+/* ---- brokers ----------------------------------------------------------------------------------------- */
+
+static uint16_t find_free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_bound = bind(fd, (struct sockaddr *)&address, size) == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0;
+	close(fd);
+	return is_bound ? ntohs(address.sin_port) : 0;
+}
+
+/* One ApiVersions request on a new connection. The header of this answer is never flexible. */
+static int ask_api_versions(uint16_t port)
+{
+	uint8_t request[128], answer[4096], memory[16384];
+	struct kmsg_api_versions_request body = { slice_from("spate-bench"), slice_from("1") };
+	struct kmsg_api_versions_response response;
+	struct writer writer = writer_into(request, sizeof request);
+	frame_begin(&writer, KMSG_API_VERSIONS_KEY, API_VERSIONS_VERSION, true);
+	kmsg_api_versions_request_encode(&writer, API_VERSIONS_VERSION, &body);
+	int err = frame_end(&writer);
+	int fd = err ? err : socket_connect("127.0.0.1", port, START_TIMEOUT_NS);
+	if (fd < 0)
+		return fd;
+	int size = socket_ask(fd, (struct slice){ request, writer.position }, answer, sizeof answer);
+	close(fd);
+	if (size < 0)
+		return size;
+	struct arena arena;
+	arena_init(&arena, memory, sizeof memory, sizeof memory);
+	struct reader reader = frame_body((struct slice){ answer, (size_t)size }, false);
+	err = kmsg_api_versions_response_decode(&reader, &arena, API_VERSIONS_VERSION, &response);
+	return err ? err : response.error_code ? -EPROTO : 0;
+}
+
+static int wait_for_answer(struct server *server, uint64_t begin_ns)
+{
+	int err = -ECONNREFUSED;
+	while (err == -ECONNREFUSED && now_ns() < begin_ns + START_TIMEOUT_NS && !has_ended(server)) {
+		err = ask_api_versions(server->port);
+		if (err)
+			sleep_us(100);
+	}
+	server->start_ns = now_ns() - begin_ns;
+	if (err) {
+		fprintf(stderr, "bench: %s does not answer ApiVersions: %s\n", server->spec->name,
+			has_ended(server) ? "it has ended" : strerror(-err));
+		show_log(server);
+	}
+	return err;
+}
+
+static int start_broker(struct server *server)
+{
+	char listen_at[32], log_path[600];
+	server->port = find_free_port();
+	int err = server->port ? make_data_directory(server) : -EADDRNOTAVAIL;
+	if (err)
+		return err;
+	snprintf(listen_at, sizeof listen_at, "127.0.0.1:%u", server->port);
+	snprintf(log_path, sizeof log_path, "%s/bench.log", server->data_directory);
+	char data[600];
+	snprintf(data, sizeof data, "%s/data", server->data_directory);
+	char *arguments[] = { (char *)server->spec->program, "serve", "--data", data, "--listen", listen_at, NULL };
+	int log_fd = open(log_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	uint64_t begin_ns = now_ns();
+	err = start_process(server, log_fd, arguments);
+	close(log_fd);
+	return err ? err : wait_for_answer(server, begin_ns);
+}
+
+/* ---- both --------------------------------------------------------------------------------------------- */
+
+int server_start(struct server *server, const struct server_spec *spec)
+{
+	*server = (struct server){ .spec = spec, .pid = spec->pid, .port = spec->port };
+	int err = spec->kind == SERVER_LIMIT ? start_limit(server) : spec->kind == SERVER_SPATE ? start_broker(server) : 0;
+	if (err)
+		server_stop(server);
+	return err;
+}
+
+void server_stop(struct server *server)
+{
+	if (server->spec->kind == SERVER_PEER)
+		return;
+	if (server->pid > 0) {
+		uint64_t begin_ns = now_ns();
+		kill(server->pid, SIGTERM);
+		while (!has_ended(server) && now_ns() < begin_ns + STOP_TIMEOUT_NS)
+			sleep_us(2000);
+		if (!has_ended(server)) {
+			fprintf(stderr, "bench: %s does not end, and is killed\n", server->spec->name);
+			kill(server->pid, SIGKILL);
+		}
+		waitpid(server->pid, NULL, 0);
+	}
+	server->pid = 0;
+	remove_tree(server->data_directory);
+}
