@@ -31,7 +31,7 @@ DEB_TEST  := libcriterion-dev kcat jq python3-kafka
 
 # ---- sources ---------------------------------------------------------------------------------
 SRC_LOG  := $(sort $(wildcard log/*.c log/*/*.c))
-SRC_NET  := $(sort $(filter-out net/wire/gen.c,$(wildcard net/*.c net/*/*.c)))
+SRC_NET  := $(sort $(wildcard net/*.c net/*/*.c))
 SRC_LOAD := $(sort $(wildcard bench/load/*.c))
 SRC_CLI  := $(sort $(wildcard cli/*.c))
 SCHEMA   := $(sort $(wildcard net/wire/schema/*.msg))
@@ -82,9 +82,9 @@ $(GEN)/stamp: build/wire-gen $(SCHEMA)
 	@mkdir -p $(GEN)
 	build/wire-gen $(GEN) $(SCHEMA)
 	@touch $@
-build/wire-gen: net/wire/gen.c | deps-stamp
+build/wire-gen: $(wildcard net/wire/gen/*.c) net/wire/gen/gen.h | deps-stamp
 	@mkdir -p build
-	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g $(WARN) -o $@ $<
+	$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g $(WARN) -o $@ $(filter %.c,$^)
 endif
 
 # ---- running and testing -----------------------------------------------------------------------
