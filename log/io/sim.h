@@ -20,9 +20,11 @@ void sim_disk_close(struct sim_disk *disk);
 /* The power fails now: what is not durable is kept or lost by the seed. An io that was open on the disk answers -EIO to
  * everything from here on; open a new one. Operations in flight count as unsynced writes, so their memory must still be there. */
 void sim_disk_crash(struct sim_disk *disk);
-/* The k-th I/O from now (1 = the next) and all after it fail with -EIO, until sim_disk_crash. A write may have left any part. */
+/* The k-th I/O from now (1 = the next, 0 = none any more) and all after it fail with -EIO, until sim_disk_crash. A write may
+ * have left any part. */
 void sim_disk_cut_power(struct sim_disk *disk, uint64_t k);
-/* The k-th I/O from now (1 = the next) fails with -`error_number` (positive); those after it do not. */
+/* The k-th I/O from now (1 = the next, 0 = none any more) fails with -`error_number` (positive); those after it do not. A failed
+ * sync loses for good what it should have made durable, though reads still show it. */
 void sim_disk_fail(struct sim_disk *disk, uint64_t k, int error_number);
 /* I/Os so far: each asynchronous operation and each cold call is one. */
 uint64_t sim_disk_io_count(const struct sim_disk *disk);

@@ -734,14 +734,13 @@ int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen)
 
 void sim_disk_cut_power(struct sim_disk *disk, uint64_t k)
 {
-	CHECK(k);
-	disk->cut_at = disk->io_count + k;
+	disk->cut_at = k ? disk->io_count + k : 0;
 }
 
 void sim_disk_fail(struct sim_disk *disk, uint64_t k, int error_number)
 {
-	CHECK(k && error_number > 0);
-	disk->fail_at = disk->io_count + k;
+	CHECK(error_number > 0);
+	disk->fail_at = k ? disk->io_count + k : 0;
 	disk->fail_error = error_number;
 }
 
