@@ -1,0 +1,187 @@
+#include "tests/unit/log/store/world.h"
+
+/* What was appended is there, from memory, in order, and the high watermark says so. */
+Test(store, appends_are_durable_and_read_back)
+{
+	struct world world;
+	world_init(&world, 1);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 1);
+	for (uint64_t n = 0; n < 100; n += 5)
+		world_append(&world, partition, n, 5, 100);
+	cr_assert_eq(partition_high_watermark(partition), 100);
+	cr_assert_eq(world_check_all(&world, partition, 0, 1000), 100);
+	cr_assert_eq(world_check_all(&world, partition, 37, 1 << 20), 100);
+	world_fini(&world);
+}
+
+/* A read at the high watermark is empty; beyond the log end, or before the start, it is refused. */
+Test(store, reads_outside_the_log)
+{
+	struct world world;
+	world_init(&world, 2);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 3, 10);
+	const struct { int64_t offset; int err; } rows[] = {{3, 0}, {4, ERR_OFFSET_OUT_OF_RANGE}, {-1, ERR_OFFSET_OUT_OF_RANGE}};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct read read;
+		world_read_begin(&world, partition, &read, rows[i].offset, 100);
+		cr_assert_eq(read.op.err, rows[i].err, "offset %ld", (long)rows[i].offset);
+		cr_assert_eq(read.op.piece_count, 0);
+		cr_assert_eq(read.op.high_watermark, 3);
+		partition_read_release(&read.op);
+	}
+	world_fini(&world);
+}
+
+/* A clean stop and a start: everything is there, read from files now, and the log goes on behind it. */
+Test(store, clean_stop_and_start)
+{
+	struct world world;
+	world_init(&world, 3);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	for (uint64_t n = 0; n < 200; n += 10)
+		world_append(&world, world_partition(&world, "t", 0), n, 10, 300);
+	int32_t epoch = partition_leader_epoch(world_partition(&world, "t", 0));
+	world_stop(&world);
+
+	world_open(&world);
+	cr_assert(world.report.was_clean);
+	cr_assert_eq(world.report.entries_replayed, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	cr_assert_eq(partition_high_watermark(partition), 200);
+	cr_assert_eq(partition_leader_epoch(partition), epoch + 1);
+	cr_assert_eq(world_check_all(&world, partition, 0, 2000), 200);
+	world_append(&world, partition, 200, 10, 300);
+	cr_assert_eq(world_check_all(&world, partition, 0, 2000), 210);
+	cr_assert_eq(partition_epoch_at(partition, 5), epoch);
+	cr_assert_eq(partition_epoch_at(partition, 205), epoch + 1);
+	world_fini(&world);
+}
+
+/* A power cut right after acknowledgements: all of them are there again, out of the journal. */
+Test(store, power_cut_keeps_what_was_acknowledged)
+{
+	for (uint64_t seed = 10; seed < 30; seed++) {
+		struct world world;
+		world_init(&world, seed);
+		world_open(&world);
+		world_create_topic(&world, "t", 3, NULL, 0);
+		for (uint64_t n = 0; n < 60; n += 3)
+			for (uint32_t p = 0; p < 3; p++)
+				world_append(&world, world_partition(&world, "t", p), n, 3, 500);
+		struct append unacked;
+		cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &unacked, 60, 3, 500), 0);
+		world_crash(&world);
+
+		world_open(&world);
+		cr_assert_eq(world.report.damaged_ranges, 0);
+		for (uint32_t p = 0; p < 3; p++) {
+			struct partition *partition = world_partition(&world, "t", p);
+			cr_assert_geq(partition_high_watermark(partition), 60, "seed %lu", (unsigned long)seed);
+			world_check_all(&world, partition, 0, 4000);
+		}
+		struct partition *partition = world_partition(&world, "t", 1);
+		world_append(&world, partition, 60, 1, 500);
+		world_fini(&world);
+	}
+}
+
+/* Pieces of every size, some straight to segments, some through the journal, with cycles of write-behind and rolls between; then a cut. */
+Test(store, large_and_small_pieces_survive_a_cut, .timeout = 120)
+{
+	for (uint64_t seed = 100; seed < 112; seed++) {
+		struct world world;
+		world_init(&world, seed);
+		world_open(&world);
+		struct config_override overrides[] = {{"segment.bytes", "3000000"}};
+		world_create_topic(&world, "t", 2, overrides, 1);
+		uint64_t next[2] = {0, 0};
+		srand((unsigned)seed);
+		for (int i = 0; i < 120; i++) {
+			uint32_t p = (uint32_t)rand() % 2;
+			int count = 1 + rand() % 50;
+			size_t value = rand() % 3 ? 10 + (size_t)rand() % 300 : 1000 + (size_t)rand() % 15000;
+			world_append(&world, world_partition(&world, "t", p), next[p], count, value);
+			next[p] += (uint64_t)count;
+		}
+		if (seed % 3 == 0)
+			world_stop(&world);
+		else
+			world_crash(&world);
+
+		world_open(&world);
+		cr_assert_eq(world.report.damaged_ranges, 0, "seed %lu", (unsigned long)seed);
+		for (uint32_t p = 0; p < 2; p++) {
+			struct partition *partition = world_partition(&world, "t", p);
+			cr_assert_eq(partition_high_watermark(partition), (int64_t)next[p], "seed %lu", (unsigned long)seed);
+			world_check_all(&world, partition, 0, 300000);
+			world_append(&world, partition, next[p], 2, 100);
+			world_check_all(&world, partition, (int64_t)next[p] / 2, 10000);
+		}
+		world_fini(&world);
+	}
+}
+
+/* The power is cut at every k-th I/O of a run with direct pieces and write-behind; recovery is cut as well, and run again. Whatever was
+ * acknowledged is there, once, in order. */
+Test(store, cut_at_every_io, .timeout = 280)
+{
+	uint64_t total = 0;
+	for (uint64_t k = 1; k < 100000; k += k < 60 ? 1 : 7) {
+		struct world world;
+		world_init(&world, k);
+		world.options.direct_size_bytes_min = 20000;
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		sim_disk_cut_power(world.disk, k);
+		uint64_t before = sim_disk_io_count(world.disk);
+		uint64_t acked = 0;
+		bool is_cut = false;
+		for (int i = 0; i < 40 && !is_cut; i++) {
+			struct append append;
+			int count = 1 + i % 4;
+			size_t value = i % 5 == 4 ? 30000 : 700;
+			if (world_append_begin(world_partition(&world, "t", 0), &append, acked, count, value)) {
+				is_cut = true;
+				break;
+			}
+			for (int turns = 0; !append.is_done && turns < 1000; turns++) {
+				store_turn(world.store);
+				if (io_turn(world.io, true) < 0)
+					break;
+			}
+			is_cut = !append.is_done || append.op.err;
+			if (!is_cut)
+				acked += (uint64_t)count;
+			/* Idle for a while: the timer of write-behind comes due, and a cycle runs. */
+			for (int turns = 0; i == 20 && turns < 12 && !is_cut; turns++) {
+				is_cut = io_turn(world.io, true) < 0;
+				store_turn(world.store);
+			}
+		}
+		total = sim_disk_io_count(world.disk) - before;
+		world_crash(&world);
+
+		/* Recovery is cut too, further in each time. */
+		for (uint64_t j = 1; j < 12; j += 3) {
+			sim_disk_cut_power(world.disk, j + k % 3);
+			int err = world_try_open(&world);
+			(void)err;
+			world_crash(&world);
+		}
+		world_open(&world);
+		cr_assert_eq(world.report.damaged_ranges, 0, "k %lu", (unsigned long)k);
+		struct partition *partition = world_partition(&world, "t", 0);
+		cr_assert_geq(partition_high_watermark(partition), (int64_t)acked, "k %lu", (unsigned long)k);
+		int64_t end = world_check_all(&world, partition, 0, 50000);
+		world_append(&world, partition, (uint64_t)end, 3, 100);
+		world_fini(&world);
+		if (!is_cut && k > total)
+			return;
+	}
+}

@@ -1,0 +1,263 @@
+/* A store on a simulated disk, for tests: made, written to, read back, crashed and taken up again. */
+#pragma once
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/batch/batch_builder.h"
+#include "log/batch/record_iter.h"
+#include "log/io/sim.h"
+#include "log/partition/partition.h"
+
+struct world {
+	struct sim_disk *disk;
+	struct io *io;
+	struct broker_config *config;
+	struct catalog *catalog;
+	const struct catalog_image *image;
+	struct store *store;
+	struct store_report report;
+	struct store_options options;
+	uint64_t seed;
+};
+
+static inline void world_set(struct world *world, const char *key, const char *value)
+{
+	char why[256];
+	cr_assert_eq(broker_config_set(world->config, key, value, why, sizeof why), 0, "%s", why);
+}
+
+/* Opens catalog and store on the disk as it is. Returns what failed, with everything closed again. */
+static inline int world_try_open(struct world *world)
+{
+	struct io_options io = {.backend = IO_SIM, .disk = world->disk, .seed = world->seed++};
+	int err = io_open(&world->io, &io);
+	cr_assert_eq(err, 0);
+	struct catalog_report catalog;
+	world->catalog = NULL;
+	world->store = NULL;
+	world->image = NULL;
+	err = catalog_open(&world->catalog, world->io, "/", world->config, &catalog);
+	if (!err) {
+		world->image = catalog_image_acquire(world->catalog);
+		world->options.incarnation = catalog_incarnation(world->catalog);
+		err = store_open(&world->store, world->io, &world->options, world->image, &world->report);
+	}
+	return err;
+}
+
+static inline void world_close(struct world *world)
+{
+	if (world->store)
+		store_close(world->store);
+	if (world->image)
+		catalog_image_release(world->image);
+	if (world->catalog)
+		catalog_close(world->catalog);
+	io_close(world->io);
+	world->store = NULL;
+	world->image = NULL;
+	world->catalog = NULL;
+}
+
+static inline void world_init(struct world *world, uint64_t seed)
+{
+	*world = (struct world){.seed = seed};
+	world->disk = sim_disk_open(seed);
+	cr_assert_eq(broker_config_create(&world->config), 0);
+	world->options = (struct store_options){
+		.dir = "/",
+		.shard_count = 1,
+		.journal_size_bytes = 8 << 20,
+		.cache_size_bytes = 16 << 20,
+		.producers_max = 100,
+		.producer_expiration_ms = 86400000,
+	};
+}
+
+static inline void world_fini(struct world *world)
+{
+	world_close(world);
+	broker_config_destroy(world->config);
+	sim_disk_close(world->disk);
+}
+
+static inline void world_turn(struct world *world)
+{
+	cr_assert_geq(io_turn(world->io, true), 0);
+	store_turn(world->store);
+}
+
+static inline void world_create_topic(struct world *world, const char *name, uint32_t partitions, const struct config_override *overrides,
+				      uint32_t override_count)
+{
+	struct topic_spec spec = {{(const uint8_t *)name, strlen(name)}, partitions, override_count, overrides};
+	int err;
+	cr_assert_eq(catalog_create_topics(world->catalog, &spec, 1, &err), 0);
+	cr_assert_eq(err, 0);
+	const struct catalog_image *image = catalog_image_acquire(world->catalog);
+	store_set_image(world->store, image);
+	catalog_image_release(world->image);
+	world->image = image;
+}
+
+static inline struct partition *world_partition(struct world *world, const char *name, uint32_t index)
+{
+	const struct topic *topic = catalog_topic_by_name(world->image, (struct slice){(const uint8_t *)name, strlen(name)});
+	cr_assert_not_null(topic);
+	struct partition *partition = store_partition(world->store, &topic->id, index);
+	cr_assert_not_null(partition);
+	return partition;
+}
+
+/* A batch of `count` records whose values are `value_size` bytes: the first eight say `number` + the record's place. */
+static inline uint32_t make_batch(uint8_t *out, size_t capacity, uint64_t number, int count, size_t value_size, int64_t timestamp_ms)
+{
+	static uint8_t value[1 << 20];
+	struct batch_builder builder;
+	cr_assert_eq(batch_builder_open(&builder, NULL, &BATCH_BUILDER_PLAIN, out, capacity), 0);
+	for (int i = 0; i < count; i++) {
+		memset(value, (int)(number + (uint64_t)i), value_size);
+		store_le64(value, number + (uint64_t)i);
+		struct record record = {.timestamp_ms = timestamp_ms + i, .value = {value, value_size}};
+		cr_assert_eq(batch_builder_append(&builder, &record), 0);
+	}
+	uint32_t size;
+	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
+	return size;
+}
+
+struct append {
+	struct append_op op;
+	bool is_done;
+};
+
+static inline void append_done(struct append_op *op)
+{
+	CONTAINER_OF(op, struct append, op)->is_done = true;
+}
+
+/* Begins an append; the batch's bytes are copied by the log before this returns. */
+static inline int world_append_begin(struct partition *partition, struct append *append, uint64_t number, int count, size_t value_size)
+{
+	size_t capacity = (size_t)count * (value_size + 64) + 128;
+	uint8_t *bytes = malloc(capacity);
+	uint32_t size = make_batch(bytes, capacity, number, count, value_size, 1000 + (int64_t)number);
+	*append = (struct append){.op = {.done = append_done, .records = bytes, .records_size_bytes = size, .is_zstd_allowed = true}};
+	int err = partition_append(partition, &append->op);
+	append->op.records = NULL;
+	free(bytes);
+	return err;
+}
+
+/* Appends records number .. number + count - 1 and waits until they are durable; their offset is checked to be their number. */
+static inline void world_append(struct world *world, struct partition *partition, uint64_t number, int count, size_t value_size)
+{
+	struct append append;
+	int err = world_append_begin(partition, &append, number, count, value_size);
+	for (int tries = 0; err == ERR_BUSY && tries < 1000; tries++) {
+		world_turn(world);
+		err = world_append_begin(partition, &append, number, count, value_size);
+	}
+	cr_assert_eq(err, 0, "append of %lu: %s", (unsigned long)number, err_name(err));
+	store_turn(world->store);
+	for (int turns = 0; !append.is_done && turns < 100000; turns++)
+		world_turn(world);
+	cr_assert(append.is_done);
+	cr_assert_eq(append.op.err, 0);
+	cr_assert_eq(append.op.base_offset, (int64_t)number);
+}
+
+struct read {
+	struct read_op op;
+	bool is_done;
+};
+
+static inline void read_done(struct read_op *op)
+{
+	CONTAINER_OF(op, struct read, op)->is_done = true;
+}
+
+static inline void world_read_begin(struct world *world, struct partition *partition, struct read *read, int64_t offset, uint32_t size_max)
+{
+	*read = (struct read){.op = {.done = read_done, .offset = offset, .size_bytes_max = size_max, .is_first = true}};
+	if (partition_read(partition, &read->op) == READ_DONE)
+		return;
+	for (int turns = 0; !read->is_done && turns < 100000; turns++)
+		world_turn(world);
+	cr_assert(read->is_done);
+}
+
+/* Checks the records in what was read: offsets follow `expected`, and each value says its offset. Returns the next offset. */
+static inline int64_t check_records(const struct read_op *op, int64_t expected)
+{
+	uint8_t *bytes = malloc(op->size_bytes + 1);
+	size_t size = 0;
+	for (uint32_t i = 0; i < op->piece_count; i++) {
+		memcpy(bytes + size, op->pieces[i].data, op->pieces[i].size);
+		size += op->pieces[i].size;
+	}
+	cr_assert_eq(size, op->size_bytes);
+	for (size_t at = 0; at < size;) {
+		struct batch batch;
+		cr_assert_eq(batch_parse_checked((struct slice){bytes + at, size - at}, &batch), 0);
+		struct record_iter iter;
+		struct record record;
+		cr_assert_eq(record_iter_open(&iter, NULL, (struct slice){bytes + at, batch.size_bytes}), 0);
+		while (record_iter_next(&iter, &record) == 1) {
+			cr_assert_eq(load_le64(record.value.data), (uint64_t)record.offset);
+			if (record.offset < expected)
+				continue; /* the batch may begin before what was asked for */
+			cr_assert_eq(record.offset, expected);
+			expected++;
+		}
+		record_iter_close(&iter);
+		at += batch.size_bytes;
+	}
+	free(bytes);
+	return expected;
+}
+
+/* Reads [from, high watermark) and checks every record; returns the high watermark. */
+static inline int64_t world_check_all(struct world *world, struct partition *partition, int64_t from, uint32_t size_max)
+{
+	int64_t next = from;
+	while (next < partition_high_watermark(partition)) {
+		struct read read;
+		world_read_begin(world, partition, &read, next, size_max);
+		cr_assert_eq(read.op.err, 0, "read at %ld: %s", (long)next, err_name(read.op.err));
+		cr_assert_gt(read.op.piece_count, 0, "nothing at %ld below %ld", (long)next, (long)partition_high_watermark(partition));
+		int64_t after = check_records(&read.op, next);
+		cr_assert_gt(after, next);
+		next = after;
+		partition_read_release(&read.op);
+	}
+	return next;
+}
+
+/* A clean stop, and closed. */
+static inline void world_stop(struct world *world)
+{
+	store_stop(world->store);
+	for (int turns = 0; !store_is_stopped(world->store) && turns < 100000; turns++) {
+		store_turn(world->store);
+		if (!store_is_stopped(world->store))
+			cr_assert_geq(io_turn(world->io, true), 0);
+	}
+	cr_assert(store_is_stopped(world->store));
+	cr_assert_not(store_has_failed(world->store));
+	world_close(world);
+}
+
+static inline void world_crash(struct world *world)
+{
+	sim_disk_crash(world->disk);
+	world_close(world);
+}
+
+static inline void world_open(struct world *world)
+{
+	int err = world_try_open(world);
+	cr_assert_eq(err, 0, "open: %s", err_name(err));
+}
