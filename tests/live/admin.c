@@ -1,6 +1,7 @@
 /* Topics, configs, offsets and their errors, through librdkafka's admin client and consumer.
  *
  *   admin HOST:PORT create TOPIC PARTITIONS [key=value]...    creates one topic, for scripts
+ *   admin HOST:PORT delete TOPIC                              deletes it, for scripts
  *   admin HOST:PORT delete-records TOPIC PARTITION OFFSET     moves the log start offset, for scripts
  *   admin HOST:PORT cases TOPIC_PREFIX                        the cases, one line each
  */
@@ -506,7 +507,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 4) {
 		fprintf(stderr, "usage: admin HOST:PORT cases PREFIX | create TOPIC PARTITIONS [key=value]... | "
-				"delete-records TOPIC PARTITION OFFSET\n");
+				"delete TOPIC | delete-records TOPIC PARTITION OFFSET\n");
 		return 2;
 	}
 	broker = argv[1];
@@ -521,6 +522,11 @@ int main(int argc, char **argv)
 		rd_kafka_resp_err_t error = create_topic(argv[3], atoi(argv[4]), 1, false, argv + 5);
 		if (error)
 			printf("FAIL  create %s: %s\n", argv[3], rd_kafka_err2name(error));
+		status = error ? 1 : 0;
+	} else if (!strcmp(argv[2], "delete")) {
+		rd_kafka_resp_err_t error = delete_topic(argv[3]);
+		if (error)
+			printf("FAIL  delete %s: %s\n", argv[3], rd_kafka_err2name(error));
 		status = error ? 1 : 0;
 	} else if (!strcmp(argv[2], "delete-records") && argc == 6) {
 		int64_t low;

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Starting and stopping: a restart keeps everything, and each mistake has its one line.
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+needs_own_broker
+
+# ---- restarts ------------------------------------------------------------------------------------------
+broker_start
+seq 1 2000 | kc_produce -t plain
+"$LIVE_BIN/admin" "$BROKER" create wide 5 retention.ms=-1 max.message.bytes=2000000
+for p in 0 1 2 3 4; do seq 1 $((p * 100 + 1)) | kc_produce -t wide -p "$p" -z zstd -X enable.idempotence=true; done
+"$LIVE_BIN/admin" "$BROKER" delete-records wide 4 250
+"$LIVE_BIN/admin" "$BROKER" create gone 1
+"$LIVE_BIN/admin" "$BROKER" delete gone
+topics=(plain wide gone)
+everything() { "$LIVE_BIN/state" "$BROKER" "${topics[@]}"; for t in plain wide; do kc_consume $t -o beginning -f '%t %p %o %T %k %s\n' | sort | md5sum; done; }
+before=$(everything)
+expect_match "the state to keep: a start offset of 250" "^wide [0-9a-f]{32} 4 250 401$" "$before"
+broker_stop
+pass "SIGTERM stops the broker with status 0"
+broker_start
+expect "a clean restart keeps topics, ids, offsets and records" "$before" "$(everything)"
+broker_kill9
+broker_start
+expect "a restart after kill -9 keeps them" "$before" "$(everything)"
+kill -INT "$BROKER_PID"
+wait "$BROKER_PID"
+expect "Ctrl-C (SIGINT) stops the broker with status 0" 0 $?
+BROKER_PID=
+broker_start
+expect "and everything is there again" "$before" "$(everything)"
+seq 2001 2100 | kc_produce -t plain
+expect "offsets go on where they were" "2000 2001" "$(kc_consume plain -o 2000 -c 1 -f '%o %s')"
+expect "the first line of the log says where it listens, and that acks are durable" 1 "$(grep -ic 'durable' "$LOG" | awk '{print ($1 > 0)}')"
+
+# ---- two brokers ---------------------------------------------------------------------------------------
+# refuses WHAT REGEX ARGS...: the broker must end by itself within 10 s, not with 0, and say why in one line.
+refuses() {
+	local what=$1 regex=$2 status=0 out
+	shift 2
+	out=$(timeout 10 "$SPATE_BIN" "$@" 2>&1 < /dev/null) || status=$?
+	if [ "$status" = 124 ]; then fail "$what: it runs on"; return; fi
+	if [ "$status" = 0 ] || [ "$status" -ge 128 ]; then fail "$what: status $status: $out"; return; fi
+	expect_match "$what" "$regex" "$out"
+}
+refuses "a data directory in use by another broker" 'in use|another|lock' serve --data "$DATA" --listen 127.0.0.1:0
+refuses "a port in use names the port" "$PORT.*(in use|taken)|(in use|taken).*$PORT" serve --data "$WORK/other" --listen "127.0.0.1:$PORT"
+expect "the first broker goes on" 2100 "$(kc_consume plain -o beginning | wc -l)"
+
+# ---- mistakes ------------------------------------------------------------------------------------------
+refuses "an unknown --set key names the nearest" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.mss=1
+refuses "a value that is no number" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.ms=soon
+printf '# a comment\nlog.retention.ms = 1000000\nmesage.max.bytes = 5\n' > "$WORK/bad.properties"
+refuses "an unknown key in a config file names the nearest, and the line" 'message.max.bytes' serve --config "$WORK/bad.properties" --data "$WORK/other" --listen 127.0.0.1:0
+refuses "a config file that is not there" 'nowhere.properties' serve --config "$WORK/nowhere.properties"
+refuses "an unknown flag" '--dat' serve --dat "$WORK/other"
+refuses "an unknown command" 'serv' serv
+refuses "an address that is none" 'nonsense' serve --data "$WORK/other" --listen nonsense
+refuses "a port out of range" '99999' serve --data "$WORK/other" --listen 127.0.0.1:99999
+echo x > "$WORK/file"
+refuses "a data directory that is a file" "$WORK/file" serve --data "$WORK/file" --listen 127.0.0.1:0
+
+# ---- settings ------------------------------------------------------------------------------------------
+broker_stop
+printf 'num.partitions = 3\nauto.create.topics.enable=true\n' > "$WORK/good.properties"
+DATA=$WORK/configured
+broker_start --config "$WORK/good.properties" --set message.max.bytes=5000
+echo x | kc_produce -t three
+expect_match "a config file's num.partitions is used" '"three" with 3 partitions' "$(kc -L -t three)"
+expect_match "--set message.max.bytes is used" 'too large' "$(head -c 6000 /dev/urandom | base64 -w0 | kc_produce -t three 2>&1)"
+broker_stop
+
+# ---- io_uring forbidden --------------------------------------------------------------------------------
+if "$LIVE_BIN/no_io_uring" true; then
+	DATA=$WORK/plain-calls
+	real=$SPATE_BIN
+	printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$PWD/$LIVE_BIN/no_io_uring" "$(realpath "$real")" > "$WORK/forbidden"
+	chmod +x "$WORK/forbidden"
+	SPATE_BIN=$WORK/forbidden
+	broker_start
+	expect "io_uring forbidden: one line of the log says so" 1 "$(grep -ic 'io_uring' "$LOG")"
+	seq 1 3000 | kc_produce -t plain -X enable.idempotence=true -z lz4
+	expect "io_uring forbidden: produce and consume work" "$(seq 1 3000 | md5sum)" "$(kc_consume plain -o beginning | md5sum)"
+	broker_kill9
+	broker_start
+	expect "io_uring forbidden: and are there after kill -9" "$(seq 1 3000 | md5sum)" "$(kc_consume plain -o beginning | md5sum)"
+	broker_stop
+	SPATE_BIN=$real
+	broker_start
+	expect "and with io_uring again, over the same data" "$(seq 1 3000 | md5sum)" "$(kc_consume plain -o beginning | md5sum)"
+	broker_stop
+else
+	skip "io_uring forbidden: no seccomp here"
+fi
