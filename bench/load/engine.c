@@ -229,9 +229,11 @@ static void count_error(struct load_result *result, int error_code)
 static void count_answer(struct engine *engine, const struct engine_request *request, struct engine_outcome outcome)
 {
 	struct load_result *result = engine->result;
-	if (outcome.is_damaged)
+	if (outcome.is_damaged) {
 		result->damaged++;
-	else if (outcome.error_code)
+		return;
+	}
+	if (outcome.error_code)
 		return count_error(result, outcome.error_code);
 	uint64_t latency = engine->now_ns - request->intended_ns;
 	engine->good_answers++;
@@ -438,6 +440,8 @@ int engine_run(struct engine *engine)
 	engine->measure_ns = engine->start_ns + engine->config->warmup_ns;
 	engine->second.due_ns = engine->start_ns + SECOND_NS;
 	histogram_init(&engine->second.latency);
+	if (!engine->config->warmup_ns)
+		begin_measuring(engine);
 	for (uint32_t i = 0; !is_open_loop(engine) && i < engine->connection_count; i++)
 		send_requests(engine, &engine->connections[i]);
 	while (engine->phase != PHASE_DONE && !engine->err) {
