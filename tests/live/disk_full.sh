@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# A full disk: produces are refused, reads are served, the broker lives, and goes on by itself once there is room.
+# The disk is a tmpfs in a mount namespace of our own, so this needs the right to make one.
+if [ -z "${IN_NAMESPACE:-}" ]; then
+	for flags in -m -rm; do
+		if unshare $flags true 2> /dev/null; then IN_NAMESPACE=1 exec unshare $flags bash "${BASH_SOURCE[0]}"; fi
+	done
+	echo "skip  disk_full.sh: no mount namespace to be had"
+	exit 0
+fi
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+needs_own_broker
+mkdir "$WORK/small"
+mount -t tmpfs -o "size=${DISK_MIB:-256}m" none "$WORK/small" || { skip "disk_full.sh: no tmpfs"; exit 0; }
+trap 'clean_up_disk' EXIT
+clean_up_disk() { local status=$?; broker_stop; umount -l "$WORK/small"; (exit $status); clean_up; }
+DATA=$WORK/small/data
+head -c $((60 << 20)) /dev/zero > "$WORK/small/ballast"
+broker_start --set spate.journal.bytes=33554432
+
+# Values of 600 kB until one is refused; each line of `acked` is one that was not.
+acked=0
+for n in $(seq 400); do
+	{ printf '%06d' "$n"; head -c 600000 /dev/urandom; } > "$WORK/value"
+	if kc_produce -t full -X message.timeout.ms=4000 "$WORK/value" > "$WORK/produce.out" 2>&1 < /dev/null && ! grep -qiE 'fail|error' "$WORK/produce.out"; then
+		acked=$n
+	else
+		break
+	fi
+done
+if [ "$acked" -gt 20 ] && [ "$acked" -lt 400 ]; then pass "the disk fills after $acked values and the next is refused"; else fail "the disk fills: $acked values acked: $(tail -1 "$WORK/produce.out")"; fi
+expect "the broker is alive" yes "$(broker_is_alive && echo yes)"
+read_back() { kc_consume full -o beginning -f '%s\n' 2> /dev/null | LC_ALL=C grep -aoE '^[0-9]{6}' | head -n "$acked" | md5sum; }
+wanted=$(for n in $(seq "$acked"); do printf '%06d\n' "$n"; done | md5sum)
+expect "every value acked is served while the disk is full" "$wanted" "$(read_back)"
+expect_match "metadata is served while the disk is full" 'topic "full"' "$(kc -L -t full)"
+broker_is_alive && pass "it is still alive" || fail "it is still alive"
+
+rm "$WORK/small/ballast"
+begin=$SECONDS resumed=
+while [ $((SECONDS - begin)) -lt 15 ]; do
+	echo "after" > "$WORK/value"
+	if kc_produce -t full -X message.timeout.ms=2000 "$WORK/value" > "$WORK/produce.out" 2>&1 < /dev/null && ! grep -qiE 'fail|error' "$WORK/produce.out"; then resumed=1; break; fi
+done
+[ -n "$resumed" ] && pass "produces are taken again by themselves once there is room" || fail "produces are taken again once there is room: $(tail -1 "$WORK/produce.out")"
+expect "and every value acked is still there" "$wanted" "$(read_back)"
+broker_kill9
+broker_start --set spate.journal.bytes=33554432
+expect "and after kill -9" "$wanted" "$(read_back)"
