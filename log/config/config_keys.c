@@ -258,7 +258,7 @@ const struct config_key *config_broker_keys(uint32_t *count)
 static const struct config_key *find(const struct config_key *keys, size_t count, struct slice name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (strlen(keys[i].name) == name.size && memcmp(keys[i].name, name.data, name.size) == 0)
+		if (name.size && strncmp(keys[i].name, (const char *)name.data, name.size) == 0 && strlen(keys[i].name) == name.size)
 			return &keys[i];
 	return NULL;
 }

@@ -3,8 +3,8 @@
  * synced before it is visible; a torn last record is cut, damage before it refuses to open.
  *
  * Owner: one thread (the control shard) opens and changes it. Any thread may take the current image: an immutable picture
- * that lives as long as somebody holds it, with the deltas between images in the topics themselves (a changed topic is a new object
- * with the same id). */
+ * that lives as long as somebody holds it, even beyond the catalog, with the deltas between images in the topics themselves (a changed
+ * topic is a new object with the same id). Taking and giving back an image is a short lock, meant for cold paths: hold one for long. */
 #pragma once
 
 #include "log/config/config.h"
@@ -22,7 +22,9 @@ struct topic {
 	uint32_t override_count;
 	struct config_override *overrides;   /* sorted by name */
 	bool is_internal;
-	uint32_t references;                 /* atomic; the catalog's own */
+	/* The catalog's own: the first image without this object, and the list of those that wait for older images to go. */
+	uint64_t retired_version;
+	struct topic *retired_next;
 };
 
 struct catalog;
@@ -31,22 +33,28 @@ struct catalog_image {
 	uint64_t version;                    /* grows with each change */
 	uint32_t topic_count;
 	struct topic **topics;               /* sorted by name */
-	/* private: hash of ids, references */
+	/* The catalog's own: a hash of the ids, the holders (under the room's lock), the images that live. */
 	struct topic **by_id;
 	uint32_t by_id_mask;
 	uint32_t references;
+	struct image_room *room;
+	struct list node;
 };
 
 struct catalog_report {
 	bool was_created;
 	uint64_t records, bytes;
 	uint64_t torn_bytes;                 /* cut from the end */
+	bool was_compacted;                  /* more than half was superseded, and the file was written anew */
+	char why[384];                       /* when opening failed: what, where, and what can be done */
 };
 
 /* Opens or makes `dir`/catalog.log and `dir`/meta.properties (Kafka's file: version, cluster.id, node.id, directory.id). Counts this opening:
- * the incarnation is durable when it returns. The caller holds the directory's lock. `broker` outlives the catalog. */
+ * the incarnation is durable when it returns. The caller has made the directory and holds its lock. `broker` outlives the catalog.
+ * ERR_CORRUPT_LOG: damage before the end; ERR_FORMAT: not our file, or a newer one; ERR_INVALID_CONFIG: another node's directory; -errno.
+ * Then nothing was changed, and report->why says more. */
 MUST_USE int catalog_open(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
-/* The same for tools: reads, changes nothing, counts nothing. */
+/* The same for tools: reads, changes nothing, counts nothing. -ENOENT if there is no catalog. */
 MUST_USE int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
 void catalog_close(struct catalog *catalog);
 
@@ -72,14 +80,23 @@ struct topic_spec {
 	struct slice name;
 	uint32_t partition_count;
 	uint32_t override_count;
-	const struct config_override *overrides; /* checked names and values; copied */
+	const struct config_override *overrides; /* checked names and values; copied; the last of a name wins */
 };
 
+/* Another topic whose name is the same once '.' is read as '_' (Kafka's metrics cannot tell them apart), or NULL. Looks at all. Any thread. */
+const struct topic *catalog_topic_colliding(const struct catalog_image *image, struct slice name);
+
+/* More partitions than that, in one topic or in all together, are refused. */
+#define TOPIC_PARTITIONS_MAX 100000
+#define CATALOG_PARTITIONS_MAX 1000000
+
 /* Each is durable when it returns 0, and then in the current image. Each is one sync, however many topics. `errs[i]` says what became of
- * the i-th: 0, ERR_TOPIC_EXISTS (also for a name that collides after '.' -> '_'; *collision names it), ERR_INVALID_TOPIC_NAME, ERR_INVALID_PARTITIONS.
- * The return value is nonzero only when the file could not be written (then nothing has changed). */
+ * the i-th: 0, ERR_TOPIC_EXISTS, ERR_INVALID_TOPIC_NAME (also for a name that collides, see catalog_topic_colliding),
+ * ERR_INVALID_PARTITIONS, ERR_INVALID_CONFIG, ERR_UNKNOWN_TOPIC. The return value is nonzero only when the file could not be written
+ * (-errno, ERR_FAILED once a sync has failed: that is final until a restart); then nothing has changed. */
 MUST_USE int catalog_create_topics(struct catalog *catalog, const struct topic_spec *specs, uint32_t count, int *errs);
 MUST_USE int catalog_delete_topics(struct catalog *catalog, const struct uuid *ids, uint32_t count, int *errs);
+/* ERR_UNKNOWN_TOPIC; ERR_INVALID_PARTITIONS unless the count grows within its bounds. */
 MUST_USE int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t partition_count);
 /* Replaces the whole set of overrides (the caller merges for incremental changes). */
 MUST_USE int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count);

@@ -1,0 +1,745 @@
+/* The catalog: opening it, and the changes.
+ *
+ * Happy path of a change: check it, build the next image with it, encode it as one record, append and sync the record, publish the image.
+ * Happy path of opening: read catalog.log whole, replay it, append "opened", sync.
+ *
+ * Failure modes: a torn last record is cut off; damage before the end, a record that makes no sense, or another node's directory refuse to
+ * open and change nothing; a failed write is undone by cutting the file back, and changes nothing; a failed sync is final (what is on disk is not
+ * known any more): every later change is refused until a restart has read the file again. */
+#include "log/store/catalog.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/base/uuid_text.h"
+#include "log/io/small_file.h"
+#include "log/store/catalog_replay.h"
+
+#define FILE_SIZE_MAX ((size_t)1 << 30)
+/* Smaller files are not worth a rewrite. */
+#define REWRITE_SIZE_MIN 65536
+
+struct catalog {
+	struct io *io;
+	char *log_path, *meta_path;
+	int fd;
+	uint64_t end;       /* of the file's good part */
+	uint64_t sequence;  /* of the last record */
+	bool is_read_only, has_failed;
+	struct image_room *room;
+	struct catalog_state state;
+	/* All topics by their name with '.' read as '_', to find collisions without looking at all of them. */
+	struct topic **by_stem;
+	uint32_t stem_count, stem_capacity;
+};
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+static bool is_name_byte(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+int catalog_check_topic_name(struct slice name)
+{
+	if (name.size == 0 || name.size > TOPIC_NAME_SIZE_MAX)
+		return ERR_INVALID_TOPIC_NAME;
+	for (size_t i = 0; i < name.size; i++)
+		if (!is_name_byte(name.data[i]))
+			return ERR_INVALID_TOPIC_NAME;
+	bool is_dots = name.data[0] == '.' && (name.size == 1 || (name.size == 2 && name.data[1] == '.'));
+	return is_dots ? ERR_INVALID_TOPIC_NAME : 0;
+}
+
+static uint8_t stem_byte(uint8_t c)
+{
+	return c == '.' ? '_' : c;
+}
+
+static int compare_stem(struct slice name, const char *other)
+{
+	for (size_t i = 0; i < name.size; i++) {
+		int order = stem_byte(name.data[i]) - stem_byte((uint8_t)other[i]);
+		if (order || !other[i])
+			return order;
+	}
+	return other[name.size] ? -1 : 0;
+}
+
+/* Where the stem is, or where it would go. */
+static uint32_t find_stem(const struct catalog *catalog, struct slice name, bool *is_there)
+{
+	uint32_t low = 0, high = catalog->stem_count;
+	*is_there = false;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = compare_stem(name, catalog->by_stem[middle]->name);
+		if (order == 0) {
+			*is_there = true;
+			return middle;
+		}
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+static int reserve_stems(struct catalog *catalog, uint32_t more)
+{
+	if (catalog->stem_capacity - catalog->stem_count >= more)
+		return 0;
+	uint32_t capacity = 2 * catalog->stem_capacity + more;
+	struct topic **by_stem = realloc(catalog->by_stem, capacity * sizeof *by_stem);
+	if (!by_stem)
+		return -ENOMEM;
+	catalog->by_stem = by_stem;
+	catalog->stem_capacity = capacity;
+	return 0;
+}
+
+static struct slice name_of(const struct topic *topic)
+{
+	return (struct slice){(const uint8_t *)topic->name, strlen(topic->name)};
+}
+
+static void insert_stem(struct catalog *catalog, struct topic *topic)
+{
+	bool is_there;
+	uint32_t place = find_stem(catalog, name_of(topic), &is_there);
+	memmove(&catalog->by_stem[place + 1], &catalog->by_stem[place], (catalog->stem_count - place) * sizeof *catalog->by_stem);
+	catalog->by_stem[place] = topic;
+	catalog->stem_count++;
+}
+
+static uint32_t place_of_stem(const struct catalog *catalog, const struct topic *topic)
+{
+	bool is_there;
+	uint32_t place = find_stem(catalog, name_of(topic), &is_there);
+	CHECKF(is_there, "topic %s", topic->name);
+	return place;
+}
+
+static void remove_stem(struct catalog *catalog, const struct topic *topic)
+{
+	uint32_t place = place_of_stem(catalog, topic);
+	catalog->stem_count--;
+	memmove(&catalog->by_stem[place], &catalog->by_stem[place + 1], (catalog->stem_count - place) * sizeof *catalog->by_stem);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------ */
+
+/* The file is as before, or nobody knows what it is. */
+static int undo_write(struct catalog *catalog, int err)
+{
+	if (io_file_truncate(catalog->io, catalog->fd, catalog->end))
+		catalog->has_failed = true;
+	return err;
+}
+
+/* Appends the one record in `bytes`, durably. The bytes are freed. */
+static int commit(struct catalog *catalog, struct catalog_bytes *bytes)
+{
+	if (bytes->has_failed) {
+		free(bytes->data);
+		return -ENOMEM;
+	}
+	int64_t written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
+	free(bytes->data);
+	if (written < 0)
+		return undo_write(catalog, (int)written);
+	int err = io_file_sync(catalog->io, catalog->fd);
+	if (err) {
+		catalog->has_failed = true;
+		return err;
+	}
+	catalog->end += bytes->size;
+	catalog->sequence++;
+	return 0;
+}
+
+static int check_writable(const struct catalog *catalog)
+{
+	CHECK(!catalog->is_read_only);
+	return catalog->has_failed ? ERR_FAILED : 0;
+}
+
+static void begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind)
+{
+	*bytes = (struct catalog_bytes){0};
+	catalog_begin(bytes, kind, catalog->sequence + 1);
+}
+
+static void make_id(struct io *io, struct uuid *id)
+{
+	char text[UUID_TEXT_SIZE];
+	do {
+		io_random(io, id->bytes, sizeof id->bytes);
+		id->bytes[6] = (uint8_t)(0x40 | (id->bytes[6] & 0x0f)); /* RFC 9562: version 4, variant 1 */
+		id->bytes[8] = (uint8_t)(0x80 | (id->bytes[8] & 0x3f));
+		uuid_text_format(text, id);
+	} while (text[0] == '-'); /* as Kafka: it would look like an option to tools */
+}
+
+/* ---- opening: a new one ------------------------------------------------------------------------------------------- */
+
+static void make_identity(struct catalog *catalog)
+{
+	struct meta_properties *identity = &catalog->state.identity;
+	struct uuid cluster_id;
+	make_id(catalog->io, &cluster_id);
+	make_id(catalog->io, &identity->directory_id);
+	uuid_text_format(identity->cluster_id, &cluster_id);
+	identity->node_id = (int32_t)broker_config_int(catalog->state.defaults.broker, "node.id");
+}
+
+/* Writes the whole file anew, and takes it as the one that is appended to. */
+static int write_anew(struct catalog *catalog, struct catalog_bytes *bytes, uint64_t sequence)
+{
+	int err = bytes->has_failed ? -ENOMEM : small_file_replace(catalog->io, catalog->log_path, bytes->data, bytes->size);
+	if (err)
+		return err;
+	catalog->end = bytes->size;
+	catalog->sequence = sequence;
+	return 0;
+}
+
+/* catalog.log comes first: with a meta.properties alone, a crash would leave what looks like somebody else's directory. */
+static int create(struct catalog *catalog, struct catalog_report *report)
+{
+	struct meta_properties other;
+	int err = meta_properties_read(&other, catalog->io, catalog->meta_path, report->why, sizeof report->why);
+	if (err != -ENOENT) {
+		snprintf(report->why, sizeof report->why,
+			 "%s is there, but catalog.log is not: this is a data directory of Apache Kafka's, or one that has lost its catalog. "
+			 "Name an empty directory, or bring catalog.log back", catalog->meta_path);
+		return ERR_FORMAT;
+	}
+	make_identity(catalog);
+	catalog->state.incarnation = 1;
+	report->was_created = true;
+	struct catalog_bytes bytes = {0};
+	uint64_t sequence;
+	catalog_put_state(&bytes, &catalog->state, &sequence);
+	err = write_anew(catalog, &bytes, sequence);
+	free(bytes.data);
+	return err;
+}
+
+/* ---- opening: one that is there -------------------------------------------------------------------------------------- */
+
+static int refuse_damage(struct catalog *catalog, struct catalog_report *report, uint64_t position, uint64_t later)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s: record %llu at byte %llu fails its check, but byte %llu begins a good one: the file is damaged, not torn. Nothing was changed. "
+		 "Restore it from a copy; without one, topics changed after that record are unknown", catalog->log_path,
+		 (unsigned long long)catalog->sequence + 1, (unsigned long long)position, (unsigned long long)later);
+	return ERR_CORRUPT_LOG;
+}
+
+static int refuse_record(struct catalog *catalog, struct catalog_report *report, uint64_t position, const char *reason)
+{
+	snprintf(report->why, sizeof report->why, "%s: record %llu at byte %llu cannot be used: %s", catalog->log_path,
+		 (unsigned long long)catalog->sequence + 1, (unsigned long long)position, reason);
+	return ERR_FORMAT;
+}
+
+/* Replays record after record; `end` stops behind the last good one. */
+static int replay_file(struct catalog *catalog, struct slice file, struct catalog_report *report)
+{
+	if (!catalog_header_is_good(file)) {
+		snprintf(report->why, sizeof report->why, "%s is not a catalog of this version", catalog->log_path);
+		return ERR_FORMAT;
+	}
+	struct catalog_frame frame;
+	enum catalog_next next;
+	catalog->end = CATALOG_HEADER_SIZE;
+	while ((next = catalog_next(file, catalog->end, catalog->sequence + 1, &frame)) == CATALOG_NEXT_RECORD) {
+		char reason[256] = "";
+		int err = catalog_replay(&catalog->state, &frame, reason, sizeof reason);
+		if (err)
+			return err == ERR_FORMAT ? refuse_record(catalog, report, catalog->end, reason) : err;
+		catalog->end = frame.end;
+		catalog->sequence++;
+		report->records++;
+	}
+	size_t later = next == CATALOG_NEXT_BAD ? catalog_find_later(file, catalog->end, catalog->sequence + 1) : 0;
+	if (later)
+		return refuse_damage(catalog, report, catalog->end, later);
+	report->bytes = catalog->end;
+	report->torn_bytes = file.size - catalog->end;
+	if (!catalog->state.has_identity)
+		return refuse_record(catalog, report, CATALOG_HEADER_SIZE, "it does not say whose directory this is");
+	return 0;
+}
+
+/* The catalog knows whose directory this is; meta.properties, made after it, may be missing but not another's. */
+static int check_identity(struct catalog *catalog, struct catalog_report *report)
+{
+	const struct broker_config *broker = catalog->state.defaults.broker;
+	const struct meta_properties *ours = &catalog->state.identity;
+	struct meta_properties meta;
+	int err = meta_properties_read(&meta, catalog->io, catalog->meta_path, report->why, sizeof report->why);
+	if (err && err != -ENOENT)
+		return err;
+	if (!err && (!uuid_equal(&meta.directory_id, &ours->directory_id) || strcmp(meta.cluster_id, ours->cluster_id) != 0)) {
+		snprintf(report->why, sizeof report->why, "%s and %s are of different directories", catalog->meta_path, catalog->log_path);
+		return ERR_FORMAT;
+	}
+	bool is_set = broker_config_is_set(broker, "node.id") || broker_config_is_set(broker, "broker.id");
+	if (is_set && broker_config_int(broker, "node.id") != ours->node_id) {
+		snprintf(report->why, sizeof report->why, "node.id is %lld, but the data directory belongs to node %d: set node.id to that, or name another directory",
+			 (long long)broker_config_int(broker, "node.id"), ours->node_id);
+		return ERR_INVALID_CONFIG;
+	}
+	return 0;
+}
+
+static int cut_torn_tail(struct catalog *catalog)
+{
+	int err = io_file_truncate(catalog->io, catalog->fd, catalog->end);
+	return err ? err : io_file_sync(catalog->io, catalog->fd);
+}
+
+static int append_opened(struct catalog *catalog)
+{
+	struct catalog_bytes bytes;
+	begin(catalog, &bytes, CATALOG_OPENED);
+	catalog_put_u64(&bytes, catalog->state.incarnation);
+	catalog_end(&bytes);
+	return commit(catalog, &bytes);
+}
+
+/* Counts the opening: in a file written anew if more than half of the present one is superseded, else as one more record. */
+static int count_opening(struct catalog *catalog, struct catalog_report *report)
+{
+	catalog->state.incarnation++;
+	struct catalog_bytes bytes = {0};
+	uint64_t sequence;
+	int err = 0;
+	if (catalog->end > REWRITE_SIZE_MIN)
+		catalog_put_state(&bytes, &catalog->state, &sequence);
+	report->was_compacted = bytes.size && bytes.size < catalog->end / 2;
+	if (report->was_compacted)
+		err = write_anew(catalog, &bytes, sequence);
+	free(bytes.data);
+	return err;
+}
+
+static int open_for_append(struct catalog *catalog, const struct catalog_report *report)
+{
+	catalog->fd = io_file_open(catalog->io, catalog->log_path, 0);
+	if (catalog->fd < 0)
+		return catalog->fd;
+	if (report->was_created || report->was_compacted)
+		return 0;
+	int err = report->torn_bytes ? cut_torn_tail(catalog) : 0;
+	return err ? err : append_opened(catalog);
+}
+
+static int read_and_replay(struct catalog *catalog, struct catalog_report *report)
+{
+	uint8_t *data;
+	size_t size;
+	int err = small_file_read(catalog->io, catalog->log_path, FILE_SIZE_MAX, &data, &size);
+	if (err)
+		return err;
+	err = replay_file(catalog, (struct slice){data, size}, report);
+	free(data);
+	return err ? err : check_identity(catalog, report);
+}
+
+static int ensure_meta(struct catalog *catalog)
+{
+	int fd = io_file_open(catalog->io, catalog->meta_path, IO_READ_ONLY);
+	if (fd == -ENOENT)
+		return meta_properties_write(&catalog->state.identity, catalog->io, catalog->meta_path);
+	if (fd < 0)
+		return fd;
+	io_close_fd(catalog->io, fd);
+	return 0;
+}
+
+static int open_writable(struct catalog *catalog, struct catalog_report *report)
+{
+	int err = read_and_replay(catalog, report);
+	err = err == -ENOENT ? create(catalog, report) : err ? err : count_opening(catalog, report);
+	if (err)
+		return err;
+	err = open_for_append(catalog, report);
+	return err ? err : ensure_meta(catalog);
+}
+
+/* ---- lifecycle ------------------------------------------------------------------------------------------------------ */
+
+static char *join(const char *dir, const char *name)
+{
+	char *path;
+	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+static struct catalog *allocate(struct io *io, const char *dir, const struct broker_config *broker)
+{
+	struct catalog *catalog = calloc(1, sizeof *catalog);
+	if (!catalog)
+		return NULL;
+	catalog->io = io;
+	catalog->fd = -1;
+	catalog->log_path = join(dir, "catalog.log");
+	catalog->meta_path = join(dir, "meta.properties");
+	catalog->room = image_room_open();
+	catalog->state.defaults.broker = broker;
+	topic_config_resolve(&catalog->state.defaults.config, broker, NULL, 0);
+	if (catalog->log_path && catalog->meta_path && catalog->room && image_draft_begin(&catalog->state.draft, catalog->room, 0) == 0)
+		return catalog;
+	catalog_close(catalog);
+	return NULL;
+}
+
+static int publish_replayed(struct catalog *catalog)
+{
+	struct catalog_image *image = catalog->state.draft.image;
+	int err = reserve_stems(catalog, image->topic_count);
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < image->topic_count; i++)
+		insert_stem(catalog, image->topics[i]);
+	image_draft_publish(&catalog->state.draft, catalog->room);
+	return 0;
+}
+
+static int open_catalog(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, bool is_read_only,
+			struct catalog_report *report)
+{
+	*report = (struct catalog_report){0};
+	struct catalog *catalog = allocate(io, dir, broker);
+	if (!catalog)
+		return -ENOMEM;
+	catalog->is_read_only = is_read_only;
+	int err = is_read_only ? read_and_replay(catalog, report) : open_writable(catalog, report);
+	err = err ? err : publish_replayed(catalog);
+	if (err) {
+		if (!report->why[0])
+			snprintf(report->why, sizeof report->why, "%s: %s", catalog->log_path, err_text(err));
+		catalog_close(catalog);
+		return err;
+	}
+	*out = catalog;
+	return 0;
+}
+
+int catalog_open(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report)
+{
+	return open_catalog(out, io, dir, broker, false, report);
+}
+
+int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report)
+{
+	return open_catalog(out, io, dir, broker, true, report);
+}
+
+/* A draft is left only when opening failed: its topics were never published. */
+static void free_draft(struct image_draft *draft)
+{
+	if (!draft->image)
+		return;
+	for (uint32_t i = 0; i < draft->image->topic_count; i++)
+		topic_destroy(draft->image->topics[i]);
+	image_draft_discard(draft);
+}
+
+void catalog_close(struct catalog *catalog)
+{
+	if (!catalog)
+		return;
+	if (catalog->fd >= 0)
+		io_close_fd(catalog->io, catalog->fd);
+	free_draft(&catalog->state.draft);
+	if (catalog->room)
+		image_room_close(catalog->room);
+	free(catalog->by_stem);
+	free(catalog->log_path);
+	free(catalog->meta_path);
+	free(catalog);
+}
+
+uint64_t catalog_incarnation(const struct catalog *catalog)
+{
+	return catalog->state.incarnation;
+}
+
+const char *catalog_cluster_id(const struct catalog *catalog)
+{
+	return catalog->state.identity.cluster_id;
+}
+
+const struct uuid *catalog_directory_id(const struct catalog *catalog)
+{
+	return &catalog->state.identity.directory_id;
+}
+
+int32_t catalog_node_id(const struct catalog *catalog)
+{
+	return catalog->state.identity.node_id;
+}
+
+const struct catalog_image *catalog_image_acquire(struct catalog *catalog)
+{
+	return image_room_acquire(catalog->room);
+}
+
+uint64_t catalog_version(struct catalog *catalog)
+{
+	return __atomic_load_n(&catalog->room->version, __ATOMIC_ACQUIRE);
+}
+
+/* ---- creating topics --------------------------------------------------------------------------------------------------- */
+
+/* A change of several topics in the making. */
+struct change {
+	struct catalog *catalog;
+	struct image_draft draft;
+	struct topic **topics; /* made, or found, by it */
+	uint32_t count;
+	uint64_t partitions;   /* of those */
+};
+
+static int check_spec(const struct change *change, const struct topic_spec *spec)
+{
+	const struct catalog *catalog = change->catalog;
+	int err = catalog_check_topic_name(spec->name);
+	if (err)
+		return err;
+	bool is_there;
+	uint32_t place = find_stem(catalog, spec->name, &is_there);
+	if (is_there) {
+		struct slice other = name_of(catalog->by_stem[place]);
+		bool is_same = other.size == spec->name.size && memcmp(other.data, spec->name.data, other.size) == 0;
+		return is_same ? ERR_TOPIC_EXISTS : ERR_INVALID_TOPIC_NAME;
+	}
+	uint64_t total = catalog->state.partition_total + change->partitions + spec->partition_count;
+	if (spec->partition_count == 0 || spec->partition_count > TOPIC_PARTITIONS_MAX || total > CATALOG_PARTITIONS_MAX)
+		return ERR_INVALID_PARTITIONS;
+	char why[128];
+	return catalog_check_overrides(spec->overrides, spec->override_count, why, sizeof why);
+}
+
+static int add_topic(struct change *change, const struct topic_spec *spec)
+{
+	struct uuid id;
+	make_id(change->catalog->io, &id);
+	struct topic *topic = topic_create(&id, spec->name, spec->partition_count, change->catalog->state.incarnation,
+					   spec->overrides, spec->override_count, &change->catalog->state.defaults);
+	if (!topic)
+		return -ENOMEM;
+	change->topics[change->count++] = topic;
+	change->partitions += spec->partition_count;
+	insert_stem(change->catalog, topic);
+	image_draft_insert(&change->draft, topic);
+	return 0;
+}
+
+static int add_topics(struct change *change, const struct topic_spec *specs, uint32_t count, int *errs)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		errs[i] = check_spec(change, &specs[i]);
+		int err = errs[i] ? 0 : add_topic(change, &specs[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int commit_created(struct change *change)
+{
+	struct catalog_bytes bytes;
+	begin(change->catalog, &bytes, CATALOG_CREATED);
+	catalog_put_u32(&bytes, change->count);
+	for (uint32_t i = 0; i < change->count; i++)
+		catalog_put_topic(&bytes, change->topics[i]);
+	catalog_end(&bytes);
+	return commit(change->catalog, &bytes);
+}
+
+static void forget_created(struct change *change)
+{
+	for (uint32_t i = 0; i < change->count; i++) {
+		remove_stem(change->catalog, change->topics[i]);
+		topic_destroy(change->topics[i]);
+	}
+	image_draft_discard(&change->draft);
+}
+
+static int begin_change(struct change *change, struct catalog *catalog, uint32_t count, uint32_t more)
+{
+	*change = (struct change){.catalog = catalog};
+	int err = check_writable(catalog);
+	if (err)
+		return err;
+	change->topics = malloc((count ? count : 1) * sizeof *change->topics);
+	err = change->topics ? reserve_stems(catalog, more) : -ENOMEM;
+	err = err ? err : image_draft_begin(&change->draft, catalog->room, more);
+	if (err)
+		free(change->topics);
+	return err;
+}
+
+int catalog_create_topics(struct catalog *catalog, const struct topic_spec *specs, uint32_t count, int *errs)
+{
+	struct change change;
+	int err = begin_change(&change, catalog, count, count);
+	if (err)
+		return err;
+	err = add_topics(&change, specs, count, errs);
+	if (!err && change.count)
+		err = commit_created(&change);
+	if (err || !change.count) {
+		forget_created(&change);
+	} else {
+		catalog->state.partition_total += change.partitions;
+		image_draft_publish(&change.draft, catalog->room);
+	}
+	free(change.topics);
+	return err;
+}
+
+/* ---- deleting topics ----------------------------------------------------------------------------------------------------- */
+
+static void take_topics(struct change *change, const struct uuid *ids, uint32_t count, int *errs)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct topic *topic = catalog_topic_by_id(change->draft.image, &ids[i]);
+		errs[i] = topic ? 0 : ERR_UNKNOWN_TOPIC;
+		if (!topic)
+			continue;
+		change->topics[change->count++] = (struct topic *)topic;
+		change->partitions += topic->partition_count;
+		image_draft_remove(&change->draft, topic);
+	}
+}
+
+static int commit_deleted(struct change *change)
+{
+	struct catalog_bytes bytes;
+	begin(change->catalog, &bytes, CATALOG_DELETED);
+	catalog_put_u32(&bytes, change->count);
+	for (uint32_t i = 0; i < change->count; i++)
+		catalog_put(&bytes, change->topics[i]->id.bytes, sizeof change->topics[i]->id.bytes);
+	catalog_end(&bytes);
+	return commit(change->catalog, &bytes);
+}
+
+static void publish_deleted(struct change *change)
+{
+	change->catalog->state.partition_total -= change->partitions;
+	for (uint32_t i = 0; i < change->count; i++)
+		remove_stem(change->catalog, change->topics[i]);
+	image_draft_publish(&change->draft, change->catalog->room);
+}
+
+int catalog_delete_topics(struct catalog *catalog, const struct uuid *ids, uint32_t count, int *errs)
+{
+	struct change change;
+	int err = begin_change(&change, catalog, count, 0);
+	if (err)
+		return err;
+	take_topics(&change, ids, count, errs);
+	if (change.count)
+		err = commit_deleted(&change);
+	if (err || !change.count)
+		image_draft_discard(&change.draft);
+	else
+		publish_deleted(&change);
+	free(change.topics);
+	return err;
+}
+
+/* ---- changing a topic ------------------------------------------------------------------------------------------------------ */
+
+static const struct topic *current_topic(const struct catalog *catalog, const struct uuid *id)
+{
+	return catalog_topic_by_id(catalog->room->current, id);
+}
+
+/* Commits the record, and puts the new object in the old one's place. Frees the new one on failure. */
+static int commit_replaced(struct catalog *catalog, struct catalog_bytes *bytes, const struct topic *old, struct topic *new)
+{
+	struct image_draft draft = {0};
+	int err = new ? image_draft_begin(&draft, catalog->room, 0) : -ENOMEM;
+	if (err)
+		free(bytes->data);
+	else
+		err = commit(catalog, bytes);
+	if (err) {
+		image_draft_discard(&draft);
+		topic_destroy(new);
+		return err;
+	}
+	catalog->state.partition_total += new->partition_count - old->partition_count;
+	catalog->by_stem[place_of_stem(catalog, old)] = new;
+	image_draft_replace(&draft, old, new);
+	image_draft_publish(&draft, catalog->room);
+	return 0;
+}
+
+int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t partition_count)
+{
+	int err = check_writable(catalog);
+	const struct topic *old = current_topic(catalog, id);
+	if (err || !old)
+		return err ? err : ERR_UNKNOWN_TOPIC;
+	uint64_t total = catalog->state.partition_total - old->partition_count + partition_count;
+	if (partition_count <= old->partition_count || partition_count > TOPIC_PARTITIONS_MAX || total > CATALOG_PARTITIONS_MAX)
+		return ERR_INVALID_PARTITIONS;
+	struct catalog_bytes bytes;
+	begin(catalog, &bytes, CATALOG_GROWN);
+	catalog_put(&bytes, id->bytes, sizeof id->bytes);
+	catalog_put_u32(&bytes, partition_count);
+	catalog_end(&bytes);
+	return commit_replaced(catalog, &bytes, old, topic_create(id, name_of(old), partition_count, old->created_incarnation, old->overrides,
+								  old->override_count, &catalog->state.defaults));
+}
+
+int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count)
+{
+	char why[128];
+	int err = check_writable(catalog);
+	const struct topic *old = current_topic(catalog, id);
+	if (err || !old)
+		return err ? err : ERR_UNKNOWN_TOPIC;
+	err = catalog_check_overrides(overrides, count, why, sizeof why);
+	if (err)
+		return err;
+	struct topic *new = topic_create(id, name_of(old), old->partition_count, old->created_incarnation, overrides, count, &catalog->state.defaults);
+	struct catalog_bytes bytes;
+	begin(catalog, &bytes, CATALOG_CONFIGURED);
+	catalog_put(&bytes, id->bytes, sizeof id->bytes);
+	if (new)
+		catalog_put_overrides(&bytes, new->overrides, new->override_count);
+	catalog_end(&bytes);
+	return commit_replaced(catalog, &bytes, old, new);
+}
+
+/* ---- producer ids ----------------------------------------------------------------------------------------------------------- */
+
+int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_t *first)
+{
+	int err = check_writable(catalog);
+	if (err)
+		return err;
+	if (catalog->state.next_producer_id > INT64_MAX - count)
+		return -ERANGE;
+	struct catalog_bytes bytes;
+	begin(catalog, &bytes, CATALOG_PRODUCER_IDS);
+	catalog_put_u64(&bytes, (uint64_t)catalog->state.next_producer_id + count);
+	catalog_end(&bytes);
+	err = commit(catalog, &bytes);
+	if (err)
+		return err;
+	*first = catalog->state.next_producer_id;
+	catalog->state.next_producer_id += count;
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* What the records of catalog.log add up to, one after the other. Trusts nothing in a record: what does not fit is ERR_FORMAT with a sentence.
+ * Owner: the catalog's thread. Private to log/store. */
+#pragma once
+
+#include "log/store/catalog_file.h"
+#include "log/store/catalog_image.h"
+#include "log/store/meta_properties.h"
+
+struct catalog_state {
+	struct topic_defaults defaults;
+	struct image_draft draft;        /* all topics so far */
+	uint64_t partition_total;
+	bool has_identity;
+	struct meta_properties identity;
+	uint64_t incarnation;
+	int64_t next_producer_id;
+};
+
+/* 0, -ENOMEM or ERR_FORMAT. */
+MUST_USE int catalog_replay(struct catalog_state *state, const struct catalog_frame *frame, char *why, size_t why_size);
+
+/* The file that adds up to the same state, as short as can be; `sequence` comes out as that of its last record. */
+void catalog_put_state(struct catalog_bytes *bytes, const struct catalog_state *state, uint64_t *sequence);
+
+/* The bodies that single changes are made of. */
+void catalog_put_identity(struct catalog_bytes *bytes, const struct meta_properties *identity);
+void catalog_put_topic(struct catalog_bytes *bytes, const struct topic *topic);
+void catalog_put_overrides(struct catalog_bytes *bytes, const struct config_override *overrides, uint32_t count);
+
+/* Known names and values that pass: 0 or ERR_INVALID_CONFIG with a sentence. */
+MUST_USE int catalog_check_overrides(const struct config_override *overrides, uint32_t count, char *why, size_t why_size);
