@@ -189,6 +189,7 @@ Test(compress, snappy_claims)
 {
 	static const uint8_t raw[] = {0xff, 0xff, 0xff, 0xff, 0x0f, 0x00, 'a'};
 	cr_expect_eq(unpack(CODEC_SNAPPY, raw, sizeof raw, 512, UINT64_MAX, unpacked, sizeof unpacked), ERR_BROKEN_COMPRESSION);
+	cr_expect_eq(unpack(CODEC_SNAPPY, raw, sizeof raw, 512, 1000, unpacked, sizeof unpacked), ERR_BROKEN_COMPRESSION, "a lie, before a size");
 	size_t size = pack(CODEC_SNAPPY, 0, (const uint8_t *)"abc", 3, 3, packed, sizeof packed);
 	static const uint32_t lengths[] = {0, 0x7fffffff, 0x80000000, 0xffffffff};
 	for (size_t i = 0; i < COUNT_OF(lengths); i++) {

@@ -221,6 +221,7 @@ Test(validate, record_larger_than_window)
 		{"\x02\x04hh\x01", ERR_INVALID_RECORD}, /* a byte is missing at the end of the record */
 		{"\x02\x04hh\x02v", 0},
 		{"\x02\x03hh\x02v", ERR_INVALID_RECORD},
+		{"\x02\x01\x06" "vvv", ERR_INVALID_RECORD}, /* a null header key */
 		{"\x02\x04hh\x03v", ERR_INVALID_RECORD},
 		{"\x02\x04hh\x01v", ERR_INVALID_RECORD},
 		{"\x02\x04hh\x04v", ERR_INVALID_RECORD},
@@ -354,6 +355,19 @@ Test(validate, corrects_max_timestamp)
 		cr_expect_eq(batch.max_timestamp_ms, SAMPLE_NOW_MS + 9);
 		cr_expect_eq(verdict.batch.max_timestamp_ms, SAMPLE_NOW_MS + 9);
 		cr_expect_eq(verdict.batch.crc, batch.crc);
+	}
+}
+
+/* Of several records with the largest timestamp the first is named, as ListOffsets answers it. */
+Test(validate, first_of_equal_timestamps)
+{
+	static const char records[] = "\x0c\0\0\0\x01\x01\0" "\x0c\0\x08\x02\x01\x01\0" "\x0c\0\x08\x04\x01\x01\0" "\x0c\0\x06\x06\x01\x01\0";
+	struct batch_rules rules = sample_rules();
+	for (unsigned codec = CODEC_NONE; codec < batch_codec_count; codec++) {
+		uint32_t size = sample_wrap(workspace, codec, records, sizeof records - 1, 4, batch_bytes, 4096);
+		cr_assert_eq(validate(size, &rules), 0);
+		cr_expect_eq(verdict.delta_of_max_timestamp, 1);
+		cr_expect_eq(verdict.batch.max_timestamp_ms, SAMPLE_NOW_MS + 4);
 	}
 }
 
