@@ -268,6 +268,13 @@ REAL_TEST(close_with_operations_in_flight)
 	cr_assert_eq(data[0], 0);
 }
 
+static void install_filter(struct sock_filter *code, unsigned short count)
+{
+	struct sock_fprog program = {count, code};
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
 /* A seccomp filter as containers have it: io_uring_setup is refused, all else is let through. */
 static void forbid_io_uring(int error_number)
 {
@@ -277,9 +284,23 @@ static void forbid_io_uring(int error_number)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error_number),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = {COUNT_OF(code), code};
-	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+	install_filter(code, COUNT_OF(code));
+}
+
+#define REGISTER_PBUF_RING 22 /* of io_uring_register(2); liburing's header stays in log/io/io_uring.c */
+
+/* Refuses the registration of a ring of buffers, as a kernel does that lacks memory for it. */
+static void forbid_buffer_ring(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_register, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, REGISTER_PBUF_RING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	install_filter(code, COUNT_OF(code));
 }
 
 /* Where io_uring is forbidden, the open says which way, and plain system calls work. */
@@ -307,6 +328,47 @@ Test(loop, missing_io_uring, .timeout = 30)
 	struct io *io;
 	forbid_io_uring(ENOSYS);
 	cr_assert_eq(io_open(&io, &options), -ENOSYS);
+}
+
+#define SENDERS 8
+
+/* Where the ring of buffers is refused, pooled receives work all the same: each buffer comes round many times, none twice at once,
+ * and with fewer buffers than senders they take turns. */
+Test(loop, no_buffer_ring, .timeout = 30)
+{
+	forbid_buffer_ring();
+	struct fixture f;
+	fixture_open_with(&f, (struct io_options){.backend = IO_URING, .buffer_count = 3, .buffer_size_bytes = 64});
+	int pairs[SENDERS][2];
+	struct probe probes[SENDERS] = {0};
+	for (int i = 0; i < SENDERS; i++) {
+		cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+		io_recv_pooled(f.io, probe_op(&probes[i]), pairs[i][0]);
+	}
+	int received = 0;
+	for (int round = 0; round < 200; round++) {
+		for (int i = 0; i < SENDERS; i++)
+			cr_assert_eq(write(pairs[i][1], "0123456789" + i, 1), 1);
+		for (int ended = 0; ended < SENDERS;) {
+			cr_assert_geq(io_turn(f.io, true), 0);
+			int held = 0;
+			for (int i = 0; i < SENDERS; i++)
+				held += probes[i].calls;
+			cr_assert_leq(held, 3);
+			for (int i = 0; i < SENDERS; i++) {
+				if (!probes[i].calls)
+					continue;
+				cr_assert_eq(probes[i].result, 1);
+				cr_assert_eq(probes[i].buffer[0], '0' + i);
+				io_buffer_return(f.io, probes[i].buffer_id);
+				io_recv_pooled(f.io, probe_op(&probes[i]), pairs[i][0]);
+				ended++;
+				received++;
+			}
+		}
+	}
+	cr_assert_eq(received, 200 * SENDERS);
+	fixture_close(&f);
 }
 
 /* An unprivileged user with little locked memory gets a ring all the same, with working shared buffers; one with next to
