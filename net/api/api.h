@@ -34,6 +34,8 @@
 #include "net/wire/cursor.h"
 #include "net/wire/kerr.h"
 
+struct conn;
+struct frame;
 struct request;
 
 enum step { STEP_DONE, STEP_PARKED, STEP_MORE };
@@ -88,17 +90,28 @@ struct request {
 	/* The machinery's (request.c, net/conn). */
 	step_fn *next;
 	uint32_t pending;              /* tasks and control operations that are out */
-	bool is_parked;                /* no step runs; the next runs when pending reaches 0 or by request_resume */
-	bool is_held;                  /* parked until request_resume, whatever returns */
-	bool is_sent;                  /* over for the connection; freed once nothing is pending */
-	bool is_cancelled;
-	struct list runnable;
+	bool is_parked;                /* the next step runs when pending reaches 0 */
+	bool is_held;                  /* the next step runs after request_resume, whatever returns */
+	bool is_finished;              /* over for the connection; freed once nothing is pending */
+	bool is_cancelled;             /* nobody waits for the answer, or nobody should: end soon */
+	struct list runnable;          /* in the shard, while the next step may run */
 	struct list node;              /* in its connection, in order of arrival */
-	void *conn;
+	struct conn *conn;
+	struct frame *frame;           /* holds the request's bytes */
 	void (*completed)(struct request *request); /* the connection's: the outcome is known */
-	struct frame *frame;
-	size_t block_size;
+	void (*freed)(struct request *request);     /* the connection's: nothing is pending any more, it takes the memory back */
 };
+
+/* ---- for the connection and the shard ----------------------------------------------------------------------------------- */
+
+/* Runs the first step. */
+void request_start(struct request *request);
+/* Runs the next steps of those whose turn it is. */
+void request_run_ready(struct shard *shard);
+/* The connection or the broker goes: long waits end. */
+void request_cancel(struct request *request);
+/* The answer has been sent, or will not be: what it held is released; `freed` follows, maybe at once. */
+void request_finish(struct request *request);
 
 /* Not zeroed; NULL when the arena is full. */
 static inline void *request_alloc(struct request *request, size_t size) { return arena_alloc(&request->arena, size); }
@@ -117,11 +130,11 @@ static inline enum task_result request_count(struct request *request, enum task_
 
 enum step request_join(struct request *request, step_fn *next);
 enum step request_yield(struct request *request, step_fn *next);
-/* Parks until request_resume, even if nothing is pending: for timers. */
+/* Parks until request_resume, whatever is pending: for timers and watches. */
 enum step request_hold(struct request *request, step_fn *next);
-/* Ends a request_hold: the next step runs as soon as nothing is pending (maybe before this returns). From callbacks of the loop alone. */
+/* Ends a request_hold: the next step runs later in this turn. Harmless if nothing is held. */
 void request_resume(struct request *request);
-/* A task or control operation is back; tasks call it themselves. */
+/* A task or control operation is back; tasks call it themselves. A step never runs from within: it runs later in the turn. */
 void request_returned(struct request *request);
 
 /* ---- answering ------------------------------------------------------------------------------------------------------------ */

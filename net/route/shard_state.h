@@ -4,8 +4,7 @@
 #pragma once
 
 #include "log/io/io.h"
-#include "log/store/catalog.h"
-#include "log/store/store.h"
+#include "log/partition/partition.h"
 #include "net/log_line.h"
 #include "net/metrics.h"
 #include "net/route/mailbox.h"
@@ -25,6 +24,14 @@ struct broker_facts {
 	const struct broker_config *config;
 };
 
+/* Bounds of what peers may take; set at start. */
+struct net_limits {
+	uint32_t request_size_max;            /* socket.request.max.bytes */
+	uint64_t frame_memory_bytes;          /* spate.frame.memory.bytes, a shard's part of it */
+	uint32_t conns_max;                   /* max.connections, of all shards */
+	uint64_t idle_max_ns;                 /* connections.max.idle.ms; 0: no limit */
+};
+
 struct shard {
 	uint32_t index, shard_count;
 	struct shard **peers;                 /* all shards by index, this one included */
@@ -36,13 +43,17 @@ struct shard {
 
 	struct mailbox mailbox;
 	struct list blocked_appends;          /* struct append_task: wait for room, in order of arrival */
-	struct room_wait *room_wait;          /* set while the first of them waits */
-	struct list runnable;                 /* struct request: a step said MORE */
+	struct room_wait room_wait;           /* set while the first of them waits */
+	bool has_room_news;
+	struct list runnable;                 /* struct request: its next step may run */
 	struct list sendable;                 /* struct conn: answers to send at the end of the turn */
 	struct frame_pool *frames;
 	struct request_pool *requests;
 	struct list conns;
 	uint32_t conn_count;
+	uint32_t *conn_total;                 /* atomic; of all shards */
+	struct io_timer sweep;                /* set while there are connections: ends those that idle or stall */
+	struct net_limits limits;
 
 	/* Producer ids reserved for this shard and not yet handed out (net/api/init_producer_id.c). */
 	int64_t producer_id_next, producer_id_end;

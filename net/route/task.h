@@ -61,7 +61,7 @@ struct read_task {
 	struct task task;
 	int32_t current_leader_epoch;  /* what the client believes; -1: not said. Judged first: see err */
 	int32_t last_fetched_epoch;    /* -1: not said; else a divergence is looked for */
-	struct read_op op;             /* fill `offset`, `size_bytes_max`, `is_first`; positions are filled in on every error but ERR_UNKNOWN_TOPIC */
+	struct read_op op;             /* zeroed before its first use; fill `offset`, `size_bytes_max`, `is_first`; positions are filled in on every error but ERR_UNKNOWN_TOPIC */
 	/* When the client's log has diverged: the epoch and end to go back to; no bytes are read then. */
 	bool is_diverging;
 	int32_t diverging_epoch;
@@ -108,6 +108,9 @@ struct query_task {
 MUST_USE enum task_result query_task_submit(struct query_task *task);
 
 /* ---- for the shard ---------------------------------------------------------------------------------------------------- */
+
+/* Tries the appends that wait for room, if there is news of room. */
+void task_retry_appends(struct shard *shard);
 
 /* Runs a message of one of the kinds above (MESSAGE_APPEND to MESSAGE_UNWATCH_RETURN) on the shard that took it. */
 void task_receive(struct shard *shard, struct message *message);

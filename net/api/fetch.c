@@ -1,0 +1,378 @@
+/* Fetch: record batches from where the reader is, up to the high watermark.
+ *
+ * Happy path: every partition is read within the request's budget of bytes; if there are enough bytes, or the reader does not want
+ * to wait, the batches are sent from where they lie, and given back when they have left. If there is too little, what was read is given
+ * back, each partition is watched from its high watermark on, and a timer runs; whatever comes first starts the reading anew.
+ *
+ * The first partition that has something gives at least one batch, whatever the limits say (KIP-74). Reads from the disk and on other
+ * shards run beside each other, each with its part of the budget; only if they bring nothing because their first batches are larger than
+ * that are they read again, one by one.
+ *
+ * Failures: an error in any partition ends the waiting; positions are filled in where the partition is known. Sessions (KIP-227) are
+ * refused by answering session id 0, which every client takes as "none". */
+#include "kmsg_fetch.h"
+#include "net/api/handlers.h"
+
+#define SESSION_EPOCH_INITIAL 0
+#define SESSION_EPOCH_NONE (-1)
+#define READ_COMMITTED 1
+
+struct fetch_partition {
+	const struct kmsg_fetch_partition *in;
+	struct kmsg_fetch_partition_result *out;
+	struct uuid topic_id;
+	bool is_known;                 /* the topic exists */
+	uint32_t granted_bytes;
+	struct read_task *read;        /* while it reads, or holds what it has read */
+	struct watch_task *watch;      /* made when first needed */
+};
+
+struct fetch {
+	struct kmsg_fetch_request in;
+	struct kmsg_fetch_response out;
+	uint32_t count;
+	struct fetch_partition *partitions;
+	uint32_t next;                 /* to be read */
+	int64_t budget_bytes;          /* not granted to anybody yet */
+	int64_t min_bytes, max_bytes, total_bytes;
+	bool is_second_pass, is_decided;
+	uint64_t deadline_ns;
+	struct request *request;
+	struct io_timer timer;
+	struct read_task *idle_reads;  /* to be used again; linked by task.message.next */
+};
+
+static enum step read_more(struct request *request);
+static enum step decide(struct request *request);
+
+/* ---- one partition ------------------------------------------------------------------------------------------------------- */
+
+static struct read_task *take_read(struct fetch *fetch)
+{
+	struct read_task *read = fetch->idle_reads;
+	if (read) {
+		fetch->idle_reads = (struct read_task *)(void *)read->task.message.next;
+		return read;
+	}
+	return request_alloc_array(fetch->request, 1, sizeof *read);
+}
+
+static void give_read(struct fetch *fetch, struct fetch_partition *partition)
+{
+	struct read_task *read = partition->read;
+	partition->read = NULL;
+	read->task.message.next = (struct message *)(void *)fetch->idle_reads;
+	fetch->idle_reads = read;
+}
+
+static enum kerr error_of(int err)
+{
+	return err > 0 ? (enum kerr)err : kerr_from(err); /* the codes of TASK_FENCED_EPOCH and its like are Kafka's own */
+}
+
+static void clear_result(struct fetch_partition *partition)
+{
+	struct kmsg_fetch_partition_result *out = partition->out;
+	kmsg_fetch_partition_result_init(out);
+	out->partition_index = partition->in->partition;
+	out->high_watermark = -1;
+	out->preferred_read_replica = -1;
+	out->records.whole = SLICE_EMPTY;
+}
+
+/* What a read has brought goes into the answer; a read without bytes is free for the next partition. */
+static void take_result(struct fetch *fetch, struct fetch_partition *partition)
+{
+	struct read_task *read = partition->read;
+	struct kmsg_fetch_partition_result *out = partition->out;
+	out->error_code = (int16_t)error_of(read->task.err);
+	out->high_watermark = read->op.high_watermark;
+	out->last_stable_offset = read->op.last_stable_offset;
+	out->log_start_offset = read->op.log_start_offset;
+	if (read->is_diverging)
+		out->diverging_epoch = (struct kmsg_fetch_epoch_end){read->diverging_epoch, read->diverging_end_offset};
+	if (out->error_code || read->is_diverging)
+		fetch->is_decided = true;
+	fetch->budget_bytes += (int64_t)partition->granted_bytes - (read->has_pieces ? read->op.size_bytes : 0);
+	if (!read->has_pieces) {
+		give_read(fetch, partition);
+		return;
+	}
+	fetch->total_bytes += read->op.size_bytes;
+	out->records = (struct records){.pieces = read->op.pieces, .piece_count = read->op.piece_count};
+	if (read->op.piece_count == READ_PIECES_MAX)
+		fetch->is_decided = true; /* it may never get larger than this */
+}
+
+static uint32_t grant(struct fetch *fetch, const struct fetch_partition *partition)
+{
+	int64_t bytes = partition->in->partition_max_bytes;
+	if (bytes > fetch->budget_bytes)
+		bytes = fetch->budget_bytes;
+	return bytes > 0 ? (uint32_t)bytes : 0;
+}
+
+/* False: no memory. */
+static bool start_read(struct fetch *fetch, struct fetch_partition *partition)
+{
+	struct request *request = fetch->request;
+	struct read_task *read = partition->read = take_read(fetch);
+	if (!read)
+		return false;
+	task_init(&read->task, request, &partition->topic_id, partition->in->partition);
+	read->current_leader_epoch = partition->in->current_leader_epoch;
+	read->last_fetched_epoch = partition->in->last_fetched_epoch;
+	read->op.offset = partition->in->fetch_offset;
+	read->op.size_bytes_max = partition->granted_bytes = grant(fetch, partition);
+	read->op.is_first = fetch->total_bytes == 0 && request->pending == 0;
+	fetch->budget_bytes -= partition->granted_bytes;
+	if (request_count(request, read_task_submit(read)) == TASK_DONE)
+		take_result(fetch, partition);
+	return true;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------------------- */
+
+static void take_returned(struct fetch *fetch)
+{
+	for (uint32_t i = 0; i < fetch->count; i++) {
+		struct fetch_partition *partition = &fetch->partitions[i];
+		/* What came home and has not been counted: its result still points at nothing. */
+		if (partition->read && !partition->out->records.pieces)
+			take_result(fetch, partition);
+	}
+}
+
+/* The log has more, and gave nothing because of the limits. */
+static bool is_held_back(const struct fetch_partition *partition)
+{
+	return partition->is_known && !partition->read && !partition->out->error_code &&
+	       partition->out->high_watermark > partition->in->fetch_offset && partition->out->diverging_epoch.epoch < 0;
+}
+
+static enum step no_memory(struct request *request)
+{
+	return request_reject(request, "it asks for more partitions than there is memory for");
+}
+
+static enum step after_pass(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	take_returned(fetch);
+	if (fetch->next < fetch->count)
+		return read_more(request);
+	if (!fetch->is_second_pass && fetch->total_bytes == 0) {
+		fetch->is_second_pass = true;
+		fetch->next = 0;
+		return read_more(request);
+	}
+	return decide(request);
+}
+
+static bool should_read(const struct fetch *fetch, const struct fetch_partition *partition)
+{
+	return fetch->is_second_pass ? fetch->total_bytes == 0 && is_held_back(partition) : partition->is_known;
+}
+
+/* All that can be read beside each other. The second pass takes one at a time; and reads whose grant might be nothing only because others still
+ * hold theirs wait for those. */
+static enum step read_more(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	while (fetch->next < fetch->count) {
+		struct fetch_partition *partition = &fetch->partitions[fetch->next];
+		if (request->pending > 0 && (fetch->is_second_pass || fetch->budget_bytes <= 0))
+			break;
+		fetch->next++;
+		if (should_read(fetch, partition) && !start_read(fetch, partition))
+			return request_join(request, no_memory);
+	}
+	return request_join(request, after_pass);
+}
+
+static enum step start_reading(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	fetch->next = 0;
+	fetch->is_second_pass = false;
+	fetch->total_bytes = 0;
+	fetch->budget_bytes = fetch->max_bytes;
+	for (uint32_t i = 0; i < fetch->count; i++)
+		if (fetch->partitions[i].is_known)
+			clear_result(&fetch->partitions[i]);
+	return read_more(request);
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------------------- */
+
+static void release_reads(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	for (uint32_t i = 0; i < fetch->count; i++)
+		if (fetch->partitions[i].read)
+			request_count(request, read_task_release(fetch->partitions[i].read));
+}
+
+static void time_is_up(struct io_timer *timer)
+{
+	request_resume(CONTAINER_OF(timer, struct fetch, timer)->request);
+}
+
+static void watch_returned(struct task *task)
+{
+	request_resume(task->request);
+}
+
+static enum step wake(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	io_timer_cancel(request->shard->io, &fetch->timer);
+	for (uint32_t i = 0; i < fetch->count; i++)
+		if (fetch->partitions[i].watch)
+			watch_task_cancel(fetch->partitions[i].watch);
+	return request_join(request, start_reading);
+}
+
+/* False: something has come in the meantime, or there is no memory to wait. */
+static bool watch(struct fetch *fetch, struct fetch_partition *partition)
+{
+	struct watch_task *task = partition->watch;
+	if (!task)
+		task = partition->watch = request_alloc_array(fetch->request, 1, sizeof *task);
+	if (!task) {
+		fetch->is_decided = true;
+		return false;
+	}
+	task_init(&task->task, fetch->request, &partition->topic_id, partition->in->partition);
+	task->task.done = watch_returned;
+	task->watch.offset = partition->out->high_watermark;
+	return request_count(fetch->request, watch_task_submit(task)) == TASK_PENDING;
+}
+
+static enum step park(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	for (uint32_t i = 0; i < fetch->count; i++)
+		if (fetch->partitions[i].read)
+			give_read(fetch, &fetch->partitions[i]);
+	for (uint32_t i = 0; i < fetch->count; i++)
+		if (!watch(fetch, &fetch->partitions[i]))
+			return wake(request);
+	fetch->timer.run = time_is_up;
+	io_timer_set(request->shard->io, &fetch->timer, fetch->deadline_ns);
+	return request_hold(request, wake);
+}
+
+/* ---- answering --------------------------------------------------------------------------------------------------------------- */
+
+static enum step answer(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	struct writer body = writer_counting_apart();
+	kmsg_fetch_response_encode(&body, request->version, &fetch->out);
+	struct writer writer = request_answer_begin_apart(request, &body);
+	kmsg_fetch_response_encode(&writer, request->version, &fetch->out);
+	return request_answer_end(request, &writer);
+}
+
+static enum step decide(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	if (fetch->is_decided || fetch->total_bytes >= fetch->min_bytes || fetch->count == 0 || request->is_cancelled ||
+	    io_now_ns(request->shard->io) >= fetch->deadline_ns)
+		return answer(request);
+	release_reads(request);
+	return request_join(request, park);
+}
+
+/* ---- the request --------------------------------------------------------------------------------------------------------------- */
+
+static void lay_out_topic(struct request *request, struct fetch *fetch, const struct kmsg_fetch_topic *in,
+			  struct kmsg_fetch_topic_result *out)
+{
+	bool is_by_id = request->version >= 13;
+	const struct topic *topic = is_by_id ? request_topic_by_id(request, &in->topic_id) : request_topic_by_name(request, in->topic);
+	kmsg_fetch_topic_result_init(out);
+	out->topic = in->topic;
+	out->topic_id = in->topic_id;
+	out->partitions.count = in->partitions.count;
+	for (int32_t p = 0; p < in->partitions.count; p++) {
+		struct fetch_partition *partition = &fetch->partitions[fetch->count++];
+		partition->in = &in->partitions.items[p];
+		partition->out = &out->partitions.items[p];
+		partition->is_known = topic != NULL;
+		clear_result(partition);
+		if (topic) {
+			partition->topic_id = topic->id;
+			continue;
+		}
+		partition->out->error_code = is_by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+		fetch->is_decided = true;
+	}
+}
+
+/* The shape of the answer is that of the request. */
+static bool lay_out(struct request *request, struct fetch *fetch)
+{
+	int32_t topic_count = fetch->in.topics.count;
+	struct kmsg_fetch_topic_result *topics = request_alloc_array(request, (size_t)topic_count, sizeof *topics);
+	size_t partition_count = 0;
+	if (!topics)
+		return false;
+	for (int32_t t = 0; t < topic_count; t++) {
+		int32_t count = fetch->in.topics.items[t].partitions.count;
+		partition_count += (size_t)count;
+		topics[t].partitions.items = request_alloc_array(request, (size_t)count, sizeof *topics[t].partitions.items);
+		if (!topics[t].partitions.items)
+			return false;
+	}
+	fetch->partitions = request_alloc_array(request, partition_count, sizeof *fetch->partitions);
+	if (!fetch->partitions)
+		return false;
+	for (int32_t t = 0; t < topic_count; t++) {
+		struct kmsg_fetch_partition_result *items = topics[t].partitions.items;
+		kmsg_fetch_topic_result_init(&topics[t]);
+		topics[t].partitions.items = items;
+		lay_out_topic(request, fetch, &fetch->in.topics.items[t], &topics[t]);
+	}
+	fetch->out.responses.items = topics;
+	fetch->out.responses.count = topic_count;
+	return true;
+}
+
+static void set_limits(struct request *request, struct fetch *fetch)
+{
+	struct shard *shard = request->shard;
+	int64_t max_bytes = broker_config_int(shard->facts->config, "fetch.max.bytes");
+	fetch->max_bytes = fetch->in.max_bytes < max_bytes ? fetch->in.max_bytes : max_bytes;
+	if (fetch->max_bytes < 0)
+		fetch->max_bytes = 0;
+	fetch->min_bytes = fetch->in.min_bytes < fetch->max_bytes ? fetch->in.min_bytes : fetch->max_bytes;
+	fetch->deadline_ns = io_now_ns(shard->io) + (fetch->in.max_wait_ms > 0 ? (uint64_t)fetch->in.max_wait_ms * 1000000u : 0);
+}
+
+/* No session is ever given out, so none can be continued. */
+static bool continues_session(const struct request *request, const struct kmsg_fetch_request *in)
+{
+	return request->version >= 7 && in->session_epoch != SESSION_EPOCH_INITIAL && in->session_epoch != SESSION_EPOCH_NONE;
+}
+
+enum step fetch_handle(struct request *request)
+{
+	struct fetch *fetch = request_alloc_array(request, 1, sizeof *fetch);
+	if (!fetch || kmsg_fetch_request_decode(&request->body, &request->arena, request->version, &fetch->in))
+		return request_reject(request, NULL);
+	fetch->request = request;
+	request->state = fetch;
+	kmsg_fetch_response_init(&fetch->out);
+	if (continues_session(request, &fetch->in)) {
+		fetch->out.error_code = KERR_FETCH_SESSION_ID_NOT_FOUND;
+		return answer(request);
+	}
+	if (!lay_out(request, fetch))
+		return request_reject(request, NULL);
+	set_limits(request, fetch);
+	request->cancel = request_resume;
+	request->release = release_reads;
+	return start_reading(request);
+}

@@ -1,0 +1,33 @@
+/* A connection: bytes in, requests started in order, answers out in order.
+ *
+ *	open      receives, starts requests, sends
+ *	draining  takes no more input (the peer closed its side, broke the protocol, or the broker stops); what was started ends and is
+ *	          answered, then it closes
+ *	closing   the socket is shut down; the connection goes when nothing of it is in flight
+ *
+ * Owner: the shard it was given to. An idle connection holds no buffer. A connection stops receiving while it has CONN_REQUESTS_MAX
+ * requests, or CONN_QUEUED_BYTES_MAX of answers not yet sent, or a request that must wait for its turn; a frame that finds no memory
+ * waits for it: so a peer is slowed down by TCP and never by failure. */
+#pragma once
+
+#include "net/route/shard_state.h"
+
+#define CONN_REQUESTS_MAX 64u
+#define CONN_QUEUED_BYTES_MAX (1u << 20)
+/* A frame in memory that others wait for may make no progress for so long; and a send may take so long, and as much again as its
+ * bytes take at 64 KiB/s: what it sends is held in memory meanwhile. */
+#define CONN_STALL_NS (30ull * 1000 * 1000 * 1000)
+#define CONN_NS_PER_BYTE_MAX 15259ull
+
+struct conn;
+
+/* Takes over an accepted socket; closes it if there is no memory or max.connections is reached. */
+void conn_open(struct shard *shard, int fd);
+
+/* Sends what this turn has made ready: one send a connection. */
+void conn_flush_all(struct shard *shard);
+
+/* The broker stops: every connection drains. Connections that are gone are in shard->conn_count. */
+void conn_drain_all(struct shard *shard);
+/* What has not drained by now is closed. */
+void conn_close_all(struct shard *shard);

@@ -1,0 +1,47 @@
+/* Memory for requests as they come off the wire, under one budget (spate.frame.memory.bytes). Buffers are reused while warm: they come in
+ * classes, four to a doubling, and the last one given back is the first handed out.
+ *
+ * Owner: the shard. A taker that finds no budget waits its turn: nothing is ever allocated beyond the budget, but for the small
+ * buffers of frame_pool_take_small, which are bounded by the number of connections. */
+#pragma once
+
+#include "log/base/list.h"
+
+struct frame_pool;
+
+/* Embedded in front of its bytes. */
+struct frame {
+	uint8_t *data;
+	uint32_t capacity;
+	uint32_t size_bytes;       /* the taker's */
+	uint8_t class_index;
+	struct frame *next;        /* the pool's */
+};
+
+#define FRAME_SMALL_MAX (64u << 10)
+
+/* -ENOMEM. */
+MUST_USE int frame_pool_open(struct frame_pool **out, uint64_t budget_bytes);
+/* Every frame has been given back. */
+void frame_pool_close(struct frame_pool *pool);
+
+/* Can a frame of this size ever be had? */
+bool frame_pool_fits(const struct frame_pool *pool, uint32_t size_bytes);
+
+/* NULL: not now; wait with frame_pool_wait. The memory is not zeroed. */
+struct frame *frame_pool_take(struct frame_pool *pool, uint32_t size_bytes);
+/* At most FRAME_SMALL_MAX bytes, beyond the budget if need be; NULL only if the machine has no memory. */
+struct frame *frame_pool_take_small(struct frame_pool *pool, uint32_t size_bytes);
+void frame_pool_give(struct frame_pool *pool, struct frame *frame);
+
+/* Asks to be called when memory has come back; list_remove(&wait->node) gives up. */
+struct frame_wait {
+	struct list node;
+	void (*ready)(struct frame_wait *wait);
+};
+void frame_pool_wait(struct frame_pool *pool, struct frame_wait *wait);
+bool frame_pool_has_waiters(const struct frame_pool *pool);
+/* Calls those who wait, the longest waiting first, if memory has come back since. Once a turn. */
+void frame_pool_serve(struct frame_pool *pool);
+
+uint64_t frame_pool_used_bytes(const struct frame_pool *pool);

@@ -1,0 +1,111 @@
+/* A control operation travels: origin -> shard 0, where it runs; then, if the catalog has changed, the new image goes to every shard and
+ * comes back from each; then the operation goes home. Shard 0 takes the image first, so nothing it answers is older.
+ *
+ * A spread is allocated, one for each change of the catalog, which is rare; without memory for it the broker ends: its shards
+ * would disagree on a change that is already durable, and a restart makes them agree. */
+#include "net/route/control.h"
+
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "net/api/api.h"
+
+struct image_message {
+	struct message message;
+	const struct catalog_image *image;
+	struct spread *spread;
+	uint32_t shard;
+};
+
+/* One image on its way through all shards. Owner: shard 0, but for the messages that are out. */
+struct spread {
+	struct control_op *op;
+	uint32_t waiting;
+	struct image_message messages[];
+};
+
+static void take_image(struct shard *shard, const struct catalog_image *image)
+{
+	store_set_image(shard->store, image);
+	catalog_image_release(shard->image);
+	shard->image = image;
+}
+
+static void go_home(struct shard *control, struct control_op *op)
+{
+	op->message.kind = MESSAGE_CONTROL_RETURN;
+	shard_post(control, control->peers[op->origin], &op->message);
+}
+
+static void spread_image(struct shard *control, struct control_op *op)
+{
+	uint32_t others = control->shard_count - 1;
+	struct spread *spread = malloc(sizeof *spread + others * sizeof *spread->messages);
+	CHECKF(spread, "no memory to tell the shards of a change that is durable");
+	*spread = (struct spread){.op = op, .waiting = others};
+	for (uint32_t i = 0; i < others; i++) {
+		struct image_message *out = &spread->messages[i];
+		*out = (struct image_message){.message.kind = MESSAGE_IMAGE, .spread = spread, .shard = i + 1};
+		out->image = catalog_image_acquire(control->catalog);
+	}
+	for (uint32_t i = 0; i < others; i++)
+		shard_post(control, control->peers[i + 1], &spread->messages[i].message);
+}
+
+static void run_op(struct shard *control, struct control_op *op)
+{
+	op->run(op, control->catalog);
+	bool has_changed = catalog_version(control->catalog) != control->image->version;
+	if (has_changed)
+		take_image(control, catalog_image_acquire(control->catalog));
+	if (has_changed && control->shard_count > 1)
+		spread_image(control, op);
+	else
+		go_home(control, op);
+}
+
+static void image_returned(struct shard *control, struct image_message *message)
+{
+	struct spread *spread = message->spread;
+	if (--spread->waiting > 0)
+		return;
+	go_home(control, spread->op);
+	free(spread);
+}
+
+static void receive_image(struct shard *shard, struct image_message *message)
+{
+	take_image(shard, message->image);
+	message->message.kind = MESSAGE_IMAGE_RETURN;
+	shard_post(shard, shard->peers[0], &message->message);
+}
+
+void control_submit(struct request *request, struct control_op *op)
+{
+	struct shard *origin = request->shard;
+	op->request = request;
+	op->origin = origin->index;
+	op->message.kind = MESSAGE_CONTROL;
+	request->pending++;
+	shard_post(origin, origin->peers[0], &op->message);
+}
+
+void control_receive(struct shard *shard, struct message *message)
+{
+	switch ((enum message_kind)message->kind) {
+	case MESSAGE_CONTROL:
+		run_op(shard, CONTAINER_OF(message, struct control_op, message));
+		return;
+	case MESSAGE_CONTROL_RETURN:
+		request_returned(CONTAINER_OF(message, struct control_op, message)->request);
+		return;
+	case MESSAGE_IMAGE:
+		receive_image(shard, CONTAINER_OF(message, struct image_message, message));
+		return;
+	case MESSAGE_IMAGE_RETURN:
+		image_returned(shard, CONTAINER_OF(message, struct image_message, message));
+		return;
+	default:
+		UNREACHABLE();
+	}
+}

@@ -1,0 +1,423 @@
+/* Start, in order: the loop of this thread, the data directory and its lock, the catalog (which counts this start), the shards (each
+ * recovers its part of the store in its own thread, all at once), the listener. Then server_run. The end is the same backwards.
+ *
+ * Failures before server_run undo what was done and leave a sentence. If the loop of any shard breaks, all stop. */
+#include "net/server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "net/shard.h"
+
+#define LOCK_WAIT_MS 2000
+
+struct server {
+	struct server_options options;
+	char dir[4096], listen_host[256], advertised_host[256];
+	uint16_t port, advertised_port;
+	enum io_backend backend;
+	int fallback_reason;
+	int lock_fd;
+	struct catalog *catalog;
+	struct broker_facts facts;
+	uint32_t conn_total;
+	struct listener listener;
+	struct stop_state stop;
+
+	/* Shards 1 and up open in their threads and say so here. Shared: under `lock`. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	uint32_t opened_count, thread_count;
+	bool may_run;
+	int open_err, run_err;
+
+	uint32_t shard_count;
+	struct shard *peers[SERVER_SHARDS_MAX];
+	pthread_t threads[SERVER_SHARDS_MAX];
+	struct store_report reports[SERVER_SHARDS_MAX];
+	struct shard shards[];
+};
+
+struct sentence {
+	char *text;
+	size_t size;
+};
+
+static int fail(struct sentence *why, int err, const char *format, ...) PRINTF_LIKE(3, 4);
+static int fail(struct sentence *why, int err, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(why->text, why->size, format, arguments);
+	va_end(arguments);
+	return err;
+}
+
+/* ---- the loop and the directory ---------------------------------------------------------------------------------------------- */
+
+static bool is_forbidden(int err)
+{
+	return err == -ENOSYS || err == -EPERM || err == -EACCES || err == -ENOMEM;
+}
+
+static int open_io(struct server *server, struct sentence *why)
+{
+	struct shard *shard = &server->shards[0];
+	server->backend = server->options.backend;
+	int err = shard_open_io(shard, server->backend);
+	if (server->backend == IO_URING && is_forbidden(err)) {
+		server->fallback_reason = err;
+		server->backend = IO_SYSCALLS;
+		err = shard_open_io(shard, server->backend);
+	}
+	return err ? fail(why, err, "the I/O loop cannot start: %s", err_text(err)) : 0;
+}
+
+static int make_dir(struct server *server, struct sentence *why)
+{
+	struct io *io = server->shards[0].io;
+	char path[sizeof server->dir];
+	for (size_t i = 1; server->dir[i - 1]; i++) {
+		if (server->dir[i] && server->dir[i] != '/')
+			continue;
+		memcpy(path, server->dir, i);
+		path[i] = 0;
+		int err = io_dir_make(io, path);
+		if (err && err != -EEXIST)
+			return fail(why, err, "the data directory %s cannot be made: %s: %s", server->dir, path, err_text(err));
+	}
+	return 0;
+}
+
+static int lock_dir(struct server *server, struct sentence *why)
+{
+	char path[sizeof server->dir + 8];
+	snprintf(path, sizeof path, "%s/.lock", server->dir);
+	int fd = io_lock(server->shards[0].io, path, LOCK_WAIT_MS);
+	if (fd == ERR_LOCKED)
+		return fail(why, fd, "the data directory %s is in use by another broker: stop that one, or give this one another directory",
+			    server->dir);
+	if (fd < 0)
+		return fail(why, fd, "the data directory %s cannot be locked: %s", server->dir, err_text(fd));
+	server->lock_fd = fd;
+	return 0;
+}
+
+static int open_catalog(struct server *server, struct catalog_report *report, struct sentence *why)
+{
+	int err = catalog_open(&server->catalog, server->shards[0].io, server->dir, server->options.config, report);
+	if (err)
+		return fail(why, err, "the catalog in %s cannot be opened: %s", server->dir, err_text(err));
+	server->facts = (struct broker_facts){
+		.dir = server->dir,
+		.cluster_id = catalog_cluster_id(server->catalog),
+		.node_id = catalog_node_id(server->catalog),
+		.incarnation = catalog_incarnation(server->catalog),
+		.directory_id = catalog_directory_id(server->catalog),
+		.config = server->options.config,
+	};
+	return 0;
+}
+
+/* ---- shards ------------------------------------------------------------------------------------------------------------------ */
+
+static struct net_limits limits_of(const struct server *server)
+{
+	const struct broker_config *config = server->options.config;
+	int64_t idle_ms = broker_config_int(config, "connections.max.idle.ms");
+	return (struct net_limits){
+		.request_size_max = (uint32_t)broker_config_int(config, "socket.request.max.bytes"),
+		.frame_memory_bytes = (uint64_t)broker_config_int(config, "spate.frame.memory.bytes") / server->shard_count,
+		.conns_max = (uint32_t)broker_config_int(config, "max.connections"),
+		.idle_max_ns = idle_ms > 0 ? (uint64_t)idle_ms * 1000000u : 0,
+	};
+}
+
+static void init_shard(struct server *server, uint32_t index)
+{
+	struct shard *shard = &server->shards[index];
+	server->peers[index] = shard;
+	shard->index = index;
+	shard->shard_count = server->shard_count;
+	shard->peers = server->peers;
+	shard->facts = &server->facts;
+	shard->conn_total = &server->conn_total;
+	shard->limits = limits_of(server);
+}
+
+static void pin(const struct server *server, uint32_t index)
+{
+	if (!server->options.is_pinned)
+		return;
+	cpu_set_t allowed, one;
+	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+		return;
+	uint32_t wanted = index % (uint32_t)CPU_COUNT(&allowed);
+	CPU_ZERO(&one);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) && wanted-- == 0) {
+			CPU_SET(cpu, &one);
+			break;
+		}
+	/* A shard that cannot be pinned runs all the same. */
+	if (pthread_setaffinity_np(pthread_self(), sizeof one, &one) != 0)
+		log_line(LOG_DEBUG, "shard %u is not pinned", index);
+}
+
+static int open_shard_store(struct server *server, uint32_t index)
+{
+	struct shard *shard = &server->shards[index];
+	shard->catalog = server->catalog;
+	shard->image = catalog_image_acquire(server->catalog);
+	return shard_open_store(shard, &server->reports[index]);
+}
+
+struct thread_start {
+	struct server *server;
+	uint32_t index;
+};
+
+static void run_stopped_with(struct server *server, int err)
+{
+	if (!err)
+		return;
+	pthread_mutex_lock(&server->lock);
+	server->run_err = err;
+	pthread_mutex_unlock(&server->lock);
+	server_stop(server);
+}
+
+static bool wait_for_start(struct server *server, int err)
+{
+	pthread_mutex_lock(&server->lock);
+	server->opened_count++;
+	if (err && !server->open_err)
+		server->open_err = err;
+	pthread_cond_broadcast(&server->changed);
+	while (!server->may_run && !server->open_err)
+		pthread_cond_wait(&server->changed, &server->lock);
+	bool may_run = server->may_run;
+	pthread_mutex_unlock(&server->lock);
+	return may_run;
+}
+
+static void *run_thread(void *argument)
+{
+	struct thread_start start = *(struct thread_start *)argument;
+	struct server *server = start.server;
+	struct shard *shard = &server->shards[start.index];
+	free(argument);
+	pin(server, start.index);
+	int err = shard_open_io(shard, server->backend);
+	if (!err)
+		err = open_shard_store(server, start.index);
+	if (wait_for_start(server, err))
+		run_stopped_with(server, shard_run(shard, NULL, &server->stop));
+	return NULL;
+}
+
+static int start_threads(struct server *server, struct sentence *why)
+{
+	for (uint32_t i = 1; i < server->shard_count; i++) {
+		struct thread_start *start = malloc(sizeof *start);
+		if (!start)
+			return fail(why, -ENOMEM, "there is no memory for shard %u", i);
+		*start = (struct thread_start){server, i};
+		int err = pthread_create(&server->threads[i], NULL, run_thread, start);
+		if (err) {
+			free(start);
+			return fail(why, -err, "shard %u cannot have a thread: %s", i, err_text(-err));
+		}
+		server->thread_count++;
+	}
+	return 0;
+}
+
+static int wait_for_stores(struct server *server, int err, struct sentence *why)
+{
+	pthread_mutex_lock(&server->lock);
+	while (server->opened_count < server->thread_count)
+		pthread_cond_wait(&server->changed, &server->lock);
+	if (!err)
+		err = server->open_err;
+	pthread_mutex_unlock(&server->lock);
+	return err ? fail(why, err, "the store in %s cannot be opened: %s", server->dir, err_text(err)) : 0;
+}
+
+static int open_shards(struct server *server, struct sentence *why)
+{
+	int err = start_threads(server, why);
+	if (err)
+		return err;
+	pin(server, 0);
+	return wait_for_stores(server, open_shard_store(server, 0), why);
+}
+
+static void join_threads(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	if (!server->may_run && !server->open_err)
+		server->open_err = ERR_CLOSED;
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->lock);
+	for (uint32_t i = 1; i <= server->thread_count; i++)
+		pthread_join(server->threads[i], NULL);
+	server->thread_count = 0;
+}
+
+/* ---- the listener ------------------------------------------------------------------------------------------------------------- */
+
+static bool is_wildcard(const char *host)
+{
+	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || host[0] == 0;
+}
+
+static void choose_advertised(struct server *server)
+{
+	const char *asked = server->options.advertised_host;
+	snprintf(server->advertised_host, sizeof server->advertised_host, "%s", asked ? asked : server->listen_host);
+	if (!asked && is_wildcard(server->listen_host) &&
+	    gethostname(server->advertised_host, sizeof server->advertised_host - 1) != 0)
+		snprintf(server->advertised_host, sizeof server->advertised_host, "localhost");
+	server->advertised_port = server->options.advertised_port ? server->options.advertised_port : server->port;
+	server->facts.advertised_host = server->advertised_host;
+	server->facts.advertised_port = server->advertised_port;
+}
+
+static int start_listening(struct server *server, struct sentence *why)
+{
+	const struct server_options *options = &server->options;
+	int err = listener_open(&server->listener, &server->shards[0], server->listen_host, options->listen_port, &server->port);
+	if (err == -EADDRINUSE)
+		return fail(why, err, "%s:%u is in use by another program: stop it, or listen on another port", server->listen_host,
+			    options->listen_port);
+	if (err)
+		return fail(why, err, "%s:%u cannot be listened on: %s", server->listen_host, options->listen_port, err_text(err));
+	choose_advertised(server);
+	return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------------------------ */
+
+static void write_report(const struct server *server, struct server_report *report)
+{
+	snprintf(report->listen_host, sizeof report->listen_host, "%s", server->listen_host);
+	snprintf(report->advertised_host, sizeof report->advertised_host, "%s", server->advertised_host);
+	report->listen_port = server->port;
+	report->advertised_port = server->advertised_port;
+	report->backend = server->backend;
+	report->fallback_reason = server->fallback_reason;
+	report->shard_count = server->shard_count;
+	report->cluster_id = server->facts.cluster_id;
+	report->incarnation = server->facts.incarnation;
+	report->topic_count = server->shards[0].image->topic_count;
+	memcpy(report->stores, server->reports, sizeof server->reports);
+}
+
+static int open_all(struct server *server, struct server_report *report, struct sentence *why)
+{
+	int err = open_io(server, why);
+	if (!err)
+		err = make_dir(server, why);
+	if (!err)
+		err = lock_dir(server, why);
+	if (!err)
+		err = open_catalog(server, &report->catalog, why);
+	if (!err)
+		err = open_shards(server, why);
+	if (!err)
+		err = start_listening(server, why);
+	return err;
+}
+
+static struct server *make_server(const struct server_options *options)
+{
+	uint32_t count = options->shard_count ? options->shard_count : 1;
+	struct server *server = calloc(1, sizeof *server + count * sizeof server->shards[0]);
+	if (!server)
+		return NULL;
+	server->options = *options;
+	server->shard_count = count;
+	server->lock_fd = server->listener.fd = -1;
+	snprintf(server->dir, sizeof server->dir, "%s", options->dir);
+	snprintf(server->listen_host, sizeof server->listen_host, "%s", options->listen_host);
+	pthread_mutex_init(&server->lock, NULL);
+	pthread_cond_init(&server->changed, NULL);
+	for (uint32_t i = 0; i < count; i++)
+		init_shard(server, i);
+	return server;
+}
+
+int server_open(struct server **out, const struct server_options *options, struct server_report *report, char *why, size_t why_size)
+{
+	struct sentence sentence = {why, why_size};
+	if (options->shard_count > SERVER_SHARDS_MAX)
+		return fail(&sentence, -EINVAL, "%u shards are more than %d", options->shard_count, SERVER_SHARDS_MAX);
+	struct server *server = make_server(options);
+	if (!server)
+		return fail(&sentence, -ENOMEM, "there is no memory to start");
+	memset(report, 0, sizeof *report);
+	int err = open_all(server, report, &sentence);
+	if (err) {
+		server_close(server);
+		return err;
+	}
+	write_report(server, report);
+	*out = server;
+	return 0;
+}
+
+int server_run(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	server->may_run = true;
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->lock);
+	run_stopped_with(server, shard_run(&server->shards[0], &server->listener, &server->stop));
+	join_threads(server);
+	if (server->run_err)
+		return server->run_err;
+	return server->stop.has_failed ? ERR_FAILED : 0;
+}
+
+void server_stop(struct server *server)
+{
+	__atomic_store_n(&server->stop.is_requested, true, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < server->shard_count; i++)
+		if (server->shards[i].io)
+			io_wake(server->shards[i].io);
+}
+
+/* Lets an accept in flight end, so that the socket can close; for a server that never ran. */
+static void close_listener(struct server *server)
+{
+	struct io *io = server->shards[0].io;
+	listener_stop(&server->listener);
+	for (int i = 0; i < 100 && !listener_is_closed(&server->listener); i++)
+		if (io_turn(io, false) < 0)
+			return;
+}
+
+/* The catalog's files and the lock belong to the loop of shard 0, which therefore closes last. */
+void server_close(struct server *server)
+{
+	struct shard *first = &server->shards[0];
+	join_threads(server);
+	close_listener(server);
+	for (uint32_t i = server->shard_count; i-- > 0;)
+		shard_close_store(&server->shards[i]);
+	if (server->catalog)
+		catalog_close(server->catalog);
+	if (server->lock_fd >= 0)
+		io_close_fd(first->io, server->lock_fd);
+	for (uint32_t i = server->shard_count; i-- > 0;)
+		shard_close_io(&server->shards[i]);
+	pthread_cond_destroy(&server->changed);
+	pthread_mutex_destroy(&server->lock);
+	free(server);
+}

@@ -1,0 +1,249 @@
+/* The loop, always in this order: completions and timers (io_turn), messages, steps that may go on, appends and frames that waited for
+ * memory, the store (which commits what the turn has staged, as one group), and last the answers, one send a connection.
+ *
+ * The stop goes through stages that all shards pass together, because one may still need another: no new connections and requests;
+ * when no shard has connections, the stores make everything durable and file it; when all stores have stopped, the loops end. Each stage
+ * has a bound, after which what is left is dropped: recovery takes care of it. */
+#include "net/shard.h"
+
+#include <errno.h>
+
+#include "log/base/check.h"
+#include "net/api/api.h"
+#include "net/conn/conn.h"
+#include "net/conn/frame_pool.h"
+#include "net/conn/request_pool.h"
+#include "net/route/control.h"
+
+#define RECEIVE_BUFFER_COUNT 64u
+#define RECEIVE_BUFFER_SIZE (8u << 10)     /* a small request with its header in one piece */
+
+#define DRAIN_MAX_NS (3ull * 1000 * 1000 * 1000)
+#define STOP_MAX_NS (60ull * 1000 * 1000 * 1000)
+
+/* ---- opening and closing -------------------------------------------------------------------------------------------------- */
+
+int shard_open_io(struct shard *shard, enum io_backend backend)
+{
+	struct io_options options = {
+		.backend = backend,
+		.buffer_count = RECEIVE_BUFFER_COUNT,
+		.buffer_size_bytes = RECEIVE_BUFFER_SIZE,
+		.seed = shard->index,
+	};
+	list_init(&shard->blocked_appends);
+	list_init(&shard->runnable);
+	list_init(&shard->sendable);
+	list_init(&shard->conns);
+	int err = io_open(&shard->io, &options);
+	if (err)
+		return err;
+	err = frame_pool_open(&shard->frames, shard->limits.frame_memory_bytes);
+	return err ? err : request_pool_open(&shard->requests);
+}
+
+int shard_open_store(struct shard *shard, struct store_report *report)
+{
+	const struct broker_config *config = shard->facts->config;
+	struct store_options options = {
+		.dir = shard->facts->dir,
+		.shard = shard->index,
+		.shard_count = shard->shard_count,
+		.incarnation = shard->facts->incarnation,
+		.journal_size_bytes = (uint64_t)broker_config_int(config, "spate.journal.bytes"),
+		.cache_size_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / shard->shard_count,
+		.direct_size_bytes_min = (uint32_t)broker_config_int(config, "spate.direct.bytes"),
+		.producers_max = (uint32_t)broker_config_int(config, "spate.producers.max"),
+		.producer_expiration_ms = broker_config_int(config, "producer.id.expiration.ms"),
+		.retention_check_ms = broker_config_int(config, "log.retention.check.interval.ms"),
+	};
+	return store_open(&shard->store, shard->io, &options, shard->image, report);
+}
+
+void shard_close_store(struct shard *shard)
+{
+	if (shard->store)
+		store_close(shard->store);
+	if (shard->image)
+		catalog_image_release(shard->image);
+	shard->store = NULL;
+	shard->image = NULL;
+}
+
+/* Connections are left only where the loop broke; their memory is then left too. */
+void shard_close_io(struct shard *shard)
+{
+	if (shard->conn_count == 0) {
+		request_pool_close(shard->requests);
+		frame_pool_close(shard->frames);
+	}
+	if (shard->io)
+		io_close(shard->io);
+	shard->requests = NULL;
+	shard->frames = NULL;
+	shard->io = NULL;
+}
+
+/* ---- messages --------------------------------------------------------------------------------------------------------------- */
+
+static void receive(struct shard *shard, struct message *message)
+{
+	switch ((enum message_kind)message->kind) {
+	case MESSAGE_CONTROL:
+	case MESSAGE_CONTROL_RETURN:
+	case MESSAGE_IMAGE:
+	case MESSAGE_IMAGE_RETURN:
+		control_receive(shard, message);
+		return;
+	case MESSAGE_ADOPT:
+		listener_receive(shard, message);
+		return;
+	default:
+		task_receive(shard, message);
+	}
+}
+
+static void receive_all(struct shard *shard)
+{
+	for (struct message *message = mailbox_take(&shard->mailbox); message;) {
+		struct message *next = message->next;
+		receive(shard, message);
+		message = next;
+	}
+}
+
+/* ---- the stop --------------------------------------------------------------------------------------------------------------- */
+
+enum stage { RUNNING, DRAINING, DRAINED, STOPPING, STOPPED };
+
+/* One shard's way through the stop. */
+struct stopping {
+	struct shard *shard;
+	struct listener *listener;
+	struct stop_state *stop;
+	enum stage stage;
+	struct io_timer timer;
+	bool is_late;
+};
+
+static void ran_out(struct io_timer *timer)
+{
+	CONTAINER_OF(timer, struct stopping, timer)->is_late = true;
+}
+
+static void enter(struct stopping *stopping, enum stage stage, uint64_t time_max_ns)
+{
+	struct io *io = stopping->shard->io;
+	stopping->stage = stage;
+	stopping->is_late = false;
+	if (time_max_ns > 0)
+		io_timer_set(io, &stopping->timer, io_now_ns(io) + time_max_ns);
+	else
+		io_timer_cancel(io, &stopping->timer);
+}
+
+static void wake_all(struct shard *shard)
+{
+	for (uint32_t i = 0; i < shard->shard_count; i++)
+		io_wake(shard->peers[i]->io);
+}
+
+static bool count_reached(uint32_t *counter, const struct shard *shard)
+{
+	return __atomic_load_n(counter, __ATOMIC_ACQUIRE) == shard->shard_count;
+}
+
+static void count_and_wake(uint32_t *counter, struct shard *shard)
+{
+	if (__atomic_add_fetch(counter, 1, __ATOMIC_ACQ_REL) == shard->shard_count)
+		wake_all(shard);
+}
+
+static void begin_drain(struct stopping *stopping)
+{
+	struct shard *shard = stopping->shard;
+	shard->is_stopping = true;
+	if (stopping->listener)
+		listener_stop(stopping->listener);
+	conn_drain_all(shard);
+	enter(stopping, DRAINING, DRAIN_MAX_NS);
+}
+
+static bool is_drained(const struct stopping *stopping)
+{
+	return stopping->shard->conn_count == 0 && (!stopping->listener || listener_is_closed(stopping->listener));
+}
+
+/* Goes on to the next stage if its time has come; true if it did. */
+static bool advance_stop(struct stopping *stopping)
+{
+	struct shard *shard = stopping->shard;
+	struct stop_state *stop = stopping->stop;
+	switch (stopping->stage) {
+	case RUNNING:
+		if (!__atomic_load_n(&stop->is_requested, __ATOMIC_ACQUIRE))
+			return false;
+		begin_drain(stopping);
+		return true;
+	case DRAINING:
+		if (stopping->is_late) {
+			conn_close_all(shard);
+			enter(stopping, DRAINING, STOP_MAX_NS);
+		}
+		if (!is_drained(stopping))
+			return false;
+		enter(stopping, DRAINED, 0);
+		count_and_wake(&stop->drained_count, shard);
+		return true;
+	case DRAINED:
+		if (!count_reached(&stop->drained_count, shard))
+			return false;
+		store_stop(shard->store);
+		enter(stopping, STOPPING, STOP_MAX_NS);
+		return true;
+	case STOPPING:
+		if (!store_is_stopped(shard->store) && !stopping->is_late)
+			return false;
+		if (!store_is_stopped(shard->store))
+			__atomic_store_n(&stop->has_failed, true, __ATOMIC_RELEASE);
+		enter(stopping, STOPPED, 0);
+		count_and_wake(&stop->stopped_count, shard);
+		return true;
+	case STOPPED:
+		return false;
+	}
+	UNREACHABLE();
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------------------------------- */
+
+/* Does something wait that no completion will announce? */
+static bool has_work(const struct shard *shard)
+{
+	return !list_is_empty(&shard->runnable) || !list_is_empty(&shard->sendable) || shard->has_room_news;
+}
+
+static void woken(void *context)
+{
+	(void)context; /* Its only point is to end the wait: the loop looks at the mailbox and the stop every time. */
+}
+
+int shard_run(struct shard *shard, struct listener *listener, struct stop_state *stop)
+{
+	struct stopping stopping = {.shard = shard, .listener = listener, .stop = stop, .timer.run = ran_out};
+	bool has_advanced = false;
+	io_on_wake(shard->io, woken, NULL);
+	while (stopping.stage != STOPPED || !count_reached(&stop->stopped_count, shard)) {
+		int turned = io_turn(shard->io, !has_work(shard) && !has_advanced);
+		if (turned < 0)
+			return turned;
+		receive_all(shard);
+		request_run_ready(shard);
+		task_retry_appends(shard);
+		frame_pool_serve(shard->frames);
+		store_turn(shard->store);
+		conn_flush_all(shard);
+		has_advanced = advance_stop(&stopping);
+	}
+	return 0;
+}

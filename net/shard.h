@@ -1,0 +1,27 @@
+/* One shard at work: a thread with its loop, its connections, its store and its mailbox.
+ *
+ * Owner: the shard's thread opens, runs and closes it. Nothing polls: an idle shard never wakes. */
+#pragma once
+
+#include "net/conn/listener.h"
+#include "net/route/shard_state.h"
+
+/* What all shards share about the stop. Shared: atomic. */
+struct stop_state {
+	bool is_requested;
+	uint32_t drained_count;        /* shards without connections */
+	uint32_t stopped_count;        /* shards whose store has stopped, or given up */
+	bool has_failed;
+};
+
+/* Opens loop and memory; `shard` has index, shard_count, peers, facts, conn_total and limits set. -errno as io_open. */
+MUST_USE int shard_open_io(struct shard *shard, enum io_backend backend);
+/* Recovers the store; catalog and image are set. */
+MUST_USE int shard_open_store(struct shard *shard, struct store_report *report);
+
+/* Runs until all shards have stopped. `listener` is NULL but on shard 0. 0, or -errno of a broken loop. */
+MUST_USE int shard_run(struct shard *shard, struct listener *listener, struct stop_state *stop);
+
+/* Free what was opened; any part may be missing. After shard_run, any one thread; the catalog closes between the two. */
+void shard_close_store(struct shard *shard);
+void shard_close_io(struct shard *shard);
