@@ -46,7 +46,7 @@ struct group {
 static struct io_uring ring;
 static int file, listener;
 static struct slot slots[SLOTS], *free_slots[SLOTS];
-static uint32_t free_count, group_slots = 64, flights = 2;
+static uint32_t free_count, group_slots = 16, flights = 3;
 static struct connection connections[LIMIT_CONNECTIONS_MAX];
 static uint32_t connection_count; /* used so far */
 static struct group groups[FLIGHTS_MAX + 1]; /* a ring: [oldest, filling) are in flight */
