@@ -18,8 +18,10 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/spate-live.XXXXXX")
 DATA=$WORK/data
 LOG=$WORK/broker.log
 BROKER_PID=
+BROKER=${BROKER:-}
 PORT=${BROKER##*:}
-OWN_BROKER=1; [ -z "${BROKER:-}" ] || OWN_BROKER=
+START_TIMEOUT_S=${START_TIMEOUT_S:-10}
+OWN_BROKER=1; [ -z "$BROKER" ] || OWN_BROKER=
 FAILED=0
 
 pass() { echo "ok    $*"; }
@@ -37,7 +39,7 @@ broker_start() {
 	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:${PORT:-0}" "$@" >> "$LOG" 2>&1 &
 	BROKER_PID=$!
 	local port=
-	for _ in $(seq 300); do
+	for _ in $(seq $((START_TIMEOUT_S * 50))); do
 		port=$(sed -nE 's/.*listening on 127\.0\.0\.1:([0-9]+).*/\1/p' "$LOG" | head -1)
 		[ -n "$port" ] && break
 		kill -0 "$BROKER_PID" 2> /dev/null || break
