@@ -292,7 +292,6 @@ static void lay_out_topic(struct request *request, struct fetch *fetch, const st
 {
 	bool is_by_id = request->version >= 13;
 	const struct topic *topic = is_by_id ? request_topic_by_id(request, &in->topic_id) : request_topic_by_name(request, in->topic);
-	kmsg_fetch_topic_result_init(out);
 	out->topic = in->topic;
 	out->topic_id = in->topic_id;
 	out->partitions.count = in->partitions.count;
