@@ -1,6 +1,6 @@
-/* The face of the seam: checks that a verb is used rightly, fills in the operation and hands it to the backend, and
- * drives a turn: submit and wait, read the clocks once, run the callbacks of what has ended, then the due timers. A wake
- * is a flag plus whatever makes the backend's wait end. */
+/* The face of the seam: checks that a verb is used rightly, fills in the operation and hands it to the
+ * backend, and drives a turn: submit and wait, read the clocks once, run the callbacks of what has ended,
+ * then the due timers. A wake is a flag plus whatever makes the backend's wait end. */
 #include "log/io/io.h"
 
 #include <errno.h>
@@ -95,7 +95,8 @@ static void run_ready(struct io *io)
 	}
 }
 
-/* A timer that a callback sets to a time already past waits for the next turn when this one has had its share. */
+/* A timer that a callback sets to a time already past waits for the next turn when this one has had its
+ * share. */
 static void run_timers(struct io *io)
 {
 	struct io_timer *timer;
@@ -195,13 +196,15 @@ static void start_transfer(struct io *io, struct io_op *op, enum io_kind kind, i
 	start(io, op, kind, fd, flags);
 }
 
-void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count, uint64_t position, uint32_t flags)
+void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
+	      uint64_t position, uint32_t flags)
 {
 	CHECK(!(flags & ~IO_DSYNC));
 	start_transfer(io, op, OP_WRITE, fd, vector, count, position, flags);
 }
 
-void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count, uint64_t position)
+void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
+	     uint64_t position)
 {
 	start_transfer(io, op, OP_READ, fd, vector, count, position, 0);
 }

@@ -1,12 +1,13 @@
 /* The seam: disk, network, time, randomness and the loop of one thread. All of log/ and net/ reach the
- * world through it. Behind it stand io_uring (IO_URING), plain system calls for places where io_uring
- * is forbidden (IO_SYSCALLS: epoll for sockets, worker threads or inline calls for files), and a seeded
+ * world through it. Behind it stand io_uring (IO_URING), plain system calls for places where io_uring is
+ * forbidden (IO_SYSCALLS: epoll for sockets, inline calls for files), and a seeded
  * simulation of the disk and the clock (IO_SIM). Chosen at io_open, the same everywhere after.
  *
  * Owner: the thread that opened it. Only io_wake may be called from another thread (or a signal handler).
  * It never calls a callback from within a submit: callbacks run inside io_turn alone, so what was true
  * before a submit is true after it. It never allocates per operation: an operation is a struct io_op
- * embedded in its owner, which must stay put until its callback (a buffer belongs to the kernel until then). */
+ * embedded in its owner, which must stay put until its callback (a buffer belongs to the kernel until
+ * then). */
 #pragma once
 
 #include <sys/socket.h>
@@ -31,8 +32,8 @@ struct io_op {
 	io_done_fn *done;
 	/* Valid inside done(): bytes moved, a descriptor, 0, or -errno. */
 	int32_t result;
-	/* Valid inside done() of io_recv_pooled: the bytes, and what to give to io_buffer_return. NULL, and nothing
-	 * to give back, unless result is above 0. */
+	/* Valid inside done() of io_recv_pooled: the bytes, and what to give to io_buffer_return. NULL,
+	 * and nothing to give back, unless result is above 0. */
 	uint8_t *buffer;
 	uint16_t buffer_id;
 	/* Inside done() of io_accept: false when the operation has ended and must be started anew. */
@@ -62,9 +63,9 @@ struct io_options {
 	struct sim_disk *disk;     /* IO_SIM: the disk to use (log/io/sim.h) */
 };
 
-/* Opens the loop of this thread. -ENOSYS (the kernel is too old or has none), -EPERM, -EACCES (forbidden) or -ENOMEM
- * (the limit of locked memory is too low even for a small ring) mean that io_uring is not to be had here: the caller
- * chooses IO_SYSCALLS and says so. */
+/* Opens the loop of this thread. -ENOSYS (the kernel is too old or has none), -EPERM, -EACCES (forbidden)
+ * or -ENOMEM (the limit of locked memory is too low even for a small ring) mean that io_uring is not to be
+ * had here: the caller chooses IO_SYSCALLS and says so. */
 MUST_USE int io_open(struct io **out, const struct io_options *options);
 /* No operation may be in flight that the owner still waits for: what is in flight ends without done(). */
 void io_close(struct io *io);
@@ -74,10 +75,11 @@ const char *io_backend_name(enum io_backend backend);
 
 /* ---- the loop ------------------------------------------------------------------------------------- */
 
-/* Submits what is queued; waits for the first completion, wake or timer (or does not wait, if
- * `may_wait` is false); runs the callbacks of all that is there, due timers included, within a bounded budget.
- * Returns the number of callbacks run (0 after a signal), or -errno if the loop itself is broken. Never called from a
- * callback. IO_SIM does not sleep: it moves its clock to the next event, and returns 0 at once if there is none. */
+/* Submits what is queued; waits for the first completion, wake or timer (or does not wait, if `may_wait`
+ * is false); runs the callbacks of all that is there, due timers included, within a bounded budget.
+ * Returns the number of callbacks run (0 after a signal), or -errno if the loop itself is broken. Never
+ * called from a callback. IO_SIM does not sleep: it moves its clock to the next event, and returns 0 at
+ * once if there is none. */
 MUST_USE int io_turn(struct io *io, bool may_wait);
 
 /* Makes `target`'s io_turn return soon and call its wake function; any number of calls before that fold
@@ -98,8 +100,8 @@ void io_timer_cancel(struct io *io, struct io_timer *timer);
 
 /* ---- clocks and randomness ---------------------------------------------------------------------------- */
 
-/* Monotonic; read once a turn, so that one turn has one time. Between turns it is that of the last one (or of io_open):
- * after long work outside the loop, take an io_turn(io, false) first. */
+/* Monotonic; read once a turn, so that one turn has one time. Between turns it is that of the last one (or
+ * of io_open): after long work outside the loop, take an io_turn(io, false) first. */
 uint64_t io_now_ns(struct io *io);
 int64_t io_wall_ms(struct io *io);  /* Unix time in milliseconds; likewise once a turn */
 void io_random(struct io *io, void *bytes, size_t size);
@@ -108,33 +110,40 @@ void io_random(struct io *io, void *bytes, size_t size);
 
 #define IO_DSYNC 1u /* the write is on stable storage when it is done (RWF_DSYNC) */
 
-/* Transfers are whole: a short one is continued; result is the total (at most INT32_MAX bytes, in any number of
- * pieces). A read ends short at end of file only. After an error any part may have been moved.
+/* Transfers are whole: a short one is continued; result is the total (at most INT32_MAX bytes, in any
+ * number of pieces). A read ends short at end of file only. After an error any part may have been moved.
  * `vector` must stay valid until done. With IO_DIRECT files the caller aligns memory, position and size. */
-void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count, uint64_t position, uint32_t flags);
-void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count, uint64_t position);
+void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
+	      uint64_t position, uint32_t flags);
+void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
+	     uint64_t position);
 void io_datasync(struct io *io, struct io_op *op, int fd);
 
 /* ---- sockets, asynchronous ------------------------------------------------------------------------------ */
 
-/* At most one receive and one send may be in flight on a socket. Sockets must be in blocking mode, as accept makes them. */
+/* At most one receive and one send may be in flight on a socket. Sockets must be in blocking mode, as
+ * accept makes them. */
 
-/* A listening TCP socket with SO_REUSEADDR (and SO_REUSEPORT if `is_shared`). Port 0 picks a free one; *port_out says
- * which. Returns the descriptor or -errno (-EADDRINUSE ...). Host is a literal address or a name that resolves. */
+/* A listening TCP socket with SO_REUSEADDR (and SO_REUSEPORT if `is_shared`). Port 0 picks a free one;
+ * *port_out says which. Returns the descriptor or -errno (-EADDRINUSE ...). Host is a literal address or a
+ * name that resolves. */
 MUST_USE int io_listen(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out);
-/* Multishot: done() runs for every connection with its descriptor (TCP_NODELAY set) as result. An error ends it
- * (is_more is false): after -EMFILE or -ENFILE start it anew when a descriptor was closed or a while later, not at once. */
+/* Multishot: done() runs for every connection with its descriptor (TCP_NODELAY set) as result. An error
+ * ends it (is_more is false): after -EMFILE or -ENFILE start it anew when a descriptor was closed or a
+ * while later, not at once. */
 void io_accept(struct io *io, struct io_op *op, int fd);
-/* Receives up to `size` bytes into the caller's memory: whatever has arrived (`is_whole` false), or all of it, fewer only at
- * the end of the stream. 0 = the peer closed. */
+/* Receives up to `size` bytes into the caller's memory: whatever has arrived (`is_whole` false), or all of
+ * it, fewer only at the end of the stream. 0 = the peer closed. */
 void io_recv(struct io *io, struct io_op *op, int fd, void *data, size_t size, bool is_whole);
-/* Receives what has arrived into a shared buffer that is taken only when bytes are there, so that an idle connection
- * holds no memory. The receiver gives it back with io_buffer_return. Waits while no buffer is free. */
+/* Receives what has arrived into a shared buffer that is taken only when bytes are there, so that an idle
+ * connection holds no memory. The receiver gives it back with io_buffer_return. Waits while no buffer is
+ * free. */
 void io_recv_pooled(struct io *io, struct io_op *op, int fd);
 void io_buffer_return(struct io *io, uint16_t buffer_id);
 /* Sends all of it (MSG_NOSIGNAL); result is the total or -errno. */
 void io_send(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count);
-/* Asks that an operation end early: done() still runs, with -ECANCELED or its result. Harmless if not in flight. */
+/* Asks that an operation end early: done() still runs, with -ECANCELED or its result. Harmless if not in
+ * flight. */
 void io_cancel(struct io *io, struct io_op *op);
 /* shutdown(2) both ways, which ends the operations in flight; then io_close_fd when they have ended. */
 void io_shutdown(struct io *io, int fd);
@@ -152,7 +161,8 @@ void io_close_fd(struct io *io, int fd);
 MUST_USE int io_file_open(struct io *io, const char *path, uint32_t flags);
 MUST_USE int64_t io_file_size(struct io *io, int fd);
 MUST_USE int io_file_truncate(struct io *io, int fd, uint64_t size);
-/* Reserves blocks for [position, position + size), growing the size of the file if `does_extend`. -EOPNOTSUPP if it cannot. */
+/* Reserves blocks for [position, position + size), growing the size of the file if `does_extend`.
+ * -EOPNOTSUPP if it cannot. */
 MUST_USE int io_file_allocate(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend);
 /* Whole transfers, now. A read returns the bytes there were up to end of file. */
 MUST_USE int64_t io_file_read(struct io *io, int fd, void *data, size_t size, uint64_t position);
@@ -161,13 +171,14 @@ MUST_USE int io_file_sync(struct io *io, int fd);
 
 MUST_USE int io_dir_make(struct io *io, const char *path);            /* -EEXIST if it is there */
 MUST_USE int io_dir_sync(struct io *io, const char *path);
-typedef int io_dir_entry_fn(void *context, const char *name, bool is_directory); /* nonzero ends the walk and is returned */
+/* Nonzero ends the walk and is returned. */
+typedef int io_dir_entry_fn(void *context, const char *name, bool is_directory);
 MUST_USE int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context);
 MUST_USE int io_rename(struct io *io, const char *from, const char *to);
 MUST_USE int io_unlink(struct io *io, const char *path);
 MUST_USE int io_dir_remove(struct io *io, const char *path);          /* an empty one */
 /* Bytes free for us and in total on the file system of `path`. */
 MUST_USE int io_space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes);
-/* Takes an exclusive lock held until the process ends or the descriptor closes: descriptor, or ERR_LOCKED. Retries for
- * `wait_ms`, as the lock of a killed process stays until its last I/O has ended. */
+/* Takes an exclusive lock held until the process ends or the descriptor closes: descriptor, or ERR_LOCKED.
+ * Retries for `wait_ms`, as the lock of a killed process stays until its last I/O has ended. */
 MUST_USE int io_lock(struct io *io, const char *path, uint32_t wait_ms);

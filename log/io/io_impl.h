@@ -70,7 +70,8 @@ struct io {
 	int64_t wall_ms;
 	uint64_t callback_count;
 	bool is_turning;
-	/* Set by io_wake in any thread, taken by io__woken; while it is set, further wakes need do nothing. */
+	/* Set by io_wake in any thread, taken by io__woken; while it is set, further wakes need do
+	 * nothing. */
 	atomic_bool is_wake_pending;
 	io_wake_fn *wake;
 	void *wake_context;

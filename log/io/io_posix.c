@@ -1,5 +1,5 @@
-/* What both real backends do by plain system calls: the cold file calls, the listening socket, the clocks. Each is the
- * system call, repeated on EINTR, with -errno for an error. */
+/* What both real backends do by plain system calls: the cold file calls, the listening socket, the clocks.
+ * Each is the system call, repeated on EINTR, with -errno for an error. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,8 @@ static int file_open(struct io *io, const char *path, uint32_t flags)
 	int fd = open_retrying(path, oflags | O_DIRECT);
 	if (fd != -EINVAL)
 		return fd;
-	/* A file system without O_DIRECT may have made the file before it refused, so O_EXCL must not apply again. */
+	/* A file system without O_DIRECT may have made the file before it refused, so O_EXCL must not
+	 * apply again. */
 	return open_retrying(path, oflags & ~O_EXCL);
 }
 
@@ -83,7 +84,8 @@ static int64_t file_read(struct io *io, int fd, void *data, size_t size, uint64_
 		ssize_t n = pread(fd, (uint8_t *)data + moved, size - moved, (off_t)(position + moved));
 		if (n < 0 && errno == EINTR)
 			continue;
-		/* EINVAL after a part: an O_DIRECT file whose end is not aligned; what came is all there is. */
+		/* EINVAL after a part: an O_DIRECT file whose end is not aligned; what came is all there
+		 * is. */
 		if (n < 0 && errno == EINVAL && moved)
 			break;
 		if (n < 0)
@@ -285,7 +287,8 @@ int io_posix__listen(struct io *io, const char *host, uint16_t port, bool is_sha
 	int code = getaddrinfo(host && *host ? host : NULL, service, &hints, &found);
 	if (code)
 		return error_of_lookup(code);
-	/* The first address that works; else what was wrong with the first, which is the one the user meant. */
+	/* The first address that works; else what was wrong with the first, which is the one the user
+	 * meant. */
 	int fd = -EADDRNOTAVAIL;
 	for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
 		int tried = listen_at(at, is_shared);
@@ -324,7 +327,8 @@ void io_posix__wake(int wake_fd)
 	int saved = errno;
 	const uint64_t one = 1;
 	ssize_t n = write(wake_fd, &one, sizeof(one));
-	/* It cannot block or fail: a wake that is not folded away adds one to a counter that was read since. */
+	/* It cannot block or fail: a wake that is not folded away adds one to a counter that was read
+	 * since. */
 	(void)n;
 	errno = saved;
 }

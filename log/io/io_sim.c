@@ -1,8 +1,9 @@
 /* The simulation's backend: the disk of sim.h and a virtual clock, all of it decided by the seed.
  *
- * Happy path: a verb gives its operation a time to end, some random latency from now; a turn moves the clock to the next
- * event (an operation's end or a timer) and does the operation's work then, so that operations overtake each other as they do
- * on real disks. A sync covers the writes that had ended when it was begun. Sockets are not simulated yet: they answer -ENOSYS.
+ * Happy path: a verb gives its operation a time to end, some random latency from now; a turn moves the
+ * clock to the next event (an operation's end or a timer) and does the operation's work then, so that
+ * operations overtake each other as they do on real disks. A sync covers the writes that had ended when it
+ * was begun. Sockets are not simulated yet: they answer -ENOSYS.
  *
  * Failure modes: those ordered through sim.h. After a crash of the disk this io is dead and answers -EIO. */
 #include <errno.h>
@@ -17,7 +18,8 @@
 /* Far from real descriptors, so that a close(2) by mistake hits nothing. */
 #define FD_BASE 1000000
 #define WALL_MS_AT_START 1700000000000ll
-/* A turn takes some time even if it waits for nothing; else a loop that never waits would see no time pass. */
+/* A turn takes some time even if it waits for nothing; else a loop that never waits would see no time
+ * pass. */
 #define TURN_NS 1000u
 #define NS_PER_MS 1000000ull
 
@@ -274,8 +276,8 @@ static void random_bytes(struct io *io, void *bytes, size_t size)
 
 /* ---- cold calls ------------------------------------------------------------------------------------------ */
 
-/* Counts a cold call. Negative if it must not be done. Else it is done, and its answer is `*fault` if that is negative:
- * power may fail after the deed and before the answer. */
+/* Counts a cold call. Negative if it must not be done. Else it is done, and its answer is `*fault` if that
+ * is negative: power may fail after the deed and before the answer. */
 static int begin(struct sim *sim, int *fault)
 {
 	bool does_happen = false;

@@ -1,13 +1,15 @@
-/* The backend of plain system calls, for places where io_uring is forbidden or missing (containers' seccomp profiles, old
- * kernels). Everything may be slower here, nothing may differ.
+/* The backend of plain system calls, for places where io_uring is forbidden or missing (containers'
+ * seccomp profiles, old kernels). Everything may be slower here, nothing may differ.
  *
- * Happy path: a verb queues its operation; the next turn attempts it at once. File operations are done inline, so a durable
- * write holds the loop for its duration. A socket that is not ready parks its operation in the descriptor's watch until epoll
- * reports an edge, and is then attempted again. What has ended goes to the ready list, whose callbacks the turn runs; only
- * accepts run their callbacks straight from the reaping, as one operation there has many.
+ * Happy path: a verb queues its operation; the next turn attempts it at once. File operations are done
+ * inline, so a durable write holds the loop for its duration. A socket that is not ready parks its
+ * operation in the descriptor's watch until epoll reports an edge, and is then attempted again. What has
+ * ended goes to the ready list, whose callbacks the turn runs; only accepts run their callbacks straight
+ * from the reaping, as one operation there has many.
  *
- * Descriptors are registered with epoll once, edge-triggered: an operation parks only after an attempt has found nothing, so
- * the next edge concerns it. Failure modes are those of the system calls, passed on as -errno. */
+ * Descriptors are registered with epoll once, edge-triggered: an operation parks only after an attempt has
+ * found nothing, so the next edge concerns it. Failure modes are those of the system calls, passed on as
+ * -errno. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -219,7 +221,8 @@ static bool is_passing_error(int error)
 	return error == EINTR || error == ECONNABORTED;
 }
 
-/* Runs the callback for each connection that is there. A callback may cancel the operation: it is then on the ready list. */
+/* Runs the callback for each connection that is there. A callback may cancel the operation: it is then on
+ * the ready list. */
 static void reap_accept(struct syscalls *s, struct io_op *op)
 {
 	for (int left = ACCEPTS_PER_TURN; left; left--) {
@@ -264,7 +267,8 @@ static void reap(struct io *io)
 static int wait_in_ms(struct syscalls *s, struct epoll_event *events, uint64_t wait_ns)
 {
 	uint64_t ms = wait_ns / 1000000 + (wait_ns % 1000000 != 0);
-	return epoll_wait(s->epoll_fd, events, EVENTS_MAX, wait_ns == IO_WAIT_FOREVER ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms);
+	int timeout_ms = ms > INT32_MAX ? INT32_MAX : (int)ms;
+	return epoll_wait(s->epoll_fd, events, EVENTS_MAX, wait_ns == IO_WAIT_FOREVER ? -1 : timeout_ms);
 }
 
 /* The number of events, or -errno; the call that takes nanoseconds where there is one. */
@@ -399,7 +403,8 @@ static int open_pool(struct syscalls *s, uint32_t count, uint32_t size_bytes)
 	if (!s->free_ids)
 		return -ENOMEM;
 	/* Untouched buffers cost no memory. */
-	void *memory = mmap(NULL, (size_t)count * size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, (size_t)count * size_bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	s->memory = memory;

@@ -1,6 +1,6 @@
-/* A transfer is a vector of pieces and a cursor. An answer that ends inside a piece leaves the rest of that piece in
- * `resume`, which is then attempted alone before the pieces behind it: short answers are rare, one more attempt is
- * cheap, and the caller's vector stays as it was. */
+/* A transfer is a vector of pieces and a cursor. An answer that ends inside a piece leaves the rest of
+ * that piece in `resume`, which is then attempted alone before the pieces behind it: short answers are
+ * rare, one more attempt is cheap, and the caller's vector stays as it was. */
 #include "log/io/io_transfer.h"
 
 #include <errno.h>
@@ -77,7 +77,8 @@ static bool step_error(struct io_op *op, int error)
 	bool is_cancelled = op->flags & OP_IS_CANCELLED;
 	if (error == -EINTR && !is_cancelled)
 		return false;
-	/* A file opened O_DIRECT whose end is not aligned: the read came up short there, and its continuation is refused. */
+	/* A file opened O_DIRECT whose end is not aligned: the read came up short there, and its
+	 * continuation is refused. */
 	if (error == -EINVAL && op->kind == OP_READ && op->moved_bytes)
 		return end(op, (int32_t)op->moved_bytes);
 	return end(op, is_cancelled && error == -EINTR ? -ECANCELED : error);

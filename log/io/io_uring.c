@@ -1,12 +1,14 @@
 /* The io_uring backend; liburing is included here and nowhere else.
  *
- * Happy path: a verb fills a submission entry; the next turn submits all of them and waits with one system call; each
- * completion finds its operation by address and runs its callback, or starts the rest of a transfer that came up short.
+ * Happy path: a verb fills a submission entry; the next turn submits all of them and waits with one system
+ * call; each completion finds its operation by address and runs its callback, or starts the rest of a
+ * transfer that came up short.
  *
- * Where there is no room in the submission ring even after submitting, the operation (or its cancel) waits in the backlog
- * for the next turn: a verb cannot fail. Receives take a buffer from a ring shared with the kernel; one that finds none
- * first waits for data without a buffer and, when there are data but still no buffer, parks until one comes back.
- * Kernel floor 6.1 (SINGLE_ISSUER, DEFER_TASKRUN); an older one answers -EINVAL at setup, reported as -ENOSYS. */
+ * Where there is no room in the submission ring even after submitting, the operation (or its cancel) waits
+ * in the backlog for the next turn: a verb cannot fail. Receives take a buffer from a ring shared with the
+ * kernel; one that finds none first waits for data without a buffer and, when there are data but still no
+ * buffer, parks until one comes back. Kernel floor 6.1 (SINGLE_ISSUER, DEFER_TASKRUN); an older one
+ * answers -EINVAL at setup, reported as -ENOSYS. */
 #include <errno.h>
 #include <liburing.h>
 #include <netinet/in.h>
@@ -28,15 +30,16 @@
 /* user_data of submissions that are no operation; a struct io_op's address is never this low. */
 enum tag { TAG_WAKE = 1, TAG_CANCEL, TAG_PROVIDE, TAG_END };
 
-/* The shared receive buffers. The kernel takes them from `ring`; those it has not taken number `free_count`. */
+/* The shared receive buffers. The kernel takes them from `ring`; those it has not taken number
+ * `free_count`. */
 struct pool {
 	uint8_t *memory;
 	uint32_t count, size_bytes;
-	struct io_uring_buf_ring *ring; /* NULL: buffers are provided by submissions, as the ring could not be registered */
+	struct io_uring_buf_ring *ring; /* NULL if it could not be registered: buffers go by submission */
 	size_t ring_bytes;
 	uint16_t mask;
 	uint32_t free_count;
-	uint32_t retry_count; /* receives unparked and not yet answered; each may take one of the free buffers */
+	uint32_t retry_count; /* receives unparked and not yet answered: each may take a buffer */
 	struct list parked;   /* receives that have data waiting and found no buffer */
 };
 
@@ -227,7 +230,8 @@ static void offer_in_ring(struct pool *pool, uint16_t buffer_id)
 	io_uring_buf_ring_advance(pool->ring, 1);
 }
 
-/* Without a ring, a buffer is given by a submission. If there is no room for it, the loop is stuck for good. */
+/* Without a ring, a buffer is given by a submission. If there is no room for it, the loop is stuck for
+ * good. */
 static void offer_by_submission(struct uring *u, uint16_t buffer_id, uint32_t count)
 {
 	struct io_uring_sqe *sqe = get_sqe(u);
@@ -237,7 +241,8 @@ static void offer_by_submission(struct uring *u, uint16_t buffer_id, uint32_t co
 	io_uring_sqe_set_data64(sqe, TAG_PROVIDE);
 }
 
-/* Starts as many parked receives as there are free buffers for. Each has data waiting, so each is soon answered. */
+/* Starts as many parked receives as there are free buffers for. Each has data waiting, so each is soon
+ * answered. */
 static void unpark(struct uring *u)
 {
 	struct pool *pool = &u->pool;
@@ -261,7 +266,8 @@ static void buffer_return(struct io *io, uint16_t buffer_id)
 	unpark(u);
 }
 
-/* The small table that the kernel and we share. Where locked memory is too scarce for it, buffers go by submission. */
+/* The small table that the kernel and we share. Where locked memory is too scarce for it, buffers go by
+ * submission. */
 static void register_buffer_ring(struct uring *u, uint32_t entries)
 {
 	struct pool *pool = &u->pool;
@@ -292,7 +298,8 @@ static int open_pool(struct uring *u, uint32_t count, uint32_t size_bytes)
 	if (count > BUFFERS_MAX || !size_bytes || size_bytes > INT32_MAX)
 		return -EINVAL;
 	/* Untouched buffers cost no memory. */
-	void *memory = mmap(NULL, (size_t)count * size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, (size_t)count * size_bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	*pool = (struct pool){.memory = memory, .count = count, .size_bytes = size_bytes, .free_count = count};
@@ -346,7 +353,8 @@ static void complete_pooled(struct uring *u, struct io_op *op, int32_t result, u
 	unpark(u);
 }
 
-/* The kernel may end the series with a connection, when it had no room for completions: only an error ends ours. */
+/* The kernel may end the series with a connection, when it had no room for completions: only an error ends
+ * ours. */
 static void complete_accept(struct uring *u, struct io_op *op, int32_t result, uint32_t cqe_flags)
 {
 	bool has_ended = !(cqe_flags & IORING_CQE_F_MORE);
@@ -413,8 +421,8 @@ static void reap(struct io *io)
 {
 	struct uring *u = uring_of(io);
 	struct io_uring_cqe *cqe;
-	/* The peek enters the kernel when it holds back completions (deferred work, overflow). Each is taken off before its
-	 * callback runs, since that may submit. */
+	/* The peek enters the kernel when it holds back completions (deferred work, overflow). Each is
+	 * taken off before its callback runs, since that may submit. */
 	for (uint32_t left = IO_TURN_BUDGET; left && io_uring_peek_cqe(&u->ring, &cqe) == 0; left--) {
 		struct io_uring_cqe taken = *cqe;
 		io_uring_cqe_seen(&u->ring, cqe);

@@ -1,10 +1,11 @@
-/* The simulated disk. A file has two images, `current` (what a read sees) and `durable`, and the list of changes between
- * them, numbered in order for ever. For each sector, `floors` says up to which change the durable image has it. A sync lifts
- * the floors of the sectors that were changed; a crash draws for each sector a number of changes between its floor and the
- * end, which is what a page cache that writes back sectors at its leisure can leave.
+/* The simulated disk. A file has two images, `current` (what a read sees) and `durable`, and the list of
+ * changes between them, numbered in order for ever. For each sector, `floors` says up to which change the
+ * durable image has it. A sync lifts the floors of the sectors that were changed; a crash draws for each
+ * sector a number of changes between its floor and the end, which is what a page cache that writes back
+ * sectors at its leisure can leave.
  *
- * Names work alike: an entry has a current and a durable target, and between them is one list of directory changes for the
- * whole disk (a rename is one change with two entries). A crash keeps any subset of them.
+ * Names work alike: an entry has a current and a durable target, and between them is one list of directory
+ * changes for the whole disk (a rename is one change with two entries). A crash keeps any subset of them.
  *
  * Memory that cannot be had ends the program: this is a machine for tests. */
 #include "log/io/sim_disk.h"
@@ -296,7 +297,8 @@ static void set_current(struct sim_disk *disk, struct entry *entry, struct sim_n
 }
 
 /* Enters a change of one or two names: done for who looks, undecided for who loses power. */
-static void change_names(struct sim_disk *disk, struct entry *a, struct sim_node *to_a, struct entry *b, struct sim_node *to_b)
+static void change_names(struct sim_disk *disk, struct entry *a, struct sim_node *to_a, struct entry *b,
+			 struct sim_node *to_b)
 {
 	struct dir_change *change = take_zeroed(1, sizeof(*change));
 	*change = (struct dir_change){.entries = {a, b}, .targets = {to_a, to_b}};

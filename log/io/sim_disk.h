@@ -1,5 +1,6 @@
-/* Private to log/io/: the simulated disk as io_sim.c sees it. sim.h says what is durable when; here are the verbs that make
- * it so. None of them counts as an I/O or fails by order: io_sim.c asks sim_disk__count_io first. */
+/* Private to log/io/: the simulated disk as io_sim.c sees it. sim.h says what is durable when; here are
+ * the verbs that make it so. None of them counts as an I/O or fails by order: io_sim.c asks
+ * sim_disk__count_io first. */
 #pragma once
 
 #include "log/base/list.h"
@@ -26,8 +27,9 @@ uint64_t *sim_disk__clock_ns(struct sim_disk *disk);
 /* The disk's own randomness, for what faults leave behind. */
 bool sim_disk__flip(struct sim_disk *disk);
 
-/* Counts one I/O. 0, or the -errno with which it must fail; `*does_happen` then says whether it takes effect all the same
- * (as when power fails in the middle). `is_begun` marks an operation begun earlier, which a cut of power may catch underway. */
+/* Counts one I/O. 0, or the -errno with which it must fail; `*does_happen` then says whether it takes
+ * effect all the same (as when power fails in the middle). `is_begun` marks an operation begun earlier,
+ * which a cut of power may catch underway. */
 int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen);
 
 /* ---- names. Paths start at the root whether they begin with '/' or not. ---------------------------------- */
@@ -47,7 +49,8 @@ void sim_disk__space(struct sim_disk *disk, uint64_t *free_bytes, uint64_t *tota
 uint64_t sim_node__size(const struct sim_node *node);
 /* The bytes there were, up to the end of the file. */
 size_t sim_node__read(const struct sim_node *node, void *data, size_t size, uint64_t position);
-/* 0, -ENOSPC after having written what fits, or -EFBIG. With `is_durable`, what was written is durable at once. */
+/* 0, -ENOSPC after having written what fits, or -EFBIG. With `is_durable`, what was written is durable at
+ * once. */
 int sim_disk__write(struct sim_disk *disk, struct sim_node *node, const void *data, size_t size, uint64_t position,
 		    bool is_durable);
 int sim_disk__truncate(struct sim_disk *disk, struct sim_node *node, uint64_t size);

@@ -1,5 +1,6 @@
-/* Reading a small file whole, and replacing it so that a crash leaves the old or the new content: write a temporary
- * file beside it, sync it, rename it over, sync the directory. A leftover temporary file is overwritten by the next. */
+/* Reading a small file whole, and replacing it so that a crash leaves the old or the new content: write a
+ * temporary file beside it, sync it, rename it over, sync the directory. A leftover temporary file is
+ * overwritten by the next. */
 #include "log/io/small_file.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* What the tests of the seam share: an io of each backend, an operation that remembers how it ended, and a directory
- * that is there for one test. */
+/* What the tests of the seam share: an io of each backend, an operation that remembers how it ended, and a
+ * directory that is there for one test. */
 #pragma once
 
 #include <criterion/criterion.h>

@@ -214,7 +214,8 @@ static void *wake_after_a_second(void *context)
 	return NULL;
 }
 
-/* An idle loop sleeps: in a second with a receive, an accept and a far timer pending, it does not run at all. */
+/* An idle loop sleeps: in a second with a receive, an accept and a far timer pending, it does not run at
+ * all. */
 REAL_TEST(idle_sleeps)
 {
 	struct fixture f;
@@ -332,8 +333,8 @@ Test(loop, missing_io_uring, .timeout = 30)
 
 #define SENDERS 8
 
-/* Where the ring of buffers is refused, pooled receives work all the same: each buffer comes round many times, none twice at once,
- * and with fewer buffers than senders they take turns. */
+/* Where the ring of buffers is refused, pooled receives work all the same: each buffer comes round many
+ * times, none twice at once, and with fewer buffers than senders they take turns. */
 Test(loop, no_buffer_ring, .timeout = 30)
 {
 	forbid_buffer_ring();
@@ -371,15 +372,16 @@ Test(loop, no_buffer_ring, .timeout = 30)
 	fixture_close(&f);
 }
 
-/* An unprivileged user with little locked memory gets a ring all the same, with working shared buffers; one with next to
- * none gets a plain -ENOMEM. The child's exit code tells the line that went wrong. */
+/* An unprivileged user with little locked memory gets a ring all the same, with working shared buffers;
+ * one with next to none gets a plain -ENOMEM. The child's exit code tells the line that went wrong. */
 static int receive_as_nobody(rlim_t locked_bytes)
 {
 	struct rlimit limit = {locked_bytes, locked_bytes};
 	struct io_options options = {.backend = IO_URING, .buffer_count = 1024, .buffer_size_bytes = 16384};
 	struct io *io;
 	int pair[2];
-	if (setrlimit(RLIMIT_MEMLOCK, &limit) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+	    setresuid(65534, 65534, 65534) < 0)
 		return 1;
 	int err = io_open(&io, &options);
 	if (err < 0)

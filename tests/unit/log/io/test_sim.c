@@ -1,4 +1,5 @@
-/* The simulated disk: what survives a crash, what can, what cannot; ordered faults; the same run for the same seed. */
+/* The simulated disk: what survives a crash, what can, what cannot; ordered faults; the same run for the
+ * same seed. */
 #include "tests/unit/log/io/io_fixture.h"
 
 #define SEEDS 400
@@ -73,7 +74,8 @@ Test(sim, synced_survives, .timeout = 60)
 	}
 }
 
-/* An unsynced write leaves each sector old or new, each for itself; every outcome is seen, and nothing else. */
+/* An unsynced write leaves each sector old or new, each for itself; every outcome is seen, and nothing
+ * else. */
 Test(sim, unsynced_tears, .timeout = 60)
 {
 	enum { SECTORS = 8, SIZE = SECTORS * 512 };
@@ -110,7 +112,8 @@ Test(sim, unsynced_tears, .timeout = 60)
 	cr_assert_gt(out_of_order, SEEDS / 20);
 }
 
-/* Of several unsynced writes to a sector any prefix survives, never a later one without an earlier; the size is one it had. */
+/* Of several unsynced writes to a sector any prefix survives, never a later one without an earlier; the
+ * size is one it had. */
 Test(sim, unsynced_sector_is_a_prefix, .timeout = 60)
 {
 	int seen[5] = {0};
@@ -245,7 +248,8 @@ Test(sim, names_need_their_directory, .timeout = 60)
 	}
 }
 
-/* Syncing either directory of a rename makes it durable, and an older change of the same name does not come back. */
+/* Syncing either directory of a rename makes it durable, and an older change of the same name does not
+ * come back. */
 Test(sim, synced_rename_stays, .timeout = 60)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -292,7 +296,8 @@ Test(sim, crash_after_crash, .timeout = 60)
 	}
 }
 
-/* A write in flight when the power fails may be there or not, in any sector; durable writes in flight as well. */
+/* A write in flight when the power fails may be there or not, in any sector; durable writes in flight as
+ * well. */
 Test(sim, in_flight_at_the_crash, .timeout = 60)
 {
 	int seen[2] = {0};
@@ -316,7 +321,8 @@ Test(sim, in_flight_at_the_crash, .timeout = 60)
 	cr_assert(seen[0] && seen[1]);
 }
 
-/* The k-th I/O fails as ordered and no other; a failed sync loses its writes for good, however later syncs end. */
+/* The k-th I/O fails as ordered and no other; a failed sync loses its writes for good, however later syncs
+ * end. */
 Test(sim, ordered_failure, .timeout = 60)
 {
 	int lost = 0;
@@ -441,7 +447,8 @@ static uint64_t run_history(uint64_t seed, uint8_t *back, int *order)
 	return now_ns;
 }
 
-/* The same seed gives the same run, the same time and the same wreck; other seeds give others, and other orders. */
+/* The same seed gives the same run, the same time and the same wreck; other seeds give others, and other
+ * orders. */
 Test(sim, seed_decides, .timeout = 60)
 {
 	int different = 0, reordered = 0;

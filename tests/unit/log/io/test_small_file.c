@@ -68,8 +68,8 @@ static int content(struct io *io)
 	return first;
 }
 
-/* Power fails at the k-th I/O of a replacement, over and over by seed: old or new, never a mixture, and new if it said so. A
- * second replacement over what was left works. */
+/* Power fails at the k-th I/O of a replacement, over and over by seed: old or new, never a mixture, and
+ * new if it said so. A second replacement over what was left works. */
 static void crash_at(uint64_t k, uint64_t seed, int *old_count, int *new_count, bool *was_whole)
 {
 	uint8_t old[SIZE], new[SIZE + 7];

@@ -48,7 +48,8 @@ static void accepted(struct io_op *op)
 	a->calls++;
 }
 
-/* One accept yields every connection, in blocking mode and with TCP_NODELAY, and ends when it is cancelled. */
+/* One accept yields every connection, in blocking mode and with TCP_NODELAY, and ends when it is
+ * cancelled. */
 REAL_TEST(accept_is_multishot)
 {
 	struct fixture f;
@@ -190,7 +191,8 @@ static void *read_slowly(void *context)
 	return NULL;
 }
 
-static void send_to_slow_reader(struct io *io, const uint8_t *data, struct iovec *vector, uint32_t count, size_t size)
+static void send_to_slow_reader(struct io *io, const uint8_t *data, struct iovec *vector, uint32_t count,
+				size_t size)
 {
 	int pair[2];
 	make_pair(pair);
@@ -208,7 +210,8 @@ static void send_to_slow_reader(struct io *io, const uint8_t *data, struct iovec
 	close(pair[1]);
 }
 
-/* A send is whole however slowly its reader reads: one piece, many pieces, empty ones among them, more than IOV_MAX. */
+/* A send is whole however slowly its reader reads: one piece, many pieces, empty ones among them, more
+ * than IOV_MAX. */
 REAL_TEST(send_is_whole)
 {
 	struct fixture f;
@@ -237,7 +240,8 @@ REAL_TEST(send_is_whole)
 	fixture_close(&f);
 }
 
-/* A peer that has gone is an error (and no SIGPIPE); one that never reads holds the send until it is cancelled. */
+/* A peer that has gone is an error (and no SIGPIPE); one that never reads holds the send until it is
+ * cancelled. */
 REAL_TEST(send_fails_and_cancels)
 {
 	struct fixture f;
@@ -265,7 +269,8 @@ REAL_TEST(send_fails_and_cancels)
 	fixture_close(&f);
 }
 
-/* Cancel of a receive that waits ends it; of one that has ended already, it is harmless; shutdown ends it with 0. */
+/* Cancel of a receive that waits ends it; of one that has ended already, it is harmless; shutdown ends it
+ * with 0. */
 REAL_TEST(receive_cancels)
 {
 	struct fixture f;
@@ -334,8 +339,8 @@ static void write_filled(int fd, int value, unsigned size)
 	cr_assert_eq(write(fd, data, size), size);
 }
 
-/* More connections with data than buffers: each waits its turn and none is lost or mixed up. The even ones stay silent
- * until the odd ones are served: silent ones must not stand in the way of the others. */
+/* More connections with data than buffers: each waits its turn and none is lost or mixed up. The even ones
+ * stay silent until the odd ones are served: silent ones must not stand in the way of the others. */
 REAL_TEST(pooled_more_connections_than_buffers)
 {
 	struct fixture f;
@@ -390,7 +395,8 @@ REAL_TEST(pooled_more_connections_than_buffers)
 	fixture_close(&f);
 }
 
-/* The end of a stream takes no buffer, and a receive that found none at the end of its stream passes its turn on. */
+/* The end of a stream takes no buffer, and a receive that found none at the end of its stream passes its
+ * turn on. */
 REAL_TEST(pooled_end_of_stream)
 {
 	struct fixture f;
