@@ -194,18 +194,30 @@ static int conclude(const struct walk *walk)
 
 /* ---- stamping --------------------------------------------------------------------------------------------- */
 
-static void stamp(uint8_t *bytes, const struct batch_rules *rules, int64_t max_timestamp_ms, struct batch_verdict *verdict)
+/* What the header will say of time. */
+static void decide_time(const struct batch_rules *rules, int64_t max_timestamp_ms, struct batch_verdict *verdict)
 {
 	struct batch *batch = &verdict->batch;
 	if (rules->is_append_time)
-		batch_stamp_append_time(bytes, batch->size_bytes, rules->now_ms);
-	else if (batch->max_timestamp_ms != max_timestamp_ms)
-		batch_stamp_max_timestamp(bytes, batch->size_bytes, max_timestamp_ms);
-	else
+		max_timestamp_ms = rules->now_ms;
+	verdict->needs_stamp = rules->is_append_time || batch->max_timestamp_ms != max_timestamp_ms;
+	verdict->append_time_ms = rules->is_append_time ? rules->now_ms : -1;
+	batch->attributes |= rules->is_append_time ? BATCH_IS_APPEND_TIME : 0;
+	batch->max_timestamp_ms = max_timestamp_ms;
+}
+
+void batch_stamp_verdict(uint8_t *bytes, struct batch_verdict *verdict)
+{
+	struct batch *batch = &verdict->batch;
+	if (!verdict->needs_stamp)
 		return;
+	if (verdict->append_time_ms >= 0)
+		batch_stamp_append_time(bytes, batch->size_bytes, verdict->append_time_ms);
+	else
+		batch_stamp_max_timestamp(bytes, batch->size_bytes, batch->max_timestamp_ms);
 	batch->attributes = (int16_t)load_be16(bytes + BATCH_AT_ATTRIBUTES);
-	batch->max_timestamp_ms = (int64_t)load_be64(bytes + BATCH_AT_MAX_TIMESTAMP);
 	batch->crc = load_be32(bytes + BATCH_AT_CRC);
+	verdict->needs_stamp = false;
 }
 
 static unsigned target_codec(const struct batch_rules *rules, const struct batch *batch)
@@ -215,7 +227,7 @@ static unsigned target_codec(const struct batch_rules *rules, const struct batch
 	return (unsigned)rules->target_codec;
 }
 
-int batch_validate(struct batch_workspace *workspace, uint8_t *bytes, size_t size, const struct batch_rules *rules,
+int batch_validate(struct batch_workspace *workspace, const uint8_t *bytes, size_t size, const struct batch_rules *rules,
 		   struct batch_verdict *out)
 {
 	struct slice view = {bytes, size};
@@ -238,9 +250,7 @@ int batch_validate(struct batch_workspace *workspace, uint8_t *bytes, size_t siz
 		return err;
 	out->needs_rebuild = !walk.is_sequential || target_codec(rules, &out->batch) != batch_codec(&out->batch);
 	out->delta_of_max_timestamp = rules->is_append_time ? 0 : walk.max_timestamp_index;
-	out->append_time_ms = rules->is_append_time ? rules->now_ms : -1;
-	if (!out->needs_rebuild)
-		stamp(bytes, rules, walk.max_timestamp_ms, out);
+	decide_time(rules, walk.max_timestamp_ms, out);
 	return 0;
 }
 
@@ -294,7 +304,7 @@ int batch_rebuild(struct batch_workspace *workspace, struct slice bytes, const s
 		return refuse(verdict, err, "the batch is larger than max.message.bytes once re-encoded for the topic's compression.type");
 	if (err)
 		return refuse_stream(verdict, err);
-	verdict->needs_rebuild = false;
+	verdict->needs_rebuild = verdict->needs_stamp = false;
 	return batch_parse_header((struct slice){out, *size_bytes}, &verdict->batch);
 }
 

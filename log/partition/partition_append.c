@@ -178,6 +178,7 @@ static int append(struct partition *partition, struct append_op *op)
 
 	batch->base_offset = partition->next_offset;
 	batch->leader_epoch = partition_leader_epoch(partition);
+	batch_stamp_verdict((uint8_t *)bytes.data, &verdict);
 	batch_stamp_offset((uint8_t *)bytes.data, batch->base_offset, batch->leader_epoch);
 	partition__stage(partition, bytes.data, batch, batch->base_offset + verdict.delta_of_max_timestamp);
 	partition__mark_dirty(partition);

@@ -62,8 +62,11 @@ static void judge(struct batch_workspace *workspace, uint8_t *bytes, size_t size
 	CHECK(walk(workspace, view, &count) == 0 && count == verdict.batch.records_count);
 	CHECK(batch_parse_checked(view, &batch) == 0);
 	CHECK(record_find_max_timestamp(workspace, view, &offset, &timestamp) >= 0);
-	if (!verdict.needs_rebuild)
+	if (!verdict.needs_rebuild) {
+		batch_stamp_verdict(bytes, &verdict);
+		CHECK(batch_parse_checked(view, &batch) == 0 && memcmp(&batch, &verdict.batch, sizeof batch) == 0);
 		return;
+	}
 	err = batch_rebuild(workspace, view, rules, &verdict, rebuilt, sizeof rebuilt, &rebuilt_size);
 	if (err == ERR_BATCH_TOO_LARGE)
 		return;
