@@ -19,6 +19,9 @@
 #define READ_BUFFER_SIZE (DISK_READ_SIZE_MAX + (64u << 10))
 #define READ_BUFFERS_MAX 64
 
+/* Instead of an error: the answer is not there yet, another read is under way. */
+#define READ_GOES_ON 1
+
 struct read_buffer {
 	struct read_buffer *next;
 };
@@ -178,22 +181,53 @@ static void finish_disk_read(struct read_op *op, int err)
 	op->done(op);
 }
 
-/* The first wanted batch did not fit the buffer: reads exactly that one. Its size is bounded by the segment's. */
-static int read_again(struct read_op *op, uint64_t position, uint32_t size_bytes)
+/* Reads [op->position, op->position + size) as far as it is filed; what lies behind is added from memory when that is there. */
+static void read_stretch(struct read_op *op, uint64_t size_bytes)
 {
 	struct segment *segment = op->segment;
-	give_buffer(op->partition->home, op->buffer, op->buffer_size_bytes);
-	op->buffer = malloc(size_bytes);
-	op->buffer_size_bytes = size_bytes;
+	uint64_t filed = segment->filed.position - op->position;
+	op->vector = (struct iovec){op->buffer, filed < size_bytes ? filed : size_bytes};
+	io_read(op->partition->home->io, &op->io, segment->read_fd, &op->vector, 1, op->position);
+}
+
+/* Bytes that are not filed yet are in memory: completes the stretch with them. Returns how much of the buffer is good. */
+static uint64_t add_from_memory(struct read_op *op, uint64_t got)
+{
+	struct segment *segment = op->segment;
+	uint64_t at = op->position + got;
+	if (got < op->vector.iov_len || at < segment->memory_position || at >= segment->durable.position)
+		return got;
+	uint64_t size = segment->durable.position - at;
+	if (size > op->buffer_size_bytes - got)
+		size = op->buffer_size_bytes - got;
+	segment_peek(segment, at, op->buffer + got, (uint32_t)size);
+	return got + size;
+}
+
+/* The answer is further on: in memory, or in the next stretch of the file. A batch larger than the buffer gets one of its own size, which the
+ * segment's bounds. */
+static int go_on_at(struct read_op *op, uint64_t position, uint64_t size_bytes, int64_t limit_offset)
+{
+	struct segment *segment = op->segment;
+	bool is_in_memory = position >= segment->memory_position;
+	if (is_in_memory || size_bytes > op->buffer_size_bytes) {
+		give_buffer(op->partition->home, op->buffer, op->buffer_size_bytes);
+		op->buffer = is_in_memory ? NULL : malloc(size_bytes);
+		op->buffer_size_bytes = (uint32_t)size_bytes;
+	}
+	if (is_in_memory) {
+		if (position < segment->durable.position)
+			answer_from_memory(op, segment, position, limit_offset);
+		return 0;
+	}
 	if (!op->buffer)
 		return -ENOMEM;
 	op->position = position;
-	op->vector = (struct iovec){op->buffer, size_bytes};
-	io_read(op->partition->home->io, &op->io, segment->read_fd, &op->vector, 1, position);
-	return 0;
+	read_stretch(op, size_bytes);
+	return READ_GOES_ON;
 }
 
-/* Checks the batches in the buffer and answers with those from op->offset on. Returns 1 if it must read again. */
+/* Checks the batches in the buffer and answers with those from op->offset on. */
 static int take_batches(struct read_op *op, uint64_t got)
 {
 	struct segment *segment = op->segment;
@@ -210,7 +244,7 @@ static int take_batches(struct read_op *op, uint64_t got)
 		bool is_wanted = is_bad || batch_next_offset(&batch) > op->offset;
 		if (!is_bad && is_wanted && batch.size_bytes > rest.size) {
 			if (start == UINT64_MAX && op->is_first)
-				return read_again(op, op->position + at, batch.size_bytes) ? -ENOMEM : 1;
+				return go_on_at(op, op->position + at, batch.size_bytes, limit_offset);
 			break;
 		}
 		if (!is_bad && is_wanted && start != UINT64_MAX && at + batch.size_bytes - start > op->size_bytes_max)
@@ -230,8 +264,9 @@ static int take_batches(struct read_op *op, uint64_t got)
 			start = at;
 		at += batch.size_bytes;
 	}
-	bool is_too_large = start != UINT64_MAX && at - start > op->size_bytes_max && !op->is_first;
-	if (start == UINT64_MAX || is_too_large)
+	if (start == UINT64_MAX)
+		return at ? go_on_at(op, op->position + at, op->buffer_size_bytes, limit_offset) : 0;
+	if (at - start > op->size_bytes_max && !op->is_first)
 		return 0;
 	op->pieces[0] = (struct slice){op->buffer + start, at - start};
 	op->chunks[0] = NULL;
@@ -243,29 +278,24 @@ static int take_batches(struct read_op *op, uint64_t got)
 static void disk_read_done(struct io_op *io)
 {
 	struct read_op *op = CONTAINER_OF(io, struct read_op, io);
-	int result = io->result < 0 ? io->result : take_batches(op, (uint64_t)io->result);
-	if (result != 1)
+	/* The file is shorter than what is filed: somebody cut it. */
+	bool is_short = io->result >= 0 && (uint64_t)io->result < op->vector.iov_len;
+	int result = io->result < 0 ? io->result : is_short ? ERR_CORRUPT_LOG : take_batches(op, add_from_memory(op, (uint64_t)io->result));
+	if (result != READ_GOES_ON)
 		finish_disk_read(op, result);
 }
 
 static void start_disk_read(struct read_op *op)
 {
 	struct partition_home *home = op->partition->home;
-	struct segment *segment = op->segment;
 	op->buffer = take_buffer(home);
 	if (!op->buffer) {
 		list_push_back(&home->reads_waiting, &op->node);
 		return;
 	}
 	op->buffer_size_bytes = READ_BUFFER_SIZE;
-	uint64_t limit = segment->memory_position < segment->durable.position ? segment->memory_position : segment->durable.position;
 	uint64_t size = op->size_bytes_max < DISK_READ_SIZE_MAX ? op->size_bytes_max : DISK_READ_SIZE_MAX;
-	size += READ_BUFFER_SIZE - DISK_READ_SIZE_MAX;
-	/* The chunks may have gone or come since the read was asked for; what is in the file stays there. */
-	if (limit <= op->position)
-		limit = segment->filed.position;
-	op->vector = (struct iovec){op->buffer, limit - op->position < size ? limit - op->position : size};
-	io_read(home->io, &op->io, segment->read_fd, &op->vector, 1, op->position);
+	read_stretch(op, size + READ_BUFFER_SIZE - DISK_READ_SIZE_MAX);
 }
 
 static enum read_result read_from_disk(struct read_op *op, struct segment *segment, uint64_t position)
