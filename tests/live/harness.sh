@@ -85,7 +85,8 @@ broker_log_is_clean() {
 
 clean_up() {
 	local status=$?
-	trap - EXIT INT TERM
+	trap - EXIT
+	trap '' INT TERM HUP PIPE # whoever read our output may be gone; the broker must still be stopped
 	# `wait` on a broker that died under a test makes its status known, and a crash is then a FAIL.
 	if [ -n "$BROKER_PID" ] && ! kill -0 "$BROKER_PID" 2> /dev/null; then
 		wait "$BROKER_PID"
@@ -101,7 +102,7 @@ clean_up() {
 	exit
 }
 trap clean_up EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP PIPE
 
 # expect WHAT WANTED GOT
 expect() {
