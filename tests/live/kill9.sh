@@ -35,12 +35,50 @@ kill_and_restart() {
 	slowest_start_ms=$((slowest_start_ms > $(date +%s%3N) - begin ? slowest_start_ms : $(date +%s%3N) - begin))
 }
 
+# Topics are made and deleted all the while. What was answered counts: a topic made must be there at the end with
+# its partitions, a topic deleted must not; one whose answer was lost to a kill may be either.
+: > "$WORK/made" > "$WORK/gone" > "$WORK/unsure"
+churn_topics() {
+	local n=0
+	while [ ! -e "$WORK/stop" ]; do
+		n=$((n + 1))
+		if "$LIVE_BIN/admin" "$BROKER" create "churn-$n" $((n % 4 + 1)) retention.ms=$((n * 1000000)) > /dev/null; then
+			echo "churn-$n $((n % 4 + 1))" >> "$WORK/made"
+		else
+			echo "churn-$n" >> "$WORK/unsure"
+		fi
+		if [ $((n % 3)) = 0 ]; then
+			if "$LIVE_BIN/admin" "$BROKER" delete "churn-$((n - 1))" > /dev/null; then
+				echo "churn-$((n - 1))" >> "$WORK/gone"
+			else
+				echo "churn-$((n - 1))" >> "$WORK/unsure"
+			fi
+		fi
+		sleep 0.2
+	done
+}
+
+check_topics() {
+	local name count wrong= made
+	kc -L | sed -nE 's/.*topic "(churn-[0-9]+)" with ([0-9]+) partitions.*/\1 \2/p' > "$WORK/there"
+	while read -r name count; do
+		grep -qx "$name" "$WORK/gone" "$WORK/unsure" || grep -qx "$name $count" "$WORK/there" || wrong+=" $name-is-lost"
+	done < "$WORK/made"
+	while read -r name; do
+		if grep -q "^$name " "$WORK/there"; then wrong+=" $name-is-back"; fi
+	done < "$WORK/gone"
+	made=$(wc -l < "$WORK/made")
+	expect "of $made topics made and $(wc -l < "$WORK/gone") deleted meanwhile, none is lost or back" "" "$wrong"
+}
+
 slowest_start_ms=0
 broker_start
 topic=$(topic_name kill9)
 "$LIVE_BIN/admin" "$BROKER" create "$topic" "$PARTITIONS" || die "the topic is created"
 "$LIVE_BIN/load" "$BROKER" "$topic" "$PARTITIONS" "$RATE" > "$WORK/load.out" 2>&1 &
 load=$!
+churn_topics &
+churn=$!
 killed=0
 until_s=$((SECONDS + ${SOAK_TIME:-0} / 3))
 while kill -0 "$load" 2> /dev/null; do
@@ -66,9 +104,11 @@ if [ -n "${SOAK_TIME:-}" ]; then
 fi
 
 random_ms 500 1500
+touch "$WORK/stop"
 kill "$load" 2> /dev/null
 status=0
 wait "$load" || status=$?
+wait "$churn"
 cat "$WORK/load.out"
 [ "$status" -eq 0 ] || fail "the load ends well after $killed kills (status $status, SEED=$SEED)"
 echo "#     $killed kills; the slowest start took $slowest_start_ms ms"
@@ -77,5 +117,6 @@ echo "#     $killed kills; the slowest start took $slowest_start_ms ms"
 broker_kill9
 broker_start
 expect "all partitions have their leader after the last kill" "$PARTITIONS" "$(kc -L -t "$topic" | grep -c 'partition [0-9]*, leader [0-9]')"
+check_topics
 broker_stop
 expect_status "log verify finds no damage" 0 "$SPATE_BIN" log verify "$DATA"
