@@ -195,6 +195,26 @@ Test(producer, expiry)
 	cr_expect_null(state);
 }
 
+/* Batches behind the log's end never happened: a retry of one is appended, those before it are duplicates still; who has none left goes. */
+Test(producer, truncation)
+{
+	struct producer_state *state = NULL;
+	for (int i = 0; i < 4; i++)
+		update(&state, 1, 0, i * 10, 10, i * 10);
+	update(&state, 2, 0, 0, 5, 40);
+	update(&state, 3, 0, 0, 5, 5);
+	producer_truncate(&state, 25);
+	cr_expect_eq(producer_count(state), 2);
+	cr_expect_null(producer_find(state, 2));
+	cr_expect_eq(check(state, 1, 0, 10, 10), PRODUCER_DUPLICATE);
+	cr_expect_eq(check(state, 1, 0, 20, 10), PRODUCER_APPEND, "its last record lay behind the end");
+	cr_expect_eq(check(state, 1, 0, 30, 10), ERR_OUT_OF_ORDER_SEQUENCE);
+	cr_expect_eq(check(state, 3, 0, 0, 5), PRODUCER_DUPLICATE);
+	producer_truncate(&state, 0);
+	cr_expect_null(state);
+	producer_truncate(&state, 0);
+}
+
 /* Against a plain array: random comings and goings leave the same producers, findable, each once. */
 Test(producer, random_against_model)
 {
