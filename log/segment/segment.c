@@ -37,7 +37,7 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 	segment->dir = dir;
 	segment->base_offset = base_offset;
 	struct mark start = {0, base_offset};
-	segment->filed = segment->durable = segment->committing = segment->staged = start;
+	segment->filed = segment->durable = segment->committing = segment->staged = segment->memory_mark = start;
 	segment->write_fd = segment->read_fd = -1;
 	segment->is_cut = true;
 	segment->has_index = true;
@@ -68,6 +68,7 @@ void segment_adopt(struct segment *segment, struct mark end)
 	}
 	segment->filed = segment->durable = segment->committing = segment->staged = end;
 	segment->memory_position = end.position;
+	segment->memory_mark = end;
 	segment->has_file = true;
 	segment->is_cut = false;
 }
@@ -128,8 +129,10 @@ int segment_reserve(struct segment *segment, uint64_t size_bytes)
 	struct chunk *last = last_chunk(segment);
 	if (last)
 		cache_forbid_eviction(segment->home->cache, last);
-	else
+	else {
 		segment->memory_position = segment->staged.position;
+		segment->memory_mark = segment->staged;
+	}
 	for (uint64_t at = covered_to(segment); at < end;) {
 		struct chunk *chunk = cache_take(segment->home->cache, next_chunk_size(segment, end - at));
 		if (!chunk)
@@ -292,16 +295,29 @@ void segment_set_filed(struct segment *segment, struct mark filed)
 	}
 }
 
+/* Walks the batches that lose their first byte, while they can still be read. */
+static void advance_memory_mark(struct segment *segment, uint64_t position)
+{
+	while (segment->memory_mark.position < position) {
+		struct batch batch;
+		segment_peek_batch(segment, segment->memory_mark.position, &batch);
+		segment->memory_mark.position += batch.size_bytes;
+		segment->memory_mark.offset = batch_next_offset(&batch);
+	}
+}
+
 /* The cache asks for a chunk back: only the first of a segment goes, so that what is in memory stays contiguous. */
 bool segment_evict(struct chunk *chunk)
 {
 	struct segment *segment = chunk->owner;
 	if (segment->filing || segment->chunks.next != &chunk->node)
 		return false;
+	uint64_t end = chunk->position + chunk->size_bytes;
+	if (end > segment->staged.position)
+		end = segment->staged.position;
+	advance_memory_mark(segment, end);
 	list_remove(&chunk->node);
-	segment->memory_position = chunk->position + chunk->size_bytes;
-	if (segment->memory_position > segment->staged.position)
-		segment->memory_position = segment->staged.position;
+	segment->memory_position = end;
 	chunk->owner = NULL;
 	return true;
 }

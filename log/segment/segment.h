@@ -74,6 +74,7 @@ struct segment {
 
 	struct list chunks;             /* contiguous, by position */
 	uint64_t memory_position;       /* bytes from here to staged are in the chunks */
+	struct mark memory_mark;        /* the first batch that begins at or behind it: where tail readers start to look */
 	struct filing *filing;          /* in flight, or NULL */
 	struct seal_hash *hash;         /* of the bytes up to staged; NULL if it did not see them all */
 };

@@ -330,11 +330,17 @@ int segment__load_indexes(struct segment *segment)
 /* Entries whose position lies behind the first damaged byte may be missing, so a floor is always safe to scan from. */
 int segment_find(struct segment *segment, int64_t offset, uint64_t *position)
 {
+	bool is_in_memory = offset >= segment->memory_mark.offset;
+	*position = segment->memory_mark.position;
+	if (is_in_memory && !segment->has_index)
+		return 0; /* a reader at the tail after a restart does not pay for the indexes of what lies before */
 	int err = segment__load_indexes(segment);
 	if (err)
 		return err;
-	/* An entry names the last offset of its batch; the floor of offset - 1 ends before `offset`, or contains it. */
-	*position = offset > segment->base_offset ? offset_index_floor(&segment->offsets, offset) : 0;
+	/* An entry names the last offset of its batch: a batch whose last offset is not above `offset` contains it or ends before it. */
+	uint64_t floor = offset_index_floor(&segment->offsets, offset);
+	if (!is_in_memory || floor > *position)
+		*position = floor;
 	return 0;
 }
 

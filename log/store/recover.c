@@ -142,7 +142,6 @@ static int scan_partition(struct partition *partition)
 
 static int scan_directories(struct store *store)
 {
-	fprintf(stderr, "spate: %s: no usable checkpoint of shard %u: scanning the partition directories\n", store->dir, store->options.shard);
 	for (uint32_t i = 0; i < store->image->topic_count; i++) {
 		const struct topic *topic = store->image->topics[i];
 		for (uint32_t index = 0; index < topic->partition_count; index++) {
@@ -365,9 +364,12 @@ int store__recover(struct store *store, struct store_report *report)
 	store->is_recovering = true;
 	int err = store__read_checkpoint(store);
 	if (err && err != -ENOMEM && err != -EIO) {
-		bool is_new = err == -ENOENT && store->image->topic_count == 0;
+		bool is_new = err == -ENOENT && store->is_journal_new;
+		if (!is_new)
+			fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: scanning the partition directories instead\n", store->dir,
+				store->options.shard, err_text(err));
 		store__forget_partitions(store);
-		err = is_new ? 0 : scan_directories(store);
+		err = scan_directories(store);
 	}
 	struct replay replay = {.store = store, .report = report};
 	if (!err)

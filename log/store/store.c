@@ -157,6 +157,7 @@ static int open_journal(struct store *store, struct store_report *report)
 	int err = journal_open(&store->journal, store->home.io, &options, &found);
 	if (err)
 		return err;
+	store->is_journal_new = found.was_created;
 	report->torn_groups = found.torn_groups;
 	report->damaged_ranges = found.damaged_groups;
 	report->was_clean = found.was_clean || found.was_created;

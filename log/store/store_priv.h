@@ -60,6 +60,7 @@ struct store {
 	uint32_t group_size_bytes_max;
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
+	bool is_journal_new;           /* made by this opening */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
 };
 
