@@ -96,9 +96,15 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/li
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a -lcriterion $(LIBS)
 
-unit-programs: $(UNIT_BINS)
-unit: $(UNIT_BINS) ## unit tests alone
+# The program in log/README.md, linked with the storage engine alone.
+$(BUILD)/readme-example: log/README.md $(BUILD)/liblog.a
+	@awk '/^```c$$/ {on = 1; next} /^```$$/ {on = 0} on' $< > $@.c
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $@.c $(BUILD)/liblog.a $(LIBS)
+
+unit-programs: $(UNIT_BINS) $(BUILD)/readme-example
+unit: unit-programs ## unit tests alone
 	@tests/run-units $(UNIT_BINS)
+	@tests/run-example $(BUILD)/readme-example
 
 # Live tests: the broker as a process, with kcat and small programs that share no code with it.
 LIVE      := $(sort $(wildcard tests/live/*.c))
