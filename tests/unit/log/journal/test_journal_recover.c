@@ -1,0 +1,518 @@
+/* Recovery of journal files made by hand: each row of the decision tables has the file that leads to it, and hostile bytes that look
+ * like history are not taken for it. */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/bytes.h"
+#include "log/io/sim.h"
+#include "log/journal/journal_priv.h"
+
+#define MIB ((uint64_t)1 << 20)
+#define RING (MIB - JOURNAL_RING_POSITION)
+#define SEED 77u
+#define OURS 10u /* the incarnation of the opening under test */
+
+/* ---- files made by hand --------------------------------------------------------------------------------------------- */
+
+struct image {
+	uint8_t *bytes;
+	uint64_t place, seq, chain, incarnation; /* of the next group */
+	uint64_t seed;
+};
+
+static struct superblock superblock_at_start(void)
+{
+	return (struct superblock){.write_number = 1, .file_size_bytes = MIB, .seed = SEED, .incarnation = 5};
+}
+
+static void put_superblock(struct image *image, uint32_t slot, struct superblock superblock)
+{
+	superblock_encode(&superblock, image->bytes + slot * JOURNAL_BLOCK_SIZE);
+}
+
+static struct image make_image(void)
+{
+	struct image image = {.bytes = calloc(1, MIB), .seq = 1, .incarnation = 5, .seed = SEED};
+	struct superblock superblock = superblock_at_start();
+	put_superblock(&image, 0, superblock);
+	superblock.write_number = 2;
+	put_superblock(&image, 1, superblock);
+	return image;
+}
+
+static uint8_t *at_place(struct image *image, uint64_t place)
+{
+	return image->bytes + JOURNAL_RING_POSITION + place % RING;
+}
+
+/* A group of one entry with this much payload; an entry's base offset is its group's seq. Returns where it lies. */
+static uint64_t put_group(struct image *image, size_t payload_size, uint64_t durable_seq)
+{
+	uint8_t *payload = malloc(payload_size + 1);
+	memset(payload, (int)image->seq, payload_size);
+	struct journal_entry entry = {.kind = 1, .base_offset = (int64_t)image->seq, .data_size_bytes = (uint32_t)payload_size,
+				      .data_checksum = journal_data_checksum((struct slice){payload, payload_size})};
+	struct group_header header = {
+		.entry_count = 1,
+		.body_size_bytes = (uint32_t)group_entry_size(payload_size),
+		.length = (uint32_t)align_up(GROUP_HEADER_SIZE + group_entry_size(payload_size), JOURNAL_BLOCK_SIZE),
+		.incarnation = image->incarnation,
+		.seq = image->seq,
+		.place = image->place,
+		.durable_seq = durable_seq,
+		.chain = image->chain,
+	};
+	uint8_t *at = at_place(image, image->place);
+	memset(at, 0, header.length);
+	header.body_checksum = group_entry_encode(&entry, (uint32_t)payload_size, group_body_checksum_start(image->seed), at + GROUP_HEADER_SIZE);
+	memcpy(at + GROUP_HEADER_SIZE + GROUP_ENTRY_SIZE, payload, payload_size);
+	group_header_encode(&header, image->seed, at);
+	free(payload);
+	uint64_t place = image->place;
+	image->place += header.length;
+	image->seq++;
+	image->chain = header.checksum;
+	return place;
+}
+
+static void put_seal(struct image *image)
+{
+	struct group_header header = {.flags = GROUP_IS_SEAL, .length = JOURNAL_BLOCK_SIZE, .incarnation = image->incarnation, .seq = image->seq,
+				      .place = image->place, .durable_seq = image->seq - 1, .chain = image->chain,
+				      .body_checksum = group_body_checksum_start(image->seed)};
+	group_header_encode(&header, image->seed, at_place(image, image->place));
+	image->place += header.length;
+	image->seq++;
+	image->chain = header.checksum;
+}
+
+static void break_header(struct image *image, uint64_t place) { at_place(image, place)[30] ^= 1; }
+static void break_body(struct image *image, uint64_t place) { at_place(image, place)[GROUP_HEADER_SIZE + GROUP_ENTRY_SIZE + 5] ^= 1; }
+
+/* ---- opening them ------------------------------------------------------------------------------------------------------- */
+
+struct outcome {
+	int err;
+	struct journal_report report;
+	uint32_t count;
+	uint64_t seqs[64];
+	bool is_vouched[64];
+};
+
+static int note_entry(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	struct outcome *outcome = context;
+	cr_assert_lt(outcome->count, 64);
+	cr_expect_eq((uint64_t)entry->base_offset, group_seq);
+	outcome->is_vouched[outcome->count] = group_is_vouched;
+	outcome->seqs[outcome->count++] = group_seq;
+	return 0;
+}
+
+static void nothing_durable(void *context, uint64_t group_seq) {}
+static void nothing_failed(void *context, int err) {}
+
+/* Writes the image to a disk, opens it as a journal and replays. Frees the image. */
+static struct outcome open_image_of_size(struct image *image, uint64_t size)
+{
+	struct sim_disk *disk = sim_disk_open(1);
+	struct io *io;
+	cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
+	int fd = io_file_open(io, "/j", IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_write(io, fd, image->bytes, size, 0), (int64_t)size);
+	io_close_fd(io, fd);
+	free(image->bytes);
+	struct journal_options options = {.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
+					  .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed};
+	struct outcome outcome = {0};
+	struct journal *journal;
+	outcome.err = journal_open(&journal, io, &options, &outcome.report);
+	if (outcome.err == 0) {
+		cr_assert_eq(journal_replay(journal, note_entry, &outcome), 0);
+		cr_assert_eq(outcome.count, outcome.report.entries);
+		cr_assert_eq(journal_start(journal), 0);
+		cr_expect_gt(journal_open_seq(journal), outcome.report.durable_seq, "a seq that was durable is never used again");
+		journal_close(journal);
+	}
+	io_close(io);
+	sim_disk_close(disk);
+	return outcome;
+}
+
+static struct outcome open_image(struct image *image) { return open_image_of_size(image, MIB); }
+
+static void expect_seqs(const struct outcome *outcome, const uint64_t *seqs, uint32_t count)
+{
+	cr_expect_eq(outcome->err, 0);
+	cr_expect_eq(outcome->count, count);
+	for (uint32_t i = 0; i < count && i < outcome->count; i++)
+		cr_expect_eq(outcome->seqs[i], seqs[i]);
+}
+#define EXPECT_SEQS(outcome, ...) expect_seqs(outcome, (const uint64_t[]){__VA_ARGS__}, COUNT_OF(((const uint64_t[]){__VA_ARGS__})))
+
+/* ---- the file table ----------------------------------------------------------------------------------------------------- */
+
+/* B: a superblock of a later version, beside a valid one or not. */
+Test(journal_recover, row_B)
+{
+	for (int slot = 0; slot < 2; slot++) {
+		struct image image = make_image();
+		uint8_t *block = image.bytes + slot * JOURNAL_BLOCK_SIZE;
+		store_le32(block + 8, 2);
+		store_le64(block + JOURNAL_BLOCK_SIZE - 8, journal_data_checksum((struct slice){block, JOURNAL_BLOCK_SIZE - 8}));
+		struct outcome outcome = open_image(&image);
+		cr_expect_eq(outcome.err, ERR_FORMAT);
+		cr_expect_eq(outcome.report.decision, 'B');
+	}
+}
+
+/* C: not a journal. */
+Test(journal_recover, row_C)
+{
+	struct image image = make_image();
+	memset(image.bytes, 0, JOURNAL_RING_POSITION);
+	struct outcome outcome = open_image(&image);
+	cr_expect_eq(outcome.err, ERR_FORMAT);
+	cr_expect_eq(outcome.report.decision, 'C');
+}
+
+/* D: both superblocks are damaged: by their checksums, or saying what cannot be. */
+Test(journal_recover, row_D)
+{
+	for (int i = 0; i < 4; i++) {
+		struct image image = make_image();
+		struct superblock wrong = superblock_at_start();
+		wrong.trim_place = i == 1 ? 100 : 0;
+		wrong.trim_seq = i == 2 ? 7 : 0;
+		wrong.written_place = i == 3 ? 2 * MIB : 0;
+		for (uint32_t slot = 0; slot < 2; slot++)
+			put_superblock(&image, slot, wrong);
+		if (i == 0)
+			image.bytes[100]++, image.bytes[JOURNAL_BLOCK_SIZE + 4000]++;
+		struct outcome outcome = open_image(&image);
+		cr_expect_eq(outcome.err, ERR_CORRUPT_LOG);
+		cr_expect_eq(outcome.report.decision, 'D', "case %d: %c", i, outcome.report.decision);
+	}
+}
+
+/* E: the file was cut. */
+Test(journal_recover, row_E)
+{
+	struct image image = make_image();
+	struct outcome outcome = open_image_of_size(&image, MIB - JOURNAL_BLOCK_SIZE);
+	cr_expect_eq(outcome.err, ERR_CORRUPT_LOG);
+	cr_expect_eq(outcome.report.decision, 'E');
+}
+
+/* F: an opening with our incarnation has written it before us. */
+Test(journal_recover, row_F)
+{
+	struct image image = make_image();
+	struct superblock superblock = superblock_at_start();
+	superblock.write_number = 3;
+	superblock.incarnation = OURS;
+	put_superblock(&image, 0, superblock);
+	struct outcome outcome = open_image(&image);
+	cr_expect_eq(outcome.err, ERR_CORRUPT_LOG);
+	cr_expect_eq(outcome.report.decision, 'F');
+}
+
+/* G: either slot alone is enough, and the newer one counts. */
+Test(journal_recover, row_G)
+{
+	for (uint32_t broken = 0; broken < 3; broken++) {
+		struct image image = make_image();
+		put_group(&image, 100, 0);
+		struct superblock trimmed = superblock_at_start();
+		trimmed.write_number = 3;
+		trimmed.durable_seq = trimmed.trim_seq = 1;
+		trimmed.trim_place = image.place;
+		trimmed.trim_chain = image.chain;
+		trimmed.trim_incarnation = 5;
+		put_superblock(&image, 0, trimmed);
+		put_group(&image, 100, 1);
+		if (broken < 2)
+			image.bytes[broken * JOURNAL_BLOCK_SIZE + 17]++;
+		struct outcome outcome = open_image(&image);
+		if (broken == 0)
+			EXPECT_SEQS(&outcome, 1, 2);
+		else
+			EXPECT_SEQS(&outcome, 2);
+		cr_expect_eq(outcome.report.damaged_groups, 0);
+	}
+}
+
+/* ---- the group table ------------------------------------------------------------------------------------------------------ */
+
+/* H and P: whole groups are taken, of one opening or several; then nothing is there. All but the last are vouched for. */
+Test(journal_recover, rows_H_and_P)
+{
+	struct image image = make_image();
+	put_group(&image, 0, 0);
+	put_group(&image, 10000, 1);
+	image.incarnation = 7;
+	put_group(&image, 200000, 2);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 2, 3);
+	cr_expect_eq(outcome.report.decision, 'P');
+	cr_expect(outcome.is_vouched[0] && outcome.is_vouched[1] && !outcome.is_vouched[2]);
+	cr_expect_eq(outcome.report.torn_groups, 0);
+	cr_expect_not(outcome.report.was_clean);
+}
+
+/* I: a group of our own incarnation. */
+Test(journal_recover, row_I)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	image.incarnation = OURS;
+	put_group(&image, 100, 1);
+	struct outcome outcome = open_image(&image);
+	cr_expect_eq(outcome.err, ERR_CORRUPT_LOG);
+	cr_expect_eq(outcome.report.decision, 'I');
+}
+
+/* J: a seal of the last opening that wrote. What lies behind it is not even looked at. */
+Test(journal_recover, row_J)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	put_seal(&image);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1);
+	cr_expect_eq(outcome.report.decision, 'J');
+	cr_expect(outcome.report.was_clean);
+	cr_expect_lt(outcome.report.bytes_scanned, 512 << 10);
+}
+
+/* K: a group is damaged and a later one vouches for it: named, and history goes on. The header or the body may be broken. */
+Test(journal_recover, row_K)
+{
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		put_group(&image, 100, 0);
+		uint64_t damaged = put_group(&image, 5000, 1);
+		put_group(&image, 100, 1);
+		put_group(&image, 100, 3);
+		i ? break_header(&image, damaged) : break_body(&image, damaged);
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1, 3, 4);
+		cr_expect_eq(outcome.report.damaged_groups, 1);
+		cr_expect_eq(outcome.report.torn_groups, 0);
+		cr_expect_eq(outcome.report.decision, 'P');
+	}
+}
+
+/* L: the superblock vouches for groups that are not there. */
+Test(journal_recover, row_L)
+{
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		put_group(&image, 100, 0);
+		uint64_t damaged = put_group(&image, 5000, 1);
+		struct superblock superblock = superblock_at_start();
+		superblock.write_number = 3;
+		superblock.durable_seq = 2;
+		put_superblock(&image, 0, superblock);
+		i ? break_header(&image, damaged) : break_body(&image, damaged);
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1);
+		cr_expect_eq(outcome.report.decision, 'L');
+		cr_expect_eq(outcome.report.damaged_groups, 1);
+	}
+}
+
+/* M: the last group is torn in its body; nothing behind it was durable before it. */
+Test(journal_recover, row_M)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t torn = put_group(&image, 5000, 1);
+	put_group(&image, 100, 1);
+	break_body(&image, torn);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1);
+	cr_expect_eq(outcome.report.decision, 'M');
+	cr_expect_eq(outcome.report.torn_groups, 2);
+	cr_expect_eq(outcome.report.damaged_groups, 0);
+}
+
+/* N: torn in its header, and one that was in flight with it is whole: both go. */
+Test(journal_recover, row_N)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t torn = put_group(&image, 5000, 1);
+	put_group(&image, 100, 1);
+	break_header(&image, torn);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1);
+	cr_expect_eq(outcome.report.decision, 'N');
+	cr_expect_eq(outcome.report.torn_groups, 2);
+	cr_expect_eq(outcome.report.damaged_groups, 0);
+}
+
+/* O: a seal, and an opening after it that wrote no group, or a superblock that cannot say. */
+Test(journal_recover, row_O)
+{
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		put_group(&image, 100, 0);
+		put_seal(&image);
+		struct superblock superblock = superblock_at_start();
+		superblock.write_number = 3;
+		superblock.incarnation = 6;
+		superblock.start_seq = superblock.durable_seq = 2;
+		put_superblock(&image, 0, superblock);
+		if (i)
+			image.bytes[50]++;
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1);
+		cr_expect_eq(outcome.report.decision, 'O');
+		cr_expect(outcome.report.was_clean);
+	}
+}
+
+/* ---- bytes that look like history ------------------------------------------------------------------------------------------- */
+
+/* A group that is wrong in one respect alone is not taken as the next one. */
+Test(journal_recover, one_wrong_field)
+{
+	for (int i = 0; i < 7; i++) {
+		struct image image = make_image();
+		put_group(&image, 100, 0);
+		uint64_t place = image.place;
+		switch (i) {
+		case 0: image.seq += 1; break;
+		case 1: image.chain ^= 1; break;
+		case 2: image.incarnation = 4; break;
+		case 3: image.seed++; break;
+		case 4: image.place += RING; break;
+		case 5: image.seq -= 1; break;
+		case 6: image.place += JOURNAL_BLOCK_SIZE; break;
+		}
+		put_group(&image, 100, 0);
+		if (i == 6)
+			memmove(at_place(&image, place), at_place(&image, place + JOURNAL_BLOCK_SIZE), JOURNAL_BLOCK_SIZE);
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1);
+		cr_expect_eq(outcome.report.damaged_groups, 0, "case %d", i);
+	}
+}
+
+/* A payload that holds whole groups of a journal is a payload, even when the group around it is damaged. */
+Test(journal_recover, payload_that_looks_like_groups)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	struct image forged = image;
+	forged.seed++; /* nobody outside knows it */
+	uint64_t damaged = put_group(&image, 60000, 1);
+	forged.place = damaged + JOURNAL_BLOCK_SIZE;
+	forged.seq = 3;
+	put_group(&forged, 100, 2);
+	break_header(&image, damaged);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1);
+	cr_expect_eq(outcome.report.damaged_groups, 0);
+	cr_expect_eq(outcome.report.decision, 'P');
+}
+
+/* The future that an earlier recovery cut off stays gone, even where the groups of later openings are damaged and a group of that future could
+ * vouch for what is missing. */
+Test(journal_recover, cut_off_future)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t damaged = put_group(&image, 100, 1);
+	put_group(&image, 100, 2);           /* 3: torn in truth */
+	uint64_t torn = image.place - JOURNAL_BLOCK_SIZE;
+	put_group(&image, 100, 2);           /* 4: whole, vouches for 2, was cut off with 3 */
+	break_header(&image, torn);
+	break_header(&image, damaged);
+	struct superblock superblock = superblock_at_start();
+	superblock.write_number = 3;
+	superblock.incarnation = 6;
+	superblock.start_seq = superblock.durable_seq = 2;
+	put_superblock(&image, 0, superblock);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1);
+	cr_expect_eq(outcome.report.decision, 'L');
+	cr_expect_eq(outcome.report.damaged_groups, 1);
+}
+
+/* Behind damage, history goes on with the opening that vouches, not with an older group that lies before it by chance. */
+Test(journal_recover, older_group_before_the_one_that_vouches)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t damaged = put_group(&image, 100, 1);
+	struct image older = image;
+	put_group(&older, 100, 1);           /* 3, of opening 5 */
+	image.place = older.place;
+	image.incarnation = 7;
+	image.seq = 4;
+	image.chain = 12345;                 /* of a group 3 that is lost */
+	put_group(&image, 100, 3);
+	put_group(&image, 100, 4);
+	break_header(&image, damaged);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 4, 5);
+	cr_expect_eq(outcome.report.damaged_groups, 2);
+}
+
+/* A group that did not fit before the end lies at the beginning of the ring; bytes of the lap before are all around. */
+Test(journal_recover, wrap)
+{
+	struct image image = make_image();
+	while (image.place + 70000 < RING)
+		put_group(&image, 60000, image.seq - 1);
+	uint64_t last_of_first_lap = image.seq - 1;
+	struct superblock superblock = superblock_at_start();
+	superblock.write_number = 3;
+	superblock.trim_seq = superblock.durable_seq = last_of_first_lap;
+	superblock.trim_place = image.place;
+	superblock.trim_chain = image.chain;
+	superblock.trim_incarnation = 5;
+	put_superblock(&image, 0, superblock);
+	image.place = RING;
+	put_group(&image, 60000, image.seq - 1);
+	uint64_t damaged = put_group(&image, 60000, image.seq - 1);
+	put_group(&image, 60000, image.seq - 1);
+	struct image copy = image;
+	copy.bytes = malloc(MIB);
+	memcpy(copy.bytes, image.bytes, MIB);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, last_of_first_lap + 1, last_of_first_lap + 2, last_of_first_lap + 3);
+	cr_expect_eq(outcome.report.decision, 'P');
+	break_body(&copy, damaged);
+	outcome = open_image(&copy);
+	EXPECT_SEQS(&outcome, last_of_first_lap + 1, last_of_first_lap + 3);
+	cr_expect_eq(outcome.report.damaged_groups, 1);
+}
+
+/* A group that would reach over what is trimmed, or over the end of the ring, is none. */
+Test(journal_recover, lengths)
+{
+	struct image image = make_image();
+	struct superblock superblock = superblock_at_start();
+	superblock.write_number = 3;
+	superblock.trim_place = RING - 2 * JOURNAL_BLOCK_SIZE;
+	put_superblock(&image, 0, superblock);
+	static const uint32_t lengths[] = {3 * JOURNAL_BLOCK_SIZE, 1 << 19, 0, 1, 5000, UINT32_MAX & ~4095u};
+	for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+		struct group_header header = {.length = lengths[i], .incarnation = 5, .seq = 1, .place = superblock.trim_place,
+					      .body_checksum = group_body_checksum_start(SEED)};
+		group_header_encode(&header, SEED, at_place(&image, header.place));
+		struct image copy = image;
+		copy.bytes = malloc(MIB);
+		memcpy(copy.bytes, image.bytes, MIB);
+		struct outcome outcome = open_image(&copy);
+		cr_expect_eq(outcome.err, 0);
+		cr_expect_eq(outcome.report.groups, 0, "length %u", lengths[i]);
+	}
+	free(image.bytes);
+}
