@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/live/lib/cases.h"
 
@@ -234,6 +235,17 @@ static int partition_count(const char *topic, rd_kafka_resp_err_t *error)
 	return count;
 }
 
+/* Kafka's own broker learns of a change from its controller a moment later: up to five seconds. */
+static void expect_partitions(const char *topic, int wanted)
+{
+	rd_kafka_resp_err_t error = 0;
+	int got = -1;
+	for (int64_t deadline = now_ms() + 5000; now_ms() < deadline && got != wanted; usleep(20000))
+		got = partition_count(topic, &error);
+	expect_error(0, error);
+	expect_int("partitions in metadata", wanted, got);
+}
+
 /* ---- cases --------------------------------------------------------------------------------------- */
 static void test_create_and_delete(void)
 {
@@ -241,8 +253,7 @@ static void test_create_and_delete(void)
 	rd_kafka_resp_err_t error;
 	case_begin("create a topic of 3 partitions");
 	expect_error(0, create_topic(topic, 3, 1, false, NULL));
-	expect_int("partitions in metadata", 3, partition_count(topic, &error));
-	expect_error(0, error);
+	expect_partitions(topic, 3);
 
 	case_begin("create it again: TOPIC_ALREADY_EXISTS");
 	expect_error(RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, create_topic(topic, 3, 1, false, NULL));
@@ -272,7 +283,7 @@ static void test_create_and_delete(void)
 
 	case_begin("grow it to 7 partitions");
 	expect_error(0, create_partitions(topic, 7));
-	expect_int("partitions in metadata", 7, partition_count(topic, &error));
+	expect_partitions(topic, 7);
 	case_begin("shrink it: INVALID_PARTITIONS");
 	expect_error(RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, create_partitions(topic, 2));
 	case_begin("grow what is not there: UNKNOWN_TOPIC_OR_PART");
@@ -286,7 +297,7 @@ static void test_create_and_delete(void)
 	expect_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, delete_topic(topic));
 	case_begin("create it anew");
 	expect_error(0, create_topic(topic, 1, 1, false, NULL));
-	expect_int("partitions in metadata", 1, partition_count(topic, &error));
+	expect_partitions(topic, 1);
 }
 
 static void test_configs(void)
