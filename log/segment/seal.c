@@ -24,8 +24,8 @@ void seal_encode(const struct seal *seal, uint8_t out[SEAL_SIZE])
 	store_le64(out + 64, (uint64_t)seal->max_timestamp_offset);
 	store_le32(out + 72, (uint32_t)seal->first_leader_epoch);
 	store_le32(out + 76, (uint32_t)seal->last_leader_epoch);
-	store_le64(out + 80, seal->log_checksum_low);
-	store_le64(out + 88, seal->log_checksum_high);
+	store_le64(out + 80, seal->headers_checksum_low);
+	store_le64(out + 88, seal->headers_checksum_high);
 	store_le64(out + 96, seal->index_size_bytes);
 	store_le64(out + 104, seal->index_checksum);
 	store_le64(out + 112, seal->time_index_size_bytes);
@@ -63,8 +63,8 @@ int seal_decode(struct seal *seal, struct slice bytes)
 		.max_timestamp_offset = (int64_t)load_le64(bytes.data + 64),
 		.first_leader_epoch = (int32_t)load_le32(bytes.data + 72),
 		.last_leader_epoch = (int32_t)load_le32(bytes.data + 76),
-		.log_checksum_low = load_le64(bytes.data + 80),
-		.log_checksum_high = load_le64(bytes.data + 88),
+		.headers_checksum_low = load_le64(bytes.data + 80),
+		.headers_checksum_high = load_le64(bytes.data + 88),
 		.index_size_bytes = load_le64(bytes.data + 96),
 		.index_checksum = load_le64(bytes.data + 104),
 		.time_index_size_bytes = load_le64(bytes.data + 112),
@@ -84,7 +84,7 @@ int seal_hash_create(struct seal_hash **out)
 	if (!state)
 		return -ENOMEM;
 	*out = (struct seal_hash *)state;
-	seal_hash_reset(*out);
+	XXH3_128bits_reset(state);
 	return 0;
 }
 
@@ -94,26 +94,14 @@ void seal_hash_destroy(struct seal_hash *hash)
 		XXH3_freeState(state_of(hash));
 }
 
-void seal_hash_reset(struct seal_hash *hash)
+void seal_hash_update(struct seal_hash *hash, const void *header, size_t size)
 {
-	XXH3_128bits_reset(state_of(hash));
-}
-
-void seal_hash_update(struct seal_hash *hash, const void *data, size_t size)
-{
-	XXH3_128bits_update(state_of(hash), data, size);
+	XXH3_128bits_update(state_of(hash), header, size);
 }
 
 void seal_hash_result(const struct seal_hash *hash, uint64_t *low, uint64_t *high)
 {
 	XXH128_hash_t result = XXH3_128bits_digest((const XXH3_state_t *)hash);
-	*low = result.low64;
-	*high = result.high64;
-}
-
-void seal_log_checksum(struct slice bytes, uint64_t *low, uint64_t *high)
-{
-	XXH128_hash_t result = XXH3_128bits(bytes.data, bytes.size);
 	*low = result.low64;
 	*high = result.high64;
 }

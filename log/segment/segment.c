@@ -172,8 +172,6 @@ static void copy_in(struct segment *segment, const uint8_t *bytes, uint64_t size
 		uint64_t room = chunk->size_bytes - within;
 		uint64_t piece = size < room ? size : room;
 		memcpy(chunk->data + within, bytes, piece);
-		if (segment->hash)
-			seal_hash_update(segment->hash, bytes, piece);
 		bytes += piece;
 		position += piece;
 		size -= piece;
@@ -220,6 +218,8 @@ void segment_stage(struct segment *segment, const uint8_t *bytes, const struct b
 	CHECK(batch->base_offset >= segment->staged.offset);
 	if (segment->staged.position == 0 && !segment->hash && seal_hash_create(&segment->hash) < 0)
 		segment->hash = NULL; /* no memory: the seal reads the file instead */
+	if (segment->hash)
+		seal_hash_update(segment->hash, bytes, BATCH_HEADER_SIZE);
 	copy_in(segment, bytes, batch->size_bytes);
 	segment_learn(segment, batch, segment->staged.position, max_timestamp_offset);
 	segment->staged.position += batch->size_bytes;

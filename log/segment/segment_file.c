@@ -150,6 +150,14 @@ static int read_file(struct segment *segment, void *out, size_t size, uint64_t p
 	return got < 0 ? (int)got : (size_t)got < size ? ERR_CORRUPT_LOG : 0;
 }
 
+static int read_bytes(struct segment *segment, void *out, uint32_t size, uint64_t position)
+{
+	if (!segment_is_in_memory(segment, position))
+		return read_file(segment, out, size, position);
+	segment_peek(segment, position, out, size);
+	return 0;
+}
+
 /* A header fits if it could stand there: of this segment, and its batch within what is staged. */
 static bool header_fits(const struct segment *segment, uint64_t position, const struct batch *batch)
 {
@@ -162,13 +170,9 @@ int segment_read_header(struct segment *segment, uint64_t position, struct batch
 	uint8_t header[BATCH_HEADER_SIZE];
 	if (position + sizeof header > segment->staged.position)
 		return ERR_CORRUPT_LOG;
-	if (segment_is_in_memory(segment, position))
-		segment_peek(segment, position, header, sizeof header);
-	else {
-		int err = read_file(segment, header, sizeof header, position);
-		if (err)
-			return err;
-	}
+	int err = read_bytes(segment, header, sizeof header, position);
+	if (err)
+		return err;
 	if (batch_parse_header((struct slice){header, sizeof header}, out) || !header_fits(segment, position, out))
 		return ERR_CORRUPT_LOG;
 	return 0;
@@ -179,11 +183,7 @@ int segment_read_batch(struct segment *segment, const struct batch *batch, uint6
 	uint8_t *bytes = malloc(batch->size_bytes);
 	if (!bytes)
 		return -ENOMEM;
-	int err = 0;
-	if (segment_is_in_memory(segment, position))
-		segment_peek(segment, position, bytes, batch->size_bytes);
-	else
-		err = read_file(segment, bytes, batch->size_bytes, position);
+	int err = read_bytes(segment, bytes, batch->size_bytes, position);
 	if (!err && batch_check_crc((struct slice){bytes, batch->size_bytes}, batch))
 		err = ERR_CORRUPT_LOG;
 	if (err) {
@@ -414,26 +414,21 @@ int segment_save_indexes(struct segment *segment)
 
 /* ---- seal ------------------------------------------------------------------------------------------------------------ */
 
-/* The checksum of the file as read back, for a segment whose first bytes were staged before this start. */
+/* The checksum by the headers in the file, for a segment whose first batches were staged before this start. */
 static int hash_file(struct segment *segment)
 {
 	if (segment->hash)
 		return 0;
 	int err = seal_hash_create(&segment->hash);
-	if (err)
-		return err;
-	uint8_t *buffer = malloc(SCAN_SIZE);
-	if (!buffer)
-		return -ENOMEM;
-	uint64_t size = segment->staged.position;
-	for (uint64_t at = 0; !err && at < size;) {
-		size_t piece = size - at < SCAN_SIZE ? (size_t)(size - at) : SCAN_SIZE;
-		err = read_file(segment, buffer, piece, at);
+	struct batch batch;
+	for (uint64_t at = 0; !err && at < segment->staged.position; at += batch.size_bytes) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		err = read_bytes(segment, header, sizeof header, at);
+		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !header_fits(segment, at, &batch)))
+			err = ERR_CORRUPT_LOG;
 		if (!err)
-			seal_hash_update(segment->hash, buffer, piece);
-		at += piece;
+			seal_hash_update(segment->hash, header, sizeof header);
 	}
-	free(buffer);
 	return err;
 }
 
@@ -457,7 +452,7 @@ static int write_seal(struct segment *segment)
 		err = save_time_index(segment, &seal.time_index_size_bytes, &seal.time_index_checksum);
 	if (err)
 		return err;
-	seal_hash_result(segment->hash, &seal.log_checksum_low, &seal.log_checksum_high);
+	seal_hash_result(segment->hash, &seal.headers_checksum_low, &seal.headers_checksum_high);
 	uint8_t bytes[SEAL_SIZE];
 	seal_encode(&seal, bytes);
 	return write_tail(segment, SEGMENT_FILE_SEAL, bytes, sizeof bytes, 0);
