@@ -1,0 +1,116 @@
+/* Memory of frames: classes, the budget, and who waits for it. */
+#include "net/conn/frame_pool.h"
+
+#include <criterion/criterion.h>
+
+static struct frame_pool *open_pool(uint64_t budget)
+{
+	struct frame_pool *pool;
+	cr_assert_eq(frame_pool_open(&pool, budget), 0);
+	return pool;
+}
+
+/* Every size gets at least what it asks for, and never more than a quarter more (or 1 KiB). */
+Test(frame_pool, classes_waste_at_most_a_quarter)
+{
+	struct frame_pool *pool = open_pool(1ull << 31);
+	for (uint64_t size = 1; size <= 200u << 20; size = size * 9 / 8 + 1) {
+		struct frame *frame = frame_pool_take(pool, (uint32_t)size);
+		cr_assert_not_null(frame, "%lu", (unsigned long)size);
+		cr_assert_geq(frame->capacity, size);
+		cr_assert(frame->capacity <= 1024 || frame->capacity <= size + size / 4 + 1, "%u for %lu", frame->capacity, (unsigned long)size);
+		frame->data[0] = frame->data[size - 1] = 1;
+		frame_pool_give(pool, frame);
+	}
+	frame_pool_close(pool);
+}
+
+/* The last one given back is the first handed out, as it is the warmest. */
+Test(frame_pool, reuses_the_newest)
+{
+	struct frame_pool *pool = open_pool(1 << 20);
+	struct frame *a = frame_pool_take(pool, 5000), *b = frame_pool_take(pool, 5000);
+	frame_pool_give(pool, a);
+	frame_pool_give(pool, b);
+	cr_assert_eq(frame_pool_take(pool, 4900), b);
+	cr_assert_eq(frame_pool_take(pool, 5100), a);
+	frame_pool_give(pool, a);
+	frame_pool_give(pool, b);
+	frame_pool_close(pool);
+}
+
+/* The budget bounds what is out; what is kept of other classes makes way. */
+Test(frame_pool, stays_within_its_budget)
+{
+	struct frame_pool *pool = open_pool(64 << 10);
+	struct frame *small[4];
+	for (int i = 0; i < 4; i++)
+		cr_assert_not_null(small[i] = frame_pool_take(pool, 16 << 10));
+	cr_assert_null(frame_pool_take(pool, 1));
+	for (int i = 0; i < 4; i++)
+		frame_pool_give(pool, small[i]);
+	struct frame *large = frame_pool_take(pool, 64 << 10);
+	cr_assert_not_null(large);
+	cr_assert_null(frame_pool_take(pool, 1));
+	struct frame *extra = frame_pool_take_small(pool, 100);
+	cr_assert_not_null(extra, "small frames go beyond the budget");
+	frame_pool_give(pool, extra);
+	frame_pool_give(pool, large);
+	cr_assert_eq(frame_pool_used_bytes(pool), 0);
+	frame_pool_close(pool);
+}
+
+/* A size that can never be had is known as such. */
+Test(frame_pool, knows_what_never_fits)
+{
+	struct frame_pool *pool = open_pool(1 << 20);
+	cr_assert(frame_pool_fits(pool, 1 << 20));
+	cr_assert_not(frame_pool_fits(pool, (1 << 20) + 1));
+	cr_assert_not(frame_pool_fits(pool, UINT32_MAX));
+	frame_pool_close(pool);
+}
+
+struct waiter {
+	struct frame_wait wait;
+	struct frame_pool *pool;
+	uint32_t size;
+	struct frame *got;
+	int called;
+};
+
+static void try_again(struct frame_wait *wait)
+{
+	struct waiter *waiter = CONTAINER_OF(wait, struct waiter, wait);
+	waiter->called++;
+	waiter->got = frame_pool_take(waiter->pool, waiter->size);
+	if (!waiter->got)
+		frame_pool_wait(waiter->pool, wait);
+}
+
+/* Those who wait are served in order, and nobody overtakes a large one that waits. */
+Test(frame_pool, serves_waiters_in_order)
+{
+	struct frame_pool *pool = open_pool(64 << 10);
+	struct frame *a = frame_pool_take(pool, 32 << 10), *b = frame_pool_take(pool, 32 << 10);
+	struct waiter large = {.wait.ready = try_again, .pool = pool, .size = 64 << 10};
+	struct waiter small = {.wait.ready = try_again, .pool = pool, .size = 1000};
+	frame_pool_wait(pool, &large.wait);
+	frame_pool_wait(pool, &small.wait);
+	frame_pool_serve(pool);
+	cr_assert_eq(large.called, 0, "nothing has come back yet");
+	frame_pool_give(pool, a);
+	cr_assert_null(frame_pool_take(pool, 100), "who comes now waits behind them");
+	frame_pool_serve(pool);
+	cr_assert_eq(large.called, 1);
+	cr_assert_eq(small.called, 0, "the small one stays behind the large one");
+	frame_pool_give(pool, b);
+	frame_pool_serve(pool);
+	cr_assert_not_null(large.got);
+	cr_assert_null(small.got);
+	frame_pool_give(pool, large.got);
+	frame_pool_serve(pool);
+	cr_assert_not_null(small.got);
+	cr_assert_not(frame_pool_has_waiters(pool));
+	frame_pool_give(pool, small.got);
+	frame_pool_close(pool);
+}

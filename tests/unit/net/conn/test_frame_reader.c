@@ -1,0 +1,130 @@
+/* Cutting bytes into frames, however they arrive. */
+#include "net/conn/frame_reader.h"
+
+#include "log/base/bytes.h"
+#include <criterion/criterion.h>
+
+#define LIMIT 100000u
+
+static struct frame_pool *pool;
+static struct frame_reader reader;
+
+static void set_up(void)
+{
+	cr_assert_eq(frame_pool_open(&pool, 1 << 20), 0);
+	reader = (struct frame_reader){0};
+}
+
+static void tear_down(void)
+{
+	frame_reader_drop(&reader, pool);
+	frame_pool_close(pool);
+}
+
+TestSuite(frame_reader, .init = set_up, .fini = tear_down);
+
+/* `count` frames of sizes 0, 1, 2 ... whose bytes are their size. */
+static size_t write_frames(uint8_t *out, uint32_t count)
+{
+	size_t at = 0;
+	for (uint32_t size = 0; size < count; size++) {
+		store_be32(out + at, size);
+		memset(out + at + 4, (int)size, size);
+		at += 4 + size;
+	}
+	return at;
+}
+
+static void expect_frame(uint32_t size)
+{
+	struct frame *frame = frame_reader_take(&reader);
+	cr_assert_eq(frame->size_bytes, size);
+	for (uint32_t i = 0; i < size; i++)
+		cr_assert_eq(frame->data[i], (uint8_t)size);
+	frame_pool_give(pool, frame);
+}
+
+/* Fed in pieces of every size, the same frames come out. */
+Test(frame_reader, frames_do_not_depend_on_how_bytes_arrive)
+{
+	static uint8_t bytes[30000];
+	size_t total = write_frames(bytes, 200);
+	for (size_t step = 1; step < 700; step = step * 2 + 1) {
+		uint32_t seen = 0;
+		for (size_t at = 0; at < total;) {
+			size_t piece = total - at < step ? total - at : step;
+			while (piece > 0) {
+				size_t used;
+				enum frame_result result = frame_reader_feed(&reader, pool, LIMIT, bytes + at, piece, &used);
+				cr_assert(result == FRAME_MORE || result == FRAME_WHOLE);
+				cr_assert(result == FRAME_WHOLE || used == piece);
+				if (result == FRAME_WHOLE)
+					expect_frame(seen++);
+				at += used;
+				piece -= used;
+			}
+		}
+		cr_assert_eq(seen, 200, "in pieces of %zu", step);
+	}
+}
+
+/* Sizes that are refused before anything is allocated: the table of the wire's worst. */
+Test(frame_reader, refuses_impossible_sizes)
+{
+	static const uint32_t sizes[] = {LIMIT + 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x47455420 /* "GET " */};
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		uint8_t prefix[4];
+		size_t used;
+		store_be32(prefix, sizes[i]);
+		reader = (struct frame_reader){0};
+		cr_assert_eq(frame_reader_feed(&reader, pool, LIMIT, prefix, 4, &used), FRAME_BAD);
+		cr_assert_eq(frame_reader_size(&reader), (int32_t)sizes[i]);
+		cr_assert_eq(frame_pool_used_bytes(pool), 0);
+	}
+	reader = (struct frame_reader){0};
+}
+
+/* A limit above what the pool can ever give does not help. */
+Test(frame_reader, refuses_what_the_pool_never_has)
+{
+	uint8_t prefix[4];
+	size_t used;
+	store_be32(prefix, 2 << 20);
+	cr_assert_eq(frame_reader_feed(&reader, pool, 100 << 20, prefix, 4, &used), FRAME_BAD);
+}
+
+/* Without memory the size is kept, and the same bytes go on later. */
+Test(frame_reader, goes_on_when_memory_is_back)
+{
+	struct frame *hog = frame_pool_take(pool, 1 << 20);
+	uint8_t bytes[104] = {0, 0, 0, 100};
+	size_t used;
+	memset(bytes + 4, 100, 100);
+	cr_assert_eq(frame_reader_feed(&reader, pool, LIMIT, bytes, sizeof bytes, &used), FRAME_NO_MEMORY);
+	cr_assert_eq(used, 4);
+	cr_assert_eq(frame_reader_feed(&reader, pool, LIMIT, bytes + 4, 100, &used), FRAME_NO_MEMORY);
+	cr_assert_eq(used, 0);
+	frame_pool_give(pool, hog);
+	cr_assert_eq(frame_reader_feed(&reader, pool, LIMIT, bytes + 4, 100, &used), FRAME_WHOLE);
+	cr_assert_eq(used, 100);
+	expect_frame(100);
+}
+
+/* The rest of a frame may be received straight into it. */
+Test(frame_reader, gives_room_inside_a_frame)
+{
+	uint8_t bytes[14] = {0, 0, 0, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60};
+	uint8_t *at;
+	size_t size, used;
+	cr_assert_not(frame_reader_room(&reader, &at, &size));
+	cr_assert_eq(frame_reader_feed(&reader, pool, LIMIT, bytes, sizeof bytes, &used), FRAME_MORE);
+	cr_assert(frame_reader_room(&reader, &at, &size));
+	cr_assert_eq(size, 50);
+	memset(at, 60, 20);
+	cr_assert_not(frame_reader_received(&reader, 20));
+	cr_assert(frame_reader_room(&reader, &at, &size));
+	cr_assert_eq(size, 30);
+	memset(at, 60, 30);
+	cr_assert(frame_reader_received(&reader, 30));
+	expect_frame(60);
+}
