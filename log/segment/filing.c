@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/segment/segment_priv.h"
 
 #define FILINGS_MAX 64
 #define WRITES_MAX 8
@@ -116,13 +117,11 @@ static uint32_t gather(struct filing *filing, struct filing_write *write, uint64
 	struct segment *segment = filing->segment;
 	uint32_t count = 0;
 	uint64_t size = 0;
-	LIST_FOR_EACH(node, &segment->chunks) {
+	for (struct list *node = &segment__chunk_at(segment, filing->at)->node; node != &segment->chunks; node = node->next) {
 		struct chunk *chunk = LIST_ENTRY(node, struct chunk, node);
-		uint64_t end_of_chunk = chunk->position + chunk->size_bytes;
-		if (end_of_chunk <= filing->at)
-			continue;
 		if (filing->at >= to || count == PIECES_PER_WRITE_MAX || size == WRITE_SIZE_MAX)
 			break;
+		uint64_t end_of_chunk = chunk->position + chunk->size_bytes;
 		uint64_t piece = (end_of_chunk < to ? end_of_chunk : to) - filing->at;
 		if (piece > WRITE_SIZE_MAX - size)
 			piece = WRITE_SIZE_MAX - size;

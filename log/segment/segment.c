@@ -145,8 +145,8 @@ int segment_reserve(struct segment *segment, uint64_t size_bytes)
 	return 0;
 }
 
-/* The chunk that holds a position, which is in memory. Most questions are about the end, so it looks from there. */
-static struct chunk *chunk_at(const struct segment *segment, uint64_t position)
+/* Most questions are about the end, so it looks from there. */
+struct chunk *segment__chunk_at(const struct segment *segment, uint64_t position)
 {
 	for (struct list *node = segment->chunks.prev; node != &segment->chunks; node = node->prev) {
 		struct chunk *chunk = LIST_ENTRY(node, struct chunk, node);
@@ -166,7 +166,7 @@ static struct chunk *chunk_after(const struct chunk *chunk)
 static void copy_in(struct segment *segment, const uint8_t *bytes, uint64_t size)
 {
 	uint64_t position = segment->staged.position;
-	struct chunk *chunk = chunk_at(segment, position);
+	struct chunk *chunk = segment__chunk_at(segment, position);
 	for (;;) {
 		uint64_t within = position - chunk->position;
 		uint64_t room = chunk->size_bytes - within;
@@ -237,7 +237,7 @@ uint32_t segment_view(struct segment *segment, uint64_t from, uint64_t to, struc
 	uint32_t count = 0;
 	if (from == to)
 		return 0;
-	for (struct chunk *chunk = chunk_at(segment, from); from < to && count < count_max; chunk = chunk_after(chunk)) {
+	for (struct chunk *chunk = segment__chunk_at(segment, from); from < to && count < count_max; chunk = chunk_after(chunk)) {
 		uint64_t end = chunk->position + chunk->size_bytes;
 		uint64_t size = (to < end ? to : end) - from;
 		if (chunks)
@@ -253,7 +253,7 @@ void segment_peek(const struct segment *segment, uint64_t position, void *out, u
 {
 	CHECK(position >= segment->memory_position && position + size <= segment->staged.position);
 	uint8_t *to = out;
-	for (struct chunk *chunk = chunk_at(segment, position); size; chunk = chunk_after(chunk)) {
+	for (struct chunk *chunk = segment__chunk_at(segment, position); size; chunk = chunk_after(chunk)) {
 		uint64_t within = position - chunk->position;
 		uint64_t room = chunk->size_bytes - within;
 		uint32_t piece = size < room ? size : (uint32_t)room;
@@ -310,9 +310,11 @@ static void advance_memory_mark(struct segment *segment, uint64_t position)
 bool segment_evict(struct chunk *chunk)
 {
 	struct segment *segment = chunk->owner;
-	if (segment->filing || segment->chunks.next != &chunk->node)
-		return false;
 	uint64_t end = chunk->position + chunk->size_bytes;
+	/* A filing in flight reads from the block that holds `filed` on. */
+	bool is_being_written = segment->filing && end > align_down(segment->filed.position, CHUNK_ALIGN);
+	if (is_being_written || segment->chunks.next != &chunk->node)
+		return false;
 	if (end > segment->staged.position)
 		end = segment->staged.position;
 	advance_memory_mark(segment, end);
