@@ -1,9 +1,9 @@
 /* Configurations are checked here and results are judged here, for both verbs. */
 #include "bench/load/outcome.h"
 
-#include "bench/load/error_name.h"
 #include "bench/load/topic.h"
 #include "log/base/err.h"
+#include "net/wire/kerr.h"
 
 #include <errno.h>
 
@@ -109,7 +109,7 @@ int load_result_end(struct load_result *result, int err)
 		return err;
 	if (result->request_errors)
 		snprintf(result->failure, sizeof result->failure, "%llu requests were answered with an error, the first kind %s",
-			 (unsigned long long)result->request_errors, error_name(first_error(result)));
+			 (unsigned long long)result->request_errors, kerr_name(first_error(result)));
 	else if (result->damaged)
 		snprintf(result->failure, sizeof result->failure, "%llu answers did not hold what was asked for",
 			 (unsigned long long)result->damaged);

@@ -1,7 +1,7 @@
 /* Results as a table for people and as JSON for programs. Field names are those of the OpenMessaging
  * benchmark where it has one. Rates are decimal: 1 MB is 10^6 bytes. */
-#include "bench/load/error_name.h"
 #include "bench/load/load.h"
+#include "net/wire/kerr.h"
 
 static const struct {
 	double percentile;
@@ -40,7 +40,7 @@ static void print_faults(FILE *out, const struct load_result *result)
 	for (int code = -1; code < LOAD_ERROR_CODES - 1; code++)
 		if (result->errors[code + 1])
 			fprintf(out, "%-14s %llu x %s (%d)\n", "errors", (unsigned long long)result->errors[code + 1],
-				error_name(code), code);
+				kerr_name(code), code);
 	if (result->damaged)
 		fprintf(out, "%-14s %llu answers did not hold what was asked for\n", "damaged", (unsigned long long)result->damaged);
 	if (result->disconnects || result->unanswered)
@@ -103,7 +103,7 @@ static void print_json_errors(FILE *out, const struct load_result *result)
 	fprintf(out, "  \"errors\": {");
 	for (int code = -1; code < LOAD_ERROR_CODES - 1; code++)
 		if (result->errors[code + 1]) {
-			fprintf(out, "%s \"%s\": %llu", separator, error_name(code), (unsigned long long)result->errors[code + 1]);
+			fprintf(out, "%s \"%s\": %llu", separator, kerr_name(code), (unsigned long long)result->errors[code + 1]);
 			separator = ",";
 		}
 	fprintf(out, " },\n");

@@ -1,9 +1,9 @@
 /* CreateTopics, DeleteTopics, Metadata and ListOffsets, each on a connection of its own that lives for one request. */
 #include "bench/load/topic.h"
 
-#include "bench/load/error_name.h"
 #include "bench/load/frame.h"
 #include "bench/load/socket.h"
+#include "net/wire/kerr.h"
 #include "kmsg_create_topics.h"
 #include "kmsg_delete_topics.h"
 #include "kmsg_list_offsets.h"
@@ -25,8 +25,6 @@
 #define REQUEST_BYTES_MAX (4u << 20)
 #define ANSWER_TIMEOUT_NS 60000000000ull
 #define LEADER_WAITS_MAX 600 /* of 50 ms */
-
-enum { ERROR_TOPIC_EXISTS = 36 };
 
 /* One request and its answer, with the memory for both. */
 struct call {
@@ -95,7 +93,7 @@ static int tell_malformed(struct call *call)
 
 static int tell_refused(struct call *call, int error_code, struct slice message)
 {
-	return tell(call, -EPROTO, "%s%s%.*s", error_name(error_code), message.size ? ": " : "", (int)message.size,
+	return tell(call, -EPROTO, "%s%s%.*s", kerr_name(error_code), message.size ? ": " : "", (int)message.size,
 		    message.size ? (const char *)message.data : "");
 }
 
@@ -194,7 +192,7 @@ static int read_created(struct call *call)
 	    response.topics.count != 1)
 		return tell_malformed(call);
 	const struct kmsg_create_topics_topic_result *topic = response.topics.items;
-	if (topic->error_code && topic->error_code != ERROR_TOPIC_EXISTS)
+	if (topic->error_code && topic->error_code != KERR_TOPIC_ALREADY_EXISTS)
 		return tell_refused(call, topic->error_code, topic->error_message);
 	return 0;
 }
