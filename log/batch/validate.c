@@ -322,5 +322,11 @@ int records_check_single_batch(struct slice records)
 		return ERR_INVALID_RECORD;
 	if (size < BATCH_HEADER_SIZE)
 		return ERR_CORRUPT_BATCH;
-	return size == records.size ? 0 : ERR_INVALID_RECORD; /* cut off, or more behind it */
+	if (size == records.size)
+		return 0;
+	/* Cut off, or more behind it. Kafka's reader does not see a rest that cannot hold a length, and finds the first batch's CRC wrong
+	 * first if a wrong length field is what left the rest. */
+	struct batch batch;
+	bool is_rest_unseen = size < records.size && records.size - size < BATCH_LENGTH_OVERHEAD;
+	return is_rest_unseen && batch_parse_checked(records, &batch) ? ERR_CORRUPT_BATCH : ERR_INVALID_RECORD;
 }
