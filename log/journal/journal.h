@@ -34,7 +34,7 @@ struct journal_options {
 	uint64_t size_bytes;          /* of the file, kept from its creation on; a multiple of 1 MiB */
 	uint32_t group_size_bytes_max; /* of one group's payload; bounds memory: that times groups_in_flight_max + 1 */
 	uint32_t groups_in_flight_max; /* >= 1; callbacks come in order all the same */
-	uint64_t incarnation;         /* of this opening: larger than every one before (log/store/catalog.h), so never 0 */
+	uint64_t incarnation;         /* of this opening: larger than every one before (log/catalog/catalog.h), so never 0 */
 	bool is_read_only;            /* for tools: nothing is created, only open, replay and close are allowed; of the rest only path matters */
 	journal_durable_fn *durable;  /* from the loop, in order of seq: every group up to and including it is durable */
 	journal_failed_fn *failed;    /* a write or sync failed: the journal takes nothing more, ever */

@@ -11,7 +11,10 @@
  * never returned: a read of them ends with ERR_CORRUPT_LOG and the range is fenced. */
 #pragma once
 
-#include "log/store/store.h"
+#include "log/catalog/catalog.h"
+#include "log/io/io.h"
+
+struct partition;
 
 /* ---- append ---------------------------------------------------------------------------------------------- */
 

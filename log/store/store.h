@@ -4,11 +4,10 @@
  * Owner: the shard's thread. It never blocks in the append or fetch path; it never acknowledges what is not on stable storage. */
 #pragma once
 
-#include "log/store/catalog.h"
+#include "log/catalog/catalog.h"
 
-struct store;
 struct partition;
-struct batch_workspace;
+struct store;
 
 struct store_options {
 	const char *dir;

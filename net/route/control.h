@@ -6,7 +6,7 @@
  * the order they arrive; each may block its shard for a sync: they are rare. */
 #pragma once
 
-#include "log/store/catalog.h"
+#include "log/catalog/catalog.h"
 #include "net/route/mailbox.h"
 
 struct request;

@@ -9,6 +9,7 @@
 #include "log/batch/record_iter.h"
 #include "log/io/sim.h"
 #include "log/partition/partition.h"
+#include "log/store/store.h"
 
 struct world {
 	struct sim_disk *disk;

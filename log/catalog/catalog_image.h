@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "log/store/catalog.h"
+#include "log/catalog/catalog.h"
 
 /* What images share; lives until the catalog is closed and the last image released. */
 struct image_room {

@@ -3,7 +3,7 @@
  * The hash of ids is open addressing with linear probing, at most half full, over ids that are random by themselves. Removal shifts
  * the run back, so that there are no tombstones. The array by name is searched by halving.
  * Failure modes: no memory, before anything is changed. */
-#include "log/store/catalog_image.h"
+#include "log/catalog/catalog_image.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  *
  * Failure modes: a record that is whole but says what cannot be (a topic twice, an unknown key, a number out of bounds) was written by
  * a newer version or by something else: ERR_FORMAT, and the file is left as it is. */
-#include "log/store/catalog_replay.h"
+#include "log/catalog/catalog_replay.h"
 
 #include <errno.h>
 #include <stdarg.h>

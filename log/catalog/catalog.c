@@ -6,7 +6,7 @@
  * Failure modes: a torn last record is cut off; damage before the end, a record that makes no sense, or another node's directory refuse to
  * open and change nothing; a failed write is undone by cutting the file back, and changes nothing; a failed sync is final (what is on disk is not
  * known any more): every later change is refused until a restart has read the file again. */
-#include "log/store/catalog.h"
+#include "log/catalog/catalog.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "log/base/check.h"
 #include "log/base/uuid_text.h"
 #include "log/io/small_file.h"
-#include "log/store/catalog_replay.h"
+#include "log/catalog/catalog_replay.h"
 
 #define FILE_SIZE_MAX ((size_t)1 << 30)
 /* Smaller files are not worth a rewrite. */

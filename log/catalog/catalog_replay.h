@@ -2,9 +2,9 @@
  * Owner: the catalog's thread. Private to log/store. */
 #pragma once
 
-#include "log/store/catalog_file.h"
-#include "log/store/catalog_image.h"
-#include "log/store/meta_properties.h"
+#include "log/catalog/catalog_file.h"
+#include "log/catalog/catalog_image.h"
+#include "log/catalog/meta_properties.h"
 
 struct catalog_state {
 	struct topic_defaults defaults;

@@ -1,6 +1,6 @@
 /* Encoding and checking of catalog.log. Failure modes: no memory while writing (a flag), anything at all while reading (answers,
  * never a crash: sizes from the file are compared with what is there before they are used). */
-#include "log/store/catalog_file.h"
+#include "log/catalog/catalog_file.h"
 
 #include <stdlib.h>
 #include <xxhash.h>

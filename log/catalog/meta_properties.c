@@ -1,6 +1,6 @@
 /* Reads and replaces meta.properties. Unknown keys are passed over, as newer versions of Kafka may add some; a version other than 1, or a
  * missing id, is refused: guessing whose directory it is would be worse than asking. */
-#include "log/store/meta_properties.h"
+#include "log/catalog/meta_properties.h"
 
 #include <errno.h>
 #include <stdio.h>

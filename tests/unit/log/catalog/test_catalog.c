@@ -1,5 +1,5 @@
 /* The catalog over the simulated disk (crashes at every step, damage, full disks) and over a real directory. */
-#include "log/store/catalog.h"
+#include "log/catalog/catalog.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
