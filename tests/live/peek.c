@@ -15,18 +15,7 @@ static bool ask(struct peer *p, const char *topic, int32_t partition, int64_t of
 	struct buf request = { 0 };
 	struct reader r;
 	char name[300];
-	request_begin(&request, API_FETCH, 4, ++p->correlation_id, false);
-	put_i32(&request, -1);
-	put_i32(&request, 0);
-	put_i32(&request, 0);
-	put_i32(&request, 50 << 20);
-	put_i8(&request, 0);
-	put_i32(&request, 1);
-	put_string(&request, topic);
-	put_i32(&request, 1);
-	put_i32(&request, partition);
-	put_i64(&request, offset);
-	put_i32(&request, 50 << 20);
+	put_fetch_request(&request, ++p->correlation_id, topic, partition, offset, 0, 0, 50 << 20);
 	if (peer_ask(p, &request, &r) != REPLY)
 		return false;
 	get_i32(&r);

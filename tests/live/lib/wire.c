@@ -454,6 +454,32 @@ struct produced peer_produce(struct peer *p, const char *topic, int32_t partitio
 	return result;
 }
 
+void put_produce_request(struct buf *b, int32_t correlation_id, const char *topic, int32_t partition,
+			 const struct buf *records)
+{
+	request_begin(b, API_PRODUCE, 7, correlation_id, false);
+	put_produce(b, 7, -1, topic, NULL, partition, records);
+	request_end(b);
+}
+
+void put_fetch_request(struct buf *b, int32_t correlation_id, const char *topic, int32_t partition, int64_t offset,
+		       int32_t wait_ms, int32_t min_bytes, int32_t max_bytes)
+{
+	request_begin(b, API_FETCH, 4, correlation_id, false);
+	put_i32(b, -1);
+	put_i32(b, wait_ms);
+	put_i32(b, min_bytes);
+	put_i32(b, 50 << 20);
+	put_i8(b, 0);
+	put_i32(b, 1);
+	put_string(b, topic);
+	put_i32(b, 1);
+	put_i32(b, partition);
+	put_i64(b, offset);
+	put_i32(b, max_bytes);
+	request_end(b);
+}
+
 static void get_fetched(struct reader *r, struct fetched *result)
 {
 	char name[300];
@@ -485,18 +511,7 @@ struct fetched peer_fetch(struct peer *p, const char *topic, int32_t partition, 
 	struct buf request = { 0 };
 	struct fetched result = { .error = -100, .high_watermark = -1, .first_base_offset = -1 };
 	struct reader r;
-	request_begin(&request, API_FETCH, 4, ++p->correlation_id, false);
-	put_i32(&request, -1);
-	put_i32(&request, wait_ms);
-	put_i32(&request, min_bytes);
-	put_i32(&request, 50 << 20);
-	put_i8(&request, 0);
-	put_i32(&request, 1);
-	put_string(&request, topic);
-	put_i32(&request, 1);
-	put_i32(&request, partition);
-	put_i64(&request, offset);
-	put_i32(&request, max_bytes);
+	put_fetch_request(&request, ++p->correlation_id, topic, partition, offset, wait_ms, min_bytes, max_bytes);
 	int64_t begin = now_ms();
 	result.outcome = peer_ask(p, &request, &r);
 	result.waited_ms = now_ms() - begin;

@@ -135,6 +135,13 @@ struct fetched {
 	int64_t waited_ms;
 };
 
+/* A Produce v7 request with acks=all of `records`, one partition; ended, so that it can be sent as it is. */
+void put_produce_request(struct buf *b, int32_t correlation_id, const char *topic, int32_t partition,
+			 const struct buf *records);
+/* A Fetch v4 request of one partition, ended. */
+void put_fetch_request(struct buf *b, int32_t correlation_id, const char *topic, int32_t partition, int64_t offset,
+		       int32_t wait_ms, int32_t min_bytes, int32_t max_bytes);
+
 /* Fetch v4 of one partition. */
 struct fetched peer_fetch(struct peer *p, const char *topic, int32_t partition, int64_t offset, int32_t wait_ms,
 			  int32_t min_bytes, int32_t max_bytes);
