@@ -3,6 +3,7 @@
  * Owner: the shard's thread opens, runs and closes it. Nothing polls: an idle shard never wakes. */
 #pragma once
 
+#include "log/store/store.h"
 #include "net/conn/listener.h"
 #include "net/route/shard_state.h"
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/store/store.h"
 #include "net/api/api.h"
 
 struct image_message {

@@ -7,6 +7,7 @@
 #include "net/route/task.h"
 
 #include "log/base/check.h"
+#include "log/store/store.h"
 #include "net/api/api.h"
 
 static struct shard *shard_of(const struct task *task, uint32_t index)
