@@ -103,34 +103,42 @@ static enum step answer(struct request *request)
 	return request_answer_end(request, &writer);
 }
 
-/* Kafka refuses a partition that is named twice. */
-static bool is_repeated(const struct kmsg_list_offsets_topic *topic, int32_t at)
+/* How often each partition of the topic is named, up to 2: Kafka refuses those that are named twice. NULL: no memory. */
+static uint8_t *count_names(struct request *request, const struct topic *topic, const struct kmsg_list_offsets_topic *in)
 {
-	for (int32_t i = 0; i < topic->partitions.count && i < 1000; i++)
-		if (i != at && topic->partitions.items[i].partition_index == topic->partitions.items[at].partition_index)
-			return true;
-	return false;
+	uint8_t *counts = request_alloc_array(request, topic ? topic->partition_count : 0, 1);
+	for (int32_t p = 0; counts && topic && p < in->partitions.count; p++) {
+		uint32_t index = (uint32_t)in->partitions.items[p].partition_index;
+		if (index < topic->partition_count && counts[index] < 2)
+			counts[index]++;
+	}
+	return counts;
 }
 
-static enum kerr judge(const struct request *request, const struct topic *topic, const struct kmsg_list_offsets_topic *in, int32_t at)
+static enum kerr judge(const struct request *request, const struct topic *topic, const uint8_t *counts,
+		       const struct kmsg_list_offsets_partition *in)
 {
-	if (!topic)
+	if (!topic || (uint32_t)in->partition_index >= topic->partition_count)
 		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
-	if (is_repeated(in, at))
+	if (counts[in->partition_index] > 1)
 		return KERR_INVALID_REQUEST;
-	return version_of(in->partitions.items[at].timestamp) > request->version ? KERR_UNSUPPORTED_VERSION : KERR_NONE;
+	return version_of(in->timestamp) > request->version ? KERR_UNSUPPORTED_VERSION : KERR_NONE;
 }
 
-static void start_topic(struct request *request, struct list_offsets *state, const struct kmsg_list_offsets_topic *in,
+/* False: no memory. */
+static bool start_topic(struct request *request, struct list_offsets *state, const struct kmsg_list_offsets_topic *in,
 			struct kmsg_list_offsets_topic_result *out)
 {
 	const struct topic *topic = request_topic_by_name(request, in->name);
+	const uint8_t *counts = count_names(request, topic, in);
+	if (!counts)
+		return false;
 	for (int32_t p = 0; p < in->partitions.count; p++) {
 		const struct kmsg_list_offsets_partition *asked = &in->partitions.items[p];
 		struct kmsg_list_offsets_partition_result *result = &out->partitions.items[p];
 		kmsg_list_offsets_partition_result_init(result);
 		result->partition_index = asked->partition_index;
-		result->error_code = (int16_t)judge(request, topic, in, p);
+		result->error_code = (int16_t)judge(request, topic, counts, asked);
 		if (result->error_code)
 			continue;
 		struct lookup *lookup = &state->lookups[state->count++];
@@ -139,6 +147,12 @@ static void start_topic(struct request *request, struct list_offsets *state, con
 		lookup->query.run = run_lookup;
 		request_count(request, query_task_submit(&lookup->query));
 	}
+	return true;
+}
+
+static enum step no_memory(struct request *request)
+{
+	return request_reject(request, NULL);
 }
 
 static bool lay_out(struct request *request, struct list_offsets *state)
@@ -173,6 +187,7 @@ enum step list_offsets_handle(struct request *request)
 	if (!lay_out(request, state))
 		return request_reject(request, NULL);
 	for (int32_t t = 0; t < state->in.topics.count; t++)
-		start_topic(request, state, &state->in.topics.items[t], &state->out.topics.items[t]);
+		if (!start_topic(request, state, &state->in.topics.items[t], &state->out.topics.items[t]))
+			return request_join(request, no_memory);
 	return request_join(request, answer);
 }
