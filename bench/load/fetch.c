@@ -147,14 +147,14 @@ static int prepare(struct fetch *fetch, struct load_result *result)
 	/* Whoever reads once wants all of it counted. */
 	if (config->fetch_once)
 		config->warmup_ns = 0;
-	int err = config->partitions ? 0 : topic_count_partitions(config, &config->partitions, result->failure);
+	int err = config->partitions ? 0 : load_topic_count_partitions(config, &config->partitions, result->failure);
 	if (!err && (!config->partitions || (err = take_memory(fetch)))) {
 		snprintf(result->failure, sizeof result->failure, "topic %s: %s", config->topic,
 			 err ? "no memory for its partitions" : "it has partitions without a leader");
 		return -EPROTO;
 	}
 	if (!err)
-		err = topic_list_starts(config, config->partitions, fetch->starts, result->failure);
+		err = load_topic_list_starts(config, config->partitions, fetch->starts, result->failure);
 	for (uint32_t lane = 0; !err && lane < fetch->lanes.count; lane++)
 		fetch->readings[lane].offset = fetch->starts[lanes_partition(&fetch->lanes, lane)];
 	return err;

@@ -88,7 +88,7 @@ int load_result_clean_up(struct load_result *result, const struct load_config *c
 	char failure[LOAD_FAILURE_BYTES];
 	if (!config->delete_topic || err == -EINVAL)
 		return err;
-	int delete_err = topic_delete(config, failure);
+	int delete_err = load_topic_delete(config, failure);
 	if (err || !delete_err)
 		return err;
 	memcpy(result->failure, failure, sizeof failure);

@@ -83,7 +83,7 @@ int load_produce(const struct load_config *config, struct load_result *result)
 	if (!err && (err = prepare(&produce, config)))
 		snprintf(result->failure, sizeof result->failure, "cannot prepare requests: %s", err_text(err));
 	if (!err && config->create_topic)
-		err = topic_create(config, result->failure);
+		err = load_topic_create(config, result->failure);
 	if (!err)
 		err = engine_open(&engine, config, result, &calls, &produce);
 	if (!err)

@@ -115,7 +115,7 @@ static int read_metadata(struct call *call, uint32_t *partitions)
 	return 0;
 }
 
-int topic_count_partitions(const struct load_config *config, uint32_t *partitions, char *failure)
+int load_topic_count_partitions(const struct load_config *config, uint32_t *partitions, char *failure)
 {
 	struct call call;
 	struct kmsg_metadata_topic topic = { .name = slice_from(config->topic) };
@@ -165,7 +165,7 @@ static void ask_for_starts(struct call *call, struct kmsg_list_offsets_partition
 	kmsg_list_offsets_request_encode(&call->writer, LIST_OFFSETS_VERSION, &request);
 }
 
-int topic_list_starts(const struct load_config *config, uint32_t partitions, uint64_t *starts, char *failure)
+int load_topic_list_starts(const struct load_config *config, uint32_t partitions, uint64_t *starts, char *failure)
 {
 	struct call call;
 	int err = call_begin(&call, config, failure, "ListOffsets", KMSG_LIST_OFFSETS_KEY, LIST_OFFSETS_VERSION);
@@ -220,7 +220,7 @@ static int ask_to_create(const struct load_config *config, char *failure)
 static int probe(const struct load_config *config, uint64_t *starts, char *failure)
 {
 	uint32_t partitions;
-	int err = topic_count_partitions(config, &partitions, failure);
+	int err = load_topic_count_partitions(config, &partitions, failure);
 	if (!err && partitions && partitions < config->partitions) {
 		snprintf(failure, LOAD_FAILURE_BYTES, "topic %s has %u partitions, and %u are needed", config->topic, partitions,
 			 config->partitions);
@@ -230,7 +230,7 @@ static int probe(const struct load_config *config, uint64_t *starts, char *failu
 		snprintf(failure, LOAD_FAILURE_BYTES, "topic %s has partitions without a leader", config->topic);
 		return -EAGAIN;
 	}
-	return err ? err : topic_list_starts(config, config->partitions, starts, failure);
+	return err ? err : load_topic_list_starts(config, config->partitions, starts, failure);
 }
 
 static int wait_until_served(const struct load_config *config, char *failure)
@@ -246,7 +246,7 @@ static int wait_until_served(const struct load_config *config, char *failure)
 	return err;
 }
 
-int topic_create(const struct load_config *config, char *failure)
+int load_topic_create(const struct load_config *config, char *failure)
 {
 	int err = ask_to_create(config, failure);
 	if (!err)
@@ -266,7 +266,7 @@ static int read_deleted(struct call *call)
 	return topic->error_code ? tell_refused(call, topic->error_code, topic->error_message) : 0;
 }
 
-int topic_delete(const struct load_config *config, char *failure)
+int load_topic_delete(const struct load_config *config, char *failure)
 {
 	struct call call;
 	struct slice name = slice_from(config->topic);

@@ -5,10 +5,10 @@
 #include "bench/load/load.h"
 
 /* An existing topic is no error. Waits until every partition is served. */
-int topic_create(const struct load_config *config, char *failure) MUST_USE;
-int topic_delete(const struct load_config *config, char *failure) MUST_USE;
+int load_topic_create(const struct load_config *config, char *failure) MUST_USE;
+int load_topic_delete(const struct load_config *config, char *failure) MUST_USE;
 /* How many partitions the topic has. */
-int topic_count_partitions(const struct load_config *config, uint32_t *partitions, char *failure) MUST_USE;
+int load_topic_count_partitions(const struct load_config *config, uint32_t *partitions, char *failure) MUST_USE;
 
 /* The first offset of each of the partitions 0..partitions - 1. */
-int topic_list_starts(const struct load_config *config, uint32_t partitions, uint64_t *starts, char *failure) MUST_USE;
+int load_topic_list_starts(const struct load_config *config, uint32_t partitions, uint64_t *starts, char *failure) MUST_USE;
