@@ -447,7 +447,7 @@ static void free_draft(struct image_draft *draft)
 	if (!draft->image)
 		return;
 	for (uint32_t i = 0; i < draft->image->topic_count; i++)
-		topic_destroy(draft->image->topics[i]);
+		catalog_topic_destroy(draft->image->topics[i]);
 	image_draft_discard(draft);
 }
 
@@ -531,7 +531,7 @@ static int add_topic(struct change *change, const struct topic_spec *spec)
 {
 	struct uuid id;
 	make_id(change->catalog->io, &id);
-	struct topic *topic = topic_create(&id, spec->name, spec->partition_count, change->catalog->state.incarnation,
+	struct topic *topic = catalog_topic_create(&id, spec->name, spec->partition_count, change->catalog->state.incarnation,
 					   spec->overrides, spec->override_count, &change->catalog->state.defaults);
 	if (!topic)
 		return -ENOMEM;
@@ -568,7 +568,7 @@ static void forget_created(struct change *change)
 {
 	for (uint32_t i = 0; i < change->count; i++) {
 		remove_stem(change->catalog, change->topics[i]);
-		topic_destroy(change->topics[i]);
+		catalog_topic_destroy(change->topics[i]);
 	}
 	image_draft_discard(&change->draft);
 }
@@ -675,7 +675,7 @@ static int commit_replaced(struct catalog *catalog, struct catalog_bytes *bytes,
 		err = commit(catalog, bytes);
 	if (err) {
 		image_draft_discard(&draft);
-		topic_destroy(new);
+		catalog_topic_destroy(new);
 		return err;
 	}
 	catalog->state.partition_total += new->partition_count - old->partition_count;
@@ -699,7 +699,7 @@ int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t 
 	catalog_put(&bytes, id->bytes, sizeof id->bytes);
 	catalog_put_u32(&bytes, partition_count);
 	catalog_end(&bytes);
-	return commit_replaced(catalog, &bytes, old, topic_create(id, name_of(old), partition_count, old->created_incarnation, old->overrides,
+	return commit_replaced(catalog, &bytes, old, catalog_topic_create(id, name_of(old), partition_count, old->created_incarnation, old->overrides,
 								  old->override_count, &catalog->state.defaults));
 }
 
@@ -713,7 +713,7 @@ int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const 
 	err = catalog_check_overrides(overrides, count, why, sizeof why);
 	if (err)
 		return err;
-	struct topic *new = topic_create(id, name_of(old), old->partition_count, old->created_incarnation, overrides, count, &catalog->state.defaults);
+	struct topic *new = catalog_topic_create(id, name_of(old), old->partition_count, old->created_incarnation, overrides, count, &catalog->state.defaults);
 	struct catalog_bytes bytes;
 	begin(catalog, &bytes, CATALOG_CONFIGURED);
 	catalog_put(&bytes, id->bytes, sizeof id->bytes);

@@ -55,7 +55,7 @@ static bool place_overrides(struct topic *topic, const struct config_override *o
 	return true;
 }
 
-struct topic *topic_create(const struct uuid *id, struct slice name, uint32_t partition_count, uint64_t created_incarnation,
+struct topic *catalog_topic_create(const struct uuid *id, struct slice name, uint32_t partition_count, uint64_t created_incarnation,
 			   const struct config_override *overrides, uint32_t override_count, const struct topic_defaults *defaults)
 {
 	CHECK(name.size <= TOPIC_NAME_SIZE_MAX);
@@ -68,7 +68,7 @@ struct topic *topic_create(const struct uuid *id, struct slice name, uint32_t pa
 	topic->created_incarnation = created_incarnation;
 	topic->is_internal = is_internal_name(topic->name);
 	if (!place_overrides(topic, overrides, override_count)) {
-		topic_destroy(topic);
+		catalog_topic_destroy(topic);
 		return NULL;
 	}
 	topic->config = defaults->config;
@@ -77,7 +77,7 @@ struct topic *topic_create(const struct uuid *id, struct slice name, uint32_t pa
 	return topic;
 }
 
-void topic_destroy(struct topic *topic)
+void catalog_topic_destroy(struct topic *topic)
 {
 	if (!topic)
 		return;
@@ -341,7 +341,7 @@ static void free_retired(struct image_room *room)
 	while (room->retired && room->retired->retired_version <= oldest) {
 		struct topic *topic = room->retired;
 		room->retired = topic->retired_next;
-		topic_destroy(topic);
+		catalog_topic_destroy(topic);
 	}
 	if (!room->retired)
 		room->retired_end = &room->retired;

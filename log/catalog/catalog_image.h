@@ -51,6 +51,6 @@ struct topic_defaults {
 };
 
 /* A topic with copies of everything; NULL if there is no memory. The overrides were checked; they come out sorted, the last of equal names wins. */
-struct topic *topic_create(const struct uuid *id, struct slice name, uint32_t partition_count, uint64_t created_incarnation,
+struct topic *catalog_topic_create(const struct uuid *id, struct slice name, uint32_t partition_count, uint64_t created_incarnation,
 			   const struct config_override *overrides, uint32_t override_count, const struct topic_defaults *defaults);
-void topic_destroy(struct topic *topic);
+void catalog_topic_destroy(struct topic *topic);

@@ -112,7 +112,7 @@ static int insert_topic(struct replay *replay, struct topic *topic)
 		return -ENOMEM;
 	int err = image_draft_reserve(&replay->state->draft, 1);
 	if (err) {
-		topic_destroy(topic);
+		catalog_topic_destroy(topic);
 		return err;
 	}
 	replay->state->partition_total += topic->partition_count;
@@ -137,7 +137,7 @@ static int replay_one_created(struct replay *replay)
 	int err = take_overrides(replay, &overrides, &override_count);
 	if (err)
 		return err;
-	err = insert_topic(replay, topic_create(&id, name, partition_count, incarnation, overrides, override_count, &replay->state->defaults));
+	err = insert_topic(replay, catalog_topic_create(&id, name, partition_count, incarnation, overrides, override_count, &replay->state->defaults));
 	free_overrides(overrides, override_count);
 	return err;
 }
@@ -157,7 +157,7 @@ static void destroy_retired(struct catalog_state *state)
 	while (state->draft.retired) {
 		struct topic *topic = state->draft.retired;
 		state->draft.retired = topic->retired_next;
-		topic_destroy(topic);
+		catalog_topic_destroy(topic);
 	}
 }
 
@@ -179,7 +179,7 @@ static int replay_deleted(struct replay *replay)
 static int replace_topic(struct replay *replay, const struct topic *old, uint32_t partition_count,
 			 const struct config_override *overrides, uint32_t override_count)
 {
-	struct topic *new = topic_create(&old->id, (struct slice){(const uint8_t *)old->name, strlen(old->name)}, partition_count,
+	struct topic *new = catalog_topic_create(&old->id, (struct slice){(const uint8_t *)old->name, strlen(old->name)}, partition_count,
 					 old->created_incarnation, overrides, override_count, &replay->state->defaults);
 	if (!new)
 		return -ENOMEM;
