@@ -1,0 +1,55 @@
+/* Finding a sub-command by its name, and saying so when there is none. */
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "log/base/edit_distance.h"
+
+void complain(const char *format, ...)
+{
+	fflush(stdout);
+	fputs("spate: ", stderr);
+	va_list arguments;
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+void command_print_table(const struct command *commands, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+}
+
+static int refuse_name(const struct command *commands, uint32_t count, const char *prefix, const char *name)
+{
+	struct edit_search search = {.name = name};
+	for (uint32_t i = 0; i < count; i++)
+		edit_offer(&search, commands[i].name);
+	if (search.nearest)
+		complain("unknown command '%s'; did you mean '%s %s'?", name, prefix, search.nearest);
+	else
+		complain("unknown command '%s'; '%s --help' lists them", name, prefix);
+	return STATUS_USAGE;
+}
+
+static bool asks_for_help(const char *word)
+{
+	return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+int command_dispatch(const struct command *commands, uint32_t count, const char *prefix, int argc, char **argv)
+{
+	if (argc < 2 || asks_for_help(argv[1])) {
+		printf("%s COMMAND ...\n\n", prefix);
+		command_print_table(commands, count);
+		printf("\n'%s COMMAND --help' says more about each.\n", prefix);
+		return argc < 2 ? STATUS_USAGE : STATUS_OK;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return refuse_name(commands, count, prefix, argv[1]);
+}

@@ -1,0 +1,400 @@
+/* `spate consume TOPIC`: records to stdout, everything else to stderr.
+ *
+ * Happy path: ask which partitions there are and where they begin and end, turn the asked offsets into numbers, read all partitions through one
+ * queue, print. It follows the topic until it is stopped, has read --count records, or has reached the end of the range; --exit-eof makes the range
+ * end where the partitions end now. No consumer group, nothing is committed. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/command.h"
+#include "cli/format.h"
+#include "cli/partition_offsets.h"
+
+#define OUT_BUFFER_SIZE (256 << 10)
+#define HEADERS_MAX 256
+
+struct consume_flags {
+	struct kafka_flags kafka;
+	const char *offset, *format;
+	struct flag_list partitions;
+	int64_t count;
+	bool is_json, exit_eof, is_null_shown, is_quiet;
+};
+
+/* One partition on its way from `from` to `to`. */
+struct lane {
+	int32_t partition;
+	int64_t from, to; /* `to` is INT64_MAX while it follows */
+	bool is_started, is_done;
+};
+
+struct consuming {
+	const struct consume_flags *flags;
+	const char *topic_name, *format;
+	struct kafka_client client;
+	rd_kafka_topic_t *topic;
+	rd_kafka_queue_t *queue;
+	struct lane *lanes;
+	uint32_t lane_count, lanes_left;
+	int64_t printed;
+	bool was_warned;
+};
+
+static volatile sig_atomic_t is_interrupted;
+
+static void interrupt(int signal)
+{
+	is_interrupted = 1;
+}
+
+static void catch_interrupt(void)
+{
+	struct sigaction action = {.sa_handler = interrupt};
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- which partitions, from where to where ---------------------------------------------------------------------------------- */
+
+static bool is_chosen(const struct consuming *consuming, int32_t partition)
+{
+	const struct flag_list *chosen = &consuming->flags->partitions;
+	for (uint32_t i = 0; i < chosen->count; i++)
+		if (atoi(chosen->items[i]) == partition)
+			return true;
+	return chosen->count == 0;
+}
+
+static int check_partitions(const struct consuming *consuming, const struct rd_kafka_metadata_topic *topic)
+{
+	for (uint32_t i = 0; i < consuming->flags->partitions.count; i++) {
+		const char *text = consuming->flags->partitions.items[i];
+		char *end;
+		long number = strtol(text, &end, 10);
+		if (end == text || *end || number < 0 || number >= topic->partition_cnt) {
+			complain("topic '%s' has partitions 0 to %d; there is no partition %s", consuming->topic_name, topic->partition_cnt - 1, text);
+			return STATUS_USAGE;
+		}
+	}
+	return STATUS_OK;
+}
+
+static void warn_if_outside(const struct consuming *consuming, const struct offset_point *point, const struct partition_offsets *offsets)
+{
+	if (consuming->flags->is_quiet || point->kind != OFFSET_NUMBER || (point->value >= offsets->start && point->value <= offsets->end))
+		return;
+	complain("partition %" PRId32 " has offsets %" PRId64 " to %" PRId64 ", not %" PRId64 "; reading from the nearest", offsets->partition,
+		 offsets->start, offsets->end, point->value);
+}
+
+static int plan_lanes(struct consuming *consuming, const struct offset_range *range, struct partition_offsets *offsets)
+{
+	uint32_t count = consuming->lane_count;
+	int64_t *numbers = calloc(count ? count : 1, sizeof *numbers);
+	if (!numbers)
+		return STATUS_FAILED;
+	int status = partition_offsets_ask(&consuming->client, consuming->topic_name, offsets, count);
+	status = status ? status : partition_offsets_resolve(&consuming->client, consuming->topic_name, &range->from, offsets, count, numbers);
+	for (uint32_t i = 0; !status && i < count; i++) {
+		warn_if_outside(consuming, &range->from, &offsets[i]);
+		consuming->lanes[i] = (struct lane){.partition = offsets[i].partition, .from = numbers[i], .to = INT64_MAX};
+	}
+	if (!status && range->has_to)
+		status = partition_offsets_resolve(&consuming->client, consuming->topic_name, &range->to, offsets, count, numbers);
+	for (uint32_t i = 0; !status && i < count; i++) {
+		if (range->has_to)
+			consuming->lanes[i].to = numbers[i];
+		if (consuming->flags->exit_eof && consuming->lanes[i].to > offsets[i].end)
+			consuming->lanes[i].to = offsets[i].end;
+	}
+	free(numbers);
+	return status;
+}
+
+static int choose_lanes(struct consuming *consuming, const struct offset_range *range)
+{
+	const struct rd_kafka_metadata_topic *topic = kafka_client_topic(&consuming->client, consuming->topic_name);
+	if (!topic) {
+		kafka_complain_topic(&consuming->client, consuming->topic_name);
+		return STATUS_FAILED;
+	}
+	int status = check_partitions(consuming, topic);
+	if (status)
+		return status;
+	struct partition_offsets *offsets = calloc((size_t)topic->partition_cnt + 1, sizeof *offsets);
+	consuming->lanes = calloc((size_t)topic->partition_cnt + 1, sizeof *consuming->lanes);
+	for (int i = 0; offsets && consuming->lanes && i < topic->partition_cnt; i++)
+		if (is_chosen(consuming, topic->partitions[i].id))
+			offsets[consuming->lane_count++].partition = topic->partitions[i].id;
+	status = offsets && consuming->lanes ? plan_lanes(consuming, range, offsets) : STATUS_FAILED;
+	free(offsets);
+	return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------------- */
+
+static int start_lanes(struct consuming *consuming)
+{
+	consuming->topic = kafka()->rd_kafka_topic_new(consuming->client.handle, consuming->topic_name, NULL);
+	consuming->queue = kafka()->rd_kafka_queue_new(consuming->client.handle);
+	for (uint32_t i = 0; i < consuming->lane_count; i++) {
+		struct lane *lane = &consuming->lanes[i];
+		lane->is_done = lane->from >= lane->to;
+		if (lane->is_done)
+			continue;
+		if (kafka()->rd_kafka_consume_start_queue(consuming->topic, lane->partition, lane->from, consuming->queue)) {
+			complain("cannot read partition %" PRId32 ": %s", lane->partition, kafka()->rd_kafka_err2str(kafka()->rd_kafka_last_error()));
+			return STATUS_FAILED;
+		}
+		lane->is_started = true;
+		consuming->lanes_left++;
+	}
+	return STATUS_OK;
+}
+
+static void stop_lanes(struct consuming *consuming)
+{
+	for (uint32_t i = 0; i < consuming->lane_count; i++)
+		if (consuming->lanes[i].is_started)
+			kafka()->rd_kafka_consume_stop(consuming->topic, consuming->lanes[i].partition);
+	if (consuming->queue)
+		kafka()->rd_kafka_queue_destroy(consuming->queue);
+	if (consuming->topic)
+		kafka()->rd_kafka_topic_destroy(consuming->topic);
+}
+
+static struct lane *lane_of(struct consuming *consuming, int32_t partition)
+{
+	for (uint32_t i = 0; i < consuming->lane_count; i++)
+		if (consuming->lanes[i].partition == partition)
+			return &consuming->lanes[i];
+	return NULL;
+}
+
+static void finish(struct consuming *consuming, struct lane *lane)
+{
+	if (lane->is_done)
+		return;
+	lane->is_done = true;
+	consuming->lanes_left--;
+}
+
+static uint32_t read_headers(const rd_kafka_message_t *message, struct shown_header *out)
+{
+	rd_kafka_headers_t *headers;
+	uint32_t count = 0;
+	if (kafka()->rd_kafka_message_headers(message, &headers))
+		return 0;
+	const void *value;
+	size_t size;
+	while (count < HEADERS_MAX && !kafka()->rd_kafka_header_get_all(headers, count, &out[count].name, &value, &size)) {
+		out[count].value = (struct slice){value, value ? size : 0};
+		count++;
+	}
+	return count;
+}
+
+/* librdkafka gives an empty key or value a pointer too; only null has none. */
+static void print_record(struct consuming *consuming, const rd_kafka_message_t *message)
+{
+	struct shown_header headers[HEADERS_MAX];
+	rd_kafka_timestamp_type_t type;
+	int64_t timestamp_ms = kafka()->rd_kafka_message_timestamp(message, &type);
+	struct shown_record record = {
+		.topic = consuming->topic_name,
+		.partition = message->partition,
+		.offset = message->offset,
+		.timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms,
+		.is_append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME,
+		.key = {message->key, message->key_len},
+		.value = {message->payload, message->len},
+		.headers = headers,
+		.header_count = read_headers(message, headers),
+	};
+	if (consuming->flags->is_json)
+		format_print_json(stdout, &record);
+	else
+		format_print(stdout, consuming->format, &record, consuming->flags->is_null_shown ? "NULL" : "");
+	consuming->printed++;
+}
+
+static int take_record(struct consuming *consuming, struct lane *lane, const rd_kafka_message_t *message)
+{
+	if (lane->is_done)
+		return STATUS_OK;
+	if (message->offset < lane->to)
+		print_record(consuming, message);
+	if (message->offset + 1 >= lane->to)
+		finish(consuming, lane);
+	return STATUS_OK;
+}
+
+/* The end of a partition ends a lane that has one: its last offsets may hold no records (compaction, transaction markers). */
+static int take_error(struct consuming *consuming, struct lane *lane, const rd_kafka_message_t *message)
+{
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		if (lane && lane->to != INT64_MAX)
+			finish(consuming, lane);
+		return STATUS_OK;
+	}
+	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+		complain("partition %" PRId32 ": what was to be read next is gone (deleted, or past retention); begin again with --offset start", message->partition);
+	else if (message->err == RD_KAFKA_RESP_ERR__BAD_MSG)
+		complain("partition %" PRId32 ": a batch at offset %" PRId64 " fails its check; read on behind it with --offset", message->partition, message->offset);
+	else
+		complain("partition %" PRId32 ": %s", message->partition, kafka()->rd_kafka_err2str(message->err));
+	return STATUS_FAILED;
+}
+
+static int take_message(struct consuming *consuming, const rd_kafka_message_t *message)
+{
+	struct lane *lane = lane_of(consuming, message->partition);
+	if (message->err || !lane)
+		return take_error(consuming, lane, message);
+	return take_record(consuming, lane, message);
+}
+
+/* Prints what is there before it waits, so that a reader of a pipe sees each record at once. */
+static rd_kafka_message_t *next_message(struct consuming *consuming)
+{
+	rd_kafka_message_t *message = kafka()->rd_kafka_consume_queue(consuming->queue, 0);
+	if (message)
+		return message;
+	fflush(stdout);
+	kafka()->rd_kafka_poll(consuming->client.handle, 0);
+	return kafka()->rd_kafka_consume_queue(consuming->queue, 200);
+}
+
+static int notice_lost_broker(struct consuming *consuming)
+{
+	if (consuming->client.fatal != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		return STATUS_OK;
+	consuming->client.fatal = 0;
+	if (consuming->flags->exit_eof) {
+		complain("the broker at %s went away", consuming->client.brokers);
+		return STATUS_UNREACHABLE;
+	}
+	if (!consuming->was_warned && !consuming->flags->is_quiet)
+		complain("the broker at %s went away; waiting for it", consuming->client.brokers);
+	consuming->was_warned = true;
+	return STATUS_OK;
+}
+
+static bool has_enough(const struct consuming *consuming)
+{
+	return consuming->flags->count && consuming->printed >= consuming->flags->count;
+}
+
+static int read_all(struct consuming *consuming)
+{
+	int status = STATUS_OK;
+	while (!status && consuming->lanes_left && !has_enough(consuming) && !is_interrupted) {
+		rd_kafka_message_t *message = next_message(consuming);
+		if (message) {
+			consuming->was_warned = false;
+			status = take_message(consuming, message);
+			kafka()->rd_kafka_message_destroy(message);
+		} else {
+			status = notice_lost_broker(consuming);
+		}
+	}
+	if (fflush(stdout) || ferror(stdout)) {
+		complain("cannot write the records: is the disk full?");
+		status = STATUS_FAILED;
+	}
+	return status;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
+
+static int consume(const struct consume_flags *flags, const char *topic, const char *format, const struct offset_range *range)
+{
+	struct consuming consuming = {.flags = flags, .topic_name = topic, .format = format};
+	const struct kafka_setting settings[] = {
+		{"enable.partition.eof", "true"},
+		{"auto.offset.reset", "error"},
+		{"check.crcs", "true"},
+		{"queued.min.messages", "20000"},
+		{"fetch.message.max.bytes", "4194304"},
+	};
+	int status = kafka_client_open(&consuming.client, RD_KAFKA_CONSUMER, &flags->kafka, settings, COUNT_OF(settings), NULL);
+	if (status)
+		return status;
+	setvbuf(stdout, NULL, _IOFBF, OUT_BUFFER_SIZE);
+	catch_interrupt();
+	status = choose_lanes(&consuming, range);
+	status = status ? status : start_lanes(&consuming);
+	status = status ? status : read_all(&consuming);
+	stop_lanes(&consuming);
+	kafka_client_close(&consuming.client);
+	free(consuming.lanes);
+	return status;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int check_flags(const struct consume_flags *flags, const char *format, struct offset_range *range)
+{
+	char why[1024];
+	if (!offsets_parse(range, flags->offset, now_ms(), why, sizeof why)) {
+		complain("--offset: %s", why);
+		return STATUS_USAGE;
+	}
+	if (!format_check(format, why, sizeof why)) {
+		complain("--format: %s", why);
+		return STATUS_USAGE;
+	}
+	if (!flags->is_json || !flags->format)
+		return STATUS_OK;
+	complain("--json and --format exclude each other");
+	return STATUS_USAGE;
+}
+
+int consume_run(int argc, char **argv)
+{
+	struct consume_flags flags = {.offset = "start"};
+	kafka_flags_init(&flags.kafka);
+	const struct flag table[] = {
+		TEXT_FLAG("offset", 'o', &flags.offset, "OFFSET", "where to begin, and end if it is a range (start); see below"),
+		LIST_FLAG("partition", 'p', &flags.partitions, "N", "read this one alone; may be given often (all)"),
+		INT_FLAG("count", 'c', &flags.count, "N", 1, INT64_MAX, "stop after so many records"),
+		BOOL_FLAG("exit-eof", 'e', &flags.exit_eof, "stop where the topic ends now, rather than follow it"),
+		BOOL_FLAG("exit", 0, &flags.exit_eof, "the same"),
+		TEXT_FLAG("format", 'f', &flags.format, "FORMAT", "how to print a record ('%s\\n'); see below"),
+		BOOL_FLAG("json", 'J', &flags.is_json, "print one JSON object a line"),
+		BOOL_FLAG("null", 'Z', &flags.is_null_shown, "print NULL for a null key or value (nothing)"),
+		BOOL_FLAG("quiet", 'q', &flags.is_quiet, "say nothing but what went wrong"),
+		KAFKA_FLAGS(&flags.kafka),
+	};
+	const struct flag_table flag_table = {
+		.command = "spate consume",
+		.arguments = "TOPIC",
+		.about = "Prints the records of a topic on stdout, and everything else on stderr. It follows the topic until Ctrl-C, unless --exit-eof,\n"
+			 "--count or a range says where to stop. Nothing is committed: each run reads what it is asked for.\n\n"
+			 "OFFSET: start | end | 42 | +10 (behind the first) | -10 (the last ten) | @TIME | FROM:TO (TO is not printed)\n"
+			 "TIME:   1700000000000 (ms) | 2026-01-31T08:30Z | -1h (s, m, h, d, w ago)\n"
+			 "FORMAT: " FORMAT_HELP,
+		.examples = "  spate consume orders --exit-eof\n  spate consume orders --offset -10 -f '%p %o %k %s\\n'\n"
+			    "  spate consume orders --offset @-15m --json | jq .value\n  spate consume orders --partition 0 --offset 100:200\n",
+		.flags = table,
+		.flag_count = COUNT_OF(table),
+		.argument_min = 1,
+		.argument_max = 1,
+	};
+	struct arguments arguments;
+	struct offset_range range;
+	int status;
+	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+		return status;
+	const char *format = flags.format ? flags.format : "%s\\n";
+	status = check_flags(&flags, format, &range);
+	return status ? status : consume(&flags, arguments.items[0], format, &range);
+}

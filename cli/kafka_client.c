@@ -1,0 +1,191 @@
+/* Loading librdkafka and connecting.
+ *
+ * Before librdkafka is asked anything a plain connection is tried, because it tells at once and exactly why nobody answers, where librdkafka tries
+ * again until it runs out of time. Failure modes: no library, no broker, a setting that librdkafka refuses: one line each. */
+#include "cli/kafka_client.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/command.h"
+#include "cli/wire_client.h"
+#include "log/base/check.h"
+#include "log/base/edit_distance.h"
+
+static struct kafka_library library;
+static bool is_loaded;
+
+const struct kafka_library *kafka(void)
+{
+	CHECK(is_loaded);
+	return &library;
+}
+
+static int load(void)
+{
+	void *handle = dlopen("librdkafka.so.1", RTLD_NOW | RTLD_LOCAL);
+	if (!handle) {
+		complain("this command needs librdkafka, and it is not here (%s); install it: apt-get install librdkafka1", dlerror());
+		return STATUS_FAILED;
+	}
+#define X(name)                                                                                                \
+	library.name = (__typeof__(library.name))dlsym(handle, #name);                                          \
+	if (!library.name) {                                                                                    \
+		complain("the librdkafka that is here is too old: it has no " #name "; 2.0 or later is needed"); \
+		return STATUS_FAILED;                                                                           \
+	}
+	KAFKA_FUNCTIONS(X)
+#undef X
+	is_loaded = true;
+	return STATUS_OK;
+}
+
+void kafka_flags_init(struct kafka_flags *flags)
+{
+	const char *brokers = getenv("SPATE_BROKER");
+	*flags = (struct kafka_flags){.brokers = brokers && *brokers ? brokers : "127.0.0.1:9092"};
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------------- */
+
+static int set(rd_kafka_conf_t *conf, const char *key, const char *value)
+{
+	char why[512];
+	if (kafka()->rd_kafka_conf_set(conf, key, value, why, sizeof why) == RD_KAFKA_CONF_OK)
+		return STATUS_OK;
+	complain("librdkafka refuses %s = %s: %s", key, value, why);
+	return STATUS_USAGE;
+}
+
+static int set_from_user(rd_kafka_conf_t *conf, const char *text)
+{
+	char key[128];
+	const char *equals = strchr(text, '=');
+	if (!equals || (size_t)(equals - text) >= sizeof key) {
+		complain("-X %s: write -X key=value", text);
+		return STATUS_USAGE;
+	}
+	snprintf(key, sizeof key, "%.*s", (int)(equals - text), text);
+	return set(conf, key, equals + 1);
+}
+
+static int set_all(rd_kafka_conf_t *conf, const struct kafka_flags *flags, const struct kafka_setting *settings, uint32_t setting_count)
+{
+	int status = set(conf, "bootstrap.servers", flags->brokers);
+	for (uint32_t i = 0; !status && i < setting_count; i++)
+		status = set(conf, settings[i].key, settings[i].value);
+	for (uint32_t i = 0; !status && i < flags->settings.count; i++)
+		status = set_from_user(conf, flags->settings.items[i]);
+	return status;
+}
+
+/* ---- connecting -------------------------------------------------------------------------------------------------------- */
+
+/* The library's own lines say what ours say better. */
+static void drop_line(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+}
+
+static void note_error(rd_kafka_t *handle, int err, const char *reason, void *opaque)
+{
+	struct kafka_client *client = opaque;
+	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || err == RD_KAFKA_RESP_ERR__FATAL)
+		client->fatal = err;
+}
+
+static int create(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags,
+		  const struct kafka_setting *settings, uint32_t setting_count, kafka_delivery_fn *delivered)
+{
+	char why[512];
+	rd_kafka_conf_t *conf = kafka()->rd_kafka_conf_new();
+	int status = set_all(conf, flags, settings, setting_count);
+	if (status) {
+		kafka()->rd_kafka_conf_destroy(conf);
+		return status;
+	}
+	kafka()->rd_kafka_conf_set_opaque(conf, client);
+	kafka()->rd_kafka_conf_set_log_cb(conf, drop_line);
+	kafka()->rd_kafka_conf_set_error_cb(conf, note_error);
+	if (delivered)
+		kafka()->rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+	client->handle = kafka()->rd_kafka_new(type, conf, why, sizeof why);
+	if (client->handle)
+		return STATUS_OK;
+	kafka()->rd_kafka_conf_destroy(conf);
+	complain("librdkafka does not start: %s", why);
+	return STATUS_USAGE;
+}
+
+static int ask_metadata(struct kafka_client *client)
+{
+	rd_kafka_resp_err_t err = kafka()->rd_kafka_metadata(client->handle, 1, NULL, &client->metadata, KAFKA_TIMEOUT_MS);
+	if (!err)
+		return STATUS_OK;
+	complain("%s does not answer as a Kafka broker: %s; is --broker right?", client->brokers, kafka()->rd_kafka_err2str(err));
+	return STATUS_UNREACHABLE;
+}
+
+static int reach(struct kafka_client *client)
+{
+	char why[512];
+	int err = wire_client_open(&client->wire, client->brokers, why, sizeof why);
+	if (!err)
+		return STATUS_OK;
+	complain("%s", why);
+	return err == -EINVAL ? STATUS_USAGE : STATUS_UNREACHABLE;
+}
+
+int kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags,
+		      const struct kafka_setting *settings, uint32_t setting_count, kafka_delivery_fn *delivered)
+{
+	client->brokers = flags->brokers;
+	int status = reach(client);
+	status = status ? status : load();
+	status = status ? status : create(client, type, flags, settings, setting_count, delivered);
+	status = status ? status : ask_metadata(client);
+	if (status)
+		kafka_client_close(client);
+	return status;
+}
+
+void kafka_client_close(struct kafka_client *client)
+{
+	if (client->metadata)
+		kafka()->rd_kafka_metadata_destroy(client->metadata);
+	if (client->handle)
+		kafka()->rd_kafka_destroy(client->handle);
+	wire_client_close(client->wire);
+	client->metadata = NULL;
+	client->handle = NULL;
+	client->wire = NULL;
+}
+
+/* ---- topics -------------------------------------------------------------------------------------------------------------- */
+
+const struct rd_kafka_metadata_topic *kafka_client_topic(const struct kafka_client *client, const char *name)
+{
+	for (int i = 0; i < client->metadata->topic_cnt; i++)
+		if (strcmp(client->metadata->topics[i].topic, name) == 0)
+			return &client->metadata->topics[i];
+	return NULL;
+}
+
+const char *kafka_nearest_topic(const struct kafka_client *client, const char *name)
+{
+	struct edit_search search = {.name = name};
+	for (int i = 0; i < client->metadata->topic_cnt; i++)
+		edit_offer(&search, client->metadata->topics[i].topic);
+	return search.nearest;
+}
+
+void kafka_complain_topic(const struct kafka_client *client, const char *name)
+{
+	const char *nearest = kafka_nearest_topic(client, name);
+	if (nearest)
+		complain("there is no topic '%s' at %s; did you mean '%s'?", name, client->brokers, nearest);
+	else
+		complain("there is no topic '%s' at %s; 'spate topic list' lists what there is, 'spate topic create %s' makes it", name,
+			 client->brokers, name);
+}

@@ -1,0 +1,46 @@
+/* spate: the one binary. A table of sub-commands, and the help that lists them. */
+#include <stdio.h>
+
+#include "cli/command.h"
+
+static const struct command commands[] = {
+	{"serve", "run the broker", serve_run},
+	{"topic", "create, list, describe and delete topics", topic_run},
+	{"produce", "write lines to a topic", produce_run},
+	{"consume", "read a topic", consume_run},
+	{"log", "look into a data directory, or check it, without the broker", log_run},
+	{"config", "explain the configuration", config_run},
+	{"bench", "measure a broker over the wire", bench_run},
+};
+
+static int print_help(void)
+{
+	printf("spate %s: a durable, partitioned event log that speaks the Kafka protocol\n\n  spate COMMAND ...\n\n", SPATE_VERSION);
+	command_print_table(commands, COUNT_OF(commands));
+	printf("\n"
+	       "'spate COMMAND --help' says more about each. Commands that talk to a broker take --broker HOST:PORT\n"
+	       "(default $SPATE_BROKER, or 127.0.0.1:9092); those that print something to read take --json.\n"
+	       "\n"
+	       "Examples:\n"
+	       "  spate serve --data ./data                        run a broker on 127.0.0.1:9092\n"
+	       "  spate topic create orders --partitions 3\n"
+	       "  seq 10 | spate produce orders                    ten records\n"
+	       "  spate consume orders --exit-eof                  all of them, then stop\n"
+	       "  spate consume orders --offset @-1h -f '%%o %%k %%s\\n'\n"
+	       "  spate log verify ./data                          check every byte on disk\n"
+	       "  spate config explain retention.ms\n"
+	       "\n"
+	       "Exit status: 0 done; 1 tried and failed; 2 wrong flag, name, address or configuration; 3 no broker answered;\n"
+	       "4 'log verify' found damage.\n");
+	return STATUS_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "";
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0)
+		return printf("spate %s\n", SPATE_VERSION) < 0;
+	if (argc < 2 || strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return print_help();
+	return command_dispatch(commands, COUNT_OF(commands), "spate", argc, argv);
+}

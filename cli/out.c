@@ -1,0 +1,239 @@
+/* Output for people and for programs. Text fields are printed at once; a table waits for its end, when the widths are known; JSON waits for
+ * out_close. Failure modes: no memory ends the process, as nothing could be said. */
+#include "cli/out.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+
+struct out {
+	bool is_json;
+	json_t *document;
+};
+
+struct out_table {
+	struct out *out;
+	const char *name;
+	const char *const *columns;
+	uint32_t column_count;
+	char **cells;
+	size_t count, capacity;
+	json_t *rows, *row;
+};
+
+static void *must(void *pointer)
+{
+	CHECKF(pointer, "out of memory");
+	return pointer;
+}
+
+struct out *out_open(bool is_json)
+{
+	struct out *out = must(calloc(1, sizeof *out));
+	out->is_json = is_json;
+	if (is_json)
+		out->document = must(json_object());
+	return out;
+}
+
+void out_close(struct out *out)
+{
+	if (out->is_json) {
+		json_dumpf(out->document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		putchar('\n');
+		json_decref(out->document);
+	}
+	free(out);
+}
+
+/* ---- fields ---------------------------------------------------------------------------------------------------- */
+
+/* Text that is not UTF-8 is shown with replacements: names and configs are, but a broker may send anything. */
+static json_t *json_text(const char *value)
+{
+	if (!value)
+		return must(json_null());
+	json_t *text = json_string(value);
+	return must(text ? text : json_string("?"));
+}
+
+static void print_label(const char *label)
+{
+	printf("%s:%*s", label, strlen(label) < 18 ? (int)(18 - strlen(label)) : 1, "");
+}
+
+void out_text(struct out *out, const char *name, const char *label, const char *value)
+{
+	if (out->is_json) {
+		json_object_set_new(out->document, name, json_text(value));
+		return;
+	}
+	print_label(label);
+	puts(value ? value : "-");
+}
+
+void out_int(struct out *out, const char *name, const char *label, int64_t value)
+{
+	if (out->is_json) {
+		json_object_set_new(out->document, name, must(json_integer(value)));
+		return;
+	}
+	print_label(label);
+	printf("%" PRId64 "\n", value);
+}
+
+void out_bool(struct out *out, const char *name, const char *label, bool value)
+{
+	if (out->is_json)
+		json_object_set_new(out->document, name, json_boolean(value));
+	else
+		out_text(out, name, label, value ? "yes" : "no");
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+struct out_table *out_table_begin(struct out *out, const char *name, const char *const *columns, uint32_t column_count)
+{
+	struct out_table *table = must(calloc(1, sizeof *table));
+	*table = (struct out_table){.out = out, .name = name, .columns = columns, .column_count = column_count};
+	if (out->is_json)
+		table->rows = must(json_array());
+	return table;
+}
+
+static void add_json(struct out_table *table, json_t *value)
+{
+	uint32_t column = (uint32_t)(table->count++ % table->column_count);
+	if (column == 0) {
+		table->row = must(json_object());
+		json_array_append_new(table->rows, table->row);
+	}
+	char name[64];
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(table->columns[column], "="), table->columns[column]);
+	json_object_set_new(table->row, name, value);
+}
+
+static void add_text(struct out_table *table, const char *text)
+{
+	if (table->count == table->capacity) {
+		table->capacity = table->capacity ? 2 * table->capacity : 64;
+		table->cells = must(realloc(table->cells, table->capacity * sizeof *table->cells));
+	}
+	table->cells[table->count++] = must(strdup(text));
+}
+
+void out_cell_text(struct out_table *table, const char *value)
+{
+	if (table->out->is_json)
+		add_json(table, json_text(value));
+	else
+		add_text(table, value ? value : "-");
+}
+
+void out_cell_int(struct out_table *table, int64_t value)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%" PRId64, value);
+	if (table->out->is_json)
+		add_json(table, must(json_integer(value)));
+	else
+		add_text(table, text);
+}
+
+void out_cell_bool(struct out_table *table, bool value)
+{
+	if (table->out->is_json)
+		add_json(table, json_boolean(value));
+	else
+		add_text(table, value ? "yes" : "no");
+}
+
+void out_cell_none(struct out_table *table)
+{
+	out_cell_text(table, NULL);
+}
+
+static const char *heading_of(const struct out_table *table, uint32_t column, bool *is_right)
+{
+	const char *heading = strchr(table->columns[column], '=') + 1;
+	*is_right = *heading == '>';
+	return heading + *is_right;
+}
+
+static int width_of(const struct out_table *table, uint32_t column)
+{
+	bool is_right;
+	size_t width = strlen(heading_of(table, column, &is_right));
+	for (size_t i = column; i < table->count; i += table->column_count)
+		if (strlen(table->cells[i]) > width)
+			width = strlen(table->cells[i]);
+	return (int)width;
+}
+
+static void print_cell(const char *text, int width, bool is_right, bool is_last)
+{
+	if (is_right)
+		printf("%*s%s", width, text, is_last ? "\n" : "  ");
+	else if (is_last)
+		printf("%s\n", text);
+	else
+		printf("%-*s  ", width, text);
+}
+
+static void print_rows(const struct out_table *table)
+{
+	int *widths = must(calloc(table->column_count, sizeof *widths));
+	for (uint32_t column = 0; column < table->column_count; column++)
+		widths[column] = width_of(table, column);
+	for (uint32_t column = 0; column < table->column_count; column++) {
+		bool is_right;
+		const char *heading = heading_of(table, column, &is_right);
+		print_cell(heading, widths[column], is_right, column + 1 == table->column_count);
+	}
+	for (size_t i = 0; i < table->count; i++) {
+		uint32_t column = (uint32_t)(i % table->column_count);
+		bool is_right;
+		heading_of(table, column, &is_right);
+		print_cell(table->cells[i], widths[column], is_right, column + 1 == table->column_count);
+	}
+	free(widths);
+}
+
+static void free_cells(struct out_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		free(table->cells[i]);
+	free(table->cells);
+}
+
+void out_table_end(struct out_table *table, const char *title, const char *empty)
+{
+	if (table->out->is_json) {
+		json_object_set_new(table->out->document, table->name, table->rows);
+	} else {
+		if (title)
+			printf("\n%s\n", title);
+		if (table->count)
+			print_rows(table);
+		else if (empty)
+			puts(empty);
+		free_cells(table);
+	}
+	free(table);
+}
+
+const char *out_bytes(uint64_t bytes, char text[32])
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+	while (value >= 1024 && unit + 1 < COUNT_OF(units)) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, 32, unit && value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return text;
+}

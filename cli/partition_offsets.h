@@ -1,0 +1,19 @@
+/* The first and next offsets of a topic's partitions, and where a time lies in them, asked of the brokers through librdkafka.
+ * Owner: the main thread. */
+#pragma once
+
+#include "cli/kafka_client.h"
+#include "cli/offsets.h"
+
+struct partition_offsets {
+	int32_t partition;
+	int64_t start, end;
+	int err;            /* librdkafka's, or 0 */
+};
+
+/* Fills start and end of each; `partition` is given. An exit status, with a line on stderr if it is not 0. */
+MUST_USE int partition_offsets_ask(struct kafka_client *client, const char *topic, struct partition_offsets *partitions, uint32_t count);
+
+/* What the point means in each partition. */
+MUST_USE int partition_offsets_resolve(struct kafka_client *client, const char *topic, const struct offset_point *point,
+				       struct partition_offsets *partitions, uint32_t count, int64_t *offsets);

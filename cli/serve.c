@@ -1,0 +1,284 @@
+/* `spate serve`: the broker.
+ *
+ * In order: configuration, limits of the process, then server_open (lock, catalog, recovery, shards, listener); then a few
+ * lines say where it is; then it runs until SIGINT or SIGTERM, and stops cleanly. A second signal stops at once, which the next start
+ * recovers from. Failure modes: each is one line (what, why, how to fix) and an exit status. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cli/address.h"
+#include "cli/command.h"
+#include "cli/flags.h"
+#include "net/server.h"
+
+struct serve_flags {
+	const char *config, *data, *listen;
+	struct flag_list set;
+};
+
+/* ---- configuration --------------------------------------------------------------------------------------------------- */
+
+static int set_from_flag(struct broker_config *config, const char *text)
+{
+	char why[512], name[256];
+	const char *equals = strchr(text, '=');
+	if (!equals || (size_t)(equals - text) >= sizeof name) {
+		complain("--set %s: write --set key=value", text);
+		return STATUS_USAGE;
+	}
+	snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+	if (broker_config_set(config, name, equals + 1, why, sizeof why) == 0)
+		return STATUS_OK;
+	complain("--set: %s", why);
+	return STATUS_USAGE;
+}
+
+static int configure(struct broker_config *config, const struct serve_flags *flags)
+{
+	char why[1024];
+	if (flags->config && broker_config_load(config, flags->config, why, sizeof why)) {
+		complain("%s", why);
+		return STATUS_USAGE;
+	}
+	for (uint32_t i = 0; i < flags->set.count; i++) {
+		int status = set_from_flag(config, flags->set.items[i]);
+		if (status)
+			return status;
+	}
+	if (flags->data && broker_config_set(config, "log.dirs", flags->data, why, sizeof why)) {
+		complain("--data: %s", why);
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
+struct addresses {
+	struct address listen, advertised;
+	bool is_advertised;
+};
+
+static int find_addresses(struct addresses *out, const struct broker_config *config, const struct serve_flags *flags)
+{
+	char why[512];
+	const char *controllers = broker_config_value(config, "controller.listener.names");
+	const char *advertised = broker_config_value(config, "advertised.listeners");
+	bool is_good = flags->listen ? address_parse(&out->listen, flags->listen, why, sizeof why)
+				     : address_from_listeners(&out->listen, broker_config_value(config, "listeners"), controllers, why, sizeof why);
+	if (!is_good) {
+		complain("%s: %s", flags->listen ? "--listen" : "listeners", why);
+		return STATUS_USAGE;
+	}
+	out->is_advertised = advertised && *advertised;
+	if (out->is_advertised && !address_from_listeners(&out->advertised, advertised, controllers, why, sizeof why)) {
+		complain("advertised.listeners: %s", why);
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
+static uint32_t count_shards(const struct broker_config *config)
+{
+	int64_t shards = broker_config_int(config, "spate.shards");
+	if (shards == 0)
+		shards = sysconf(_SC_NPROCESSORS_ONLN);
+	return shards < 1 ? 1 : shards > SERVER_SHARDS_MAX ? SERVER_SHARDS_MAX : (uint32_t)shards;
+}
+
+static enum io_backend backend_of(const struct broker_config *config)
+{
+	return strcmp(broker_config_value(config, "spate.io"), "syscalls") == 0 ? IO_SYSCALLS : IO_URING;
+}
+
+/* Connections and segments each take a descriptor: as many as the system lets this process have. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit))
+			complain("cannot raise the limit of open files: %s; goes on with what there is", strerror(errno));
+	}
+}
+
+/* ---- what it says --------------------------------------------------------------------------------------------------------- */
+
+static void print_backend(const struct server_report *report, const struct broker_config *config)
+{
+	if (report->backend == IO_URING)
+		return;
+	if (report->fallback_reason)
+		printf("  i/o       plain system calls, slower: io_uring is not to be had here (%s); allow it with\n"
+		       "            'sysctl kernel.io_uring_disabled=0', in Docker with '--security-opt seccomp=unconfined'\n",
+		       strerror(-report->fallback_reason));
+	else
+		printf("  i/o       plain system calls, as spate.io = %s asks\n", broker_config_value(config, "spate.io"));
+}
+
+static void print_recovery(const struct server_report *report)
+{
+	uint64_t entries = 0, torn = 0, damaged = 0, partitions = 0;
+	bool was_clean = true;
+	for (uint32_t i = 0; i < report->shard_count; i++) {
+		entries += report->stores[i].entries_replayed;
+		torn += report->stores[i].torn_groups;
+		damaged += report->stores[i].damaged_ranges;
+		partitions += report->stores[i].partitions;
+		was_clean &= report->stores[i].was_clean;
+	}
+	if (report->catalog.was_created)
+		return;
+	printf("  found     %u topics, %llu partitions; ", report->topic_count, (unsigned long long)partitions);
+	if (was_clean)
+		printf("stopped cleanly before\n");
+	else
+		printf("recovered after a crash: %llu journal entries replayed, %llu unacknowledged writes dropped\n",
+		       (unsigned long long)entries, (unsigned long long)torn);
+	if (report->catalog.torn_bytes)
+		printf("            %llu bytes of an unfinished change were cut off catalog.log\n", (unsigned long long)report->catalog.torn_bytes);
+	if (damaged)
+		printf("  DAMAGE    %llu ranges of stored records fail their checks and are not served; 'spate log verify' names them\n",
+		       (unsigned long long)damaged);
+}
+
+/* What a person can type here: a wildcard is no address to connect to. */
+static void address_to_try(const struct server_report *report, char *out, size_t size)
+{
+	const char *host = report->listen_host;
+	bool is_wildcard = !*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+	if (is_wildcard)
+		host = "127.0.0.1";
+	snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, report->listen_port);
+}
+
+static void print_report(const struct server_report *report, const struct broker_config *config)
+{
+	char address[300], flag[320] = "";
+	address_to_try(report, address, sizeof address);
+	if (strcmp(address, "127.0.0.1:9092") != 0)
+		snprintf(flag, sizeof flag, " --broker %s", address);
+	const char *dir = broker_config_value(config, "log.dirs");
+	char *real = realpath(dir, NULL);
+	printf(strchr(report->listen_host, ':') ? "spate %s listening on [%s]:%u\n" : "spate %s listening on %s:%u\n", SPATE_VERSION,
+	       *report->listen_host ? report->listen_host : "0.0.0.0", report->listen_port);
+	if (strcmp(report->advertised_host, report->listen_host) != 0 || report->advertised_port != report->listen_port)
+		printf("  clients   are told to connect to %s:%u\n", report->advertised_host, report->advertised_port);
+	printf("  data      %s (cluster %s)\n", real ? real : dir, report->cluster_id);
+	printf("  acks      durable: a record is acknowledged once it is on stable storage\n");
+	print_backend(report, config);
+	print_recovery(report);
+	printf("  try       spate topic create hello%s\n", flag);
+	printf("            echo world | spate produce hello%s\n", flag);
+	printf("            spate consume hello --exit-eof%s\n", flag);
+	fflush(stdout);
+	free(real);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+
+static struct server *running;
+static volatile sig_atomic_t signals_seen;
+
+/* The first signal asks for a clean stop; the second does not wait for it. */
+static void take_signal(int signal)
+{
+	if (signals_seen++)
+		_exit(128 + signal);
+	server_stop(running);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = take_signal};
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(struct server *server)
+{
+	running = server;
+	catch_signals();
+	int err = server_run(server);
+	if (err) {
+		complain("the broker did not stop cleanly (%s); the next start recovers", err_text(err));
+		return STATUS_FAILED;
+	}
+	printf("stopped: all is on disk\n");
+	return STATUS_OK;
+}
+
+static int serve(const struct broker_config *config, const struct addresses *addresses)
+{
+	static struct server_report report;
+	char why[1024] = "";
+	struct server *server;
+	struct server_options options = {
+		.dir = broker_config_value(config, "log.dirs"),
+		.listen_host = addresses->listen.host,
+		.listen_port = addresses->listen.port,
+		.advertised_host = addresses->is_advertised && *addresses->advertised.host ? addresses->advertised.host : NULL,
+		.advertised_port = addresses->is_advertised ? addresses->advertised.port : 0,
+		.shard_count = count_shards(config),
+		.backend = backend_of(config),
+		.config = config,
+	};
+	options.is_pinned = options.shard_count > 1;
+	int err = server_open(&server, &options, &report, why, sizeof why);
+	if (err) {
+		complain("%s", *why ? why : err_text(err));
+		return err == ERR_INVALID_CONFIG ? STATUS_USAGE : STATUS_FAILED;
+	}
+	if (report.fallback_reason && strcmp(broker_config_value(config, "spate.io"), "io_uring") == 0) {
+		complain("spate.io = io_uring, but it is not to be had here (%s); set it to auto to go on without", strerror(-report.fallback_reason));
+		server_close(server);
+		return STATUS_FAILED;
+	}
+	print_report(&report, config);
+	int status = run(server);
+	server_close(server);
+	return status;
+}
+
+int serve_run(int argc, char **argv)
+{
+	struct serve_flags flags = {0};
+	const struct flag table[] = {
+		TEXT_FLAG("config", 'c', &flags.config, "FILE", "configuration: key = value, by Kafka's names"),
+		TEXT_FLAG("data", 'd', &flags.data, "DIR", "data directory (log.dirs; default ./data); made if missing"),
+		TEXT_FLAG("listen", 'l', &flags.listen, "HOST:PORT", "where to listen (listeners; default 127.0.0.1:9092); port 0 takes a free one"),
+		LIST_FLAG("set", 's', &flags.set, "KEY=VALUE", "sets one key, over the file; may be given often"),
+	};
+	const struct flag_table flag_table = {
+		.command = "spate serve",
+		.arguments = "",
+		.about = "Runs the broker until SIGINT (Ctrl-C) or SIGTERM, which stop it cleanly. Acknowledged records are on stable storage.\n"
+			 "'spate config explain' lists the keys.",
+		.examples = "  spate serve\n"
+			    "  spate serve --data /var/lib/spate --listen 0.0.0.0:9092 --set advertised.listeners=PLAINTEXT://log.example:9092\n"
+			    "  spate serve --config server.properties --set log.retention.hours=24\n",
+		.flags = table,
+		.flag_count = COUNT_OF(table),
+	};
+	struct arguments arguments;
+	struct broker_config *config;
+	struct addresses addresses = {0};
+	int status;
+	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+		return status;
+	if (broker_config_create(&config)) {
+		complain("out of memory");
+		return STATUS_FAILED;
+	}
+	status = configure(config, &flags);
+	status = status ? status : find_addresses(&addresses, config, &flags);
+	if (!status) {
+		raise_limits();
+		status = serve(config, &addresses);
+	}
+	broker_config_destroy(config);
+	return status;
+}

@@ -1,0 +1,22 @@
+/* A small blocking client of the wire protocol, for what librdkafka 2.0 cannot ask: topic ids and sizes on disk. Also tells, before librdkafka
+ * is asked anything, whether a broker is there at all. Owner: the main thread. Bounded: answers above 64 MiB are refused, and every wait
+ * ends after some seconds. */
+#pragma once
+
+#include "log/base/types.h"
+
+struct wire_client;
+
+/* Connects to the first of a comma list of HOST:PORT that answers. 0; -EINVAL for an address that is none; -errno if nobody
+ * answers. A sentence in `why` either way. */
+MUST_USE int wire_client_open(struct wire_client **out, const char *brokers, char *why, size_t why_size);
+void wire_client_close(struct wire_client *client);
+
+struct wire_topic {
+	struct uuid id;
+	uint32_t partition_count;
+	int64_t *sizes_bytes; /* by partition; -1 = not told by this broker. malloc'ed */
+};
+
+/* -ENOENT: no such topic; -EOPNOTSUPP and others: the broker does not tell. */
+MUST_USE int wire_client_topic(struct wire_client *client, const char *name, struct wire_topic *out);
