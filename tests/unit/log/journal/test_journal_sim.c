@@ -601,3 +601,66 @@ Test(journal_sim, lives_with_rot)
 		destroy_world(world);
 	}
 }
+
+/* Room is used again only when both superblocks say so: after many laps, whichever of them is lost, nothing that is needed was written over. */
+Test(journal_sim, either_superblock_may_rot)
+{
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct world *world = make_world(seed, MIB, 64 << 10, 2, 20000);
+		cr_assert_eq(open_life(world), 0);
+		cr_assert_eq(start_life(world), 0);
+		uint64_t head_wanted = (3 + seed % 3) * world->journal->ring_size + draw(world, world->journal->ring_size);
+		while (world->journal->head_place < head_wanted) {
+			if (!add(world) && journal_durable_seq(world->journal) > 0)
+				trim_some(world);
+			if (journal_can_commit(world->journal))
+				journal_commit(world->journal);
+			turn(world);
+		}
+		uint32_t slot = seed % 2 ? world->journal->superblock.slot : 1 - world->journal->superblock.slot;
+		end_life(world, true);
+		cr_assert_eq(sim_disk_corrupt(world->disk, PATH, slot * JOURNAL_BLOCK_SIZE + 20, 1), 0);
+		cr_assert_eq(open_life(world), 0);
+		check_nothing_lost(world);
+		end_life(world, false);
+		destroy_world(world);
+	}
+}
+
+/* A large group is written but not yet synced when the broker is killed: the next life replays it, and must make it durable before it says
+ * so, whenever the power fails. */
+Test(journal_sim, replayed_before_it_was_durable)
+{
+	bool is_over = false;
+	for (uint64_t k = 1; !is_over; k++) {
+		for (uint64_t seed = 1; seed <= 30; seed++) {
+			struct world *world = make_world(seed, 8 * MIB, 1800 << 10, 1, 1700 << 10);
+			cr_assert_eq(open_life(world), 0);
+			cr_assert_eq(start_life(world), 0);
+			while (payload_size_of(world, world->next_value) < 600 << 10)
+				world->next_value++;
+			world->certain_value = world->trimmed_value = world->next_value;
+			cr_assert(add(world));
+			struct group_slot *slot = world->journal->open;
+			journal_commit(world->journal);
+			while (slot->state != SLOT_SYNCING)
+				cr_assert_geq(io_turn(world->io, true), 0);
+			end_life(world, false);
+
+			sim_disk_cut_power(world->disk, k);
+			int err = open_life(world);
+			if (err == 0) {
+				check_nothing_lost(world);
+				cr_assert_eq(world->replayed, 1);
+				err = start_life(world);
+			}
+			is_over = err == 0;
+			end_life(world, true);
+			sim_disk_cut_power(world->disk, 0);
+			cr_assert_eq(open_life(world), 0);
+			check_nothing_lost(world);
+			end_life(world, false);
+			destroy_world(world);
+		}
+	}
+}
