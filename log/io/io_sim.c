@@ -167,7 +167,7 @@ static int do_failed(struct sim *sim, struct sim_node *node, const struct io_op 
 	}
 	if (op->kind == OP_DATASYNC && does_happen)
 		sim_node__sync(node, op->position);
-	else if (op->kind == OP_DATASYNC)
+	else if (op->kind == OP_DATASYNC && sim_disk__has_power(sim->disk))
 		sim_node__sync_failed(node, op->position);
 	return err;
 }
@@ -375,9 +375,9 @@ static int file_sync(struct io *io, int fd)
 	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, fd, false, &err);
 	if (!file)
 		return is_dead(sim) ? -EIO : err;
-	if (fate < 0)
+	if (fate < 0 && sim_disk__has_power(sim->disk))
 		sim_node__sync_failed(file->node, sim_node__mark(file->node));
-	else
+	else if (fate >= 0)
 		sim_node__sync(file->node, sim_node__mark(file->node));
 	return fault;
 }

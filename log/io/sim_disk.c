@@ -734,6 +734,11 @@ int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen)
 	return 0;
 }
 
+bool sim_disk__has_power(const struct sim_disk *disk)
+{
+	return !disk->cut_at || disk->io_count < disk->cut_at;
+}
+
 void sim_disk_cut_power(struct sim_disk *disk, uint64_t k)
 {
 	disk->cut_at = k ? disk->io_count + k : 0;

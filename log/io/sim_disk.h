@@ -31,6 +31,8 @@ bool sim_disk__flip(struct sim_disk *disk);
  * effect all the same (as when power fails in the middle). `is_begun` marks an operation begun earlier,
  * which a cut of power may catch underway. */
 int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen);
+/* False from the I/O on at which sim_disk_cut_power failed the power: what was unsynced then is for the crash to decide. */
+bool sim_disk__has_power(const struct sim_disk *disk);
 
 /* ---- names. Paths start at the root whether they begin with '/' or not. ---------------------------------- */
 

@@ -393,13 +393,6 @@ static uint32_t facts_of_last(const struct recovery *recovery)
 	return FACT_SEAL | (is_last_opening ? FACT_LAST_OPENING : 0);
 }
 
-/* A header that fits but has no whole body tells which opening it was: nothing older is history behind it. */
-static void raise_floor(struct recovery_cursor *missing, uint32_t facts, const struct group_header *header)
-{
-	if (facts & FACT_FITS)
-		missing->incarnation = header->incarnation;
-}
-
 static void count_end(struct recovery *recovery, const struct recovery_row *row, const struct search *search)
 {
 	struct journal_report *report = &recovery->report;
@@ -433,14 +426,12 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 		facts |= FACT_FITS | (group.is_whole ? FACT_WHOLE : 0) | (group.header.incarnation >= incarnation ? FACT_FUTURE : 0);
 	const struct recovery_row *row = recovery_decide(&recovery_group_table, facts);
 	if (row->mask & (FACT_LATER | FACT_VOUCHED)) {
-		struct recovery_cursor missing = recovery->cursor;
-		raise_floor(&missing, facts, &group.header);
-		int err = search_later(recovery, reader, &missing, place_end, incarnation, &search);
+		int err = search_later(recovery, reader, &recovery->cursor, place_end, incarnation, &search);
 		if (err < 0)
 			return err;
 		if (recovery->vouched_seq < search.durable_seq_max)
 			recovery->vouched_seq = search.durable_seq_max;
-		facts |= (search.has_later ? FACT_LATER : 0) | (recovery->vouched_seq >= missing.seq ? FACT_VOUCHED : 0);
+		facts |= (search.has_later ? FACT_LATER : 0) | (recovery->vouched_seq >= recovery->cursor.seq ? FACT_VOUCHED : 0);
 		row = recovery_decide(&recovery_group_table, facts);
 	}
 	switch (row->decision) {
