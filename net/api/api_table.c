@@ -14,8 +14,19 @@ const struct api_row api_rows[] = {
 	{3, "Metadata", 0, 13, 0, false, metadata_handle},
 	{10, "FindCoordinator", 0, 0, 0, false, find_coordinator_handle},
 	{18, "ApiVersions", 0, 4, 0, false, api_versions_handle},
+	{19, "CreateTopics", 2, 7, 2, false, create_topics_handle},
+	{20, "DeleteTopics", 1, 6, 1, false, delete_topics_handle},
+	{21, "DeleteRecords", 0, 2, 0, false, delete_records_handle},
 	{22, "InitProducerId", 0, 5, 0, false, init_producer_id_handle},
 	{23, "OffsetForLeaderEpoch", 2, 4, 2, false, offset_for_leader_epoch_handle},
+	{32, "DescribeConfigs", 1, 4, 1, false, describe_configs_handle},
+	{33, "AlterConfigs", 0, 2, 0, false, alter_configs_handle},
+	{35, "DescribeLogDirs", 1, 5, 1, false, describe_log_dirs_handle},
+	{37, "CreatePartitions", 0, 3, 0, false, create_partitions_handle},
+	{44, "IncrementalAlterConfigs", 0, 1, 0, false, incremental_alter_configs_handle},
+	{60, "DescribeCluster", 0, 2, 0, false, describe_cluster_handle},
+	{61, "DescribeProducers", 0, 0, 0, false, describe_producers_handle},
+	{75, "DescribeTopicPartitions", 0, 0, 0, false, describe_topic_partitions_handle},
 };
 
 const uint32_t api_row_count = COUNT_OF(api_rows);

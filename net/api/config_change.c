@@ -1,0 +1,371 @@
+/* Judging and making changes of configs.
+ *
+ * Happy path: the control operation looks at each resource: is it named once, are its keys, is the topic there; merges the changes into the
+ * overrides the topic has; gives the whole set to the catalog. It runs on shard 0, where nothing else changes the catalog in between.
+ *
+ * Failure modes: each resource has its own refusal; a change that the catalog cannot make durable is one as well. */
+#include "net/api/config_change.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* No list to subtract is longer; the work on lists grows with the square of their items. */
+#define SUBTRACTED_SIZE_MAX 16384
+
+/* ---- lists ------------------------------------------------------------------------------------------------------------------ */
+
+static bool is_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+static struct slice trim(struct slice text)
+{
+	while (text.size && is_space(text.data[0]))
+		text = (struct slice){text.data + 1, text.size - 1};
+	while (text.size && is_space(text.data[text.size - 1]))
+		text.size--;
+	return text;
+}
+
+/* Takes the next item off a list; an empty text has none. */
+static bool next_item(struct slice *rest, struct slice *item)
+{
+	if (!rest->data)
+		return false;
+	const uint8_t *comma = rest->size ? memchr(rest->data, ',', rest->size) : NULL;
+	size_t size = comma ? (size_t)(comma - rest->data) : rest->size;
+	*item = trim((struct slice){rest->data, size});
+	*rest = comma ? (struct slice){comma + 1, rest->size - size - 1} : (struct slice){0};
+	return true;
+}
+
+static struct slice list_of(struct slice text)
+{
+	return trim(text).size ? text : (struct slice){0};
+}
+
+static bool contains(struct slice list, struct slice wanted)
+{
+	struct slice item;
+	while (next_item(&list, &item))
+		if (slice_equal(item, wanted))
+			return true;
+	return false;
+}
+
+static void put_item(char *list, size_t *size, struct slice item)
+{
+	if (*size)
+		list[(*size)++] = ',';
+	memcpy(list + *size, item.data, item.size);
+	*size += item.size;
+	list[*size] = '\0';
+}
+
+/* Appends what is not there yet, or takes out what is. NULL: no memory. */
+static char *edit_list(struct request *request, struct slice base, struct slice edits, bool is_append)
+{
+	char *list = request_alloc(request, base.size + edits.size + 2);
+	size_t size = 0;
+	if (!list)
+		return NULL;
+	list[0] = '\0';
+	struct slice item;
+	for (struct slice rest = list_of(base); next_item(&rest, &item);)
+		if (is_append || !contains(edits, item))
+			put_item(list, &size, item);
+	for (struct slice rest = is_append ? edits : (struct slice){0}; next_item(&rest, &item);)
+		if (!contains((struct slice){(const uint8_t *)list, size}, item))
+			put_item(list, &size, item);
+	return list;
+}
+
+/* ---- merging ------------------------------------------------------------------------------------------------------------------ */
+
+/* A draft of a topic's overrides: a value, or NULL, for each topic key. */
+struct draft {
+	struct request *request;
+	struct refusal *refusal;
+	const struct config_key *keys;
+	uint32_t key_count;
+	char **values;
+};
+
+static const struct config_key *key_of(const struct config_change *change)
+{
+	return config_topic_key(change->name);
+}
+
+static bool refuse_memory(struct draft *draft)
+{
+	return refuse(draft->request, draft->refusal, KERR_UNKNOWN_SERVER_ERROR, "the request takes more memory than one may");
+}
+
+/* What a list has before it is edited: the topic's own value, or what it falls back to. */
+static struct slice value_before(const struct draft *draft, const struct config_key *key)
+{
+	struct config_value value;
+	const char *own = draft->values[key - draft->keys];
+	if (own)
+		return slice_from(own);
+	topic_config_value(&value, key, draft->request->shard->facts->config, NULL, 0);
+	return slice_from(value.text ? value.text : "");
+}
+
+static char *value_after(const struct draft *draft, const struct config_key *key, const struct config_change *change)
+{
+	if (change->operation == CONFIG_APPEND || change->operation == CONFIG_SUBTRACT)
+		return edit_list(draft->request, value_before(draft, key), change->value, change->operation == CONFIG_APPEND);
+	if (key->type == CONFIG_LIST)
+		return edit_list(draft->request, SLICE_EMPTY, list_of(change->value), true);
+	return text_copy(draft->request, change->value);
+}
+
+static bool refuse_operation(struct draft *draft, const struct config_change *change)
+{
+	const struct config_key *key = key_of(change);
+	if (change->operation < CONFIG_SET || change->operation > CONFIG_SUBTRACT)
+		return refuse(draft->request, draft->refusal, KERR_INVALID_REQUEST, "Unknown operation %d for config %.*s.",
+			      change->operation, SHOWN(change->name));
+	if (change->operation < CONFIG_APPEND || (key && key->type == CONFIG_LIST))
+		return false;
+	return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "Can't %s to key %.*s because its type is not LIST.",
+		      change->operation == CONFIG_APPEND ? "APPEND" : "SUBTRACT", SHOWN(change->name));
+}
+
+/* Judges the client's own bytes: a string made of them would hide what follows a zero byte. What is subtracted need not be a value. */
+static bool refuse_value(struct draft *draft, const struct config_key *key, const struct config_change *change)
+{
+	char why[512];
+	struct slice items = change->operation == CONFIG_APPEND ? change->value : list_of(change->value);
+	if (key->type == CONFIG_LIST && change->operation != CONFIG_SUBTRACT && contains(items, SLICE_EMPTY))
+		return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "Configuration '%s' values must not be empty.", key->name);
+	if (change->operation == CONFIG_SUBTRACT && change->value.size < SUBTRACTED_SIZE_MAX)
+		return false;
+	return config_check(key, change->value, why, sizeof why) && refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "%s", why);
+}
+
+static bool refuse_change(struct draft *draft, const struct config_change *change)
+{
+	const struct config_key *key = key_of(change);
+	char why[512];
+	if (change->operation == CONFIG_DELETE) {
+		if (key)
+			draft->values[key - draft->keys] = NULL;
+		return false;
+	}
+	if (!key)
+		return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "Unknown topic config name: %.*s", SHOWN(change->name));
+	if (refuse_value(draft, key, change))
+		return true;
+	char *value = value_after(draft, key, change);
+	if (!value)
+		return refuse_memory(draft);
+	if (config_check(key, slice_from(value), why, sizeof why))
+		return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "%s", why);
+	draft->values[key - draft->keys] = value;
+	return false;
+}
+
+static bool open_draft(struct draft *draft, const struct config_overrides *base)
+{
+	draft->keys = config_topic_keys(&draft->key_count);
+	draft->values = request_alloc_array(draft->request, draft->key_count, sizeof *draft->values);
+	if (!draft->values)
+		return false;
+	for (uint32_t i = 0; i < base->count; i++)
+		draft->values[config_topic_key(slice_from(base->items[i].name)) - draft->keys] = base->items[i].value;
+	return true;
+}
+
+static bool close_draft(struct draft *draft, struct config_overrides *out)
+{
+	*out = (struct config_overrides){.items = request_alloc_array(draft->request, draft->key_count, sizeof *out->items)};
+	if (!out->items)
+		return false;
+	for (uint32_t i = 0; i < draft->key_count; i++)
+		if (draft->values[i])
+			out->items[out->count++] = (struct config_override){draft->keys[i].name, draft->values[i]};
+	return true;
+}
+
+static long long number_of(const struct draft *draft, const struct config_overrides *overrides, const char *name)
+{
+	struct config_value value;
+	topic_config_value(&value, config_topic_key(slice_from(name)), draft->request->shard->facts->config, overrides->items, overrides->count);
+	return strtoll(value.text, NULL, 10);
+}
+
+/* The one rule of Kafka's that concerns two keys. */
+static bool refuse_lags(struct draft *draft, const struct config_overrides *overrides)
+{
+	long long least = number_of(draft, overrides, "min.compaction.lag.ms"), most = number_of(draft, overrides, "max.compaction.lag.ms");
+	return least > most && refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG,
+				      "conflict topic config setting min.compaction.lag.ms (%lld) > max.compaction.lag.ms (%lld)", least, most);
+}
+
+bool config_merge(struct request *request, struct refusal *refusal, const struct config_overrides *base,
+		  const struct config_change *changes, uint32_t count, struct config_overrides *out)
+{
+	struct draft draft = {.request = request, .refusal = refusal};
+	if (!open_draft(&draft, base))
+		return refuse_memory(&draft);
+	for (uint32_t i = 0; i < count; i++)
+		if (refuse_change(&draft, &changes[i]))
+			return true;
+	return close_draft(&draft, out) ? refuse_lags(&draft, out) : refuse_memory(&draft);
+}
+
+/* ---- resources ------------------------------------------------------------------------------------------------------------------ */
+
+bool refuse_broker_name(struct request *request, struct refusal *refusal, struct slice name, const char *id_word, const char *expected)
+{
+	int32_t self = request->shard->facts->node_id;
+	char text[16], *end;
+	bool is_short = name.size < sizeof text;
+	snprintf(text, sizeof text, "%.*s", SHOWN(name));
+	errno = 0;
+	long id = strtol(text, &end, 10);
+	bool is_number = is_short && strlen(text) == name.size && name.size && !*end && !is_space(name.data[0]) && errno == 0 &&
+			 id >= INT32_MIN && id <= INT32_MAX;
+	if (!is_number)
+		return refuse(request, refusal, KERR_INVALID_REQUEST, "%s id must be an integer, but it is: %.*s", id_word, SHOWN(name));
+	if (id != self)
+		return refuse(request, refusal, KERR_INVALID_REQUEST, "Unexpected broker id, expected %d%s, but received %.*s", (int)self, expected,
+			      SHOWN(name));
+	return false;
+}
+
+bool refuse_resource_type(struct request *request, struct refusal *refusal, int8_t type)
+{
+	enum kerr error = KERR_INVALID_REQUEST;
+	switch (type) {
+	case RESOURCE_BROKER_LOGGER:
+		return refuse(request, refusal, error, "Resource type BROKER_LOGGER is not supported: this broker has no loggers.");
+	case RESOURCE_CLIENT_METRICS:
+		return refuse(request, refusal, error, "Resource type CLIENT_METRICS is not supported: this broker takes no client metrics.");
+	case RESOURCE_GROUP:
+		return refuse(request, refusal, error, "Resource type GROUP is not supported: this broker has no groups yet.");
+	default:
+		return refuse(request, refusal, error, "Unknown resource type %d", type);
+	}
+}
+
+/* "a, b" of what comes so far. */
+static struct slice add_name(struct request *request, struct slice names, struct slice name)
+{
+	if (!names.data)
+		return text_format(request, "%.*s", SHOWN(name));
+	return names.size > SHOWN_SIZE_MAX ? names : text_format(request, "%.*s, %.*s", SHOWN(names), SHOWN(name));
+}
+
+static bool refuse_broker(struct request *request, struct config_target *target)
+{
+	if (target->name.size && refuse_broker_name(request, &target->refusal, target->name, "Node", ""))
+		return true;
+	struct slice names = {0};
+	for (uint32_t i = 0; i < target->count; i++)
+		if (target->changes[i].operation != CONFIG_DELETE) /* There is nothing dynamic to delete, so it is not there afterwards. */
+			names = add_name(request, names, target->changes[i].name);
+	return names.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST, "Cannot update these configs dynamically: [%.*s]",
+				    SHOWN(names));
+}
+
+/* Keys named twice, values that are missing. */
+static bool refuse_keys(struct request *request, struct config_target *target)
+{
+	struct slice *names = request_alloc_array(request, target->count, sizeof *names), nulls = {0};
+	struct repeats repeats;
+	for (uint32_t i = 0; names && i < target->count; i++)
+		names[i] = target->changes[i].name;
+	if (!names || !find_repeats(request, names, target->count, &repeats))
+		return refuse(request, &target->refusal, KERR_UNKNOWN_SERVER_ERROR, "the request takes more memory than one may");
+	for (uint32_t i = 0; i < target->count; i++) {
+		if (repeats.is_repeated[i])
+			return refuse(request, &target->refusal, KERR_INVALID_REQUEST, "Error due to duplicate config keys");
+		if (!target->changes[i].value.data && target->changes[i].operation != CONFIG_DELETE)
+			nulls = add_name(request, nulls, names[i]);
+	}
+	return nulls.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST, "Null value not supported for : %.*s", SHOWN(nulls));
+}
+
+static bool refuse_operations(struct request *request, struct config_target *target)
+{
+	struct draft draft = {.request = request, .refusal = &target->refusal};
+	for (uint32_t i = 0; i < target->count; i++)
+		if (refuse_operation(&draft, &target->changes[i]))
+			return true;
+	return false;
+}
+
+/* ---- the operation ---------------------------------------------------------------------------------------------------------------- */
+
+/* In Kafka's order: the operations, the topic's name, the values, and only then whether there is such a topic. */
+static void alter_topic(struct config_alteration *alteration, struct config_target *target, struct catalog *catalog)
+{
+	struct request *request = alteration->request;
+	struct refusal *refusal = &target->refusal;
+	const struct catalog_image *image = catalog_image_acquire(catalog);
+	const struct topic *topic = catalog_topic_by_name(image, target->name);
+	struct config_overrides base = {0}, merged;
+	if (topic && !alteration->is_replacing)
+		base = (struct config_overrides){topic->overrides, topic->override_count};
+	if (target->name.size == 0)
+		refuse(request, refusal, KERR_INVALID_REQUEST, "Default topic resources are not allowed.");
+	else if (!refuse_operations(request, target) && !refuse_topic_name(request, refusal, target->name) &&
+		 !config_merge(request, refusal, &base, target->changes, target->count, &merged)) {
+		if (!topic)
+			refuse(request, refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION, "The topic '%.*s' does not exist.", SHOWN(target->name));
+		else if (!alteration->is_dry_run)
+			refuse_err(request, refusal, catalog_set_overrides(catalog, &topic->id, merged.items, merged.count));
+	}
+	catalog_image_release(image);
+}
+
+static void alter(struct config_alteration *alteration, struct config_target *target, struct catalog *catalog)
+{
+	if (refuse_keys(alteration->request, target))
+		return;
+	if (target->type == RESOURCE_TOPIC)
+		alter_topic(alteration, target, catalog);
+	else if (target->type == RESOURCE_BROKER)
+		refuse_broker(alteration->request, target);
+	else
+		refuse_resource_type(alteration->request, &target->refusal, target->type);
+}
+
+/* A resource named twice is changed not at all: which change would come last is anybody's guess. */
+static bool find_repeated_targets(struct config_alteration *alteration, struct repeats *out)
+{
+	struct request *request = alteration->request;
+	struct slice *entries = request_alloc_array(request, alteration->count, sizeof *entries);
+	for (uint32_t i = 0; entries && i < alteration->count; i++) {
+		entries[i] = text_entry(request, alteration->targets[i].type, alteration->targets[i].name);
+		if (!entries[i].data)
+			return false;
+	}
+	return entries && find_repeats(request, entries, alteration->count, out);
+}
+
+static void run(struct control_op *op, struct catalog *catalog)
+{
+	struct config_alteration *alteration = CONTAINER_OF(op, struct config_alteration, op);
+	struct repeats repeats;
+	bool has_memory = find_repeated_targets(alteration, &repeats);
+	for (uint32_t i = 0; i < alteration->count; i++) {
+		struct config_target *target = &alteration->targets[i];
+		if (!has_memory)
+			target->refusal.error = KERR_UNKNOWN_SERVER_ERROR;
+		else if (repeats.is_repeated[i])
+			refuse(alteration->request, &target->refusal, KERR_INVALID_REQUEST, "Each resource must appear at most once.");
+		else
+			alter(alteration, target, catalog);
+	}
+}
+
+enum step config_alter(struct request *request, struct config_alteration *alteration, step_fn *next)
+{
+	alteration->request = request;
+	alteration->op = (struct control_op){.run = run};
+	control_submit(request, &alteration->op);
+	return request_join(request, next);
+}
