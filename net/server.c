@@ -417,6 +417,7 @@ void server_close(struct server *server)
 		io_close_fd(first->io, server->lock_fd);
 	for (uint32_t i = server->shard_count; i-- > 0;)
 		shard_close_io(&server->shards[i]);
+	listener_free(&server->listener);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->lock);
 	free(server);

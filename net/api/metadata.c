@@ -107,7 +107,11 @@ static bool fill_brokers(struct request *request, struct metadata *state)
 	if (!self)
 		return false;
 	*self = (struct kmsg_metadata_broker){
-		.node_id = facts->node_id, .host = slice_from(facts->advertised_host), .port = facts->advertised_port};
+		.node_id = facts->node_id,
+		.host = slice_from(facts->advertised_host),
+		.port = facts->advertised_port,
+		.rack = slice_from(broker_config_value(facts->config, "broker.rack")),
+	};
 	state->out.brokers.items = self;
 	state->out.brokers.count = 1;
 	state->out.controller_id = facts->node_id;

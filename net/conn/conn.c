@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "net/conn/address_table.h"
 #include "net/conn/frame_reader.h"
 #include "net/conn/request_pool.h"
 #include "net/conn/sendq.h"
@@ -25,6 +26,7 @@
 
 struct conn {
 	struct shard *shard;
+	uint32_t *address_counter;
 	int fd;
 	bool is_draining, is_closing, is_advancing;
 	uint32_t request_count;            /* made and not yet freed */
@@ -57,6 +59,7 @@ static void free_if_over(struct conn *conn)
 	io_close_fd(shard->io, conn->fd);
 	shard->conn_count--;
 	__atomic_fetch_sub(shard->conn_total, 1, __ATOMIC_RELAXED);
+	address_table_leave(conn->address_counter);
 	metrics_add(&shard->metrics.connections_closed, 1);
 	free(conn->vector);
 	free(conn);
@@ -479,21 +482,28 @@ static void need_deadline(struct shard *shard, uint64_t deadline_ns)
 
 /* ---- all of them ----------------------------------------------------------------------------------------------------------- */
 
-void conn_open(struct shard *shard, int fd)
+static void refuse_connection(struct shard *shard, int fd, uint32_t *address_counter)
+{
+	__atomic_fetch_sub(shard->conn_total, 1, __ATOMIC_RELAXED);
+	address_table_leave(address_counter);
+	metrics_add(&shard->metrics.connections_refused, 1);
+	if (!shard->is_stopping)
+		log_line_limited(&shard->refusals, io_now_ns(shard->io), LOG_WARN, "a connection is refused: there are max.connections = %u",
+				 shard->limits.conns_max);
+	io_close_fd(shard->io, fd);
+}
+
+void conn_open(struct shard *shard, int fd, uint32_t *address_counter)
 {
 	uint32_t total = __atomic_add_fetch(shard->conn_total, 1, __ATOMIC_RELAXED);
 	struct conn *conn = total <= shard->limits.conns_max && !shard->is_stopping ? calloc(1, sizeof *conn) : NULL;
 	if (!conn) {
-		__atomic_fetch_sub(shard->conn_total, 1, __ATOMIC_RELAXED);
-		metrics_add(&shard->metrics.connections_refused, 1);
-		if (!shard->is_stopping)
-			log_line_limited(&shard->refusals, io_now_ns(shard->io), LOG_WARN,
-					 "a connection is refused: there are max.connections = %u", shard->limits.conns_max);
-		io_close_fd(shard->io, fd);
+		refuse_connection(shard, fd, address_counter);
 		return;
 	}
 	conn->shard = shard;
 	conn->fd = fd;
+	conn->address_counter = address_counter;
 	conn->active_ns = io_now_ns(shard->io);
 	conn->memory_wait.ready = memory_is_back;
 	sendq_init(&conn->sendq);

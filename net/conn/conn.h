@@ -21,8 +21,9 @@
 
 struct conn;
 
-/* Takes over an accepted socket; closes it if there is no memory or max.connections is reached. */
-void conn_open(struct shard *shard, int fd);
+/* Takes over an accepted socket; closes it if there is no memory or max.connections is reached. The counter of its address (or NULL) is
+ * lowered when it closes. */
+void conn_open(struct shard *shard, int fd, uint32_t *address_counter);
 
 /* Sends what this turn has made ready: one send a connection. */
 void conn_flush_all(struct shard *shard);

@@ -14,24 +14,39 @@
 struct adoption {
 	struct message message;
 	int fd;
+	uint32_t *address_counter;
 };
 
-static void hand_over(struct listener *listener, int fd)
+static void hand_over(struct listener *listener, int fd, uint32_t *address_counter)
 {
 	struct shard *shard = listener->shard, *to = shard->peers[listener->next++ % shard->shard_count];
 	struct adoption *adoption = to == shard ? NULL : malloc(sizeof *adoption);
 	if (!adoption) {
-		conn_open(shard, fd);
+		conn_open(shard, fd, address_counter);
 		return;
 	}
-	*adoption = (struct adoption){.message.kind = MESSAGE_ADOPT, .fd = fd};
+	*adoption = (struct adoption){.message.kind = MESSAGE_ADOPT, .fd = fd, .address_counter = address_counter};
 	shard_post(shard, to, &adoption->message);
+}
+
+static void take(struct listener *listener, int fd)
+{
+	struct shard *shard = listener->shard;
+	uint32_t *counter = NULL;
+	if (!listener->addresses || address_table_enter(listener->addresses, fd, listener->per_address_max, &counter)) {
+		hand_over(listener, fd, counter);
+		return;
+	}
+	metrics_add(&shard->metrics.connections_refused, 1);
+	log_line_limited(&shard->refusals, io_now_ns(shard->io), LOG_WARN, "a connection is refused: its address has max.connections.per.ip = %u",
+			 listener->per_address_max);
+	io_close_fd(shard->io, fd);
 }
 
 void listener_receive(struct shard *shard, struct message *message)
 {
 	struct adoption *adoption = CONTAINER_OF(message, struct adoption, message);
-	conn_open(shard, adoption->fd);
+	conn_open(shard, adoption->fd, adoption->address_counter);
 	free(adoption);
 }
 
@@ -48,7 +63,7 @@ static void accepted(struct io_op *op)
 	struct listener *listener = CONTAINER_OF(op, struct listener, accept);
 	struct shard *shard = listener->shard;
 	if (op->result >= 0)
-		hand_over(listener, op->result);
+		take(listener, op->result);
 	if (op->is_more)
 		return;
 	if (listener->is_stopping) {
@@ -73,15 +88,50 @@ static void retry(struct io_timer *timer)
 		start_accept(listener);
 }
 
+static int limit_addresses(struct listener *listener)
+{
+	int64_t max = broker_config_int(listener->shard->facts->config, "max.connections.per.ip");
+	listener->per_address_max = (uint32_t)max;
+	if (max == INT32_MAX)
+		return 0;
+	listener->addresses = calloc(1, sizeof *listener->addresses);
+	return listener->addresses ? 0 : -ENOMEM;
+}
+
+/* Connections inherit the buffers of the socket they were accepted on. A kernel that refuses a size keeps its own: not worth failing for. */
+static void apply_buffer_size(const struct broker_config *config, const char *key, int fd, int option)
+{
+	int size = (int)broker_config_int(config, key);
+	if (broker_config_is_set(config, key) && size > 0 && setsockopt(fd, SOL_SOCKET, option, &size, sizeof size) != 0)
+		log_line(LOG_WARN, "%s = %d is not to be had: %s", key, size, err_text(-errno));
+}
+
+static void apply_settings(const struct broker_config *config, int fd)
+{
+	apply_buffer_size(config, "socket.receive.buffer.bytes", fd, SO_RCVBUF);
+	apply_buffer_size(config, "socket.send.buffer.bytes", fd, SO_SNDBUF);
+	const char *backlog = "socket.listen.backlog.size";
+	if (broker_config_is_set(config, backlog) && listen(fd, (int)broker_config_int(config, backlog)) != 0)
+		log_line(LOG_WARN, "%s is not to be had: %s", backlog, err_text(-errno));
+}
+
 int listener_open(struct listener *listener, struct shard *shard, const char *host, uint16_t port, uint16_t *port_out)
 {
 	*listener = (struct listener){.shard = shard, .fd = -1, .retry.run = retry};
-	int fd = io_listen(shard->io, host, port, false, port_out);
+	int err = limit_addresses(listener);
+	int fd = err ? err : io_listen(shard->io, host, port, false, port_out);
 	if (fd < 0)
 		return fd;
 	listener->fd = fd;
+	apply_settings(shard->facts->config, fd);
 	start_accept(listener);
 	return 0;
+}
+
+void listener_free(struct listener *listener)
+{
+	free(listener->addresses);
+	listener->addresses = NULL;
 }
 
 void listener_stop(struct listener *listener)

@@ -4,6 +4,7 @@
  * Owner: shard 0. */
 #pragma once
 
+#include "net/conn/address_table.h"
 #include "net/route/shard_state.h"
 
 struct listener {
@@ -13,13 +14,18 @@ struct listener {
 	struct io_op accept;
 	struct io_timer retry;
 	bool is_stopping;
+	uint32_t per_address_max;
+	struct address_table *addresses;   /* NULL: no limit */
 };
 
-/* Returns 0 or -errno (-EADDRINUSE ...); *port_out is the port, chosen if `port` is 0. Accepts from the next turn on. */
+/* Returns 0 or -errno (-EADDRINUSE ...); *port_out is the port, chosen if `port` is 0. Accepts from the next turn on. Reads the socket's
+ * settings and max.connections.per.ip from the broker's configuration. */
 MUST_USE int listener_open(struct listener *listener, struct shard *shard, const char *host, uint16_t port, uint16_t *port_out);
 /* Stops accepting; the socket closes when the accept in flight has ended. Harmless if closed. */
 void listener_stop(struct listener *listener);
 bool listener_is_closed(const struct listener *listener);
+/* After all connections are closed. */
+void listener_free(struct listener *listener);
 
 /* For the shard: MESSAGE_ADOPT. */
 void listener_receive(struct shard *shard, struct message *message);

@@ -371,6 +371,27 @@ Test(server, max_connections, .timeout = 60)
 	broker_end(&broker);
 }
 
+/* The same for one address, over all shards; the counts go down again. */
+Test(server, max_connections_per_address, .timeout = 60)
+{
+	static const char *const settings[] = {"max.connections.per.ip", "2", NULL};
+	struct client a, b, c;
+	broker_start(&broker, 2, settings);
+	for (int round = 0; round < 3; round++) {
+		client_open(&a, &broker);
+		client_open(&b, &broker);
+		make_topic(&a, "x", 1);
+		make_topic(&b, "x", 1);
+		client_open(&c, &broker);
+		cr_assert(client_is_closed(&c));
+		client_close(&c);
+		client_close(&a);
+		client_close(&b);
+		usleep(100000);
+	}
+	broker_end(&broker);
+}
+
 /* An idle connection ends by itself, one that is used does not. */
 Test(server, idle_connections_end, .timeout = 60)
 {
