@@ -4,6 +4,7 @@
  * lines say where it is; then it runs until SIGINT or SIGTERM, and stops cleanly. A second signal stops at once, which the next start
  * recovers from. Failure modes: each is one line (what, why, how to fix) and an exit status. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,8 +84,10 @@ static int find_addresses(struct addresses *out, const struct broker_config *con
 static uint32_t count_shards(const struct broker_config *config)
 {
 	int64_t shards = broker_config_int(config, "spate.shards");
+	cpu_set_t allowed;
+	/* Two shards that share one core would only take turns, so taskset and cgroup cpusets count. */
 	if (shards == 0)
-		shards = sysconf(_SC_NPROCESSORS_ONLN);
+		shards = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
 	return shards < 1 ? 1 : shards > SERVER_SHARDS_MAX ? SERVER_SHARDS_MAX : (uint32_t)shards;
 }
 
