@@ -45,7 +45,11 @@ broker_start() {
 		kill -0 "$BROKER_PID" 2> /dev/null || break
 		sleep 0.02
 	done
-	[ -n "$port" ] || { sed 's/^/      /' "$LOG"; die "the broker starts and says where it listens"; }
+	if [ -z "$port" ]; then
+		sed 's/^/      /' "$LOG"
+		broker_kill9
+		die "the broker starts and says where it listens"
+	fi
 	PORT=$port BROKER=127.0.0.1:$port
 }
 
