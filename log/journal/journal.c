@@ -212,6 +212,8 @@ static int replay_group(struct journal *journal, const struct found_group *group
 		struct slice payload;
 		if (!group_entry_next(body, &position, &entry, &payload))
 			return ERR_CORRUPT_LOG;
+		if (group->state == GROUP_DAMAGED && !group_payload_is_whole(&entry, payload))
+			payload = (struct slice){NULL, 0};
 		int result = replay(context, group->header.seq, is_vouched, &entry, payload);
 		if (result != 0)
 			return result;
@@ -230,7 +232,8 @@ static int replay_run(struct journal *journal, const struct recovery_run *run, j
 				   : recovery_find_next(&journal->reader, &cursor, place_end, &group);
 		if (found < 0)
 			return found;
-		if (!found || !group.is_whole || group.header.seq != run->seq + i)
+		bool is_known_damage = found && group.state == GROUP_DAMAGED && group.header.seq <= journal->recovery.vouched_seq;
+		if (!found || !(group.state == GROUP_WHOLE || is_known_damage) || group.header.seq != run->seq + i)
 			return ERR_CORRUPT_LOG;
 		recovery_advance(&cursor, &group.header);
 		int result = replay_group(journal, &group, replay, context);

@@ -51,7 +51,7 @@ struct journal_report {
 	uint64_t first_seq, last_seq;
 	uint64_t durable_seq;         /* the highest seq that some later whole group vouches for */
 	uint64_t torn_groups;         /* at the end, never acknowledged: dropped */
-	uint64_t damaged_groups;      /* below the durable point: acknowledged data of unknown partitions is missing here */
+	uint64_t damaged_groups;      /* below the durable point: acknowledged data is missing here; replay names it if the group's entries are whole */
 	char decision;                /* the label of the recovery table's row */
 };
 
@@ -61,8 +61,10 @@ struct journal_report {
  * (a group of the maximum may take a quarter of the ring, and all buffers together the ring). The report is filled in either case. */
 MUST_USE int journal_open(struct journal **out, struct io *io, const struct journal_options *options, struct journal_report *report);
 
-/* Calls `replay` for each entry of each whole group in order. `group_is_vouched`: a later group says that this one was durable, so
- * data it points to that fail their check are damage, not a torn tail. A nonzero return ends the walk and is returned. */
+/* Calls `replay` for each entry of each group of the history in order. An entry that was added with a payload and comes without one: its payload is
+ * damaged, though it had been acknowledged (counted in damaged_groups); all the rest of its group is whole. `group_is_vouched`: a later
+ * group or a superblock says that this one was durable, so data it points to that fail their check are damage, not a torn tail. A nonzero
+ * return ends the walk and is returned. */
 typedef int journal_replay_fn(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload);
 MUST_USE int journal_replay(struct journal *journal, journal_replay_fn *replay, void *context);
 

@@ -162,8 +162,14 @@ bool group_entry_next(struct slice body, size_t *position, struct journal_entry 
 	return true;
 }
 
-bool group_is_whole(const struct group_header *header, uint64_t seed, const uint8_t *group)
+bool group_payload_is_whole(const struct journal_entry *entry, struct slice payload)
 {
+	return payload.size == 0 || XXH3_64bits(payload.data, payload.size) == entry->data_checksum;
+}
+
+enum group_state group_check(const struct group_header *header, uint64_t seed, const uint8_t *group)
+{
+	enum group_state state = GROUP_WHOLE;
 	struct slice body = {group + GROUP_HEADER_SIZE, header->body_size_bytes};
 	uint64_t checksum = group_body_checksum_start(seed);
 	size_t position = 0;
@@ -173,12 +179,12 @@ bool group_is_whole(const struct group_header *header, uint64_t seed, const uint
 		struct journal_entry entry;
 		struct slice payload;
 		if (!group_entry_next(body, &position, &entry, &payload))
-			return false;
+			return GROUP_BROKEN;
 		checksum = XXH3_64bits_withSeed(at, GROUP_ENTRY_SIZE, checksum);
-		if (payload.size > 0 && XXH3_64bits(payload.data, payload.size) != entry.data_checksum)
-			return false;
+		if (!group_payload_is_whole(&entry, payload))
+			state = GROUP_DAMAGED;
 	}
-	return position == body.size && checksum == header->body_checksum;
+	return position == body.size && checksum == header->body_checksum ? state : GROUP_BROKEN;
 }
 
 uint64_t journal_data_checksum(struct slice data)

@@ -77,8 +77,16 @@ MUST_USE uint64_t group_entry_encode(const struct journal_entry *entry, uint32_t
 /* Reads the entry at *position of a body and moves *position behind it. False: it does not fit the body. */
 MUST_USE bool group_entry_next(struct slice body, size_t *position, struct journal_entry *entry, struct slice *payload);
 
-/* True if the body is what its header says: every entry, every payload. `group`: all of the group's bytes. */
-MUST_USE bool group_is_whole(const struct group_header *header, uint64_t seed, const uint8_t *group);
+enum group_state {
+	GROUP_BROKEN,          /* the entries are not what the header says */
+	GROUP_DAMAGED,         /* the entries are, but payloads of them fail their checks */
+	GROUP_WHOLE,
+};
+
+/* Looks at every entry and every payload. `group`: all of the group's bytes. */
+MUST_USE enum group_state group_check(const struct group_header *header, uint64_t seed, const uint8_t *group);
+/* Is the payload, if there is one, the entry's data? */
+MUST_USE bool group_payload_is_whole(const struct journal_entry *entry, struct slice payload);
 
 /* The checksum that an entry's data_checksum must be. */
 uint64_t journal_data_checksum(struct slice data);

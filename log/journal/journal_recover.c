@@ -6,8 +6,9 @@
  * group is.
  *
  * What it means when a group is missing is decided by what later groups say. Each carries the durable seq of the moment it was built:
- *   - a whole later group (or the superblock) vouches for the missing one: acknowledged data is damaged. It is counted and skipped,
- *     never cut off, and history goes on with the first group that belongs to the one that vouches;
+ *   - a whole later group (or the superblock) vouches for the missing one: acknowledged data is damaged. It is counted, never cut off. If
+ *     only payloads are damaged the rest of the group is taken, and its entries say what is lost; else it is skipped, and history
+ *     goes on with the first group that belongs to the one that vouches;
  *   - nobody vouches: the group was torn by the crash, or never written. It and what lies behind it was never acknowledged.
  * So after a missing group the rest of the ring is searched, block by block. Only a seal of the last opening makes that
  * unnecessary: nothing can have been written behind it.
@@ -57,40 +58,46 @@ static const struct recovery_impossible file_impossible[] = {
 };
 
 /* The place where the next group must begin.   legend: FITS a sound header that follows, FUTURE of this opening or later, WHOLE body, LATER a
- * whole group further on, VOUCHED the missing one was durable, SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it
+ * whole group further on, VOUCHED the missing one was durable, SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it,
+ * ENTRIES whole at least
  *
- *      FITS  FUTURE WHOLE LATER VOUCHED SEAL  LAST_OPENING
- *  @H  yes   no     yes   .     .       .     .      take
- *  @I  yes   yes    .     .     .       .     .      refuse: it is newer than the catalog that counts the openings
- *  @J  no    .      .     .     .       yes   yes    end: a clean stop
- *  @K  not taken    .     yes   yes     otherwise    skip: acknowledged data is damaged; go on with the later group
- *  @L  not taken    .     no    yes     otherwise    end: acknowledged data is damaged, and nothing later is left
- *  @M  yes   no     no    .     no      .     .      end: a torn group, never acknowledged
- *  @N  no    .      .     yes   no      otherwise    end: a group torn in its header, never acknowledged
- *  @O  no    .      .     no    no      yes   no     end: a clean stop; openings since then wrote nothing that is left
- *  @P  no    .      .     no    no      no    .      end: the broker was killed between two groups */
+ *      FITS  FUTURE WHOLE ENTRIES LATER VOUCHED SEAL  LAST_OPENING
+ *  @H  yes   no     yes   .       .     .       .     .      take
+ *  @I  yes   yes    .     .       .     .       .     .      refuse: it is newer than the catalog that counts the openings
+ *  @J  no    .      .     .       .     .       yes   yes    end: a clean stop
+ *  @K  no, or broken entries      yes   yes     otherwise    skip: acknowledged data is damaged; go on with the later group
+ *  @L  no, or broken entries      no    yes     otherwise    end: acknowledged data is damaged, and nothing later is left
+ *  @M  yes   no     no    .       .     no      .     .      end: a torn group, never acknowledged
+ *  @N  no    .      .     .       yes   no      otherwise    end: a group torn in its header, never acknowledged
+ *  @O  no    .      .     .       no    no      yes   no     end: a clean stop; openings since then wrote nothing that is left
+ *  @P  no    .      .     .       no    no      no    .      end: the broker was killed between two groups
+ *  @Q  yes   no     no    yes     .     yes     .     .      salvage: acknowledged payloads are damaged; take the rest */
 #define NOT_TAKEN_FITS (FACT_FITS | FACT_FUTURE | FACT_WHOLE)
+#define BROKEN_FITS (NOT_TAKEN_FITS | FACT_ENTRIES)
 static const struct recovery_row group_rows[] = {
 	{'H', FACT_FITS | FACT_FUTURE | FACT_WHOLE, FACT_FITS | FACT_WHOLE, RECOVERY_TAKE, 0, "whole"},
 	{'I', FACT_FITS | FACT_FUTURE, FACT_FITS | FACT_FUTURE, RECOVERY_REFUSE, ERR_CORRUPT_LOG, "the journal is newer than the catalog"},
 	{'J', FACT_FITS | FACT_SEAL | FACT_LAST_OPENING, FACT_SEAL | FACT_LAST_OPENING, RECOVERY_END, 0, "a clean stop"},
 	{'K', FACT_FITS | FACT_LAST_OPENING | FACT_LATER | FACT_VOUCHED, FACT_LATER | FACT_VOUCHED, RECOVERY_SKIP, 0,
 	 "acknowledged data is damaged"},
-	{'K', NOT_TAKEN_FITS | FACT_LATER | FACT_VOUCHED, FACT_FITS | FACT_LATER | FACT_VOUCHED, RECOVERY_SKIP, 0,
+	{'K', BROKEN_FITS | FACT_LATER | FACT_VOUCHED, FACT_FITS | FACT_LATER | FACT_VOUCHED, RECOVERY_SKIP, 0,
 	 "acknowledged data is damaged"},
 	{'L', FACT_FITS | FACT_LAST_OPENING | FACT_LATER | FACT_VOUCHED, FACT_VOUCHED, RECOVERY_END, 0,
 	 "acknowledged data is damaged at the end"},
-	{'L', NOT_TAKEN_FITS | FACT_LATER | FACT_VOUCHED, FACT_FITS | FACT_VOUCHED, RECOVERY_END, 0,
+	{'L', BROKEN_FITS | FACT_LATER | FACT_VOUCHED, FACT_FITS | FACT_VOUCHED, RECOVERY_END, 0,
 	 "acknowledged data is damaged at the end"},
 	{'M', NOT_TAKEN_FITS | FACT_VOUCHED, FACT_FITS, RECOVERY_END, 0, "a torn group"},
 	{'N', FACT_FITS | FACT_LAST_OPENING | FACT_LATER | FACT_VOUCHED, FACT_LATER, RECOVERY_END, 0, "a torn header"},
 	{'O', FACT_FITS | FACT_LATER | FACT_VOUCHED | FACT_SEAL | FACT_LAST_OPENING, FACT_SEAL, RECOVERY_END, 0, "a clean stop some openings ago"},
 	{'P', FACT_FITS | FACT_LATER | FACT_VOUCHED | FACT_SEAL, 0, RECOVERY_END, 0, "killed between two groups"},
+	{'Q', BROKEN_FITS | FACT_VOUCHED, FACT_FITS | FACT_ENTRIES | FACT_VOUCHED, RECOVERY_SALVAGE, 0, "acknowledged payloads are damaged"},
 };
 
 static const struct recovery_impossible group_impossible[] = {
 	{FACT_FITS | FACT_WHOLE, FACT_WHOLE, "a body is looked at only behind a header that fits"},
 	{FACT_FITS | FACT_FUTURE, FACT_FUTURE, "so is the incarnation"},
+	{FACT_FITS | FACT_ENTRIES, FACT_ENTRIES, "so are the entries"},
+	{FACT_WHOLE | FACT_ENTRIES, FACT_WHOLE, "a whole body has whole entries"},
 	{FACT_SEAL | FACT_LAST_OPENING, FACT_LAST_OPENING, "it is said of a seal alone"},
 };
 
@@ -236,13 +243,12 @@ int ring_read_group(struct ring_reader *reader, uint64_t place, struct found_gro
 	int err = view(reader, place, JOURNAL_BLOCK_SIZE, &bytes);
 	if (err < 0)
 		return err;
-	out->is_whole = false;
 	if (!group_header_decode(&out->header, reader->seed, length_max_at(reader, place), bytes) || out->header.place != place)
 		return 0;
 	err = view(reader, place, out->header.length, &out->bytes);
 	if (err < 0)
 		return err;
-	out->is_whole = group_is_whole(&out->header, reader->seed, out->bytes);
+	out->state = group_check(&out->header, reader->seed, out->bytes);
 	return 1;
 }
 
@@ -334,7 +340,7 @@ static int search_later(const struct recovery *recovery, struct ring_reader *rea
 		int found = ring_read_group(reader, place, &group);
 		if (found < 0)
 			return found;
-		bool is_later = found && group.is_whole && group.header.length <= place_end - place &&
+		bool is_later = found && group.state == GROUP_WHOLE && group.header.length <= place_end - place &&
 				can_be_history(recovery, missing, &group.header, incarnation);
 		if (is_later)
 			note_later_group(search, missing->seq, &group.header);
@@ -412,6 +418,12 @@ static void skip(struct recovery *recovery, const struct search *search)
 	recovery->cursor = search->resume;
 }
 
+static uint32_t facts_of_next(const struct found_group *group, uint64_t incarnation)
+{
+	return FACT_FITS | (group->state == GROUP_WHOLE ? FACT_WHOLE : 0) | (group->state != GROUP_BROKEN ? FACT_ENTRIES : 0) |
+	       (group->header.incarnation >= incarnation ? FACT_FUTURE : 0);
+}
+
 /* One decision at the cursor. 1: go on. 0: history ends here. Or an error. */
 static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t place_end, uint64_t incarnation,
 		recovery_group_fn *taken, void *context)
@@ -423,7 +435,7 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 		return found;
 	uint32_t facts = facts_of_last(recovery);
 	if (found)
-		facts |= FACT_FITS | (group.is_whole ? FACT_WHOLE : 0) | (group.header.incarnation >= incarnation ? FACT_FUTURE : 0);
+		facts |= facts_of_next(&group, incarnation);
 	const struct recovery_row *row = recovery_decide(&recovery_group_table, facts);
 	if (row->mask & (FACT_LATER | FACT_VOUCHED)) {
 		int err = search_later(recovery, reader, &recovery->cursor, place_end, incarnation, &search);
@@ -435,6 +447,9 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 		row = recovery_decide(&recovery_group_table, facts);
 	}
 	switch (row->decision) {
+	case RECOVERY_SALVAGE:
+		recovery->report.damaged_groups++;
+		/* fall through */
 	case RECOVERY_TAKE: {
 		int err = take(recovery, &group.header);
 		if (err < 0)

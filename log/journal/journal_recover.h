@@ -25,13 +25,15 @@
 #define FACT_VOUCHED 16u /* the superblock, or such a group, says that the next group was durable */
 #define FACT_SEAL 32u   /* the last group taken is a seal */
 #define FACT_LAST_OPENING 64u /* both superblocks are valid, and no opening after that seal's began to write */
-#define GROUP_FACT_COUNT 7u
+#define FACT_ENTRIES 128u /* ... or at least its entries do, so that it is known what their payloads were */
+#define GROUP_FACT_COUNT 8u
 
 enum recovery_decision {
 	RECOVERY_CREATE,  /* make the file */
 	RECOVERY_REFUSE,  /* with the row's error */
 	RECOVERY_WALK,    /* go from group to group */
 	RECOVERY_TAKE,    /* the group is history */
+	RECOVERY_SALVAGE, /* the group is history, and acknowledged payloads of it are damaged: report, and take it with the rest */
 	RECOVERY_SKIP,    /* acknowledged data is missing here: report, and go on with the later group */
 	RECOVERY_END,     /* history ends before this place */
 };
@@ -86,8 +88,8 @@ void ring_reader_fini(struct ring_reader *reader);
 
 struct found_group {
 	struct group_header header;
-	bool is_whole;
-	const uint8_t *bytes;   /* header.length of them when is_whole; valid until the next read */
+	enum group_state state;
+	const uint8_t *bytes;   /* header.length of them; valid until the next read */
 };
 
 /* 1: there is a sound header at `place` that says it belongs there. 0: there is none. -errno. */

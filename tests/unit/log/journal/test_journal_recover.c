@@ -89,7 +89,8 @@ static void put_seal(struct image *image)
 }
 
 static void break_header(struct image *image, uint64_t place) { at_place(image, place)[30] ^= 1; }
-static void break_body(struct image *image, uint64_t place) { at_place(image, place)[GROUP_HEADER_SIZE + GROUP_ENTRY_SIZE + 5] ^= 1; }
+static void break_entry(struct image *image, uint64_t place) { at_place(image, place)[GROUP_HEADER_SIZE + 33] ^= 1; }
+static void break_payload(struct image *image, uint64_t place) { at_place(image, place)[GROUP_HEADER_SIZE + GROUP_ENTRY_SIZE + 5] ^= 1; }
 
 /* ---- opening them ------------------------------------------------------------------------------------------------------- */
 
@@ -98,7 +99,7 @@ struct outcome {
 	struct journal_report report;
 	uint32_t count;
 	uint64_t seqs[64];
-	bool is_vouched[64];
+	bool is_vouched[64], has_payload[64];
 };
 
 static int note_entry(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload)
@@ -106,7 +107,9 @@ static int note_entry(void *context, uint64_t group_seq, bool group_is_vouched, 
 	struct outcome *outcome = context;
 	cr_assert_lt(outcome->count, 64);
 	cr_expect_eq((uint64_t)entry->base_offset, group_seq);
+	cr_expect(payload.size == 0 || payload.size == entry->data_size_bytes);
 	outcome->is_vouched[outcome->count] = group_is_vouched;
+	outcome->has_payload[outcome->count] = payload.size > 0;
 	outcome->seqs[outcome->count++] = group_seq;
 	return 0;
 }
@@ -288,7 +291,7 @@ Test(journal_recover, row_J)
 	cr_expect_lt(outcome.report.bytes_scanned, 512 << 10);
 }
 
-/* K: a group is damaged and a later one vouches for it: named, and history goes on. The header or the body may be broken. */
+/* K: a group is damaged and a later one vouches for it: named, and history goes on. The header or an entry may be broken. */
 Test(journal_recover, row_K)
 {
 	for (int i = 0; i < 2; i++) {
@@ -297,7 +300,7 @@ Test(journal_recover, row_K)
 		uint64_t damaged = put_group(&image, 5000, 1);
 		put_group(&image, 100, 1);
 		put_group(&image, 100, 3);
-		i ? break_header(&image, damaged) : break_body(&image, damaged);
+		i ? break_header(&image, damaged) : break_entry(&image, damaged);
 		struct outcome outcome = open_image(&image);
 		EXPECT_SEQS(&outcome, 1, 3, 4);
 		cr_expect_eq(outcome.report.damaged_groups, 1);
@@ -317,7 +320,7 @@ Test(journal_recover, row_L)
 		superblock.write_number = 3;
 		superblock.durable_seq = 2;
 		put_superblock(&image, 0, superblock);
-		i ? break_header(&image, damaged) : break_body(&image, damaged);
+		i ? break_header(&image, damaged) : break_entry(&image, damaged);
 		struct outcome outcome = open_image(&image);
 		EXPECT_SEQS(&outcome, 1);
 		cr_expect_eq(outcome.report.decision, 'L');
@@ -328,16 +331,18 @@ Test(journal_recover, row_L)
 /* M: the last group is torn in its body; nothing behind it was durable before it. */
 Test(journal_recover, row_M)
 {
-	struct image image = make_image();
-	put_group(&image, 100, 0);
-	uint64_t torn = put_group(&image, 5000, 1);
-	put_group(&image, 100, 1);
-	break_body(&image, torn);
-	struct outcome outcome = open_image(&image);
-	EXPECT_SEQS(&outcome, 1);
-	cr_expect_eq(outcome.report.decision, 'M');
-	cr_expect_eq(outcome.report.torn_groups, 2);
-	cr_expect_eq(outcome.report.damaged_groups, 0);
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		put_group(&image, 100, 0);
+		uint64_t torn = put_group(&image, 5000, 1);
+		put_group(&image, 100, 1);
+		i ? break_payload(&image, torn) : break_entry(&image, torn);
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1);
+		cr_expect_eq(outcome.report.decision, 'M');
+		cr_expect_eq(outcome.report.torn_groups, 2);
+		cr_expect_eq(outcome.report.damaged_groups, 0);
+	}
 }
 
 /* N: torn in its header, and one that was in flight with it is whole: both go. */
@@ -373,6 +378,36 @@ Test(journal_recover, row_O)
 		EXPECT_SEQS(&outcome, 1);
 		cr_expect_eq(outcome.report.decision, 'O');
 		cr_expect(outcome.report.was_clean);
+	}
+}
+
+/* Q: payloads of a group that is vouched for are damaged, one group behind the other: its entries come all the same, and say what is lost. A
+ * later group or the superblock may be the one that vouches. */
+Test(journal_recover, row_Q)
+{
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		put_group(&image, 100, 0);
+		uint64_t damaged = put_group(&image, 5000, 1), damaged_too = put_group(&image, 70000, 2);
+		break_payload(&image, damaged);
+		break_payload(&image, damaged_too);
+		if (i == 0) {
+			put_group(&image, 100, 3);
+		} else {
+			struct superblock superblock = superblock_at_start();
+			superblock.write_number = 3;
+			superblock.durable_seq = 3;
+			put_superblock(&image, 0, superblock);
+		}
+		struct outcome outcome = open_image(&image);
+		if (i == 0)
+			EXPECT_SEQS(&outcome, 1, 2, 3, 4);
+		else
+			EXPECT_SEQS(&outcome, 1, 2, 3);
+		cr_expect_eq(outcome.report.damaged_groups, 2);
+		cr_expect_eq(outcome.report.decision, 'P');
+		cr_expect(outcome.has_payload[0] && !outcome.has_payload[1] && !outcome.has_payload[2]);
+		cr_expect(outcome.is_vouched[1] && outcome.is_vouched[2]);
 	}
 }
 
@@ -488,7 +523,7 @@ Test(journal_recover, wrap)
 	struct outcome outcome = open_image(&image);
 	EXPECT_SEQS(&outcome, last_of_first_lap + 1, last_of_first_lap + 2, last_of_first_lap + 3);
 	cr_expect_eq(outcome.report.decision, 'P');
-	break_body(&copy, damaged);
+	break_header(&copy, damaged);
 	outcome = open_image(&copy);
 	EXPECT_SEQS(&outcome, last_of_first_lap + 1, last_of_first_lap + 3);
 	cr_expect_eq(outcome.report.damaged_groups, 1);
