@@ -77,25 +77,19 @@ static const struct damage *next_damage(const struct partition *partition, int64
 	return NULL;
 }
 
-/* A batch's damage ends where the next batch begins that an index knows; at worst with its segment. */
-static int64_t end_of_damage(struct segment *segment, uint64_t position)
+/* Fences the damage at `position`, up to the next whole batch or the segment's end, and says where that is. Its offsets begin at `expected`; where
+ * that is not known (-1: nothing good was read before it), only what certainly is damaged is fenced. */
+static bool fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
+		  uint64_t *next_position, int64_t *next_offset)
 {
-	const struct offset_index *index = &segment->offsets;
-	for (uint32_t i = 0; i < index->count; i++) {
-		struct batch batch;
-		if (index->entries[i].position > position && segment_read_header(segment, index->entries[i].position, &batch) == 0)
-			return batch.base_offset;
-	}
-	return segment->staged.offset;
-}
-
-static void fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t from)
-{
-	struct batch batch;
-	int64_t to = segment_read_header(segment, position, &batch) == 0 && batch_next_offset(&batch) > from
-			     ? batch_next_offset(&batch)
-			     : end_of_damage(segment, position);
-	partition__add_damage(partition, from, to > from ? to : from + 1);
+	struct batch next;
+	int64_t behind = (expected >= 0 ? expected : segment->base_offset) - 1;
+	bool is_found = segment_resync(segment, position, behind, next_position, &next) == 0;
+	*next_offset = is_found ? next.base_offset : segment->durable.offset;
+	int64_t from = expected >= 0 ? expected : wanted < *next_offset ? wanted : *next_offset - 1;
+	if (*next_offset > from)
+		partition__add_damage(partition, from, *next_offset);
+	return is_found;
 }
 
 /* ---- from memory ------------------------------------------------------------------------------------------------ */
@@ -227,6 +221,17 @@ static int go_on_at(struct read_op *op, uint64_t position, uint64_t size_bytes, 
 	return READ_GOES_ON;
 }
 
+/* Damage before anything that is wanted: if the wanted offset lies behind it, the read goes on there. */
+static int skip_damage(struct read_op *op, uint64_t position, int64_t expected, int64_t limit_offset)
+{
+	uint64_t next_position;
+	int64_t next_offset;
+	bool is_found = fence(op->partition, op->segment, position, expected, op->offset, &next_position, &next_offset);
+	if (!is_found || next_offset > op->offset)
+		return ERR_CORRUPT_LOG;
+	return go_on_at(op, next_position, op->buffer_size_bytes, limit_offset);
+}
+
 /* Checks the batches in the buffer and answers with those from op->offset on. */
 static int take_batches(struct read_op *op, uint64_t got)
 {
@@ -240,7 +245,8 @@ static int take_batches(struct read_op *op, uint64_t got)
 		struct batch batch;
 		struct slice rest = {op->buffer + at, got - at};
 		bool is_bad = batch_parse_header(rest, &batch) || batch.base_offset < segment->base_offset ||
-			      (expected >= 0 && batch.base_offset < expected) || op->position + at + batch.size_bytes > segment->durable.position;
+			      (expected >= 0 && batch.base_offset < expected) || batch_next_offset(&batch) > segment->durable.offset ||
+			      op->position + at + batch.size_bytes > segment->durable.position;
 		bool is_wanted = is_bad || batch_next_offset(&batch) > op->offset;
 		if (!is_bad && is_wanted && batch.size_bytes > rest.size) {
 			if (start == UINT64_MAX && op->is_first)
@@ -252,9 +258,8 @@ static int take_batches(struct read_op *op, uint64_t got)
 		if (!is_bad && is_wanted)
 			is_bad = batch_check_crc(rest, &batch) != 0;
 		if (is_bad) {
-			fence(partition, segment, op->position + at, expected >= 0 ? expected : op->offset);
 			if (start == UINT64_MAX)
-				return ERR_CORRUPT_LOG;
+				return skip_damage(op, op->position + at, expected, limit_offset);
 			break;
 		}
 		expected = batch_next_offset(&batch);

@@ -140,6 +140,11 @@ MUST_USE int segment_find_time(struct segment *segment, int64_t timestamp_ms, ui
 
 /* Reads the header of the batch at `position` from memory or the file, now. ERR_CORRUPT_LOG if there is none, or not one of this segment. */
 MUST_USE int segment_read_header(struct segment *segment, uint64_t position, struct batch *out);
+/* Reads bytes from memory or the file, now. ERR_CORRUPT_LOG: they are not all there. */
+MUST_USE int segment_read_bytes(struct segment *segment, void *out, uint32_t size_bytes, uint64_t position);
+/* The next whole batch behind the damaged one at `damaged_position`, whose offsets begin at `from_offset`. ERR_CORRUPT_LOG: there is none in
+ * this segment. Reads the disk in place: for damage alone. */
+MUST_USE int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out);
 /* Reads a whole checked batch into malloc'ed memory, now: for lookups by time. */
 MUST_USE int segment_read_batch(struct segment *segment, const struct batch *batch, uint64_t position, uint8_t **out);
 

@@ -150,11 +150,20 @@ static int read_file(struct segment *segment, void *out, size_t size, uint64_t p
 	return got < 0 ? (int)got : (size_t)got < size ? ERR_CORRUPT_LOG : 0;
 }
 
-static int read_bytes(struct segment *segment, void *out, uint32_t size, uint64_t position)
+/* A stretch may begin in the file and end in memory: bytes that are not filed yet are there alone. */
+int segment_read_bytes(struct segment *segment, void *out, uint32_t size, uint64_t position)
 {
-	if (!segment_is_in_memory(segment, position))
-		return read_file(segment, out, size, position);
-	segment_peek(segment, position, out, size);
+	if (position + size > segment->staged.position)
+		return ERR_CORRUPT_LOG;
+	uint64_t in_file = 0;
+	if (!segment_is_in_memory(segment, position)) {
+		in_file = segment->memory_position - position < size ? segment->memory_position - position : size;
+		int err = read_file(segment, out, in_file, position);
+		if (err)
+			return err;
+	}
+	if (in_file < size)
+		segment_peek(segment, position + in_file, (uint8_t *)out + in_file, (uint32_t)(size - in_file));
 	return 0;
 }
 
@@ -170,7 +179,7 @@ int segment_read_header(struct segment *segment, uint64_t position, struct batch
 	uint8_t header[BATCH_HEADER_SIZE];
 	if (position + sizeof header > segment->staged.position)
 		return ERR_CORRUPT_LOG;
-	int err = read_bytes(segment, header, sizeof header, position);
+	int err = segment_read_bytes(segment, header, sizeof header, position);
 	if (err)
 		return err;
 	if (batch_parse_header((struct slice){header, sizeof header}, out) || !header_fits(segment, position, out))
@@ -183,7 +192,7 @@ int segment_read_batch(struct segment *segment, const struct batch *batch, uint6
 	uint8_t *bytes = malloc(batch->size_bytes);
 	if (!bytes)
 		return -ENOMEM;
-	int err = read_bytes(segment, bytes, batch->size_bytes, position);
+	int err = segment_read_bytes(segment, bytes, batch->size_bytes, position);
 	if (!err && batch_check_crc((struct slice){bytes, batch->size_bytes}, batch))
 		err = ERR_CORRUPT_LOG;
 	if (err) {
@@ -266,8 +275,7 @@ static void forget_indexes(struct segment *segment)
 	segment->index_written_count = 0;
 }
 
-/* Walks headers in large reads from `position` to the end and indexes them. Damage ends the walk: what lies behind it is found by scanning,
- * or named when it is read. */
+/* Walks headers in large reads from `position` to the end and indexes them, over damage too. */
 static int scan_into_indexes(struct segment *segment, uint64_t position)
 {
 	uint8_t *buffer = malloc(SCAN_SIZE);
@@ -275,7 +283,7 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 		return -ENOMEM;
 	int err = 0;
 	uint64_t start = 0, end = 0; /* what of the file the buffer holds */
-	int64_t max_timestamp, max_offset;
+	int64_t max_timestamp, max_offset, expected = segment->base_offset;
 	time_index_last(&segment->times, &max_timestamp, &max_offset);
 	while (!err && position + BATCH_HEADER_SIZE <= segment->staged.position) {
 		struct batch batch;
@@ -295,8 +303,11 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 			if (!err && !header_fits(segment, position, &batch))
 				err = ERR_CORRUPT_LOG;
 		}
+		if (err == ERR_CORRUPT_LOG || err == ERR_CORRUPT_BATCH || err == ERR_INVALID_RECORD)
+			err = segment_resync(segment, position, expected - 1, &position, &batch);
 		if (err)
 			break;
+		expected = batch_next_offset(&batch);
 		if (batch.max_timestamp_ms > max_timestamp) {
 			max_timestamp = batch.max_timestamp_ms;
 			max_offset = batch_last_offset(&batch);
@@ -423,7 +434,7 @@ static int hash_file(struct segment *segment)
 	struct batch batch;
 	for (uint64_t at = 0; !err && at < segment->staged.position; at += batch.size_bytes) {
 		uint8_t header[BATCH_HEADER_SIZE];
-		err = read_bytes(segment, header, sizeof header, at);
+		err = segment_read_bytes(segment, header, sizeof header, at);
 		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !header_fits(segment, at, &batch)))
 			err = ERR_CORRUPT_LOG;
 		if (!err)

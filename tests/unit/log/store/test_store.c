@@ -185,3 +185,69 @@ Test(store, cut_at_every_io, .timeout = 280)
 			return;
 	}
 }
+
+/* Rot in a piece that went straight to its segment, found at recovery: a later group vouches for the piece, so it is damage and not a torn
+ * tail. Its offsets are fenced, everything before and behind is served, and nothing is cut off. */
+Test(store, rot_in_a_direct_piece_is_fenced)
+{
+	struct world world;
+	world_init(&world, 70);
+	world.options.direct_size_bytes_min = 50000;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 10, 100);
+	for (int i = 0; i < 20; i++)
+		world_turn(&world); /* filed: the file is there, so large pieces go straight to it */
+	uint64_t position = partition_size_bytes(partition);
+	world_append(&world, partition, 10, 5, 20000);
+	world_append(&world, partition, 15, 5, 20000);
+	world_append(&world, partition, 20, 2, 100);
+	world_crash(&world);
+	cr_assert_eq(sim_disk_corrupt(world.disk, "//t-0/00000000000000000000.log", position + 3, 2), 0);
+
+	world_open(&world);
+	cr_assert_eq(world.report.damaged_ranges, 1);
+	partition = world_partition(&world, "t", 0);
+	cr_assert_eq(partition_high_watermark(partition), 22);
+	const struct { int64_t offset; int err; } rows[] = {{0, 0}, {9, 0}, {10, ERR_CORRUPT_LOG}, {14, ERR_CORRUPT_LOG}, {15, 0}, {21, 0}};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct read read;
+		world_read_begin(&world, partition, &read, rows[i].offset, 1 << 20);
+		cr_assert_eq(read.op.err, rows[i].err, "offset %ld: %s", (long)rows[i].offset, err_name(read.op.err));
+		if (!rows[i].err)
+			cr_assert_gt(check_records(&read.op, rows[i].offset), rows[i].offset);
+		partition_read_release(&read.op);
+	}
+	world_append(&world, partition, 22, 3, 100);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 15, 1 << 20), 25);
+	world_fini(&world);
+}
+
+/* The same rot in the last piece, for which nobody vouches: it may never have been acknowledged, so it is dropped, and its offsets are given
+ * again. */
+Test(store, an_unvouched_direct_piece_that_does_not_fit_is_dropped)
+{
+	struct world world;
+	world_init(&world, 71);
+	world.options.direct_size_bytes_min = 50000;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 10, 100);
+	for (int i = 0; i < 20; i++)
+		world_turn(&world);
+	uint64_t position = partition_size_bytes(partition);
+	world_append(&world, partition, 10, 5, 20000);
+	world_crash(&world);
+	cr_assert_eq(sim_disk_corrupt(world.disk, "//t-0/00000000000000000000.log", position + 90000, 1), 0);
+	world_open(&world);
+	cr_assert_eq(world.report.damaged_ranges, 0);
+	partition = world_partition(&world, "t", 0);
+	cr_assert_eq(partition_high_watermark(partition), 10);
+	world_append(&world, partition, 10, 3, 100);
+	cr_assert_eq(world_check_all(&world, partition, 0, 1 << 20), 13);
+	world_fini(&world);
+}
