@@ -19,13 +19,17 @@ if [ "$best" -le 20000 ]; then pass "start to the first reply takes at most 20 m
 broker_start
 seq 1 1000 | kc_produce -t some
 kc_consume some -o beginning > /dev/null
-sleep 3
+sleep 1
 rss=$(broker_rss_kib)
 echo "#     memory at rest: $rss KiB"
 if [ "$rss" -le 16384 ]; then pass "memory at rest is at most 16 MiB"; else fail "memory at rest is $rss KiB"; fi
 switches() { cat /proc/"$BROKER_PID"/task/*/status | awk '/ctxt_switches/ {sum += $2} END {print sum}'; }
-before=$(switches)
-sleep 5
-woken=$(($(switches) - before))
-echo "#     context switches in five seconds at rest: $woken"
-if [ "$woken" -le 5 ]; then pass "a broker at rest does not wake"; else fail "a broker at rest woke $woken times in five seconds"; fi
+# What was begun while it worked (write-behind, a worker of the kernel's that is let go) may take a while to end.
+for _ in 1 2 3 4 5; do
+	before=$(switches)
+	sleep 4
+	woken=$(($(switches) - before))
+	[ "$woken" -gt 0 ] || break
+done
+echo "#     context switches in four seconds at rest: $woken"
+if [ "$woken" -eq 0 ]; then pass "a broker at rest does not wake"; else fail "a broker at rest woke $woken times in four seconds"; fi

@@ -1,7 +1,7 @@
 # The live tests' library: sourced by each script of tests/live/. Starts a broker on a free port and a
 # fresh data directory, kills and restarts it, counts what was asserted, leaves nothing running behind.
 #
-#   SPATE_BIN   the binary under test                     (default ./spate)
+#   SPATE_BIN   the binary under test                     (default build/release/spate)
 #   LIVE_BIN    where the programs of tests/live/*.c are  (default build/release/live)
 #   BROKER      HOST:PORT of a broker that runs already: any Kafka will do, and Apache Kafka is the oracle.
 #               Scripts that need to start or kill the broker then say so and skip.
@@ -12,7 +12,7 @@
 # or a status other than 0 after SIGTERM, is a FAIL line of its own.
 set -uo pipefail
 
-SPATE_BIN=${SPATE_BIN:-./spate}
+SPATE_BIN=${SPATE_BIN:-build/release/spate}
 LIVE_BIN=${LIVE_BIN:-build/release/live}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/spate-live.XXXXXX")
 DATA=$WORK/data
