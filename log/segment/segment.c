@@ -123,20 +123,37 @@ static uint64_t next_chunk_size(const struct segment *segment, uint64_t missing_
 	return wanted < CHUNK_SIZE_MAX ? wanted : CHUNK_SIZE_MAX;
 }
 
+/* Undoes a reservation that found no memory: what it took goes back, so that the last chunk is again the one that staged bytes end in, and
+ * that one may go again if it could before. Half a reservation that stayed would keep memory from those who could do with it. */
+static void give_up_reserving(struct segment *segment, uint64_t covered, struct chunk *last, bool was_evictable)
+{
+	struct cache *cache = segment->home->cache;
+	for (struct chunk *chunk; (chunk = last_chunk(segment)) && chunk->position >= covered;) {
+		list_remove(&chunk->node);
+		cache_give_back(cache, chunk);
+	}
+	if (was_evictable)
+		cache_allow_eviction(cache, last);
+}
+
 int segment_reserve(struct segment *segment, uint64_t size_bytes)
 {
-	uint64_t end = segment->staged.position + size_bytes;
+	struct cache *cache = segment->home->cache;
+	uint64_t end = segment->staged.position + size_bytes, covered = covered_to(segment);
 	struct chunk *last = last_chunk(segment);
+	bool was_evictable = last && list_is_linked(&last->filed_node);
 	if (last)
-		cache_forbid_eviction(segment->home->cache, last);
+		cache_forbid_eviction(cache, last);
 	else {
 		segment->memory_position = segment->staged.position;
 		segment->memory_mark = segment->staged;
 	}
-	for (uint64_t at = covered_to(segment); at < end;) {
-		struct chunk *chunk = cache_take(segment->home->cache, next_chunk_size(segment, end - at));
-		if (!chunk)
-			return ERR_BUSY; /* what was taken stays for the next try */
+	for (uint64_t at = covered; at < end;) {
+		struct chunk *chunk = cache_take(cache, next_chunk_size(segment, end - at));
+		if (!chunk) {
+			give_up_reserving(segment, covered, last, was_evictable);
+			return ERR_BUSY;
+		}
 		chunk->position = at;
 		chunk->owner = segment;
 		list_push_back(&segment->chunks, &chunk->node);
