@@ -374,6 +374,7 @@ int store__recover(struct store *store, struct store_report *report)
 	struct replay replay = {.store = store, .report = report};
 	if (!err)
 		err = journal_replay(store->journal, replay_entry, &replay);
+	bool has_torn = replay.torn_count > 0;
 	free(replay.torn_ids);
 	free(replay.torn_indexes);
 	LIST_FOR_EACH(node, &store->partitions) {
@@ -384,5 +385,9 @@ int store__recover(struct store *store, struct store_report *report)
 		report->partitions++;
 	}
 	store->is_recovering = false;
+	/* When the journal starts it vouches for all that was replayed. The entry of a torn piece must be out of it by then: new batches
+	 * take its offsets, and the next recovery would take them for the damage of what it drops now. */
+	if (!err && has_torn)
+		err = file_all(store);
 	return err;
 }
