@@ -52,10 +52,16 @@ static bool fill_topic(struct request *request, struct kmsg_metadata_topic_resul
 	return fill_partitions(request, out, topic);
 }
 
+/* The Java client that asks by id sends an empty name beside it, not a null one: an id given is what counts. */
+static bool is_by_id(const struct kmsg_metadata_topic *asked)
+{
+	return !asked->name.data || !uuid_is_zero(&asked->topic_id);
+}
+
 static enum kerr error_of_missing(struct request *request, const struct kmsg_metadata_topic *asked)
 {
 	const struct metadata *state = request->state;
-	if (!asked->name.data)
+	if (is_by_id(asked))
 		return KERR_UNKNOWN_TOPIC_ID;
 	if (catalog_check_topic_name(asked->name))
 		return KERR_INVALID_TOPIC_EXCEPTION;
@@ -67,7 +73,7 @@ static enum kerr error_of_missing(struct request *request, const struct kmsg_met
 
 static const struct topic *find(struct request *request, const struct kmsg_metadata_topic *asked)
 {
-	return asked->name.data ? request_topic_by_name(request, asked->name) : request_topic_by_id(request, &asked->topic_id);
+	return is_by_id(asked) ? request_topic_by_id(request, &asked->topic_id) : request_topic_by_name(request, asked->name);
 }
 
 static bool fill_asked(struct request *request, struct kmsg_metadata_topic_result *out, const struct kmsg_metadata_topic *asked)
@@ -153,7 +159,7 @@ static void collect_wanted(struct request *request, struct metadata *state)
 	uint32_t partition_count = (uint32_t)broker_config_int(request->shard->facts->config, "num.partitions");
 	for (int32_t i = 0; i < state->in.topics.count && state->wanted_count < AUTO_CREATE_MAX; i++) {
 		struct slice name = state->in.topics.items[i].name;
-		if (!name.data || request_topic_by_name(request, name) || catalog_check_topic_name(name) || is_wanted_already(state, name))
+		if (is_by_id(&state->in.topics.items[i]) || request_topic_by_name(request, name) || catalog_check_topic_name(name) || is_wanted_already(state, name))
 			continue;
 		state->wanted[state->wanted_count++] = (struct topic_spec){.name = name, .partition_count = partition_count};
 	}

@@ -205,6 +205,9 @@ static void test_metadata(void)
 	struct metadata m = ask_metadata(12, 1, NULL, topic_id, false);
 	expect_int("error", 0, m.error);
 	expect_int("partitions", 3, m.partitions);
+	case_begin("Metadata v12 and v13 find it with an empty name beside the id, as the Java client asks");
+	expect_int("v12 error", 0, ask_metadata(12, 1, "", topic_id, false).error);
+	expect_int("v13 error", 0, ask_metadata(13, 1, "", topic_id, false).error);
 	case_begin("Metadata v12 of an unknown id gets error 100");
 	expect_int("error", 100, ask_metadata(12, 1, NULL, (const uint8_t *)"0123456789abcdef", false).error);
 }
