@@ -62,6 +62,7 @@ $(BUILD)/spate: $(OBJ_CLI) $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.
 $(BUILD)/liblog.a: $(OBJ_LOG)
 $(BUILD)/libnet.a: $(OBJ_NET)
 $(BUILD)/libload.a: $(OBJ_LOAD)
+$(BUILD)/libcli.a: $(filter-out %/main.o,$(OBJ_CLI))
 $(BUILD)/%.a:
 	@rm -f $@
 	ar rcs $@ $^
@@ -92,9 +93,9 @@ run: deps spate ## install what is missing, build, start the broker on 127.0.0.1
 	@./spate serve --data ./data
 
 UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a -lcriterion $(LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a -lcriterion $(LIBS)
 
 # The program in log/README.md, linked with the storage engine alone.
 $(BUILD)/readme-example: log/README.md $(BUILD)/liblog.a

@@ -114,9 +114,8 @@ static void print_backend(const struct server_report *report, const struct broke
 	if (report->backend == IO_URING)
 		return;
 	if (report->fallback_reason)
-		printf("  i/o       plain system calls, slower: io_uring is not to be had here (%s); allow it with\n"
-		       "            'sysctl kernel.io_uring_disabled=0', in Docker with '--security-opt seccomp=unconfined'\n",
-		       strerror(-report->fallback_reason));
+		printf("  i/o       plain system calls, slower: io_uring is forbidden here (%s); allow it: sysctl -w kernel.io_uring_disabled=0, "
+		       "or docker run --security-opt seccomp=unconfined\n", strerror(-report->fallback_reason));
 	else
 		printf("  i/o       plain system calls, as spate.io = %s asks\n", broker_config_value(config, "spate.io"));
 }
