@@ -2,6 +2,9 @@
  * of the generated codec or in raw bytes. Everything is removed at the end. */
 #pragma once
 
+/* No test uses all of it. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 #include "net/server.h"
 
 #include "kmsg_metadata.h"
