@@ -1,0 +1,249 @@
+/* IncrementalAlterConfigs and AlterConfigs against a broker: one table for what they share, and what each does by itself. */
+#include "admin_fixture.h"
+
+#include "kmsg_alter_configs.h"
+#include "kmsg_incremental_alter_configs.h"
+
+enum { SET, DELETE, APPEND, SUBTRACT };
+enum { TOPIC = 2, BROKER = 4, BROKER_LOGGER = 8, CLIENT_METRICS = 16, GROUP = 32 };
+
+struct change {
+	const char *name;
+	int operation;
+	const char *value;             /* NULL: null */
+};
+
+struct alteration {
+	const char *what;
+	int type;
+	const char *resource;
+	struct change changes[2];      /* those with a name */
+	enum kerr error;
+	const char *message;
+};
+
+static struct kmsg_incremental_alter_configs_response incremental(struct client *client, int version, const struct alteration *wanted, int count, bool validate_only)
+{
+	struct kmsg_incremental_alter_configs_config configs[4][2];
+	struct kmsg_incremental_alter_configs_resource resources[4];
+	struct kmsg_incremental_alter_configs_request in;
+	struct kmsg_incremental_alter_configs_response out;
+	kmsg_incremental_alter_configs_request_init(&in);
+	for (int r = 0; r < count; r++) {
+		resources[r] = (struct kmsg_incremental_alter_configs_resource){
+			.resource_type = (int8_t)wanted[r].type, .resource_name = slice_from(wanted[r].resource), .configs.items = configs[r]};
+		for (int c = 0; c < 2 && wanted[r].changes[c].name; c++)
+			configs[r][resources[r].configs.count++] = (struct kmsg_incremental_alter_configs_config){
+				.name = slice_from(wanted[r].changes[c].name), .config_operation = (int8_t)wanted[r].changes[c].operation,
+				.value = slice_from(wanted[r].changes[c].value)};
+	}
+	in.resources.items = resources;
+	in.resources.count = count;
+	in.validate_only = validate_only;
+	client_call(client, "incremental_alter_configs", version, &in, &out);
+	cr_assert_eq(out.responses.count, count);
+	return out;
+}
+
+static struct kmsg_alter_configs_response replace(struct client *client, int version, const struct alteration *wanted, int count, bool validate_only)
+{
+	struct kmsg_alter_configs_config configs[4][2];
+	struct kmsg_alter_configs_resource resources[4];
+	struct kmsg_alter_configs_request in;
+	struct kmsg_alter_configs_response out;
+	kmsg_alter_configs_request_init(&in);
+	for (int r = 0; r < count; r++) {
+		resources[r] = (struct kmsg_alter_configs_resource){
+			.resource_type = (int8_t)wanted[r].type, .resource_name = slice_from(wanted[r].resource), .configs.items = configs[r]};
+		for (int c = 0; c < 2 && wanted[r].changes[c].name; c++)
+			configs[r][resources[r].configs.count++] = (struct kmsg_alter_configs_config){
+				.name = slice_from(wanted[r].changes[c].name), .value = slice_from(wanted[r].changes[c].value)};
+	}
+	in.resources.items = resources;
+	in.resources.count = count;
+	in.validate_only = validate_only;
+	client_call(client, "alter_configs", version, &in, &out);
+	cr_assert_eq(out.responses.count, count);
+	return out;
+}
+
+/* Refusals of both, in Kafka's words; each has operation SET. */
+static const struct alteration refused[] = {
+	{"a key twice", TOPIC, "t", {{"retention.ms", SET, "5"}, {"retention.ms", SET, "6"}}, KERR_INVALID_REQUEST, "Error due to duplicate config keys"},
+	{"twice and null", TOPIC, "t", {{"retention.ms", SET, NULL}, {"retention.ms", SET, "6"}}, KERR_INVALID_REQUEST, "Error due to duplicate config keys"},
+	{"null values", TOPIC, "t", {{"retention.ms", SET, NULL}, {"segment.ms", SET, NULL}}, KERR_INVALID_REQUEST,
+	 "Null value not supported for : retention.ms, segment.ms"},
+	{"unknown key", TOPIC, "t", {{"nope", SET, "5"}}, KERR_INVALID_CONFIG, "Unknown topic config name: nope"},
+	{"no number", TOPIC, "t", {{"retention.ms", SET, "x"}}, KERR_INVALID_CONFIG, "Invalid value x for configuration retention.ms: "},
+	{"empty", TOPIC, "t", {{"retention.ms", SET, ""}}, KERR_INVALID_CONFIG, "Invalid value  for configuration retention.ms: "},
+	{"one good, one bad", TOPIC, "t", {{"retention.ms", SET, "8"}, {"segment.ms", SET, "x"}}, KERR_INVALID_CONFIG,
+	 "Invalid value x for configuration segment.ms: "},
+	{"lags that contradict", TOPIC, "t", {{"max.compaction.lag.ms", SET, "5"}, {"min.compaction.lag.ms", SET, "10"}}, KERR_INVALID_CONFIG,
+	 "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"},
+	{"an empty item", TOPIC, "t", {{"cleanup.policy", SET, "compact,,delete"}}, KERR_INVALID_CONFIG, "Configuration 'cleanup.policy' values must not be empty."},
+	{"unknown topic", TOPIC, "nope", {{"retention.ms", SET, "5"}}, KERR_UNKNOWN_TOPIC_OR_PARTITION, "The topic 'nope' does not exist."},
+	{"unknown topic and key", TOPIC, "nope", {{"nope", SET, "5"}}, KERR_INVALID_CONFIG, "Unknown topic config name: nope"},
+	{"a name that is not allowed", TOPIC, "a b", {{"retention.ms", SET, "5"}}, KERR_INVALID_TOPIC_EXCEPTION, "Topic name is invalid: 'a b' contains"},
+	{"no topic", TOPIC, "", {{"retention.ms", SET, "5"}}, KERR_INVALID_REQUEST, "Default topic resources are not allowed."},
+	{"the broker", BROKER, "1", {{"num.partitions", SET, "3"}, {"node.id", SET, "4"}}, KERR_INVALID_REQUEST,
+	 "Cannot update these configs dynamically: [num.partitions, node.id]"},
+	{"all brokers", BROKER, "", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Cannot update these configs dynamically: [log.retention.ms]"},
+	{"another broker", BROKER, "2", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Unexpected broker id, expected 1, but received 2"},
+	{"no broker", BROKER, "x", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Node id must be an integer, but it is: x"},
+	{"a number too large", BROKER, "4294967297", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Node id must be an integer, but it is: 4294967297"},
+	{"loggers", BROKER_LOGGER, "1", {{"root", SET, "INFO"}}, KERR_INVALID_REQUEST, "Resource type BROKER_LOGGER is not supported"},
+	{"client metrics", CLIENT_METRICS, "m", {{"interval.ms", SET, "1000"}}, KERR_INVALID_REQUEST, "Resource type CLIENT_METRICS is not supported"},
+	{"groups", GROUP, "g", {{"consumer.session.timeout.ms", SET, "45000"}}, KERR_INVALID_REQUEST, "Resource type GROUP is not supported"},
+	{"no type", 0, "t", {{"retention.ms", SET, "5"}}, KERR_INVALID_REQUEST, "Unknown resource type 0"},
+	{"an unknown type", 99, "t", {{"retention.ms", SET, "5"}}, KERR_INVALID_REQUEST, "Unknown resource type 99"},
+};
+
+/* Both APIs refuse alike, whether to change or only to validate, and nothing changes. */
+Test(alter_configs, refusals)
+{
+	struct admin admin;
+	int source;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "t", 1, "retention.ms=77");
+	for (size_t i = 0; i < COUNT_OF(refused); i++)
+		for (int validate_only = 0; validate_only < 2; validate_only++) {
+			struct kmsg_incremental_alter_configs_response one = incremental(&admin.client, 1, &refused[i], 1, validate_only);
+			check_outcome(refused[i].what, refused[i].error, refused[i].message, one.responses.items[0].error_code, one.responses.items[0].error_message);
+			struct kmsg_alter_configs_response two = replace(&admin.client, 2, &refused[i], 1, validate_only);
+			check_outcome(refused[i].what, refused[i].error, refused[i].message, two.responses.items[0].error_code, two.responses.items[0].error_message);
+			cr_expect_eq(two.responses.items[0].resource_type, refused[i].type);
+			cr_expect_str_eq(text_of(two.responses.items[0].resource_name), refused[i].resource);
+		}
+	cr_expect_str_eq(config_of(&admin.other, "t", "retention.ms", &source), "77");
+	config_of(&admin.other, "t", "segment.ms", &source);
+	cr_expect_eq(source, 5);
+	admin_close(&admin);
+}
+
+/* What only the incremental one can get wrong: its operations. */
+Test(alter_configs, operations_refused)
+{
+	static const struct alteration cases[] = {
+		{"append to a number", TOPIC, "t", {{"retention.ms", APPEND, "5"}}, KERR_INVALID_CONFIG, "Can't APPEND to key retention.ms because its type is not LIST."},
+		{"subtract from a number", TOPIC, "t", {{"retention.ms", SUBTRACT, "5"}}, KERR_INVALID_CONFIG, "Can't SUBTRACT to key retention.ms because its type is not LIST."},
+		{"append to nothing known", TOPIC, "t", {{"nope", APPEND, "5"}}, KERR_INVALID_CONFIG, "Can't APPEND to key nope because its type is not LIST."},
+		{"an operation comes before the name", TOPIC, "a b", {{"retention.ms", APPEND, "5"}}, KERR_INVALID_CONFIG, "Can't APPEND"},
+		{"append what is no choice", TOPIC, "t", {{"cleanup.policy", APPEND, "shred"}}, KERR_INVALID_CONFIG, "Invalid value shred for configuration cleanup.policy: "},
+		{"append nothing", TOPIC, "t", {{"cleanup.policy", APPEND, ""}}, KERR_INVALID_CONFIG, "Configuration 'cleanup.policy' values must not be empty."},
+		{"append null", TOPIC, "t", {{"cleanup.policy", APPEND, NULL}}, KERR_INVALID_REQUEST, "Null value not supported for : cleanup.policy"},
+		{"an unknown operation", TOPIC, "t", {{"retention.ms", 4, "5"}}, KERR_INVALID_REQUEST, "Unknown operation 4 for config retention.ms."},
+		{"a negative operation", TOPIC, "t", {{"retention.ms", -1, "5"}}, KERR_INVALID_REQUEST, "Unknown operation -1"},
+	};
+	struct admin admin;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "t", 1, NULL);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct kmsg_incremental_alter_configs_response out = incremental(&admin.client, 1, &cases[i], 1, false);
+		check_outcome(cases[i].what, cases[i].error, cases[i].message, out.responses.items[0].error_code, out.responses.items[0].error_message);
+	}
+	admin_close(&admin);
+}
+
+/* A chain of changes; after each, the other shard's client sees the value and whether it is the topic's own. */
+Test(alter_configs, incremental_changes)
+{
+	static const struct {
+		struct alteration alteration;
+		const char *key, *value;
+		int source;
+	} steps[] = {
+		{{"set", TOPIC, "t", {{"retention.ms", SET, "5"}}, KERR_NONE, NULL}, "retention.ms", "5", 1},
+		{{"others stay", TOPIC, "t", {{"segment.ms", SET, "500"}}, KERR_NONE, NULL}, "retention.ms", "5", 1},
+		{{"delete", TOPIC, "t", {{"retention.ms", DELETE, NULL}}, KERR_NONE, NULL}, "retention.ms", "604800000", 5},
+		{{"delete what is not there", TOPIC, "t", {{"retention.ms", DELETE, NULL}}, KERR_NONE, NULL}, "segment.ms", "500", 1},
+		{{"delete, with a value", TOPIC, "t", {{"segment.ms", DELETE, "9"}}, KERR_NONE, NULL}, "segment.ms", "604800000", 5},
+		{{"delete what nobody knows", TOPIC, "t", {{"nope", DELETE, NULL}}, KERR_NONE, NULL}, "segment.ms", "604800000", 5},
+		{{"append to the default", TOPIC, "t", {{"cleanup.policy", APPEND, "compact"}}, KERR_NONE, NULL}, "cleanup.policy", "delete,compact", 1},
+		{{"append what is there", TOPIC, "t", {{"cleanup.policy", APPEND, "compact,delete"}}, KERR_NONE, NULL}, "cleanup.policy", "delete,compact", 1},
+		{{"subtract", TOPIC, "t", {{"cleanup.policy", SUBTRACT, " delete"}}, KERR_NONE, NULL}, "cleanup.policy", "compact", 1},
+		{{"subtract what is not there", TOPIC, "t", {{"cleanup.policy", SUBTRACT, "delete"}}, KERR_NONE, NULL}, "cleanup.policy", "compact", 1},
+		{{"subtract the last", TOPIC, "t", {{"cleanup.policy", SUBTRACT, "compact"}}, KERR_NONE, NULL}, "cleanup.policy", "", 1},
+		{{"append to nothing", TOPIC, "t", {{"cleanup.policy", APPEND, "delete"}}, KERR_NONE, NULL}, "cleanup.policy", "delete", 1},
+		{{"space in a list", TOPIC, "t", {{"cleanup.policy", SET, "compact , delete"}}, KERR_NONE, NULL}, "cleanup.policy", "compact,delete", 1},
+		{{"two at once", TOPIC, "t", {{"retention.ms", SET, "9"}, {"cleanup.policy", DELETE, NULL}}, KERR_NONE, NULL}, "cleanup.policy", "delete", 5},
+		{{"none", TOPIC, "t", {{NULL, SET, NULL}}, KERR_NONE, NULL}, "retention.ms", "9", 1},
+		{{"nothing of the broker's is there to delete", BROKER, "1", {{"num.partitions", DELETE, NULL}}, KERR_NONE, NULL}, "retention.ms", "9", 1},
+	};
+	struct admin admin;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "t", 1, NULL);
+	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+		int source;
+		struct kmsg_incremental_alter_configs_response out = incremental(&admin.client, i % 2, &steps[i].alteration, 1, false);
+		check_outcome(steps[i].alteration.what, KERR_NONE, NULL, out.responses.items[0].error_code, out.responses.items[0].error_message);
+		const char *value = config_of(&admin.other, "t", steps[i].key, &source);
+		cr_expect_str_eq(value, steps[i].value, "%s: %s", steps[i].alteration.what, value);
+		cr_expect_eq(source, steps[i].source, "%s: source %d", steps[i].alteration.what, source);
+	}
+	admin_close(&admin);
+}
+
+/* AlterConfigs, in every version: what is not named falls back. */
+Test(alter_configs, replaces_the_set)
+{
+	struct admin admin;
+	int source;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "t", 1, "segment.ms=7000");
+	for (int version = 0; version <= 2; version++) {
+		static const struct alteration set = {"set", TOPIC, "t", {{"retention.ms", SET, "5"}}, KERR_NONE, NULL}, none = {"none", TOPIC, "t", {{NULL, SET, NULL}}, KERR_NONE, NULL};
+		cr_expect_eq(replace(&admin.client, version, &set, 1, false).responses.items[0].error_code, 0);
+		cr_expect_str_eq(config_of(&admin.other, "t", "retention.ms", &source), "5");
+		config_of(&admin.other, "t", "segment.ms", &source);
+		cr_expect_eq(source, 5);
+		cr_expect_eq(replace(&admin.client, version, &none, 1, false).responses.items[0].error_code, 0);
+		config_of(&admin.other, "t", "retention.ms", &source);
+		cr_expect_eq(source, 5);
+	}
+	admin_close(&admin);
+}
+
+/* Each resource has its own outcome; one that is named twice is not changed at all; validating changes nothing. */
+Test(alter_configs, several_resources)
+{
+	static const struct alteration mixed[] = {
+		{"good", TOPIC, "a", {{"retention.ms", SET, "50"}}, KERR_NONE, NULL},
+		{"twice", TOPIC, "b", {{"retention.ms", SET, "50"}}, KERR_INVALID_REQUEST, "Each resource must appear at most once."},
+		{"a broker of the same name", BROKER, "a", {{NULL, SET, NULL}}, KERR_INVALID_REQUEST, "Node id must be an integer, but it is: a"},
+		{"twice", TOPIC, "b", {{"segment.ms", SET, "50"}}, KERR_INVALID_REQUEST, "Each resource must appear at most once."},
+	};
+	struct admin admin;
+	int source;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "a", 1, NULL);
+	create_topic(&admin.client, "b", 1, NULL);
+	for (int validate_only = 1; validate_only >= 0; validate_only--) {
+		struct kmsg_incremental_alter_configs_response out = incremental(&admin.client, 1, mixed, 4, validate_only);
+		for (int i = 0; i < 4; i++)
+			check_outcome(mixed[i].what, mixed[i].error, mixed[i].message, out.responses.items[i].error_code, out.responses.items[i].error_message);
+		config_of(&admin.other, "a", "retention.ms", &source);
+		cr_expect_eq(source, validate_only ? 5 : 1);
+	}
+	config_of(&admin.other, "b", "retention.ms", &source);
+	cr_expect_eq(source, 5);
+	struct kmsg_alter_configs_response out = replace(&admin.client, 2, mixed, 4, false);
+	cr_expect_eq(out.responses.items[1].error_code, KERR_INVALID_REQUEST);
+	admin_close(&admin);
+}
+
+/* A changed config is in force at once: a batch that was small enough is too large now, on any connection. */
+Test(alter_configs, are_in_force)
+{
+	static const struct alteration small = {"small", TOPIC, "t", {{"max.message.bytes", SET, "200"}}, KERR_NONE, NULL};
+	struct admin admin;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "t", 1, NULL);
+	produce_tens(&admin.other, "t", 1);
+	cr_expect_eq(incremental(&admin.client, 1, &small, 1, false).responses.items[0].error_code, 0);
+	uint8_t memory[4096];
+	struct produce_one one;
+	struct kmsg_produce_response out;
+	client_call(&admin.other, "produce", 9, produce_one(&one, "t", 0, -1, make_batch(memory, sizeof memory, 10, 20)), &out);
+	cr_expect_eq(produce_result(&out).error_code, KERR_MESSAGE_TOO_LARGE);
+	admin_close(&admin);
+}
