@@ -75,6 +75,11 @@ static int judge(struct partition *partition, struct append_op *op, struct batch
 	}
 	if (verdict->batch.size_bytes > (uint32_t)partition->topic->config.segment_bytes)
 		return ERR_BATCH_EXCEEDS_SEGMENT;
+	/* It would wait for memory for ever. */
+	if (verdict->batch.size_bytes > cache_size_bytes(partition->home->segments.cache) / 2) {
+		op->error_message = "the batch is larger than half of spate.cache.bytes";
+		return ERR_BATCH_TOO_LARGE;
+	}
 	return 0;
 }
 
