@@ -158,7 +158,7 @@ Test(create_topics, every_version)
 	struct admin admin;
 	admin_open(&admin, NULL);
 	for (int version = 2; version <= 7; version++) {
-		char name[16];
+		char name[32];
 		snprintf(name, sizeof name, "version-%d", version);
 		struct topic_case wanted = {name, name, version < 4 ? 2 : -1, version < 4 ? 1 : -1, .error = KERR_NONE};
 		struct kmsg_create_topics_topic_result result = create_case(&admin.client, version, &wanted, false);
