@@ -1,0 +1,241 @@
+/* Everything in a data directory that is no .log, by its name: indexes, seals, snapshots, checkpoints, journals. Failure modes: a file that is
+ * not what its name says is one line on stderr. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/command.h"
+#include "cli/log_inspect.h"
+#include "cli/out.h"
+#include "log/base/bytes.h"
+#include "log/base/uuid_text.h"
+#include "log/io/small_file.h"
+#include "log/journal/journal.h"
+#include "log/partition/producer.h"
+#include "log/segment/offset_index.h"
+#include "log/segment/seal.h"
+#include "log/segment/segment_name.h"
+#include "log/segment/time_index.h"
+#include "log/verify/checkpoint_view.h"
+
+#define FILE_SIZE_MAX ((size_t)1 << 30)
+#define PRODUCERS_MAX 1000000u
+
+/* Prints the bytes of a file of one kind; nonzero: they are none. */
+typedef int show_fn(struct out *out, struct slice bytes, int64_t base_offset);
+
+static int show_index(struct out *out, struct slice bytes, int64_t base_offset)
+{
+	static const char *const columns[] = {"offset=>OFFSET", "position=>POSITION"};
+	struct out_table *table = out_table_begin(out, "entries", columns, COUNT_OF(columns));
+	for (size_t at = 0; at + OFFSET_INDEX_ENTRY_SIZE <= bytes.size; at += OFFSET_INDEX_ENTRY_SIZE) {
+		out_cell_int(table, (int64_t)((uint64_t)base_offset + load_be32(bytes.data + at)));
+		out_cell_int(table, load_be32(bytes.data + at + 4));
+	}
+	out_table_end(table, NULL, "no entries");
+	return 0;
+}
+
+static int show_time_index(struct out *out, struct slice bytes, int64_t base_offset)
+{
+	static const char *const columns[] = {"timestamp=>TIMESTAMP", "offset=>OFFSET"};
+	struct out_table *table = out_table_begin(out, "entries", columns, COUNT_OF(columns));
+	for (size_t at = 0; at + TIME_INDEX_ENTRY_SIZE <= bytes.size; at += TIME_INDEX_ENTRY_SIZE) {
+		out_cell_int(table, (int64_t)load_be64(bytes.data + at));
+		out_cell_int(table, (int64_t)((uint64_t)base_offset + load_be32(bytes.data + at + 8)));
+	}
+	out_table_end(table, NULL, "no entries");
+	return 0;
+}
+
+static void show_hex(struct out *out, const char *name, const char *label, uint64_t high, uint64_t low)
+{
+	char text[40];
+	snprintf(text, sizeof text, high ? "%016" PRIx64 "%016" PRIx64 : "%.0" PRIx64 "%016" PRIx64, high, low);
+	out_text(out, name, label, text);
+}
+
+static int show_seal(struct out *out, struct slice bytes, int64_t base_offset)
+{
+	struct seal seal;
+	int err = seal_decode(&seal, bytes);
+	if (err)
+		return err;
+	out_int(out, "base_offset", "first offset", seal.base_offset);
+	out_int(out, "next_offset", "next offset", seal.next_offset);
+	out_int(out, "log_bytes", "bytes", (int64_t)seal.log_size_bytes);
+	out_int(out, "batches", "batches", (int64_t)seal.batch_count);
+	out_int(out, "records", "records", (int64_t)seal.record_count);
+	out_int(out, "max_timestamp", "max timestamp", seal.max_timestamp_ms);
+	out_int(out, "max_timestamp_offset", "  at offset", seal.max_timestamp_offset);
+	out_int(out, "first_leader_epoch", "first epoch", seal.first_leader_epoch);
+	out_int(out, "last_leader_epoch", "last epoch", seal.last_leader_epoch);
+	show_hex(out, "headers_checksum", "headers", seal.headers_checksum_high, seal.headers_checksum_low);
+	out_int(out, "index_bytes", "index bytes", (int64_t)seal.index_size_bytes);
+	show_hex(out, "index_checksum", "index", 0, seal.index_checksum);
+	out_int(out, "time_index_bytes", "time index bytes", (int64_t)seal.time_index_size_bytes);
+	show_hex(out, "time_index_checksum", "time index", 0, seal.time_index_checksum);
+	return 0;
+}
+
+static int show_snapshot(struct out *out, struct slice bytes, int64_t base_offset)
+{
+	static const char *const columns[] = {"producer_id=>PRODUCER", "epoch=>EPOCH", "last_sequence=>LAST SEQUENCE", "last_offset=>LAST OFFSET",
+					      "last_timestamp=>LAST TIMESTAMP"};
+	struct producer_state *state = NULL;
+	int err = producer_snapshot_decode(&state, bytes, 0, PRODUCERS_MAX);
+	if (err)
+		return err;
+	struct out_table *table = out_table_begin(out, "producers", columns, COUNT_OF(columns));
+	for (uint32_t i = 0; i < producer_count(state); i++) {
+		const struct producer *producer = producer_at(state, i);
+		out_cell_int(table, producer->producer_id);
+		out_cell_int(table, producer->epoch);
+		out_cell_int(table, producer_last_sequence(producer));
+		out_cell_int(table, producer_last_offset(producer));
+		out_cell_int(table, producer->batch_count ? producer->batches[producer->batch_count - 1].timestamp_ms : -1);
+	}
+	out_table_end(table, NULL, "no producers");
+	producer_destroy(&state);
+	return 0;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------------------------------------- */
+
+static void add_checkpoint_segments(struct out_table *table, const struct checkpoint_partition *partition)
+{
+	char id[UUID_TEXT_SIZE];
+	uuid_text_format(id, &partition->topic_id);
+	for (uint32_t i = 0; i < partition->segment_count; i++) {
+		struct checkpoint_segment segment;
+		checkpoint_segment_at(partition, i, &segment);
+		out_cell_text(table, id);
+		out_cell_int(table, partition->index);
+		out_cell_int(table, partition->start_offset);
+		out_cell_int(table, segment.base_offset);
+		out_cell_int(table, segment.filed_offset);
+		out_cell_int(table, (int64_t)segment.filed_position);
+		out_cell_int(table, (int64_t)segment.batches);
+		out_cell_int(table, (int64_t)segment.records);
+		out_cell_text(table, segment.is_sealed ? "sealed" : segment.is_complete ? "complete" : "active");
+	}
+}
+
+static int show_checkpoint(struct out *out, struct slice bytes, int64_t base_offset)
+{
+	static const char *const columns[] = {"topic_id=TOPIC ID", "partition=>PARTITION", "log_start_offset=>LOG START", "base_offset=>SEGMENT", "filed_offset=>FILED TO",
+					      "filed_bytes=>BYTES", "batches=>BATCHES", "records=>RECORDS", "state=STATE"};
+	struct checkpoint_header header;
+	struct slice rest;
+	int err = checkpoint_open(&header, &rest, bytes);
+	if (err)
+		return err;
+	out_int(out, "shard", "shard", header.shard);
+	out_int(out, "incarnation", "opening", (int64_t)header.incarnation);
+	out_int(out, "partitions", "partitions", header.partition_count);
+	struct out_table *table = out_table_begin(out, "segments", columns, COUNT_OF(columns));
+	struct checkpoint_partition partition;
+	for (uint32_t i = 0; i < header.partition_count && checkpoint_next(&partition, &rest); i++)
+		add_checkpoint_segments(table, &partition);
+	out_table_end(table, "segments", "no segments");
+	return 0;
+}
+
+/* ---- small files, by their ending ---------------------------------------------------------------------------------------------- */
+
+static int show_small(struct io *io, const char *path, bool is_json, show_fn *show, int64_t base_offset)
+{
+	uint8_t *data;
+	size_t size;
+	int err = small_file_read(io, path, FILE_SIZE_MAX, &data, &size);
+	if (err) {
+		complain("%s: %s", path, err_text(err));
+		return STATUS_FAILED;
+	}
+	struct out *out = out_open(is_json);
+	err = show(out, (struct slice){data, size}, base_offset);
+	free(data);
+	out_close(out);
+	if (err)
+		complain("%s is not what its name says: %s", path, err_text(err));
+	return err ? STATUS_FAILED : STATUS_OK;
+}
+
+/* ---- journals ------------------------------------------------------------------------------------------------------------------- */
+
+static const char *entry_kind_name(uint8_t kind)
+{
+	static const char *const names[] = {"?", "batches", "direct", "log start"};
+	return names[kind < COUNT_OF(names) ? kind : 0];
+}
+
+static int add_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	struct out_table *table = context;
+	char id[UUID_TEXT_SIZE];
+	uuid_text_format(id, &entry->topic_id);
+	out_cell_int(table, (int64_t)seq);
+	out_cell_text(table, entry_kind_name(entry->kind));
+	out_cell_text(table, id);
+	out_cell_int(table, entry->partition);
+	out_cell_int(table, entry->base_offset);
+	out_cell_int(table, entry->end_offset);
+	out_cell_int(table, entry->segment_base_offset);
+	out_cell_int(table, (int64_t)entry->position);
+	out_cell_int(table, entry->data_size_bytes);
+	out_cell_bool(table, is_vouched);
+	return 0;
+}
+
+static int show_journal(struct io *io, const char *path, bool is_json)
+{
+	static const char *const columns[] = {"group=>GROUP", "kind=KIND", "topic_id=TOPIC ID", "partition=>PARTITION", "base_offset=>FROM", "end_offset=>TO",
+					      "segment=>SEGMENT", "position=>POSITION", "bytes=>BYTES", "is_vouched=VOUCHED"};
+	struct journal_options options = {.path = path, .is_read_only = true};
+	struct journal_report report;
+	struct journal *journal;
+	int err = journal_open(&journal, io, &options, &report);
+	if (err) {
+		complain("%s: %s (row @%c of the journal's recovery table)", path, err_text(err), report.decision ? report.decision : '?');
+		return STATUS_FAILED;
+	}
+	struct out *out = out_open(is_json);
+	out_int(out, "size_bytes", "bytes", (int64_t)journal_size_bytes(journal));
+	out_int(out, "groups", "groups", (int64_t)report.groups);
+	out_int(out, "first_group", "first", (int64_t)report.first_seq);
+	out_int(out, "last_group", "last", (int64_t)report.last_seq);
+	out_int(out, "durable_group", "vouched to", (int64_t)report.durable_seq);
+	out_int(out, "torn_groups", "torn groups", (int64_t)report.torn_groups);
+	out_int(out, "damaged_groups", "damaged groups", (int64_t)report.damaged_groups);
+	out_bool(out, "was_clean", "clean stop", report.was_clean);
+	struct out_table *table = out_table_begin(out, "entries", columns, COUNT_OF(columns));
+	err = journal_replay(journal, add_entry, table);
+	out_table_end(table, "entries not trimmed yet", "no entries");
+	out_close(out);
+	journal_close(journal);
+	return err ? STATUS_FAILED : STATUS_OK;
+}
+
+bool log_inspect_file(struct io *io, const char *path, bool is_json, int *status)
+{
+	static show_fn *const shows[segment_file_count] = {
+		[SEGMENT_FILE_INDEX] = show_index,
+		[SEGMENT_FILE_TIME_INDEX] = show_time_index,
+		[SEGMENT_FILE_SEAL] = show_seal,
+		[SEGMENT_FILE_SNAPSHOT] = show_snapshot,
+	};
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	int64_t base_offset = 0;
+	enum segment_file file;
+	if (strncmp(name, "checkpoint-", 11) == 0)
+		*status = show_small(io, path, is_json, show_checkpoint, 0);
+	else if (strncmp(name, "journal-", 8) == 0)
+		*status = show_journal(io, path, is_json);
+	else if (segment_name_parse(name, &base_offset, &file) && shows[file])
+		*status = show_small(io, path, is_json, shows[file], base_offset);
+	else
+		return false;
+	return true;
+}

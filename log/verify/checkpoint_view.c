@@ -1,0 +1,83 @@
+/* The bytes of a checkpoint as views. Its checksum has vouched for them before a size in them is believed, and each is checked all the same. */
+#include "log/verify/checkpoint_view.h"
+
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
+
+#define CHECKPOINT_VERSION 1
+#define HEADER_SIZE 28u
+#define PARTITION_SIZE 44u
+#define SEGMENT_SIZE 76u
+#define EPOCH_SIZE 12u
+#define DAMAGE_SIZE 16u
+#define CHECKSUM_SIZE 8u
+
+int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct slice file)
+{
+	if (file.size < HEADER_SIZE + CHECKSUM_SIZE || memcmp(file.data, "SPATECKP", 8) != 0)
+		return ERR_CORRUPT_LOG;
+	size_t size = file.size - CHECKSUM_SIZE;
+	if (XXH3_64bits(file.data, size) != load_le64(file.data + size))
+		return ERR_CORRUPT_LOG;
+	if (load_le32(file.data + 8) != CHECKPOINT_VERSION)
+		return ERR_FORMAT;
+	*header = (struct checkpoint_header){load_le32(file.data + 12), load_le64(file.data + 16), load_le32(file.data + 24)};
+	*rest = (struct slice){file.data + HEADER_SIZE, size - HEADER_SIZE};
+	return 0;
+}
+
+bool checkpoint_next(struct checkpoint_partition *partition, struct slice *rest)
+{
+	const uint8_t *at = rest->data;
+	if (rest->size < PARTITION_SIZE)
+		return false;
+	memcpy(partition->topic_id.bytes, at, 16);
+	partition->index = load_le32(at + 16);
+	partition->start_offset = (int64_t)load_le64(at + 20);
+	partition->segment_count = load_le32(at + 28);
+	partition->epoch_count = load_le32(at + 32);
+	partition->damage_count = load_le32(at + 36);
+	partition->producers_size_bytes = load_le32(at + 40);
+	uint64_t size = PARTITION_SIZE + (uint64_t)partition->segment_count * SEGMENT_SIZE + (uint64_t)partition->epoch_count * EPOCH_SIZE +
+			(uint64_t)partition->damage_count * DAMAGE_SIZE + partition->producers_size_bytes;
+	if (size > rest->size)
+		return false;
+	partition->segments = at + PARTITION_SIZE;
+	partition->epochs = partition->segments + (size_t)partition->segment_count * SEGMENT_SIZE;
+	partition->damages = partition->epochs + (size_t)partition->epoch_count * EPOCH_SIZE;
+	*rest = (struct slice){at + size, rest->size - size};
+	return true;
+}
+
+void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_t i, struct checkpoint_segment *out)
+{
+	const uint8_t *at = partition->segments + (size_t)i * SEGMENT_SIZE;
+	uint32_t flags = load_le32(at + 24);
+	*out = (struct checkpoint_segment){
+		.base_offset = (int64_t)load_le64(at),
+		.filed_offset = (int64_t)load_le64(at + 8),
+		.filed_position = load_le64(at + 16),
+		.has_file = flags & 1,
+		.is_complete = flags & 2,
+		.is_sealed = flags & 4,
+		.first_timestamp_ms = (int64_t)load_le64(at + 28),
+		.max_timestamp_ms = (int64_t)load_le64(at + 36),
+		.max_timestamp_offset = (int64_t)load_le64(at + 44),
+		.batches = load_le64(at + 52),
+		.records = load_le64(at + 60),
+	};
+}
+
+void checkpoint_epoch_at(const struct checkpoint_partition *partition, uint32_t i, struct epoch_entry *out)
+{
+	const uint8_t *at = partition->epochs + (size_t)i * EPOCH_SIZE;
+	*out = (struct epoch_entry){(int32_t)load_le32(at), (int64_t)load_le64(at + 4)};
+}
+
+void checkpoint_damage_at(const struct checkpoint_partition *partition, uint32_t i, int64_t *from, int64_t *to)
+{
+	const uint8_t *at = partition->damages + (size_t)i * DAMAGE_SIZE;
+	*from = (int64_t)load_le64(at);
+	*to = (int64_t)load_le64(at + 8);
+}

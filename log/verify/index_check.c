@@ -1,0 +1,136 @@
+/* A merge of two sorted lists: the batches of a walk, and the entries of an index. An entry that no batch has matched when the walk is past
+ * it is wrong. */
+#include "log/verify/index_check.h"
+
+#include "log/segment/offset_index.h"
+#include "log/segment/time_index.h"
+
+/* An entry of either form: (offset, position) or (timestamp, offset). */
+struct entry {
+	int64_t offset;
+	int64_t value;
+};
+
+static uint32_t entry_size(const struct index_check *check)
+{
+	return check->form == INDEX_FORM_OFFSET ? OFFSET_INDEX_ENTRY_SIZE : TIME_INDEX_ENTRY_SIZE;
+}
+
+static bool is_zero(const uint8_t *at, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i++)
+		if (at[i])
+			return false;
+	return true;
+}
+
+static int64_t offset_of(const struct index_check *check, uint32_t relative)
+{
+	return (int64_t)((uint64_t)check->base_offset + relative);
+}
+
+static struct entry entry_at(const struct index_check *check, uint32_t i)
+{
+	const uint8_t *at = check->bytes.data + (size_t)i * entry_size(check);
+	if (check->form == INDEX_FORM_OFFSET)
+		return (struct entry){offset_of(check, load_be32(at)), load_be32(at + 4)};
+	return (struct entry){offset_of(check, load_be32(at + 8)), (int64_t)load_be64(at)};
+}
+
+static void mark_bad(struct index_check *check, uint32_t i, const char *fault)
+{
+	if (check->bad_from == check->bad_to) {
+		check->bad_from = i;
+		check->fault = fault;
+	}
+	check->bad_to = i + 1;
+}
+
+void index_check_begin(struct index_check *check, enum index_form form, int64_t base_offset, struct slice bytes, bool is_strict)
+{
+	*check = (struct index_check){.form = form, .base_offset = base_offset, .bytes = bytes, .is_strict = is_strict};
+	uint32_t size = entry_size(check);
+	check->count = (uint32_t)(bytes.size / size);
+	while (check->count > 0 && is_zero(bytes.data + (size_t)(check->count - 1) * size, size))
+		check->count--;
+}
+
+/* What an index is sorted by. */
+static int64_t key_of(const struct index_check *check, uint32_t i)
+{
+	struct entry entry = entry_at(check, i);
+	return check->form == INDEX_FORM_OFFSET ? entry.value : entry.offset;
+}
+
+/* An entry that is larger than the next one, which fits behind the one before it: it would hold up all behind it. */
+static bool is_out_of_order(const struct index_check *check, uint32_t i)
+{
+	if (i + 1 >= check->count)
+		return false;
+	int64_t next = key_of(check, i + 1);
+	return key_of(check, i) > next && (i == 0 || next >= key_of(check, i - 1));
+}
+
+/* Marks and passes over entries that are out of order. */
+static bool has_next(struct index_check *check)
+{
+	while (check->next < check->count && is_out_of_order(check, check->next))
+		mark_bad(check, check->next++, "an entry is out of order");
+	return check->next < check->count;
+}
+
+/* ---- the offset index: the walk's position decides ----------------------------------------------------------------- */
+
+static void judge_position(struct index_check *check, const struct batch *batch, uint64_t position)
+{
+	for (; has_next(check); check->next++) {
+		struct entry entry = entry_at(check, check->next);
+		if ((uint64_t)entry.value > position)
+			return;
+		if ((uint64_t)entry.value < position)
+			mark_bad(check, check->next, "an entry points into the middle of a batch");
+		else if (check->is_strict ? entry.offset != batch_last_offset(batch) : entry.offset < batch->base_offset)
+			mark_bad(check, check->next, "an entry names another offset than the batch it points at");
+	}
+}
+
+/* ---- the time index: the walk's offset decides ----------------------------------------------------------------------- */
+
+static void judge_timestamp(struct index_check *check, const struct batch *batch)
+{
+	for (; has_next(check); check->next++) {
+		struct entry entry = entry_at(check, check->next);
+		if (entry.offset > batch_last_offset(batch))
+			return;
+		if (entry.offset < batch->base_offset)
+			mark_bad(check, check->next, "an entry names an offset that no batch holds, or out of order");
+		else if (entry.value != batch->max_timestamp_ms)
+			mark_bad(check, check->next, "an entry has another timestamp than the batch of its offset");
+	}
+}
+
+void index_check_batch(struct index_check *check, const struct batch *batch, uint64_t position)
+{
+	if (check->form == INDEX_FORM_OFFSET)
+		judge_position(check, batch, position);
+	else
+		judge_timestamp(check, batch);
+}
+
+void index_check_skip(struct index_check *check, uint64_t position, int64_t offset)
+{
+	for (; has_next(check); check->next++) {
+		struct entry entry = entry_at(check, check->next);
+		bool is_before = check->form == INDEX_FORM_OFFSET ? (uint64_t)entry.value < position : entry.offset < offset;
+		if (!is_before)
+			return;
+	}
+}
+
+void index_check_end(struct index_check *check, bool is_all)
+{
+	if (check->bytes.size % entry_size(check) && is_all)
+		mark_bad(check, check->count, "the file does not end with a whole entry");
+	for (; is_all && has_next(check); check->next++)
+		mark_bad(check, check->next, "an entry points behind the end of the log");
+}

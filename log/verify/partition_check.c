@@ -1,0 +1,429 @@
+/* One partition. With a checkpoint it is known up to which byte each file must be right. Without one (it is damaged, or Kafka
+ * wrote the directory), every segment but the last must be right to its end, and the last one up to where it breaks off. */
+#include "log/verify/partition_check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/io/small_file.h"
+#include "log/partition/producer.h"
+#include "log/segment/partition_metadata.h"
+
+#define INDEX_SIZE_MAX ((size_t)1 << 30)
+#define SNAPSHOT_SIZE_MAX ((size_t)1 << 30)
+#define PRODUCERS_MAX 1000000u
+
+struct partition_walk {
+	const struct partition_check *check;
+	struct damaged_ranges found;
+	struct epochs seen;
+	int64_t first_offset, end_offset; /* of what was walked */
+};
+
+static void tell(const struct partition_walk *walk, enum finding_kind kind, const char *file, int64_t from, int64_t to, const char *what)
+{
+	const struct partition_check *check = walk->check;
+	struct finding finding = {kind, check->topic_name, check->index, file, from, to, NOWHERE, NOWHERE, what};
+	verify_tell(check->sink, &finding);
+}
+
+static void file_name(const struct partition_walk *walk, const char *name, char *out, size_t size)
+{
+	const struct partition_dir *files = walk->check->files;
+	snprintf(out, size, "%s%s%s", files->name, *files->name ? "/" : "", name);
+}
+
+static void segment_file_name(const struct partition_walk *walk, int64_t base_offset, enum segment_file file, char *out, size_t size)
+{
+	char name[SEGMENT_NAME_SIZE];
+	segment_name_format(name, base_offset, file);
+	file_name(walk, name, out, size);
+}
+
+/* Reads a small file of the partition. A file that cannot be read is told as one that is damaged: data NULL, and 0. */
+static int read_file(const struct partition_walk *walk, const char *file, size_t size_max, enum finding_kind kind, struct slice *out)
+{
+	char path[4096], what[128];
+	snprintf(path, sizeof path, "%s/%s", walk->check->sink->dir, file);
+	uint8_t *data;
+	size_t size;
+	*out = (struct slice){NULL, 0};
+	int err = small_file_read(walk->check->sink->io, path, size_max, &data, &size);
+	if (!err) {
+		*out = (struct slice){data, size};
+		return 0;
+	}
+	if (err == -ENOMEM)
+		return err;
+	if (err == -ENOENT && walk->check->is_in_use)
+		return 0;
+	snprintf(what, sizeof what, "it cannot be read: %s", err_text(err));
+	tell(walk, kind, file, NOWHERE, NOWHERE, what);
+	return 0;
+}
+
+static bool knows_marks(const struct partition_walk *walk)
+{
+	return walk->check->picture && walk->check->picture->is_known;
+}
+
+/* ---- partition.metadata ------------------------------------------------------------------------------------------------ */
+
+static bool holds_something(const struct partition_walk *walk)
+{
+	const struct picture_partition *picture = walk->check->picture;
+	for (uint32_t i = 0; picture && i < picture->segment_count; i++)
+		if (picture->segments[i].required.position > 0)
+			return true;
+	return false;
+}
+
+/* False: the directory is another topic's, and is not looked into. */
+static int check_metadata(const struct partition_walk *walk, bool *is_ours)
+{
+	const struct partition_check *check = walk->check;
+	char file[4096];
+	*is_ours = true;
+	if (!check->topic || (check->is_in_use && !check->files->has_metadata))
+		return 0;
+	file_name(walk, PARTITION_METADATA_NAME, file, sizeof file);
+	if (!check->files->has_metadata) {
+		tell(walk, FINDING_DAMAGE, file, NOWHERE, NOWHERE, "it is missing: the directory cannot be told from one of a deleted topic");
+		return 0;
+	}
+	struct slice text;
+	struct uuid id;
+	int err = read_file(walk, file, PARTITION_METADATA_SIZE_MAX, FINDING_DAMAGE, &text);
+	if (err || !text.data)
+		return err;
+	int fault = partition_metadata_decode(&id, text);
+	free((void *)text.data);
+	if (fault)
+		tell(walk, FINDING_DAMAGE, file, NOWHERE, NOWHERE, "it does not say a topic id: the directory cannot be told from one of a deleted topic");
+	else if (!uuid_equal(&id, &check->topic->id)) {
+		bool is_leftover = !holds_something(walk);
+		tell(walk, is_leftover ? FINDING_NOTE : FINDING_DAMAGE, file, NOWHERE, NOWHERE,
+		     is_leftover ? "the directory is of a deleted topic of the same name" : "it says another topic id than the catalog");
+		*is_ours = !is_leftover;
+	}
+	return 0;
+}
+
+/* Derived files are not synced: a crash may leave one empty. */
+static void note_empty(const struct partition_walk *walk, const char *file)
+{
+	if (!walk->check->is_in_use)
+		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "it is empty: a crash came before it was on disk; it is made anew when it is needed");
+}
+
+/* ---- one segment ------------------------------------------------------------------------------------------------------------ */
+
+static int read_seal(const struct partition_walk *walk, const struct segment_files *files, struct seal *seal, bool *is_good)
+{
+	char file[4096];
+	struct slice bytes;
+	*is_good = false;
+	if (!files->has[SEGMENT_FILE_SEAL])
+		return 0;
+	segment_file_name(walk, files->base_offset, SEGMENT_FILE_SEAL, file, sizeof file);
+	int err = read_file(walk, file, 16 * SEAL_SIZE, FINDING_DERIVED, &bytes);
+	if (err || !bytes.data)
+		return err;
+	int fault = seal_decode(seal, bytes);
+	free((void *)bytes.data);
+	*is_good = !fault && seal->base_offset == files->base_offset;
+	if (bytes.size == 0)
+		note_empty(walk, file);
+	else if (!*is_good && !walk->check->is_in_use)
+		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
+		     fault == ERR_FORMAT ? "it is no seal of this version" : fault ? "the seal fails its checksum" : "the seal is of another segment");
+	return 0;
+}
+
+static int read_index(const struct partition_walk *walk, const struct segment_files *files, enum segment_file which, struct slice *out)
+{
+	char file[4096];
+	*out = (struct slice){NULL, 0};
+	if (!files->has[which])
+		return 0;
+	segment_file_name(walk, files->base_offset, which, file, sizeof file);
+	return read_file(walk, file, INDEX_SIZE_MAX, FINDING_DERIVED, out);
+}
+
+/* How far the file must be right. False: nothing of it must. */
+static bool set_required(const struct partition_walk *walk, const struct segment_files *files, int64_t next_base, struct segment_check *segment)
+{
+	struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, files->base_offset) : NULL;
+	segment->limit_offset = NOWHERE;
+	segment->required_offset = known ? known->required.offset : NOWHERE;
+	segment->required_bytes = known ? known->required.position : 0;
+	if (segment->seal && segment->seal->log_size_bytes >= segment->required_bytes) {
+		segment->required_bytes = segment->seal->log_size_bytes;
+		segment->required_offset = segment->seal->next_offset;
+	}
+	if (walk->check->is_in_use)
+		return segment->seal != NULL;
+	if (knows_marks(walk))
+		return segment->required_bytes > 0;
+	segment->limit_offset = next_base;
+	segment->is_open_ended = next_base == NOWHERE && !segment->seal;
+	if (next_base != NOWHERE && !segment->seal) {
+		segment->required_bytes = files->size_bytes[SEGMENT_FILE_LOG];
+		segment->required_offset = NOWHERE;
+	}
+	return true;
+}
+
+static void learn(struct partition_walk *walk, const struct segment_check *segment)
+{
+	for (uint32_t i = 0; i < segment->damaged.count; i++)
+		damaged_ranges_add(&walk->found, segment->damaged.ranges[i].from, segment->damaged.ranges[i].to);
+	for (uint32_t i = 0; i < segment->seen.count; i++) {
+		const struct epoch_entry *entry = &segment->seen.entries[i];
+		if (entry->epoch > epochs_latest(&walk->seen) && epochs_assign(&walk->seen, entry->epoch, entry->start_offset) < 0)
+			damaged_ranges_add(&walk->found, 0, 0); /* no memory: the epochs are not compared */
+	}
+	if (walk->first_offset == NOWHERE)
+		walk->first_offset = segment->base_offset;
+	walk->end_offset = segment->end_offset;
+}
+
+static void count_tail(const struct partition_walk *walk, const struct segment_files *files)
+{
+	struct verify_counts *counts = &walk->check->sink->counts;
+	uint64_t size = files->size_bytes[SEGMENT_FILE_LOG];
+	if (walk->check->is_in_use)
+		return;
+	counts->tails += size > 0;
+	counts->tail_bytes += size;
+}
+
+/* A .log that the checkpoint does not tell of: begun since (the journal holds what it must), or dropped before. */
+static void note_unexpected(const struct partition_walk *walk, const struct segment_files *files, const char *file)
+{
+	const struct picture_partition *picture = walk->check->picture;
+	if (walk->check->is_in_use)
+		return;
+	if (files->base_offset < picture->start_offset)
+		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "a segment below the log start: it was deleted, and is left over");
+	else if (files->base_offset < picture->epochs_limit)
+		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "the checkpoint does not tell of this segment: it is not part of the log");
+	else
+		count_tail(walk, files);
+}
+
+static int run_segment(struct partition_walk *walk, const struct segment_files *files, int64_t next_base, struct segment_check *segment)
+{
+	char file[4096];
+	segment_file_name(walk, files->base_offset, SEGMENT_FILE_LOG, file, sizeof file);
+	segment->file = file;
+	if (!set_required(walk, files, next_base, segment)) {
+		if (knows_marks(walk) && !picture_segment(walk->check->picture, files->base_offset))
+			note_unexpected(walk, files, file);
+		else
+			count_tail(walk, files);
+		return 0;
+	}
+	int err = read_index(walk, files, SEGMENT_FILE_INDEX, &segment->index);
+	if (!err)
+		err = read_index(walk, files, SEGMENT_FILE_TIME_INDEX, &segment->time_index);
+	if (!err)
+		err = segment_check_run(segment);
+	if (err == -ENOENT && walk->check->is_in_use)
+		return 0;
+	if (!err)
+		learn(walk, segment);
+	return err;
+}
+
+static int check_segment(struct partition_walk *walk, const struct segment_files *files, int64_t next_base)
+{
+	const struct partition_check *check = walk->check;
+	struct seal seal;
+	bool has_seal;
+	int err = read_seal(walk, files, &seal, &has_seal);
+	if (err)
+		return err;
+	struct segment_check segment = {
+		.sink = check->sink,
+		.topic = check->topic_name,
+		.partition = check->index,
+		.base_offset = files->base_offset,
+		.are_gaps_allowed = check->topic ? check->topic->config.is_compacted : true,
+		.is_foreign = !check->topic,
+		.epochs = knows_marks(walk) ? &check->picture->epochs : NULL,
+		.epochs_limit = knows_marks(walk) ? check->picture->epochs_limit : 0,
+		.fenced = check->picture ? &check->picture->fenced : NULL,
+		.seal = has_seal ? &seal : NULL,
+	};
+	err = run_segment(walk, files, next_base, &segment);
+	free((void *)segment.index.data);
+	free((void *)segment.time_index.data);
+	segment_check_fini(&segment);
+	return err;
+}
+
+static int64_t next_log_base(const struct partition_dir *files, uint32_t i)
+{
+	for (i++; i < files->segment_count; i++)
+		if (files->segments[i].has[SEGMENT_FILE_LOG])
+			return files->segments[i].base_offset;
+	return NOWHERE;
+}
+
+static int check_segments(struct partition_walk *walk)
+{
+	const struct partition_dir *files = walk->check->files;
+	int err = 0;
+	for (uint32_t i = 0; i < files->segment_count && !err; i++)
+		if (files->segments[i].has[SEGMENT_FILE_LOG])
+			err = check_segment(walk, &files->segments[i], next_log_base(files, i));
+	return err;
+}
+
+/* ---- what should be there and is not ------------------------------------------------------------------------------------------ */
+
+static bool has_log(const struct partition_dir *files, int64_t base_offset)
+{
+	for (uint32_t i = 0; files && i < files->segment_count; i++)
+		if (files->segments[i].base_offset == base_offset)
+			return files->segments[i].has[SEGMENT_FILE_LOG];
+	return false;
+}
+
+static void check_missing_segments(struct partition_walk *walk)
+{
+	const struct partition_check *check = walk->check;
+	for (uint32_t i = 0; check->picture && i < check->picture->segment_count; i++) {
+		const struct picture_segment *segment = &check->picture->segments[i];
+		if (segment->required.position == 0 || segment->required.offset <= check->picture->start_offset)
+			continue;
+		if (has_log(check->files, segment->base_offset))
+			continue;
+		char name[SEGMENT_NAME_SIZE], file[4096];
+		segment_name_format(name, segment->base_offset, SEGMENT_FILE_LOG);
+		snprintf(file, sizeof file, "%s-%d/%s", check->topic_name, check->index, name);
+		damaged_ranges_add(&walk->found, segment->base_offset, segment->required.offset);
+		struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, file, segment->base_offset, segment->required.offset,
+					  0, (int64_t)segment->required.position, "the file is missing"};
+		verify_tell(check->sink, &finding);
+	}
+}
+
+static void check_known_ranges(const struct partition_walk *walk)
+{
+	const struct picture_partition *picture = walk->check->picture;
+	for (uint32_t i = 0; picture && i < picture->lost.count; i++)
+		tell(walk, FINDING_DAMAGE, "", picture->lost.ranges[i].from, picture->lost.ranges[i].to,
+		     "acknowledged records that neither a file nor the journal holds");
+	for (uint32_t i = 0; picture && i < picture->fenced.count; i++) {
+		int64_t from = picture->fenced.ranges[i].from, to = picture->fenced.ranges[i].to;
+		if (to > picture->start_offset && !damaged_ranges_overlap(&walk->found, from, to))
+			tell(walk, FINDING_DAMAGE, "", from, to, "known since an earlier start to be damaged: fenced");
+	}
+	if (picture && !picture->is_known && picture->journal_from != NOWHERE && walk->end_offset != NOWHERE && walk->end_offset < picture->journal_from)
+		tell(walk, FINDING_DAMAGE, "", walk->end_offset, picture->journal_from, "acknowledged records that neither a file nor the journal holds");
+}
+
+/* ---- derived files -------------------------------------------------------------------------------------------------------------- */
+
+/* Entries and batches must agree where both speak. The file may lag behind: it is not synced. */
+static bool do_epochs_agree(const struct partition_walk *walk, const struct epochs *file)
+{
+	for (uint32_t i = 0; i < file->count; i++) {
+		const struct epoch_entry *entry = &file->entries[i];
+		if (entry->start_offset >= walk->first_offset && entry->start_offset < walk->end_offset &&
+		    epochs_at(&walk->seen, entry->start_offset) != entry->epoch)
+			return false;
+	}
+	for (uint32_t i = 0; i < walk->seen.count; i++) {
+		const struct epoch_entry *entry = &walk->seen.entries[i];
+		if (entry->epoch >= 0 && entry->epoch <= epochs_latest(file) && epochs_at(file, entry->start_offset) > entry->epoch)
+			return false;
+	}
+	return true;
+}
+
+static int check_epoch_file(const struct partition_walk *walk)
+{
+	char file[4096];
+	struct slice text;
+	if (!walk->check->files->has_epochs || walk->check->is_in_use)
+		return 0;
+	file_name(walk, "leader-epoch-checkpoint", file, sizeof file);
+	int err = read_file(walk, file, EPOCH_FILE_SIZE_MAX, FINDING_DERIVED, &text);
+	if (err || !text.data)
+		return err;
+	struct epochs epochs;
+	epochs_init(&epochs);
+	int fault = epochs_decode(&epochs, text);
+	free((void *)text.data);
+	if (text.size == 0)
+		note_empty(walk, file);
+	else if (fault && fault != -ENOMEM)
+		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, "it is no list of leader epochs");
+	else if (!fault && !walk->found.count && walk->first_offset != NOWHERE && !do_epochs_agree(walk, &epochs))
+		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, "it says other leader epochs than the batches");
+	epochs_fini(&epochs);
+	return fault == -ENOMEM ? fault : 0;
+}
+
+static int check_snapshot(const struct partition_walk *walk, int64_t base_offset)
+{
+	char file[4096];
+	struct slice bytes;
+	segment_file_name(walk, base_offset, SEGMENT_FILE_SNAPSHOT, file, sizeof file);
+	int err = read_file(walk, file, SNAPSHOT_SIZE_MAX, FINDING_DERIVED, &bytes);
+	if (err || !bytes.data)
+		return err;
+	struct producer_state *state = NULL;
+	int fault = producer_snapshot_decode(&state, bytes, 0, PRODUCERS_MAX);
+	producer_destroy(&state);
+	free((void *)bytes.data);
+	if (fault == -ENOMEM)
+		return fault;
+	if (bytes.size == 0)
+		note_empty(walk, file);
+	else if (fault)
+		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, fault == ERR_FORMAT ? "it is no producer snapshot of version 1" : "the snapshot fails its CRC-32C");
+	return 0;
+}
+
+static int check_derived(const struct partition_walk *walk)
+{
+	const struct partition_dir *files = walk->check->files;
+	int err = check_epoch_file(walk);
+	for (uint32_t i = 0; i < files->segment_count && !err; i++)
+		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use)
+			err = check_snapshot(walk, files->segments[i].base_offset);
+	return err;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------------------------- */
+
+static int run(struct partition_walk *walk)
+{
+	bool is_ours = true;
+	int err = walk->check->files ? check_metadata(walk, &is_ours) : 0;
+	if (err || !is_ours)
+		return err;
+	if (walk->check->files)
+		err = check_segments(walk);
+	if (err)
+		return err;
+	if (!walk->check->is_in_use)
+		check_missing_segments(walk);
+	check_known_ranges(walk);
+	return walk->check->files ? check_derived(walk) : 0;
+}
+
+int partition_check_run(const struct partition_check *check)
+{
+	struct partition_walk walk = {.check = check, .first_offset = NOWHERE, .end_offset = NOWHERE};
+	epochs_init(&walk.seen);
+	int err = run(&walk);
+	epochs_fini(&walk.seen);
+	free(walk.found.ranges);
+	return err;
+}

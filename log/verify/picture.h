@@ -1,0 +1,59 @@
+/* What the checkpoints and journals of a data directory say of each partition: where its log begins and ends, and up to which byte each
+ * segment file must be right. It is what recovery would do (log/store/recover.c), done without changing anything.
+ *
+ * Owner: the thread that verifies or inspects. Reads only. */
+#pragma once
+
+#include "log/journal/journal.h"
+#include "log/segment/epoch_file.h"
+#include "log/segment/segment.h"
+#include "log/verify/segment_check.h"
+
+struct catalog_image;
+
+struct picture_segment {
+	int64_t base_offset;
+	struct mark filed;             /* what the checkpoint says is in the file */
+	struct mark required;          /* the same, or the end of a piece that the journal says went straight to the file */
+	bool is_complete, is_sealed;
+};
+
+struct picture_partition {
+	struct uuid topic_id;
+	uint32_t index;
+	bool is_known;                 /* a checkpoint that can be read tells where its log begins and ends, be it that it held nothing */
+	bool is_torn;                  /* a piece that nobody vouches for does not fit: what follows was never acknowledged */
+	int64_t start_offset;
+	int64_t next_offset;           /* the log's end; NOWHERE: not known */
+	int64_t journal_from;          /* the first offset that the journal holds; NOWHERE: none */
+	uint32_t segment_count;
+	struct picture_segment *segments; /* by base offset */
+	struct epochs epochs;          /* of the checkpoint: known for offsets below epochs_limit */
+	int64_t epochs_limit;
+	struct damaged_ranges fenced;  /* known to be damaged since an earlier start */
+	struct damaged_ranges lost;    /* the journal goes on behind offsets that are nowhere */
+	uint64_t checkpoint_incarnation;
+	struct picture_partition *hash_next;
+};
+
+struct picture {
+	struct verify_sink *sink;
+	const struct catalog_image *image;
+	struct picture_partition **partitions;
+	uint32_t count, capacity;
+	struct picture_partition **buckets;
+	uint32_t bucket_mask;
+	uint64_t entries;              /* of journals */
+	int err;
+};
+
+MUST_USE int picture_open(struct picture *picture, struct verify_sink *sink, const struct catalog_image *image);
+void picture_close(struct picture *picture);
+
+/* Takes in the shard's checkpoint and then its journal, and tells what is wrong with them. Call it for each shard. `*journal` is what opening
+ * the journal reported. -errno when the check itself failed. */
+MUST_USE int picture_add_shard(struct picture *picture, uint32_t shard, bool has_checkpoint, bool has_journal, struct journal_report *journal);
+
+/* NULL: nothing tells of it. */
+struct picture_partition *picture_find(const struct picture *picture, const struct uuid *topic_id, uint32_t index);
+struct picture_segment *picture_segment(struct picture_partition *partition, int64_t base_offset);

@@ -1,0 +1,228 @@
+/* The whole directory, from what says most to what says least: lock, meta.properties, catalog, each shard's checkpoint and journal, then the
+ * partitions in order of their names. A file that is damaged is told, and the rest is checked with what is left. */
+#include "log/verify/verify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/catalog/catalog.h"
+#include "log/catalog/meta_properties.h"
+#include "log/verify/partition_check.h"
+
+struct verify {
+	struct verify_sink sink;
+	struct verify_report *report;
+	struct data_dir dir;
+	struct broker_config *config;
+	struct catalog *catalog;
+	const struct catalog_image *image;
+	struct picture picture;
+	int lock;
+};
+
+static void tell(struct verify *verify, enum finding_kind kind, const char *file, int64_t position_from, int64_t position_to, const char *what)
+{
+	struct finding finding = {kind, NULL, NOWHERE, file, NOWHERE, NOWHERE, position_from, position_to, what};
+	verify_tell(&verify->sink, &finding);
+}
+
+static void path_of(const struct verify *verify, const char *name, char *out, size_t size)
+{
+	snprintf(out, size, "%s/%s", verify->sink.dir, name);
+}
+
+/* ---- lock and catalog ------------------------------------------------------------------------------------------------ */
+
+static void take_lock(struct verify *verify)
+{
+	char path[4096], what[128];
+	verify->lock = -1;
+	if (!verify->dir.has_lock)
+		return;
+	path_of(verify, ".lock", path, sizeof path);
+	verify->lock = io_lock(verify->sink.io, path, 0);
+	verify->report->is_in_use = verify->lock == ERR_LOCKED;
+	if (verify->report->is_in_use)
+		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE, "a running broker holds the directory: only sealed segments are checked");
+	else if (verify->lock < 0) {
+		snprintf(what, sizeof what, "it cannot be locked (%s): is a broker running?", err_text(verify->lock));
+		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE, what);
+	}
+}
+
+/* False: the catalog will fail for the same reason, and need not be told of. */
+static bool check_meta(struct verify *verify)
+{
+	struct meta_properties meta;
+	char path[4096], why[512] = "";
+	path_of(verify, "meta.properties", path, sizeof path);
+	int err = meta_properties_read(&meta, verify->sink.io, path, why, sizeof why);
+	if (err == -ENOENT) {
+		if (verify->dir.has_catalog)
+			tell(verify, FINDING_NOTE, "meta.properties", NOWHERE, NOWHERE, "it is missing: the next start makes it anew from the catalog");
+		return true;
+	}
+	if (err)
+		tell(verify, FINDING_DAMAGE, "meta.properties", NOWHERE, NOWHERE, *why ? why : err_text(err));
+	return !err;
+}
+
+static int open_catalog(struct verify *verify)
+{
+	bool is_meta_good = check_meta(verify);
+	bool was_a_broker = verify->dir.shard_count > 0;
+	if (!verify->dir.has_catalog) {
+		if (was_a_broker)
+			tell(verify, FINDING_DAMAGE, "catalog.log", NOWHERE, NOWHERE, "it is missing, though journals are there: no topic is known");
+		return 0;
+	}
+	struct catalog_report found;
+	int err = broker_config_create(&verify->config);
+	if (!err)
+		err = catalog_open_read_only(&verify->catalog, verify->sink.io, verify->sink.dir, verify->config, &found);
+	if (err == -ENOMEM)
+		return err;
+	if (err) {
+		if (is_meta_good)
+			tell(verify, FINDING_DAMAGE, "catalog.log", NOWHERE, NOWHERE, found.why);
+		return 0;
+	}
+	if (found.torn_bytes && !verify->report->is_in_use)
+		tell(verify, FINDING_NOTE, "catalog.log", (int64_t)found.bytes, (int64_t)(found.bytes + found.torn_bytes),
+		     "the last record is torn: it was never answered, and the next start cuts it off");
+	verify->image = catalog_image_acquire(verify->catalog);
+	verify->report->has_catalog = true;
+	verify->report->topics = verify->image->topic_count;
+	return 0;
+}
+
+/* ---- shards --------------------------------------------------------------------------------------------------------------- */
+
+static int read_shards(struct verify *verify)
+{
+	struct verify_report *report = verify->report;
+	int err = picture_open(&verify->picture, &verify->sink, verify->image);
+	report->was_clean = true;
+	for (uint32_t shard = 0; shard < verify->dir.shard_count && !err && !report->is_in_use; shard++) {
+		struct journal_report journal;
+		bool has_journal = verify->dir.has_journal[shard];
+		err = picture_add_shard(&verify->picture, shard, verify->dir.has_checkpoint[shard], has_journal, &journal);
+		report->journals += has_journal;
+		report->journal_groups += journal.groups;
+		report->journal_entries += journal.entries;
+		report->was_clean &= !has_journal || journal.was_clean;
+	}
+	return err;
+}
+
+/* ---- partitions ------------------------------------------------------------------------------------------------------------- */
+
+static const struct topic *topic_of(const struct verify *verify, const struct partition_dir *files)
+{
+	if (!verify->image || files->partition < 0 || files->is_leftover)
+		return NULL;
+	struct slice name = {(const uint8_t *)files->topic, strlen(files->topic)};
+	const struct topic *topic = catalog_topic_by_name(verify->image, name);
+	return topic && (uint32_t)files->partition < topic->partition_count ? topic : NULL;
+}
+
+static int check_directory(struct verify *verify, const struct partition_dir *files)
+{
+	if (files->is_leftover) {
+		tell(verify, FINDING_NOTE, files->name, NOWHERE, NOWHERE, "left over by the deletion of a topic; it is not looked into");
+		return 0;
+	}
+	const struct topic *topic = topic_of(verify, files);
+	verify->report->partitions++;
+	if (!topic) {
+		verify->report->unknown_partitions++;
+		if (verify->image)
+			tell(verify, FINDING_NOTE, files->name, NOWHERE, NOWHERE, "the catalog does not know this partition: its segments are checked alone");
+	}
+	struct partition_check check = {
+		.sink = &verify->sink,
+		.topic_name = files->topic,
+		.index = files->partition,
+		.files = files,
+		.topic = topic,
+		.picture = topic ? picture_find(&verify->picture, &topic->id, (uint32_t)files->partition) : NULL,
+		.is_in_use = verify->report->is_in_use,
+	};
+	return partition_check_run(&check);
+}
+
+/* Partitions that should have a directory and have none. */
+static int check_without_directory(struct verify *verify)
+{
+	int err = 0;
+	for (uint32_t i = 0; i < verify->picture.count && !err; i++) {
+		struct picture_partition *picture = verify->picture.partitions[i];
+		const struct topic *topic = verify->image ? catalog_topic_by_id(verify->image, &picture->topic_id) : NULL;
+		if (!topic || data_dir_find(&verify->dir, topic->name, picture->index))
+			continue;
+		struct partition_check check = {
+			.sink = &verify->sink,
+			.topic_name = topic->name,
+			.index = (int32_t)picture->index,
+			.topic = topic,
+			.picture = picture,
+		};
+		err = partition_check_run(&check);
+	}
+	return err;
+}
+
+static int check_partitions(struct verify *verify)
+{
+	int err = 0;
+	for (uint32_t i = 0; i < verify->dir.partition_count && !err; i++)
+		err = check_directory(verify, &verify->dir.partitions[i]);
+	return err ? err : check_without_directory(verify);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
+
+static int run(struct verify *verify)
+{
+	int err = batch_workspace_open(&verify->sink.workspace, COMPRESS_WINDOW_SIZE);
+	if (err)
+		return err;
+	take_lock(verify);
+	err = open_catalog(verify);
+	if (!err)
+		err = read_shards(verify);
+	return err ? err : check_partitions(verify);
+}
+
+static void close_all(struct verify *verify)
+{
+	picture_close(&verify->picture);
+	if (verify->image)
+		catalog_image_release(verify->image);
+	catalog_close(verify->catalog);
+	if (verify->config)
+		broker_config_destroy(verify->config);
+	if (verify->lock >= 0)
+		io_close_fd(verify->sink.io, verify->lock);
+	batch_workspace_close(verify->sink.workspace);
+	data_dir_free(&verify->dir);
+}
+
+int verify_directory(struct io *io, const struct verify_options *options, struct verify_report *report)
+{
+	*report = (struct verify_report){0};
+	struct verify verify = {
+		.sink = {.io = io, .dir = options->dir, .found = options->found, .progress = options->progress, .context = options->context},
+		.report = report,
+		.lock = -1,
+	};
+	int err = data_dir_read(&verify.dir, io, options->dir);
+	if (err)
+		return err;
+	verify.sink.total_bytes = verify.dir.log_bytes;
+	err = run(&verify);
+	report->counts = verify.sink.counts;
+	close_all(&verify);
+	return err;
+}
