@@ -15,12 +15,17 @@
  *   @B  end <= log end                                       -> skip: filed before the stop
  *   @C  batches, base == log end                             -> stage
  *   @D  batches, base < log end < end                        -> stage the batches from log end on
- *   @E  direct, base == log end, bytes fit                   -> take as filed
+ *   @E  direct, base == log end, bytes fit, vouched          -> take as filed
  *   @F  direct, base == log end, bytes do not fit, vouched   -> damage: fence [base, end), go on behind it
+ *   @K  direct, base == log end, bytes fit, unvouched        -> stage it from the file: what was filed with it may not have survived
  *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it
  *   @H  base > log end, after @G for this partition          -> skip: as unvouched as what it follows
  *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E
- *   @J  log start                                            -> move the log start */
+ *   @J  log start                                            -> move the log start
+ *   @L  batches, base <= log end, payload damaged            -> damage: fence [log end, end), go on behind it
+ *
+ * When the journal starts, it vouches for all that was replayed. The entries of @G and @K must be out of it by then (new batches may take
+ * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +42,7 @@ struct replay {
 	struct uuid *torn_ids; /* partitions that met @G */
 	uint32_t *torn_indexes;
 	uint32_t torn_count;
+	bool has_unvouched_direct; /* met @G or @K */
 };
 
 /* ---- 1b. directories instead of a checkpoint ------------------------------------------------------------------- */
@@ -105,6 +111,9 @@ static int scan_segment(struct partition *partition, struct segment *segment)
 		end.offset = batch_next_offset(&batch);
 	}
 	free(buffer);
+	/* After a kill these bytes may be in the page cache alone, and the journal's entries for them will be skipped. */
+	if (!err && end.position > 0)
+		err = io_file_sync(io, fd);
 	segment_adopt(segment, end);
 	return err;
 }
@@ -205,10 +214,10 @@ static int file_all(struct store *store)
 	return 0;
 }
 
-/* The segment the entry is for becomes the active one. */
+/* The segment the entry is for becomes the active one. Behind a gap the active one is newer than that of the entry, and stays. */
 static int move_to_segment(struct partition *partition, const struct journal_entry *entry)
 {
-	if (partition->active && partition->active->base_offset == entry->segment_base_offset)
+	if (partition->active && partition->active->base_offset >= entry->segment_base_offset)
 		return 0;
 	return partition__roll(partition);
 }
@@ -292,6 +301,19 @@ static int learn_direct(struct partition *partition, struct segment *segment, co
 	return 0;
 }
 
+/* Reads what check_direct found good into memory again, so that it is filed together with what lies before it. */
+static int stage_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry)
+{
+	struct segment *segment = partition->active;
+	uint8_t *bytes = malloc(entry->data_size_bytes);
+	if (!bytes)
+		return -ENOMEM;
+	int64_t size = io_file_read(segment->home->io, segment->read_fd, bytes, entry->data_size_bytes, entry->position);
+	int err = size == entry->data_size_bytes ? stage_payload(replay, partition, (struct slice){bytes, (size_t)size}) : -EIO;
+	free(bytes);
+	return err;
+}
+
 static int take_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool is_vouched)
 {
 	struct segment *segment = partition->active;
@@ -299,6 +321,12 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	int err = check_direct(segment, entry, is_vouched, &fits);
 	if (err)
 		return err;
+	replay->has_unvouched_direct |= !is_vouched;
+	if (fits && !is_vouched) { /* @K */
+		err = stage_direct(replay, partition, entry);
+		segment->has_file = had_file;
+		return err;
+	}
 	if (!fits && !is_vouched) { /* @G */
 		segment->has_file = had_file;
 		return note_torn(replay, entry);
@@ -317,13 +345,13 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	return err;
 }
 
-/* Acknowledged data are missing before this entry: their offsets are fenced, and the log goes on in a new segment. */
-static int leave_gap(struct replay *replay, struct partition *partition, const struct journal_entry *entry)
+/* Acknowledged data are missing before this offset: their offsets are fenced, and the log goes on in a new segment. */
+static int leave_gap(struct replay *replay, struct partition *partition, int64_t end_offset)
 {
-	partition__add_damage(partition, partition->next_offset, entry->base_offset);
+	partition__add_damage(partition, partition->next_offset, end_offset);
 	replay->report->damaged_ranges++;
 	settle(partition);
-	partition->next_offset = entry->base_offset;
+	partition->next_offset = end_offset;
 	return partition__roll(partition);
 }
 
@@ -345,13 +373,15 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		return 0;
 	int err = 0;
 	if (entry->base_offset > partition->next_offset) /* @I */
-		err = leave_gap(replay, partition, entry);
+		err = leave_gap(replay, partition, entry->base_offset);
 	else
 		err = move_to_segment(partition, entry);
 	if (err)
 		return err;
 	if (entry->kind == ENTRY_DIRECT)
 		return take_direct(replay, partition, entry, is_vouched);
+	if (entry->kind == ENTRY_BATCHES && payload.size == 0) /* @L */
+		return leave_gap(replay, partition, entry->end_offset);
 	if (entry->kind == ENTRY_BATCHES) /* @C, @D */
 		return stage_payload(replay, partition, payload);
 	return ERR_FORMAT; /* a kind of a later version */
@@ -374,7 +404,6 @@ int store__recover(struct store *store, struct store_report *report)
 	struct replay replay = {.store = store, .report = report};
 	if (!err)
 		err = journal_replay(store->journal, replay_entry, &replay);
-	bool has_torn = replay.torn_count > 0;
 	free(replay.torn_ids);
 	free(replay.torn_indexes);
 	LIST_FOR_EACH(node, &store->partitions) {
@@ -385,9 +414,7 @@ int store__recover(struct store *store, struct store_report *report)
 		report->partitions++;
 	}
 	store->is_recovering = false;
-	/* When the journal starts it vouches for all that was replayed. The entry of a torn piece must be out of it by then: new batches
-	 * take its offsets, and the next recovery would take them for the damage of what it drops now. */
-	if (!err && has_torn)
+	if (!err && replay.has_unvouched_direct)
 		err = file_all(store);
 	return err;
 }

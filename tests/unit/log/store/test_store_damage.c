@@ -1,0 +1,70 @@
+/* Rot in the journal under a store: what is lost is fenced by its offsets, everything else is served, and the log goes on. */
+#include "tests/unit/log/store/world.h"
+
+#define BATCHES 30
+#define RECORDS 5
+
+/* One group for each batch, as each is waited for; small ones, so that a group is one block of 4 KiB behind the two superblocks. */
+static uint64_t position_in_journal(int batch, uint64_t position_in_group)
+{
+	return 8192 + (uint64_t)batch * 4096 + position_in_group;
+}
+
+/* Reads all offsets one batch at a time and returns how many are fenced; they must be those of [from, to). */
+static int64_t count_fenced(struct world *world, int64_t from, int64_t to, int64_t end)
+{
+	struct partition *partition = world_partition(world, "t", 0);
+	int64_t fenced = 0;
+	for (int64_t next = 0; next < end;) {
+		struct read read;
+		world_read_begin(world, partition, &read, next, 1);
+		if (read.op.err) {
+			cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
+			cr_assert(next >= from && next < to, "offset %ld is fenced", (long)next);
+			fenced++;
+			next++;
+		} else {
+			cr_assert(next < from || next >= to, "offset %ld is served", (long)next);
+			int64_t after = check_records(&read.op, next);
+			cr_assert_gt(after, next);
+			next = after;
+		}
+		partition_read_release(&read.op);
+	}
+	return fenced;
+}
+
+static void rot(int batch, uint64_t position_in_group, int64_t lost_batches)
+{
+	struct world world;
+	world_init(&world, 11);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	for (int i = 0; i < BATCHES; i++)
+		world_append(&world, world_partition(&world, "t", 0), (uint64_t)i * RECORDS, RECORDS, 100);
+	world_crash(&world);
+	cr_assert_eq(sim_disk_corrupt(world.disk, "//journal-0", position_in_journal(batch, position_in_group), 3), 0);
+
+	int64_t from = batch * RECORDS, to = from + lost_batches * RECORDS;
+	for (int life = 0; life < 3; life++) {
+		world_open(&world);
+		if (life == 0)
+			cr_assert_eq(world.report.damaged_ranges > 0, lost_batches > 0);
+		struct partition *partition = world_partition(&world, "t", 0);
+		int64_t end = (BATCHES + life) * RECORDS;
+		cr_assert_eq(partition_high_watermark(partition), end);
+		cr_assert_eq(count_fenced(&world, from, to, end), to - from, "life %d", life);
+		world_append(&world, partition, (uint64_t)end, RECORDS, 100);
+		world_crash(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* In a payload: the entry names the offsets. */
+Test(store_damage, payload) { rot(10, 128 + 72 + 200, 1); }
+/* In an entry or a header: the batch before and the one behind tell. */
+Test(store_damage, entry) { rot(10, 128 + 40, 1); }
+Test(store_damage, header) { rot(10, 30, 1); }
+/* In the padding of a group: harmless. */
+Test(store_damage, padding) { rot(10, 4090, 0); }
