@@ -130,9 +130,11 @@ static struct net_limits limits_of(const struct server *server)
 {
 	const struct broker_config *config = server->options.config;
 	int64_t idle_ms = broker_config_int(config, "connections.max.idle.ms");
+	uint64_t memory = (uint64_t)broker_config_int(config, "spate.frame.memory.bytes") / server->shard_count;
 	return (struct net_limits){
 		.request_size_max = (uint32_t)broker_config_int(config, "socket.request.max.bytes"),
-		.frame_memory_bytes = (uint64_t)broker_config_int(config, "spate.frame.memory.bytes") / server->shard_count,
+		.frame_memory_bytes = memory,
+		.arena_bytes = memory,
 		.conns_max = (uint32_t)broker_config_int(config, "max.connections"),
 		.idle_max_ns = idle_ms > 0 ? (uint64_t)idle_ms * 1000000u : 0,
 	};

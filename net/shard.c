@@ -38,7 +38,7 @@ int shard_open_io(struct shard *shard, enum io_backend backend)
 	int err = io_open(&shard->io, &options);
 	if (err)
 		return err;
-	err = frame_pool_open(&shard->frames, shard->limits.frame_memory_bytes);
+	err = frame_pool_open(&shard->frames, shard->limits.frame_memory_bytes, REQUEST_BLOCK_SIZE);
 	return err ? err : request_pool_open(&shard->requests);
 }
 

@@ -28,6 +28,10 @@ void arena_reset(struct arena *arena);
 /* Gives the blocks back; the arena may not be used again before arena_init. */
 void arena_fini(struct arena *arena);
 
+/* Bytes of all blocks, the first included; and another limit for them from now on, for an owner that shares a budget among arenas. */
+static inline size_t arena_reserved(const struct arena *arena) { return arena->reserved; }
+static inline void arena_set_limit(struct arena *arena, size_t limit_bytes) { arena->limit = limit_bytes; }
+
 /* The slow half of arena_alloc: takes another block or sets `overflow`. */
 void *arena_alloc_block(struct arena *arena, size_t size);
 

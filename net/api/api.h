@@ -34,6 +34,9 @@
 #include "net/wire/cursor.h"
 #include "net/wire/kerr.h"
 
+/* What one request may take beyond its frame: a fetch of 10,000 partitions takes about 15 MiB. */
+#define REQUEST_MEMORY_MAX (48u << 20)
+
 struct conn;
 struct frame;
 struct request;
@@ -98,6 +101,7 @@ struct request {
 	struct list node;              /* in its connection, in order of arrival */
 	struct conn *conn;
 	struct frame *frame;           /* holds the request's bytes */
+	size_t counted_bytes;          /* of the arena, counted in the shard's */
 	void (*completed)(struct request *request); /* the connection's: the outcome is known */
 	void (*freed)(struct request *request);     /* the connection's: nothing is pending any more, it takes the memory back */
 };

@@ -20,9 +20,33 @@ static void make_runnable(struct request *request)
 		list_push_back(&request->shard->runnable, &request->runnable);
 }
 
+/* All arenas of a shard share a budget: a step may take what is left of it, within what one request may take. */
+static void lend_memory(struct request *request)
+{
+	struct shard *shard = request->shard;
+	uint64_t left = shard->limits.arena_bytes > shard->arena_bytes ? shard->limits.arena_bytes - shard->arena_bytes : 0;
+	uint64_t limit = arena_reserved(&request->arena) + left;
+	arena_set_limit(&request->arena, limit < REQUEST_MEMORY_MAX ? limit : REQUEST_MEMORY_MAX);
+}
+
+static void count_memory(struct request *request)
+{
+	size_t reserved = arena_reserved(&request->arena);
+	request->shard->arena_bytes += reserved - request->counted_bytes;
+	request->counted_bytes = reserved;
+}
+
+static enum step run_next(struct request *request)
+{
+	lend_memory(request);
+	enum step step = request->next(request);
+	count_memory(request);
+	return step;
+}
+
 static void run_step(struct request *request)
 {
-	switch (request->next(request)) {
+	switch (run_next(request)) {
 	case STEP_DONE:
 		CHECK(request->outcome != REQUEST_OPEN);
 		request->completed(request);

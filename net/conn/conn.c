@@ -116,6 +116,7 @@ static void refuse(struct conn *conn, const char *why)
 static void request_freed(struct request *request)
 {
 	struct conn *conn = request->conn;
+	conn->shard->arena_bytes -= request->counted_bytes;
 	frame_pool_give(conn->shard->frames, request->frame);
 	request_pool_give(conn->shard->requests, request);
 	conn->request_count--;

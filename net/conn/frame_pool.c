@@ -18,6 +18,7 @@ _Static_assert(sizeof(struct frame) <= HEAD_SIZE, "the head of a frame fits");
 
 struct frame_pool {
 	uint64_t budget_bytes, used_bytes, kept_bytes;
+	uint32_t overhead_bytes;
 	struct frame *kept[CLASS_COUNT];
 	struct list waiters;
 	bool has_news;
@@ -40,12 +41,13 @@ static uint32_t capacity_of(unsigned class_index)
 	return (1u << shift) + ((class_index - 1) % 4 + 1) * (1u << (shift - 2));
 }
 
-int frame_pool_open(struct frame_pool **out, uint64_t budget_bytes)
+int frame_pool_open(struct frame_pool **out, uint64_t budget_bytes, uint32_t overhead_bytes)
 {
 	struct frame_pool *pool = calloc(1, sizeof *pool);
 	if (!pool)
 		return -ENOMEM;
 	pool->budget_bytes = budget_bytes;
+	pool->overhead_bytes = overhead_bytes;
 	list_init(&pool->waiters);
 	*out = pool;
 	return 0;
@@ -77,7 +79,7 @@ void frame_pool_close(struct frame_pool *pool)
 
 bool frame_pool_fits(const struct frame_pool *pool, uint32_t size_bytes)
 {
-	return size_bytes <= 1u << 30 && capacity_of(class_of(size_bytes)) <= pool->budget_bytes;
+	return size_bytes <= 1u << 30 && (uint64_t)capacity_of(class_of(size_bytes)) + pool->overhead_bytes <= pool->budget_bytes;
 }
 
 static struct frame *make(unsigned class_index)
@@ -98,13 +100,13 @@ static struct frame *take(struct frame_pool *pool, unsigned class_index)
 		pool->kept[class_index] = frame->next;
 		pool->kept_bytes -= capacity;
 	} else {
-		while (pool->used_bytes + pool->kept_bytes + capacity > pool->budget_bytes && free_one_kept(pool))
+		while (pool->used_bytes + pool->kept_bytes + capacity + pool->overhead_bytes > pool->budget_bytes && free_one_kept(pool))
 			;
 		frame = make(class_index);
 		if (!frame)
 			return NULL;
 	}
-	pool->used_bytes += capacity;
+	pool->used_bytes += capacity + pool->overhead_bytes;
 	frame->size_bytes = 0;
 	return frame;
 }
@@ -112,7 +114,7 @@ static struct frame *take(struct frame_pool *pool, unsigned class_index)
 struct frame *frame_pool_take(struct frame_pool *pool, uint32_t size_bytes)
 {
 	unsigned class_index = class_of(size_bytes);
-	if (pool->used_bytes + capacity_of(class_index) > pool->budget_bytes || !list_is_empty(&pool->waiters))
+	if (pool->used_bytes + capacity_of(class_index) + pool->overhead_bytes > pool->budget_bytes || !list_is_empty(&pool->waiters))
 		return NULL;
 	return take(pool, class_index);
 }
@@ -127,8 +129,8 @@ void frame_pool_give(struct frame_pool *pool, struct frame *frame)
 {
 	if (!frame)
 		return;
-	CHECK(pool->used_bytes >= frame->capacity);
-	pool->used_bytes -= frame->capacity;
+	CHECK(pool->used_bytes >= frame->capacity + pool->overhead_bytes);
+	pool->used_bytes -= frame->capacity + pool->overhead_bytes;
 	pool->has_news = true;
 	if (pool->used_bytes + pool->kept_bytes + frame->capacity > pool->budget_bytes) {
 		free(frame);

@@ -20,8 +20,8 @@ struct frame {
 
 #define FRAME_SMALL_MAX (64u << 10)
 
-/* -ENOMEM. */
-MUST_USE int frame_pool_open(struct frame_pool **out, uint64_t budget_bytes);
+/* Each frame that is out is charged with its own size and `overhead_bytes`, for what its owner keeps beside it. -ENOMEM. */
+MUST_USE int frame_pool_open(struct frame_pool **out, uint64_t budget_bytes, uint32_t overhead_bytes);
 /* Every frame has been given back. */
 void frame_pool_close(struct frame_pool *pool);
 

@@ -6,8 +6,6 @@
 #include "net/api/api.h"
 
 #define REQUEST_BLOCK_SIZE 4096u
-/* What one request may take beyond its frame: a fetch of 10,000 partitions takes about 15 MiB. */
-#define REQUEST_MEMORY_MAX (48u << 20)
 
 struct request_pool;
 

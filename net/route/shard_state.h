@@ -28,6 +28,7 @@ struct broker_facts {
 struct net_limits {
 	uint32_t request_size_max;            /* socket.request.max.bytes */
 	uint64_t frame_memory_bytes;          /* spate.frame.memory.bytes, a shard's part of it */
+	uint64_t arena_bytes;                 /* as much again for what requests are decoded into and answered from */
 	uint32_t conns_max;                   /* max.connections, of all shards */
 	uint64_t idle_max_ns;                 /* connections.max.idle.ms; 0: no limit */
 };
@@ -49,6 +50,7 @@ struct shard {
 	struct list sendable;                 /* struct conn: answers to send at the end of the turn */
 	struct frame_pool *frames;
 	struct request_pool *requests;
+	uint64_t arena_bytes;                 /* of all requests */
 	struct list conns;
 	uint32_t conn_count;
 	uint32_t *conn_total;                 /* atomic; of all shards */

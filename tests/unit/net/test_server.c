@@ -349,6 +349,29 @@ Test(server, frames_wait_for_memory, .timeout = 60)
 	broker_end(&broker);
 }
 
+/* A small frame that would decode into much memory ends its connection and nobody else's. */
+Test(server, requests_that_ask_for_too_much, .timeout = 60)
+{
+	enum { TOPICS = 1500000, SIZE = 4 + 14 + 4 + 2 * TOPICS };
+	struct client client, other;
+	broker_start(&broker, 1, NULL);
+	client_open(&client, &broker);
+	client_open(&other, &broker);
+	uint8_t *frame = calloc(1, SIZE);
+	store_be32(frame, SIZE - 4);
+	store_be16(frame + 4, 3);
+	store_be16(frame + 6, 1);
+	store_be16(frame + 12, 4);
+	store_be32(frame + 18, TOPICS);
+	client_send_raw(&client, frame, SIZE);
+	cr_assert(client_is_closed(&client));
+	make_topic(&other, "x", 1);
+	free(frame);
+	client_close(&client);
+	client_close(&other);
+	broker_end(&broker);
+}
+
 /* Above max.connections the newest is closed at once; when one leaves there is room again. */
 Test(server, max_connections, .timeout = 60)
 {

@@ -6,7 +6,7 @@
 static struct frame_pool *open_pool(uint64_t budget)
 {
 	struct frame_pool *pool;
-	cr_assert_eq(frame_pool_open(&pool, budget), 0);
+	cr_assert_eq(frame_pool_open(&pool, budget, 0), 0);
 	return pool;
 }
 
@@ -112,5 +112,22 @@ Test(frame_pool, serves_waiters_in_order)
 	cr_assert_not_null(small.got);
 	cr_assert_not(frame_pool_has_waiters(pool));
 	frame_pool_give(pool, small.got);
+	frame_pool_close(pool);
+}
+
+/* What comes with a frame counts too, so that many small requests are as bounded as a few large ones. */
+Test(frame_pool, charges_the_overhead)
+{
+	struct frame_pool *pool;
+	struct frame *frames[20];
+	int count = 0;
+	cr_assert_eq(frame_pool_open(&pool, 50 << 10, 4 << 10), 0);
+	while (count < 20 && (frames[count] = frame_pool_take(pool, 10)))
+		count++;
+	cr_assert_eq(count, 10);
+	cr_assert_not(frame_pool_fits(pool, 50 << 10));
+	while (count > 0)
+		frame_pool_give(pool, frames[--count]);
+	cr_assert_eq(frame_pool_used_bytes(pool), 0);
 	frame_pool_close(pool);
 }

@@ -11,7 +11,7 @@ static struct frame_reader reader;
 
 static void set_up(void)
 {
-	cr_assert_eq(frame_pool_open(&pool, 1 << 20), 0);
+	cr_assert_eq(frame_pool_open(&pool, 1 << 20, 0), 0);
 	reader = (struct frame_reader){0};
 }
 
