@@ -89,7 +89,8 @@ struct read_op {
 	struct chunk *chunks[READ_PIECES_MAX]; /* of pieces that lie in the log's memory */
 	uint8_t *buffer;                       /* of pieces that came from the disk */
 	uint32_t buffer_size_bytes;
-	uint64_t position;                     /* of the file, where the buffer begins */
+	uint64_t position;                     /* in the file, of the first byte looked at */
+	uint32_t skip_bytes, wanted_bytes;     /* in the buffer before that byte, and from it on */
 	struct iovec vector;
 	struct io_op io;
 	struct list node;

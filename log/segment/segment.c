@@ -38,7 +38,7 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 	segment->base_offset = base_offset;
 	struct mark start = {0, base_offset};
 	segment->filed = segment->durable = segment->committing = segment->staged = segment->memory_mark = start;
-	segment->write_fd = segment->read_fd = -1;
+	segment->write_fd = segment->read_fd = segment->direct_fd = -1;
 	segment->is_cut = true;
 	segment->has_index = true;
 	segment->first_timestamp_ms = segment->max_timestamp_ms = segment->max_timestamp_offset = -1;

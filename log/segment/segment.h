@@ -51,14 +51,14 @@ struct segment {
 	int64_t base_offset;
 	struct mark filed, durable, committing, staged;
 
-	int write_fd, read_fd;          /* -1 = not open */
+	int write_fd, read_fd, direct_fd; /* -1 = not open; the last one reads with O_DIRECT */
 	bool has_file;
 	bool is_complete;               /* the partition has rolled behind it */
 	bool is_sealed;
 	bool is_dropped;                /* its files are gone; the object goes with its last reader */
 	bool is_cut;                    /* the file has been cut to `filed` since start, or never was longer */
 	bool has_index;                 /* the indexes below cover all of it */
-	uint32_t readers;               /* reads in flight that use read_fd */
+	uint32_t readers;               /* reads in flight that use direct_fd */
 	uint64_t allocated_bytes;       /* reserved on disk by fallocate, counted from 0 */
 
 	int64_t first_timestamp_ms;     /* of the first batch (its maximum); -1 = none yet */
@@ -127,6 +127,8 @@ void segment_peek_batch(const struct segment *segment, uint64_t position, struct
 
 /* The descriptor for reading through the page cache, or -errno. */
 MUST_USE int segment_open_read(struct segment *segment);
+/* The descriptor for reading whole blocks past the page cache, or -errno. */
+MUST_USE int segment_open_direct(struct segment *segment);
 /* Makes sure that the log file exists and is open for writing, cut to what is filed. The directory exists. Not yet synced. */
 MUST_USE int segment_open_write(struct segment *segment);
 void segment_close_files(struct segment *segment);

@@ -33,7 +33,9 @@ void segment_close_files(struct segment *segment)
 		io_close_fd(home->io, segment->write_fd);
 	if (segment->read_fd >= 0)
 		io_close_fd(home->io, segment->read_fd);
-	segment->write_fd = segment->read_fd = -1;
+	if (segment->direct_fd >= 0)
+		io_close_fd(home->io, segment->direct_fd);
+	segment->write_fd = segment->read_fd = segment->direct_fd = -1;
 	if (list_is_linked(&segment->open_node)) {
 		list_remove(&segment->open_node);
 		home->open_count--;
@@ -63,18 +65,28 @@ static void note_open(struct segment *segment)
 		close_one_idle(home);
 }
 
-int segment_open_read(struct segment *segment)
+static int open_for_reading(struct segment *segment, int *fd, uint32_t flags)
 {
-	if (segment->read_fd < 0) {
+	if (*fd < 0) {
 		char path[PATH_SIZE];
 		segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
-		int fd = io_file_open(segment->home->io, path, IO_READ_ONLY);
-		if (fd < 0)
-			return fd;
-		segment->read_fd = fd;
+		int opened = io_file_open(segment->home->io, path, IO_READ_ONLY | flags);
+		if (opened < 0)
+			return opened;
+		*fd = opened;
 	}
 	note_open(segment);
-	return segment->read_fd;
+	return *fd;
+}
+
+int segment_open_read(struct segment *segment)
+{
+	return open_for_reading(segment, &segment->read_fd, 0);
+}
+
+int segment_open_direct(struct segment *segment)
+{
+	return open_for_reading(segment, &segment->direct_fd, IO_DIRECT);
 }
 
 /* What lies behind `filed` was never acknowledged: away with it, durably, before anything is written there. */

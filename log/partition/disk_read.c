@@ -1,0 +1,265 @@
+/* Reading batches that are in files alone.
+ *
+ * Happy path: a stretch from the index's floor on is read with O_DIRECT into a recycled buffer (page cache that nobody has touched costs more than
+ * the disk: measured 0.3 GB/s and 2 CPU s/GB through it), bytes that are not filed yet are added from memory, every batch that is returned is
+ * checked (CRC, and that its offsets follow), then done(). Where the stretch holds nothing that is wanted, the read goes on behind it.
+ *
+ * Failures: a batch that fails its check ends the answer before it; if it is the first wanted, its range is fenced and the answer is
+ * ERR_CORRUPT_LOG, unless the wanted offset lies behind the damage. All read buffers taken: the read waits for one. */
+#include "log/partition/disk_read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/partition/partition_priv.h"
+
+#define DISK_READ_SIZE_MAX (1u << 20)
+/* In front of the wanted batch a read may begin up to an index interval early. */
+#define READ_BUFFER_SIZE (DISK_READ_SIZE_MAX + (64u << 10))
+#define READ_BUFFERS_MAX 64
+
+/* Instead of an error: the answer is not there yet, another read is under way. */
+#define READ_GOES_ON 1
+
+struct read_buffer {
+	struct read_buffer *next;
+};
+
+/* Whole blocks are read: room for the rest of the first and of the last one. */
+static uint8_t *make_buffer(uint64_t size_bytes)
+{
+	return aligned_alloc(CHUNK_ALIGN, align_up(size_bytes, CHUNK_ALIGN) + 2 * CHUNK_ALIGN);
+}
+
+static uint8_t *take_buffer(struct partition_home *home)
+{
+	struct read_buffer *buffer = home->free_read_buffers;
+	if (buffer) {
+		home->free_read_buffers = buffer->next;
+		return (uint8_t *)buffer;
+	}
+	if (home->read_buffers_used == READ_BUFFERS_MAX)
+		return NULL;
+	uint8_t *made = make_buffer(READ_BUFFER_SIZE);
+	home->read_buffers_used += made != NULL;
+	return made;
+}
+
+static void start_disk_read(struct read_op *op);
+
+static void give_buffer(struct partition_home *home, uint8_t *data, uint32_t size)
+{
+	if (size != READ_BUFFER_SIZE) {
+		free(data);
+		return;
+	}
+	struct read_buffer *buffer = (struct read_buffer *)data;
+	buffer->next = home->free_read_buffers;
+	home->free_read_buffers = buffer;
+	struct list *node = list_pop_front(&home->reads_waiting);
+	if (node)
+		start_disk_read(LIST_ENTRY(node, struct read_op, node));
+}
+
+void partition__free_read_buffers(struct partition_home *home)
+{
+	while (home->free_read_buffers) {
+		struct read_buffer *buffer = home->free_read_buffers;
+		home->free_read_buffers = buffer->next;
+		free(buffer);
+		home->read_buffers_used--;
+	}
+}
+
+/* Fences the damage at `position`, up to the next whole batch or the segment's end, and says where that is. Its offsets begin at `expected`; where
+ * that is not known (-1: nothing good was read before it), only what certainly is damaged is fenced. */
+static bool fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
+		  uint64_t *next_position, int64_t *next_offset)
+{
+	struct batch next;
+	int64_t behind = (expected >= 0 ? expected : segment->base_offset) - 1;
+	bool is_found = segment_resync(segment, position, behind, next_position, &next) == 0;
+	*next_offset = is_found ? next.base_offset : segment->durable.offset;
+	int64_t from = expected >= 0 ? expected : wanted < *next_offset ? wanted : *next_offset - 1;
+	if (*next_offset > from)
+		partition__add_damage(partition, from, *next_offset);
+	return is_found;
+}
+
+/* ---- the read ---------------------------------------------------------------------------------------------------- */
+
+static void finish_disk_read(struct read_op *op, int err)
+{
+	struct segment *segment = op->segment;
+	struct partition *partition = op->partition;
+	op->err = partition->is_closed ? ERR_CLOSED : err;
+	if (op->err) {
+		op->piece_count = 0;
+		op->size_bytes = 0;
+	}
+	op->high_watermark = op->last_stable_offset = partition->durable_offset;
+	op->log_start_offset = partition->start_offset;
+	op->segment = NULL;
+	if (--segment->readers == 0 && segment->is_dropped)
+		segment_destroy(segment);
+	op->done(op);
+}
+
+/* Reads [op->position, op->position + size) as far as it is filed; what lies behind is added from memory when that is there. */
+static void read_stretch(struct read_op *op, uint64_t size_bytes)
+{
+	struct segment *segment = op->segment;
+	uint64_t filed = segment->filed.position - op->position;
+	uint64_t from = align_down(op->position, CHUNK_ALIGN);
+	op->wanted_bytes = filed < size_bytes ? (uint32_t)filed : (uint32_t)size_bytes;
+	op->skip_bytes = (uint32_t)(op->position - from);
+	op->vector = (struct iovec){op->buffer, align_up(op->skip_bytes + op->wanted_bytes, CHUNK_ALIGN)};
+	io_read(op->partition->home->io, &op->io, segment->direct_fd, &op->vector, 1, from);
+}
+
+static uint8_t *stretch(const struct read_op *op)
+{
+	return op->buffer + op->skip_bytes;
+}
+
+/* Bytes that are not filed yet are in memory: completes the stretch with them. Returns how much of it is good. */
+static uint64_t add_from_memory(struct read_op *op)
+{
+	struct segment *segment = op->segment;
+	uint64_t got = op->wanted_bytes, at = op->position + got;
+	if (at < segment->memory_position || at >= segment->durable.position)
+		return got;
+	uint64_t size = segment->durable.position - at;
+	if (size > op->buffer_size_bytes - got)
+		size = op->buffer_size_bytes - got;
+	segment_peek(segment, at, stretch(op) + got, (uint32_t)size);
+	return got + size;
+}
+
+/* The answer is further on: in memory, or in the next stretch of the file. A batch larger than the buffer gets one of its own size, which the
+ * segment's bounds. */
+static int go_on_at(struct read_op *op, uint64_t position, uint64_t size_bytes, int64_t limit_offset)
+{
+	struct segment *segment = op->segment;
+	bool is_in_memory = position >= segment->memory_position;
+	if (is_in_memory || size_bytes > op->buffer_size_bytes) {
+		give_buffer(op->partition->home, op->buffer, op->buffer_size_bytes);
+		op->buffer = is_in_memory ? NULL : make_buffer(size_bytes);
+		op->buffer_size_bytes = (uint32_t)size_bytes;
+	}
+	if (is_in_memory) {
+		if (position < segment->durable.position)
+			partition__answer_from_memory(op, segment, position, limit_offset);
+		return 0;
+	}
+	if (!op->buffer)
+		return -ENOMEM;
+	op->position = position;
+	read_stretch(op, size_bytes);
+	return READ_GOES_ON;
+}
+
+/* Damage before anything that is wanted: if the wanted offset lies behind it, the read goes on there. */
+static int skip_damage(struct read_op *op, uint64_t position, int64_t expected, int64_t limit_offset)
+{
+	uint64_t next_position;
+	int64_t next_offset;
+	bool is_found = fence(op->partition, op->segment, position, expected, op->offset, &next_position, &next_offset);
+	if (!is_found || next_offset > op->offset)
+		return ERR_CORRUPT_LOG;
+	return go_on_at(op, next_position, op->buffer_size_bytes, limit_offset);
+}
+
+/* Checks the batches in the buffer and answers with those from op->offset on. */
+static int take_batches(struct read_op *op, uint64_t got)
+{
+	struct segment *segment = op->segment;
+	struct partition *partition = op->partition;
+	const struct damage *damage = partition__next_damage(partition, op->offset);
+	int64_t limit_offset = damage ? damage->from : segment->durable.offset;
+	int64_t expected = -1;
+	uint64_t at = 0, start = UINT64_MAX;
+	while (at + BATCH_HEADER_SIZE <= got) {
+		struct batch batch;
+		struct slice rest = {stretch(op) + at, got - at};
+		bool is_bad = batch_parse_header(rest, &batch) || batch.base_offset < segment->base_offset ||
+			      (expected >= 0 && batch.base_offset < expected) || batch_next_offset(&batch) > segment->durable.offset ||
+			      op->position + at + batch.size_bytes > segment->durable.position;
+		bool is_wanted = is_bad || batch_next_offset(&batch) > op->offset;
+		if (!is_bad && is_wanted && batch.size_bytes > rest.size) {
+			if (start == UINT64_MAX && op->is_first)
+				return go_on_at(op, op->position + at, batch.size_bytes, limit_offset);
+			break;
+		}
+		if (!is_bad && is_wanted && start != UINT64_MAX && at + batch.size_bytes - start > op->size_bytes_max)
+			break;
+		if (!is_bad && is_wanted)
+			is_bad = batch_check_crc(rest, &batch) != 0;
+		if (is_bad) {
+			if (start == UINT64_MAX)
+				return skip_damage(op, op->position + at, expected, limit_offset);
+			break;
+		}
+		expected = batch_next_offset(&batch);
+		if (is_wanted && expected > limit_offset)
+			break;
+		if (is_wanted && start == UINT64_MAX)
+			start = at;
+		at += batch.size_bytes;
+	}
+	if (start == UINT64_MAX)
+		return at ? go_on_at(op, op->position + at, op->buffer_size_bytes, limit_offset) : 0;
+	if (at - start > op->size_bytes_max && !op->is_first)
+		return 0;
+	op->pieces[0] = (struct slice){stretch(op) + start, at - start};
+	op->chunks[0] = NULL;
+	op->piece_count = 1;
+	op->size_bytes = (uint32_t)(at - start);
+	return 0;
+}
+
+static void disk_read_done(struct io_op *io)
+{
+	struct read_op *op = CONTAINER_OF(io, struct read_op, io);
+	/* The file is shorter than what is filed: somebody cut it. */
+	bool is_short = io->result >= 0 && (uint32_t)io->result < op->skip_bytes + op->wanted_bytes;
+	int result = io->result < 0 ? io->result : is_short ? ERR_CORRUPT_LOG : take_batches(op, add_from_memory(op));
+	if (result != READ_GOES_ON)
+		finish_disk_read(op, result);
+}
+
+static void start_disk_read(struct read_op *op)
+{
+	struct partition_home *home = op->partition->home;
+	op->buffer = take_buffer(home);
+	if (!op->buffer) {
+		list_push_back(&home->reads_waiting, &op->node);
+		return;
+	}
+	op->buffer_size_bytes = READ_BUFFER_SIZE;
+	uint64_t size = op->size_bytes_max < DISK_READ_SIZE_MAX ? op->size_bytes_max : DISK_READ_SIZE_MAX;
+	read_stretch(op, size + READ_BUFFER_SIZE - DISK_READ_SIZE_MAX);
+}
+
+enum read_result disk_read_start(struct read_op *op, struct segment *segment, uint64_t position)
+{
+	int fd = segment_open_direct(segment);
+	if (fd < 0) {
+		op->err = fd == -ENOENT ? ERR_CORRUPT_LOG : fd;
+		return READ_DONE;
+	}
+	segment->readers++;
+	op->segment = segment;
+	op->position = position;
+	op->io = (struct io_op){.done = disk_read_done};
+	start_disk_read(op);
+	return READ_PENDING;
+}
+
+void disk_read_give_back(struct read_op *op)
+{
+	uint8_t *buffer = op->buffer;
+	op->buffer = NULL;
+	give_buffer(op->partition->home, buffer, op->buffer_size_bytes);
+}

@@ -1,0 +1,11 @@
+/* Reads of batches that are in files alone: the asynchronous half of partition_read. Owner: the partition's shard. Private to log/partition. */
+#pragma once
+
+#include "log/partition/partition.h"
+#include "log/segment/segment.h"
+
+/* Begins to read the batches of `segment` from the one that holds op->offset on; `position` is that of a batch at or before it.
+ * READ_PENDING; READ_DONE if the file cannot be opened (op->err). */
+enum read_result disk_read_start(struct read_op *op, struct segment *segment, uint64_t position);
+/* The answer has been sent: its buffer serves the next read. */
+void disk_read_give_back(struct read_op *op);
