@@ -2,6 +2,7 @@
 # fresh data directory, kills and restarts it, counts what was asserted, leaves nothing running behind.
 #
 #   SPATE_BIN   the binary under test                     (default build/release/spate)
+#   SPATE_ARGS  more arguments of `serve` for every start, as "--set spate.cache.bytes=4194304"
 #   LIVE_BIN    where the programs of tests/live/*.c are  (default build/release/live)
 #   BROKER      HOST:PORT of a broker that runs already: any Kafka will do, and Apache Kafka is the oracle.
 #               Scripts that need to start or kill the broker then say so and skip.
@@ -36,7 +37,8 @@ needs_own_broker() { [ -n "$OWN_BROKER" ] || { skip "${0##*/}: needs to start th
 broker_start() {
 	[ -n "$OWN_BROKER" ] || return 0
 	: > "$LOG"
-	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:${PORT:-0}" "$@" >> "$LOG" 2>&1 &
+	# shellcheck disable=SC2086 # several words
+	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:${PORT:-0}" ${SPATE_ARGS:-} "$@" >> "$LOG" 2>&1 &
 	BROKER_PID=$!
 	local port=
 	for _ in $(seq $((START_TIMEOUT_S * 50))); do
