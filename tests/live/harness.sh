@@ -33,13 +33,17 @@ skip() { echo "skip  $*"; }
 die() { fail "$*"; exit 1; }
 needs_own_broker() { [ -n "$OWN_BROKER" ] || { skip "${0##*/}: needs to start the broker itself, and BROKER is set"; exit 0; }; }
 
-# Starts the broker on $DATA; the second start of a script takes the port of the first.
-broker_start() {
-	[ -n "$OWN_BROKER" ] || return 0
+broker_spawn() {
 	: > "$LOG"
 	# shellcheck disable=SC2086 # several words
 	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:${PORT:-0}" ${SPATE_ARGS:-} "$@" >> "$LOG" 2>&1 &
 	BROKER_PID=$!
+}
+
+# Starts the broker on $DATA and waits until it listens; the second start of a script takes the port of the first.
+broker_start() {
+	[ -n "$OWN_BROKER" ] || return 0
+	broker_spawn "$@"
 	local port=
 	for _ in $(seq $((START_TIMEOUT_S * 50))); do
 		port=$(sed -nE 's/.*listening on 127\.0\.0\.1:([0-9]+).*/\1/p' "$LOG" | head -1)
@@ -73,17 +77,25 @@ broker_stop() {
 
 broker_kill9() {
 	[ -n "$BROKER_PID" ] || return 0
-	kill -9 "$BROKER_PID" 2> /dev/null
-	wait "$BROKER_PID" 2> /dev/null
+	local pid=$BROKER_PID status=0
 	BROKER_PID=
+	kill -9 "$pid" 2> /dev/null
+	wait "$pid" 2> /dev/null || status=$?
+	[ "$status" -eq 137 ] || broker_died "$status"
 	broker_log_is_clean
+}
+
+# A broker that ended by itself: its last words are shown.
+broker_died() {
+	fail "the broker was alive until it was killed (it had died with status $1)"
+	tail -40 "$LOG" | sed 's/^/      /'
 }
 
 broker_is_alive() { [ -z "$OWN_BROKER" ] || kill -0 "$BROKER_PID" 2> /dev/null; }
 broker_rss_kib() { awk '/^VmRSS/ {print $2}' "/proc/$BROKER_PID/status" 2> /dev/null; }
 
 broker_log_is_clean() {
-	if grep -qE 'Sanitizer|runtime error:|CHECK failed|check failed|Assertion' "$LOG"; then
+	if grep -qE 'Sanitizer|runtime error:|spate: bug:|Assertion' "$LOG"; then
 		fail "the broker's log has no report of a sanitizer or a CHECK"
 		sed 's/^/      /' "$LOG" | tail -60
 	fi
@@ -95,10 +107,10 @@ clean_up() {
 	trap '' INT TERM HUP PIPE # whoever read our output may be gone; the broker must still be stopped
 	# `wait` on a broker that died under a test makes its status known, and a crash is then a FAIL.
 	if [ -n "$BROKER_PID" ] && ! kill -0 "$BROKER_PID" 2> /dev/null; then
-		wait "$BROKER_PID"
-		fail "the broker was alive to the end (it died with status $?)"
-		tail -40 "$LOG" | sed 's/^/      /'
+		local died=0
+		wait "$BROKER_PID" || died=$?
 		BROKER_PID=
+		broker_died "$died"
 	fi
 	broker_stop
 	local job

@@ -24,8 +24,7 @@ kill_and_restart() {
 	broker_kill9
 	random_ms 1 400
 	if [ $((RANDOM % 3)) = 0 ]; then
-		"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:$PORT" >> "$LOG" 2>&1 &
-		BROKER_PID=$!
+		broker_spawn
 		random_ms 1 60
 		broker_kill9
 	fi
