@@ -9,13 +9,14 @@
  * that are they read again, one by one.
  *
  * Failures: an error in any partition ends the waiting; positions are filled in where the partition is known. Sessions (KIP-227) are
- * refused by answering session id 0, which every client takes as "none". */
+ * refused by answering session id 0, which every client takes as "none". A client that believed in an old leader epoch is told the new one
+ * at once (KIP-951). */
 #include "kmsg_fetch.h"
 #include "net/api/handlers.h"
 
 #define SESSION_EPOCH_INITIAL 0
 #define SESSION_EPOCH_NONE (-1)
-#define READ_COMMITTED 1
+#define LEADER_VERSION 16
 
 struct fetch_partition {
 	const struct kmsg_fetch_partition *in;
@@ -30,12 +31,13 @@ struct fetch_partition {
 struct fetch {
 	struct kmsg_fetch_request in;
 	struct kmsg_fetch_response out;
+	struct kmsg_fetch_endpoint endpoint;
 	uint32_t count;
 	struct fetch_partition *partitions;
 	uint32_t next;                 /* to be read */
 	int64_t budget_bytes;          /* not granted to anybody yet */
 	int64_t min_bytes, max_bytes, total_bytes;
-	bool is_second_pass, is_decided;
+	bool is_second_pass, is_decided, tells_leader;
 	uint64_t deadline_ns;
 	struct request *request;
 	struct io_timer timer;
@@ -80,6 +82,18 @@ static void clear_result(struct fetch_partition *partition)
 	out->records.whole = SLICE_EMPTY;
 }
 
+/* Who leads the partition now; the endpoint is added once, at the end. */
+static void tell_leader(struct fetch *fetch, struct fetch_partition *partition)
+{
+	struct request *request = fetch->request;
+	const struct topic *topic = request_topic_by_id(request, &partition->topic_id);
+	if (!topic || request->version < LEADER_VERSION)
+		return;
+	partition->out->current_leader =
+		(struct kmsg_fetch_leader){request->shard->facts->node_id, shard_leader_epoch(request->shard, topic)};
+	fetch->tells_leader = true;
+}
+
 /* What a read has brought goes into the answer; a read without bytes is free for the next partition. */
 static void take_result(struct fetch *fetch, struct fetch_partition *partition)
 {
@@ -93,6 +107,8 @@ static void take_result(struct fetch *fetch, struct fetch_partition *partition)
 		out->diverging_epoch = (struct kmsg_fetch_epoch_end){read->diverging_epoch, read->diverging_end_offset};
 	if (out->error_code || read->is_diverging)
 		fetch->is_decided = true;
+	if (out->error_code == KERR_FENCED_LEADER_EPOCH || out->error_code == KERR_NOT_LEADER_OR_FOLLOWER)
+		tell_leader(fetch, partition);
 	fetch->budget_bytes += (int64_t)partition->granted_bytes - (read->has_pieces ? read->op.size_bytes : 0);
 	if (!read->has_pieces) {
 		give_read(fetch, partition);
@@ -265,9 +281,24 @@ static enum step park(struct request *request)
 
 /* ---- answering --------------------------------------------------------------------------------------------------------------- */
 
+static void add_endpoint(struct fetch *fetch)
+{
+	const struct broker_facts *facts = fetch->request->shard->facts;
+	fetch->endpoint = (struct kmsg_fetch_endpoint){
+		.node_id = facts->node_id,
+		.host = slice_from(facts->advertised_host),
+		.port = facts->advertised_port,
+		.rack = slice_from(broker_config_value(facts->config, "broker.rack")),
+	};
+	fetch->out.node_endpoints.items = &fetch->endpoint;
+	fetch->out.node_endpoints.count = 1;
+}
+
 static enum step answer(struct request *request)
 {
 	struct fetch *fetch = request->state;
+	if (fetch->tells_leader)
+		add_endpoint(fetch);
 	struct writer body = writer_counting_apart();
 	kmsg_fetch_response_encode(&body, request->version, &fetch->out);
 	struct writer writer = request_answer_begin_apart(request, &body);

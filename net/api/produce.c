@@ -51,7 +51,8 @@ static bool fill_result(struct request *request, struct kmsg_produce_partition_r
 	return fill_record_errors(request, out, op);
 }
 
-static bool fill_results(struct request *request, struct produce *produce, bool *has_error)
+/* *error is the first one. */
+static bool fill_results(struct request *request, struct produce *produce, enum kerr *error)
 {
 	uint32_t next = 0;
 	for (int32_t t = 0; t < produce->out.responses.count; t++) {
@@ -61,7 +62,7 @@ static bool fill_results(struct request *request, struct produce *produce, bool 
 			struct append_task *task = produce->tasks[next++];
 			if (task && !fill_result(request, out, task))
 				return false;
-			*has_error |= out->error_code != 0;
+			*error = *error ? *error : (enum kerr)out->error_code;
 		}
 	}
 	return true;
@@ -70,11 +71,11 @@ static bool fill_results(struct request *request, struct produce *produce, bool 
 static enum step answer(struct request *request)
 {
 	struct produce *produce = request->state;
-	bool has_error = false;
-	if (!fill_results(request, produce, &has_error))
+	enum kerr error = KERR_NONE;
+	if (!fill_results(request, produce, &error))
 		return request_reject(request, NULL);
 	if (produce->in.acks == 0)
-		return has_error ? request_reject(request, "a batch sent with acks=0 is refused") : request_answer_nothing(request);
+		return error ? request_reject(request, kerr_text(error)) : request_answer_nothing(request);
 	struct writer writer = request_answer_begin(request, kmsg_produce_response_size(&produce->out, request->version));
 	kmsg_produce_response_encode(&writer, request->version, &produce->out);
 	return request_answer_end(request, &writer);

@@ -2,27 +2,10 @@
  * counter is 0; its old address is of no meaning. */
 #include "net/conn/address_table.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "net/conn/peer.h"
 #include <xxhash.h>
 
 #define PROBES 16u
-
-static bool read_peer(int fd, uint8_t out[16])
-{
-	struct sockaddr_storage peer;
-	socklen_t size = sizeof peer;
-	if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
-		return false;
-	if (peer.ss_family == AF_INET6) {
-		memcpy(out, &((struct sockaddr_in6 *)&peer)->sin6_addr, 16);
-		return true;
-	}
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	memcpy(out, mapped, sizeof mapped);
-	memcpy(out + 12, &((struct sockaddr_in *)&peer)->sin_addr, 4);
-	return peer.ss_family == AF_INET;
-}
 
 static uint32_t count_of(const struct address_entry *entry)
 {
@@ -50,7 +33,7 @@ bool address_table_enter(struct address_table *table, int fd, uint32_t max, uint
 {
 	uint8_t address[16];
 	*counter = NULL;
-	if (!read_peer(fd, address))
+	if (!peer_address(fd, address))
 		return true;
 	struct address_entry *entry = find_entry(table, address);
 	if (!entry)

@@ -15,6 +15,7 @@
 #include "log/base/check.h"
 #include "net/conn/address_table.h"
 #include "net/conn/frame_reader.h"
+#include "net/conn/peer.h"
 #include "net/conn/request_pool.h"
 #include "net/conn/sendq.h"
 #include "net/wire/header.h"
@@ -106,8 +107,10 @@ static void drain(struct conn *conn)
 static void refuse(struct conn *conn, const char *why)
 {
 	struct shard *shard = conn->shard;
+	char peer[PEER_TEXT_SIZE];
+	peer_describe(conn->fd, peer);
 	metrics_add(&shard->metrics.requests_refused, 1);
-	log_line_limited(&shard->refusals, io_now_ns(shard->io), LOG_WARN, "a connection is closed: %s", why);
+	log_line_limited(&shard->refusals, io_now_ns(shard->io), LOG_WARN, "the connection from %s is closed: %s", peer, why);
 	drain(conn);
 }
 

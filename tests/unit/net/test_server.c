@@ -599,6 +599,12 @@ Test(server, fetch_refusals, .timeout = 60)
 	one.partition.current_leader_epoch = 0;
 	client_call(&client, "fetch", 12, &one.in, &out);
 	cr_assert_eq(fetch_result(&out).error_code, KERR_FENCED_LEADER_EPOCH, "the epoch was bumped by the restart");
+	one.topic.topic_id = make_topic(&client, "x", 1);
+	client_call(&client, "fetch", 16, &one.in, &out);
+	cr_assert_eq(fetch_result(&out).current_leader.leader_epoch, 1, "KIP-951: the new one is told");
+	cr_assert_eq(out.node_endpoints.count, 1);
+	cr_assert_eq(out.node_endpoints.items[0].node_id, fetch_result(&out).current_leader.leader_id);
+	cr_assert_eq(out.node_endpoints.items[0].port, broker.report.listen_port);
 	client_close(&client);
 	broker_end(&broker);
 }
