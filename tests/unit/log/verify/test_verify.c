@@ -1,0 +1,604 @@
+#include "log/segment/segment_name.h"
+#include "tests/unit/log/verify/rot.h"
+
+/* Topic t: partition 0 has three segments of ten batches of ten records or so, the last one active; partition 1 has one. Cleanly stopped. */
+#define RECORDS 10
+#define VALUE_SIZE 10000
+
+static void make_topic(struct world *world, uint64_t seed, uint32_t batches)
+{
+	world_init(world, seed);
+	world_open(world);
+	struct config_override overrides[] = {{"segment.bytes", "1048576"}};
+	world_create_topic(world, "t", 2, overrides, 1);
+	for (uint32_t i = 0; i < batches; i++)
+		world_append(world, world_partition(world, "t", 0), (uint64_t)i * RECORDS, RECORDS, VALUE_SIZE);
+	world_append(world, world_partition(world, "t", 1), 0, 3, 100);
+}
+
+static void make_stopped(struct world *world, uint64_t seed)
+{
+	make_topic(world, seed, 25);
+	world_stop(world);
+}
+
+/* Opened and closed again: the simulated disk has no io left on it. */
+static void end_world(struct world *world)
+{
+	broker_config_destroy(world->config);
+	sim_disk_close(world->disk);
+}
+
+/* The paths of partition 0's segments, by their order. */
+static void log_path(struct world *world, uint32_t ordinal, char out[128])
+{
+	int64_t base = 0;
+	char name[SEGMENT_NAME_SIZE];
+	for (uint32_t i = 0;; i++) {
+		segment_name_format(name, base, SEGMENT_FILE_LOG);
+		snprintf(out, 128, "/t-0/%s", name);
+		if (i == ordinal)
+			return;
+		base = rot_batch(world, out, rot_batch_count(world, out) - 1).next_offset;
+	}
+}
+
+static void sibling(const char *log, const char *ending, char out[128])
+{
+	snprintf(out, 128, "%.*s%s", (int)(strlen(log) - strlen(".log")), log, ending);
+}
+
+static void expect_clean(const struct verdict *verdict, const char *when)
+{
+	cr_assert_eq(verdict->err, 0, "%s: %s", when, err_name(verdict->err));
+	if (verdict->report.counts.findings[FINDING_DAMAGE] + verdict->report.counts.findings[FINDING_DERIVED])
+		rot_print(verdict);
+	cr_assert_eq(verdict->report.counts.findings[FINDING_DAMAGE], 0, "%s", when);
+	cr_assert_eq(verdict->report.counts.findings[FINDING_DERIVED], 0, "%s", when);
+}
+
+/* What the store has written is whole, and all of it was looked at. */
+Test(verify, a_clean_directory)
+{
+	struct world world;
+	struct verdict verdict;
+	make_stopped(&world, 1);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "after a clean stop");
+	cr_assert_eq(verdict.count, 0);
+	cr_assert(verdict.report.has_catalog);
+	cr_assert(verdict.report.was_clean);
+	cr_assert_eq(verdict.report.partitions, 2);
+	cr_assert_eq(verdict.report.counts.segments, 4);
+	cr_assert_eq(verdict.report.counts.sealed_segments, 2);
+	cr_assert_eq(verdict.report.counts.batches, 26);
+	cr_assert_eq(verdict.report.counts.records, 253);
+	cr_assert_eq(verdict.report.counts.tails, 0);
+	end_world(&world);
+}
+
+/* ---- one damaged range each -------------------------------------------------------------------------------------------- */
+
+enum rot { FLIP, FLIP_TWO, ZERO_THREE, CUT_WITHIN, CUT_BEFORE, LIE_ABOUT_COUNT, LIE_ABOUT_TIME };
+
+struct batch_row {
+	const char *name;
+	enum rot rot;
+	uint32_t segment; /* 0, 1 sealed; 2 active */
+	uint32_t batch;
+	bool is_last;     /* the segment's last batch instead */
+	uint32_t at;      /* FLIP: byte of the batch */
+	uint8_t bits;
+	const char *what; /* part of what is said */
+};
+
+static const struct batch_row batch_rows[] = {
+	{"base offset, low byte", FLIP, 0, 3, false, BATCH_AT_BASE_OFFSET + 7, 0x04, "base offset"},
+	{"base offset, high byte", FLIP, 0, 3, false, BATCH_AT_BASE_OFFSET, 0x01, "base offset"},
+	{"base offset, negative", FLIP, 1, 3, false, BATCH_AT_BASE_OFFSET, 0x80, "offsets cannot be"},
+	{"base offset of a segment's first", FLIP, 1, 0, false, BATCH_AT_BASE_OFFSET + 7, 0x01, "base offset"},
+	{"base offset of a sealed segment's last", FLIP, 1, 0, true, BATCH_AT_BASE_OFFSET + 7, 0x08, "base offset"},
+	{"base offset of the active segment's last", FLIP, 2, 0, true, BATCH_AT_BASE_OFFSET + 6, 0x08, "base offset"},
+	{"length, smaller", FLIP, 0, 3, false, BATCH_AT_LENGTH + 1, 0x01, "CRC-32C"},
+	{"length, larger", FLIP, 0, 3, false, BATCH_AT_LENGTH + 1, 0x02, "CRC-32C"},
+	{"length, impossible", FLIP, 0, 3, false, BATCH_AT_LENGTH, 0x80, "length"},
+	{"length, behind the end", FLIP, 0, 3, false, BATCH_AT_LENGTH, 0x10, "length"},
+	{"length of the last", FLIP, 2, 0, true, BATCH_AT_LENGTH + 1, 0x01, "CRC-32C"},
+	{"leader epoch", FLIP, 0, 3, false, BATCH_AT_LEADER_EPOCH + 3, 0x04, "leader epoch"},
+	{"leader epoch in the active segment", FLIP, 2, 1, false, BATCH_AT_LEADER_EPOCH + 3, 0x01, "leader epoch"},
+	{"magic", FLIP, 0, 3, false, BATCH_AT_MAGIC, 0x01, "magic"},
+	{"CRC", FLIP, 0, 3, false, BATCH_AT_CRC, 0x01, "CRC-32C"},
+	{"attributes", FLIP, 0, 3, false, BATCH_AT_ATTRIBUTES + 1, 0x02, "CRC-32C"},
+	{"last offset delta", FLIP, 0, 3, false, BATCH_AT_LAST_OFFSET_DELTA + 3, 0x01, "CRC-32C"},
+	{"record count", FLIP, 0, 3, false, BATCH_AT_RECORDS_COUNT + 3, 0x01, "CRC-32C"},
+	{"first byte of the records", FLIP, 0, 3, false, BATCH_HEADER_SIZE, 0x80, "CRC-32C"},
+	{"a value", FLIP, 1, 5, false, 50000, 0x10, "CRC-32C"},
+	{"a value in a segment's first", FLIP, 0, 0, false, 50000, 0x10, "CRC-32C"},
+	{"a value in a sealed segment's last", FLIP, 0, 0, true, 50000, 0x10, "CRC-32C"},
+	{"a value in the active segment", FLIP, 2, 1, false, 50000, 0x10, "CRC-32C"},
+	{"a value in the active segment's last", FLIP, 2, 0, true, 50000, 0x10, "CRC-32C"},
+	{"two neighbours", FLIP_TWO, 0, 3, false, 50000, 0x10, "CRC-32C"},
+	{"zeros over three", ZERO_THREE, 0, 3, false, 0, 0, "zeros"},
+	{"cut in a batch", CUT_WITHIN, 0, 7, false, 0, 0, "ends"},
+	{"cut between batches", CUT_BEFORE, 0, 7, false, 0, 0, "ends"},
+	{"cut in the active segment", CUT_WITHIN, 2, 2, false, 0, 0, "ends"},
+	{"cut to nothing", CUT_BEFORE, 1, 0, false, 0, 0, "ends"},
+	{"a record count that lies, with a good CRC", LIE_ABOUT_COUNT, 2, 1, false, 0, 0, "records cannot be read"},
+	{"a record count that lies in a sealed segment", LIE_ABOUT_COUNT, 0, 1, false, 0, 0, "records cannot be read"},
+};
+
+/* Changes the file; *expected becomes the range that is damaged by it. */
+static void damage(struct world *world, const struct batch_row *row, const char *log, struct place *expected)
+{
+	size_t size;
+	uint32_t count = rot_batch_count(world, log);
+	uint32_t ordinal = row->is_last ? count - 1 : row->batch;
+	struct place last = rot_batch(world, log, count - 1);
+	*expected = rot_batch(world, log, ordinal);
+	uint8_t *data = rot_read(world, log, &size), *batch = data + expected->position;
+	uint32_t extent = row->rot == FLIP_TWO ? 1 : row->rot == ZERO_THREE ? 2 : 0;
+	struct place end = rot_batch(world, log, ordinal + extent);
+	size_t size_new = size;
+	switch (row->rot) {
+	case FLIP: batch[row->at] ^= row->bits; break;
+	case FLIP_TWO: batch[row->at] ^= row->bits; data[expected->end + row->at] ^= row->bits; break;
+	case ZERO_THREE: memset(batch, 0, end.end - expected->position); break;
+	case CUT_WITHIN: size_new = expected->position + 5000; end = last; break;
+	case CUT_BEFORE: size_new = expected->position; end = last; break;
+	case LIE_ABOUT_COUNT: batch[BATCH_AT_RECORDS_COUNT + 3]++; batch_stamp_crc(batch, (uint32_t)(expected->end - expected->position)); break;
+	case LIE_ABOUT_TIME: batch[BATCH_AT_MAX_TIMESTAMP + 7]++; batch_stamp_crc(batch, (uint32_t)(expected->end - expected->position)); break;
+	}
+	expected->end = end.end;
+	expected->next_offset = end.next_offset;
+	rot_write(world, log, data, size_new);
+	free(data);
+}
+
+static const struct found *expect_one(const struct verdict *verdict, enum finding_kind kind, const char *file, const char *what, const char *name)
+{
+	cr_assert_eq(verdict->err, 0, "%s: %s", name, err_name(verdict->err));
+	if (verdict->count != 1)
+		rot_print(verdict);
+	cr_assert_eq(verdict->count, 1, "%s: %u findings", name, verdict->count);
+	const struct found *found = &verdict->found[0];
+	cr_assert_eq(found->kind, kind, "%s: %s", name, found->what);
+	cr_assert_str_eq(found->file, file, "%s: %s", name, found->what);
+	cr_assert_not_null(strstr(found->what, what), "%s: '%s'", name, found->what);
+	return found;
+}
+
+/* Each kind of rot in a batch is named with just its offsets and bytes, and nothing else is. */
+Test(verify, names_each_damaged_range, .timeout = 120)
+{
+	struct world world;
+	make_stopped(&world, 2);
+	for (size_t i = 0; i < COUNT_OF(batch_rows); i++) {
+		const struct batch_row *row = &batch_rows[i];
+		char log[128];
+		struct place expected;
+		struct verdict verdict;
+		size_t size;
+		log_path(&world, row->segment, log);
+		uint8_t *sound = rot_read(&world, log, &size);
+		damage(&world, row, log, &expected);
+		rot_verify(&world, &verdict);
+		const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, row->what, row->name);
+		cr_assert_str_eq(found->topic, "t", "%s", row->name);
+		cr_assert_eq(found->partition, 0, "%s", row->name);
+		cr_assert_eq(found->from, expected.base_offset, "%s: from %ld, not %ld", row->name, (long)found->from, (long)expected.base_offset);
+		cr_assert_eq(found->to, expected.next_offset, "%s: to %ld, not %ld", row->name, (long)found->to, (long)expected.next_offset);
+		cr_assert_eq(found->position_from, (int64_t)expected.position, "%s: from byte %ld", row->name, (long)found->position_from);
+		cr_assert_eq(found->position_to, (int64_t)expected.end, "%s: to byte %ld, not %zu", row->name, (long)found->position_to, expected.end);
+		rot_write(&world, log, sound, size);
+		free(sound);
+	}
+	struct verdict verdict;
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "with everything put back");
+	end_world(&world);
+}
+
+/* A header changed together with its CRC is found by the seal alone: the whole segment is doubtful. (A changed largest timestamp shows in the time
+ * index as well.) */
+Test(verify, the_seal_finds_what_crcs_do_not)
+{
+	struct world world;
+	struct verdict verdict;
+	struct place ignored;
+	char log[128];
+	make_stopped(&world, 3);
+	log_path(&world, 1, log);
+	const struct batch_row row = {.name = "time", .rot = LIE_ABOUT_TIME, .batch = 0};
+	damage(&world, &row, log, &ignored);
+	rot_verify(&world, &verdict);
+	cr_assert_geq(verdict.count, 1);
+	cr_assert_eq(verdict.found[0].kind, FINDING_DAMAGE);
+	cr_assert_not_null(strstr(verdict.found[0].what, "seal"));
+	cr_assert_eq(verdict.found[0].from, 100);
+	cr_assert_eq(verdict.found[0].to, 200);
+	for (uint32_t i = 1; i < verdict.count; i++)
+		cr_assert_eq(verdict.found[i].kind, FINDING_DERIVED);
+	end_world(&world);
+}
+
+/* Two segments that changed places are both named, each with its own offsets. */
+Test(verify, swapped_segments)
+{
+	struct world world;
+	struct verdict verdict;
+	char first[128], second[128];
+	make_stopped(&world, 4);
+	log_path(&world, 0, first);
+	log_path(&world, 1, second);
+	int64_t end = rot_batch(&world, second, rot_batch_count(&world, second) - 1).next_offset;
+	int64_t middle = rot_batch(&world, second, 0).base_offset;
+	rot_rename(&world, first, "/t-0/x");
+	rot_rename(&world, second, first);
+	rot_rename(&world, "/t-0/x", second);
+	rot_verify(&world, &verdict);
+	if (verdict.count != 2)
+		rot_print(&verdict);
+	cr_assert_eq(verdict.count, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct found *found = &verdict.found[i];
+		cr_assert_eq(found->kind, FINDING_DAMAGE);
+		cr_assert_str_eq(found->file, (i ? second : first) + 1);
+		cr_assert_eq(found->from, i ? middle : 0);
+		cr_assert_eq(found->to, i ? end : middle);
+		cr_assert_eq(found->position_from, 0);
+	}
+	end_world(&world);
+}
+
+/* A missing segment, and a missing directory, are named with the offsets they held. */
+Test(verify, missing_files)
+{
+	struct world world;
+	struct verdict verdict;
+	char log[128];
+	make_stopped(&world, 5);
+	log_path(&world, 1, log);
+	rot_rename(&world, log, "/kept");
+	rot_verify(&world, &verdict);
+	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, "missing", "segment");
+	cr_assert_eq(found->from, 100);
+	cr_assert_eq(found->to, 200);
+	rot_rename(&world, "/kept", log);
+
+	rot_rename(&world, "/t-1", "/elsewhere");
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.count, 2);
+	cr_assert_eq(verdict.found[0].kind, FINDING_NOTE);
+	cr_assert_str_eq(verdict.found[0].file, "elsewhere");
+	cr_assert_eq(verdict.found[1].kind, FINDING_DAMAGE);
+	cr_assert_str_eq(verdict.found[1].topic, "t");
+	cr_assert_eq(verdict.found[1].partition, 1);
+	cr_assert_eq(verdict.found[1].from, 0);
+	cr_assert_eq(verdict.found[1].to, 3);
+	end_world(&world);
+}
+
+/* ---- every other file ----------------------------------------------------------------------------------------------------- */
+
+struct file_row {
+	const char *file;      /* below the directory; one that begins with "." is the first segment's of that ending */
+	enum { BIT, JUNK, EMPTY, GROW, REMOVE } how;
+	uint32_t at;           /* BIT */
+	enum finding_kind kind;
+	const char *what;
+	int64_t position_from, position_to;
+};
+
+static const struct file_row file_rows[] = {
+	{".index", BIT, 5, FINDING_DERIVED, "middle of a batch", 0, 8},
+	{".index", BIT, 3 * 8 + 3, FINDING_DERIVED, "another offset", 24, 32},
+	{".index", BIT, 3 * 8 + 4, FINDING_DERIVED, "out of order", 24, 32},
+	{".index", JUNK, 0, FINDING_DERIVED, "", 0, NOWHERE},
+	{".index", EMPTY, 0, FINDING_NOTE, "empty", NOWHERE, NOWHERE},
+	{".timeindex", BIT, 7, FINDING_DERIVED, "another timestamp", 0, 12},
+	{".timeindex", BIT, 2 * 12 + 11, FINDING_DERIVED, "", NOWHERE, NOWHERE},
+	{".timeindex", GROW, 0, FINDING_DERIVED, "", NOWHERE, NOWHERE},
+	{".seal", BIT, 20, FINDING_DERIVED, "checksum", NOWHERE, NOWHERE},
+	{".seal", JUNK, 0, FINDING_DERIVED, "no seal", NOWHERE, NOWHERE},
+	{".seal", EMPTY, 0, FINDING_NOTE, "empty", NOWHERE, NOWHERE},
+	{".snapshot", JUNK, 0, FINDING_DERIVED, "snapshot", NOWHERE, NOWHERE},
+	{"t-0/leader-epoch-checkpoint", JUNK, 0, FINDING_DERIVED, "leader epochs", NOWHERE, NOWHERE},
+	{"t-0/leader-epoch-checkpoint", BIT, 4, FINDING_DERIVED, "leader epochs", NOWHERE, NOWHERE},
+	{"t-0/partition.metadata", JUNK, 0, FINDING_DAMAGE, "topic id", NOWHERE, NOWHERE},
+	{"t-0/partition.metadata", BIT, 30, FINDING_DAMAGE, "topic id", NOWHERE, NOWHERE},
+	{"t-0/partition.metadata", REMOVE, 0, FINDING_DAMAGE, "missing", NOWHERE, NOWHERE},
+	{"checkpoint-0", BIT, 100, FINDING_DERIVED, "checksum", NOWHERE, NOWHERE},
+	{"checkpoint-0", EMPTY, 0, FINDING_DERIVED, "checksum", NOWHERE, NOWHERE},
+	{"catalog.log", BIT, 30, FINDING_DAMAGE, "damaged, not torn", NOWHERE, NOWHERE},
+	{"catalog.log", JUNK, 0, FINDING_DAMAGE, "catalog", NOWHERE, NOWHERE},
+	{"catalog.log", GROW, 0, FINDING_NOTE, "torn", NOWHERE, NOWHERE},
+	{"catalog.log", REMOVE, 0, FINDING_DAMAGE, "missing", NOWHERE, NOWHERE},
+	{"meta.properties", JUNK, 0, FINDING_DAMAGE, "version", NOWHERE, NOWHERE},
+	{"meta.properties", REMOVE, 0, FINDING_NOTE, "missing", NOWHERE, NOWHERE},
+	{"journal-0", JUNK, 0, FINDING_DAMAGE, "cannot be used", NOWHERE, NOWHERE},
+};
+
+static void change_file(struct world *world, const struct file_row *row, const char *path, uint8_t *data, size_t size)
+{
+	uint8_t *bytes = malloc(size + 100);
+	memcpy(bytes, data, size);
+	memset(bytes + size, 0x5a, 100);
+	switch (row->how) {
+	case BIT: bytes[row->at] ^= 1; break;
+	case JUNK: memset(bytes, 'x', size < 1 << 16 ? size : 1 << 16); break;
+	case EMPTY: size = 0; break;
+	case GROW: size += 7; break;
+	case REMOVE: rot_unlink(world, path); break;
+	}
+	if (row->how != REMOVE)
+		rot_write(world, path, bytes, size);
+	free(bytes);
+}
+
+/* Rot in any other file is told as what it is, and no other file is accused for it. */
+Test(verify, names_each_damaged_file, .timeout = 120)
+{
+	struct world world;
+	make_stopped(&world, 6);
+	rot_write(&world, "/t-0/00000000000000000000.snapshot", "\0\1\x48\x67\x4b\xc7\0\0\0\0", 10); /* no producers */
+	for (size_t i = 0; i < COUNT_OF(file_rows); i++) {
+		const struct file_row *row = &file_rows[i];
+		char path[128], log[128], name[192];
+		size_t size;
+		struct verdict verdict;
+		log_path(&world, 0, log);
+		if (row->file[0] == '.')
+			sibling(log, row->file, path);
+		else
+			snprintf(path, sizeof path, "/%s", row->file);
+		snprintf(name, sizeof name, "row %zu, %s", i, path);
+		uint8_t *sound = rot_read(&world, path, &size);
+		change_file(&world, row, path, sound, size);
+		rot_verify(&world, &verdict);
+		const struct found *found = expect_one(&verdict, row->kind, path + 1, row->what, name);
+		if (row->position_from != NOWHERE)
+			cr_assert_eq(found->position_from, row->position_from, "%s: from byte %ld", name, (long)found->position_from);
+		if (row->position_to != NOWHERE)
+			cr_assert_eq(found->position_to, row->position_to, "%s: to byte %ld", name, (long)found->position_to);
+		rot_write(&world, path, sound, size);
+		free(sound);
+	}
+	struct verdict verdict;
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "with everything put back");
+	end_world(&world);
+}
+
+/* Bytes behind the durable point are nobody's loss: whatever they are, they are counted and not told. */
+Test(verify, what_lies_behind_the_end)
+{
+	struct world world;
+	make_stopped(&world, 7);
+	for (uint32_t segment = 0; segment < 3; segment++) {
+		char log[128];
+		size_t size;
+		struct verdict verdict;
+		log_path(&world, segment, log);
+		uint8_t *sound = rot_read(&world, log, &size);
+		uint8_t *longer = malloc(size + 5000);
+		memcpy(longer, sound, size);
+		memcpy(longer + size, sound, 5000); /* the beginning of a good batch, of offsets that were before */
+		rot_write(&world, log, longer, size + 5000);
+		rot_verify(&world, &verdict);
+		expect_clean(&verdict, log);
+		cr_assert_eq(verdict.count, 0);
+		cr_assert_eq(verdict.report.counts.tails, 1);
+		cr_assert_eq(verdict.report.counts.tail_bytes, 5000);
+		rot_write(&world, log, sound, size);
+		free(longer);
+		free(sound);
+	}
+	end_world(&world);
+}
+
+/* ---- the journal --------------------------------------------------------------------------------------------------------------- */
+
+/* Where in the journal the value of record `number` lies: make_batch fills it with its low byte. */
+static size_t find_in_journal(struct world *world, uint8_t number)
+{
+	size_t size;
+	uint8_t *data = rot_read(world, "/journal-0", &size);
+	uint8_t pattern[64];
+	memset(pattern, number, sizeof pattern);
+	uint8_t *at = memmem(data, size, pattern, sizeof pattern);
+	cr_assert_not_null(at);
+	size_t position = (size_t)(at - data);
+	free(data);
+	return position;
+}
+
+static void make_crashed(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	for (uint64_t n = 20; n < 40; n++)
+		world_append(world, world_partition(world, "t", 0), n - 20, 1, 300);
+	world_crash(world);
+}
+
+/* Everything is in the journal alone, and no file exists: that is whole. */
+Test(verify, all_in_the_journal)
+{
+	struct world world;
+	struct verdict verdict;
+	make_crashed(&world, 8);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "after a crash");
+	cr_assert_eq(verdict.count, 0);
+	cr_assert_not(verdict.report.was_clean);
+	cr_assert_eq(verdict.report.journal_entries, 20);
+	end_world(&world);
+}
+
+/* Rot in a group that a later one vouches for is damage with offsets; in the last group it is a torn tail that was, for all the journal
+ * knows, never acknowledged. */
+Test(verify, rot_in_the_journal)
+{
+	struct world world;
+	struct verdict verdict;
+	make_crashed(&world, 9);
+	size_t position = find_in_journal(&world, 12);
+	rot_flip(&world, "/journal-0", position, 1);
+	rot_verify(&world, &verdict);
+	if (verdict.count != 2)
+		rot_print(&verdict);
+	cr_assert_eq(verdict.count, 2);
+	cr_assert_eq(verdict.found[0].kind, FINDING_DAMAGE);
+	cr_assert_str_eq(verdict.found[0].file, "journal-0");
+	cr_assert_eq(verdict.found[1].kind, FINDING_DAMAGE);
+	cr_assert_str_eq(verdict.found[1].topic, "t");
+	cr_assert_eq(verdict.found[1].from, 12);
+	cr_assert_eq(verdict.found[1].to, 13);
+	rot_flip(&world, "/journal-0", position, 1);
+
+	rot_flip(&world, "/journal-0", find_in_journal(&world, 19), 1);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "rot at the journal's tail");
+	cr_assert_eq(verdict.count, 1);
+	cr_assert_str_eq(verdict.found[0].file, "journal-0");
+	end_world(&world);
+}
+
+/* Pieces that went straight to their segment lie behind the checkpoint's mark, and must be right all the same once the journal vouches. */
+Test(verify, direct_pieces_behind_the_checkpoint)
+{
+	struct world world;
+	struct verdict verdict;
+	world_init(&world, 10);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 0), 0, RECORDS, VALUE_SIZE);
+	world_stop(&world);
+	world_open(&world);
+	for (uint64_t n = RECORDS; n < 6 * RECORDS; n += RECORDS)
+		world_append(&world, world_partition(&world, "t", 0), n, RECORDS, VALUE_SIZE);
+	world_crash(&world);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "after the crash");
+	cr_assert_eq(verdict.report.counts.batches, 6);
+
+	const char *log = "/t-0/00000000000000000000.log";
+	struct place batch = rot_batch(&world, log, 3);
+	rot_flip(&world, log, batch.position + 50000, 1);
+	rot_verify(&world, &verdict);
+	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, "CRC-32C", "a direct piece");
+	cr_assert_eq(found->from, batch.base_offset);
+	cr_assert_eq(found->to, batch.next_offset);
+	rot_flip(&world, log, batch.position + 50000, 1);
+
+	/* Nothing vouches for the last one: torn, for all anybody knows. */
+	batch = rot_batch(&world, log, 5);
+	rot_flip(&world, log, batch.position + 50000, 1);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "rot in the last piece");
+	end_world(&world);
+}
+
+/* Whatever moment the power fails at, nothing is called damaged that was not. */
+Test(verify, power_cuts_are_no_damage, .timeout = 300)
+{
+	for (uint64_t seed = 100; seed < 130; seed++) {
+		struct world world;
+		struct verdict verdict;
+		make_topic(&world, seed, (uint32_t)(seed % 30));
+		if (seed % 3 == 0)
+			world_stop(&world);
+		if (seed % 3 == 0)
+			world_open(&world);
+		uint64_t next = (uint64_t)partition_high_watermark(world_partition(&world, "t", 0));
+		struct append unacked;
+		if (seed % 2)
+			cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &unacked, next, 5, seed % 4 == 1 ? 20000 : 200), 0);
+		if (seed % 2)
+			store_turn(world.store);
+		world_crash(&world);
+		rot_verify(&world, &verdict);
+		cr_assert_eq(verdict.err, 0);
+		if (verdict.report.counts.findings[FINDING_DAMAGE])
+			rot_print(&verdict);
+		cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0, "seed %lu", (unsigned long)seed);
+		end_world(&world);
+	}
+}
+
+/* ---- directories of others ------------------------------------------------------------------------------------------------------- */
+
+/* Kafka's own directory has no catalog, journal or checkpoint: segments are checked alone, and the last one may break off. */
+Test(verify, segments_alone)
+{
+	struct world world;
+	struct verdict verdict;
+	char first[128], last[128];
+	make_stopped(&world, 11);
+	log_path(&world, 0, first);
+	log_path(&world, 2, last);
+	for (const char *const *file = (const char *const[]){"/catalog.log", "/meta.properties", "/journal-0", "/checkpoint-0", NULL}; *file; file++)
+		rot_unlink(&world, *file);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "segments alone");
+	cr_assert_not(verdict.report.has_catalog);
+	cr_assert_eq(verdict.report.unknown_partitions, 2);
+	cr_assert_eq(verdict.report.counts.batches, 26);
+
+	struct place batch = rot_batch(&world, first, 4);
+	rot_flip(&world, first, batch.position + 50000, 1);
+	rot_verify(&world, &verdict);
+	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, first + 1, "CRC-32C", "segment alone");
+	cr_assert_eq(found->from, batch.base_offset);
+	cr_assert_eq(found->to, batch.next_offset);
+	rot_flip(&world, first, batch.position + 50000, 1);
+
+	batch = rot_batch(&world, last, rot_batch_count(&world, last) - 1);
+	rot_cut(&world, last, batch.position + 5000);
+	rot_verify(&world, &verdict);
+	found = expect_one(&verdict, FINDING_NOTE, last + 1, "tail", "a torn tail");
+	cr_assert_eq(found->from, batch.base_offset);
+	cr_assert_eq(found->position_from, (int64_t)batch.position);
+	rot_verify_dir(&world, "/t-1", &verdict);
+	expect_clean(&verdict, "one partition's directory");
+	cr_assert_eq(verdict.report.counts.records, 3);
+	end_world(&world);
+}
+
+/* ---- the disk's own errors --------------------------------------------------------------------------------------------------------- */
+
+/* Any one I/O may fail: the check ends, says so or goes on, and calls no record damaged that a second look can read. */
+Test(verify, a_failing_read, .timeout = 120)
+{
+	struct world world;
+	struct verdict verdict;
+	make_topic(&world, 12, 11);
+	world_stop(&world);
+	uint64_t before = sim_disk_io_count(world.disk);
+	rot_verify(&world, &verdict);
+	uint64_t count = sim_disk_io_count(world.disk) - before;
+	for (uint64_t k = 1; k <= count; k++) {
+		sim_disk_fail(world.disk, k, 5);
+		rot_verify(&world, &verdict);
+		for (uint32_t i = 0; i < verdict.count; i++)
+			cr_assert(verdict.found[i].from == NOWHERE || verdict.found[i].kind != FINDING_DAMAGE, "I/O %lu: %s", (unsigned long)k, verdict.found[i].what);
+	}
+	sim_disk_fail(world.disk, 0, 5);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "with the disk well again");
+	end_world(&world);
+}
+
+/* A directory that is not there is an error, and an empty one is clean. */
+Test(verify, nothing_to_check)
+{
+	struct world world;
+	struct verdict verdict;
+	world_init(&world, 13);
+	rot_verify_dir(&world, "/nowhere", &verdict);
+	cr_assert_eq(verdict.err, -2);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "an empty directory");
+	end_world(&world);
+}
