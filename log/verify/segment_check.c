@@ -231,19 +231,10 @@ static int64_t base_behind(struct walk *walk, uint64_t position)
 	return is_good ? next.base_offset : NOWHERE;
 }
 
-static bool is_end(const struct walk *walk, uint64_t position)
-{
-	return bytes_left(walk, position) == 0;
-}
-
 /* The batch passes its CRC, but its base offset is not the one due. Was the base offset changed? Then what follows goes on from what it was. */
 static bool is_offset_changed(struct walk *walk, const struct batch *batch)
 {
-	int64_t next = walk->offset + batch->last_offset_delta + 1;
-	uint64_t behind = walk->position + batch->size_bytes;
-	if (is_end(walk, behind))
-		return offset_limit(walk->check) == next;
-	return base_behind(walk, behind) == next;
+	return base_behind(walk, walk->position + batch->size_bytes) == walk->offset + batch->last_offset_delta + 1;
 }
 
 static enum fault judge_offset(struct walk *walk, const struct batch *batch)
