@@ -234,7 +234,8 @@ static const struct config_key broker_keys[] = {
 	{ENUM_KEY("spate.io", "auto", "auto,io_uring,syscalls"), OURS(
 	 "How the broker does its I/O: io_uring, plain system calls, or auto, which takes io_uring where the system allows it.")},
 	{LONG_KEY("spate.journal.bytes", "67108864", 8388608, INT64_C(1) << 40), OURS(
-	 "The commit journal of each shard. Larger lets segments be written in larger pieces; recovery after a crash reads at most this.")},
+	 "The commit journal of each shard, as large as this when the data directory is made and from then on. Larger lets segments be written "
+	 "in larger pieces; recovery after a crash reads at most this.")},
 	{INT_KEY("spate.producers.max", "100000", 1, I32), OURS(
 	 "The most idempotent producers remembered in a partition; beyond it the one longest silent is forgotten.")},
 	{INT_KEY("spate.shards", "1", 0, 256), OURS(

@@ -13,6 +13,7 @@
 /* Where a piece is better off in its segment than in the journal and then in its segment (bench/README.md has the figures). */
 #define DIRECT_SIZE_DEFAULT (64u << 10)
 #define GROUP_SIZE_MAX (4u << 20)
+#define JOURNAL_SIZE_MIN (1 << 20)
 
 /* ---- partitions --------------------------------------------------------------------------------------------------- */
 
@@ -164,6 +165,27 @@ static int open_journal(struct store *store, struct store_report *report)
 	return 0;
 }
 
+/* A journal keeps the size it was made with; what is asked for since then counts for the next directory. */
+static int settle_journal_size(struct store *store)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/journal-%u", store->dir, store->options.shard);
+	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	int64_t size = fd < 0 ? 0 : io_file_size(store->home.io, fd);
+	if (fd >= 0)
+		io_close_fd(store->home.io, fd);
+	if (size < 0)
+		return (int)size;
+	/* A file that was cut is for the journal to judge. */
+	if (size > JOURNAL_SIZE_MIN)
+		store->options.journal_size_bytes = (uint64_t)size;
+	uint64_t group_size = store->options.journal_size_bytes / 16;
+	store->group_size_bytes_max = group_size < GROUP_SIZE_MAX ? (uint32_t)group_size : GROUP_SIZE_MAX;
+	return 0;
+}
+
 static void init(struct store *store, struct io *io, const struct store_options *options, const struct catalog_image *image)
 {
 	store->options = *options;
@@ -173,7 +195,6 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	store->home.incarnation = options->incarnation;
 	store->home.producers_max = options->producers_max;
 	store->home.producer_expiration_ms = options->producer_expiration_ms;
-	store->group_size_bytes_max = options->journal_size_bytes / 16 < GROUP_SIZE_MAX ? (uint32_t)(options->journal_size_bytes / 16) : GROUP_SIZE_MAX;
 	if (!store->options.direct_size_bytes_min)
 		store->options.direct_size_bytes_min = DIRECT_SIZE_DEFAULT;
 	list_init(&store->home.dirty);
@@ -198,7 +219,9 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 		return -ENOMEM;
 	store->dir = strdup(options->dir);
 	init(store, io, options, image);
-	int err = store->dir ? open_memory(store) : -ENOMEM;
+	int err = store->dir ? settle_journal_size(store) : -ENOMEM;
+	if (!err)
+		err = open_memory(store);
 	if (!err)
 		err = open_journal(store, report);
 	if (!err)
