@@ -47,6 +47,18 @@ bool address_parse(struct address *out, const char *text, char *why, size_t why_
 	return true;
 }
 
+bool address_parse_broker(struct address *out, const char *text, char *why, size_t why_size)
+{
+	char with_port[HOST_SIZE_MAX + 8];
+	bool has_port = strchr(text, ':') != NULL;
+	snprintf(with_port, sizeof with_port, "%s:9092", text);
+	if (!address_parse(out, has_port || !*text ? text : with_port, why, why_size))
+		return false;
+	if (!*out->host)
+		strcpy(out->host, "127.0.0.1");
+	return true;
+}
+
 /* ---- listeners ---------------------------------------------------------------------------------------------------- */
 
 static bool is_in_list(const char *list, const char *name, size_t size)

@@ -51,11 +51,11 @@ static int configure(struct load_config *config, struct address *address, const 
 {
 	char why[512];
 	load_config_init(config);
-	if (!address_parse(address, flags->broker, why, sizeof why)) {
+	if (!address_parse_broker(address, flags->broker, why, sizeof why)) {
 		complain("--broker: %s", why);
 		return STATUS_USAGE;
 	}
-	config->host = *address->host ? address->host : "127.0.0.1";
+	config->host = address->host;
 	config->port = address->port;
 	config->topic = topic;
 	config->partitions = (uint32_t)flags->partitions;

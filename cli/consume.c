@@ -242,8 +242,9 @@ static int take_error(struct consuming *consuming, struct lane *lane, const rd_k
 	}
 	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
 		complain("partition %" PRId32 ": what was to be read next is gone (deleted, or past retention); begin again with --offset start", message->partition);
-	else if (message->err == RD_KAFKA_RESP_ERR__BAD_MSG)
-		complain("partition %" PRId32 ": a batch at offset %" PRId64 " fails its check; read on behind it with --offset", message->partition, message->offset);
+	else if (message->err == RD_KAFKA_RESP_ERR__BAD_MSG || message->err == RD_KAFKA_RESP_ERR_INVALID_MSG)
+		complain("partition %" PRId32 ": the records at offset %" PRId64 " are damaged (they fail their check) and are not served; 'spate log verify' "
+			 "names the range, read on behind it with --offset", message->partition, message->offset);
 	else
 		complain("partition %" PRId32 ": %s", message->partition, kafka()->rd_kafka_err2str(message->err));
 	return STATUS_FAILED;
@@ -317,7 +318,9 @@ static int consume(const struct consume_flags *flags, const char *topic, const c
 		{"enable.partition.eof", "true"},
 		{"auto.offset.reset", "error"},
 		{"check.crcs", "true"},
-		{"queued.min.messages", "20000"},
+		/* When its queue is full, librdkafka 2.0 looks again a second later: a deep one keeps it reading. */
+		{"queued.min.messages", "1000000"},
+		{"queued.max.messages.kbytes", "131072"},
 		{"fetch.message.max.bytes", "4194304"},
 	};
 	int status = kafka_client_open(&consuming.client, RD_KAFKA_CONSUMER, &flags->kafka, settings, COUNT_OF(settings), NULL);

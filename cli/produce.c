@@ -309,6 +309,7 @@ static int open_and_produce(const struct produce_flags *flags, const char *topic
 		{"enable.idempotence", is_acked_by_all ? "true" : "false"},
 		{"compression.codec", flags->compression ? flags->compression : "none"},
 		{"message.timeout.ms", "30000"},
+		{"queue.buffering.max.messages", "1000000"},
 	};
 	producing.client.opaque = &producing;
 	int status = kafka_client_open(&producing.client, RD_KAFKA_PRODUCER, &flags->kafka, settings, COUNT_OF(settings), note_delivery);

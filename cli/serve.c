@@ -62,7 +62,18 @@ struct addresses {
 	bool is_advertised;
 };
 
-static int find_addresses(struct addresses *out, const struct broker_config *config, const struct serve_flags *flags)
+/* What --listen says is the value of `listeners` too, for those who ask the broker. */
+static bool tell_config(struct broker_config *config, const struct address *listen)
+{
+	char value[HOST_SIZE_MAX + 32], why[512];
+	snprintf(value, sizeof value, strchr(listen->host, ':') ? "PLAINTEXT://[%s]:%u" : "PLAINTEXT://%s:%u", listen->host, listen->port);
+	if (broker_config_set(config, "listeners", value, why, sizeof why) == 0)
+		return true;
+	complain("--listen: %s", why);
+	return false;
+}
+
+static int find_addresses(struct addresses *out, struct broker_config *config, const struct serve_flags *flags)
 {
 	char why[512];
 	const char *controllers = broker_config_value(config, "controller.listener.names");
@@ -73,6 +84,8 @@ static int find_addresses(struct addresses *out, const struct broker_config *con
 		complain("%s: %s", flags->listen ? "--listen" : "listeners", why);
 		return STATUS_USAGE;
 	}
+	if (flags->listen && !tell_config(config, &out->listen))
+		return STATUS_USAGE;
 	out->is_advertised = advertised && *advertised;
 	if (out->is_advertised && !address_from_listeners(&out->advertised, advertised, controllers, why, sizeof why)) {
 		complain("advertised.listeners: %s", why);

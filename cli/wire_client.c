@@ -77,7 +77,7 @@ static int connect_to(const struct address *address, char *why, size_t why_size)
 	char port[8];
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
 	snprintf(port, sizeof port, "%u", address->port);
-	const char *host = *address->host ? address->host : "127.0.0.1";
+	const char *host = address->host;
 	int gai = getaddrinfo(host, port, &hints, &list);
 	if (gai) {
 		snprintf(why, why_size, "cannot find host '%s': %s", host, gai_strerror(gai));
@@ -104,7 +104,7 @@ static int connect_any(const char *brokers, char *why, size_t why_size)
 		size_t size = strcspn(at, ",");
 		snprintf(one, sizeof one, "%.*s", (int)size, at);
 		at += size + (at[size] == ',');
-		if (!address_parse(&address, one, why, why_size))
+		if (!address_parse_broker(&address, one, why, why_size))
 			return -EINVAL;
 		fd = connect_to(&address, why, why_size);
 	}

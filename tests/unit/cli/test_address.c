@@ -41,6 +41,27 @@ Test(address, parse)
 	}
 }
 
+/* A broker to connect to may go without port, and without host. */
+Test(address, broker)
+{
+	static const struct {
+		const char *text, *host;
+		uint16_t port;
+	} brokers[] = {
+		{"example", "example", 9092}, {"10.0.0.1", "10.0.0.1", 9092}, {"example:1", "example", 1}, {":1", "127.0.0.1", 1}, {"[::1]:1", "::1", 1},
+		{"", NULL, 0}, {"a:x", NULL, 0},
+	};
+	for (size_t i = 0; i < COUNT_OF(brokers); i++) {
+		struct address address;
+		char why[512];
+		cr_assert_eq(address_parse_broker(&address, brokers[i].text, why, sizeof why), brokers[i].host != NULL, "'%s'", brokers[i].text);
+		if (brokers[i].host) {
+			cr_assert_str_eq(address.host, brokers[i].host);
+			cr_assert_eq(address.port, brokers[i].port);
+		}
+	}
+}
+
 /* A host as long as may be, and one byte longer. */
 Test(address, longest_host)
 {

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# The command line against a broker: what a person types first, and each mistake's one line and exit status.
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+needs_own_broker
+broker_start
+export SPATE_BROKER=$BROKER
+sp() { timeout 60 "$SPATE_BIN" "$@" < "${IN:-/dev/null}"; }
+topic=$(topic_name cli)
+
+# says WHAT STATUS REGEX ARGS...: one line on stderr, and the exit status.
+says() {
+	local what=$1 wanted=$2 regex=$3 status=0 out
+	shift 3
+	out=$(sp "$@" 2>&1 > /dev/null) || status=$?
+	if [ "$status" -ne "$wanted" ]; then fail "$what: status $status, not $wanted: $out"; return; fi
+	if [ "$(wc -l <<< "$out")" -ne 1 ]; then fail "$what: takes one line: $out"; return; fi
+	expect_match "$what" "$regex" "$out"
+}
+
+# ---- topics --------------------------------------------------------------------------------------------
+expect "topic create says what it made" "created $topic" "$(sp topic create "$topic" --partitions 3 --config retention.ms=-1)"
+expect_match "topic list shows it" "^$topic +3\$" "$(sp topic list)"
+expect "topic list --json" 3 "$(sp topic list --json | jq ".topics[] | select(.name == \"$topic\") | .partitions")"
+says "a topic that exists" 1 "'$topic'.*already exists" topic create "$topic"
+says "a name that cannot be" 2 "cannot be a topic's name" topic create 'a/b'
+says "a config typo" 2 "did you mean retention.ms" topic create x --config retention.mss=1
+says "a config value" 2 "retention.ms.*whole number" topic create x --config retention.ms=soon
+says "a topic typo" 1 "did you mean '$topic'" topic describe "${topic}x"
+says "a command typo" 2 "did you mean 'spate topic list'" topic lst
+says "a flag typo" 2 "did you mean --partitions" topic create x --partitons 3
+
+# ---- produce and consume -------------------------------------------------------------------------------
+printf 'k1:v1\nk2:\nplain\n' > "$WORK/lines"
+out=$(IN=$WORK/lines sp produce "$topic" --partition 0 -K : -Z -H a=1 -H b 2>&1 > /dev/null)
+expect_match "produce says what was acknowledged" '3 of 3 records acknowledged' "$out"
+expect_match "and where it lies" 'partition 0: 3 records, offsets 0 to 2' "$out"
+expect "consume prints values, and stops at the end" "v1||plain|" "$(sp consume "$topic" --exit-eof | tr '\n' '|')"
+expect "consume's formats are kcat's" "$(kc_consume "$topic" -o beginning -f '%t %p %o %k %K %s %S %h %T|\n')" \
+	"$(sp consume "$topic" -e -f '%t %p %o %k %K %s %S %h %T|\n')"
+expect "consume --json" '["k1","v1","a","1",null]' "$(sp consume "$topic" -c 1 --json | jq -c '[.key, .value, .headers[0].name, .headers[0].value, .headers[1].value]')"
+printf '\xff\n' > "$WORK/binary"
+IN=$WORK/binary sp produce "$topic" -p 0 -q
+expect "bytes that are no text come in base64" '/w==' "$(sp consume "$topic" -e --json -o -1 -p 0 | jq -r .value_base64)"
+
+seq 0 99 > "$WORK/numbers"
+sp produce "$topic" -p 1 -q --file "$WORK/numbers" -z zstd
+# offset FLAG FIRST LAST
+offset() { expect "--offset $1" "$(seq "$2" "$3" | tr '\n' ' ')" "$(sp consume "$topic" -p 1 -e -q --offset "$1" | tr '\n' ' ')"; }
+offset start 0 99
+offset 90 90 99
+offset +95 95 99
+offset -3 97 99
+offset 10:13 10 12
+offset :5 0 4
+offset -10:-7 90 92
+offset @-1h 0 99
+offset @0:4 0 3
+expect "--offset end" "" "$(sp consume "$topic" -p 1 -e --offset end)"
+expect "--offset @ of the future" "" "$(sp consume "$topic" -p 1 -e --offset @+1h)"
+expect "--count" "0 1 2 " "$(sp consume "$topic" -p 1 --count 3 | tr '\n' ' ')"
+expect "all partitions" 104 "$(sp consume "$topic" -e | wc -l)"
+
+timeout -s INT 10 "$SPATE_BIN" consume "$topic" -p 2 > "$WORK/followed" 2>&1 &
+follower=$!
+sleep 0.3
+echo news | timeout 30 "$SPATE_BIN" produce "$topic" -p 2 -q
+for _ in $(seq 100); do [ -s "$WORK/followed" ] && break; sleep 0.05; done
+expect "consume follows" news "$(cat "$WORK/followed")"
+kill -INT "$follower"
+wait "$follower"
+seq 1 200000 > "$WORK/many"
+IN=$WORK/many sp produce many -q
+expect "200,000 records go in and come out in order" "$(md5sum < "$WORK/many")" "$(sp consume many -e -q | md5sum)"
+
+says "a record that is too large" 1 'too large.*max.message.bytes' produce "$topic" -q --file <(head -c 2000000 /dev/zero | tr '\0' x)
+says "no such partition" 2 'partitions 0 to 2; there is no partition 7' produce "$topic" -p 7
+says "no such codec" 2 'gzip, snappy, lz4, zstd' produce "$topic" -z lz5
+says "an offset that is none" 2 "'soon' is no offset" consume "$topic" -o soon
+says "a topic that is not there" 1 "did you mean '$topic'" consume "${topic}y"
+says "nobody there" 3 'no broker answers at 127.0.0.1:1: Connection refused' consume "$topic" --broker 127.0.0.1:1
+says "an address that is none" 2 'is not a port' consume "$topic" --broker 127.0.0.1:x
+
+# ---- describe, verify, delete --------------------------------------------------------------------------
+expect "describe --json: offsets" '[0,4]' "$(sp topic describe "$topic" --json | jq -c '.partitions[0] | [.start_offset, .end_offset]')"
+expect_match "describe shows the config" 'retention.ms +-1 +topic' "$(sp topic describe "$topic")"
+expect "describe --json: sizes add up" true "$(sp topic describe "$topic" --json | jq '.size_bytes > 0 and .size_bytes == ([.partitions[].size_bytes] | add)')"
+broker_stop
+expect_status "log verify: whole" 0 "$SPATE_BIN" log verify "$DATA"
+segment=$DATA/many-0/00000000000000000000.log
+printf '\xff' | dd of="$segment" bs=1 seek=100000 conv=notrunc 2> /dev/null
+expect_status "log verify: damaged" 4 "$SPATE_BIN" log verify "$DATA"
+expect_match "and names the offsets and the file" 'DAMAGE.*many-0, offsets [0-9]+ to [0-9]+: .*many-0/0+\.log, bytes [0-9]+ to [0-9]+' "$(sp log verify "$DATA")"
+broker_start
+says "what is damaged is not served" 1 'records at offset 0 are damaged' consume many -e -q
+expect "topic delete" "deleted $topic" "$(sp topic delete "$topic")"
+expect "and it is gone" "" "$(sp topic list --json | jq -r ".topics[] | select(.name == \"$topic\") | .name")"
+
+# ---- without a broker ----------------------------------------------------------------------------------
+expect_match "config explain KEY" '604800000' "$(sp config explain retention.ms)"
+expect_match "config explain lists all" '^spate.journal.bytes' "$(sp config explain)"
+says "config explain: a typo" 2 'did you mean num.partitions' config explain num.partition
+expect_match "--version" '^spate [0-9]+\.[0-9]+' "$(sp --version)"
+expect_match "help has examples and exit statuses" 'Exit status: 0 done; 1' "$(sp help | tr '\n' ' ')"
+expect "serve does not load librdkafka" 0 "$(grep -c rdkafka "/proc/$BROKER_PID/maps")"
