@@ -322,7 +322,8 @@ static int inspect_file(struct inspect *inspect)
 		return log_inspect_log(inspect->io, *dir ? dir : "/", name, "-", -1, base_offset, &inspect->range, inspect->with_records, inspect->is_json);
 	if (log_inspect_file(inspect->io, inspect->path, inspect->is_json, &status))
 		return status;
-	complain("%s: nothing is known of such a file; .log, .index, .timeindex, .seal, .snapshot, journal-N and checkpoint-N can be inspected, and the directory", inspect->path);
+	complain("%s: it is none of the files that can be inspected: .log, .index, .timeindex, .seal, .snapshot, journal-N, checkpoint-N",
+		 inspect->path);
 	return STATUS_USAGE;
 }
 

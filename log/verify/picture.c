@@ -192,8 +192,9 @@ static int read_checkpoint(struct picture *picture, uint32_t shard, bool *is_goo
 	if (err == ERR_FORMAT)
 		tell_file(picture, FINDING_DERIVED, name, "written by a later version");
 	else if (err)
-		tell_file(picture, FINDING_DERIVED, name, "fails its checksum: the next start scans the partition directories instead, and forgets log starts that "
-							   "the journal does not hold");
+		tell_file(picture, FINDING_DERIVED, name,
+			  "fails its checksum: the next start scans the partition directories instead, and forgets log starts that the journal "
+			  "does not hold");
 	return 0;
 }
 

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# log verify and log inspect on directories that a broker has written: whole ones, one that is in use, and damaged ones, whose
+# damaged ranges the broker then refuses, and serves all else.
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+needs_own_broker
+
+verify() { "$SPATE_BIN" log verify "$DATA" "$@"; }
+inspect() { "$SPATE_BIN" log inspect "$DATA" "$@"; }
+# flip FILE POSITION: another byte there
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
+}
+# damages: "topic partition from to file", of the findings that are damage
+damages() { verify --json | jq -r '.findings[] | select(.kind == "damage") | "\(.topic) \(.partition) \(.from_offset) \(.to_offset) \(.file)"'; }
+
+# ---- a whole directory, at each moment of its life -----------------------------------------------------
+broker_start
+"$LIVE_BIN/admin" "$BROKER" create big 2 segment.bytes=1048576
+topic=big
+for codec in none gzip snappy lz4 zstd; do
+	seq 1 40000 | kc_produce -t $topic -p 0 -z $codec -X batch.size=50000 -X enable.idempotence=true
+	seq 1 1000 | kc_produce -t $topic -p 1 -z $codec
+done
+for _ in 1 2 3; do seq 1000000 1060000 | kc_produce -t $topic -p 0 -X batch.size=50000; done
+expect_status "a directory in use is checked as far as it holds still" 0 "$SPATE_BIN" log verify "$DATA"
+expect_match "... and that is said" "running broker" "$(verify)"
+broker_kill9
+expect_status "after kill -9: no damage" 0 "$SPATE_BIN" log verify "$DATA"
+broker_start
+end=$(kc -Q -t $topic:0:-1 | awk '{print $NF}')
+broker_stop
+expect_status "after a clean stop: no damage" 0 "$SPATE_BIN" log verify "$DATA"
+expect "each record is counted" $((end + 5000)) "$(verify --json | jq .records)"
+expect "the verdict is in JSON too" "true true 0 0" "$(verify --json | jq -r '"\(.is_clean) \(.was_cleanly_stopped) \(.damages) \(.tails)"')"
+expect_status "no such directory" 2 "$SPATE_BIN" log verify "$WORK/nowhere"
+expect_status "a file instead of a directory" 2 "$SPATE_BIN" log verify "$DATA/catalog.log"
+
+# ---- what inspect shows --------------------------------------------------------------------------------
+expect "inspect knows the log's end" "$end" "$(inspect --json | jq '.partitions[] | select(.topic == "big" and .partition == 0) | .log_end_offset')"
+expect "inspect shows every codec" "gzip lz4 none snappy zstd" \
+	"$(inspect -t $topic -p 0 --batches --json | jq -r .codec | sort -u | tr '\n' ' ' | sed 's/ $//')"
+expect "inspect shows the records asked for" "5 7" "$(inspect -t $topic -p 0 --offset 4:7 --records --json | jq -r .value | sed -n '1p;$p' | tr '\n' ' ' | sed 's/ $//')"
+sealed=$(find "$DATA/$topic-0" -name '*.seal' | sort | sed -n 2p)
+for file in "$DATA"/journal-0 "$DATA"/checkpoint-0 "$sealed" "${sealed%.seal}.index" "${sealed%.seal}.timeindex" "${sealed%.seal}.log"; do
+	expect_status "inspect looks into ${file##*/}" 0 "$SPATE_BIN" log inspect "$file"
+done
+expect_status "a topic that is not there" 2 "$SPATE_BIN" log inspect "$DATA" -t nothing
+
+# ---- damage: named, and refused alone ------------------------------------------------------------------
+# The third batch of the second segment, in its records; the second of the active segment, in its CRC; the index's second entry.
+log=${sealed%.seal}.log
+read -r position from to < <("$SPATE_BIN" log inspect "$log" --json | jq -r '"\(.position) \(.base_offset) \(.last_offset + 1)"' | sed -n 3p)
+flip "$log" $((position + 100))
+active=$(find "$DATA/$topic-0" -name '*.log' | sort | tail -1)
+read -r position2 from2 to2 < <("$SPATE_BIN" log inspect "$active" --json | jq -r '"\(.position) \(.base_offset) \(.last_offset + 1)"' | sed -n 2p)
+flip "$active" $((position2 + 17))
+flip "${sealed%.seal}.index" 15
+expect_status "damage is status 4" 4 "$SPATE_BIN" log verify "$DATA"
+expect "both damaged ranges are named, and nothing else" "$topic 0 $from $to $topic-0/${log##*/}
+$topic 0 $from2 $to2 $topic-0/${active##*/}" "$(damages)"
+expect "with the bytes" "$position $position2" "$(verify --json | jq -r '.findings[] | select(.kind == "damage") | .from_position' | tr '\n' ' ' | sed 's/ $//')"
+expect "the index is told apart" "$topic-0/$(basename "${sealed%.seal}").index" "$(verify --json | jq -r '.findings[] | select(.kind == "derived") | .file')"
+expect_match "for people too" "DAMAGE +$topic-0, offsets $from to $((to - 1)): " "$(verify)"
+
+broker_start
+expect "a fetch refuses just those offsets, with CORRUPT_MESSAGE, and serves all else" "0 $from 0
+$from $to 2
+$to $from2 0
+$from2 $to2 2
+$to2 $end 0" "$("$LIVE_BIN/served" "$BROKER" $topic 0)"
+expect "the other partition is whole" "0 5000 0" "$("$LIVE_BIN/served" "$BROKER" $topic 1)"
+seq 1 100 | kc_produce -t $topic -p 0
+expect "the damaged partition takes new records" "100" "$(kc_consume $topic -p 0 -o "$end" | tail -1)"
+broker_stop
+expect "after the broker ran on it, the same is damaged" "$topic 0 $from $to $topic-0/${log##*/}
+$topic 0 $from2 $to2 $topic-0/${active##*/}" "$(damages)"
+
+# ---- what no CRC covers --------------------------------------------------------------------------------
+flip "$active" $((position2 + 17))
+flip "$log" $((position + 100))
+flip "${sealed%.seal}.index" 15
+flip "$log" $((position + 7))
+expect "a changed base offset is named as that batch" "$topic 0 $from $to $topic-0/${log##*/}" "$(damages | grep -v ' null$')"
+flip "$log" $((position + 7))
+flip "$log" $((position + 14))
+expect "a changed leader epoch too" "$topic 0 $from $to $topic-0/${log##*/}" "$(damages | grep -v ' null$')"
