@@ -114,8 +114,10 @@ Test(reading, offsets_with_their_epochs)
 	} rows[] = {
 		{-1, 8, -1, 1},                        /* latest: the current epoch */
 		{-2, 0, -1, 0},                        /* earliest: that of the first record */
+		{-3, 7, 1600000000004, 1},             /* of the largest time */
 		{-4, 0, -1, 0},                        /* earliest local */
 		{-5, -1, -1, -1},                      /* latest tiered: there are no tiers */
+		{-6, -1, -1, -1},                      /* earliest pending upload */
 		{1600000000000, 0, 1600000000000, 0},
 		{1600000000002, 2, 1600000000002, 0},
 		{1600000000003, 6, 1600000000003, 1},  /* only the second epoch has it */
@@ -130,7 +132,7 @@ Test(reading, offsets_with_their_epochs)
 	quirk_restart(&quirk);
 	produce(&quirk.client, 9, "t", NULL, 0, 5);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct kmsg_list_offsets_partition_result result = list_offset(&quirk.client, 9, "t", 0, rows[i].asked);
+		struct kmsg_list_offsets_partition_result result = list_offset(&quirk.client, 11, "t", 0, rows[i].asked);
 		cr_expect_eq(result.error_code, 0, "%lld", (long long)rows[i].asked);
 		cr_expect_eq(result.offset, rows[i].offset, "%lld: offset %lld", (long long)rows[i].asked, (long long)result.offset);
 		cr_expect_eq(result.timestamp, rows[i].timestamp, "%lld: time %lld", (long long)rows[i].asked, (long long)result.timestamp);
