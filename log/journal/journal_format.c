@@ -11,10 +11,32 @@
 static const char superblock_magic[8] = {'S', 'P', 'A', 'T', 'E', 'J', 'N', 'L'};
 #define GROUP_MAGIC 0x474a5053u /* "SPJG" */
 #define FORMAT_VERSION 1u
+#define OPENINGS_AT 128u
+#define OPENING_SIZE 16u
 #define SUPERBLOCK_CHECKSUM_AT (JOURNAL_BLOCK_SIZE - 8)
+_Static_assert(OPENINGS_AT + OPENINGS_MAX * OPENING_SIZE <= SUPERBLOCK_CHECKSUM_AT, "openings fit a superblock");
 #define GROUP_CHECKSUM_AT (GROUP_HEADER_SIZE - 8)
 
 /* ---- the superblock ------------------------------------------------------------------------------------------ */
+
+/* A group older than the last one trimmed is never history again, so an opening up to that one's cuts off nothing any more. */
+void superblock_add_opening(struct superblock *superblock, uint64_t incarnation, uint64_t start_seq)
+{
+	uint32_t dropped = superblock->opening_count == OPENINGS_MAX ? 1 : 0;
+	while (dropped < superblock->opening_count && superblock->openings[dropped].incarnation <= superblock->trim_incarnation)
+		dropped++;
+	superblock->opening_count -= dropped;
+	memmove(superblock->openings, superblock->openings + dropped, superblock->opening_count * sizeof *superblock->openings);
+	superblock->openings[superblock->opening_count++] = (struct opening){incarnation, start_seq};
+}
+
+bool superblock_has_cut_off(const struct superblock *superblock, uint64_t incarnation, uint64_t seq)
+{
+	for (uint32_t i = 0; i < superblock->opening_count; i++)
+		if (superblock->openings[i].incarnation > incarnation && seq > superblock->openings[i].start_seq)
+			return true;
+	return false;
+}
 
 void superblock_encode(const struct superblock *superblock, uint8_t *out)
 {
@@ -25,13 +47,17 @@ void superblock_encode(const struct superblock *superblock, uint8_t *out)
 	store_le64(out + 24, superblock->file_size_bytes);
 	store_le64(out + 32, superblock->seed);
 	store_le64(out + 40, superblock->incarnation);
-	store_le64(out + 48, superblock->start_seq);
-	store_le64(out + 56, superblock->durable_seq);
-	store_le64(out + 64, superblock->trim_seq);
-	store_le64(out + 72, superblock->trim_place);
-	store_le64(out + 80, superblock->trim_chain);
-	store_le64(out + 88, superblock->trim_incarnation);
-	store_le64(out + 96, superblock->written_place);
+	store_le64(out + 48, superblock->durable_seq);
+	store_le64(out + 56, superblock->trim_seq);
+	store_le64(out + 64, superblock->trim_place);
+	store_le64(out + 72, superblock->trim_chain);
+	store_le64(out + 80, superblock->trim_incarnation);
+	store_le64(out + 88, superblock->written_place);
+	store_le32(out + 96, superblock->opening_count);
+	for (uint32_t i = 0; i < superblock->opening_count; i++) {
+		store_le64(out + OPENINGS_AT + i * OPENING_SIZE, superblock->openings[i].incarnation);
+		store_le64(out + OPENINGS_AT + i * OPENING_SIZE + 8, superblock->openings[i].start_seq);
+	}
 	store_le64(out + SUPERBLOCK_CHECKSUM_AT, XXH3_64bits(out, SUPERBLOCK_CHECKSUM_AT));
 }
 
@@ -60,14 +86,20 @@ enum superblock_state superblock_decode(struct superblock *superblock, const uin
 		.file_size_bytes = load_le64(block + 24),
 		.seed = load_le64(block + 32),
 		.incarnation = load_le64(block + 40),
-		.start_seq = load_le64(block + 48),
-		.durable_seq = load_le64(block + 56),
-		.trim_seq = load_le64(block + 64),
-		.trim_place = load_le64(block + 72),
-		.trim_chain = load_le64(block + 80),
-		.trim_incarnation = load_le64(block + 88),
-		.written_place = load_le64(block + 96),
+		.durable_seq = load_le64(block + 48),
+		.trim_seq = load_le64(block + 56),
+		.trim_place = load_le64(block + 64),
+		.trim_chain = load_le64(block + 72),
+		.trim_incarnation = load_le64(block + 80),
+		.written_place = load_le64(block + 88),
+		.opening_count = load_le32(block + 96),
 	};
+	if (superblock->opening_count > OPENINGS_MAX)
+		return SUPERBLOCK_BROKEN;
+	for (uint32_t i = 0; i < superblock->opening_count; i++) {
+		superblock->openings[i].incarnation = load_le64(block + OPENINGS_AT + i * OPENING_SIZE);
+		superblock->openings[i].start_seq = load_le64(block + OPENINGS_AT + i * OPENING_SIZE + 8);
+	}
 	return is_possible(superblock) ? SUPERBLOCK_VALID : SUPERBLOCK_BROKEN;
 }
 

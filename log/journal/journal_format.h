@@ -15,21 +15,34 @@
 
 /* ---- the superblock ------------------------------------------------------------------------------------------ */
 
+/* An opening that wrote, and the last group that was history when it began: later groups of earlier openings were cut off by it. */
+struct opening {
+	uint64_t incarnation;
+	uint64_t start_seq;
+};
+#define OPENINGS_MAX 128u /* of those since the last group that is trimmed: more means as many crashes in a row, and the oldest is forgotten */
+
 struct superblock {
 	uint64_t write_number;     /* the slot with the larger one is the newer */
 	uint64_t file_size_bytes;
 	uint64_t seed;             /* random, of this file: no bytes made elsewhere pass its checksums */
 	uint64_t incarnation;      /* of the opening that wrote this */
-	uint64_t start_seq;        /* the last group that this opening found; later groups of earlier openings were dropped */
 	uint64_t durable_seq;
 	uint64_t trim_seq;         /* the last group that is not needed; the rest of it: where the next begins, and its chain */
 	uint64_t trim_place;
 	uint64_t trim_chain;
 	uint64_t trim_incarnation;
 	uint64_t written_place;    /* the ring has been written up to here; its size once all of it has */
+	uint32_t opening_count;
+	struct opening openings[OPENINGS_MAX]; /* oldest first */
 };
 
 enum superblock_state { SUPERBLOCK_VALID, SUPERBLOCK_LATER, SUPERBLOCK_BROKEN, SUPERBLOCK_FOREIGN };
+
+/* Adds an opening that goes on behind `start_seq`, and forgets those that no group still needed is older than. */
+void superblock_add_opening(struct superblock *superblock, uint64_t incarnation, uint64_t start_seq);
+/* Was a group of this incarnation and seq cut off by a later opening? */
+MUST_USE bool superblock_has_cut_off(const struct superblock *superblock, uint64_t incarnation, uint64_t seq);
 
 /* `out`: one block, all of it written. */
 void superblock_encode(const struct superblock *superblock, uint8_t *out);

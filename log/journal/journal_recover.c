@@ -6,7 +6,7 @@
  * group is.
  *
  * What it means when a group is missing is decided by what later groups say. Each carries the durable seq of the moment it was built:
- *   - a whole later group (or the superblock) vouches for the missing one: acknowledged data is damaged. It is counted, never cut off. If
+ *   - a later group (or the superblock) vouches for the missing one: acknowledged data is damaged. It is counted, never cut off. If
  *     only payloads are damaged the rest of the group is taken, and its entries say what is lost; else it is skipped, and history
  *     goes on with the first group that belongs to the one that vouches;
  *   - nobody vouches: the group was torn by the crash, or never written. It and what lies behind it was never acknowledged.
@@ -14,7 +14,7 @@
  * unnecessary: nothing can have been written behind it.
  *
  * What can never be taken: bytes of an earlier lap (their place and seq are smaller), of a future that an earlier recovery cut off
- * (their chain or incarnation does not fit, and behind a gap: their seq lies above start_seq of a later opening), payloads that
+ * (their chain or incarnation does not fit, and behind a gap: their seq lies above where a later opening began), payloads that
  * look like groups (checksums are seeded with a number that never leaves the file), other files' bytes (likewise).
  *
  * A read error is no decision: the open fails with it. */
@@ -58,7 +58,7 @@ static const struct recovery_impossible file_impossible[] = {
 };
 
 /* The place where the next group must begin.   legend: FITS a sound header that follows, FUTURE of this opening or later, WHOLE body, LATER a
- * whole group further on, VOUCHED the missing one was durable, SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it,
+ * group with a sound header further on, VOUCHED the missing one was durable, SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it,
  * ENTRIES whole at least
  *
  *      FITS  FUTURE WHOLE ENTRIES LATER VOUCHED SEAL  LAST_OPENING
@@ -295,14 +295,14 @@ struct search {
 	struct recovery_cursor run_start;
 };
 
-/* Whole groups that stand for history after `missing`: later in seq, not of an older opening, not of a future that a later one cut off. */
+/* Groups that stand for history after `missing`: later in seq, not of an older opening, not of a future that a later one cut off. A sound header
+ * is enough: what it vouches for and what it is chained to does not depend on the state of its body. */
 static bool can_be_history(const struct recovery *recovery, const struct recovery_cursor *missing, const struct group_header *header,
 			   uint64_t incarnation)
 {
-	const struct superblock *superblock = &recovery->superblock;
 	if (header->seq <= missing->seq || header->incarnation < missing->incarnation || header->incarnation >= incarnation)
 		return false;
-	return header->incarnation >= superblock->incarnation || header->seq <= superblock->start_seq;
+	return !superblock_has_cut_off(&recovery->superblock, header->incarnation, header->seq);
 }
 
 /* Two neighbours belong together if one opening wrote both, or the second carries the first one's checksum. */
@@ -340,11 +340,11 @@ static int search_later(const struct recovery *recovery, struct ring_reader *rea
 		int found = ring_read_group(reader, place, &group);
 		if (found < 0)
 			return found;
-		bool is_later = found && group.state == GROUP_WHOLE && group.header.length <= place_end - place &&
+		bool is_later = found && group.header.length <= place_end - place &&
 				can_be_history(recovery, missing, &group.header, incarnation);
 		if (is_later)
 			note_later_group(search, missing->seq, &group.header);
-		place += is_later ? group.header.length : JOURNAL_BLOCK_SIZE;
+		place += is_later && group.state == GROUP_WHOLE ? group.header.length : JOURNAL_BLOCK_SIZE;
 	}
 	return 0;
 }

@@ -21,7 +21,7 @@
 #define FACT_FITS 1u    /* a sound header whose place, seq, chain and incarnation follow the last group's */
 #define FACT_FUTURE 2u  /* ... but its incarnation is not below that of this opening */
 #define FACT_WHOLE 4u   /* ... and its entries and payloads pass their checks */
-#define FACT_LATER 8u   /* further on there is a later whole group that can be history */
+#define FACT_LATER 8u   /* further on there is a sound header of a later group that can be history */
 #define FACT_VOUCHED 16u /* the superblock, or such a group, says that the next group was durable */
 #define FACT_SEAL 32u   /* the last group taken is a seal */
 #define FACT_LAST_OPENING 64u /* both superblocks are valid, and no opening after that seal's began to write */

@@ -9,8 +9,9 @@
 #define SEED 0x123456789abcdefull
 
 static const struct superblock superblock_sample = {
-	.write_number = 9, .file_size_bytes = 64 << 20, .seed = SEED, .incarnation = 3, .start_seq = 40, .durable_seq = 50, .trim_seq = 45,
+	.write_number = 9, .file_size_bytes = 64 << 20, .seed = SEED, .incarnation = 3, .durable_seq = 50, .trim_seq = 45,
 	.trim_place = 4096 * 100, .trim_chain = 77, .trim_incarnation = 2, .written_place = 4096 * 200,
+	.opening_count = 2, .openings = {{3, 44}, {5, 55}},
 };
 
 /* A superblock leads back, and lies as documented. */
@@ -19,8 +20,11 @@ Test(journal_format, superblock)
 	uint8_t block[JOURNAL_BLOCK_SIZE];
 	superblock_encode(&superblock_sample, block);
 	cr_expect_arr_eq(block, "SPATEJNL\1\0\0\0", 12);
-	for (int i = 0; i < 11; i++)
+	for (int i = 0; i < 10; i++)
 		cr_expect_eq(load_le64(block + 16 + 8 * i), ((const uint64_t *)&superblock_sample)[i]);
+	cr_expect_eq(load_le32(block + 96), 2);
+	cr_expect_eq(load_le64(block + 128 + 16), 5);
+	cr_expect_eq(load_le64(block + 128 + 24), 55);
 	struct superblock superblock;
 	cr_expect_eq(superblock_decode(&superblock, block), SUPERBLOCK_VALID);
 	cr_expect_arr_eq(&superblock, &superblock_sample, sizeof superblock);
@@ -37,6 +41,30 @@ Test(journal_format, superblock_bits)
 		cr_expect_neq(superblock_decode(&superblock, block), SUPERBLOCK_VALID, "bit %zu", bit);
 		block[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
+}
+
+/* What an opening has cut off stays cut off by it, until all that it could be taken for is trimmed. */
+Test(journal_format, openings)
+{
+	struct superblock superblock = {.trim_incarnation = 1};
+	superblock_add_opening(&superblock, 2, 10);
+	superblock_add_opening(&superblock, 4, 20);
+	superblock_add_opening(&superblock, 5, 15);
+	static const struct {
+		uint64_t incarnation, seq;
+		bool is_cut_off;
+	} rows[] = {{1, 10, false}, {1, 11, true}, {2, 11, false}, {3, 15, false}, {3, 16, true}, {4, 15, false}, {4, 16, true}, {5, 100, false}};
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		cr_expect_eq(superblock_has_cut_off(&superblock, rows[i].incarnation, rows[i].seq), rows[i].is_cut_off, "row %zu", i);
+	superblock.trim_incarnation = 4;
+	superblock_add_opening(&superblock, 6, 30);
+	cr_expect_eq(superblock.opening_count, 2);
+	cr_expect_eq(superblock.openings[0].incarnation, 5);
+	for (uint64_t i = 7; i < 200; i++)
+		superblock_add_opening(&superblock, i, i * 10);
+	cr_expect_eq(superblock.opening_count, OPENINGS_MAX);
+	cr_expect_eq(superblock.openings[OPENINGS_MAX - 1].incarnation, 199);
+	cr_expect_eq(superblock.openings[0].incarnation, 200 - OPENINGS_MAX);
 }
 
 static size_t make_group(uint8_t *group, struct group_header *header)

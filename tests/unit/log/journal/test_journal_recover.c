@@ -370,7 +370,8 @@ Test(journal_recover, row_O)
 		struct superblock superblock = superblock_at_start();
 		superblock.write_number = 3;
 		superblock.incarnation = 6;
-		superblock.start_seq = superblock.durable_seq = 2;
+		superblock.durable_seq = 2;
+		superblock_add_opening(&superblock, 6, 2);
 		put_superblock(&image, 0, superblock);
 		if (i)
 			image.bytes[50]++;
@@ -471,7 +472,9 @@ Test(journal_recover, cut_off_future)
 	struct superblock superblock = superblock_at_start();
 	superblock.write_number = 3;
 	superblock.incarnation = 6;
-	superblock.start_seq = superblock.durable_seq = 2;
+	superblock.durable_seq = 2;
+	superblock_add_opening(&superblock, 6, 2);
+	superblock_add_opening(&superblock, 7, 9); /* a later one that says nothing about them */
 	put_superblock(&image, 0, superblock);
 	struct outcome outcome = open_image(&image);
 	EXPECT_SEQS(&outcome, 1);
