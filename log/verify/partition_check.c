@@ -18,7 +18,7 @@ struct partition_walk {
 	const struct partition_check *check;
 	struct damaged_ranges found;
 	struct epochs seen;
-	int64_t first_offset, end_offset; /* of what was walked */
+	int64_t end_offset; /* of what was walked; NOWHERE: nothing */
 };
 
 static void tell(const struct partition_walk *walk, enum finding_kind kind, const char *file, int64_t from, int64_t to, const char *what)
@@ -184,8 +184,6 @@ static void learn(struct partition_walk *walk, const struct segment_check *segme
 		if (entry->epoch > epochs_latest(&walk->seen) && epochs_assign(&walk->seen, entry->epoch, entry->start_offset) < 0)
 			damaged_ranges_add(&walk->found, 0, 0); /* no memory: the epochs are not compared */
 	}
-	if (walk->first_offset == NOWHERE)
-		walk->first_offset = segment->base_offset;
 	walk->end_offset = segment->end_offset;
 }
 
@@ -328,21 +326,36 @@ static void check_known_ranges(const struct partition_walk *walk)
 
 /* ---- derived files -------------------------------------------------------------------------------------------------------------- */
 
-/* Entries and batches must agree where both speak. The file may lag behind: it is not synced. */
-static bool do_epochs_agree(const struct partition_walk *walk, const struct epochs *file)
+/* The file may lag behind: it is not synced; and its first entry may begin where retention has cut. */
+static bool fit_batches(const struct partition_walk *walk, const struct epochs *file)
 {
-	for (uint32_t i = 0; i < file->count; i++) {
-		const struct epoch_entry *entry = &file->entries[i];
-		if (entry->start_offset >= walk->first_offset && entry->start_offset < walk->end_offset &&
-		    epochs_at(&walk->seen, entry->start_offset) != entry->epoch)
-			return false;
-	}
 	for (uint32_t i = 0; i < walk->seen.count; i++) {
-		const struct epoch_entry *entry = &walk->seen.entries[i];
-		if (entry->epoch >= 0 && entry->epoch <= epochs_latest(file) && epochs_at(file, entry->start_offset) > entry->epoch)
+		const struct epoch_entry *seen = &walk->seen.entries[i];
+		int32_t told = epochs_at(file, seen->start_offset);
+		if (told >= 0 && seen->epoch >= 0 && seen->epoch <= epochs_latest(file) && told != seen->epoch)
 			return false;
 	}
 	return true;
+}
+
+/* Where an epoch begins by the file, batches of it begin; unless compaction has taken them. */
+static bool fit_entries(const struct partition_walk *walk, const struct epochs *file)
+{
+	const struct topic *topic = walk->check->topic;
+	if (!topic || topic->config.is_compacted || walk->seen.count == 0)
+		return true;
+	for (uint32_t i = 0; i < file->count; i++) {
+		const struct epoch_entry *entry = &file->entries[i];
+		bool is_walked = entry->start_offset >= walk->seen.entries[0].start_offset && entry->start_offset < walk->end_offset;
+		if (is_walked && epochs_at(&walk->seen, entry->start_offset) != entry->epoch)
+			return false;
+	}
+	return true;
+}
+
+static bool do_epochs_agree(const struct partition_walk *walk, const struct epochs *file)
+{
+	return fit_batches(walk, file) && fit_entries(walk, file);
 }
 
 static int check_epoch_file(const struct partition_walk *walk)
@@ -363,7 +376,7 @@ static int check_epoch_file(const struct partition_walk *walk)
 		note_empty(walk, file);
 	else if (fault && fault != -ENOMEM)
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, "it is no list of leader epochs");
-	else if (!fault && !walk->found.count && walk->first_offset != NOWHERE && !do_epochs_agree(walk, &epochs))
+	else if (!fault && !walk->found.count && !do_epochs_agree(walk, &epochs))
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, "it says other leader epochs than the batches");
 	epochs_fini(&epochs);
 	return fault == -ENOMEM ? fault : 0;
@@ -420,7 +433,7 @@ static int run(struct partition_walk *walk)
 
 int partition_check_run(const struct partition_check *check)
 {
-	struct partition_walk walk = {.check = check, .first_offset = NOWHERE, .end_offset = NOWHERE};
+	struct partition_walk walk = {.check = check, .end_offset = NOWHERE};
 	epochs_init(&walk.seen);
 	int err = run(&walk);
 	epochs_fini(&walk.seen);

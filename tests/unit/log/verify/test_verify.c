@@ -527,6 +527,88 @@ Test(verify, power_cuts_are_no_damage, .timeout = 300)
 	}
 }
 
+/* ---- any bit ------------------------------------------------------------------------------------------------------------------ */
+
+/* The batch of a .log that holds a byte. */
+static struct place batch_around(struct world *world, const char *log, size_t position)
+{
+	struct place place = {0};
+	for (uint32_t i = 0; place.end <= position; i++)
+		place = rot_batch(world, log, i);
+	return place;
+}
+
+/* Any one bit of any segment: just its batch is named, with its offsets and bytes. (SEED=N in the environment repeats a run.) */
+Test(verify, any_bit_of_a_segment, .timeout = 300)
+{
+	struct world world;
+	make_topic(&world, 20, 25);
+	for (uint64_t n = 3; n < 43; n += 4) /* small batches, where headers are a large part */
+		world_append(&world, world_partition(&world, "t", 1), n, 4, 10);
+	world_stop(&world);
+	unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 20;
+	srand(seed);
+	for (int i = 0; i < 400; i++) {
+		char log[128];
+		size_t size;
+		struct verdict verdict;
+		if (i % 2)
+			snprintf(log, sizeof log, "/t-1/00000000000000000000.log");
+		else
+			log_path(&world, (uint32_t)rand() % 3, log);
+		free(rot_read(&world, log, &size));
+		size_t position = (size_t)rand() % size;
+		/* Half of them within headers. */
+		struct place batch = batch_around(&world, log, position);
+		if (i % 4 < 2)
+			position = batch.position + (size_t)rand() % BATCH_HEADER_SIZE;
+		uint8_t bit = (uint8_t)(1 << rand() % 8);
+		rot_flip(&world, log, position, bit);
+		rot_verify(&world, &verdict);
+		char name[192];
+		snprintf(name, sizeof name, "SEED=%u: bit %02x of byte %zu (byte %zu of its batch) of %s", seed, bit, position, position - batch.position, log);
+		const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, "", name);
+		cr_assert_eq(found->from, batch.base_offset, "%s: from %ld", name, (long)found->from);
+		cr_assert_eq(found->to, batch.next_offset, "%s: to %ld", name, (long)found->to);
+		cr_assert_eq(found->position_from, (int64_t)batch.position, "%s: from byte %ld", name, (long)found->position_from);
+		cr_assert_eq(found->position_to, (int64_t)batch.end, "%s: to byte %ld", name, (long)found->position_to);
+		rot_flip(&world, log, position, bit);
+	}
+	end_world(&world);
+}
+
+/* Any one bit of any other file: something is told, and no record is called lost for it. */
+Test(verify, any_bit_of_the_other_files, .timeout = 300)
+{
+	static const char *const files[] = {
+		"/catalog.log", "/checkpoint-0", "/meta.properties", "/t-0/partition.metadata", "/t-0/leader-epoch-checkpoint",
+		"/t-0/00000000000000000000.seal", "/t-0/00000000000000000000.index", "/t-0/00000000000000000000.timeindex",
+	};
+	struct world world;
+	make_stopped(&world, 21);
+	unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 21;
+	srand(seed);
+	for (int i = 0; i < 400; i++) {
+		const char *file = files[(size_t)i % COUNT_OF(files)];
+		size_t size;
+		struct verdict verdict;
+		free(rot_read(&world, file, &size));
+		size_t position = (size_t)rand() % size;
+		uint8_t bit = (uint8_t)(1 << rand() % 8);
+		rot_flip(&world, file, position, bit);
+		rot_verify(&world, &verdict);
+		cr_assert_eq(verdict.err, 0, "SEED=%u: byte %zu of %s: %s", seed, position, file, err_name(verdict.err));
+		/* Texts have bytes that mean nothing: a comment, the case of a key's letters nobody reads, an epoch's start before the log. */
+		bool is_text = strstr(file, "meta") || strstr(file, "epoch");
+		cr_assert(is_text || verdict.count > 0, "SEED=%u: bit %02x of byte %zu of %s is not seen", seed, bit, position, file);
+		for (uint32_t j = 0; j < verdict.count; j++)
+			cr_assert(verdict.found[j].kind != FINDING_DAMAGE || verdict.found[j].from == NOWHERE, "SEED=%u: byte %zu of %s: %s", seed, position, file,
+				  verdict.found[j].what);
+		rot_flip(&world, file, position, bit);
+	}
+	end_world(&world);
+}
+
 /* ---- directories of others ------------------------------------------------------------------------------------------------------- */
 
 /* Kafka's own directory has no catalog, journal or checkpoint: segments are checked alone, and the last one may break off. */
