@@ -102,6 +102,7 @@ struct request {
 	struct conn *conn;
 	struct frame *frame;           /* holds the request's bytes */
 	size_t counted_bytes;          /* of the arena, counted in the shard's */
+	void (*drop_frame)(struct request *request); /* the connection's: see request_drop_frame */
 	void (*completed)(struct request *request); /* the connection's: the outcome is known */
 	void (*freed)(struct request *request);     /* the connection's: nothing is pending any more, it takes the memory back */
 };
@@ -121,6 +122,12 @@ void request_finish(struct request *request);
 static inline void *request_alloc(struct request *request, size_t size) { return arena_alloc(&request->arena, size); }
 /* Zeroed array of `count` items; NULL when the arena is full. `count` may come off the wire. */
 void *request_alloc_array(struct request *request, size_t count, size_t item_size);
+
+/* Gives a large frame's memory back before the request is over, so that the next request is received into bytes that are still in the
+ * processor's cache. No view into it may be used afterwards: what is still needed has been copied (request_keep). */
+static inline void request_drop_frame(struct request *request) { request->drop_frame(request); }
+/* A copy that lives as long as the request. False: the arena is full. */
+MUST_USE bool request_keep(struct request *request, struct slice *view);
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------------ */
 

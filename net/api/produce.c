@@ -15,6 +15,7 @@ struct produce {
 	struct kmsg_produce_response out;
 	/* By partition, in the order of the request; NULL: refused before the log saw it. */
 	struct append_task **tasks;
+	size_t partition_count;
 };
 
 /* ---- answering ----------------------------------------------------------------------------------------------------------- */
@@ -184,6 +185,8 @@ static bool lay_out(struct request *request, struct produce *produce, enum kerr 
 		if (!results)
 			return false;
 		*out = (struct kmsg_produce_topic_result){.name = in->name, .topic_id = in->topic_id};
+		if (!request_keep(request, &out->name))
+			return false;
 		out->partition_responses.items = results;
 		out->partition_responses.count = in->partition_data.count;
 		for (int32_t p = 0; p < in->partition_data.count; p++) {
@@ -194,8 +197,18 @@ static bool lay_out(struct request *request, struct produce *produce, enum kerr 
 		}
 		partition_count += (size_t)in->partition_data.count;
 	}
+	produce->partition_count = partition_count;
 	produce->tasks = request_alloc_array(request, partition_count, sizeof(struct append_task *));
 	return produce->tasks != NULL;
+}
+
+/* Once the log has copied all records, the frame can serve the next request: what the answer needs of it has been kept. */
+static void drop_frame_if_done(struct request *request, const struct produce *produce)
+{
+	for (size_t i = 0; i < produce->partition_count; i++)
+		if (produce->tasks[i] && append_task_needs_records(produce->tasks[i]))
+			return;
+	request_drop_frame(request);
 }
 
 /* No memory for the rest of a request: what was appended stays, as after a lost connection. */
@@ -214,5 +227,6 @@ enum step produce_handle(struct request *request)
 		return request_reject(request, NULL);
 	if (!append_all(request, produce))
 		return request_join(request, give_up);
+	drop_frame_if_done(request, produce);
 	return request_join(request, answer);
 }

@@ -146,6 +146,16 @@ void *request_alloc_array(struct request *request, size_t count, size_t item_siz
 	return items;
 }
 
+bool request_keep(struct request *request, struct slice *view)
+{
+	if (view->size == 0)
+		return true;
+	uint8_t *copy = request_alloc(request, view->size);
+	if (copy)
+		view->data = memcpy(copy, view->data, view->size);
+	return copy != NULL;
+}
+
 /* ---- answering ------------------------------------------------------------------------------------------------------------ */
 
 static size_t header_size(const struct request *request)

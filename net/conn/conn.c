@@ -24,6 +24,8 @@
 #define SEND_BYTES_MAX (4u << 20)
 /* One receive of a large frame: a step, so that progress is seen. */
 #define RECEIVE_BYTES_MAX (1u << 20)
+/* Frames below this size are not worth giving back early. */
+#define DROP_SIZE_MIN (16u << 10)
 
 struct conn {
 	struct shard *shard;
@@ -126,6 +128,15 @@ static void request_freed(struct request *request)
 	free_if_over(conn);
 }
 
+/* Small frames stay: they are charged with the request beside them, which goes on. */
+static void drop_frame(struct request *request)
+{
+	if (!request->frame || request->frame->size_bytes < DROP_SIZE_MIN)
+		return;
+	frame_pool_give(request->shard->frames, request->frame);
+	request->frame = NULL;
+}
+
 static void request_completed(struct request *request)
 {
 	struct conn *conn = request->conn;
@@ -186,6 +197,7 @@ static void take_frame(struct conn *conn)
 	request->shard = shard;
 	request->conn = conn;
 	request->frame = frame;
+	request->drop_frame = drop_frame;
 	request->completed = request_completed;
 	request->freed = request_freed;
 	conn->request_count++;

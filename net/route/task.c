@@ -90,6 +90,7 @@ static bool try_append(struct shard *shard, struct append_task *append, enum tas
 		return false;
 	}
 	append->task.err = err;
+	append->is_taken = true;
 	*result = err ? TASK_DONE : TASK_PENDING;
 	return true;
 }
@@ -276,7 +277,18 @@ static enum task_result submit(struct task *task, enum message_kind kind)
 	return TASK_DONE;
 }
 
-enum task_result append_task_submit(struct append_task *task) { return submit(&task->task, MESSAGE_APPEND); }
+enum task_result append_task_submit(struct append_task *task)
+{
+	task->is_taken = false;
+	return submit(&task->task, MESSAGE_APPEND);
+}
+
+bool append_task_needs_records(const struct append_task *task)
+{
+	bool is_elsewhere = task->task.owner != task->task.origin;
+	return task->task.is_pending && (is_elsewhere || !task->is_taken);
+}
+
 enum task_result read_task_submit(struct read_task *task) { return submit(&task->task, MESSAGE_READ); }
 enum task_result trim_task_submit(struct trim_task *task) { return submit(&task->task, MESSAGE_TRIM); }
 enum task_result query_task_submit(struct query_task *task) { return submit(&task->task, MESSAGE_QUERY); }

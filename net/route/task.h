@@ -52,8 +52,11 @@ struct append_task {
 	struct task task;
 	struct append_op op;          /* fill `records`, `records_size_bytes`, `is_zstd_allowed` */
 	struct list node;
+	bool is_taken;                /* the owner's: the log has copied the records */
 };
 MUST_USE enum task_result append_task_submit(struct append_task *task);
+/* Are the records still needed? They are until the task is done, unless this shard's log has copied them. */
+bool append_task_needs_records(const struct append_task *task);
 
 /* ---- read --------------------------------------------------------------------------------------------------------- */
 

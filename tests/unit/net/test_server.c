@@ -341,6 +341,7 @@ Test(server, frames_wait_for_memory, .timeout = 60)
 		for (int i = 0; i < CLIENTS; i++) {
 			cr_assert(client_receive(&clients[i], "produce", 9, clients[i].correlation_id, &out));
 			cr_assert_eq(produce_result(&out).error_code, 0);
+			cr_assert(slice_equal(out.responses.items[0].name, slice_from("big")), "it outlives the frame it came in");
 			free(encoded[i]);
 		}
 	}
