@@ -263,7 +263,9 @@ int journal_start(struct journal *journal)
 	/* Groups that nobody vouches for were read, perhaps from the drive's cache; from here on they count as durable, and the sync
 	 * that this ends with makes them so before the superblock that says it. */
 	int err = journal->recovery.vouched_seq < journal->durable_seq ? io_file_sync(journal->io, journal->fd) : 0;
-	if (err == 0)
+	/* Into both slots: where this opening began is known then even if one of them is lost. */
+	superblock_add_opening(&journal->superblock.last, journal->options.incarnation, journal->durable_seq);
+	for (uint32_t i = 0; err == 0 && i < JOURNAL_SUPERBLOCKS; i++)
 		err = journal__write_superblock_now(journal);
 	if (err < 0) {
 		journal->err = err;

@@ -8,7 +8,7 @@
  * What it means when a group is missing is decided by what later groups say. Each carries the durable seq of the moment it was built:
  *   - a later group (or the superblock) vouches for the missing one: acknowledged data is damaged. It is counted, never cut off. If
  *     only payloads are damaged the rest of the group is taken, and its entries say what is lost; else it is skipped, and history
- *     goes on with the first group that belongs to the one that vouches;
+ *     goes on with the next group that no later opening has cut off;
  *   - nobody vouches: the group was torn by the crash, or never written. It and what lies behind it was never acknowledged.
  * So after a missing group the rest of the ring is searched, block by block. Only a seal of the last opening makes that
  * unnecessary: nothing can have been written behind it.
@@ -287,16 +287,13 @@ void recovery_advance(struct recovery_cursor *cursor, const struct group_header 
 
 struct search {
 	bool has_later, is_vouched;
-	struct recovery_cursor resume;  /* at the first group of the run that vouches, or of the first run */
+	struct recovery_cursor resume;  /* at the first later group */
 	uint64_t durable_seq_max, seq_max;
-	/* The run that is being read. */
-	struct group_header last;
-	bool has_last;
-	struct recovery_cursor run_start;
 };
 
-/* Groups that stand for history after `missing`: later in seq, not of an older opening, not of a future that a later one cut off. A sound header
- * is enough: what it vouches for and what it is chained to does not depend on the state of its body. */
+/* Groups that are history after `missing`: later in seq, not of an older opening, not of a future that a later one cut off. An opening writes each seq
+ * once, and the superblock knows where each opening began, so that is all there is to ask. A sound header is enough: what it vouches for does
+ * not depend on the state of its body. */
 static bool can_be_history(const struct recovery *recovery, const struct recovery_cursor *missing, const struct group_header *header,
 			   uint64_t incarnation)
 {
@@ -305,37 +302,25 @@ static bool can_be_history(const struct recovery *recovery, const struct recover
 	return !superblock_has_cut_off(&recovery->superblock, header->incarnation, header->seq);
 }
 
-/* Two neighbours belong together if one opening wrote both, or the second carries the first one's checksum. */
-static bool belongs_to_run(const struct search *search, const struct group_header *header)
-{
-	return search->has_last && header->seq > search->last.seq &&
-	       (header->incarnation == search->last.incarnation || header->chain == search->last.checksum);
-}
-
 static void note_later_group(struct search *search, uint64_t missing_seq, const struct group_header *header)
 {
-	if (!belongs_to_run(search, header))
-		search->run_start = (struct recovery_cursor){header->place, header->seq, header->chain, header->incarnation};
-	search->last = *header;
-	search->has_last = true;
-	bool vouches = header->durable_seq >= missing_seq;
-	if (!search->has_later || (vouches && !search->is_vouched))
-		search->resume = search->run_start;
+	if (!search->has_later)
+		search->resume = (struct recovery_cursor){header->place, header->seq, header->chain, header->incarnation};
 	search->has_later = true;
-	search->is_vouched |= vouches;
+	search->is_vouched |= header->durable_seq >= missing_seq;
 	if (search->durable_seq_max < header->durable_seq)
 		search->durable_seq_max = header->durable_seq;
 	if (search->seq_max < header->seq)
 		search->seq_max = header->seq;
 }
 
-/* Looks at every block from the missing group on, to the end of the lap or the first group that vouches. Each turn moves on by a
+/* Looks at every block from the missing group on, to the end of the lap or until something vouches and history can go on. Each turn moves on by a
  * block at least. */
 static int search_later(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
 			uint64_t place_end, uint64_t incarnation, struct search *search)
 {
-	*search = (struct search){0};
-	for (uint64_t place = missing->place; place < place_end && !search->is_vouched;) {
+	*search = (struct search){.is_vouched = recovery->vouched_seq >= missing->seq};
+	for (uint64_t place = missing->place; place < place_end && !(search->has_later && search->is_vouched);) {
 		struct found_group group;
 		int found = ring_read_group(reader, place, &group);
 		if (found < 0)
@@ -443,7 +428,7 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 			return err;
 		if (recovery->vouched_seq < search.durable_seq_max)
 			recovery->vouched_seq = search.durable_seq_max;
-		facts |= (search.has_later ? FACT_LATER : 0) | (recovery->vouched_seq >= recovery->cursor.seq ? FACT_VOUCHED : 0);
+		facts |= (search.has_later ? FACT_LATER : 0) | (search.is_vouched ? FACT_VOUCHED : 0);
 		row = recovery_decide(&recovery_group_table, facts);
 	}
 	switch (row->decision) {

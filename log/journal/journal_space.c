@@ -188,10 +188,7 @@ int journal__write_superblock_now(struct journal *journal)
 {
 	struct superblock_writer *writer = &journal->superblock;
 	CHECK(!writer->is_writing);
-	struct superblock next = next_superblock(journal);
-	if (!journal->is_started)
-		superblock_add_opening(&next, next.incarnation, journal->durable_seq);
-	uint64_t position = turn_superblock(journal, next);
+	uint64_t position = turn_superblock(journal, next_superblock(journal));
 	int64_t written = io_file_write(journal->io, journal->fd, writer->block, JOURNAL_BLOCK_SIZE, position);
 	if (written != JOURNAL_BLOCK_SIZE)
 		return written < 0 ? (int)written : -EIO;

@@ -482,10 +482,16 @@ Test(journal_recover, cut_off_future)
 	cr_expect_eq(outcome.report.damaged_groups, 1);
 }
 
-/* Behind damage, history goes on with the opening that vouches, not with an older group that lies before it by chance. */
-Test(journal_recover, older_group_before_the_one_that_vouches)
+/* Behind damage, history goes on with what no opening has cut off, not with an older group that lies before it by chance: the opening of incarnation 7
+ * says whether group 3 of incarnation 5 was there when it began, or whether it wrote a group 3 of its own. */
+static void older_group(uint64_t start_seq)
 {
 	struct image image = make_image();
+	struct superblock superblock = superblock_at_start();
+	superblock.incarnation = 7;
+	superblock.write_number = 3;
+	superblock_add_opening(&superblock, 7, start_seq);
+	put_superblock(&image, 0, superblock);
 	put_group(&image, 100, 0);
 	uint64_t damaged = put_group(&image, 100, 1);
 	struct image older = image;
@@ -493,14 +499,23 @@ Test(journal_recover, older_group_before_the_one_that_vouches)
 	image.place = older.place;
 	image.incarnation = 7;
 	image.seq = 4;
-	image.chain = 12345;                 /* of a group 3 that is lost */
+	if (start_seq == 2)
+		image.chain = 12345;         /* of a group 3 that is lost */
+	else
+		image.chain = older.chain;
 	put_group(&image, 100, 3);
 	put_group(&image, 100, 4);
 	break_header(&image, damaged);
 	struct outcome outcome = open_image(&image);
-	EXPECT_SEQS(&outcome, 1, 4, 5);
-	cr_expect_eq(outcome.report.damaged_groups, 2);
+	if (start_seq == 2)
+		EXPECT_SEQS(&outcome, 1, 4, 5);
+	else
+		EXPECT_SEQS(&outcome, 1, 3, 4, 5);
+	cr_expect_eq(outcome.report.damaged_groups, start_seq == 2 ? 2 : 1);
 }
+
+Test(journal_recover, older_group_that_was_cut_off) { older_group(2); }
+Test(journal_recover, older_group_that_was_there) { older_group(3); }
 
 /* A group that did not fit before the end lies at the beginning of the ring; bytes of the lap before are all around. */
 Test(journal_recover, wrap)
