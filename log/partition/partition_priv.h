@@ -53,6 +53,7 @@ struct partition {
 	struct list trims;              /* trim operations not yet in a group */
 	struct list watches;
 	struct list dirty_node, unfiled_node, store_node;
+	int64_t cycle_end_offset;       /* the cycle under way must have all below this in files before it trims the journal */
 	struct partition *hash_next;
 	uint64_t complete_bytes;        /* of all segments but the active one */
 	uint32_t references;            /* commit items, filings and reads in flight */

@@ -62,7 +62,9 @@ static size_t partition_size(const struct partition *partition)
 
 static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
 {
-	uint32_t flags = (segment->has_file ? SEGMENT_HAS_FILE : 0) | (segment->is_complete ? SEGMENT_IS_COMPLETE : 0) |
+	/* As of its filed mark, a complete segment that is not wholly filed is still to be appended to: by the replay. */
+	bool is_complete = segment->is_complete && segment_is_filed(segment);
+	uint32_t flags = (segment->has_file ? SEGMENT_HAS_FILE : 0) | (is_complete ? SEGMENT_IS_COMPLETE : 0) |
 			 (segment->is_sealed ? SEGMENT_IS_SEALED : 0);
 	store_le64(at, (uint64_t)segment->base_offset);
 	store_le64(at + 8, (uint64_t)segment->filed.offset);

@@ -47,12 +47,20 @@ static void retry(struct io_timer *timer)
 	store->cycle.is_retrying = false;
 }
 
+/* To the end of this cycle's queue; from that of the next one, if more became durable meanwhile: the journal is trimmed at the end of
+ * this cycle, so what it still needs to file must not be left for the next. */
+static void queue_again(struct store *store, struct partition *partition)
+{
+	list_remove(&partition->unfiled_node);
+	if (!partition->is_closed)
+		list_push_back(&store->cycle.queue, &partition->unfiled_node);
+}
+
 /* A full disk: the partition goes to the end of the queue, and the queue waits. */
 static void wait_for_space(struct store *store, struct partition *partition)
 {
 	set_full(store, true);
-	if (!list_is_linked(&partition->unfiled_node) && !partition->is_closed)
-		list_push_back(&store->cycle.queue, &partition->unfiled_node);
+	queue_again(store, partition);
 	if (store->cycle.is_retrying)
 		return;
 	store->cycle.is_retrying = true;
@@ -82,9 +90,9 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 		set_full(store, false);
 		segment_set_filed(segment, target);
 		segment_trim_padding(segment);
-		/* More of it may be durable by now, or in its next segment. */
-		if (!list_is_linked(&partition->unfiled_node) && !partition->is_closed)
-			list_push_back(&store->cycle.queue, &partition->unfiled_node);
+		/* The rest is in its next segments. */
+		if (target.offset < partition->cycle_end_offset)
+			queue_again(store, partition);
 	}
 	partition__release(partition);
 }
@@ -266,6 +274,10 @@ static void begin_cycle(struct store *store)
 	store->cycle.state = CYCLE_FILING;
 	store->cycle.trim_seq = journal_durable_seq(store->journal);
 	list_splice(&store->cycle.queue, &store->home.unfiled);
+	LIST_FOR_EACH(node, &store->cycle.queue) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, unfiled_node);
+		partition->cycle_end_offset = partition->durable_offset;
+	}
 }
 
 static void wake_waiting_appends(struct store *store)
