@@ -409,6 +409,17 @@ static int64_t last_offset_due(const struct walk *walk)
 	return limit == INT64_MAX ? NOWHERE : limit;
 }
 
+static bool is_zero_to_end(struct walk *walk, uint64_t position)
+{
+	for (uint64_t size; (size = bytes_left(walk, position)); position += size) {
+		size = size < 64u << 10 ? size : 64u << 10;
+		struct slice bytes = view(walk, position, size);
+		if (!bytes.data || !are_zeros(bytes))
+			return false;
+	}
+	return true;
+}
+
 /* What lies behind the last batch. Where the durable point is known, it is nobody's loss, and only counted. */
 static void note_tail(struct walk *walk)
 {
@@ -419,8 +430,9 @@ static void note_tail(struct walk *walk)
 	walk->check->sink->counts.tail_bytes += size;
 	if (!walk->check->is_open_ended)
 		return;
-	char what[sizeof walk->what + 96];
-	snprintf(what, sizeof what, "a tail that is no batch (%s): torn by a crash, or damaged; nothing here can tell", walk->what);
+	char what[sizeof walk->what + 96] = "zeros to the end: room that was reserved";
+	if (!is_zero_to_end(walk, walk->position))
+		snprintf(what, sizeof what, "a tail that is no batch (%s): torn by a crash, or damaged; nothing here can tell", walk->what);
 	tell(walk->check, FINDING_NOTE, walk->check->file, walk->offset, NOWHERE, (int64_t)walk->position, (int64_t)walk->window.file_size, what);
 }
 
