@@ -139,7 +139,8 @@ static bool take_letter(struct parse *parse, const char *word)
 static bool take_argument(struct parse *parse, struct arguments *arguments, const char *word)
 {
 	if (arguments->count >= parse->table->argument_max || arguments->count == COUNT_OF(arguments->items)) {
-		complain("'%s' is one argument too many; it is: %s %s", word, parse->table->command, parse->table->arguments);
+		complain("'%s' is one argument too many; it is: %s%s%s", word, parse->table->command, *parse->table->arguments ? " " : "",
+			 parse->table->arguments);
 		return refuse(parse);
 	}
 	arguments->items[arguments->count++] = word;

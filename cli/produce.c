@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/kafka_client.h"
@@ -36,6 +37,7 @@ struct producing {
 	struct kafka_client client;
 	rd_kafka_headers_t *headers; /* of every record, or NULL */
 	uint64_t sent, acked, failed;
+	bool has_timed_out;          /* nobody acknowledges any more: reading on would only leave holes */
 	struct written *partitions;
 	uint32_t partition_count;
 	struct {
@@ -91,6 +93,7 @@ static void note_acked(struct producing *producing, const rd_kafka_message_t *me
 static void note_failed(struct producing *producing, rd_kafka_resp_err_t err)
 {
 	producing->failed++;
+	producing->has_timed_out |= err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || err == RD_KAFKA_RESP_ERR__FATAL;
 	for (uint32_t i = 0; i < producing->reason_count; i++) {
 		if (producing->reasons[i].err == err) {
 			producing->reasons[i].count++;
@@ -154,7 +157,7 @@ static void send_line(struct producing *producing, const char *text, size_t size
 {
 	struct line line = split_line(producing->flags, text, size);
 	rd_kafka_resp_err_t err;
-	while ((err = hand_over(producing, &line)) == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_interrupted)
+	while ((err = hand_over(producing, &line)) == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_interrupted && !producing->has_timed_out)
 		kafka()->rd_kafka_poll(producing->client.handle, 100);
 	producing->sent++;
 	if (err)
@@ -168,12 +171,14 @@ static int send_lines(struct producing *producing, FILE *in)
 	size_t capacity = 0;
 	ssize_t size;
 	char delimiter = producing->flags->delimiter ? *producing->flags->delimiter : '\n';
-	while (!is_interrupted && (size = getdelim(&text, &capacity, delimiter, in)) >= 0) {
+	while (!is_interrupted && !producing->has_timed_out && (size = getdelim(&text, &capacity, delimiter, in)) >= 0) {
 		if (size && text[size - 1] == delimiter)
 			size--;
 		send_line(producing, text, (size_t)size);
 	}
 	free(text);
+	if (producing->has_timed_out && !feof(in))
+		complain("the broker at %s acknowledges nothing any more; the rest of the input was not read", producing->client.brokers);
 	if (!ferror(in) || is_interrupted)
 		return STATUS_OK;
 	complain("cannot read the input: %s", strerror(errno));
@@ -255,7 +260,43 @@ static int make_headers(struct producing *producing)
 	return STATUS_OK;
 }
 
-static int check_topic(const struct producing *producing)
+#define CREATION_TRIES 30
+#define CREATION_WAIT_MS 100
+
+/* What the broker says of a topic when it is asked for alone, which makes it if the broker does so. */
+static rd_kafka_resp_err_t ask_for_topic(struct producing *producing)
+{
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_topic_t *topic = kafka()->rd_kafka_topic_new(producing->client.handle, producing->topic, NULL);
+	if (!topic)
+		return kafka()->rd_kafka_last_error();
+	rd_kafka_resp_err_t err = kafka()->rd_kafka_metadata(producing->client.handle, 0, topic, &metadata, KAFKA_TIMEOUT_MS);
+	if (!err) {
+		err = metadata->topic_cnt ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+		kafka()->rd_kafka_metadata_destroy(metadata);
+	}
+	kafka()->rd_kafka_topic_destroy(topic);
+	return err;
+}
+
+/* Kafka says that a topic is unknown, or without leader, until it has made it. */
+static int wait_for_topic(struct producing *producing)
+{
+	rd_kafka_resp_err_t err = ask_for_topic(producing);
+	for (int i = 0; i < CREATION_TRIES && (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE); i++) {
+		usleep(CREATION_WAIT_MS * 1000);
+		err = ask_for_topic(producing);
+	}
+	if (!err)
+		return STATUS_OK;
+	if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+		kafka_complain_topic(&producing->client, producing->topic);
+	else
+		complain("topic '%s': %s", producing->topic, kafka()->rd_kafka_err2str(err));
+	return STATUS_FAILED;
+}
+
+static int check_topic(struct producing *producing)
 {
 	const struct rd_kafka_metadata_topic *topic = kafka_client_topic(&producing->client, producing->topic);
 	const char *nearest = topic ? NULL : kafka_nearest_topic(&producing->client, producing->topic);
@@ -267,7 +308,7 @@ static int check_topic(const struct producing *producing)
 	if (!topic && !producing->flags->is_quiet)
 		fprintf(stderr, nearest ? "spate: topic '%s' is not there yet, the broker may make it now (or did you mean '%s'?)\n"
 					: "spate: topic '%s' is not there yet, the broker may make it now\n", producing->topic, nearest);
-	return STATUS_OK;
+	return topic ? STATUS_OK : wait_for_topic(producing);
 }
 
 static double seconds_since(const struct timespec *begin)

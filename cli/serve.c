@@ -244,7 +244,7 @@ static int serve(const struct broker_config *config, const struct addresses *add
 	options.is_pinned = options.shard_count > 1;
 	int err = server_open(&server, &options, &report, why, sizeof why);
 	if (err) {
-		complain("%s", *why ? why : err_text(err));
+		complain(err == ERR_CORRUPT_LOG ? "%s; 'spate log verify %s' names what is damaged" : "%s", *why ? why : err_text(err), options.dir);
 		return err == ERR_INVALID_CONFIG ? STATUS_USAGE : STATUS_FAILED;
 	}
 	if (report.fallback_reason && strcmp(broker_config_value(config, "spate.io"), "io_uring") == 0) {

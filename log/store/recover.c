@@ -394,8 +394,8 @@ int store__recover(struct store *store, struct store_report *report)
 	store->is_recovering = true;
 	int err = store__read_checkpoint(store);
 	if (err && err != -ENOMEM && err != -EIO) {
-		bool is_new = err == -ENOENT && store->is_journal_new;
-		if (!is_new)
+		/* Without one it never came to a checkpoint: that is nothing to report. */
+		if (err != -ENOENT)
 			fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: scanning the partition directories instead\n", store->dir,
 				store->options.shard, err_text(err));
 		store__forget_partitions(store);

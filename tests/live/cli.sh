@@ -72,6 +72,8 @@ seq 1 200000 > "$WORK/many"
 IN=$WORK/many sp produce many -q
 expect "200,000 records go in and come out in order" "$(md5sum < "$WORK/many")" "$(sp consume many -e -q | md5sum)"
 
+out=$({ time -p (echo x | timeout 30 "$SPATE_BIN" produce fresh -q); } 2>&1)
+expect_match "a topic that is not there yet is made, and at once" '^real 0\.[0-4]' "$out"
 says "a record that is too large" 1 'too large.*max.message.bytes' produce "$topic" -q --file <(head -c 2000000 /dev/zero | tr '\0' x)
 says "no such partition" 2 'partitions 0 to 2; there is no partition 7' produce "$topic" -p 7
 says "no such codec" 2 'gzip, snappy, lz4, zstd' produce "$topic" -z lz5
