@@ -181,6 +181,56 @@ Test(server, fetch_of_many_partitions, .timeout = 60)
 	broker_end(&broker);
 }
 
+/* An answer of thousands of pieces, more than one system call takes, arrives whole and in order. */
+static void fetch_of_many_pieces(enum io_backend backend)
+{
+	enum { PARTITIONS = 150, BATCHES = 16 };
+	static const char *const settings[] = {"num.partitions", "150", NULL};
+	static struct kmsg_fetch_partition partitions[PARTITIONS];
+	static uint8_t bytes[8192];
+	struct client client;
+	struct fetch_one one;
+	struct produce_one produce;
+	struct kmsg_produce_response produced;
+	struct kmsg_fetch_response out;
+	broker = (struct broker){0};
+	broker_configure(&broker, 1, settings);
+	broker.options.backend = backend;
+	cr_assert_eq(broker_try_start(&broker, NULL, 0), 0);
+	client_open(&client, &broker);
+	make_topic(&client, "pieces", PARTITIONS);
+	struct slice batch = make_batch(bytes, sizeof bytes, 3, 1500);
+	fetch_one(&one, "pieces", 0, 0, 0);
+	one.in.max_bytes = 50 << 20;
+	for (int32_t p = 0; p < PARTITIONS; p++) {
+		int32_t first = client.correlation_id + 1;
+		for (int i = 0; i < BATCHES; i++)
+			client_send(&client, "produce", 9, produce_one(&produce, "pieces", p, -1, batch));
+		for (int i = 0; i < BATCHES; i++)
+			cr_assert(client_receive(&client, "produce", 9, first + i, &produced));
+		partitions[p] = one.partition;
+		partitions[p].partition = p;
+	}
+	one.topic.partitions.items = partitions;
+	one.topic.partitions.count = PARTITIONS;
+	client_call(&client, "fetch", 11, &one.in, &out);
+	for (int32_t p = 0; p < PARTITIONS; p++) {
+		struct slice rest = out.responses.items[0].partitions.items[p].records.whole;
+		for (int i = 0; i < BATCHES; i++) {
+			struct batch header;
+			cr_assert_eq(batch_parse_checked(rest, &header), 0, "partition %d, batch %d", p, i);
+			cr_assert_eq(header.base_offset, i * 3);
+			rest = (struct slice){rest.data + header.size_bytes, rest.size - header.size_bytes};
+		}
+		cr_assert_eq(rest.size, 0);
+	}
+	client_close(&client);
+	broker_end(&broker);
+}
+
+Test(server, fetch_of_many_pieces, .timeout = 60) { fetch_of_many_pieces(IO_URING); }
+Test(server, fetch_of_many_pieces_system_calls, .timeout = 60) { fetch_of_many_pieces(IO_SYSCALLS); }
+
 /* Produces in flight together are answered in order, with rising offsets; what comes behind them sees them all. */
 static void pipeline(uint32_t shards)
 {
