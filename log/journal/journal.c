@@ -1,10 +1,12 @@
 /* The life of a journal: open or create, replay, start, seal, close.
  *
- * Happy path of a restart: open reads the superblocks and walks the groups, replay hands their entries out, start makes what was
- * read durable for certain, says in a superblock that this opening goes on behind it, and opens the first group.
+ * Happy path of a restart: open reads the superblocks and walks the groups, replay hands their entries
+ * out, start makes what was read durable for certain, says in a superblock that this opening goes on
+ * behind it, and opens the first group.
  *
- * A new file is made under another name and renamed when it is whole, so that a journal without a valid superblock is damage
- * and never a crash during creation. Making it writes two blocks; the rest is reserved and written in the background. */
+ * A new file is made under another name and renamed when it is whole, so that a journal without a valid
+ * superblock is damage and never a crash during creation. Making it writes two blocks; the rest is
+ * reserved and written in the background. */
 #include "log/journal/journal_priv.h"
 
 #include <errno.h>
@@ -221,7 +223,8 @@ static int replay_group(struct journal *journal, const struct found_group *group
 	return 0;
 }
 
-/* Reads a run again. What open found whole and is not whole now is a disk that answers differently each time: no history. */
+/* Reads a run again. What open found whole and is not whole now is a disk that answers differently each
+ * time: no history. */
 static int replay_run(struct journal *journal, const struct recovery_run *run, journal_replay_fn *replay, void *context)
 {
 	uint64_t place_end = journal->recovery.superblock.trim_place + journal->ring_size;
@@ -260,8 +263,8 @@ int journal_start(struct journal *journal)
 {
 	CHECK(!journal->is_started && !journal->options.is_read_only);
 	journal__apply_trim(journal);
-	/* Groups that nobody vouches for were read, perhaps from the drive's cache; from here on they count as durable, and the sync
-	 * that this ends with makes them so before the superblock that says it. */
+	/* Groups that nobody vouches for were read, perhaps from the drive's cache. From here on they count as
+	 * durable: this sync makes them so before the superblock that says it. */
 	int err = journal->recovery.vouched_seq < journal->durable_seq ? io_file_sync(journal->io, journal->fd) : 0;
 	/* Into both slots: where this opening began is known then even if one of them is lost. */
 	superblock_add_opening(&journal->superblock.last, journal->options.incarnation, journal->durable_seq);

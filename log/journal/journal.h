@@ -1,12 +1,12 @@
-/* The commit journal of one shard: one sequential, pre-written, recycled file that makes what many partitions received in
- * one round durable with one write (DESIGN: the journal decides durability). It carries opaque entries and knows neither
- * batches nor segments.
+/* The commit journal of one shard: one sequential, pre-written, recycled file that makes what many
+ * partitions received in one round durable with one write (DESIGN: the journal decides durability). It
+ * carries opaque entries and knows neither batches nor segments.
  *
- * The interface is the one that a journal on another engine must offer as well: submit, in-order durable callback,
- * replay, trim, seal.
+ * The interface is the one that a journal on another engine must offer as well: submit, in-order durable
+ * callback, replay, trim, seal.
  *
- * Owner: the shard's thread. It never reads its file while it runs, never acknowledges before the bytes are on stable
- * storage, and never overwrites a group that has not been trimmed durably. */
+ * Owner: the shard's thread. It never reads its file while it runs, never acknowledges before the bytes
+ * are on stable storage, and never overwrites a group that has not been trimmed durably. */
 #pragma once
 
 #include "log/io/io.h"
@@ -55,44 +55,52 @@ struct journal_report {
 	char decision;                /* the label of the recovery table's row */
 };
 
-/* Opens or creates the file and finds its whole groups, by the decision table in journal_recover.c. Nothing is written yet,
- * but for the creation of a file that was not there. ERR_FORMAT: not a journal, or one of a later version. ERR_CORRUPT_LOG: both superblocks
- * are damaged, the file was cut, or an opening with this incarnation or a later one has written it. -EINVAL: sizes that do not fit each other
- * (a group of the maximum may take a quarter of the ring, and all buffers together the ring). The report is filled in either case. */
+/* Opens or creates the file and finds its whole groups, by the decision table in journal_recover.c.
+ * Nothing is written yet, but for the creation of a file that was not there. ERR_FORMAT: not a journal, or
+ * one of a later version. ERR_CORRUPT_LOG: both superblocks are damaged, the file was cut, or an opening
+ * with this incarnation or a later one has written it. -EINVAL: sizes that do not fit each other (a group
+ * of the maximum may take a quarter of the ring, and all buffers together the ring). The report is filled
+ * in either case. */
 MUST_USE int journal_open(struct journal **out, struct io *io, const struct journal_options *options, struct journal_report *report);
 
-/* Calls `replay` for each entry of each group of the history in order. An entry that was added with a payload and comes without one: its payload is
- * damaged, though it had been acknowledged (counted in damaged_groups); all the rest of its group is whole. `group_is_vouched`: a later
- * group or a superblock says that this one was durable, so data it points to that fail their check are damage, not a torn tail. A nonzero
- * return ends the walk and is returned. */
+/* Calls `replay` for each entry of each group of the history in order. An entry that was added with a
+ * payload and comes without one: its payload is damaged, though it had been acknowledged (counted in
+ * damaged_groups); all the rest of its group is whole. `group_is_vouched`: a later group or a superblock
+ * says that this one was durable, so data it points to that fail their check are damage, not a torn tail.
+ * A nonzero return ends the walk and is returned. */
 typedef int journal_replay_fn(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload);
 MUST_USE int journal_replay(struct journal *journal, journal_replay_fn *replay, void *context);
 
-/* Starts writing behind the last whole group. Replay is over; everything torn is out of reach of a later recovery (by chain,
- * seq and incarnation), whatever its bytes. Also begins to pre-write the never-written part of the file in the background. */
+/* Starts writing behind the last whole group. Replay is over; everything torn is out of reach of a later
+ * recovery (by chain, seq and incarnation), whatever its bytes. Also begins to pre-write the never-written
+ * part of the file in the background. */
 MUST_USE int journal_start(struct journal *journal);
 
 /* ---- the open group: add, hold, commit ------------------------------------------------------------------ */
 
-/* Copies an entry and its payload (count 0: none) into the open group. False: it does not fit the group or the file now: commit,
- * and add again after the next durable callback. An entry of at most group_size_bytes_max - JOURNAL_OVERHEAD fits an empty group. */
+/* Copies an entry and its payload (count 0: none) into the open group. False: it does not fit the group or
+ * the file now: commit, and add again after the next durable callback. An entry of at most
+ * group_size_bytes_max - JOURNAL_OVERHEAD fits an empty group. */
 MUST_USE bool journal_add(struct journal *journal, const struct journal_entry *entry, const struct iovec *payload, uint32_t count);
 #define JOURNAL_OVERHEAD 4096u
 
-/* The open group is not reported durable before each hold on it is released: for data that an entry of it points to and that
- * is being made durable elsewhere. Returns the group's seq, which names it to journal_release. */
+/* The open group is not reported durable before each hold on it is released: for data that an entry of it
+ * points to and that is being made durable elsewhere. Returns the group's seq, which names it to
+ * journal_release. */
 uint64_t journal_hold(struct journal *journal);
 void journal_release(struct journal *journal, uint64_t group_seq);
 
 /* True if a commit would start now: something was added, and fewer groups than the maximum are in flight. */
 bool journal_can_commit(const struct journal *journal);
-/* Writes the open group; its durable callback follows. Returns its seq, which was the open seq. CHECKs journal_can_commit. */
+/* Writes the open group; its durable callback follows. Returns its seq, which was the open seq. CHECKs
+ * journal_can_commit. */
 uint64_t journal_commit(struct journal *journal);
 
 /* ---- space ------------------------------------------------------------------------------------------------- */
 
-/* Nothing up to and including this durable group is needed any more. The room returns once the file says so durably, which is written in
- * the background (no callback: try again in a later turn). May be called between replay and start as well, with the last seq replayed. */
+/* Nothing up to and including this durable group is needed any more. The room returns once the file says
+ * so durably, which is written in the background (no callback: try again in a later turn). May be called
+ * between replay and start as well, with the last seq replayed. */
 void journal_trim(struct journal *journal, uint64_t group_seq);
 /* Bytes taken by groups that are not trimmed durably, and what there is in all. */
 uint64_t journal_used_bytes(const struct journal *journal);
@@ -104,8 +112,8 @@ bool journal_has_failed(const struct journal *journal);
 
 /* Begins no background work any more, so that journal_is_idle comes true soon; groups go on as before. */
 void journal_quiesce(struct journal *journal);
-/* Writes a group that vouches for all before it and says that the stop was clean; synchronous; then only close. CHECKs journal_is_idle and
- * that nothing was added to the open group. */
+/* Writes a group that vouches for all before it and says that the stop was clean; synchronous; then only
+ * close. CHECKs journal_is_idle and that nothing was added to the open group. */
 MUST_USE int journal_seal(struct journal *journal);
 /* Frees all. Nothing of it may be in flight (journal_is_idle). */
 void journal_close(struct journal *journal);

@@ -1,6 +1,6 @@
-/* Encoding and decoding of what a journal file holds. Each structure is stored field by field, little-endian, at the positions
- * written here and in log/README.md. A decoder that finds anything unsound says so and touches nothing else: what that means is
- * for recovery to decide. */
+/* Encoding and decoding of what a journal file holds. Each structure is stored field by field,
+ * little-endian, at the positions written here and in log/README.md. A decoder that finds anything unsound
+ * says so and touches nothing else: what that means is for recovery to decide. */
 #include "log/journal/journal_format.h"
 
 #include <xxhash.h>
@@ -19,7 +19,8 @@ _Static_assert(OPENINGS_AT + OPENINGS_MAX * OPENING_SIZE <= SUPERBLOCK_CHECKSUM_
 
 /* ---- the superblock ------------------------------------------------------------------------------------------ */
 
-/* A group older than the last one trimmed is never history again, so an opening up to that one's cuts off nothing any more. */
+/* A group older than the last one trimmed is never history again, so an opening up to that one's cuts off
+ * nothing any more. */
 void superblock_add_opening(struct superblock *superblock, uint64_t incarnation, uint64_t start_seq)
 {
 	uint32_t dropped = superblock->opening_count == OPENINGS_MAX ? 1 : 0;

@@ -1,5 +1,6 @@
-/* The bytes of a journal file, and nothing else: superblocks, group headers, entries and their checksums (log/README.md has the
- * tables). Owns nothing; any thread; never touches the disk. Everything decoded here may be hostile: sizes are checked before use. */
+/* The bytes of a journal file, and nothing else: superblocks, group headers, entries and their checksums
+ * (log/README.md has the tables). Owns nothing; any thread; never touches the disk. Everything decoded
+ * here may be hostile: sizes are checked before use. */
 #pragma once
 
 #include "log/base/err.h"
@@ -10,12 +11,14 @@
 #define JOURNAL_RING_POSITION (JOURNAL_SUPERBLOCKS * JOURNAL_BLOCK_SIZE)
 #define JOURNAL_GROUPS_PER_RING_MIN 4u /* no group is larger than this part of the ring */
 
-/* A `place` is a position on the endless tape that the ring is a window of: it only grows, and lies in the file at
- * JOURNAL_RING_POSITION + place % ring size. So bytes of an earlier lap never pass for those of this one. */
+/* A `place` is a position on the endless tape that the ring is a window of: it only grows, and lies in the
+ * file at JOURNAL_RING_POSITION + place % ring size. So bytes of an earlier lap never pass for those of
+ * this one. */
 
 /* ---- the superblock ------------------------------------------------------------------------------------------ */
 
-/* An opening that wrote, and the last group that was history when it began: later groups of earlier openings were cut off by it. */
+/* An opening that wrote, and the last group that was history when it began: later groups of earlier
+ * openings were cut off by it. */
 struct opening {
 	uint64_t incarnation;
 	uint64_t start_seq;
@@ -46,7 +49,8 @@ MUST_USE bool superblock_has_cut_off(const struct superblock *superblock, uint64
 
 /* `out`: one block, all of it written. */
 void superblock_encode(const struct superblock *superblock, uint8_t *out);
-/* LATER: of a later format version. BROKEN: ours, but it fails its checksum or says what cannot be. FOREIGN: not ours. */
+/* LATER: of a later format version. BROKEN: ours, but it fails its checksum or says what cannot be.
+ * FOREIGN: not ours. */
 enum superblock_state superblock_decode(struct superblock *superblock, const uint8_t *block);
 
 /* ---- the group ------------------------------------------------------------------------------------------------- */
@@ -72,7 +76,8 @@ struct group_header {
 
 /* Writes the first GROUP_HEADER_SIZE bytes and sets header->checksum. */
 void group_header_encode(struct group_header *header, uint64_t seed, uint8_t *out);
-/* True if the bytes are a header made for this file, whole, and its sizes agree with each other and with `length_max`. */
+/* True if the bytes are a header made for this file, whole, and its sizes agree with each other and with
+ * `length_max`. */
 MUST_USE bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t length_max, const uint8_t *bytes);
 
 /* What an entry takes in a group. */
@@ -81,7 +86,8 @@ static inline uint64_t group_entry_size(uint64_t payload_size_bytes)
 	return GROUP_ENTRY_SIZE + align_up(payload_size_bytes, 8);
 }
 
-/* The checksum of a body without entries; each entry continues it. Payloads are covered by their entry's data_checksum. */
+/* The checksum of a body without entries; each entry continues it. Payloads are covered by their entry's
+ * data_checksum. */
 static inline uint64_t group_body_checksum_start(uint64_t seed) { return seed; }
 
 /* Writes the entry without its payload; returns the body checksum that includes it. */

@@ -1,12 +1,13 @@
 /* Groups on their way to the disk.
  *
- * Entries are copied into the open group's buffer. Commit closes it with a header that carries the checksum of the header before, and
- * writes it: a small group with one write that is durable when it is done, a large one in pieces side by side and then a sync.
- * The next group opens in another buffer, so that filling goes on while up to groups_in_flight_max groups are written. They may
- * end in any order; they are reported in order, each when all before it are and nothing holds it.
+ * Entries are copied into the open group's buffer. Commit closes it with a header that carries the
+ * checksum of the header before, and writes it: a small group with one write that is durable when it is
+ * done, a large one in pieces side by side and then a sync. The next group opens in another buffer, so
+ * that filling goes on while up to groups_in_flight_max groups are written. They may end in any order;
+ * they are reported in order, each when all before it are and nothing holds it.
  *
- * When a write or sync fails, the journal enters FAILED and reports nothing any more: what the disk holds is known only to a
- * recovery (a second sync that succeeds would prove nothing, reference: fsyncgate). */
+ * When a write or sync fails, the journal enters FAILED and reports nothing any more: what the disk holds
+ * is known only to a recovery (a second sync that succeeds would prove nothing, reference: fsyncgate). */
 #include "log/journal/journal_priv.h"
 
 #include <errno.h>
@@ -15,8 +16,9 @@
 
 #include "log/base/check.h"
 
-/* One write up to this size, with its own flush; above, pieces of it in parallel and one flush for all (measured: a flush for each of
- * several writes costs 15 %, a write above 512 KiB is split by the block layer anyway). */
+/* One write up to this size, with its own flush; above, pieces of it in parallel and one flush for all
+ * (measured: a flush for each of several writes costs 15 %, a write above 512 KiB is split by the block
+ * layer anyway). */
 #define PIECE_SIZE (512u << 10)
 
 /* Left free behind every group with entries, so that a seal always finds room. */
@@ -243,7 +245,8 @@ static void slot_written(struct group_slot *slot)
 	report_durable(slot->journal);
 }
 
-/* Takes note of an operation's end. False if the journal has failed, now or before: nothing follows from it then. */
+/* Takes note of an operation's end. False if the journal has failed, now or before: nothing follows from
+ * it then. */
 static bool op_ended(struct group_op *ended, int32_t result_expected)
 {
 	struct group_slot *slot = ended->slot;

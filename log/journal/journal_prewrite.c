@@ -1,10 +1,11 @@
 /* Writing the never-written part of the file in the background.
  *
- * A block that was only reserved costs a commit of the file system's own journal at its first durable write (measured: 165 us
- * instead of 85 for 4 KiB), so zeros are written ahead of the head during the first lap. It is never needed for
- * correctness. One piece is in flight at a time, begun only while no group is, and a smaller one, not at once, while groups come;
- * a group that must go where a piece is being written waits for it. Once the first lap is over this is off for the life of
- * the file, which its superblock remembers. */
+ * A block that was only reserved costs a commit of the file system's own journal at its first durable
+ * write (measured: 165 us instead of 85 for 4 KiB), so zeros are written ahead of the head during the
+ * first lap. It is never needed for correctness. One piece is in flight at a time, begun only while no
+ * group is, and a smaller one, not at once, while groups come; a group that must go where a piece is being
+ * written waits for it. Once the first lap is over this is off for the life of the file, which its
+ * superblock remembers. */
 #include "log/journal/journal_priv.h"
 
 #include <errno.h>
@@ -16,7 +17,8 @@
 #define PIECE_SIZE_QUIET (1u << 20)
 #define PIECE_SIZE_BUSY (128u << 10)
 
-/* The first reply of a new broker is not to wait for zeros; and a loaded one gives them a small share of the disk. */
+/* The first reply of a new broker is not to wait for zeros; and a loaded one gives them a small share of
+ * the disk. */
 #define DELAY_FIRST_NS 30000000ull
 #define DELAY_BUSY_NS 2000000ull
 
@@ -125,7 +127,8 @@ void journal__prewriter_quiet(struct journal *journal)
 		write_piece(journal);
 }
 
-/* A piece that cannot be written ends the pre-writing and nothing else: if the disk is ill, the next group will say so. */
+/* A piece that cannot be written ends the pre-writing and nothing else: if the disk is ill, the next group
+ * will say so. */
 static void piece_done(struct io_op *op)
 {
 	struct journal *journal = CONTAINER_OF(op, struct journal, prewriter.op);

@@ -1,21 +1,24 @@
 /* Recovery of a journal.
  *
- * Happy path: the newer superblock says where the first group that is still needed begins. From there each group leads to the
- * next: it must lie behind it (or at the beginning of the ring, if it did not fit before the end), have the next seq, carry the
- * checksum of the header before it, and come from the same opening of the journal or a later one. The walk ends where no such
- * group is.
+ * Happy path: the newer superblock says where the first group that is still needed begins. From there each
+ * group leads to the next: it must lie behind it (or at the beginning of the ring, if it did not fit
+ * before the end), have the next seq, carry the checksum of the header before it, and come from the same
+ * opening of the journal or a later one. The walk ends where no such group is.
  *
- * What it means when a group is missing is decided by what later groups say. Each carries the durable seq of the moment it was built:
- *   - a later group (or the superblock) vouches for the missing one: acknowledged data is damaged. It is counted, never cut off. If
- *     only payloads are damaged the rest of the group is taken, and its entries say what is lost; else it is skipped, and history
- *     goes on with the next group that no later opening has cut off;
- *   - nobody vouches: the group was torn by the crash, or never written. It and what lies behind it was never acknowledged.
- * So after a missing group the rest of the ring is searched, block by block. Only a seal of the last opening makes that
- * unnecessary: nothing can have been written behind it.
+ * What it means when a group is missing is decided by what later groups say. Each carries the durable seq
+ * of the moment it was built:
+ *   - a later group (or the superblock) vouches for the missing one: acknowledged data is damaged. It is
+ *     counted, never cut off. If only payloads are damaged the rest of the group is taken, and its entries
+ *     say what is lost; else it is skipped, and history goes on with the next group that no later opening
+ *     has cut off;
+ *   - nobody vouches: the group was torn by the crash, or never written. It and what lies behind it was
+ *     never acknowledged. So after a missing group the rest of the ring is searched, block by block. Only
+ *     a seal of the last opening makes that unnecessary: nothing can have been written behind it.
  *
- * What can never be taken: bytes of an earlier lap (their place and seq are smaller), of a future that an earlier recovery cut off
- * (their chain or incarnation does not fit, and behind a gap: their seq lies above where a later opening began), payloads that
- * look like groups (checksums are seeded with a number that never leaves the file), other files' bytes (likewise).
+ * What can never be taken: bytes of an earlier lap (their place and seq are smaller), of a future that an
+ * earlier recovery cut off (their chain or incarnation does not fit, and behind a gap: their seq lies
+ * above where a later opening began), payloads that look like groups (checksums are seeded with a number
+ * that never leaves the file), other files' bytes (likewise).
  *
  * A read error is no decision: the open fails with it. */
 #include "log/journal/journal_recover.h"
@@ -28,13 +31,14 @@
 
 /* ---- the tables -------------------------------------------------------------------------------------------------- */
 
-/* The file.   legend: FILE it is there, MAGIC ours, VALID a whole superblock, LATER_VERSION, SIZE as it says, PAST written before this opening
+/* The file. Legend: FILE it is there, MAGIC ours, VALID a whole superblock, LATER_VERSION, SIZE as it says,
+ * PAST written before this opening
  *
  *      FILE  MAGIC VALID LATER SIZE  PAST
  *  @A  no    .     .     .     .     .     create
  *  @B  yes   .     .     yes   .     .     refuse: a later version of Spate wrote it
  *  @C  yes   no    no    no    .     .     refuse: no journal
- *  @D  yes   yes   no    no    .     .     refuse: both superblocks are damaged (a crash damages one at most: creation is atomic)
+ *  @D  yes   yes   no    no    .     .     refuse: both superblocks are damaged (a crash damages one at most)
  *  @E  yes   yes   yes   no    no    .     refuse: the file was cut or grown
  *  @F  yes   yes   yes   no    yes   no    refuse: it is newer than the catalog that counts the openings
  *  @G  yes   yes   yes   no    yes   yes   walk */
@@ -57,9 +61,9 @@ static const struct recovery_impossible file_impossible[] = {
 	{FACT_LATER_VERSION | FACT_MAGIC, FACT_LATER_VERSION, "so does one of a later version"},
 };
 
-/* The place where the next group must begin.   legend: FITS a sound header that follows, FUTURE of this opening or later, WHOLE body, LATER a
- * group with a sound header further on, VOUCHED the missing one was durable, SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it,
- * ENTRIES whole at least
+/* The place where the next group must begin. Legend: FITS a sound header that follows, FUTURE of this opening
+ * or later, WHOLE body, ENTRIES whole at least, LATER a group with a sound header further on, VOUCHED the
+ * missing one was durable, SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it
  *
  *      FITS  FUTURE WHOLE ENTRIES LATER VOUCHED SEAL  LAST_OPENING
  *  @H  yes   no     yes   .       .     .       .     .      take
@@ -203,7 +207,8 @@ static int grow_buffer(struct ring_reader *reader, size_t size)
 	return 0;
 }
 
-/* Makes [place, place + size) visible, which lies in one lap. `size` is a block or the length in a sound header, so bounded. */
+/* Makes [place, place + size) visible, which lies in one lap. `size` is a block or the length in a sound
+ * header, so bounded. */
 static int view(struct ring_reader *reader, uint64_t place, size_t size, const uint8_t **out)
 {
 	if (place < reader->place || place + size > reader->place + reader->size) {
@@ -291,9 +296,10 @@ struct search {
 	uint64_t durable_seq_max, seq_max;
 };
 
-/* Groups that are history after `missing`: later in seq, not of an older opening, not of a future that a later one cut off. An opening writes each seq
- * once, and the superblock knows where each opening began, so that is all there is to ask. A sound header is enough: what it vouches for does
- * not depend on the state of its body. */
+/* Groups that are history after `missing`: later in seq, not of an older opening, not of a future that a
+ * later one cut off. An opening writes each seq once, and the superblock knows where each opening began,
+ * so that is all there is to ask. A sound header is enough: what it vouches for does not depend on the
+ * state of its body. */
 static bool can_be_history(const struct recovery *recovery, const struct recovery_cursor *missing, const struct group_header *header,
 			   uint64_t incarnation)
 {
@@ -314,8 +320,8 @@ static void note_later_group(struct search *search, uint64_t missing_seq, const 
 		search->seq_max = header->seq;
 }
 
-/* Looks at every block from the missing group on, to the end of the lap or until something vouches and history can go on. Each turn moves on by a
- * block at least. */
+/* Looks at every block from the missing group on, to the end of the lap or until something vouches and
+ * history can go on. Each turn moves on by a block at least. */
 static int search_later(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
 			uint64_t place_end, uint64_t incarnation, struct search *search)
 {

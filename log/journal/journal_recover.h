@@ -1,5 +1,6 @@
-/* Recovery of a journal: which of the bytes in the file are its history. It decides by a table (journal_recover.c), reads through a
- * bounded window, and changes nothing. For the files of log/journal and their tests alone.
+/* Recovery of a journal: which of the bytes in the file are its history. It decides by a table
+ * (journal_recover.c), reads through a bounded window, and changes nothing. For the files of log/journal
+ * and their tests alone.
  *
  * Owner: the journal's thread, before the journal starts. */
 #pragma once
@@ -129,8 +130,8 @@ struct recovery {
 /* Called for every group taken, in order. */
 typedef void recovery_group_fn(void *context, const struct group_header *header);
 
-/* Reads the superblocks and decides by the file table. 0 (then ring_reader_init may follow), or the row's error or -errno; the
- * report has the label. `incarnation`: of this opening. */
+/* Reads the superblocks and decides by the file table. 0 (then ring_reader_init may follow), or the row's
+ * error or -errno; the report has the label. `incarnation`: of this opening. */
 MUST_USE int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, uint64_t incarnation);
 /* Walks the groups and decides by the group table. */
 MUST_USE int recovery_walk(struct recovery *recovery, struct ring_reader *reader, uint64_t incarnation, recovery_group_fn *taken, void *context);

@@ -1,11 +1,13 @@
 /* Room in the ring, and the superblocks that give it back.
  *
- * A trim says which groups nobody needs. Their bytes may be overwritten only when no recovery can begin in them any more, so room
- * returns when both superblock slots say so: then either of them can be lost. Superblocks are written lazily, when an eighth of
- * the ring can be had, when room is short, and when the journal has been idle for a while.
+ * A trim says which groups nobody needs. Their bytes may be overwritten only when no recovery can begin in
+ * them any more, so room returns when both superblock slots say so: then either of them can be lost.
+ * Superblocks are written lazily, when an eighth of the ring can be had, when room is short, and when the
+ * journal has been idle for a while.
  *
- * A superblock also says what was durable when it was written. So the one that is written when the journal has become idle vouches
- * for the last group, for which no later group does: rot in it is then told from a torn write. */
+ * A superblock also says what was durable when it was written. So the one that is written when the journal
+ * has become idle vouches for the last group, for which no later group does: rot in it is then told from a
+ * torn write. */
 #include "log/journal/journal_priv.h"
 
 #include <errno.h>
@@ -134,7 +136,8 @@ static struct superblock next_superblock(const struct journal *journal)
 	return next;
 }
 
-/* The next superblock becomes the last one, encoded, in the other slot. Returns the slot's position in the file. */
+/* The next superblock becomes the last one, encoded, in the other slot. Returns the slot's position in the
+ * file. */
 static uint64_t turn_superblock(struct journal *journal, struct superblock next)
 {
 	struct superblock_writer *writer = &journal->superblock;
@@ -220,7 +223,8 @@ static bool has_news(const struct journal *journal)
 	return last->durable_seq != journal->durable_seq || last->trim_place != journal->trim.place;
 }
 
-/* Runs once after activity: again only if there was more of it meanwhile. Groups that are in flight set it anew when they are durable. */
+/* Runs once after activity: again only if there was more of it meanwhile. Groups that are in flight set it
+ * anew when they are durable. */
 static void idle_due(struct io_timer *timer)
 {
 	struct journal *journal = CONTAINER_OF(timer, struct journal, idle_timer);

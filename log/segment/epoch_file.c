@@ -1,5 +1,5 @@
-/* Leader epochs and their file. A partition has one entry for each epoch in which something was written, so the list is short
- * and is searched from the end, where the questions are. */
+/* Leader epochs and their file. A partition has one entry for each epoch in which something was written,
+ * so the list is short and is searched from the end, where the questions are. */
 #include "log/segment/epoch_file.h"
 
 #include <errno.h>
@@ -122,8 +122,8 @@ size_t epochs_encode(const struct epochs *epochs, char *out, size_t out_size)
 	return size;
 }
 
-/* Reads a number without sign from the text's front and takes it off, with the one byte behind it, which must be `end`; the end of the
- * text stands for a newline as well. */
+/* Reads a number without sign from the text's front and takes it off, with the one byte behind it, which
+ * must be `end`; the end of the text stands for a newline as well. */
 static bool take_number(struct slice *text, char end, int64_t max, int64_t *number)
 {
 	size_t digits = 0;

@@ -1,8 +1,9 @@
-/* Where each leader epoch of a partition began, in memory, and its file, Kafka's `leader-epoch-checkpoint`: a text of "0",
- * the number of entries, and a line "<epoch> <start offset>" for each.
+/* Where each leader epoch of a partition began, in memory, and its file, Kafka's
+ * `leader-epoch-checkpoint`: a text of "0", the number of entries, and a line "<epoch> <start offset>" for
+ * each.
  *
- * Owner: whoever owns the partition. It never touches the disk; an empty one holds no memory. Embedded by value; the fields are for
- * reading. */
+ * Owner: whoever owns the partition. It never touches the disk; an empty one holds no memory. Embedded by
+ * value; the fields are for reading. */
 #pragma once
 
 #include "log/base/err.h"
@@ -23,22 +24,25 @@ struct epochs {
 void epochs_init(struct epochs *epochs);
 void epochs_fini(struct epochs *epochs);
 
-/* Says that `epoch` begins at `start_offset`. An epoch known already, or below the latest, changes nothing; entries that begin at or behind
- * `start_offset` have no records and go. Returns 1 if the file is to be written anew, 0 if nothing has changed, or -ENOMEM (then nothing
- * has changed); -ENOSPC at EPOCHS_COUNT_MAX. */
+/* Says that `epoch` begins at `start_offset`. An epoch known already, or below the latest, changes
+ * nothing; entries that begin at or behind `start_offset` have no records and go. Returns 1 if the file is
+ * to be written anew, 0 if nothing has changed, or -ENOMEM (then nothing has changed); -ENOSPC at
+ * EPOCHS_COUNT_MAX. */
 MUST_USE int epochs_assign(struct epochs *epochs, int32_t epoch, int64_t start_offset);
 
 /* The latest epoch, or -1. */
 int32_t epochs_latest(const struct epochs *epochs);
 /* The epoch in force at an offset, or -1 if it lies before the first entry. */
 int32_t epochs_at(const struct epochs *epochs, int64_t offset);
-/* Kafka's LeaderEpochFileCache.endOffsetFor: the latest epoch ends at `log_end_offset`; an older one, known or not, answers the largest known
- * epoch not above it (itself if it lies below all) and where the next one begins; one above the latest, or -1: (-1, -1). */
+/* Kafka's LeaderEpochFileCache.endOffsetFor: the latest epoch ends at `log_end_offset`; an older one,
+ * known or not, answers the largest known epoch not above it (itself if it lies below all) and where the
+ * next one begins; one above the latest, or -1: (-1, -1). */
 void epochs_end_offset(const struct epochs *epochs, int32_t epoch, int64_t log_end_offset, int32_t *epoch_out, int64_t *end_offset_out);
 
 /* The log now ends at `end_offset`: entries that begin at or behind it go. True if something changed. */
 bool epochs_truncate_end(struct epochs *epochs, int64_t end_offset);
-/* The log now starts at `start_offset`: entries wholly before it go; the one that contains it begins there. True if something changed. */
+/* The log now starts at `start_offset`: entries wholly before it go; the one that contains it begins
+ * there. True if something changed. */
 bool epochs_truncate_start(struct epochs *epochs, int64_t start_offset);
 
 /* Room enough for the text; then the text itself, whose size is returned. */

@@ -1,4 +1,5 @@
-/* The offset index. Entries are few (one for index.interval.bytes of the log), ordered in both fields, and found by bisection. */
+/* The offset index. Entries are few (one for index.interval.bytes of the log), ordered in both fields, and
+ * found by bisection. */
 #include "log/segment/offset_index.h"
 
 #include <errno.h>

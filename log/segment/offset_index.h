@@ -1,9 +1,9 @@
-/* The sparse offset index of one segment, in memory, and its form on disk (Kafka's .index): for some batches, the last
- * offset of the batch and the position where the batch begins. Derived from the .log: it is rebuilt when it does
- * not fit, and is never evidence about the log.
+/* The sparse offset index of one segment, in memory, and its form on disk (Kafka's .index): for some
+ * batches, the last offset of the batch and the position where the batch begins. Derived from the .log: it
+ * is rebuilt when it does not fit, and is never evidence about the log.
  *
- * Owner: whoever owns the segment. It never touches the disk and grows as entries come, up to a bound; an empty one holds
- * no memory. Embedded by value; the fields are for reading. */
+ * Owner: whoever owns the segment. It never touches the disk and grows as entries come, up to a bound; an
+ * empty one holds no memory. Embedded by value; the fields are for reading. */
 #pragma once
 
 #include "log/base/err.h"
@@ -28,9 +28,9 @@ void offset_index_fini(struct offset_index *index);
 /* Kafka rolls the segment when its index is full. */
 bool offset_index_is_full(const struct offset_index *index);
 
-/* Adds the batch that begins at `position` and whose last offset is `last_offset`. 0; -ENOSPC when full, -EINVAL when it does not lie
- * behind the last entry in both respects or not within 2^31 - 1 offsets of the base, -ENOMEM: in each case nothing has changed, and the index
- * stays correct without the entry. */
+/* Adds the batch that begins at `position` and whose last offset is `last_offset`. 0; -ENOSPC when full,
+ * -EINVAL when it does not lie behind the last entry in both respects or not within 2^31 - 1 offsets of
+ * the base, -ENOMEM: in each case nothing has changed, and the index stays correct without the entry. */
 MUST_USE int offset_index_add(struct offset_index *index, int64_t last_offset, uint32_t position);
 
 /* Where to begin to look for `offset`: the position of the last entry whose offset is not above it, or 0. */
@@ -45,6 +45,7 @@ void offset_index_shrink(struct offset_index *index);
 size_t offset_index_encoded_size(const struct offset_index *index);
 void offset_index_encode(const struct offset_index *index, uint8_t *out);
 
-/* Replaces the entries of an initialised index. ERR_CORRUPT_LOG: not a whole number of entries, more than the bound, not strictly
- * increasing, or a position at or beyond `log_size_bytes`; -ENOMEM. After an error the index is empty: rebuild it. */
+/* Replaces the entries of an initialised index. ERR_CORRUPT_LOG: not a whole number of entries, more than
+ * the bound, not strictly increasing, or a position at or beyond `log_size_bytes`; -ENOMEM. After an error
+ * the index is empty: rebuild it. */
 MUST_USE int offset_index_decode(struct offset_index *index, struct slice bytes, uint64_t log_size_bytes);

@@ -1,5 +1,5 @@
-/* Kafka's `partition.metadata`: which topic a partition directory belongs to, as two lines of text, "version: 0" and
- * "topic_id: <22 characters>". Owns nothing; any thread; never touches the disk. */
+/* Kafka's `partition.metadata`: which topic a partition directory belongs to, as two lines of text,
+ * "version: 0" and "topic_id: <22 characters>". Owns nothing; any thread; never touches the disk. */
 #pragma once
 
 #include "log/base/err.h"

@@ -1,4 +1,5 @@
-/* The seal: fixed fields, little-endian, at the positions written here and in log/README.md, and a checksum over them. */
+/* The seal: fixed fields, little-endian, at the positions written here and in log/README.md, and a
+ * checksum over them. */
 #include "log/segment/seal.h"
 
 #include <errno.h>

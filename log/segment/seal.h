@@ -1,6 +1,7 @@
-/* The seal of a complete segment: a small file beside it (`<base offset>.seal`) that says how large its files are and what
- * their checksums are, so that damage anywhere in them, record headers outside the CRC included, is found, and so that a sealed
- * segment need not be scanned at start. Owns nothing; any thread; never touches the disk. */
+/* The seal of a complete segment: a small file beside it (`<base offset>.seal`) that says how large its
+ * files are and what their checksums are, so that damage anywhere in them, record headers outside the CRC
+ * included, is found, and so that a sealed segment need not be scanned at start. Owns nothing; any thread;
+ * never touches the disk. */
 #pragma once
 
 #include "log/base/err.h"
@@ -22,14 +23,16 @@ struct seal {
 };
 
 void seal_encode(const struct seal *seal, uint8_t out[SEAL_SIZE]);
-/* ERR_FORMAT: no seal, or one of a later version. ERR_CORRUPT_LOG: it fails its own checksum, or says what cannot be (a negative
- * offset, an end before the beginning, more records than offsets). A seal that fails proves nothing about the segment. */
+/* ERR_FORMAT: no seal, or one of a later version. ERR_CORRUPT_LOG: it fails its own checksum, or says what
+ * cannot be (a negative offset, an end before the beginning, more records than offsets). A seal that fails
+ * proves nothing about the segment. */
 MUST_USE int seal_decode(struct seal *seal, struct slice bytes);
 
-/* The checksum of a segment's batches: XXH3-128 of their headers (BATCH_HEADER_SIZE bytes each), front to back. A header holds all that the
- * batch's CRC-32C does not cover (base offset, length, epoch, magic) and that CRC itself, which stands for the records; so it finds what
- * a checksum of the whole file would find, for none of the cost (measured: hashing every byte took 28 % of the append path), and
- * a reader that verifies walks the batches anyhow. */
+/* The checksum of a segment's batches: XXH3-128 of their headers (BATCH_HEADER_SIZE bytes each), front to
+ * back. A header holds all that the batch's CRC-32C does not cover (base offset, length, epoch, magic) and
+ * that CRC itself, which stands for the records; so it finds what a checksum of the whole file would find,
+ * for none of the cost (measured: hashing every byte took 28 % of the append path), and a reader that
+ * verifies walks the batches anyhow. */
 struct seal_hash;
 MUST_USE int seal_hash_create(struct seal_hash **out);
 void seal_hash_destroy(struct seal_hash *hash);

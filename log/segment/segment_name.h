@@ -19,5 +19,6 @@ enum segment_file {
 /* `base_offset` >= 0. */
 void segment_name_format(char out[SEGMENT_NAME_SIZE], int64_t base_offset, enum segment_file file);
 
-/* False for any other name: more or fewer digits, an offset above INT64_MAX, another ending (".log.deleted", ".tmp"). */
+/* False for any other name: more or fewer digits, an offset above INT64_MAX, another ending
+ * (".log.deleted", ".tmp"). */
 bool segment_name_parse(const char *name, int64_t *base_offset, enum segment_file *file);

@@ -1,4 +1,5 @@
-/* The time index. As the offset index, but of larger entries whose offsets may repeat and whose timestamps may not. */
+/* The time index. As the offset index, but of larger entries whose offsets may repeat and whose timestamps
+ * may not. */
 #include "log/segment/time_index.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* What the journal's tests share: a journal on a loop, with a memory of what was added, what was reported durable, and a way to
- * compare a replay with both. Each test program includes it once. */
+/* What the journal's tests share: a journal on a loop, with a memory of what was added, what was reported
+ * durable, and a way to compare a replay with both. Each test program includes it once. */
 #pragma once
 
 #include <criterion/criterion.h>

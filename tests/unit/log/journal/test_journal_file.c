@@ -1,4 +1,5 @@
-/* The journal on real files: a smoke of each way through it, with io_uring where there is one and with system calls. */
+/* The journal on real files: a smoke of each way through it, with io_uring where there is one and with
+ * system calls. */
 #include "tests/unit/log/journal/rig.h"
 
 #include <errno.h>
@@ -143,7 +144,8 @@ static void laps(enum io_backend backend)
 Test(journal_file, laps_uring) { laps(IO_URING); }
 Test(journal_file, laps_syscalls) { laps(IO_SYSCALLS); }
 
-/* A held group is not reported, nor those behind it, until the hold is released; and never from within the release. */
+/* A held group is not reported, nor those behind it, until the hold is released; and never from within the
+ * release. */
 Test(journal_file, hold)
 {
 	make_dir();
@@ -171,7 +173,8 @@ Test(journal_file, hold)
 	remove_dir();
 }
 
-/* After the pre-writing and the idle time nothing is in flight and no timer is set: the loop would sleep for ever. */
+/* After the pre-writing and the idle time nothing is in flight and no timer is set: the loop would sleep
+ * for ever. */
 Test(journal_file, idle_is_idle)
 {
 	make_dir();

@@ -1,4 +1,5 @@
-/* The journal's bytes: they lie where log/README.md says, every flipped bit is seen, and sizes that lie lead nowhere. */
+/* The journal's bytes: they lie where log/README.md says, every flipped bit is seen, and sizes that lie
+ * lead nowhere. */
 #include <criterion/criterion.h>
 
 #include <stdlib.h>

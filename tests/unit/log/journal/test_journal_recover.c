@@ -1,5 +1,5 @@
-/* Recovery of journal files made by hand: each row of the decision tables has the file that leads to it, and hostile bytes that look
- * like history are not taken for it. */
+/* Recovery of journal files made by hand: each row of the decision tables has the file that leads to it,
+ * and hostile bytes that look like history are not taken for it. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -47,7 +47,8 @@ static uint8_t *at_place(struct image *image, uint64_t place)
 	return image->bytes + JOURNAL_RING_POSITION + place % RING;
 }
 
-/* A group of one entry with this much payload; an entry's base offset is its group's seq. Returns where it lies. */
+/* A group of one entry with this much payload; an entry's base offset is its group's seq. Returns where it
+ * lies. */
 static uint64_t put_group(struct image *image, size_t payload_size, uint64_t durable_seq)
 {
 	uint8_t *payload = malloc(payload_size + 1);
@@ -250,7 +251,8 @@ Test(journal_recover, row_G)
 
 /* ---- the group table ------------------------------------------------------------------------------------------------------ */
 
-/* H and P: whole groups are taken, of one opening or several; then nothing is there. All but the last are vouched for. */
+/* H and P: whole groups are taken, of one opening or several; then nothing is there. All but the last are
+ * vouched for. */
 Test(journal_recover, rows_H_and_P)
 {
 	struct image image = make_image();
@@ -291,7 +293,8 @@ Test(journal_recover, row_J)
 	cr_expect_lt(outcome.report.bytes_scanned, 512 << 10);
 }
 
-/* K: a group is damaged and a later one vouches for it: named, and history goes on. The header or an entry may be broken. */
+/* K: a group is damaged and a later one vouches for it: named, and history goes on. The header or an entry
+ * may be broken. */
 Test(journal_recover, row_K)
 {
 	for (int i = 0; i < 2; i++) {
@@ -382,8 +385,8 @@ Test(journal_recover, row_O)
 	}
 }
 
-/* Q: payloads of a group that is vouched for are damaged, one group behind the other: its entries come all the same, and say what is lost. A
- * later group or the superblock may be the one that vouches. */
+/* Q: payloads of a group that is vouched for are damaged, one group behind the other: its entries come all
+ * the same, and say what is lost. A later group or the superblock may be the one that vouches. */
 Test(journal_recover, row_Q)
 {
 	for (int i = 0; i < 2; i++) {
@@ -457,8 +460,8 @@ Test(journal_recover, payload_that_looks_like_groups)
 	cr_expect_eq(outcome.report.decision, 'P');
 }
 
-/* The future that an earlier recovery cut off stays gone, even where the groups of later openings are damaged and a group of that future could
- * vouch for what is missing. */
+/* The future that an earlier recovery cut off stays gone, even where the groups of later openings are
+ * damaged and a group of that future could vouch for what is missing. */
 Test(journal_recover, cut_off_future)
 {
 	struct image image = make_image();
@@ -482,8 +485,9 @@ Test(journal_recover, cut_off_future)
 	cr_expect_eq(outcome.report.damaged_groups, 1);
 }
 
-/* Behind damage, history goes on with what no opening has cut off, not with an older group that lies before it by chance: the opening of incarnation 7
- * says whether group 3 of incarnation 5 was there when it began, or whether it wrote a group 3 of its own. */
+/* Behind damage, history goes on with what no opening has cut off, not with an older group that lies
+ * before it by chance: the opening of incarnation 7 says whether group 3 of incarnation 5 was there when
+ * it began, or whether it wrote a group 3 of its own. */
 static void older_group(uint64_t start_seq)
 {
 	struct image image = make_image();
@@ -517,7 +521,8 @@ static void older_group(uint64_t start_seq)
 Test(journal_recover, older_group_that_was_cut_off) { older_group(2); }
 Test(journal_recover, older_group_that_was_there) { older_group(3); }
 
-/* A group that did not fit before the end lies at the beginning of the ring; bytes of the lap before are all around. */
+/* A group that did not fit before the end lies at the beginning of the ring; bytes of the lap before are
+ * all around. */
 Test(journal_recover, wrap)
 {
 	struct image image = make_image();

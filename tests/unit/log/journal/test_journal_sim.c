@@ -1,8 +1,10 @@
-/* The journal on the simulated disk: crashes at every I/O, torn and reordered sectors, kills, failing I/O, rot.
+/* The journal on the simulated disk: crashes at every I/O, torn and reordered sectors, kills, failing I/O,
+ * rot.
  *
- * Each entry carries a number (0, 1, 2 ...) and the life (the opening of the journal) that added it. The model knows which numbers
- * were reported durable or replayed once, and by which life each was added last; so a replay that loses one, repeats one, changes
- * one or brings one back that an earlier recovery had dropped is seen. */
+ * Each entry carries a number (0, 1, 2 ...) and the life (the opening of the journal) that added it. The
+ * model knows which numbers were reported durable or replayed once, and by which life each was added last;
+ * so a replay that loses one, repeats one, changes one or brings one back that an earlier recovery had
+ * dropped is seen. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -177,7 +179,8 @@ static int open_life(struct world *world)
 	return err < 0 ? err : journal_replay(world->journal, check_replayed, world);
 }
 
-/* Without damage: everything certain is there, once, in order, and nothing that was never added or was dropped before. */
+/* Without damage: everything certain is there, once, in order, and nothing that was never added or was
+ * dropped before. */
 static void check_nothing_lost(struct world *world)
 {
 	cr_assert(!world->is_wrong, "an entry was changed, repeated or brought back");
@@ -379,7 +382,8 @@ static void work(struct world *world)
 		stop_cleanly(world);
 }
 
-/* Power fails at the k-th I/O of the work, and at the j-th I/O of the recovery after it. Everything certain is there. */
+/* Power fails at the k-th I/O of the work, and at the j-th I/O of the recovery after it. Everything
+ * certain is there. */
 Test(journal_sim, every_cut_and_every_cut_of_the_recovery)
 {
 	uint64_t recoveries = 0;
@@ -422,8 +426,8 @@ Test(journal_sim, every_cut_and_every_cut_of_the_recovery)
 	cr_assert_gt(recoveries, 100);
 }
 
-/* Each I/O of the work fails once with each error: it is reported as a failure, nothing is acknowledged after it, and the next life has
- * everything certain. */
+/* Each I/O of the work fails once with each error: it is reported as a failure, nothing is acknowledged
+ * after it, and the next life has everything certain. */
 Test(journal_sim, every_io_fails_once)
 {
 	static const int errors[] = {EIO, ENOSPC};
@@ -510,15 +514,16 @@ static void check_damage_is_named(struct world *world, int err, bool last_is_vou
 			    world->next_replayed >= world->certain_value;
 	if (is_all_there || world->report.damaged_groups > 0)
 		return;
-	/* Unnamed, only groups may be missing that were in flight when the last one was built, and only if nothing vouches for them. */
+	/* Unnamed, only groups may be missing that were in flight when the last one was built, and only if
+	 * nothing vouches for them. */
 	cr_assert(!last_is_vouched, "row %c, replayed %lu of %lu", world->report.decision, world->next_replayed, world->certain_value);
 	cr_assert_eq(world->gaps, 0);
 	cr_assert_geq(world->next_replayed + 3 * world->groups_in_flight_max, world->certain_value);
 	cr_assert_eq(world->report.torn_groups > 0 || world->report.decision == 'P', true);
 }
 
-/* Rot in every sector of superblocks and groups, a few bytes or all of the sector: named, refused or harmless; then the journal goes on, and
- * what was replayed once is replayed again beside what comes new. */
+/* Rot in every sector of superblocks and groups, a few bytes or all of the sector: named, refused or
+ * harmless; then the journal goes on, and what was replayed once is replayed again beside what comes new. */
 static void rot_everywhere(bool does_idle)
 {
 	struct world *probe = make_history(7, 9, does_idle);
@@ -576,7 +581,8 @@ static bool forget_missing(struct world *world)
 	return is_missing;
 }
 
-/* Random lives with random rot between them: whatever is replayed is what was added, in order; what is missing is named. */
+/* Random lives with random rot between them: whatever is replayed is what was added, in order; what is
+ * missing is named. */
 Test(journal_sim, lives_with_rot)
 {
 	uint64_t seeds = seeds_wanted(100);
@@ -611,7 +617,8 @@ Test(journal_sim, lives_with_rot)
 	}
 }
 
-/* Room is used again only when both superblocks say so: after many laps, whichever of them is lost, nothing that is needed was written over. */
+/* Room is used again only when both superblocks say so: after many laps, whichever of them is lost,
+ * nothing that is needed was written over. */
 Test(journal_sim, either_superblock_may_rot)
 {
 	for (uint64_t seed = 1; seed <= 40; seed++) {
@@ -636,8 +643,8 @@ Test(journal_sim, either_superblock_may_rot)
 	}
 }
 
-/* A large group is written but not yet synced when the broker is killed: the next life replays it, and must make it durable before it says
- * so, whenever the power fails. */
+/* A large group is written but not yet synced when the broker is killed: the next life replays it, and
+ * must make it durable before it says so, whenever the power fails. */
 Test(journal_sim, replayed_before_it_was_durable)
 {
 	bool is_over = false;

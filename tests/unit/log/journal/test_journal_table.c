@@ -56,7 +56,8 @@ Test(journal_table, group)
 	check_rows_live(&recovery_group_table);
 }
 
-/* The rows that need no search behind the missing group say the same whatever it would find: recovery counts on it. */
+/* The rows that need no search behind the missing group say the same whatever it would find: recovery
+ * counts on it. */
 Test(journal_table, search_is_needed_only_where_it_decides)
 {
 	for (uint32_t facts = 0; facts < 1u << GROUP_FACT_COUNT; facts++) {

@@ -33,7 +33,8 @@ Test(epochs, at)
 	cr_expect_eq(epochs_at(&epochs, 5), -1);
 }
 
-/* Where an epoch ends: the latest at the end of the log, an older one where the next known begins, unknown ones by their neighbours. */
+/* Where an epoch ends: the latest at the end of the log, an older one where the next known begins, unknown
+ * ones by their neighbours. */
 Test(epochs, end_offset)
 {
 	struct epochs epochs = MAKE_SAMPLE();

@@ -1,10 +1,12 @@
-/* Rot in the journal under a store: what is lost is fenced by its offsets, everything else is served, and the log goes on. */
+/* Rot in the journal under a store: what is lost is fenced by its offsets, everything else is served, and
+ * the log goes on. */
 #include "tests/unit/log/store/world.h"
 
 #define BATCHES 30
 #define RECORDS 5
 
-/* One group for each batch, as each is waited for; small ones, so that a group is one block of 4 KiB behind the two superblocks. */
+/* One group for each batch, as each is waited for; small ones, so that a group is one block of 4 KiB
+ * behind the two superblocks. */
 static uint64_t position_in_journal(int batch, uint64_t position_in_group)
 {
 	return 8192 + (uint64_t)batch * 4096 + position_in_group;

@@ -1,6 +1,7 @@
-/* Many lives of a store on one disk, each ended by a cut of power at a random I/O, or by a kill, in the middle of appends that are in flight: large
- * ones that go straight to their segments and small ones through the journal. Whatever was acknowledged or served in any life is there in all
- * later ones, and no damage is ever named, for there is none. */
+/* Many lives of a store on one disk, each ended by a cut of power at a random I/O, or by a kill, in the
+ * middle of appends that are in flight: large ones that go straight to their segments and small ones
+ * through the journal. Whatever was acknowledged or served in any life is there in all later ones, and no
+ * damage is ever named, for there is none. */
 #include "tests/unit/log/store/world.h"
 
 #define PARTITIONS 2
