@@ -1,5 +1,5 @@
-/* AlterConfigs: replaces all the configs of a topic: what is not named falls back to its default. Judged and made in
- * net/api/config_change.c, as IncrementalAlterConfigs is, by which tools have replaced this one. */
+/* AlterConfigs: replaces all the configs of a topic: what is not named falls back to its default. Judged and
+ * made in net/api/config_change.c, as IncrementalAlterConfigs is, by which tools have replaced this one. */
 #include "kmsg_alter_configs.h"
 #include "net/api/config_change.h"
 #include "net/api/handlers.h"
@@ -24,18 +24,22 @@ static enum step answer(struct request *request)
 			.error_code = (int16_t)target->refusal.error, .error_message = target->refusal.message,
 			.resource_type = target->type, .resource_name = target->name};
 	}
-	struct writer writer = request_answer_begin(request, kmsg_alter_configs_response_size(&out, request->version));
+	size_t size = kmsg_alter_configs_response_size(&out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_alter_configs_response_encode(&writer, request->version, &out);
 	return request_answer_end(request, &writer);
 }
 
-static bool take_target(struct request *request, struct config_target *target, const struct kmsg_alter_configs_resource *resource)
+static bool take_target(struct request *request, struct config_target *target,
+			const struct kmsg_alter_configs_resource *resource)
 {
-	*target = (struct config_target){.type = resource->resource_type, .name = resource->resource_name, .count = (uint32_t)resource->configs.count};
+	*target = (struct config_target){
+		.type = resource->resource_type, .name = resource->resource_name, .count = (uint32_t)resource->configs.count};
 	target->changes = request_alloc_array(request, target->count, sizeof *target->changes);
 	for (uint32_t i = 0; target->changes && i < target->count; i++) {
 		const struct kmsg_alter_configs_config *in = &resource->configs.items[i];
-		target->changes[i] = (struct config_change){.operation = CONFIG_SET, .name = in->name, .value = in->value};
+		target->changes[i] = (struct config_change){
+			.operation = CONFIG_SET, .name = in->name, .value = in->value};
 	}
 	return target->changes != NULL;
 }
@@ -43,7 +47,8 @@ static bool take_target(struct request *request, struct config_target *target, c
 enum step alter_configs_handle(struct request *request)
 {
 	struct alter_configs *state = request_alloc_array(request, 1, sizeof *state);
-	if (!state || kmsg_alter_configs_request_decode(&request->body, &request->arena, request->version, &state->in))
+	if (!state ||
+	    kmsg_alter_configs_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
 	request->state = state;
 	struct config_alteration *alteration = &state->alteration;

@@ -1,9 +1,11 @@
 /* Judging and making changes of configs.
  *
- * Happy path: the control operation looks at each resource: is it named once, are its keys, is the topic there; merges the changes into the
- * overrides the topic has; gives the whole set to the catalog. It runs on shard 0, where nothing else changes the catalog in between.
+ * Happy path: the control operation looks at each resource: is it named once, are its keys, is the topic
+ * there; merges the changes into the overrides the topic has; gives the whole set to the catalog. It runs on
+ * shard 0, where nothing else changes the catalog in between.
  *
- * Failure modes: each resource has its own refusal; a change that the catalog cannot make durable is one as well. */
+ * Failure modes: each resource has its own refusal; a change that the catalog cannot make durable is one as
+ * well. */
 #include "net/api/config_change.h"
 
 #include <errno.h>
@@ -13,7 +15,7 @@
 /* No list to subtract is longer; the work on lists grows with the square of their items. */
 #define SUBTRACTED_SIZE_MAX 16384
 
-/* ---- lists ------------------------------------------------------------------------------------------------------------------ */
+/* ---- lists --------------------------------------------------------------------------------------------- */
 
 static bool is_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -79,7 +81,7 @@ static char *edit_list(struct request *request, struct slice base, struct slice 
 	return list;
 }
 
-/* ---- merging ------------------------------------------------------------------------------------------------------------------ */
+/* ---- merging ------------------------------------------------------------------------------------------- */
 
 /* A draft of a topic's overrides: a value, or NULL, for each topic key. */
 struct draft {
@@ -97,7 +99,8 @@ static const struct config_key *key_of(const struct config_change *change)
 
 static bool refuse_memory(struct draft *draft)
 {
-	return refuse(draft->request, draft->refusal, KERR_UNKNOWN_SERVER_ERROR, "the request takes more memory than one may");
+	return refuse(draft->request, draft->refusal, KERR_UNKNOWN_SERVER_ERROR,
+		      "the request takes more memory than one may");
 }
 
 /* What a list has before it is edited: the topic's own value, or what it falls back to. */
@@ -111,10 +114,12 @@ static struct slice value_before(const struct draft *draft, const struct config_
 	return slice_from(value.text ? value.text : "");
 }
 
-static char *value_after(const struct draft *draft, const struct config_key *key, const struct config_change *change)
+static char *value_after(const struct draft *draft, const struct config_key *key,
+			 const struct config_change *change)
 {
 	if (change->operation == CONFIG_APPEND || change->operation == CONFIG_SUBTRACT)
-		return edit_list(draft->request, value_before(draft, key), change->value, change->operation == CONFIG_APPEND);
+		return edit_list(draft->request, value_before(draft, key), change->value,
+				 change->operation == CONFIG_APPEND);
 	if (key->type == CONFIG_LIST)
 		return edit_list(draft->request, SLICE_EMPTY, list_of(change->value), true);
 	return text_copy(draft->request, change->value);
@@ -124,24 +129,29 @@ static bool refuse_operation(struct draft *draft, const struct config_change *ch
 {
 	const struct config_key *key = key_of(change);
 	if (change->operation < CONFIG_SET || change->operation > CONFIG_SUBTRACT)
-		return refuse(draft->request, draft->refusal, KERR_INVALID_REQUEST, "Unknown operation %d for config %.*s.",
+		return refuse(draft->request, draft->refusal, KERR_INVALID_REQUEST,
+			      "Unknown operation %d for config %.*s.",
 			      change->operation, SHOWN(change->name));
 	if (change->operation < CONFIG_APPEND || (key && key->type == CONFIG_LIST))
 		return false;
-	return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "Can't %s to key %.*s because its type is not LIST.",
+	return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG,
+		      "Can't %s to key %.*s because its type is not LIST.",
 		      change->operation == CONFIG_APPEND ? "APPEND" : "SUBTRACT", SHOWN(change->name));
 }
 
-/* Judges the client's own bytes: a string made of them would hide what follows a zero byte. What is subtracted need not be a value. */
+/* Judges the client's own bytes: a string made of them would hide what follows a zero byte. What is
+ * subtracted need not be a value. */
 static bool refuse_value(struct draft *draft, const struct config_key *key, const struct config_change *change)
 {
 	char why[512];
 	struct slice items = change->operation == CONFIG_APPEND ? change->value : list_of(change->value);
 	if (key->type == CONFIG_LIST && change->operation != CONFIG_SUBTRACT && contains(items, SLICE_EMPTY))
-		return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "Configuration '%s' values must not be empty.", key->name);
+		return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG,
+			      "Configuration '%s' values must not be empty.", key->name);
 	if (change->operation == CONFIG_SUBTRACT && change->value.size < SUBTRACTED_SIZE_MAX)
 		return false;
-	return config_check(key, change->value, why, sizeof why) && refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "%s", why);
+	return config_check(key, change->value, why, sizeof why) &&
+		refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "%s", why);
 }
 
 static bool refuse_change(struct draft *draft, const struct config_change *change)
@@ -154,7 +164,8 @@ static bool refuse_change(struct draft *draft, const struct config_change *chang
 		return false;
 	}
 	if (!key)
-		return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "Unknown topic config name: %.*s", SHOWN(change->name));
+		return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG,
+			      "Unknown topic config name: %.*s", SHOWN(change->name));
 	if (refuse_value(draft, key, change))
 		return true;
 	char *value = value_after(draft, key, change);
@@ -191,14 +202,16 @@ static bool close_draft(struct draft *draft, struct config_overrides *out)
 static long long number_of(const struct draft *draft, const struct config_overrides *overrides, const char *name)
 {
 	struct config_value value;
-	topic_config_value(&value, config_topic_key(slice_from(name)), draft->request->shard->facts->config, overrides->items, overrides->count);
+	topic_config_value(&value, config_topic_key(slice_from(name)), draft->request->shard->facts->config,
+			   overrides->items, overrides->count);
 	return strtoll(value.text, NULL, 10);
 }
 
 /* The one rule of Kafka's that concerns two keys. */
 static bool refuse_lags(struct draft *draft, const struct config_overrides *overrides)
 {
-	long long least = number_of(draft, overrides, "min.compaction.lag.ms"), most = number_of(draft, overrides, "max.compaction.lag.ms");
+	long long least = number_of(draft, overrides, "min.compaction.lag.ms");
+	long long most = number_of(draft, overrides, "max.compaction.lag.ms");
 	return least > most && refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG,
 				      "conflict topic config setting min.compaction.lag.ms (%lld) > max.compaction.lag.ms (%lld)", least, most);
 }
@@ -215,9 +228,10 @@ bool config_merge(struct request *request, struct refusal *refusal, const struct
 	return close_draft(&draft, out) ? refuse_lags(&draft, out) : refuse_memory(&draft);
 }
 
-/* ---- resources ------------------------------------------------------------------------------------------------------------------ */
+/* ---- resources ----------------------------------------------------------------------------------------- */
 
-bool refuse_broker_name(struct request *request, struct refusal *refusal, struct slice name, const char *id_word, const char *expected)
+bool refuse_broker_name(struct request *request, struct refusal *refusal, struct slice name,
+			const char *id_word, const char *expected)
 {
 	int32_t self = request->shard->facts->node_id;
 	char text[16], *end;
@@ -225,12 +239,14 @@ bool refuse_broker_name(struct request *request, struct refusal *refusal, struct
 	snprintf(text, sizeof text, "%.*s", SHOWN(name));
 	errno = 0;
 	long id = strtol(text, &end, 10);
-	bool is_number = is_short && strlen(text) == name.size && name.size && !*end && !is_space(name.data[0]) && errno == 0 &&
-			 id >= INT32_MIN && id <= INT32_MAX;
+	bool is_number = is_short && strlen(text) == name.size && name.size && !*end && !is_space(name.data[0]) &&
+			 errno == 0 && id >= INT32_MIN && id <= INT32_MAX;
 	if (!is_number)
-		return refuse(request, refusal, KERR_INVALID_REQUEST, "%s id must be an integer, but it is: %.*s", id_word, SHOWN(name));
+		return refuse(request, refusal, KERR_INVALID_REQUEST,
+			      "%s id must be an integer, but it is: %.*s", id_word, SHOWN(name));
 	if (id != self)
-		return refuse(request, refusal, KERR_INVALID_REQUEST, "Unexpected broker id, expected %d%s, but received %.*s", (int)self, expected,
+		return refuse(request, refusal, KERR_INVALID_REQUEST,
+			      "Unexpected broker id, expected %d%s, but received %.*s", (int)self, expected,
 			      SHOWN(name));
 	return false;
 }
@@ -240,11 +256,14 @@ bool refuse_resource_type(struct request *request, struct refusal *refusal, int8
 	enum kerr error = KERR_INVALID_REQUEST;
 	switch (type) {
 	case RESOURCE_BROKER_LOGGER:
-		return refuse(request, refusal, error, "Resource type BROKER_LOGGER is not supported: this broker has no loggers.");
+		return refuse(request, refusal, error,
+			      "Resource type BROKER_LOGGER is not supported: this broker has no loggers.");
 	case RESOURCE_CLIENT_METRICS:
-		return refuse(request, refusal, error, "Resource type CLIENT_METRICS is not supported: this broker takes no client metrics.");
+		return refuse(request, refusal, error,
+			      "Resource type CLIENT_METRICS is not supported: this broker takes no client metrics.");
 	case RESOURCE_GROUP:
-		return refuse(request, refusal, error, "Resource type GROUP is not supported: this broker has no groups yet.");
+		return refuse(request, refusal, error,
+			      "Resource type GROUP is not supported: this broker has no groups yet.");
 	default:
 		return refuse(request, refusal, error, "Unknown resource type %d", type);
 	}
@@ -263,10 +282,12 @@ static bool refuse_broker(struct request *request, struct config_target *target)
 	if (target->name.size && refuse_broker_name(request, &target->refusal, target->name, "Node", ""))
 		return true;
 	struct slice names = {0};
+	/* There is nothing dynamic to delete, so it is not there afterwards. */
 	for (uint32_t i = 0; i < target->count; i++)
-		if (target->changes[i].operation != CONFIG_DELETE) /* There is nothing dynamic to delete, so it is not there afterwards. */
+		if (target->changes[i].operation != CONFIG_DELETE)
 			names = add_name(request, names, target->changes[i].name);
-	return names.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST, "Cannot update these configs dynamically: [%.*s]",
+	return names.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST,
+				    "Cannot update these configs dynamically: [%.*s]",
 				    SHOWN(names));
 }
 
@@ -278,14 +299,17 @@ static bool refuse_keys(struct request *request, struct config_target *target)
 	for (uint32_t i = 0; names && i < target->count; i++)
 		names[i] = target->changes[i].name;
 	if (!names || !find_repeats(request, names, target->count, &repeats))
-		return refuse(request, &target->refusal, KERR_UNKNOWN_SERVER_ERROR, "the request takes more memory than one may");
+		return refuse(request, &target->refusal, KERR_UNKNOWN_SERVER_ERROR,
+			      "the request takes more memory than one may");
 	for (uint32_t i = 0; i < target->count; i++) {
 		if (repeats.is_repeated[i])
-			return refuse(request, &target->refusal, KERR_INVALID_REQUEST, "Error due to duplicate config keys");
+			return refuse(request, &target->refusal, KERR_INVALID_REQUEST,
+				      "Error due to duplicate config keys");
 		if (!target->changes[i].value.data && target->changes[i].operation != CONFIG_DELETE)
 			nulls = add_name(request, nulls, names[i]);
 	}
-	return nulls.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST, "Null value not supported for : %.*s", SHOWN(nulls));
+	return nulls.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST,
+				    "Null value not supported for : %.*s", SHOWN(nulls));
 }
 
 static bool refuse_operations(struct request *request, struct config_target *target)
@@ -297,9 +321,10 @@ static bool refuse_operations(struct request *request, struct config_target *tar
 	return false;
 }
 
-/* ---- the operation ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the operation ------------------------------------------------------------------------------------- */
 
-/* In Kafka's order: the operations, the topic's name, the values, and only then whether there is such a topic. */
+/* In Kafka's order: the operations, the topic's name, the values, and only then whether there is such a
+ * topic. */
 static void alter_topic(struct config_alteration *alteration, struct config_target *target, struct catalog *catalog)
 {
 	struct request *request = alteration->request;
@@ -314,9 +339,11 @@ static void alter_topic(struct config_alteration *alteration, struct config_targ
 	else if (!refuse_operations(request, target) && !refuse_topic_name(request, refusal, target->name) &&
 		 !config_merge(request, refusal, &base, target->changes, target->count, &merged)) {
 		if (!topic)
-			refuse(request, refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION, "The topic '%.*s' does not exist.", SHOWN(target->name));
+			refuse(request, refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+			       "The topic '%.*s' does not exist.", SHOWN(target->name));
 		else if (!alteration->is_dry_run)
-			refuse_err(request, refusal, catalog_set_overrides(catalog, &topic->id, merged.items, merged.count));
+			refuse_err(request, refusal,
+				   catalog_set_overrides(catalog, &topic->id, merged.items, merged.count));
 	}
 	catalog_image_release(image);
 }
@@ -356,7 +383,8 @@ static void run(struct control_op *op, struct catalog *catalog)
 		if (!has_memory)
 			target->refusal.error = KERR_UNKNOWN_SERVER_ERROR;
 		else if (repeats.is_repeated[i])
-			refuse(alteration->request, &target->refusal, KERR_INVALID_REQUEST, "Each resource must appear at most once.");
+			refuse(alteration->request, &target->refusal, KERR_INVALID_REQUEST,
+			       "Each resource must appear at most once.");
 		else
 			alter(alteration, target, catalog);
 	}

@@ -1,8 +1,8 @@
-/* Changes of configs: how CreateTopics, AlterConfigs and IncrementalAlterConfigs judge and merge what a client wants, and the one
- * control operation behind the two alter APIs.
+/* Changes of configs: how CreateTopics, AlterConfigs and IncrementalAlterConfigs judge and merge what a
+ * client wants, and the one control operation behind the two alter APIs.
  *
- * Topics' configs can be changed; the broker's are read at start, and a change of them is refused with the words Kafka has for keys that
- * are not dynamic. Owner: the request; see net/api/refusal.h. */
+ * Topics' configs can be changed; the broker's are read at start, and a change of them is refused with the
+ * words Kafka has for keys that are not dynamic. Owner: the request; see net/api/refusal.h. */
 #pragma once
 
 #include "net/api/refusal.h"
@@ -11,7 +11,9 @@
 enum config_operation { CONFIG_SET = 0, CONFIG_DELETE = 1, CONFIG_APPEND = 2, CONFIG_SUBTRACT = 3 };
 
 /* ConfigResource.Type */
-enum resource_type { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4, RESOURCE_BROKER_LOGGER = 8, RESOURCE_CLIENT_METRICS = 16, RESOURCE_GROUP = 32 };
+enum resource_type {
+	RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4, RESOURCE_BROKER_LOGGER = 8, RESOURCE_CLIENT_METRICS = 16, RESOURCE_GROUP = 32,
+};
 
 struct config_change {
 	int8_t operation;
@@ -24,7 +26,8 @@ struct config_overrides {
 	uint32_t count;
 };
 
-/* `base` with the changes made, in order, each value checked; the names are topic keys. True: refused, and why. */
+/* `base` with the changes made, in order, each value checked; the names are topic keys. True: refused, and
+ * why. */
 MUST_USE bool config_merge(struct request *request, struct refusal *refusal, const struct config_overrides *base,
 			   const struct config_change *changes, uint32_t count, struct config_overrides *out);
 
@@ -50,6 +53,7 @@ struct config_alteration {
 enum step config_alter(struct request *request, struct config_alteration *alteration, step_fn *next);
 
 /* Is `name` this broker? `id_word` is "Broker" or "Node"; `expected` says what would have been right. */
-bool refuse_broker_name(struct request *request, struct refusal *refusal, struct slice name, const char *id_word, const char *expected);
+bool refuse_broker_name(struct request *request, struct refusal *refusal, struct slice name,
+			const char *id_word, const char *expected);
 /* Resources whose configs are not kept here. */
 bool refuse_resource_type(struct request *request, struct refusal *refusal, int8_t type);

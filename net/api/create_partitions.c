@@ -1,7 +1,8 @@
-/* CreatePartitions: topics grow; they never shrink. Records stay where they are, and new ones with a key may go elsewhere than older
- * ones of the same key, as in Kafka.
+/* CreatePartitions: topics grow; they never shrink. Records stay where they are, and new ones with a key may
+ * go elsewhere than older ones of the same key, as in Kafka.
  *
- * Failure modes: a refusal for each topic. The bound on new partitions holds for the whole request: the topic that passes it is refused. */
+ * Failure modes: a refusal for each topic. The bound on new partitions holds for the whole request: the
+ * topic that passes it is refused. */
 #include "kmsg_create_partitions.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
@@ -25,14 +26,18 @@ static bool refuse_count(struct create_partitions *state, struct growth *growth,
 	struct request *request = state->request;
 	int64_t now = topic->partition_count, wanted = growth->in->count;
 	if (wanted == now)
-		return refuse(request, &growth->refusal, KERR_INVALID_PARTITIONS, "Topic already has %lld partition(s).", (long long)now);
+		return refuse(request, &growth->refusal, KERR_INVALID_PARTITIONS,
+			      "Topic already has %lld partition(s).", (long long)now);
 	if (wanted < now)
 		return refuse(request, &growth->refusal, KERR_INVALID_PARTITIONS,
-			      "The topic %s currently has %lld partition(s); %lld would not be an increase.", topic->name, (long long)now, (long long)wanted);
+			      "The topic %s currently has %lld partition(s); %lld would not be an increase.",
+			      topic->name, (long long)now, (long long)wanted);
 	if (state->new_count + wanted - now > NEW_PARTITIONS_MAX)
-		return refuse(request, &growth->refusal, KERR_POLICY_VIOLATION, "Excessively large number of partitions per request.");
+		return refuse(request, &growth->refusal, KERR_POLICY_VIOLATION,
+			      "Excessively large number of partitions per request.");
 	if (wanted > TOPIC_PARTITIONS_MAX)
-		return refuse(request, &growth->refusal, KERR_INVALID_PARTITIONS, "A topic has at most %d partitions.", TOPIC_PARTITIONS_MAX);
+		return refuse(request, &growth->refusal, KERR_INVALID_PARTITIONS,
+			      "A topic has at most %d partitions.", TOPIC_PARTITIONS_MAX);
 	return false;
 }
 
@@ -48,7 +53,8 @@ static bool refuse_assignments(struct create_partitions *state, struct growth *g
 			      "Attempted to add %lld additional partition(s), but only %d assignment(s) were specified.", (long long)added,
 			      (int)in->assignments.count);
 	for (int32_t i = 0; i < in->assignments.count; i++)
-		if (refuse_replicas(state->request, &growth->refusal, in->assignments.items[i].broker_ids.items, in->assignments.items[i].broker_ids.count))
+		if (refuse_replicas(state->request, &growth->refusal, in->assignments.items[i].broker_ids.items,
+				    in->assignments.items[i].broker_ids.count))
 			return true;
 	return false;
 }
@@ -58,11 +64,13 @@ static void grow(struct create_partitions *state, struct growth *growth, struct 
 	const struct catalog_image *image = catalog_image_acquire(catalog);
 	const struct topic *topic = catalog_topic_by_name(image, growth->in->name);
 	if (!topic) {
-		refuse(state->request, &growth->refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.");
+		refuse(state->request, &growth->refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+		       "This server does not host this topic-partition.");
 	} else if (!refuse_count(state, growth, topic) && !refuse_assignments(state, growth, topic)) {
 		state->new_count += (int64_t)growth->in->count - topic->partition_count;
 		if (!state->in.validate_only)
-			refuse_err(state->request, &growth->refusal, catalog_grow_topic(catalog, &topic->id, (uint32_t)growth->in->count));
+			refuse_err(state->request, &growth->refusal,
+				   catalog_grow_topic(catalog, &topic->id, (uint32_t)growth->in->count));
 	}
 	catalog_image_release(image);
 }
@@ -88,7 +96,8 @@ static enum step answer(struct request *request)
 		out.results.items[i] = (struct kmsg_create_partitions_topic_result){
 			.name = state->growths[i].in->name, .error_code = (int16_t)state->growths[i].refusal.error,
 			.error_message = state->growths[i].refusal.message};
-	struct writer writer = request_answer_begin(request, kmsg_create_partitions_response_size(&out, request->version));
+	size_t size = kmsg_create_partitions_response_size(&out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_create_partitions_response_encode(&writer, request->version, &out);
 	return request_answer_end(request, &writer);
 }
@@ -118,7 +127,8 @@ static bool lay_out(struct request *request, struct create_partitions *state)
 enum step create_partitions_handle(struct request *request)
 {
 	struct create_partitions *state = request_alloc_array(request, 1, sizeof *state);
-	if (!state || kmsg_create_partitions_request_decode(&request->body, &request->arena, request->version, &state->in))
+	if (!state ||
+	    kmsg_create_partitions_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
 	request->state = state;
 	state->request = request;

@@ -1,10 +1,12 @@
-/* CreateTopics: each topic is judged for itself, and those that pass are made with one durable change of the catalog.
+/* CreateTopics: each topic is judged for itself, and those that pass are made with one durable change of the
+ * catalog.
  *
- * Happy path: the control operation judges all topics against the catalog as it is then, creates, and fills in what was made; when it
- * returns, every shard knows the topics. Order of judgement, as in Kafka: too many partitions in all; named twice; the name; there already;
- * configs; partitions, replicas and assignments.
+ * Happy path: the control operation judges all topics against the catalog as it is then, creates, and fills
+ * in what was made; when it returns, every shard knows the topics. Order of judgement, as in Kafka: too many
+ * partitions in all; named twice; the name; there already; configs; partitions, replicas and assignments.
  *
- * Failure modes: a refusal for each topic; if the catalog cannot be written, the same one for all that would have been made. */
+ * Failure modes: a refusal for each topic; if the catalog cannot be written, the same one for all that would
+ * have been made. */
 #include <errno.h>
 
 #include "kmsg_create_topics.h"
@@ -30,7 +32,7 @@ struct create_topics {
 	struct candidate *candidates;   /* one for each name */
 };
 
-/* ---- judging ------------------------------------------------------------------------------------------------------------------ */
+/* ---- judging ------------------------------------------------------------------------------------------- */
 
 /* Also bounds the number of topics, hence the work of one request. */
 static bool asks_too_much(const struct kmsg_create_topics_request *in)
@@ -38,7 +40,8 @@ static bool asks_too_much(const struct kmsg_create_topics_request *in)
 	int64_t sum = 0;
 	for (int32_t i = 0; i < in->topics.count; i++) {
 		const struct kmsg_create_topics_topic *topic = &in->topics.items[i];
-		int64_t partitions = topic->assignments.count > topic->num_partitions ? topic->assignments.count : topic->num_partitions;
+		int64_t partitions = topic->assignments.count > topic->num_partitions
+			? topic->assignments.count : topic->num_partitions;
 		sum += partitions > 1 ? partitions : 1;
 	}
 	return sum > NEW_PARTITIONS_MAX;
@@ -48,18 +51,22 @@ static bool refuse_name(struct request *request, struct candidate *candidate, co
 {
 	struct slice name = candidate->in->name;
 	if (slice_equal(name, slice_from(METADATA_TOPIC)))
-		return refuse(request, &candidate->refusal, KERR_INVALID_REQUEST, "Creation of internal topic " METADATA_TOPIC " is prohibited.");
+		return refuse(request, &candidate->refusal, KERR_INVALID_REQUEST,
+			      "Creation of internal topic " METADATA_TOPIC " is prohibited.");
 	if (refuse_topic_name(request, &candidate->refusal, name))
 		return true;
 	if (catalog_topic_by_name(image, name))
-		return refuse(request, &candidate->refusal, KERR_TOPIC_ALREADY_EXISTS, "Topic '%.*s' already exists.", SHOWN(name));
+		return refuse(request, &candidate->refusal, KERR_TOPIC_ALREADY_EXISTS,
+			      "Topic '%.*s' already exists.", SHOWN(name));
 	return false;
 }
 
-static bool refuse_collision(struct request *request, struct candidate *candidate, const struct catalog_image *image)
+static bool refuse_collision(struct request *request, struct candidate *candidate,
+			     const struct catalog_image *image)
 {
 	const struct topic *other = catalog_topic_colliding(image, candidate->in->name);
-	return other && refuse(request, &candidate->refusal, KERR_INVALID_TOPIC_EXCEPTION, "Topic '%.*s' collides with existing topic: %s",
+	return other && refuse(request, &candidate->refusal, KERR_INVALID_TOPIC_EXCEPTION,
+			       "Topic '%.*s' collides with existing topic: %s",
 			       SHOWN(candidate->in->name), other->name);
 }
 
@@ -71,25 +78,31 @@ static bool refuse_configs(struct request *request, struct candidate *candidate)
 	if (!changes)
 		return refuse_err(request, &candidate->refusal, -ENOMEM);
 	for (int32_t i = 0; i < in->configs.count; i++) {
-		changes[i] = (struct config_change){.operation = CONFIG_SET, .name = in->configs.items[i].name, .value = in->configs.items[i].value};
+		changes[i] = (struct config_change){
+			.operation = CONFIG_SET, .name = in->configs.items[i].name, .value = in->configs.items[i].value};
 		if (!changes[i].value.data)
-			return refuse(request, &candidate->refusal, KERR_INVALID_CONFIG, "Null value not supported for topic configs: %.*s",
+			return refuse(request, &candidate->refusal, KERR_INVALID_CONFIG,
+				      "Null value not supported for topic configs: %.*s",
 				      SHOWN(changes[i].name));
 	}
-	return config_merge(request, &candidate->refusal, &none, changes, (uint32_t)in->configs.count, &candidate->overrides);
+	return config_merge(request, &candidate->refusal, &none, changes, (uint32_t)in->configs.count,
+			    &candidate->overrides);
 }
 
 static bool refuse_counts(struct request *request, struct candidate *candidate)
 {
 	const struct broker_config *config = request->shard->facts->config;
 	const struct kmsg_create_topics_topic *in = candidate->in;
-	int64_t replicas = in->replication_factor == -1 ? broker_config_int(config, "default.replication.factor") : in->replication_factor;
-	candidate->partition_count = in->num_partitions == -1 ? (uint32_t)broker_config_int(config, "num.partitions") : (uint32_t)in->num_partitions;
+	int64_t replicas = in->replication_factor == -1
+		? broker_config_int(config, "default.replication.factor") : in->replication_factor;
+	candidate->partition_count = in->num_partitions == -1
+		? (uint32_t)broker_config_int(config, "num.partitions") : (uint32_t)in->num_partitions;
 	if (in->replication_factor < -1 || in->replication_factor == 0)
 		return refuse(request, &candidate->refusal, KERR_INVALID_REPLICATION_FACTOR,
 			      "Replication factor must be larger than 0, or -1 to use the default value.");
 	if (in->num_partitions < -1 || in->num_partitions == 0)
-		return refuse(request, &candidate->refusal, KERR_INVALID_PARTITIONS, "Number of partitions was set to an invalid non-positive value.");
+		return refuse(request, &candidate->refusal, KERR_INVALID_PARTITIONS,
+			      "Number of partitions was set to an invalid non-positive value.");
 	if (replicas > 1)
 		return refuse(request, &candidate->refusal, KERR_INVALID_REPLICATION_FACTOR,
 			      "Unable to replicate the partition %lld time(s): The target replication factor of %lld cannot be reached because only "
@@ -115,7 +128,8 @@ static bool refuse_assignments(struct request *request, struct candidate *candid
 		const struct kmsg_create_topics_assignment *assignment = &in->assignments.items[i];
 		int32_t index = assignment->partition_index;
 		if (index < 0 || index >= in->assignments.count)
-			return refuse(request, refusal, KERR_INVALID_REPLICA_ASSIGNMENT, "partitions should be a consecutive 0-based integer sequence");
+			return refuse(request, refusal, KERR_INVALID_REPLICA_ASSIGNMENT,
+				      "partitions should be a consecutive 0-based integer sequence");
 		if (is_there[index])
 			return refuse(request, refusal, KERR_INVALID_REPLICA_ASSIGNMENT,
 				      "Found multiple manual partition assignments for partition %d", (int)index);
@@ -127,13 +141,17 @@ static bool refuse_assignments(struct request *request, struct candidate *candid
 	return false;
 }
 
-static bool refuse_candidate(struct request *request, struct candidate *candidate, const struct catalog_image *image)
+static bool refuse_candidate(struct request *request, struct candidate *candidate,
+			     const struct catalog_image *image)
 {
-	return refuse_name(request, candidate, image) || refuse_collision(request, candidate, image) || refuse_configs(request, candidate) ||
-	       (candidate->in->assignments.count > 0 ? refuse_assignments(request, candidate) : refuse_counts(request, candidate));
+	if (refuse_name(request, candidate, image) || refuse_collision(request, candidate, image) ||
+	    refuse_configs(request, candidate))
+		return true;
+	return candidate->in->assignments.count > 0 ? refuse_assignments(request, candidate)
+						    : refuse_counts(request, candidate);
 }
 
-/* ---- creating ------------------------------------------------------------------------------------------------------------------- */
+/* ---- creating ------------------------------------------------------------------------------------------ */
 
 static void judge_all(struct create_topics *state, const struct catalog_image *image)
 {
@@ -143,7 +161,8 @@ static void judge_all(struct create_topics *state, const struct catalog_image *i
 }
 
 /* What the catalog itself found: only that two names of this request collide is news. */
-static void take_outcome(struct create_topics *state, struct candidate *candidate, int err, const struct catalog_image *image)
+static void take_outcome(struct create_topics *state, struct candidate *candidate, int err,
+			 const struct catalog_image *image)
 {
 	if (err != ERR_INVALID_TOPIC_NAME || !refuse_collision(state->request, candidate, image))
 		refuse_err(state->request, &candidate->refusal, err);
@@ -155,8 +174,9 @@ static bool make_topics(struct create_topics *state, struct catalog *catalog, in
 	for (uint32_t i = 0; i < state->count; i++) {
 		const struct candidate *candidate = &state->candidates[i];
 		if (!candidate->refusal.error)
-			specs[count++] = (struct topic_spec){.name = candidate->in->name, .partition_count = candidate->partition_count,
-							     .override_count = candidate->overrides.count, .overrides = candidate->overrides.items};
+			specs[count++] = (struct topic_spec){
+				.name = candidate->in->name, .partition_count = candidate->partition_count,
+				.override_count = candidate->overrides.count, .overrides = candidate->overrides.items};
 	}
 	int err = count ? catalog_create_topics(catalog, specs, count, errs) : 0;
 	for (uint32_t i = 0; err && i < count; i++)
@@ -198,7 +218,7 @@ static void run(struct control_op *op, struct catalog *catalog)
 		create(state, catalog);
 }
 
-/* ---- answering ------------------------------------------------------------------------------------------------------------------- */
+/* ---- answering ----------------------------------------------------------------------------------------- */
 
 static bool fill_configs(struct request *request, struct candidate *candidate)
 {
@@ -209,9 +229,11 @@ static bool fill_configs(struct request *request, struct candidate *candidate)
 	if (!items || !values)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		topic_config_value(&values[i], &keys[i], request->shard->facts->config, candidate->overrides.items, candidate->overrides.count);
+		topic_config_value(&values[i], &keys[i], request->shard->facts->config,
+				   candidate->overrides.items, candidate->overrides.count);
 		items[i] = (struct kmsg_create_topics_config_result){
-			.name = slice_from(keys[i].name), .value = slice_from(values[i].text), .config_source = (int8_t)values[i].source};
+			.name = slice_from(keys[i].name), .value = slice_from(values[i].text),
+			.config_source = (int8_t)values[i].source};
 	}
 	candidate->out->configs.items = items;
 	candidate->out->configs.count = (int32_t)count;
@@ -237,7 +259,8 @@ static enum step answer(struct request *request)
 	for (uint32_t i = 0; i < state->count; i++)
 		if (!fill(request, &state->candidates[i]))
 			return request_reject(request, NULL);
-	struct writer writer = request_answer_begin(request, kmsg_create_topics_response_size(&state->out, request->version));
+	size_t size = kmsg_create_topics_response_size(&state->out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_create_topics_response_encode(&writer, request->version, &state->out);
 	return request_answer_end(request, &writer);
 }
@@ -273,13 +296,15 @@ static bool lay_out(struct request *request, struct create_topics *state)
 static void refuse_all(struct request *request, struct create_topics *state)
 {
 	for (uint32_t i = 0; i < state->count; i++)
-		refuse(request, &state->candidates[i].refusal, KERR_POLICY_VIOLATION, "Excessively large number of partitions per request.");
+		refuse(request, &state->candidates[i].refusal, KERR_POLICY_VIOLATION,
+		       "Excessively large number of partitions per request.");
 }
 
 enum step create_topics_handle(struct request *request)
 {
 	struct create_topics *state = request_alloc_array(request, 1, sizeof *state);
-	if (!state || kmsg_create_topics_request_decode(&request->body, &request->arena, request->version, &state->in))
+	if (!state ||
+	    kmsg_create_topics_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
 	request->state = state;
 	state->request = request;

@@ -1,8 +1,8 @@
-/* DeleteRecords: moves the log start offset of partitions up. The new start is durable before the answer; segments below it go with
- * the next round of retention.
+/* DeleteRecords: moves the log start offset of partitions up. The new start is durable before the answer;
+ * segments below it go with the next round of retention.
  *
- * Failure modes, for each partition: unknown; an offset above the high watermark; a topic that is compacted only, whose old records others
- * may rely on; an internal topic, unless the broker's own tools ask. */
+ * Failure modes, for each partition: unknown; an offset above the high watermark; a topic that is compacted
+ * only, whose old records others may rely on; an internal topic. */
 #include "kmsg_delete_records.h"
 #include "net/api/handlers.h"
 
@@ -28,7 +28,8 @@ static enum step answer(struct request *request)
 		removal->out->error_code = (int16_t)kerr_from(removal->trim.task.err);
 		removal->out->low_watermark = removal->trim.task.err ? -1 : removal->trim.op.log_start_offset;
 	}
-	struct writer writer = request_answer_begin(request, kmsg_delete_records_response_size(&state->out, request->version));
+	size_t size = kmsg_delete_records_response_size(&state->out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_delete_records_response_encode(&writer, request->version, &state->out);
 	return request_answer_end(request, &writer);
 }
@@ -44,7 +45,8 @@ static enum kerr judge(const struct topic *topic, const struct kmsg_delete_recor
 	return in->offset < HIGH_WATERMARK ? KERR_OFFSET_OUT_OF_RANGE : KERR_NONE;
 }
 
-static void start_topic(struct request *request, struct delete_records *state, const struct kmsg_delete_records_topic *in,
+static void start_topic(struct request *request, struct delete_records *state,
+			const struct kmsg_delete_records_topic *in,
 			struct kmsg_delete_records_topic_result *out)
 {
 	const struct topic *topic = request_topic_by_name(request, in->name);
@@ -66,7 +68,8 @@ static void start_topic(struct request *request, struct delete_records *state, c
 static bool lay_out(struct request *request, struct delete_records *state)
 {
 	int32_t topic_count = state->in.topics.count;
-	struct kmsg_delete_records_topic_result *topics = request_alloc_array(request, (size_t)topic_count, sizeof *topics);
+	struct kmsg_delete_records_topic_result *topics =
+		request_alloc_array(request, (size_t)topic_count, sizeof *topics);
 	size_t partition_count = 0;
 	if (!topics)
 		return false;
@@ -74,7 +77,8 @@ static bool lay_out(struct request *request, struct delete_records *state)
 		const struct kmsg_delete_records_topic *in = &state->in.topics.items[t];
 		topics[t].name = in->name;
 		topics[t].partitions.count = in->partitions.count;
-		topics[t].partitions.items = request_alloc_array(request, (size_t)in->partitions.count, sizeof *topics[t].partitions.items);
+		topics[t].partitions.items =
+			request_alloc_array(request, (size_t)in->partitions.count, sizeof *topics[t].partitions.items);
 		if (!topics[t].partitions.items)
 			return false;
 		partition_count += (size_t)in->partitions.count;
@@ -88,7 +92,8 @@ static bool lay_out(struct request *request, struct delete_records *state)
 enum step delete_records_handle(struct request *request)
 {
 	struct delete_records *state = request_alloc_array(request, 1, sizeof *state);
-	if (!state || kmsg_delete_records_request_decode(&request->body, &request->arena, request->version, &state->in))
+	if (!state ||
+	    kmsg_delete_records_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
 	request->state = state;
 	kmsg_delete_records_response_init(&state->out);

@@ -1,7 +1,8 @@
-/* DeleteTopics: by name, from version 6 also by id. All that can be deleted goes with one durable change of the catalog; when the
- * answer leaves, no shard knows the topics any more. Their files go in the background.
+/* DeleteTopics: by name, from version 6 also by id. All that can be deleted goes with one durable change of
+ * the catalog; when the answer leaves, no shard knows the topics any more. Their files go in the background.
  *
- * Failure modes: a refusal for each entry. An entry that is there twice is refused, as is a name and an id that mean the same topic. */
+ * Failure modes: a refusal for each entry. An entry that is there twice is refused, as is a name and an id
+ * that mean the same topic. */
 #include "kmsg_delete_topics.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
@@ -20,17 +21,20 @@ struct delete_topics {
 	struct doomed *doomed;
 };
 
-/* ---- deleting ----------------------------------------------------------------------------------------------------------------- */
+/* ---- deleting ------------------------------------------------------------------------------------------ */
 
 /* Fills in the half that the client did not say. */
 static bool resolve(struct request *request, struct doomed *doomed, const struct catalog_image *image)
 {
 	bool is_by_name = doomed->name.data != NULL;
-	const struct topic *topic = is_by_name ? catalog_topic_by_name(image, doomed->name) : catalog_topic_by_id(image, &doomed->id);
+	const struct topic *topic = is_by_name ? catalog_topic_by_name(image, doomed->name)
+					       : catalog_topic_by_id(image, &doomed->id);
 	if (!topic && is_by_name)
-		return !refuse(request, &doomed->refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.");
+		return !refuse(request, &doomed->refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+			       "This server does not host this topic-partition.");
 	if (!topic)
-		return !refuse(request, &doomed->refusal, KERR_UNKNOWN_TOPIC_ID, "This server does not host this topic ID.");
+		return !refuse(request, &doomed->refusal, KERR_UNKNOWN_TOPIC_ID,
+			       "This server does not host this topic ID.");
 	doomed->id = topic->id;
 	if (!is_by_name)
 		doomed->name = text_format(request, "%s", topic->name);
@@ -43,7 +47,8 @@ static bool refuse_same(struct delete_topics *state)
 	struct slice *ids = request_alloc_array(state->request, state->count, sizeof *ids);
 	struct repeats repeats;
 	for (uint32_t i = 0; ids && i < state->count; i++)
-		ids[i] = state->doomed[i].refusal.error ? (struct slice){0} : (struct slice){state->doomed[i].id.bytes, sizeof state->doomed[i].id.bytes};
+		ids[i] = state->doomed[i].refusal.error ? (struct slice){0}
+			: (struct slice){state->doomed[i].id.bytes, sizeof state->doomed[i].id.bytes};
 	if (!ids || !find_repeats(state->request, ids, state->count, &repeats))
 		return false;
 	for (uint32_t i = 0; i < state->count; i++)
@@ -85,7 +90,7 @@ static void run(struct control_op *op, struct catalog *catalog)
 			state->doomed[i].refusal.error = KERR_UNKNOWN_SERVER_ERROR;
 }
 
-/* ---- answering ------------------------------------------------------------------------------------------------------------------ */
+/* ---- answering ----------------------------------------------------------------------------------------- */
 
 static enum step answer(struct request *request)
 {
@@ -102,19 +107,22 @@ static enum step answer(struct request *request)
 			.name = doomed->name, .topic_id = doomed->id,
 			.error_code = (int16_t)doomed->refusal.error, .error_message = doomed->refusal.message};
 	}
-	struct writer writer = request_answer_begin(request, kmsg_delete_topics_response_size(&out, request->version));
+	size_t size = kmsg_delete_topics_response_size(&out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_delete_topics_response_encode(&writer, request->version, &out);
 	return request_answer_end(request, &writer);
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------------------- */
 
 static bool refuse_forms(struct request *request, struct doomed *doomed)
 {
 	if (doomed->name.data && !uuid_is_zero(&doomed->id))
-		return refuse(request, &doomed->refusal, KERR_INVALID_REQUEST, "You may not specify both topic name and topic id.");
+		return refuse(request, &doomed->refusal, KERR_INVALID_REQUEST,
+			      "You may not specify both topic name and topic id.");
 	if (!doomed->name.data && uuid_is_zero(&doomed->id))
-		return refuse(request, &doomed->refusal, KERR_INVALID_REQUEST, "Neither topic name nor id were specified.");
+		return refuse(request, &doomed->refusal, KERR_INVALID_REQUEST,
+			      "Neither topic name nor id were specified.");
 	return false;
 }
 
@@ -147,7 +155,8 @@ static bool refuse_repeats(struct request *request, struct delete_topics *state,
 			continue;
 		state->doomed[kept] = state->doomed[i];
 		if (repeats.is_repeated[i] && !state->doomed[kept].refusal.error)
-			refuse(request, &state->doomed[kept].refusal, KERR_INVALID_REQUEST, "Duplicate topic %s.", state->doomed[kept].name.data ? "name" : "id");
+			refuse(request, &state->doomed[kept].refusal, KERR_INVALID_REQUEST,
+			       "Duplicate topic %s.", state->doomed[kept].name.data ? "name" : "id");
 		kept++;
 	}
 	state->count = kept;
@@ -159,7 +168,8 @@ static bool is_disabled(struct request *request, struct delete_topics *state)
 	if (broker_config_bool(request->shard->facts->config, "delete.topic.enable"))
 		return false;
 	for (uint32_t i = 0; i < state->count; i++)
-		refuse(request, &state->doomed[i].refusal, request->version < 3 ? KERR_INVALID_REQUEST : KERR_TOPIC_DELETION_DISABLED,
+		refuse(request, &state->doomed[i].refusal,
+		       request->version < 3 ? KERR_INVALID_REQUEST : KERR_TOPIC_DELETION_DISABLED,
 		       "Topic deletion is disabled (delete.topic.enable).");
 	return true;
 }
@@ -167,7 +177,8 @@ static bool is_disabled(struct request *request, struct delete_topics *state)
 enum step delete_topics_handle(struct request *request)
 {
 	struct delete_topics *state = request_alloc_array(request, 1, sizeof *state);
-	if (!state || kmsg_delete_topics_request_decode(&request->body, &request->arena, request->version, &state->in))
+	if (!state ||
+	    kmsg_delete_topics_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
 	request->state = state;
 	state->request = request;

@@ -1,5 +1,5 @@
-/* DescribeCluster (KIP-700, KIP-919): the one broker there is, which is its own controller. An endpoint for controllers alone does not
- * exist, and asking this one for them is an error, as at a Kafka broker. */
+/* DescribeCluster (KIP-700, KIP-919): the one broker there is, which is its own controller. An endpoint for
+ * controllers alone does not exist, and asking this one for them is an error, as at a Kafka broker. */
 #include "kmsg_describe_cluster.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
@@ -16,12 +16,14 @@ static bool refuse_endpoint(struct request *request, struct refusal *refusal, in
 	return refuse(request, refusal, KERR_UNSUPPORTED_ENDPOINT_TYPE, "Unsupported endpoint type %d", type);
 }
 
-static void fill(struct request *request, const struct kmsg_describe_cluster_request *in, struct kmsg_describe_cluster_response *out,
+static void fill(struct request *request, const struct kmsg_describe_cluster_request *in,
+		 struct kmsg_describe_cluster_response *out,
 		 struct kmsg_describe_cluster_broker *self)
 {
 	const struct broker_facts *facts = request->shard->facts;
 	*self = (struct kmsg_describe_cluster_broker){
-		.broker_id = facts->node_id, .host = slice_from(facts->advertised_host), .port = facts->advertised_port,
+		.broker_id = facts->node_id, .host = slice_from(facts->advertised_host),
+		.port = facts->advertised_port,
 		.rack = slice_from(broker_config_value(facts->config, "broker.rack"))};
 	out->cluster_id = slice_from(facts->cluster_id);
 	out->controller_id = facts->node_id;
@@ -44,7 +46,8 @@ enum step describe_cluster_handle(struct request *request)
 		fill(request, &in, &out, &self);
 	out.error_code = (int16_t)refusal.error;
 	out.error_message = refusal.message;
-	struct writer writer = request_answer_begin(request, kmsg_describe_cluster_response_size(&out, request->version));
+	size_t size = kmsg_describe_cluster_response_size(&out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_describe_cluster_response_encode(&writer, request->version, &out);
 	return request_answer_end(request, &writer);
 }

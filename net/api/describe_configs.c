@@ -1,8 +1,10 @@
-/* DescribeConfigs: the configs of topics and of this broker, where each value comes from, and what it would be otherwise.
+/* DescribeConfigs: the configs of topics and of this broker, where each value comes from, and what it would
+ * be otherwise.
  *
- * Values come from the tables of log/config alone, so that what is told is what is in force. The broker's are all read-only: they are read at
- * start. A null or empty list of keys asks for all; unknown keys are left out, as in Kafka.
- * Failure modes, for each resource: an unknown topic, another broker, a kind of resource that has no configs here. */
+ * Values come from the tables of log/config alone, so that what is told is what is in force. The broker's
+ * are all read-only: they are read at start. A null or empty list of keys asks for all; unknown keys are
+ * left out, as in Kafka. Failure modes, for each resource: an unknown topic, another broker, a kind of
+ * resource that has no configs here. */
 #include "kmsg_describe_configs.h"
 #include "net/api/config_change.h"
 #include "net/api/handlers.h"
@@ -32,14 +34,17 @@ struct listing {
 	struct kmsg_describe_configs_result *out;
 };
 
-static void add_synonym(struct kmsg_describe_configs_config *out, const char *name, const char *value, enum config_source source)
+static void add_synonym(struct kmsg_describe_configs_config *out, const char *name, const char *value,
+			enum config_source source)
 {
 	out->synonyms.items[out->synonyms.count++] =
-		(struct kmsg_describe_configs_synonym){.name = slice_from(name), .value = slice_from(value), .source = (int8_t)source};
+		(struct kmsg_describe_configs_synonym){.name = slice_from(name), .value = slice_from(value),
+			.source = (int8_t)source};
 }
 
 /* What the broker's key would give: set by the user, built in. */
-static void add_broker_synonyms(const struct listing *listing, struct kmsg_describe_configs_config *out, const char *name)
+static void add_broker_synonyms(const struct listing *listing, struct kmsg_describe_configs_config *out,
+				const char *name)
 {
 	const struct broker_config *config = listing->request->shard->facts->config;
 	const struct config_key *key = name ? config_broker_key(slice_from(name)) : NULL;
@@ -60,7 +65,8 @@ static struct kmsg_describe_configs_config *add_config(const struct listing *lis
 	out->config_type = type_of(key);
 	if (listing->in->include_documentation)
 		out->documentation = slice_from(key->doc);
-	out->synonyms.items = listing->in->include_synonyms ? request_alloc_array(listing->request, SYNONYMS_MAX, sizeof *out->synonyms.items) : NULL;
+	out->synonyms.items = listing->in->include_synonyms
+		? request_alloc_array(listing->request, SYNONYMS_MAX, sizeof *out->synonyms.items) : NULL;
 	if (listing->in->include_synonyms && !out->synonyms.items)
 		return NULL;
 	listing->out->configs.count++;
@@ -77,26 +83,30 @@ static bool is_asked(const struct kmsg_describe_configs_resource *resource, cons
 
 static bool reserve(const struct listing *listing, uint32_t count)
 {
-	listing->out->configs.items = request_alloc_array(listing->request, count, sizeof *listing->out->configs.items);
+	listing->out->configs.items = request_alloc_array(listing->request, count,
+							  sizeof *listing->out->configs.items);
 	return listing->out->configs.items != NULL;
 }
 
-/* ---- topics ------------------------------------------------------------------------------------------------------------------ */
+/* ---- topics -------------------------------------------------------------------------------------------- */
 
 static bool list_topic_key(const struct listing *listing, const struct topic *topic, const struct config_key *key)
 {
 	struct kmsg_describe_configs_config *out = add_config(listing, key);
-	struct config_value *value = request_alloc_array(listing->request, 1, sizeof *value); /* may hold its text */
+	struct config_value *value = request_alloc_array(listing->request, 1,
+							 sizeof *value); /* may hold its text */
 	if (!out || !value)
 		return false;
-	topic_config_value(value, key, listing->request->shard->facts->config, topic->overrides, topic->override_count);
+	topic_config_value(value, key, listing->request->shard->facts->config, topic->overrides,
+			   topic->override_count);
 	out->value = slice_from(value->text);
 	out->config_source = (int8_t)value->source;
 	if (!listing->in->include_synonyms)
 		return true;
 	if (value->source == CONFIG_SOURCE_TOPIC)
 		add_synonym(out, key->name, value->text, CONFIG_SOURCE_TOPIC);
-	bool is_coarser = value->source == CONFIG_SOURCE_BROKER && strcmp(value->broker_name, key->broker_name) != 0;
+	bool is_coarser = value->source == CONFIG_SOURCE_BROKER &&
+		strcmp(value->broker_name, key->broker_name) != 0;
 	add_broker_synonyms(listing, out, is_coarser ? value->broker_name : key->broker_name);
 	return true;
 }
@@ -106,7 +116,8 @@ static bool list_topic(const struct listing *listing)
 	struct refusal refusal = {0};
 	const struct topic *topic = request_topic_by_name(listing->request, listing->resource->resource_name);
 	if (!topic && !refuse_topic_name(listing->request, &refusal, listing->resource->resource_name))
-		refuse(listing->request, &refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION, "The topic '%.*s' does not exist.",
+		refuse(listing->request, &refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+		       "The topic '%.*s' does not exist.",
 		       SHOWN(listing->resource->resource_name));
 	listing->out->error_code = (int16_t)refusal.error;
 	listing->out->error_message = refusal.error ? refusal.message : SLICE_EMPTY;
@@ -122,7 +133,7 @@ static bool list_topic(const struct listing *listing)
 	return true;
 }
 
-/* ---- the broker ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the broker ---------------------------------------------------------------------------------------- */
 
 static bool list_broker_key(const struct listing *listing, const struct config_key *key)
 {
@@ -143,7 +154,8 @@ static bool list_broker(const struct listing *listing)
 {
 	struct refusal refusal = {0};
 	struct slice name = listing->resource->resource_name;
-	bool is_refused = name.size && refuse_broker_name(listing->request, &refusal, name, "Broker", " or empty string");
+	bool is_refused = name.size && refuse_broker_name(listing->request, &refusal, name, "Broker",
+							  " or empty string");
 	listing->out->error_code = (int16_t)refusal.error;
 	listing->out->error_message = is_refused ? refusal.message : SLICE_EMPTY;
 	uint32_t count;
@@ -158,7 +170,7 @@ static bool list_broker(const struct listing *listing)
 	return true;
 }
 
-/* ---- all -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all ----------------------------------------------------------------------------------------------- */
 
 static bool list_resource(const struct listing *listing)
 {
@@ -187,11 +199,13 @@ enum step describe_configs_handle(struct request *request)
 	if (!out.results.items)
 		return request_reject(request, NULL);
 	for (; out.results.count < in.resources.count; out.results.count++) {
-		struct listing listing = {request, &in, &in.resources.items[out.results.count], &out.results.items[out.results.count]};
+		struct listing listing = {request, &in, &in.resources.items[out.results.count],
+			&out.results.items[out.results.count]};
 		if (!list_resource(&listing))
 			return request_reject(request, NULL);
 	}
-	struct writer writer = request_answer_begin(request, kmsg_describe_configs_response_size(&out, request->version));
+	size_t size = kmsg_describe_configs_response_size(&out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_describe_configs_response_encode(&writer, request->version, &out);
 	return request_answer_end(request, &writer);
 }

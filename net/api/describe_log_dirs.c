@@ -1,8 +1,9 @@
 /* DescribeLogDirs: the one data directory, its volume, and the bytes each partition takes.
  *
- * Partitions that are asked for and are not here are left out, as in Kafka. Sizes are asked of the owners in rounds of a bounded number of
- * queries, so that the answer may name any number of partitions. Failure modes: a volume that cannot be looked at (sizes -1); a
- * partition that goes while it is asked for is left out as well. */
+ * Partitions that are asked for and are not here are left out, as in Kafka. Sizes are asked of the owners in
+ * rounds of a bounded number of queries, so that the answer may name any number of partitions. Failure
+ * modes: a volume that cannot be looked at (sizes -1); a partition that goes while it is asked for is left
+ * out as well. */
 #include "kmsg_describe_log_dirs.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
@@ -31,15 +32,18 @@ struct describe_log_dirs {
 
 static enum step ask_round(struct request *request);
 
-/* ---- which partitions ------------------------------------------------------------------------------------------------------------ */
+/* ---- which partitions ---------------------------------------------------------------------------------- */
 
-static struct kmsg_describe_log_dirs_topic_result *add_topic(struct request *request, struct describe_log_dirs *state, const struct topic *topic,
+static struct kmsg_describe_log_dirs_topic_result *add_topic(struct request *request,
+							     struct describe_log_dirs *state,
+							     const struct topic *topic,
 							     int32_t partition_count)
 {
 	struct kmsg_describe_log_dirs_topic_result *out = &state->result.topics.items[state->result.topics.count];
 	char *name = text_copy(request, slice_from(topic->name)); /* the image may go before the answer */
 	out->name = slice_from(name);
-	out->partitions.items = request_alloc_array(request, (size_t)partition_count, sizeof *out->partitions.items);
+	out->partitions.items = request_alloc_array(request, (size_t)partition_count,
+						    sizeof *out->partitions.items);
 	if (!name || !out->partitions.items)
 		return NULL;
 	state->ids[state->result.topics.count++] = topic->id;
@@ -58,7 +62,8 @@ static bool add_all(struct request *request, struct describe_log_dirs *state)
 	const struct catalog_image *image = request->shard->image;
 	for (uint32_t t = 0; t < image->topic_count; t++) {
 		int32_t count = (int32_t)image->topics[t]->partition_count;
-		struct kmsg_describe_log_dirs_topic_result *out = add_topic(request, state, image->topics[t], count);
+		struct kmsg_describe_log_dirs_topic_result *out =
+			add_topic(request, state, image->topics[t], count);
 		if (!out)
 			return false;
 		for (int32_t p = 0; p < count; p++)
@@ -72,11 +77,13 @@ static bool add_asked(struct request *request, struct describe_log_dirs *state)
 	for (int32_t t = 0; t < state->in.topics.count; t++) {
 		const struct kmsg_describe_log_dirs_topic *in = &state->in.topics.items[t];
 		const struct topic *topic = request_topic_by_name(request, in->topic);
-		struct kmsg_describe_log_dirs_topic_result *out = topic ? add_topic(request, state, topic, in->partitions.count) : NULL;
+		struct kmsg_describe_log_dirs_topic_result *out =
+			topic ? add_topic(request, state, topic, in->partitions.count) : NULL;
 		if (topic && !out)
 			return false;
 		for (int32_t p = 0; topic && p < in->partitions.count; p++)
-			if (in->partitions.items[p] >= 0 && (uint32_t)in->partitions.items[p] < topic->partition_count)
+			if (in->partitions.items[p] >= 0 &&
+			    (uint32_t)in->partitions.items[p] < topic->partition_count)
 				add_partition(out, in->partitions.items[p]);
 	}
 	return true;
@@ -94,7 +101,7 @@ static bool lay_out(struct request *request, struct describe_log_dirs *state)
 	return is_all ? add_all(request, state) : add_asked(request, state);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- sizes --------------------------------------------------------------------------------------------- */
 
 /* On the owner. */
 static void measure(struct query_task *query, struct partition *partition)
@@ -111,7 +118,8 @@ static enum step take_sizes(struct request *request)
 	return ask_round(request);
 }
 
-static void ask(struct request *request, struct describe_log_dirs *state, struct kmsg_describe_log_dirs_partition *out)
+static void ask(struct request *request, struct describe_log_dirs *state,
+		struct kmsg_describe_log_dirs_partition *out)
 {
 	struct size_query *query = &state->queries[state->query_count++];
 	*query = (struct size_query){.out = out};
@@ -120,7 +128,7 @@ static void ask(struct request *request, struct describe_log_dirs *state, struct
 	request_count(request, query_task_submit(&query->query));
 }
 
-/* ---- the answer -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------------------------- */
 
 static void drop_gone(struct kmsg_describe_log_dirs_result *result)
 {
@@ -160,7 +168,8 @@ static enum step answer(struct request *request)
 	look_at_volume(request, &state->result);
 	state->out.results.items = &state->result;
 	state->out.results.count = 1;
-	struct writer writer = request_answer_begin(request, kmsg_describe_log_dirs_response_size(&state->out, request->version));
+	size_t size = kmsg_describe_log_dirs_response_size(&state->out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_describe_log_dirs_response_encode(&writer, request->version, &state->out);
 	return request_answer_end(request, &writer);
 }
@@ -186,7 +195,8 @@ static enum step ask_round(struct request *request)
 enum step describe_log_dirs_handle(struct request *request)
 {
 	struct describe_log_dirs *state = request_alloc_array(request, 1, sizeof *state);
-	if (!state || kmsg_describe_log_dirs_request_decode(&request->body, &request->arena, request->version, &state->in))
+	if (!state ||
+	    kmsg_describe_log_dirs_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
 	request->state = state;
 	kmsg_describe_log_dirs_response_init(&state->out);

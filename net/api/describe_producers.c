@@ -1,8 +1,8 @@
 /* DescribeProducers (KIP-664): the idempotent producers that partitions remember.
  *
- * The partitions are asked one after another: each answer is copied, on the shard that owns the partition, into the request's arena, which is
- * one thread's at a time. Failure modes, for each partition: unknown; more producers than the answer may hold, of which then only
- * the first are told. */
+ * The partitions are asked one after another: each answer is copied, on the shard that owns the partition,
+ * into the request's arena, which is one thread's at a time. Failure modes, for each partition: unknown;
+ * more producers than the answer may hold, of which then only the first are told. */
 #include "kmsg_describe_producers.h"
 #include "log/partition/producer.h"
 #include "net/api/handlers.h"
@@ -25,7 +25,8 @@ static enum step ask_next(struct request *request);
 static void copy_producer(struct kmsg_describe_producers_producer *out, const struct producer *producer)
 {
 	*out = (struct kmsg_describe_producers_producer){
-		.producer_id = producer->producer_id, .producer_epoch = producer->epoch, .last_sequence = producer_last_sequence(producer),
+		.producer_id = producer->producer_id, .producer_epoch = producer->epoch,
+		.last_sequence = producer_last_sequence(producer),
 		.last_timestamp = producer->last_timestamp_ms, .coordinator_epoch = producer->coordinator_epoch,
 		.current_txn_start_offset = producer->txn_first_offset};
 }
@@ -37,7 +38,8 @@ static void copy_producers(struct query_task *query, struct partition *partition
 	const struct producer_state *producers = partition_producers(partition);
 	uint32_t all = producers ? producer_count(producers) : 0;
 	int32_t count = all < (uint32_t)state->room ? (int32_t)all : state->room;
-	state->asked->active_producers.items = request_alloc_array(query->task.request, (size_t)count, sizeof *state->asked->active_producers.items);
+	state->asked->active_producers.items =
+		request_alloc_array(query->task.request, (size_t)count, sizeof *state->asked->active_producers.items);
 	if (!state->asked->active_producers.items)
 		return;
 	state->asked->active_producers.count = count;
@@ -56,17 +58,20 @@ static enum step take_answer(struct request *request)
 static enum step answer(struct request *request)
 {
 	struct describe_producers *state = request->state;
-	struct writer writer = request_answer_begin(request, kmsg_describe_producers_response_size(&state->out, request->version));
+	size_t size = kmsg_describe_producers_response_size(&state->out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_describe_producers_response_encode(&writer, request->version, &state->out);
 	return request_answer_end(request, &writer);
 }
 
 /* The topic is looked up for each partition anew: the image may be another after a wait. */
-static bool refuse_partition(struct request *request, struct slice name, const struct topic *topic, struct kmsg_describe_producers_partition *out)
+static bool refuse_partition(struct request *request, struct slice name, const struct topic *topic,
+			     struct kmsg_describe_producers_partition *out)
 {
 	struct refusal refusal = {0};
 	if (!topic && !refuse_topic_name(request, &refusal, name))
-		refuse(request, &refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.");
+		refuse(request, &refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION,
+		       "This server does not host this topic-partition.");
 	else if (topic && (out->partition_index < 0 || (uint32_t)out->partition_index >= topic->partition_count))
 		refusal.error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
 	out->error_code = (int16_t)refusal.error;
@@ -78,7 +83,8 @@ static bool refuse_partition(struct request *request, struct slice name, const s
 static enum step ask_next(struct request *request)
 {
 	struct describe_producers *state = request->state;
-	while (state->topic < state->in.topics.count && state->partition == state->in.topics.items[state->topic].partition_indexes.count) {
+	while (state->topic < state->in.topics.count &&
+	       state->partition == state->in.topics.items[state->topic].partition_indexes.count) {
 		state->topic++;
 		state->partition = 0;
 	}
@@ -99,13 +105,15 @@ static enum step ask_next(struct request *request)
 static bool lay_out(struct request *request, struct describe_producers *state)
 {
 	int32_t topic_count = state->in.topics.count;
-	struct kmsg_describe_producers_topic_result *topics = request_alloc_array(request, (size_t)topic_count, sizeof *topics);
+	struct kmsg_describe_producers_topic_result *topics =
+		request_alloc_array(request, (size_t)topic_count, sizeof *topics);
 	if (!topics)
 		return false;
 	for (int32_t t = 0; t < topic_count; t++) {
 		const struct kmsg_describe_producers_topic *in = &state->in.topics.items[t];
 		topics[t].name = in->name;
-		topics[t].partitions.items = request_alloc_array(request, (size_t)in->partition_indexes.count, sizeof *topics[t].partitions.items);
+		topics[t].partitions.items = request_alloc_array(request, (size_t)in->partition_indexes.count,
+								 sizeof *topics[t].partitions.items);
 		if (!topics[t].partitions.items)
 			return false;
 		topics[t].partitions.count = in->partition_indexes.count;
@@ -122,7 +130,8 @@ static bool lay_out(struct request *request, struct describe_producers *state)
 enum step describe_producers_handle(struct request *request)
 {
 	struct describe_producers *state = request_alloc_array(request, 1, sizeof *state);
-	if (!state || kmsg_describe_producers_request_decode(&request->body, &request->arena, request->version, &state->in))
+	if (!state ||
+	    kmsg_describe_producers_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
 	request->state = state;
 	state->room = PRODUCERS_MAX;

@@ -1,8 +1,8 @@
-/* DescribeTopicPartitions (KIP-966): the partitions of topics in pages, sorted by topic. What the Java admin client asks where others
- * ask Metadata. Nothing is created.
+/* DescribeTopicPartitions (KIP-966): the partitions of topics in pages, sorted by topic. What the Java admin
+ * client asks where others ask Metadata. Nothing is created.
  *
- * A page ends when it has as many partitions as the client or this broker allows; the cursor then says where the next begins. A cursor whose
- * topic is gone continues behind it when all topics are asked for. */
+ * A page ends when it has as many partitions as the client or this broker allows; the cursor then says where
+ * the next begins. A cursor whose topic is gone continues behind it when all topics are asked for. */
 #include "kmsg_describe_topic_partitions.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
@@ -29,7 +29,7 @@ static int compare_names(const void *left, const void *right)
 	return order ? order : (a->size > b->size) - (a->size < b->size);
 }
 
-/* ---- which topics ------------------------------------------------------------------------------------------------------------ */
+/* ---- which topics -------------------------------------------------------------------------------------- */
 
 static bool list_names(struct request *request, struct page *page)
 {
@@ -70,7 +70,7 @@ static bool is_cursor_valid(const struct page *page)
 	return is_all || (page->count > 0 && slice_equal(page->names[0], cursor->topic_name));
 }
 
-/* ---- filling ------------------------------------------------------------------------------------------------------------------- */
+/* ---- filling ------------------------------------------------------------------------------------------- */
 
 static int32_t first_partition(const struct page *page, struct slice name)
 {
@@ -78,7 +78,8 @@ static int32_t first_partition(const struct page *page, struct slice name)
 	return cursor && slice_equal(cursor->topic_name, name) ? cursor->partition_index : 0;
 }
 
-static void fill_partition(struct kmsg_describe_topic_partitions_partition *out, struct request *request, const struct topic *topic,
+static void fill_partition(struct kmsg_describe_topic_partitions_partition *out, struct request *request,
+			   const struct topic *topic,
 			   int32_t index, int32_t *self)
 {
 	kmsg_describe_topic_partitions_partition_init(out);
@@ -90,7 +91,8 @@ static void fill_partition(struct kmsg_describe_topic_partitions_partition *out,
 	out->eligible_leader_replicas.count = out->last_known_elr.count = 0;
 }
 
-static bool fill_partitions(struct request *request, struct page *page, struct kmsg_describe_topic_partitions_topic_result *out, const struct topic *topic)
+static bool fill_partitions(struct request *request, struct page *page,
+			    struct kmsg_describe_topic_partitions_topic_result *out, const struct topic *topic)
 {
 	int32_t first = first_partition(page, out->name), all = (int32_t)topic->partition_count;
 	int32_t left = first < all ? all - first : 0;
@@ -105,7 +107,8 @@ static bool fill_partitions(struct request *request, struct page *page, struct k
 		fill_partition(&out->partitions.items[i], request, topic, first + i, self);
 	page->room -= count;
 	if (count < left) {
-		page->next = (struct kmsg_describe_topic_partitions_cursor){.topic_name = out->name, .partition_index = first + count};
+		page->next = (struct kmsg_describe_topic_partitions_cursor){
+			.topic_name = out->name, .partition_index = first + count};
 		page->out.next_cursor = &page->next;
 	}
 	return true;
@@ -134,7 +137,8 @@ static bool fill_topic(struct request *request, struct page *page, struct slice 
 
 static bool fill_page(struct request *request, struct page *page)
 {
-	page->room = page->in.response_partition_limit < PAGE_PARTITIONS_MAX ? page->in.response_partition_limit : PAGE_PARTITIONS_MAX;
+	page->room = page->in.response_partition_limit < PAGE_PARTITIONS_MAX
+		? page->in.response_partition_limit : PAGE_PARTITIONS_MAX;
 	if (page->room < 1)
 		page->room = 1;
 	for (uint32_t i = 0; i < page->count && !page->out.next_cursor; i++) {
@@ -163,7 +167,8 @@ static void refuse_cursor(struct page *page)
 enum step describe_topic_partitions_handle(struct request *request)
 {
 	struct page *page = request_alloc_array(request, 1, sizeof *page);
-	if (!page || kmsg_describe_topic_partitions_request_decode(&request->body, &request->arena, request->version, &page->in) ||
+	if (!page ||
+	    kmsg_describe_topic_partitions_request_decode(&request->body, &request->arena, request->version, &page->in) ||
 	    !list_names(request, page))
 		return request_reject(request, NULL);
 	kmsg_describe_topic_partitions_response_init(&page->out);
@@ -175,7 +180,8 @@ enum step describe_topic_partitions_handle(struct request *request)
 		refuse_cursor(page);
 	else if (!fill_page(request, page))
 		return request_reject(request, NULL);
-	struct writer writer = request_answer_begin(request, kmsg_describe_topic_partitions_response_size(&page->out, request->version));
+	size_t size = kmsg_describe_topic_partitions_response_size(&page->out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_describe_topic_partitions_response_encode(&writer, request->version, &page->out);
 	return request_answer_end(request, &writer);
 }

@@ -1,5 +1,5 @@
-/* IncrementalAlterConfigs (KIP-339): sets and deletes single configs of a topic, and edits those that are lists. Judged and made in
- * net/api/config_change.c. */
+/* IncrementalAlterConfigs (KIP-339): sets and deletes single configs of a topic, and edits those that are
+ * lists. Judged and made in net/api/config_change.c. */
 #include "kmsg_incremental_alter_configs.h"
 #include "net/api/config_change.h"
 #include "net/api/handlers.h"
@@ -24,18 +24,22 @@ static enum step answer(struct request *request)
 			.error_code = (int16_t)target->refusal.error, .error_message = target->refusal.message,
 			.resource_type = target->type, .resource_name = target->name};
 	}
-	struct writer writer = request_answer_begin(request, kmsg_incremental_alter_configs_response_size(&out, request->version));
+	size_t size = kmsg_incremental_alter_configs_response_size(&out, request->version);
+	struct writer writer = request_answer_begin(request, size);
 	kmsg_incremental_alter_configs_response_encode(&writer, request->version, &out);
 	return request_answer_end(request, &writer);
 }
 
-static bool take_target(struct request *request, struct config_target *target, const struct kmsg_incremental_alter_configs_resource *resource)
+static bool take_target(struct request *request, struct config_target *target,
+			const struct kmsg_incremental_alter_configs_resource *resource)
 {
-	*target = (struct config_target){.type = resource->resource_type, .name = resource->resource_name, .count = (uint32_t)resource->configs.count};
+	*target = (struct config_target){
+		.type = resource->resource_type, .name = resource->resource_name, .count = (uint32_t)resource->configs.count};
 	target->changes = request_alloc_array(request, target->count, sizeof *target->changes);
 	for (uint32_t i = 0; target->changes && i < target->count; i++) {
 		const struct kmsg_incremental_alter_configs_config *in = &resource->configs.items[i];
-		target->changes[i] = (struct config_change){.operation = in->config_operation, .name = in->name, .value = in->value};
+		target->changes[i] = (struct config_change){
+			.operation = in->config_operation, .name = in->name, .value = in->value};
 	}
 	return target->changes != NULL;
 }
@@ -43,7 +47,8 @@ static bool take_target(struct request *request, struct config_target *target, c
 enum step incremental_alter_configs_handle(struct request *request)
 {
 	struct incremental_alter_configs *state = request_alloc_array(request, 1, sizeof *state);
-	if (!state || kmsg_incremental_alter_configs_request_decode(&request->body, &request->arena, request->version, &state->in))
+	if (!state ||
+	    kmsg_incremental_alter_configs_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
 	request->state = state;
 	struct config_alteration *alteration = &state->alteration;

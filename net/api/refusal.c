@@ -1,16 +1,17 @@
 /* Sentences and shared judgements of the admin APIs. The words are Kafka's where tools or people know them.
  *
- * Failure mode: a full arena; a refusal then goes without its sentence. Repeats are found by sorting, since the number of entries is the
- * client's choice. */
+ * Failure mode: a full arena; a refusal then goes without its sentence. Repeats are found by sorting, since
+ * the number of entries is the client's choice. */
 #include "net/api/refusal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- text ------------------------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------- */
 
-static PRINTF_LIKE(2, 0) struct slice format_arguments(struct request *request, const char *format, va_list arguments)
+static PRINTF_LIKE(2, 0) struct slice format_arguments(struct request *request, const char *format,
+						       va_list arguments)
 {
 	va_list again;
 	va_copy(again, arguments);
@@ -54,7 +55,7 @@ struct slice text_entry(struct request *request, int8_t kind, struct slice bytes
 	return (struct slice){entry, bytes.size + 1};
 }
 
-/* ---- refusing ----------------------------------------------------------------------------------------------------------------- */
+/* ---- refusing ------------------------------------------------------------------------------------------ */
 
 bool refuse(struct request *request, struct refusal *refusal, enum kerr error, const char *format, ...)
 {
@@ -80,7 +81,8 @@ bool refuse_topic_name(struct request *request, struct refusal *refusal, struct 
 	if (name.data[0] == '.' && name.size <= 2)
 		return refuse(request, refusal, error, "Topic name is invalid: '%.*s' is not allowed", SHOWN(name));
 	if (name.size > TOPIC_NAME_SIZE_MAX)
-		return refuse(request, refusal, error, "Topic name is invalid: the length of '%.*s' is longer than the max allowed length %d",
+		return refuse(request, refusal, error,
+			      "Topic name is invalid: the length of '%.*s' is longer than the max allowed length %d",
 			      SHOWN(name), TOPIC_NAME_SIZE_MAX);
 	return refuse(request, refusal, error,
 		      "Topic name is invalid: '%.*s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", SHOWN(name));
@@ -91,17 +93,19 @@ bool refuse_replicas(struct request *request, struct refusal *refusal, const int
 	int32_t self = request->shard->facts->node_id;
 	enum kerr error = KERR_INVALID_REPLICA_ASSIGNMENT;
 	if (count <= 0)
-		return refuse(request, refusal, error, "The manual partition assignment includes an empty replica list.");
+		return refuse(request, refusal, error,
+			      "The manual partition assignment includes an empty replica list.");
 	for (int32_t i = 0; i < count; i++)
 		if (broker_ids[i] != self)
 			return refuse(request, refusal, error,
 				      "The manual partition assignment includes broker %d, but no such broker is registered.", (int)broker_ids[i]);
 	if (count > 1)
-		return refuse(request, refusal, error, "The manual partition assignment includes the broker %d more than once.", (int)self);
+		return refuse(request, refusal, error,
+			      "The manual partition assignment includes the broker %d more than once.", (int)self);
 	return false;
 }
 
-/* ---- repeats -------------------------------------------------------------------------------------------------------------------- */
+/* ---- repeats ------------------------------------------------------------------------------------------- */
 
 struct entry {
 	struct slice bytes;

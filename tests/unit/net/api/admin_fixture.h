@@ -1,5 +1,5 @@
-/* What the tests of the admin APIs share: a broker of two shards with a client on each, so that what one is told the other must see, and
- * requests in one line. */
+/* What the tests of the admin APIs share: a broker of two shards with a client on each, so that what one is
+ * told the other must see, and requests in one line. */
 #pragma once
 
 #include "tests/unit/net/server_fixture.h"
@@ -34,7 +34,8 @@ static const char *text_of(struct slice text)
 	static char copies[16][2048];
 	static unsigned turn;
 	turn = (turn + 1) % 16;
-	snprintf(copies[turn], sizeof copies[turn], "%.*s", (int)text.size, text.data ? (const char *)text.data : "");
+	snprintf(copies[turn], sizeof copies[turn], "%.*s", (int)text.size, text.data ? (const char *)text.data
+		 : "");
 	return copies[turn];
 }
 
@@ -43,7 +44,8 @@ static void check_outcome(const char *what, enum kerr wanted, const char *messag
 {
 	cr_expect_eq(error, wanted, "%s: %s, not %s: %s", what, kerr_name(error), kerr_name(wanted), text_of(got));
 	if (message)
-		cr_expect(strncmp(text_of(got), message, strlen(message)) == 0, "%s: \"%s\", not \"%s\"", what, text_of(got), message);
+		cr_expect(strncmp(text_of(got), message, strlen(message)) == 0, "%s: \"%s\", not \"%s\"", what,
+			  text_of(got), message);
 	else
 		cr_expect_null(got.data, "%s: \"%s\"", what, text_of(got));
 }
@@ -117,7 +119,8 @@ static void produce_tens(struct client *client, const char *topic, int batches)
 	for (int i = 0; i < batches; i++) {
 		struct produce_one one;
 		struct kmsg_produce_response out;
-		client_call(client, "produce", 9, produce_one(&one, topic, 0, -1, make_batch(memory, sizeof memory, 10, 20)), &out);
+		client_call(client, "produce", 9,
+			    produce_one(&one, topic, 0, -1, make_batch(memory, sizeof memory, 10, 20)), &out);
 		cr_assert_eq(produce_result(&out).error_code, 0);
 	}
 }

@@ -31,8 +31,10 @@ static void quirk_restart(struct quirk *quirk)
 	client_open(&quirk->client, &quirk->broker);
 }
 
-/* One batch of `count` records of 100 bytes; their times are 1600000000000 and the milliseconds after it. Returns the error. */
-static enum kerr produce(struct client *client, int version, const char *topic, const struct uuid *id, int32_t partition, int count)
+/* One batch of `count` records of 100 bytes; their times are 1600000000000 and the milliseconds after it.
+ * Returns the error. */
+static enum kerr produce(struct client *client, int version, const char *topic, const struct uuid *id,
+			 int32_t partition, int count)
 {
 	static uint8_t memory[1 << 20];
 	struct produce_one one;
@@ -51,7 +53,8 @@ struct fetch_call {
 	struct kmsg_fetch_response out;
 };
 
-static void fetch_prepare(struct fetch_call *call, const char *topic, const struct uuid *id, int32_t partition, int64_t offset)
+static void fetch_prepare(struct fetch_call *call, const char *topic, const struct uuid *id, int32_t partition,
+			  int64_t offset)
 {
 	kmsg_fetch_request_init(&call->in);
 	kmsg_fetch_topic_init(&call->topic);
@@ -77,7 +80,9 @@ static struct kmsg_fetch_partition_result fetch_run(struct fetch_call *call, str
 	return call->out.responses.items[0].partitions.items[0];
 }
 
-static struct kmsg_list_offsets_partition_result list_offset(struct client *client, int version, const char *topic, int32_t partition, int64_t timestamp)
+static struct kmsg_list_offsets_partition_result list_offset(struct client *client, int version,
+							     const char *topic, int32_t partition,
+								int64_t timestamp)
 {
 	struct kmsg_list_offsets_partition item;
 	kmsg_list_offsets_partition_init(&item);
