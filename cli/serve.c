@@ -185,9 +185,11 @@ static void print_report(const struct server_report *report, const struct broker
 	printf("  acks      durable: a record is acknowledged once it is on stable storage\n");
 	print_backend(report, config);
 	print_recovery(report);
-	printf("  try       spate topic create hello%s\n", flag);
-	printf("            echo world | spate produce hello%s\n", flag);
-	printf("            spate consume hello --exit-eof%s\n", flag);
+	/* As it was called, so that what is shown can be copied. */
+	const char *self = program_invocation_name;
+	printf("  try       %s topic create hello%s\n", self, flag);
+	printf("            echo world | %s produce hello%s\n", self, flag);
+	printf("            %s consume hello --exit-eof%s\n", self, flag);
 	fflush(stdout);
 	free(real);
 }
