@@ -132,7 +132,7 @@ static int read_seal(const struct partition_walk *walk, const struct segment_fil
 		return err;
 	int fault = seal_decode(seal, bytes);
 	free((void *)bytes.data);
-	*is_good = !fault && seal->base_offset == files->base_offset;
+	*is_good = !fault && seal->base_offset == files->base_offset && picture_is_possible(seal->base_offset, seal->log_size_bytes, seal->next_offset);
 	if (bytes.size == 0)
 		note_empty(walk, file);
 	else if (!*is_good && !walk->check->is_in_use)

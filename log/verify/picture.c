@@ -19,6 +19,7 @@
 #include "log/verify/checkpoint_view.h"
 
 #define CHECKPOINT_SIZE_MAX (1ull << 30)
+#define POSITION_MAX (1ull << 40)
 
 /* ---- the table of partitions -------------------------------------------------------------------------------------- */
 
@@ -103,6 +104,11 @@ static struct picture_segment *add_segment(struct picture_partition *partition, 
 	return grown;
 }
 
+bool picture_is_possible(int64_t base_offset, uint64_t position, int64_t offset)
+{
+	return base_offset >= 0 && offset >= base_offset && position <= POSITION_MAX;
+}
+
 /* ---- telling ---------------------------------------------------------------------------------------------------------- */
 
 static void tell_file(struct picture *picture, enum finding_kind kind, const char *file, const char *what)
@@ -119,6 +125,8 @@ static int take_segments(struct picture_partition *partition, const struct check
 	for (uint32_t i = 0; i < from->segment_count; i++) {
 		struct checkpoint_segment said;
 		checkpoint_segment_at(from, i, &said);
+		if (!picture_is_possible(said.base_offset, said.filed_position, said.filed_offset))
+			return ERR_CORRUPT_LOG;
 		struct picture_segment *segment = add_segment(partition, said.base_offset);
 		if (!segment)
 			return -ENOMEM;
@@ -155,6 +163,8 @@ static int take_partition(struct picture *picture, const struct checkpoint_parti
 	for (uint32_t i = 0; i < from->damage_count && !err; i++) {
 		int64_t begin, end;
 		checkpoint_damage_at(from, i, &begin, &end);
+		if (begin < 0 || end <= begin)
+			return ERR_CORRUPT_LOG;
 		damaged_ranges_add(&partition->fenced, begin, end);
 	}
 	return err;
@@ -265,13 +275,19 @@ static int take_direct(struct picture *picture, struct picture_partition *partit
 	return 0;
 }
 
+static bool is_entry_possible(const struct journal_entry *entry)
+{
+	return entry->base_offset >= 0 && (entry->kind == ENTRY_LOG_START || entry->end_offset >= entry->base_offset) &&
+	       (entry->kind != ENTRY_DIRECT || picture_is_possible(entry->segment_base_offset, entry->position, entry->end_offset));
+}
+
 static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
 	struct replay *replay = context;
 	struct picture *picture = replay->picture;
 	const struct topic *topic = picture->image ? catalog_topic_by_id(picture->image, &entry->topic_id) : NULL;
 	picture->entries++;
-	if (!topic || entry->partition >= topic->partition_count)
+	if (!topic || entry->partition >= topic->partition_count || !is_entry_possible(entry))
 		return 0;
 	struct picture_partition *partition = find_or_add(replay, entry);
 	if (!partition)

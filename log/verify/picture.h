@@ -11,6 +11,9 @@
 
 struct catalog_image;
 
+/* Can a segment of this base end there? What a checksum vouches for may still be nonsense, and no file is that large. */
+bool picture_is_possible(int64_t base_offset, uint64_t position, int64_t offset);
+
 struct picture_segment {
 	int64_t base_offset;
 	struct mark filed;             /* what the checkpoint says is in the file */
