@@ -11,15 +11,15 @@ struct alter_configs {
 
 static enum step answer(struct request *request)
 {
-	struct alter_configs *state = request->state;
+	const struct config_alteration *alteration = request->state;
 	struct kmsg_alter_configs_response out;
 	kmsg_alter_configs_response_init(&out);
-	out.responses.count = (int32_t)state->alteration.count;
-	out.responses.items = request_alloc_array(request, state->alteration.count, sizeof *out.responses.items);
+	out.responses.count = (int32_t)alteration->count;
+	out.responses.items = request_alloc_array(request, alteration->count, sizeof *out.responses.items);
 	if (!out.responses.items)
 		return request_reject(request, NULL);
-	for (uint32_t i = 0; i < state->alteration.count; i++) {
-		const struct config_target *target = &state->alteration.targets[i];
+	for (uint32_t i = 0; i < alteration->count; i++) {
+		const struct config_target *target = &alteration->targets[i];
 		out.responses.items[i] = (struct kmsg_alter_configs_result){
 			.error_code = (int16_t)target->refusal.error, .error_message = target->refusal.message,
 			.resource_type = target->type, .resource_name = target->name};
@@ -50,7 +50,6 @@ enum step alter_configs_handle(struct request *request)
 	if (!state ||
 	    kmsg_alter_configs_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
-	request->state = state;
 	struct config_alteration *alteration = &state->alteration;
 	alteration->is_replacing = true;
 	alteration->is_dry_run = state->in.validate_only;

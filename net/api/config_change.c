@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TARGETS_AT_ONCE 8
+
 /* No list to subtract is longer; the work on lists grows with the square of their items. */
 #define SUBTRACTED_SIZE_MAX 16384
 
@@ -373,16 +375,13 @@ static bool find_repeated_targets(struct config_alteration *alteration, struct r
 	return entries && find_repeats(request, entries, alteration->count, out);
 }
 
+/* A few at a time: each change is a sync, for which the control shard stands still. */
 static void run(struct control_op *op, struct catalog *catalog)
 {
 	struct config_alteration *alteration = CONTAINER_OF(op, struct config_alteration, op);
-	struct repeats repeats;
-	bool has_memory = find_repeated_targets(alteration, &repeats);
-	for (uint32_t i = 0; i < alteration->count; i++) {
-		struct config_target *target = &alteration->targets[i];
-		if (!has_memory)
-			target->refusal.error = KERR_UNKNOWN_SERVER_ERROR;
-		else if (repeats.is_repeated[i])
+	for (int i = 0; i < TARGETS_AT_ONCE && alteration->done_count < alteration->count; i++) {
+		struct config_target *target = &alteration->targets[alteration->done_count];
+		if (alteration->repeats.is_repeated[alteration->done_count++])
 			refuse(alteration->request, &target->refusal, KERR_INVALID_REQUEST,
 			       "Each resource must appear at most once.");
 		else
@@ -390,10 +389,22 @@ static void run(struct control_op *op, struct catalog *catalog)
 	}
 }
 
+static enum step alter_more(struct request *request)
+{
+	struct config_alteration *alteration = request->state;
+	if (alteration->done_count == alteration->count)
+		return alteration->next(request);
+	control_submit(request, &alteration->op);
+	return request_join(request, alter_more);
+}
+
 enum step config_alter(struct request *request, struct config_alteration *alteration, step_fn *next)
 {
 	alteration->request = request;
+	alteration->next = next;
 	alteration->op = (struct control_op){.run = run};
-	control_submit(request, &alteration->op);
-	return request_join(request, next);
+	request->state = alteration;
+	if (!find_repeated_targets(alteration, &alteration->repeats))
+		return request_reject(request, NULL);
+	return alter_more(request);
 }

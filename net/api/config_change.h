@@ -43,13 +43,16 @@ struct config_target {
 struct config_alteration {
 	struct control_op op;
 	struct request *request;
+	step_fn *next;
 	struct config_target *targets;
-	uint32_t count;
+	uint32_t count, done_count;
+	struct repeats repeats;
 	bool is_replacing;             /* what is not named falls back to its default (AlterConfigs) */
 	bool is_dry_run;
 };
 
-/* Judges and makes all changes, each resource for itself; `next` runs with the outcomes in the targets. */
+/* Judges and makes all changes, each resource for itself; `next` runs with the outcomes in the targets, and with the alteration as the
+ * request's state. */
 enum step config_alter(struct request *request, struct config_alteration *alteration, step_fn *next);
 
 /* Is `name` this broker? `id_word` is "Broker" or "Node"; `expected` says what would have been right. */

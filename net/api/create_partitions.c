@@ -7,6 +7,8 @@
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
 
+#define TOPICS_AT_ONCE 8
+
 struct growth {
 	const struct kmsg_create_partitions_topic *in;
 	struct refusal refusal;
@@ -16,7 +18,7 @@ struct create_partitions {
 	struct request *request;
 	struct kmsg_create_partitions_request in;
 	struct control_op op;
-	uint32_t count;
+	uint32_t count, done_count;
 	struct growth *growths;
 	int64_t new_count;             /* of all topics so far */
 };
@@ -75,12 +77,15 @@ static void grow(struct create_partitions *state, struct growth *growth, struct 
 	catalog_image_release(image);
 }
 
+/* A few at a time: each change is a sync, for which the control shard stands still. */
 static void run(struct control_op *op, struct catalog *catalog)
 {
 	struct create_partitions *state = CONTAINER_OF(op, struct create_partitions, op);
-	for (uint32_t i = 0; i < state->count; i++)
-		if (!state->growths[i].refusal.error)
-			grow(state, &state->growths[i], catalog);
+	for (int i = 0; i < TOPICS_AT_ONCE && state->done_count < state->count; i++) {
+		struct growth *growth = &state->growths[state->done_count++];
+		if (!growth->refusal.error)
+			grow(state, growth, catalog);
+	}
 }
 
 static enum step answer(struct request *request)
@@ -100,6 +105,15 @@ static enum step answer(struct request *request)
 	struct writer writer = request_answer_begin(request, size);
 	kmsg_create_partitions_response_encode(&writer, request->version, &out);
 	return request_answer_end(request, &writer);
+}
+
+static enum step grow_more(struct request *request)
+{
+	struct create_partitions *state = request->state;
+	if (state->done_count == state->count)
+		return answer(request);
+	control_submit(request, &state->op);
+	return request_join(request, grow_more);
 }
 
 /* One growth for each name. */
@@ -135,6 +149,5 @@ enum step create_partitions_handle(struct request *request)
 	if (!lay_out(request, state))
 		return request_reject(request, NULL);
 	state->op = (struct control_op){.run = run};
-	control_submit(request, &state->op);
-	return request_join(request, answer);
+	return grow_more(request);
 }

@@ -247,3 +247,40 @@ Test(alter_configs, are_in_force)
 	cr_expect_eq(produce_result(&out).error_code, KERR_MESSAGE_TOO_LARGE);
 	admin_close(&admin);
 }
+
+/* More resources than one round of changes has: each has its outcome, in the order of the request, and other clients are served
+ * meanwhile. */
+Test(alter_configs, many_resources)
+{
+	enum { COUNT = 50 };
+	static char names[COUNT][16];
+	struct kmsg_incremental_alter_configs_config config = {.name = slice_from("retention.ms"), .value = slice_from("99")};
+	struct kmsg_incremental_alter_configs_resource resources[COUNT];
+	struct kmsg_incremental_alter_configs_request in;
+	struct kmsg_incremental_alter_configs_response out;
+	struct admin admin;
+	int source;
+	admin_open(&admin, NULL);
+	kmsg_incremental_alter_configs_request_init(&in);
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(names[i], sizeof names[i], "many-%d", i);
+		if (i % 7 != 3)
+			create_topic(&admin.client, names[i], 1, NULL);
+		resources[i] = (struct kmsg_incremental_alter_configs_resource){
+			.resource_type = TOPIC, .resource_name = slice_from(names[i]), .configs = {&config, 1}};
+	}
+	in.resources.items = resources;
+	in.resources.count = COUNT;
+	client_send(&admin.client, "incremental_alter_configs", 1, &in);
+	cr_expect_eq(partitions_of(&admin.other, names[0]), 1);
+	cr_assert(client_receive(&admin.client, "incremental_alter_configs", 1, admin.client.correlation_id, &out));
+	cr_assert_eq(out.responses.count, COUNT);
+	for (int i = 0; i < COUNT; i++) {
+		cr_expect_str_eq(text_of(out.responses.items[i].resource_name), names[i]);
+		cr_expect_eq(out.responses.items[i].error_code, i % 7 == 3 ? KERR_UNKNOWN_TOPIC_OR_PARTITION : KERR_NONE, "%d", i);
+	}
+	for (int i = 0; i < COUNT; i++)
+		if (i % 7 != 3)
+			cr_expect_str_eq(config_of(&admin.other, names[i], "retention.ms", &source), "99");
+	admin_close(&admin);
+}

@@ -119,3 +119,33 @@ Test(create_partitions, several_in_one_request)
 	cr_expect_eq(partitions_of(&admin.other, "a"), 1, "validating changes nothing");
 	admin_close(&admin);
 }
+
+/* More topics than one round of changes has. */
+Test(create_partitions, many_topics)
+{
+	enum { COUNT = 30 };
+	static char names[COUNT][16];
+	struct kmsg_create_partitions_topic topics[COUNT];
+	struct kmsg_create_partitions_request in;
+	struct kmsg_create_partitions_response out;
+	struct admin admin;
+	admin_open(&admin, NULL);
+	kmsg_create_partitions_request_init(&in);
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(names[i], sizeof names[i], "many-%d", i);
+		create_topic(&admin.client, names[i], 1, NULL);
+		kmsg_create_partitions_topic_init(&topics[i]);
+		topics[i].name = slice_from(names[i]);
+		topics[i].count = 2 + i;
+		topics[i].assignments.count = -1;
+	}
+	in.topics.items = topics;
+	in.topics.count = COUNT;
+	client_call(&admin.client, "create_partitions", 3, &in, &out);
+	cr_assert_eq(out.results.count, COUNT);
+	for (int i = 0; i < COUNT; i++) {
+		cr_expect_eq(out.results.items[i].error_code, 0);
+		cr_expect_eq(partitions_of(&admin.other, names[i]), 2 + i);
+	}
+	admin_close(&admin);
+}
