@@ -338,6 +338,8 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 		partition__add_damage(partition, entry->base_offset, entry->end_offset);
 		replay->report->damaged_ranges++;
 	}
+	/* What was vouched for is durable, and so is all before it, in earlier segments too. */
+	settle(partition);
 	/* The piece was written together with everything of its segment before it, so all of that is in the file as well. */
 	segment_adopt(segment, end);
 	partition->next_offset = end.offset;

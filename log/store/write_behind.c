@@ -90,9 +90,11 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 		set_full(store, false);
 		segment_set_filed(segment, target);
 		segment_trim_padding(segment);
-		/* The rest is in its next segments. */
+		/* The rest is in its next segments. What became durable since this cycle began is for the next one. */
 		if (target.offset < partition->cycle_end_offset)
 			queue_again(store, partition);
+		else if (target.offset < partition->durable_offset && !list_is_linked(&partition->unfiled_node) && !partition->is_closed)
+			list_push_back(&store->home.unfiled, &partition->unfiled_node);
 	}
 	partition__release(partition);
 }
