@@ -8,6 +8,9 @@
  * shards run beside each other, each with its part of the budget; only if they bring nothing because their first batches are larger than
  * that are they read again, one by one.
  *
+ * What is on its way to a reader is held in the log's memory. So that readers who are slow, or never read, do not take it from producers, a
+ * fetch gets at most half of what is left of a bound on all of them; at worst a batch at a time.
+ *
  * Failures: an error in any partition ends the waiting; positions are filled in where the partition is known. Sessions (KIP-227) are
  * refused by answering session id 0, which every client takes as "none". A client that believed in an old leader epoch is told the new one
  * at once (KIP-951). */
@@ -37,6 +40,7 @@ struct fetch {
 	uint32_t next;                 /* to be read */
 	int64_t budget_bytes;          /* not granted to anybody yet */
 	int64_t min_bytes, max_bytes, total_bytes;
+	uint64_t held_bytes;           /* counted in the shard's, from the answer to its release */
 	bool is_second_pass, is_decided, tells_leader;
 	uint64_t deadline_ns;
 	struct request *request;
@@ -206,13 +210,27 @@ static enum step read_more(struct request *request)
 	return request_join(request, after_pass);
 }
 
+static int64_t min_of(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void set_budget(struct fetch *fetch)
+{
+	const struct shard *shard = fetch->request->shard;
+	int64_t left = (int64_t)shard->limits.held_bytes - (int64_t)shard->held_bytes;
+	fetch->budget_bytes = min_of(fetch->max_bytes, left > 0 ? left / 2 : 0);
+	/* Bytes that could never be gathered are not worth waiting for. */
+	fetch->min_bytes = min_of(fetch->in.min_bytes, fetch->budget_bytes > 0 ? fetch->budget_bytes : 1);
+}
+
 static enum step start_reading(struct request *request)
 {
 	struct fetch *fetch = request->state;
 	fetch->next = 0;
 	fetch->is_second_pass = false;
 	fetch->total_bytes = 0;
-	fetch->budget_bytes = fetch->max_bytes;
+	set_budget(fetch);
 	for (uint32_t i = 0; i < fetch->count; i++)
 		if (fetch->partitions[i].is_known)
 			clear_result(&fetch->partitions[i]);
@@ -303,7 +321,17 @@ static enum step answer(struct request *request)
 	kmsg_fetch_response_encode(&body, request->version, &fetch->out);
 	struct writer writer = request_answer_begin_apart(request, &body);
 	kmsg_fetch_response_encode(&writer, request->version, &fetch->out);
+	fetch->held_bytes = (uint64_t)fetch->total_bytes;
+	request->shard->held_bytes += fetch->held_bytes;
 	return request_answer_end(request, &writer);
+}
+
+static void release_answer(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	request->shard->held_bytes -= fetch->held_bytes;
+	fetch->held_bytes = 0;
+	release_reads(request);
 }
 
 static enum step decide(struct request *request)
@@ -373,11 +401,9 @@ static bool lay_out(struct request *request, struct fetch *fetch)
 static void set_limits(struct request *request, struct fetch *fetch)
 {
 	struct shard *shard = request->shard;
-	int64_t max_bytes = broker_config_int(shard->facts->config, "fetch.max.bytes");
-	fetch->max_bytes = fetch->in.max_bytes < max_bytes ? fetch->in.max_bytes : max_bytes;
+	fetch->max_bytes = min_of(fetch->in.max_bytes, broker_config_int(shard->facts->config, "fetch.max.bytes"));
 	if (fetch->max_bytes < 0)
 		fetch->max_bytes = 0;
-	fetch->min_bytes = fetch->in.min_bytes < fetch->max_bytes ? fetch->in.min_bytes : fetch->max_bytes;
 	fetch->deadline_ns = io_now_ns(shard->io) + (fetch->in.max_wait_ms > 0 ? (uint64_t)fetch->in.max_wait_ms * 1000000u : 0);
 }
 
@@ -403,6 +429,6 @@ enum step fetch_handle(struct request *request)
 		return request_reject(request, NULL);
 	set_limits(request, fetch);
 	request->cancel = request_resume;
-	request->release = release_reads;
+	request->release = release_answer;
 	return start_reading(request);
 }

@@ -29,6 +29,7 @@ struct net_limits {
 	uint32_t request_size_max;            /* socket.request.max.bytes */
 	uint64_t frame_memory_bytes;          /* spate.frame.memory.bytes, a shard's part of it */
 	uint64_t arena_bytes;                 /* as much again for what requests are decoded into and answered from */
+	uint64_t held_bytes;                  /* of the log's memory, by answers on their way: a quarter of spate.cache.bytes */
 	uint32_t conns_max;                   /* max.connections, of all shards */
 	uint64_t idle_max_ns;                 /* connections.max.idle.ms; 0: no limit */
 };
@@ -51,6 +52,7 @@ struct shard {
 	struct frame_pool *frames;
 	struct request_pool *requests;
 	uint64_t arena_bytes;                 /* of all requests */
+	uint64_t held_bytes;                  /* of the log's memory, by answers that have not left yet */
 	struct list conns;
 	uint32_t conn_count;
 	uint32_t *conn_total;                 /* atomic; of all shards */

@@ -231,6 +231,47 @@ static void fetch_of_many_pieces(enum io_backend backend)
 Test(server, fetch_of_many_pieces, .timeout = 60) { fetch_of_many_pieces(IO_URING); }
 Test(server, fetch_of_many_pieces_system_calls, .timeout = 60) { fetch_of_many_pieces(IO_SYSCALLS); }
 
+/* However much a fetch asks for, it gets no more of the log's memory than a part of what all may hold; and it comes to the end all the same. */
+Test(server, fetch_holds_little_of_a_small_cache, .timeout = 60)
+{
+	static const char *const settings[] = {"spate.cache.bytes", "4194304", "message.max.bytes", "900000", NULL};
+	static uint8_t bytes[1 << 20];
+	struct client client;
+	struct fetch_one one;
+	struct produce_one produce;
+	struct kmsg_produce_response produced;
+	struct kmsg_fetch_response out;
+	broker_start(&broker, 1, settings);
+	client_open(&client, &broker);
+	make_topic(&client, "x", 1);
+	for (int i = 0; i < 30; i++) {
+		/* The last batch is larger than the bound, and comes all the same. */
+		struct slice batch = make_batch(bytes, sizeof bytes, i < 29 ? 1 : 8, 100000);
+		client_call(&client, "produce", 9, produce_one(&produce, "x", 0, -1, batch), &produced);
+		cr_assert_eq(produce_result(&produced).error_code, 0);
+	}
+	int64_t offset = 0;
+	int answers = 0;
+	while (offset < 37) {
+		fetch_one(&one, "x", 0, offset, 5000);
+		one.in.max_bytes = one.partition.partition_max_bytes = 50 << 20;
+		one.in.min_bytes = 50 << 20;
+		client_call(&client, "fetch", 11, &one.in, &out);
+		struct slice rest = fetch_result(&out).records.whole;
+		cr_assert_gt(rest.size, 0);
+		cr_assert(rest.size <= 512 << 10 || offset == 29, "%zu at %ld", rest.size, (long)offset);
+		for (struct batch batch; rest.size > 0; rest = (struct slice){rest.data + batch.size_bytes, rest.size - batch.size_bytes}) {
+			cr_assert_eq(batch_parse_checked(rest, &batch), 0);
+			cr_assert_eq(batch.base_offset, offset);
+			offset = batch_next_offset(&batch);
+		}
+		answers++;
+	}
+	cr_assert_geq(answers, 6);
+	client_close(&client);
+	broker_end(&broker);
+}
+
 /* Produces in flight together are answered in order, with rising offsets; what comes behind them sees them all. */
 static void pipeline(uint32_t shards)
 {
