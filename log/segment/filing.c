@@ -156,7 +156,9 @@ static int fill_first_block(struct segment *segment)
 	if (segment->memory_position <= start)
 		return 0;
 	struct chunk *first = LIST_ENTRY(segment->chunks.next, struct chunk, node);
-	CHECK(first->position == start && segment->memory_position == segment->filed.position);
+	CHECKF(first->position == start && segment->memory_position == segment->filed.position,
+	       "first chunk at %lu, memory from %lu, filed %lu, staged %lu", (unsigned long)first->position,
+	       (unsigned long)segment->memory_position, (unsigned long)segment->filed.position, (unsigned long)segment->staged.position);
 	uint8_t *block;
 	if (posix_memalign((void **)&block, CHUNK_ALIGN, CHUNK_ALIGN))
 		return -ENOMEM;

@@ -299,6 +299,7 @@ static bool chunk_is_filed(const struct segment *segment, const struct chunk *ch
 
 void segment_set_filed(struct segment *segment, struct mark filed)
 {
+	CHECK(filed.position >= segment->filed.position);
 	segment->filed = filed;
 	segment_check(segment);
 	struct list *node = segment->chunks.prev;

@@ -114,6 +114,7 @@ static bool commit_direct(struct store *store, struct partition *partition, stru
 		store__fail(store, -ENOMEM);
 		return false;
 	}
+	segment->is_direct_pending = true;
 	int err = segment_file(segment, target, direct_done, store);
 	if (err)
 		store__fail(store, err);
@@ -264,6 +265,7 @@ void store__group_durable(void *context, uint64_t seq)
 		return;
 	for (uint32_t i = 0; i < group->count; i++) {
 		struct commit_item item = group->items[i];
+		item.segment->is_direct_pending = false;
 		partition__set_durable(item.partition, item.segment, item.target, item.is_direct);
 		partition__release(item.partition);
 	}

@@ -118,8 +118,8 @@ static bool file_partition(struct store *store, struct partition *partition)
 	struct segment *segment = first_unfiled(partition);
 	if (!segment)
 		return true;
-	if (segment->filing) {
-		/* A direct piece is under way; its end moves the mark. */
+	if (segment->filing || segment->is_direct_pending) {
+		/* A direct piece is under way, and with it everything before it; its group's end moves the mark. */
 		list_push_back(&store->cycle.queue, &partition->unfiled_node);
 		return false;
 	}

@@ -251,3 +251,70 @@ Test(store, an_unvouched_direct_piece_that_does_not_fit_is_dropped)
 	cr_assert_eq(world_check_all(&world, partition, 0, 1 << 20), 13);
 	world_fini(&world);
 }
+
+#define FLIGHT 12
+
+static void nothing(struct room_wait *wait)
+{
+}
+
+/* Many appends in flight over little memory: direct pieces, journal pieces, write-behind and eviction all at once, in the random order of the
+ * simulated disk. Then a cut or a stop: every record is there, and what the file says is what was appended. */
+Test(store, everything_at_once, .timeout = 250)
+{
+	for (uint64_t seed = 200; seed < 230; seed++) {
+		struct world world;
+		world_init(&world, seed);
+		world.options.cache_size_bytes = 1 << 20;
+		world.options.journal_size_bytes = 4 << 20;
+		world.options.direct_size_bytes_min = 20000;
+		world_open(&world);
+		world_create_topic(&world, "t", 3, NULL, 0);
+		srand((unsigned)seed);
+		struct append flight[FLIGHT] = {0};
+		bool is_used[FLIGHT] = {false};
+		uint64_t next[3] = {0};
+		struct room_wait wait = {.ready = nothing};
+		for (int i = 0; i < 1500; i++) {
+			int slot = rand() % FLIGHT;
+			uint32_t p = (uint32_t)rand() % 3;
+			int count = 1 + rand() % 3;
+			size_t value = rand() % 3 ? 200 + (size_t)rand() % 3000 : 10000 + (size_t)rand() % 20000;
+			if (is_used[slot] && flight[slot].is_done) {
+				cr_assert_eq(flight[slot].op.err, 0);
+				is_used[slot] = false;
+			}
+			if (!is_used[slot]) {
+				int err = world_append_begin(world_partition(&world, "t", p), &flight[slot], next[p], count, value);
+				cr_assert(err == 0 || err == ERR_BUSY);
+				is_used[slot] = err == 0;
+				next[p] += err ? 0 : (uint64_t)count;
+			}
+			if (rand() % 40 == 0 && !list_is_linked(&wait.node))
+				partition_wait_room(world_partition(&world, "t", p), &wait);
+			store_turn(world.store);
+			if (rand() % 3)
+				cr_assert_geq(io_turn(world.io, rand() % 2), 0);
+		}
+		for (int slot = 0; slot < FLIGHT; slot++) {
+			for (int turns = 0; is_used[slot] && !flight[slot].is_done && turns < 10000; turns++) {
+				store_turn(world.store);
+				cr_assert_geq(io_turn(world.io, true), 0);
+			}
+			cr_assert(!is_used[slot] || (flight[slot].is_done && flight[slot].op.err == 0));
+		}
+		for (int round = 0; round < 2; round++) {
+			for (uint32_t p = 0; p < 3; p++) {
+				cr_assert_eq(partition_high_watermark(world_partition(&world, "t", p)), (int64_t)next[p], "seed %lu", (unsigned long)seed);
+				world_check_all(&world, world_partition(&world, "t", p), 0, 100000);
+			}
+			if (seed % 2)
+				world_stop(&world);
+			else
+				world_crash(&world);
+			world_open(&world);
+			cr_assert_eq(world.report.damaged_ranges, 0);
+		}
+		world_fini(&world);
+	}
+}
