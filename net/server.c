@@ -10,11 +10,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "net/shard.h"
 
 #define LOCK_WAIT_MS 2000
+#define FILES_MIN 32u
 
 struct server {
 	struct server_options options;
@@ -126,6 +128,17 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 
 /* ---- shards ------------------------------------------------------------------------------------------------------------------ */
 
+/* Of the descriptors this process may have, a quarter stays with the log's files: a broker full of connections must still file and roll. */
+static uint32_t count_conns_max(int64_t configured)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return (uint32_t)configured;
+	uint64_t files = limit.rlim_cur / 4 > FILES_MIN ? limit.rlim_cur / 4 : FILES_MIN;
+	uint64_t left = limit.rlim_cur > files ? limit.rlim_cur - files : 1;
+	return left < (uint64_t)configured ? (uint32_t)left : (uint32_t)configured;
+}
+
 static struct net_limits limits_of(const struct server *server)
 {
 	const struct broker_config *config = server->options.config;
@@ -136,7 +149,7 @@ static struct net_limits limits_of(const struct server *server)
 		.frame_memory_bytes = memory,
 		.arena_bytes = memory,
 		.held_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / server->shard_count / 4,
-		.conns_max = (uint32_t)broker_config_int(config, "max.connections"),
+		.conns_max = count_conns_max(broker_config_int(config, "max.connections")),
 		.idle_max_ns = idle_ms > 0 ? (uint64_t)idle_ms * 1000000u : 0,
 	};
 }
