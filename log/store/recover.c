@@ -18,6 +18,7 @@
  *   @E  direct, base == log end, bytes fit, vouched          -> take as filed
  *   @F  direct, base == log end, bytes do not fit, vouched   -> damage: fence [base, end), go on behind it
  *   @K  direct, base == log end, bytes fit, unvouched        -> stage it from the file: what was filed with it may not have survived
+ *   @M  direct, base == log end, bytes fit, vouched, but a segment before is staged from the journal -> stage it from the file as well
  *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it
  *   @H  base > log end, after @G for this partition          -> skip: as unvouched as what it follows
  *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E
@@ -314,6 +315,15 @@ static int stage_direct(struct replay *replay, struct partition *partition, cons
 	return err;
 }
 
+/* Segments are filed in the order of their offsets, and the checkpoint stops at the first that is not: none behind it may be. */
+static bool are_filed_before(const struct partition *partition, const struct segment *segment)
+{
+	for (struct list *node = segment->node.prev; node != &partition->segments; node = node->prev)
+		if (!segment_is_filed(LIST_ENTRY(node, struct segment, node)))
+			return false;
+	return true;
+}
+
 static int take_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool is_vouched)
 {
 	struct segment *segment = partition->active;
@@ -322,7 +332,7 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	if (err)
 		return err;
 	replay->has_unvouched_direct |= !is_vouched;
-	if (fits && !is_vouched) { /* @K */
+	if (fits && (!is_vouched || !are_filed_before(partition, segment))) { /* @K, @M */
 		err = stage_direct(replay, partition, entry);
 		segment->has_file = had_file;
 		return err;
