@@ -507,6 +507,19 @@ struct change {
 	uint64_t partitions;   /* of those */
 };
 
+static bool is_named(const struct topic *topic, struct slice name)
+{
+	struct slice own = name_of(topic);
+	return own.size == name.size && memcmp(own.data, name.data, own.size) == 0;
+}
+
+const struct topic *catalog_topic_colliding(const struct catalog *catalog, struct slice name)
+{
+	bool is_there;
+	uint32_t place = find_stem(catalog, name, &is_there);
+	return is_there && !is_named(catalog->by_stem[place], name) ? catalog->by_stem[place] : NULL;
+}
+
 static int check_spec(const struct change *change, const struct topic_spec *spec)
 {
 	const struct catalog *catalog = change->catalog;
@@ -515,11 +528,8 @@ static int check_spec(const struct change *change, const struct topic_spec *spec
 		return err;
 	bool is_there;
 	uint32_t place = find_stem(catalog, spec->name, &is_there);
-	if (is_there) {
-		struct slice other = name_of(catalog->by_stem[place]);
-		bool is_same = other.size == spec->name.size && memcmp(other.data, spec->name.data, other.size) == 0;
-		return is_same ? ERR_TOPIC_EXISTS : ERR_INVALID_TOPIC_NAME;
-	}
+	if (is_there)
+		return is_named(catalog->by_stem[place], spec->name) ? ERR_TOPIC_EXISTS : ERR_INVALID_TOPIC_NAME;
 	uint64_t total = catalog->state.partition_total + change->partitions + spec->partition_count;
 	if (spec->partition_count == 0 || spec->partition_count > TOPIC_PARTITIONS_MAX || total > CATALOG_PARTITIONS_MAX)
 		return ERR_INVALID_PARTITIONS;

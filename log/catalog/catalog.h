@@ -83,8 +83,8 @@ struct topic_spec {
 	const struct config_override *overrides; /* checked names and values; copied; the last of a name wins */
 };
 
-/* Another topic whose name is the same once '.' is read as '_' (Kafka's metrics cannot tell them apart), or NULL. Looks at all. Any thread. */
-const struct topic *catalog_topic_colliding(const struct catalog_image *image, struct slice name);
+/* Another topic whose name is the same once '.' is read as '_' (Kafka's metrics cannot tell them apart), or NULL. */
+const struct topic *catalog_topic_colliding(const struct catalog *catalog, struct slice name);
 
 /* More partitions than that, in one topic or in all together, are refused. */
 #define TOPIC_PARTITIONS_MAX 100000

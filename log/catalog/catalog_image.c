@@ -145,29 +145,6 @@ const struct topic *catalog_topic_by_id(const struct catalog_image *image, const
 	return image->by_id[find_slot(image, id)];
 }
 
-static char stem_of(char c)
-{
-	return c == '.' ? '_' : c;
-}
-
-static bool is_colliding(const char *name, struct slice with)
-{
-	if (strlen(name) != with.size || memcmp(name, with.data, with.size) == 0)
-		return false;
-	for (size_t i = 0; i < with.size; i++)
-		if (stem_of(name[i]) != stem_of((char)with.data[i]))
-			return false;
-	return true;
-}
-
-const struct topic *catalog_topic_colliding(const struct catalog_image *image, struct slice name)
-{
-	for (uint32_t i = 0; i < image->topic_count; i++)
-		if (is_colliding(image->topics[i]->name, name))
-			return image->topics[i];
-	return NULL;
-}
-
 /* ---- drafts ----------------------------------------------------------------------------------------------------- */
 
 static void free_image(struct catalog_image *image)

@@ -61,10 +61,9 @@ static bool refuse_name(struct request *request, struct candidate *candidate, co
 	return false;
 }
 
-static bool refuse_collision(struct request *request, struct candidate *candidate,
-			     const struct catalog_image *image)
+static bool refuse_collision(struct request *request, struct candidate *candidate, const struct catalog *catalog)
 {
-	const struct topic *other = catalog_topic_colliding(image, candidate->in->name);
+	const struct topic *other = catalog_topic_colliding(catalog, candidate->in->name);
 	return other && refuse(request, &candidate->refusal, KERR_INVALID_TOPIC_EXCEPTION,
 			       "Topic '%.*s' collides with existing topic: %s",
 			       SHOWN(candidate->in->name), other->name);
@@ -141,10 +140,10 @@ static bool refuse_assignments(struct request *request, struct candidate *candid
 	return false;
 }
 
-static bool refuse_candidate(struct request *request, struct candidate *candidate,
+static bool refuse_candidate(struct request *request, struct candidate *candidate, const struct catalog *catalog,
 			     const struct catalog_image *image)
 {
-	if (refuse_name(request, candidate, image) || refuse_collision(request, candidate, image) ||
+	if (refuse_name(request, candidate, image) || refuse_collision(request, candidate, catalog) ||
 	    refuse_configs(request, candidate))
 		return true;
 	return candidate->in->assignments.count > 0 ? refuse_assignments(request, candidate)
@@ -153,18 +152,19 @@ static bool refuse_candidate(struct request *request, struct candidate *candidat
 
 /* ---- creating ------------------------------------------------------------------------------------------ */
 
-static void judge_all(struct create_topics *state, const struct catalog_image *image)
+static void judge_all(struct create_topics *state, struct catalog *catalog)
 {
+	const struct catalog_image *image = catalog_image_acquire(catalog);
 	for (uint32_t i = 0; i < state->count; i++)
 		if (!state->candidates[i].refusal.error)
-			refuse_candidate(state->request, &state->candidates[i], image);
+			refuse_candidate(state->request, &state->candidates[i], catalog, image);
+	catalog_image_release(image);
 }
 
 /* What the catalog itself found: only that two names of this request collide is news. */
-static void take_outcome(struct create_topics *state, struct candidate *candidate, int err,
-			 const struct catalog_image *image)
+static void take_outcome(struct create_topics *state, struct candidate *candidate, int err, const struct catalog *catalog)
 {
-	if (err != ERR_INVALID_TOPIC_NAME || !refuse_collision(state->request, candidate, image))
+	if (err != ERR_INVALID_TOPIC_NAME || !refuse_collision(state->request, candidate, catalog))
 		refuse_err(state->request, &candidate->refusal, err);
 }
 
@@ -200,7 +200,7 @@ static void create(struct create_topics *state, struct catalog *catalog)
 		struct candidate *candidate = &state->candidates[i];
 		if (candidate->refusal.error)
 			continue;
-		take_outcome(state, candidate, errs[tried++], image);
+		take_outcome(state, candidate, errs[tried++], catalog);
 		const struct topic *topic = catalog_topic_by_name(image, candidate->in->name);
 		if (!candidate->refusal.error && topic)
 			candidate->out->topic_id = topic->id;
@@ -211,9 +211,7 @@ static void create(struct create_topics *state, struct catalog *catalog)
 static void run(struct control_op *op, struct catalog *catalog)
 {
 	struct create_topics *state = CONTAINER_OF(op, struct create_topics, op);
-	const struct catalog_image *image = catalog_image_acquire(catalog);
-	judge_all(state, image);
-	catalog_image_release(image);
+	judge_all(state, catalog);
 	if (!state->in.validate_only)
 		create(state, catalog);
 }

@@ -2,6 +2,7 @@
 #include "admin_fixture.h"
 
 #include "kmsg_delete_topics.h"
+#include "kmsg_fetch.h"
 
 static struct kmsg_delete_topics_response delete(struct client *client, const struct kmsg_delete_topics_topic *topics, int count)
 {
@@ -152,5 +153,39 @@ Test(delete_topics, survives_a_restart)
 	client_open(&admin.client, &admin.broker);
 	client_open(&admin.other, &admin.broker);
 	cr_expect_eq(partitions_of(&admin.client, "gone"), 0);
+	admin_close(&admin);
+}
+
+/* A fetch that waits at the end of a topic's log is answered when the topic goes, with an error that makes the client look for it anew. */
+Test(delete_topics, ends_a_waiting_fetch)
+{
+	static const struct kmsg_delete_topics_topic topics[] = {BY_NAME("t")};
+	struct kmsg_fetch_partition partition;
+	struct kmsg_fetch_topic topic;
+	struct kmsg_fetch_request in;
+	struct kmsg_fetch_response out;
+	struct admin admin;
+	admin_open(&admin, NULL);
+	kmsg_fetch_request_init(&in);
+	kmsg_fetch_topic_init(&topic);
+	kmsg_fetch_partition_init(&partition);
+	for (int round = 0; round < 2; round++) { /* so that the topic is once on this shard and once on the other, or about so */
+		topic.topic_id = create_topic(&admin.client, "t", 1, NULL);
+		partition.partition_max_bytes = 1 << 20;
+		topic.partitions.items = &partition;
+		topic.partitions.count = 1;
+		in.max_wait_ms = 8000;
+		in.min_bytes = 1;
+		in.topics.items = &topic;
+		in.topics.count = 1;
+		client_send(&admin.other, "fetch", 13, &in);
+		cr_expect(!client_has_answer(&admin.other, 100), "it waits");
+		cr_expect_eq(delete(&admin.client, topics, 1).responses.items[0].error_code, 0);
+		cr_assert(client_has_answer(&admin.other, 3000), "it still waits");
+		cr_assert(client_receive(&admin.other, "fetch", 13, admin.other.correlation_id, &out));
+		int16_t error = out.responses.items[0].partitions.items[0].error_code;
+		cr_expect(error == KERR_UNKNOWN_TOPIC_ID || error == KERR_UNKNOWN_TOPIC_OR_PARTITION || error == KERR_NOT_LEADER_OR_FOLLOWER,
+			  "%s", kerr_name(error));
+	}
 	admin_close(&admin);
 }
