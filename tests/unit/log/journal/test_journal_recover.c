@@ -574,3 +574,57 @@ Test(journal_recover, lengths)
 	}
 	free(image.bytes);
 }
+
+/* A sound header vouches even if its own body is damaged. */
+Test(journal_recover, damaged_group_that_vouches)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t damaged = put_group(&image, 5000, 1), last = put_group(&image, 5000, 2);
+	break_header(&image, damaged);
+	break_payload(&image, last);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1);
+	cr_expect_eq(outcome.report.damaged_groups, 1);
+	cr_expect_eq(outcome.report.torn_groups, 1);
+	cr_expect_eq(outcome.report.decision, 'M');
+}
+
+/* What an opening cuts off is gone for all later ones, even if the group before it rots, and whichever superblock is lost. */
+Test(journal_recover, cut_off_by_a_real_opening)
+{
+	for (uint32_t lost = 0; lost <= JOURNAL_SUPERBLOCKS; lost++) {
+		struct image image = make_image();
+		put_group(&image, 100, 0);
+		uint64_t rotten = put_group(&image, 100, 1), torn = put_group(&image, 100, 1);
+		put_group(&image, 100, 2); /* in flight with the torn one; vouches for the one before it */
+		break_header(&image, torn);
+		struct sim_disk *disk = sim_disk_open(1);
+		struct io *io;
+		cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
+		int fd = io_file_open(io, "/j", IO_CREATE);
+		cr_assert_eq(io_file_write(io, fd, image.bytes, MIB, 0), (int64_t)MIB);
+		io_close_fd(io, fd);
+		struct journal_options options = {.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
+						  .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed};
+		struct journal_report report;
+		struct journal *journal;
+		cr_assert_eq(journal_open(&journal, io, &options, &report), 0);
+		cr_assert_eq(report.last_seq, 2);
+		cr_assert_eq(report.torn_groups, 2);
+		cr_assert_eq(journal_start(journal), 0);
+		journal_close(journal);
+
+		cr_assert_eq(sim_disk_corrupt(disk, "/j", JOURNAL_RING_POSITION + rotten + 30, 1), 0);
+		if (lost < JOURNAL_SUPERBLOCKS)
+			cr_assert_eq(sim_disk_corrupt(disk, "/j", lost * JOURNAL_BLOCK_SIZE + 20, 1), 0);
+		options.incarnation = OURS + 1;
+		cr_assert_eq(journal_open(&journal, io, &options, &report), 0);
+		cr_expect_eq(report.last_seq, 1, "superblock %u lost: group %lu came back", lost, report.last_seq);
+		cr_expect_eq(report.damaged_groups, 1);
+		journal_close(journal);
+		io_close(io);
+		sim_disk_close(disk);
+		free(image.bytes);
+	}
+}
