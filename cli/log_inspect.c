@@ -1,8 +1,9 @@
-/* `spate log inspect DIR|FILE`: what a data directory holds, without the broker: topics, partitions, segments; the batches and records of a
- * segment; or what is in one of the other files.
+/* `spate log inspect DIR|FILE`: what a data directory holds, without the broker: topics, partitions,
+ * segments; the batches and records of a segment; or what is in one of the other files.
  *
- * Changes nothing, and takes no lock: beside a running broker it shows what was on disk at that moment. Failure modes: no such file or
- * directory, a topic or partition that has no files, a file of an unknown kind. */
+ * Changes nothing, and takes no lock: beside a running broker it shows what was on disk at that moment.
+ * Failure modes: no such file or directory, a topic or partition that has no files, a file of an unknown
+ * kind. */
 #include "cli/log_inspect.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ struct inspect {
 /* What is wrong is `log verify`'s to say. */
 static void ignore_finding(void *context, const struct finding *finding) {}
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------------------- */
 
 static int open_catalog(struct inspect *inspect)
 {
@@ -60,13 +61,15 @@ static int open_directory(struct inspect *inspect)
 	int err = data_dir_read(&inspect->dir, inspect->io, inspect->path);
 	if (err)
 		return err;
-	inspect->sink = (struct verify_sink){.io = inspect->io, .dir = inspect->path, .found = ignore_finding};
+	inspect->sink = (struct verify_sink){.io = inspect->io, .dir = inspect->path,
+					     .found = ignore_finding};
 	err = open_catalog(inspect);
 	if (!err)
 		err = picture_open(&inspect->picture, &inspect->sink, inspect->image);
 	for (uint32_t shard = 0; shard < inspect->dir.shard_count && !err; shard++) {
 		struct journal_report journal;
-		err = picture_add_shard(&inspect->picture, shard, inspect->dir.has_checkpoint[shard], inspect->dir.has_journal[shard], &journal);
+		err = picture_add_shard(&inspect->picture, shard, inspect->dir.has_checkpoint[shard],
+					inspect->dir.has_journal[shard], &journal);
 	}
 	return err;
 }
@@ -88,18 +91,20 @@ static const struct topic *find_topic(const struct inspect *inspect, const char 
 	return inspect->image ? catalog_topic_by_name(inspect->image, slice) : NULL;
 }
 
-static struct picture_partition *find_picture(const struct inspect *inspect, const char *topic_name, int32_t partition)
+static struct picture_partition *find_picture(const struct inspect *inspect, const char *topic_name,
+					      int32_t partition)
 {
 	const struct topic *topic = partition >= 0 ? find_topic(inspect, topic_name) : NULL;
 	return topic ? picture_find(&inspect->picture, &topic->id, (uint32_t)partition) : NULL;
 }
 
-/* ---- the overview --------------------------------------------------------------------------------------------------------- */
+/* ---- the overview -------------------------------------------------------------------------------------- */
 
 static void show_identity(struct out *out, const struct inspect *inspect)
 {
 	if (!inspect->catalog) {
-		out_text(out, "catalog", "catalog", "none: a directory of Apache Kafka's, or of one partition");
+		out_text(out, "catalog", "catalog",
+			 "none: a directory of Apache Kafka's, or of one partition");
 		return;
 	}
 	char id[UUID_TEXT_SIZE];
@@ -112,7 +117,8 @@ static void show_identity(struct out *out, const struct inspect *inspect)
 
 static void show_topics(struct out *out, const struct catalog_image *image)
 {
-	static const char *const columns[] = {"topic=TOPIC", "id=ID", "partitions=>PARTITIONS", "configs=>CONFIGS SET"};
+	static const char *const columns[] = {"topic=TOPIC", "id=ID", "partitions=>PARTITIONS",
+					      "configs=>CONFIGS SET"};
 	struct out_table *table = out_table_begin(out, "topics", columns, COUNT_OF(columns));
 	for (uint32_t i = 0; image && i < image->topic_count; i++) {
 		char id[UUID_TEXT_SIZE];
@@ -133,7 +139,8 @@ static void cell_offset(struct out_table *table, int64_t offset)
 		out_cell_int(table, offset);
 }
 
-static void add_partition(struct out_table *table, const struct inspect *inspect, const char *topic, int32_t index, const struct partition_dir *files)
+static void add_partition(struct out_table *table, const struct inspect *inspect, const char *topic,
+			  int32_t index, const struct partition_dir *files)
 {
 	const struct picture_partition *picture = find_picture(inspect, topic, index);
 	uint64_t bytes = 0;
@@ -156,16 +163,20 @@ static void add_partition(struct out_table *table, const struct inspect *inspect
 /* Those with a directory, then those that are in the journal alone. */
 static void show_partitions(struct out *out, const struct inspect *inspect)
 {
-	static const char *const columns[] = {"topic=TOPIC", "partition=>PARTITION", "log_start_offset=>LOG START", "log_end_offset=>LOG END", "journal_from=>JOURNAL FROM",
-					      "segments=>SEGMENTS", "sealed=>SEALED", "bytes=>BYTES"};
+	static const char *const columns[] = {"topic=TOPIC", "partition=>PARTITION",
+					      "log_start_offset=>LOG START", "log_end_offset=>LOG END",
+					      "journal_from=>JOURNAL FROM", "segments=>SEGMENTS", "sealed=>SEALED", "bytes=>BYTES"};
 	struct out_table *table = out_table_begin(out, "partitions", columns, COUNT_OF(columns));
 	for (uint32_t i = 0; i < inspect->dir.partition_count; i++) {
 		const struct partition_dir *files = &inspect->dir.partitions[i];
-		add_partition(table, inspect, files->partition >= 0 ? files->topic : files->name, files->partition, files);
+		add_partition(table, inspect, files->partition >= 0 ? files->topic : files->name,
+			      files->partition, files);
 	}
 	for (uint32_t i = 0; i < inspect->picture.count; i++) {
 		const struct picture_partition *picture = inspect->picture.partitions[i];
-		const struct topic *topic = inspect->image ? catalog_topic_by_id(inspect->image, &picture->topic_id) : NULL;
+		const struct topic *topic = NULL;
+		if (inspect->image)
+			topic = catalog_topic_by_id(inspect->image, &picture->topic_id);
 		if (topic && !data_dir_find(&inspect->dir, topic->name, picture->index))
 			add_partition(table, inspect, topic->name, (int32_t)picture->index, NULL);
 	}
@@ -182,30 +193,34 @@ static int show_overview(const struct inspect *inspect)
 	return STATUS_OK;
 }
 
-/* ---- the segments of a topic or partition -------------------------------------------------------------------------------------- */
+/* ---- the segments of a topic or partition -------------------------------------------------------------- */
 
 static bool is_wanted(const struct inspect *inspect, const struct partition_dir *files)
 {
 	if (!inspect->topic)
 		return true;
-	return strcmp(files->topic, inspect->topic) == 0 && (inspect->partition < 0 || files->partition == inspect->partition);
+	return strcmp(files->topic, inspect->topic) == 0 &&
+	       (inspect->partition < 0 || files->partition == inspect->partition);
 }
 
-static bool read_seal(const struct inspect *inspect, const struct partition_dir *files, const struct segment_files *segment, struct seal *seal)
+static bool read_seal(const struct inspect *inspect, const struct partition_dir *files,
+		      const struct segment_files *segment, struct seal *seal)
 {
 	char name[SEGMENT_NAME_SIZE], path[4096];
 	uint8_t *data;
 	size_t size;
 	segment_name_format(name, segment->base_offset, SEGMENT_FILE_SEAL);
 	snprintf(path, sizeof path, "%s/%s/%s", inspect->path, files->name, name);
-	if (!segment->has[SEGMENT_FILE_SEAL] || small_file_read(inspect->io, path, 16 * SEAL_SIZE, &data, &size))
+	if (!segment->has[SEGMENT_FILE_SEAL] ||
+	    small_file_read(inspect->io, path, 16 * SEAL_SIZE, &data, &size))
 		return false;
 	bool is_good = seal_decode(seal, (struct slice){data, size}) == 0;
 	free(data);
 	return is_good;
 }
 
-static void add_segment(struct out_table *table, const struct inspect *inspect, const struct partition_dir *files, const struct segment_files *segment)
+static void add_segment(struct out_table *table, const struct inspect *inspect,
+			const struct partition_dir *files, const struct segment_files *segment)
 {
 	struct seal seal = {.next_offset = NOWHERE};
 	bool is_sealed = read_seal(inspect, files, segment, &seal);
@@ -224,8 +239,10 @@ static void add_segment(struct out_table *table, const struct inspect *inspect, 
 
 static int show_segments(const struct inspect *inspect)
 {
-	static const char *const columns[] = {"topic=TOPIC", "partition=>PARTITION", "base_offset=>FIRST", "next_offset=>FILED TO", "bytes=>BYTES", "batches=>BATCHES",
-					      "records=>RECORDS", "max_timestamp=>MAX TIMESTAMP", "state=STATE"};
+	static const char *const columns[] = {"topic=TOPIC", "partition=>PARTITION", "base_offset=>FIRST",
+					      "next_offset=>FILED TO", "bytes=>BYTES", "batches=>BATCHES",
+					      "records=>RECORDS", "max_timestamp=>MAX TIMESTAMP",
+					      "state=STATE"};
 	struct out *out = out_open(inspect->is_json);
 	struct out_table *table = out_table_begin(out, "segments", columns, COUNT_OF(columns));
 	for (uint32_t i = 0; i < inspect->dir.partition_count; i++) {
@@ -239,7 +256,7 @@ static int show_segments(const struct inspect *inspect)
 	return STATUS_OK;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------------------------------------- */
 
 /* Does the segment end before the range, by the base of the next one? */
 static bool is_before_range(const struct inspect *inspect, const struct partition_dir *files, uint32_t i)
@@ -253,12 +270,14 @@ static int show_batches_of(const struct inspect *inspect, const struct partition
 	for (uint32_t i = 0; i < files->segment_count && !status; i++) {
 		const struct segment_files *segment = &files->segments[i];
 		char name[SEGMENT_NAME_SIZE], file[4096];
-		if (!segment->has[SEGMENT_FILE_LOG] || is_before_range(inspect, files, i) || segment->base_offset >= inspect->range.to)
+		if (!segment->has[SEGMENT_FILE_LOG] || is_before_range(inspect, files, i) ||
+		    segment->base_offset >= inspect->range.to)
 			continue;
 		segment_name_format(name, segment->base_offset, SEGMENT_FILE_LOG);
 		snprintf(file, sizeof file, "%s%s%s", files->name, *files->name ? "/" : "", name);
-		status = log_inspect_log(inspect->io, inspect->path, file, files->topic, files->partition, segment->base_offset, &inspect->range,
-					 inspect->with_records, inspect->is_json);
+		status = log_inspect_log(inspect->io, inspect->path, file, files->topic, files->partition,
+					 segment->base_offset, &inspect->range, inspect->with_records,
+					 inspect->is_json);
 	}
 	return status;
 }
@@ -272,7 +291,7 @@ static int show_batches(const struct inspect *inspect)
 	return status;
 }
 
-/* ---- the verb --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the verb ------------------------------------------------------------------------------------------ */
 
 static bool has_wanted(const struct inspect *inspect)
 {
@@ -286,7 +305,7 @@ static int refuse_topic(const struct inspect *inspect)
 {
 	bool is_known = find_topic(inspect, inspect->topic) != NULL;
 	complain("%s has no files of topic %s%s", inspect->path, inspect->topic,
-		 is_known ? " there: nothing was appended, or it is still in the journal alone (spate log inspect journal-N)"
+		 is_known ? " there: nothing was appended, or it is still in the journal alone"
 			  : "; 'spate log inspect DIR' lists what there is");
 	return STATUS_USAGE;
 }
@@ -317,12 +336,15 @@ static int inspect_file(struct inspect *inspect)
 	int64_t base_offset;
 	enum segment_file file;
 	int status;
-	snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - inspect->path) : 1, slash ? inspect->path : ".");
+	snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - inspect->path) : 1,
+		 slash ? inspect->path : ".");
 	if (segment_name_parse(name, &base_offset, &file) && file == SEGMENT_FILE_LOG)
-		return log_inspect_log(inspect->io, *dir ? dir : "/", name, "-", -1, base_offset, &inspect->range, inspect->with_records, inspect->is_json);
+		return log_inspect_log(inspect->io, *dir ? dir : "/", name, "-", -1, base_offset,
+				       &inspect->range, inspect->with_records, inspect->is_json);
 	if (log_inspect_file(inspect->io, inspect->path, inspect->is_json, &status))
 		return status;
-	complain("%s: it is none of the files that can be inspected: .log, .index, .timeindex, .seal, .snapshot, journal-N, checkpoint-N",
+	complain("%s: it is none of the files that can be inspected: .log, .index, .timeindex, .seal, "
+		 ".snapshot, journal-N, checkpoint-N",
 		 inspect->path);
 	return STATUS_USAGE;
 }
@@ -341,7 +363,8 @@ static bool take_range(struct inspect *inspect)
 	bool is_plain = (range.from.kind == OFFSET_NUMBER || range.from.kind == OFFSET_START) &&
 			(!range.has_to || range.to.kind == OFFSET_NUMBER || range.to.kind == OFFSET_END);
 	if (!is_plain) {
-		complain("--offset %s: here it is numbers: N or A:B (B is the first that is not shown)", inspect->offsets);
+		complain("--offset %s: here it is numbers: N or A:B (B is the first that is not shown)",
+			 inspect->offsets);
 		return false;
 	}
 	if (range.from.kind == OFFSET_NUMBER)
@@ -374,18 +397,24 @@ int log_inspect_run(int argc, char **argv)
 	struct inspect inspect = {.partition = -1};
 	const struct flag flags[] = {
 		TEXT_FLAG("topic", 't', &inspect.topic, "TOPIC", "this topic alone: its segments"),
-		INT_FLAG("partition", 'p', &inspect.partition, "N", 0, INT32_MAX, "this partition of it alone"),
-		BOOL_FLAG("batches", 'b', &inspect.with_batches, "each batch: position, offsets, codec, producer, CRC"),
+		INT_FLAG("partition", 'p', &inspect.partition, "N", 0, INT32_MAX,
+			 "this partition of it alone"),
+		BOOL_FLAG("batches", 'b', &inspect.with_batches,
+			  "each batch: position, offsets, codec, producer, CRC"),
 		BOOL_FLAG("records", 'r', &inspect.with_records, "each batch and its records"),
-		TEXT_FLAG("offset", 'o', &inspect.offsets, "A:B", "batches that hold these offsets alone; B is the first that is not shown"),
-		BOOL_FLAG("json", 'J', &inspect.is_json, "print JSON; batches and records as one object a line"),
+		TEXT_FLAG("offset", 'o', &inspect.offsets, "A:B",
+			  "batches that hold these offsets alone; B is the first that is not shown"),
+		BOOL_FLAG("json", 'J', &inspect.is_json,
+			  "print JSON; batches and records as one object a line"),
 	};
 	const struct flag_table table = {
 		.command = "spate log inspect",
 		.arguments = "DIR|FILE",
-		.about = "Shows what is in a data directory, without the broker: topics and partitions; with --topic its segments; with --batches, --records or\n"
-			 "--offset what is in them. Or what is in one file: a .log, .index, .timeindex, .seal, .snapshot, journal-N or checkpoint-N. Changes\n"
-			 "nothing. What was appended in the last seconds is in the journal alone. For damage see 'spate log verify'.",
+		.about = "Shows what is in a data directory, without the broker: topics and partitions; with --topic\n"
+			 "its segments; with --batches, --records or --offset what is in them. Or what is in one file:\n"
+			 "a .log, .index, .timeindex, .seal, .snapshot, journal-N or checkpoint-N. Changes nothing.\n"
+			 "What was appended in the last seconds is in the journal alone.\n"
+			 "For damage see 'spate log verify'.",
 		.examples = "  spate log inspect ./data\n"
 			    "  spate log inspect ./data --topic orders\n"
 			    "  spate log inspect ./data --topic orders --partition 0 --offset 100:110 --records\n"

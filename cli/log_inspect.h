@@ -1,5 +1,6 @@
-/* `spate log inspect`: what its files share. The overview of a directory and the flags are in log_inspect.c, batches and records of a .log in
- * log_inspect_log.c, every other kind of file in log_inspect_file.c. Owner: the main thread. Reads only. */
+/* `spate log inspect`: what its files share. The overview of a directory and the flags are in
+ * log_inspect.c, batches and records of a .log in log_inspect_log.c, every other kind of file in
+ * log_inspect_file.c. Owner: the main thread. Reads only. */
 #pragma once
 
 #include "log/io/io.h"
@@ -10,10 +11,11 @@ struct inspect_range {
 	int64_t from, to; /* offsets [from, to) */
 };
 
-/* Prints the batches of a .log file that hold offsets of the range, and their records if asked: a line each, or a JSON object a line. `dir` and
- * `file` make the path; the topic is for the records' lines. Returns an exit status. */
-int log_inspect_log(struct io *io, const char *dir, const char *file, const char *topic, int32_t partition, int64_t base_offset,
-		    const struct inspect_range *range, bool with_records, bool is_json);
+/* Prints the batches of a .log file that hold offsets of the range, and their records if asked: a line
+ * each, or a JSON object a line. `dir` and `file` make the path; the topic is for the records' lines.
+ * Returns an exit status. */
+int log_inspect_log(struct io *io, const char *dir, const char *file, const char *topic, int32_t partition,
+		    int64_t base_offset, const struct inspect_range *range, bool with_records, bool is_json);
 
 /* Prints an index, a seal, a snapshot, a checkpoint or a journal. False: it is none of these. */
 bool log_inspect_file(struct io *io, const char *path, bool is_json, int *status);

@@ -1,5 +1,5 @@
-/* Everything in a data directory that is no .log, by its name: indexes, seals, snapshots, checkpoints, journals. Failure modes: a file that is
- * not what its name says is one line on stderr. */
+/* Everything in a data directory that is no .log, by its name: indexes, seals, snapshots, checkpoints,
+ * journals. Failure modes: a file that is not what its name says is one line on stderr. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,7 +52,10 @@ static int show_time_index(struct out *out, struct slice bytes, int64_t base_off
 static void show_hex(struct out *out, const char *name, const char *label, uint64_t high, uint64_t low)
 {
 	char text[40];
-	snprintf(text, sizeof text, high ? "%016" PRIx64 "%016" PRIx64 : "%.0" PRIx64 "%016" PRIx64, high, low);
+	if (high)
+		snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, high, low);
+	else
+		snprintf(text, sizeof text, "%016" PRIx64, low);
 	out_text(out, name, label, text);
 }
 
@@ -81,7 +84,8 @@ static int show_seal(struct out *out, struct slice bytes, int64_t base_offset)
 
 static int show_snapshot(struct out *out, struct slice bytes, int64_t base_offset)
 {
-	static const char *const columns[] = {"producer_id=>PRODUCER", "epoch=>EPOCH", "last_sequence=>LAST SEQUENCE", "last_offset=>LAST OFFSET",
+	static const char *const columns[] = {"producer_id=>PRODUCER", "epoch=>EPOCH",
+					      "last_sequence=>LAST SEQUENCE", "last_offset=>LAST OFFSET",
 					      "last_timestamp=>LAST TIMESTAMP"};
 	struct producer_state *state = NULL;
 	int err = producer_snapshot_decode(&state, bytes, 0, PRODUCERS_MAX);
@@ -94,14 +98,14 @@ static int show_snapshot(struct out *out, struct slice bytes, int64_t base_offse
 		out_cell_int(table, producer->epoch);
 		out_cell_int(table, producer_last_sequence(producer));
 		out_cell_int(table, producer_last_offset(producer));
-		out_cell_int(table, producer->batch_count ? producer->batches[producer->batch_count - 1].timestamp_ms : -1);
+		out_cell_int(table, producer->last_timestamp_ms);
 	}
 	out_table_end(table, NULL, "no producers");
 	producer_destroy(&state);
 	return 0;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------------------------------------- */
+/* ---- checkpoints --------------------------------------------------------------------------------------- */
 
 static void add_checkpoint_segments(struct out_table *table, const struct checkpoint_partition *partition)
 {
@@ -118,14 +122,17 @@ static void add_checkpoint_segments(struct out_table *table, const struct checkp
 		out_cell_int(table, (int64_t)segment.filed_position);
 		out_cell_int(table, (int64_t)segment.batches);
 		out_cell_int(table, (int64_t)segment.records);
-		out_cell_text(table, segment.is_sealed ? "sealed" : segment.is_complete ? "complete" : "active");
+		out_cell_text(table,
+			      segment.is_sealed ? "sealed" : segment.is_complete ? "complete" : "active");
 	}
 }
 
 static int show_checkpoint(struct out *out, struct slice bytes, int64_t base_offset)
 {
-	static const char *const columns[] = {"topic_id=TOPIC ID", "partition=>PARTITION", "log_start_offset=>LOG START", "base_offset=>SEGMENT", "filed_offset=>FILED TO",
-					      "filed_bytes=>BYTES", "batches=>BATCHES", "records=>RECORDS", "state=STATE"};
+	static const char *const columns[] = {"topic_id=TOPIC ID", "partition=>PARTITION",
+					      "log_start_offset=>LOG START", "base_offset=>SEGMENT",
+					      "filed_offset=>FILED TO", "filed_bytes=>BYTES", "batches=>BATCHES",
+					      "records=>RECORDS", "state=STATE"};
 	struct checkpoint_header header;
 	struct slice rest;
 	int err = checkpoint_open(&header, &rest, bytes);
@@ -142,7 +149,7 @@ static int show_checkpoint(struct out *out, struct slice bytes, int64_t base_off
 	return 0;
 }
 
-/* ---- small files, by their ending ---------------------------------------------------------------------------------------------- */
+/* ---- small files, by their ending ---------------------------------------------------------------------- */
 
 static int show_small(struct io *io, const char *path, bool is_json, show_fn *show, int64_t base_offset)
 {
@@ -162,7 +169,7 @@ static int show_small(struct io *io, const char *path, bool is_json, show_fn *sh
 	return err ? STATUS_FAILED : STATUS_OK;
 }
 
-/* ---- journals ------------------------------------------------------------------------------------------------------------------- */
+/* ---- journals ------------------------------------------------------------------------------------------ */
 
 static const char *entry_kind_name(uint8_t kind)
 {
@@ -170,7 +177,8 @@ static const char *entry_kind_name(uint8_t kind)
 	return names[kind < COUNT_OF(names) ? kind : 0];
 }
 
-static int add_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+static int add_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry,
+		     struct slice payload)
 {
 	struct out_table *table = context;
 	char id[UUID_TEXT_SIZE];
@@ -190,14 +198,17 @@ static int add_entry(void *context, uint64_t seq, bool is_vouched, const struct 
 
 static int show_journal(struct io *io, const char *path, bool is_json)
 {
-	static const char *const columns[] = {"group=>GROUP", "kind=KIND", "topic_id=TOPIC ID", "partition=>PARTITION", "base_offset=>FROM", "end_offset=>TO",
-					      "segment=>SEGMENT", "position=>POSITION", "bytes=>BYTES", "is_vouched=VOUCHED"};
+	static const char *const columns[] = {"group=>GROUP", "kind=KIND", "topic_id=TOPIC ID",
+					      "partition=>PARTITION", "base_offset=>FROM", "end_offset=>TO",
+					      "segment=>SEGMENT", "position=>POSITION", "bytes=>BYTES",
+					      "is_vouched=VOUCHED"};
 	struct journal_options options = {.path = path, .is_read_only = true};
 	struct journal_report report;
 	struct journal *journal;
 	int err = journal_open(&journal, io, &options, &report);
 	if (err) {
-		complain("%s: %s (row @%c of the journal's recovery table)", path, err_text(err), report.decision ? report.decision : '?');
+		complain("%s: %s (row @%c of the journal's recovery table)", path, err_text(err),
+			 report.decision ? report.decision : '?');
 		return STATUS_FAILED;
 	}
 	struct out *out = out_open(is_json);

@@ -1,6 +1,8 @@
-/* `spate log verify DIR`: every byte of a data directory checked without the broker (log/verify/verify.h). `spate log inspect` is in log_inspect.c.
+/* `spate log verify DIR`: every byte of a data directory checked without the broker (log/verify/verify.h).
+ * `spate log inspect` is in log_inspect.c.
  *
- * Changes nothing. Failure modes: no such directory, one that cannot be read; whatever can be read and is wrong is a finding, not a failure. */
+ * Changes nothing. Failure modes: no such directory, one that cannot be read; whatever can be read and is
+ * wrong is a finding, not a failure. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,7 +35,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
-/* ---- progress, on a terminal ------------------------------------------------------------------------------------------ */
+/* ---- progress, on a terminal --------------------------------------------------------------------------- */
 
 static void clear_progress(struct verifying *verifying)
 {
@@ -46,15 +48,17 @@ static void show_progress(void *context, uint64_t done_bytes, uint64_t total_byt
 {
 	struct verifying *verifying = context;
 	uint64_t now = now_ns();
-	if (!verifying->is_terminal || now - verifying->began_ns < PROGRESS_AFTER_NS || now - verifying->shown_ns < PROGRESS_EVERY_NS)
+	if (!verifying->is_terminal || now - verifying->began_ns < PROGRESS_AFTER_NS ||
+	    now - verifying->shown_ns < PROGRESS_EVERY_NS)
 		return;
 	char done[32], total[32];
 	verifying->shown_ns = now;
 	verifying->is_line_open = true;
-	fprintf(stderr, "\r\033[Kchecking %s: %s of %s", verifying->dir, out_bytes(done_bytes, done), out_bytes(total_bytes, total));
+	fprintf(stderr, "\r\033[Kchecking %s: %s of %s", verifying->dir, out_bytes(done_bytes, done),
+		out_bytes(total_bytes, total));
 }
 
-/* ---- findings ------------------------------------------------------------------------------------------------------------ */
+/* ---- findings ------------------------------------------------------------------------------------------ */
 
 static void print_offsets(const struct finding *finding)
 {
@@ -63,10 +67,12 @@ static void print_offsets(const struct finding *finding)
 	if (finding->to == NOWHERE)
 		printf(", offsets %" PRId64 " and on", finding->from);
 	else
-		printf(", offsets %" PRId64 " to %" PRId64, finding->from, finding->to > finding->from ? finding->to - 1 : finding->to);
+		printf(", offsets %" PRId64 " to %" PRId64, finding->from,
+		       finding->to > finding->from ? finding->to - 1 : finding->to);
 }
 
-/* "DAMAGE  orders-1, offsets 120 to 139: a batch fails its CRC-32C (orders-1/00000000000000000000.log, bytes 4096 to 8191)" */
+/* "DAMAGE  orders-1, offsets 120 to 139: a batch fails its CRC-32C (orders-1/00000000000000000000.log,
+ * bytes 4096 to 8191)" */
 static void print_finding(const struct finding *finding)
 {
 	printf("%-8s", finding->kind == FINDING_DAMAGE ? "DAMAGE" : finding_kind_name(finding->kind));
@@ -79,7 +85,8 @@ static void print_finding(const struct finding *finding)
 	if (finding->topic && *finding->file)
 		printf(" (%s", finding->file);
 	if (finding->position_to > finding->position_from)
-		printf("%s bytes %" PRId64 " to %" PRId64, finding->topic ? "," : " (", finding->position_from, finding->position_to - 1);
+		printf("%s bytes %" PRId64 " to %" PRId64, finding->topic ? "," : " (",
+		       finding->position_from, finding->position_to - 1);
 	puts((finding->topic && *finding->file) || finding->position_to > finding->position_from ? ")" : "");
 }
 
@@ -116,24 +123,31 @@ static void take_finding(void *context, const struct finding *finding)
 		print_finding(finding);
 }
 
-/* ---- the end --------------------------------------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------------------- */
 
 static bool is_clean(const struct verify_report *report)
 {
 	return report->counts.findings[FINDING_DAMAGE] + report->counts.findings[FINDING_DERIVED] == 0;
 }
 
+static const char *s_of(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 static void print_verdict(const struct verifying *verifying, const struct verify_report *report)
 {
-	uint64_t damages = report->counts.findings[FINDING_DAMAGE], derived = report->counts.findings[FINDING_DERIVED];
+	uint64_t damages = report->counts.findings[FINDING_DAMAGE];
+	uint64_t derived = report->counts.findings[FINDING_DERIVED];
 	printf("%s: ", verifying->dir);
 	if (is_clean(report))
 		printf("no damage");
 	if (damages)
-		printf("DAMAGED: %" PRIu64 " range%s", damages, damages == 1 ? "" : "s");
+		printf("DAMAGED: %" PRIu64 " range%s", damages, s_of(damages));
 	if (derived)
-		printf("%s%" PRIu64 " derived file%s not fit the log (no record is lost: stop the broker and delete %s, %s made anew)", damages ? "; " : "", derived,
-		       derived == 1 ? " does" : "s do", derived == 1 ? "it" : "them", derived == 1 ? "it is" : "they are");
+		printf("%s%" PRIu64 " derived file%s not fit the log (no record is lost: stop the broker and delete "
+		       "%s, to be made anew)",
+		       damages ? "; " : "", derived, derived == 1 ? " does" : "s do", derived == 1 ? "it" : "them");
 	puts("");
 }
 
@@ -141,18 +155,21 @@ static void print_looked_at(const struct verifying *verifying, const struct veri
 {
 	const struct verify_counts *counts = &report->counts;
 	char bytes[32], tails[32];
-	printf("checked %u partition%s, %" PRIu64 " segment%s (%" PRIu64 " sealed), %" PRIu64 " batches, %" PRIu64 " records, %s", report->partitions,
-	       report->partitions == 1 ? "" : "s", counts->segments, counts->segments == 1 ? "" : "s", counts->sealed_segments, counts->batches, counts->records,
-	       out_bytes(counts->bytes, bytes));
+	printf("checked %u partition%s, %" PRIu64 " segment%s (%" PRIu64 " sealed), ", report->partitions,
+	       s_of(report->partitions), counts->segments, s_of(counts->segments), counts->sealed_segments);
+	printf("%" PRIu64 " batch%s, %" PRIu64 " record%s, %s", counts->batches, counts->batches == 1 ? "" : "es",
+	       counts->records, s_of(counts->records), out_bytes(counts->bytes, bytes));
 	if (report->journals)
-		printf(", %u journal%s (%" PRIu64 " entries, %s)", report->journals, report->journals == 1 ? "" : "s", report->journal_entries,
+		printf(", %u journal%s (%" PRIu64 " entr%s, %s)", report->journals, s_of(report->journals),
+		       report->journal_entries, report->journal_entries == 1 ? "y" : "ies",
 		       report->was_clean ? "cleanly stopped" : "not cleanly stopped");
 	printf(" in %.1f s\n", (double)(now_ns() - verifying->began_ns) / 1e9);
 	if (counts->tails)
-		printf("%" PRIu64 " file%s end%s with %s behind the durable point: unwritten room, or what was never acknowledged or is still in the journal\n", counts->tails,
-		       counts->tails == 1 ? "" : "s", counts->tails == 1 ? "s" : "", out_bytes(counts->tail_bytes, tails));
+		printf("%" PRIu64 " file%s with %s behind the durable point: room, or what was never acknowledged or is "
+		       "still in the journal\n",
+		       counts->tails, counts->tails == 1 ? " ends" : "s end", out_bytes(counts->tail_bytes, tails));
 	if (!report->has_catalog)
-		puts("there is no catalog that can be read (Apache Kafka's directories have none): segments were checked alone");
+		puts("no catalog could be read (Apache Kafka's directories have none): segments were checked alone");
 }
 
 static void add_report(struct out *out, const struct verifying *verifying, const struct verify_report *report)
@@ -180,7 +197,8 @@ static void add_report(struct out *out, const struct verifying *verifying, const
 	out_bool(out, "was_cleanly_stopped", "", report->was_clean);
 }
 
-static void tell_report(struct out *out, const struct verifying *verifying, const struct verify_report *report)
+static void tell_report(struct out *out, const struct verifying *verifying,
+			const struct verify_report *report)
 {
 	if (verifying->is_json) {
 		add_report(out, verifying, report);
@@ -190,7 +208,7 @@ static void tell_report(struct out *out, const struct verifying *verifying, cons
 	print_looked_at(verifying, report);
 }
 
-/* ---- the verb ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the verb ------------------------------------------------------------------------------------------ */
 
 static int check_directory(const char *dir)
 {
@@ -201,14 +219,17 @@ static int check_directory(const char *dir)
 	}
 	if (S_ISDIR(info.st_mode))
 		return STATUS_OK;
-	complain("%s is not a directory; name the broker's data directory (spate log inspect looks into single files)", dir);
+	complain("%s is not a directory; name the broker's data directory ('spate log inspect' looks into files)",
+		 dir);
 	return STATUS_USAGE;
 }
 
 static int verify_with(struct io *io, struct verifying *verifying)
 {
-	static const char *const columns[] = {"kind=", "topic=", "partition=", "file=", "from_offset=", "to_offset=", "from_position=", "to_position=", "what="};
-	struct verify_options options = {.dir = verifying->dir, .found = take_finding, .progress = show_progress, .context = verifying};
+	static const char *const columns[] = {"kind=", "topic=", "partition=", "file=", "from_offset=",
+					      "to_offset=", "from_position=", "to_position=", "what="};
+	struct verify_options options = {.dir = verifying->dir, .found = take_finding,
+					 .progress = show_progress, .context = verifying};
 	struct verify_report report;
 	struct out *out = out_open(verifying->is_json);
 	if (verifying->is_json)
@@ -231,17 +252,22 @@ static int verify(int argc, char **argv)
 {
 	struct verifying verifying = {.is_terminal = isatty(STDERR_FILENO), .began_ns = now_ns()};
 	const struct flag flags[] = {
-		BOOL_FLAG("quiet", 'q', &verifying.is_quiet, "leave out notes: what is worth knowing and not wrong"),
-		BOOL_FLAG("json", 'J', &verifying.is_json, "print JSON; offsets and positions are [from, to)"),
+		BOOL_FLAG("quiet", 'q', &verifying.is_quiet,
+			  "leave out notes: what is worth knowing and not wrong"),
+		BOOL_FLAG("json", 'J', &verifying.is_json,
+			  "print JSON; offsets and positions are [from, to)"),
 	};
 	const struct flag_table table = {
 		.command = "spate log verify",
 		.arguments = "DIR",
-		.about = "Checks every byte of a data directory without the broker: catalog, journals, checkpoints, and each batch of each segment with its\n"
-			 "records, seals and indexes. Names every damaged range with its offsets and goes on behind it. Changes nothing.\n"
-			 "While a broker runs, sealed segments alone are checked. A directory of Apache Kafka's, or of one partition, can be checked too.\n"
-			 "Exit status: 0 no damage; 4 damage, or a derived file that does not fit; 1 not checked to the end; 2 wrong usage.",
-		.examples = "  spate log verify ./data\n  spate log verify ./data --json | jq '.findings[] | select(.kind == \"damage\")'\n",
+		.about = "Checks every byte of a data directory without the broker: catalog, journals, checkpoints, and\n"
+			 "each batch of each segment with its records, seals and indexes. Names every damaged range with\n"
+			 "its offsets and goes on behind it. Changes nothing. While a broker runs, sealed segments alone\n"
+			 "are checked. A directory of Apache Kafka's, or of one partition, can be checked too.\n"
+			 "Exit status: 0 no damage; 4 damage, or a derived file that does not fit the log; 1 not checked\n"
+			 "to the end; 2 wrong usage.",
+		.examples = "  spate log verify ./data\n"
+			    "  spate log verify ./data --json | jq '.findings[] | select(.kind == \"damage\")'\n",
 		.flags = flags,
 		.flag_count = COUNT_OF(flags),
 		.argument_min = 1,

@@ -1,4 +1,5 @@
-/* The bytes of a checkpoint as views. Its checksum has vouched for them before a size in them is believed, and each is checked all the same. */
+/* The bytes of a checkpoint as views. Its checksum has vouched for them before a size in them is believed,
+ * and each is checked all the same. */
 #include "log/verify/checkpoint_view.h"
 
 #include <xxhash.h>
@@ -22,7 +23,9 @@ int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct
 		return ERR_CORRUPT_LOG;
 	if (load_le32(file.data + 8) != CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	*header = (struct checkpoint_header){load_le32(file.data + 12), load_le64(file.data + 16), load_le32(file.data + 24)};
+	header->shard = load_le32(file.data + 12);
+	header->incarnation = load_le64(file.data + 16);
+	header->partition_count = load_le32(file.data + 24);
 	*rest = (struct slice){file.data + HEADER_SIZE, size - HEADER_SIZE};
 	return 0;
 }
@@ -39,7 +42,8 @@ bool checkpoint_next(struct checkpoint_partition *partition, struct slice *rest)
 	partition->epoch_count = load_le32(at + 32);
 	partition->damage_count = load_le32(at + 36);
 	partition->producers_size_bytes = load_le32(at + 40);
-	uint64_t size = PARTITION_SIZE + (uint64_t)partition->segment_count * SEGMENT_SIZE + (uint64_t)partition->epoch_count * EPOCH_SIZE +
+	uint64_t size = PARTITION_SIZE + (uint64_t)partition->segment_count * SEGMENT_SIZE +
+			(uint64_t)partition->epoch_count * EPOCH_SIZE +
 			(uint64_t)partition->damage_count * DAMAGE_SIZE + partition->producers_size_bytes;
 	if (size > rest->size)
 		return false;
@@ -50,7 +54,8 @@ bool checkpoint_next(struct checkpoint_partition *partition, struct slice *rest)
 	return true;
 }
 
-void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_t i, struct checkpoint_segment *out)
+void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_t i,
+			   struct checkpoint_segment *out)
 {
 	const uint8_t *at = partition->segments + (size_t)i * SEGMENT_SIZE;
 	uint32_t flags = load_le32(at + 24);
@@ -75,7 +80,8 @@ void checkpoint_epoch_at(const struct checkpoint_partition *partition, uint32_t 
 	*out = (struct epoch_entry){(int32_t)load_le32(at), (int64_t)load_le64(at + 4)};
 }
 
-void checkpoint_damage_at(const struct checkpoint_partition *partition, uint32_t i, int64_t *from, int64_t *to)
+void checkpoint_damage_at(const struct checkpoint_partition *partition, uint32_t i, int64_t *from,
+			  int64_t *to)
 {
 	const uint8_t *at = partition->damages + (size_t)i * DAMAGE_SIZE;
 	*from = (int64_t)load_le64(at);

@@ -1,5 +1,5 @@
-/* A checkpoint file, read without a store (log/store/checkpoint.c writes it and says what its bytes are): for tools. Any thread; never touches
- * the disk. The tests hold it against what the store writes. */
+/* A checkpoint file, read without a store (log/store/checkpoint.c writes it and says what its bytes are):
+ * for tools. Any thread; never touches the disk. The tests hold it against what the store writes. */
 #pragma once
 
 #include "log/segment/epoch_file.h"
@@ -28,10 +28,13 @@ struct checkpoint_header {
 	uint32_t partition_count;
 };
 
-/* Checks the whole and reads the head; *rest is then what checkpoint_next takes from. ERR_FORMAT: not of this version; ERR_CORRUPT_LOG. */
+/* Checks the whole and reads the head; *rest is then what checkpoint_next takes from. ERR_FORMAT: not of
+ * this version; ERR_CORRUPT_LOG. */
 MUST_USE int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct slice file);
 /* The next of header->partition_count partitions. False: its sizes do not fit the file. */
 MUST_USE bool checkpoint_next(struct checkpoint_partition *partition, struct slice *rest);
-void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_t i, struct checkpoint_segment *out);
+void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_t i,
+			   struct checkpoint_segment *out);
 void checkpoint_epoch_at(const struct checkpoint_partition *partition, uint32_t i, struct epoch_entry *out);
-void checkpoint_damage_at(const struct checkpoint_partition *partition, uint32_t i, int64_t *from, int64_t *to);
+void checkpoint_damage_at(const struct checkpoint_partition *partition, uint32_t i, int64_t *from,
+			  int64_t *to);

@@ -1,4 +1,5 @@
-/* Listing. A directory is a partition's if it holds a segment file or partition.metadata, whatever its name is. */
+/* Listing. A directory is a partition's if it holds a segment file or partition.metadata, whatever its
+ * name is. */
 #include "log/verify/directory.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ struct listing {
 	uint32_t subdir_count;
 };
 
-/* ---- segment files ------------------------------------------------------------------------------------------------- */
+/* ---- segment files ------------------------------------------------------------------------------------- */
 
 static struct segment_files *find_segment(struct partition_dir *into, int64_t base_offset)
 {
@@ -27,7 +28,8 @@ static struct segment_files *find_segment(struct partition_dir *into, int64_t ba
 		if (into->segments[i - 1].base_offset == base_offset)
 			return &into->segments[i - 1];
 	if ((into->segment_count & (into->segment_count + 1)) == 0) { /* room for 1, 3, 7, ... */
-		struct segment_files *grown = realloc(into->segments, (2 * (size_t)into->segment_count + 1) * sizeof *grown);
+		size_t count = 2 * (size_t)into->segment_count + 1;
+		struct segment_files *grown = realloc(into->segments, count * sizeof *grown);
 		if (!grown)
 			return NULL;
 		into->segments = grown;
@@ -37,7 +39,8 @@ static struct segment_files *find_segment(struct partition_dir *into, int64_t ba
 	return added;
 }
 
-static int note_segment_file(struct listing *listing, const char *name, int64_t base_offset, enum segment_file file)
+static int note_segment_file(struct listing *listing, const char *name, int64_t base_offset,
+			     enum segment_file file)
 {
 	struct segment_files *segment = find_segment(listing->into, base_offset);
 	if (!segment)
@@ -59,8 +62,8 @@ static int note_segment_file(struct listing *listing, const char *name, int64_t 
 
 static int compare_segments(const void *a, const void *b)
 {
-	int64_t x = ((const struct segment_files *)a)->base_offset, y = ((const struct segment_files *)b)->base_offset;
-	return x < y ? -1 : x > y;
+	const struct segment_files *x = a, *y = b;
+	return x->base_offset < y->base_offset ? -1 : x->base_offset > y->base_offset;
 }
 
 static int note_partition_entry(void *context, const char *name, bool is_directory)
@@ -77,7 +80,7 @@ static int note_partition_entry(void *context, const char *name, bool is_directo
 	return 0;
 }
 
-/* ---- the data directory ---------------------------------------------------------------------------------------------- */
+/* ---- the data directory -------------------------------------------------------------------------------- */
 
 static int note_shard(struct data_dir *dir, const char *digits, bool **flags)
 {
@@ -170,7 +173,8 @@ static int keep_partition(struct data_dir *dir, struct partition_dir *partition)
 	}
 	dir->partitions = grown;
 	if (partition->segment_count)
-		qsort(partition->segments, partition->segment_count, sizeof *partition->segments, compare_segments);
+		qsort(partition->segments, partition->segment_count, sizeof *partition->segments,
+		      compare_segments);
 	grown[dir->partition_count++] = *partition;
 	return 0;
 }

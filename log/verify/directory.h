@@ -1,5 +1,5 @@
-/* What files there are in a data directory: shards' journals and checkpoints, partition directories with their segments. For tools. Owner: the
- * thread that reads it. Lists names and sizes; looks into no file. */
+/* What files there are in a data directory: shards' journals and checkpoints, partition directories with
+ * their segments. For tools. Owner: the thread that reads it. Lists names and sizes; looks into no file. */
 #pragma once
 
 #include "log/io/io.h"
@@ -12,7 +12,8 @@ struct segment_files {
 };
 
 struct partition_dir {
-	char *name;                    /* of the directory: <topic>-<partition>; "" is the data directory itself */
+	/* of the directory: <topic>-<partition>; "" is the data directory itself */
+	char *name;
 	char *topic;                   /* the part before the last "-" */
 	int32_t partition;             /* -1: the name does not end with a number */
 	bool is_leftover;              /* <topic>-<partition>.<tag>-delete: what a deletion left */

@@ -1,5 +1,5 @@
-/* The window: what it holds moves to its front, and the next piece of the file is read behind it. A read that fails is repeated block by block, so
- * that one bad sector costs its own bytes alone. */
+/* The window: what it holds moves to its front, and the next piece of the file is read behind it. A read
+ * that fails is repeated block by block, so that one bad sector costs its own bytes alone. */
 #include "log/verify/file_window.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* A window that moves forward over a file: whole batches of any size in memory, read in large pieces. What the disk cannot read is zeros, and the
- * window says where. Owner: the thread that opened it. Reads only; its memory is bounded by the file's size. */
+/* A window that moves forward over a file: whole batches of any size in memory, read in large pieces. What
+ * the disk cannot read is zeros, and the window says where. Owner: the thread that opened it. Reads only;
+ * its memory is bounded by the file's size. */
 #pragma once
 
 #include "log/io/io.h"
@@ -11,7 +12,8 @@ struct file_window {
 	uint8_t *buffer;
 	size_t capacity;
 	uint64_t start, end;                        /* what of the file is in memory */
-	uint64_t unreadable_from, unreadable_to;    /* equal: nothing; else all that could not be read lies in here */
+	/* equal: nothing; else all that could not be read lies in here */
+	uint64_t unreadable_from, unreadable_to;
 	int read_error;                             /* why */
 };
 
@@ -19,6 +21,7 @@ struct file_window {
 MUST_USE int file_window_open(struct file_window *window, struct io *io, const char *path);
 void file_window_close(struct file_window *window);
 
-/* Makes [position, position + size) visible at *out, valid until the next call. All of it lies within the file. Going back is allowed, and
- * reads again. -ENOMEM. */
-MUST_USE int file_window_view(struct file_window *window, uint64_t position, size_t size, const uint8_t **out);
+/* Makes [position, position + size) visible at *out, valid until the next call. All of it lies within the
+ * file. Going back is allowed, and reads again. -ENOMEM. */
+MUST_USE int file_window_view(struct file_window *window, uint64_t position, size_t size,
+			      const uint8_t **out);

@@ -1,11 +1,13 @@
-/* What a check of a data directory finds, one thing at a time, and who is told. Owns nothing: the texts live as long as the call.
- * The thread that verifies. */
+/* What a check of a data directory finds, one thing at a time, and who is told. Owns nothing: the texts
+ * live as long as the call. The thread that verifies. */
 #pragma once
 
 #include "log/base/types.h"
 
 enum finding_kind {
-	FINDING_DAMAGE,  /* bytes below the durable point are not what they were: a record, or what the log must know, is lost or doubtful */
+	/* bytes below the durable point are not what they were: a record, or what the log must know, is
+	 * lost or doubtful */
+	FINDING_DAMAGE,
 	FINDING_DERIVED, /* a file that is made anew from the log does not fit it: no record is lost */
 	FINDING_NOTE,    /* nothing is wrong, but it is worth knowing */
 	finding_kind_count

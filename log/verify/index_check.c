@@ -1,5 +1,5 @@
-/* A merge of two sorted lists: the batches of a walk, and the entries of an index. An entry that no batch has matched when the walk is past
- * it is wrong. */
+/* A merge of two sorted lists: the batches of a walk, and the entries of an index. An entry that no batch
+ * has matched when the walk is past it is wrong. */
 #include "log/verify/index_check.h"
 
 #include "log/segment/offset_index.h"
@@ -46,9 +46,12 @@ static void mark_bad(struct index_check *check, uint32_t i, const char *fault)
 	check->bad_to = i + 1;
 }
 
-void index_check_begin(struct index_check *check, enum index_form form, int64_t base_offset, struct slice bytes, bool is_strict)
+void index_check_begin(struct index_check *check, enum index_form form, int64_t base_offset,
+		       struct slice bytes, bool is_strict)
 {
-	*check = (struct index_check){.form = form, .base_offset = base_offset, .bytes = bytes, .is_strict = is_strict};
+	*check = (struct index_check){
+		.form = form, .base_offset = base_offset, .bytes = bytes, .is_strict = is_strict,
+	};
 	uint32_t size = entry_size(check);
 	check->count = (uint32_t)(bytes.size / size);
 	while (check->count > 0 && is_zero(bytes.data + (size_t)(check->count - 1) * size, size))
@@ -62,7 +65,8 @@ static int64_t key_of(const struct index_check *check, uint32_t i)
 	return check->form == INDEX_FORM_OFFSET ? entry.value : entry.offset;
 }
 
-/* An entry that is larger than the next one, which fits behind the one before it: it would hold up all behind it. */
+/* An entry that is larger than the next one, which fits behind the one before it: it would hold up all
+ * behind it. */
 static bool is_out_of_order(const struct index_check *check, uint32_t i)
 {
 	if (i + 1 >= check->count)
@@ -79,22 +83,25 @@ static bool has_next(struct index_check *check)
 	return check->next < check->count;
 }
 
-/* ---- the offset index: the walk's position decides ----------------------------------------------------------------- */
+/* ---- the offset index: the walk's position decides ----------------------------------------------------- */
 
 static void judge_position(struct index_check *check, const struct batch *batch, uint64_t position)
 {
 	for (; has_next(check); check->next++) {
 		struct entry entry = entry_at(check, check->next);
+		bool is_wrong = check->is_strict ? entry.offset != batch_last_offset(batch)
+						 : entry.offset < batch->base_offset;
 		if ((uint64_t)entry.value > position)
 			return;
 		if ((uint64_t)entry.value < position)
 			mark_bad(check, check->next, "an entry points into the middle of a batch");
-		else if (check->is_strict ? entry.offset != batch_last_offset(batch) : entry.offset < batch->base_offset)
-			mark_bad(check, check->next, "an entry names another offset than the batch it points at");
+		else if (is_wrong)
+			mark_bad(check, check->next,
+				 "an entry names another offset than the batch it points at");
 	}
 }
 
-/* ---- the time index: the walk's offset decides ----------------------------------------------------------------------- */
+/* ---- the time index: the walk's offset decides --------------------------------------------------------- */
 
 static void judge_timestamp(struct index_check *check, const struct batch *batch)
 {
@@ -103,9 +110,11 @@ static void judge_timestamp(struct index_check *check, const struct batch *batch
 		if (entry.offset > batch_last_offset(batch))
 			return;
 		if (entry.offset < batch->base_offset)
-			mark_bad(check, check->next, "an entry names an offset that no batch holds, or out of order");
+			mark_bad(check, check->next,
+				 "an entry names an offset that no batch holds, or out of order");
 		else if (entry.value != batch->max_timestamp_ms)
-			mark_bad(check, check->next, "an entry has another timestamp than the batch of its offset");
+			mark_bad(check, check->next,
+				 "an entry has another timestamp than the batch of its offset");
 	}
 }
 
@@ -121,7 +130,8 @@ void index_check_skip(struct index_check *check, uint64_t position, int64_t offs
 {
 	for (; has_next(check); check->next++) {
 		struct entry entry = entry_at(check, check->next);
-		bool is_before = check->form == INDEX_FORM_OFFSET ? (uint64_t)entry.value < position : entry.offset < offset;
+		bool is_before = check->form == INDEX_FORM_OFFSET ? (uint64_t)entry.value < position
+								  : entry.offset < offset;
 		if (!is_before)
 			return;
 	}

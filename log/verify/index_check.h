@@ -1,5 +1,5 @@
-/* Does a sparse index fit its log? Its entries are held against the batches as a walk passes them. Owner: the thread that verifies; one
- * segment at a time. It never touches the disk. */
+/* Does a sparse index fit its log? Its entries are held against the batches as a walk passes them. Owner:
+ * the thread that verifies; one segment at a time. It never touches the disk. */
 #pragma once
 
 #include "log/batch/batch.h"
@@ -10,17 +10,23 @@ struct index_check {
 	enum index_form form;
 	int64_t base_offset;
 	struct slice bytes;      /* of the file; the caller's */
-	bool is_strict;          /* ours: an entry is of just the batch it names; else it may be of an append of several (older Kafka) */
+	/* ours: an entry is of just the batch it names; else it may be of an append of several (older
+	 * Kafka) */
+	bool is_strict;
 	uint32_t count, next;    /* entries; the next one to be judged */
 	uint32_t bad_from, bad_to; /* entries [bad_from, bad_to) hold all that are wrong; equal: none */
 	const char *fault;       /* of the first one that is wrong; static storage */
 };
 
-/* `bytes` are the file's. Entries of nothing but zeros at the end are room that Kafka reserved, and not judged. */
-void index_check_begin(struct index_check *check, enum index_form form, int64_t base_offset, struct slice bytes, bool is_strict);
+/* `bytes` are the file's. Entries of nothing but zeros at the end are room that Kafka reserved, and not
+ * judged. */
+void index_check_begin(struct index_check *check, enum index_form form, int64_t base_offset,
+		       struct slice bytes, bool is_strict);
 /* A good batch at `position`; in order. */
 void index_check_batch(struct index_check *check, const struct batch *batch, uint64_t position);
-/* Nothing is known of the bytes before `position`, or the offsets before `offset`: entries that point there are passed over. */
+/* Nothing is known of the bytes before `position`, or the offsets before `offset`: entries that point
+ * there are passed over. */
 void index_check_skip(struct index_check *check, uint64_t position, int64_t offset);
-/* The walk has ended at `position` and `offset`. `is_all`: the log ends there, so an entry that points beyond is wrong; else it is passed over. */
+/* The walk has ended at `position` and `offset`. `is_all`: the log ends there, so an entry that points
+ * beyond is wrong; else it is passed over. */
 void index_check_end(struct index_check *check, bool is_all);

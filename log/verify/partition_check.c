@@ -1,5 +1,6 @@
-/* One partition. With a checkpoint it is known up to which byte each file must be right. Without one (it is damaged, or Kafka
- * wrote the directory), every segment but the last must be right to its end, and the last one up to where it breaks off. */
+/* One partition. With a checkpoint it is known up to which byte each file must be right. Without one (it
+ * is damaged, or Kafka wrote the directory), every segment but the last must be right to its end, and the
+ * last one up to where it breaks off. */
 #include "log/verify/partition_check.h"
 
 #include <errno.h>
@@ -21,10 +22,12 @@ struct partition_walk {
 	int64_t end_offset; /* of what was walked; NOWHERE: nothing */
 };
 
-static void tell(const struct partition_walk *walk, enum finding_kind kind, const char *file, int64_t from, int64_t to, const char *what)
+static void tell(const struct partition_walk *walk, enum finding_kind kind, const char *file, int64_t from,
+		 int64_t to, const char *what)
 {
 	const struct partition_check *check = walk->check;
-	struct finding finding = {kind, check->topic_name, check->index, file, from, to, NOWHERE, NOWHERE, what};
+	struct finding finding = {kind, check->topic_name, check->index, file, from, to, NOWHERE, NOWHERE,
+				  what};
 	verify_tell(check->sink, &finding);
 }
 
@@ -34,15 +37,18 @@ static void file_name(const struct partition_walk *walk, const char *name, char 
 	snprintf(out, size, "%s%s%s", files->name, *files->name ? "/" : "", name);
 }
 
-static void segment_file_name(const struct partition_walk *walk, int64_t base_offset, enum segment_file file, char *out, size_t size)
+static void segment_file_name(const struct partition_walk *walk, int64_t base_offset, enum segment_file file,
+			      char *out, size_t size)
 {
 	char name[SEGMENT_NAME_SIZE];
 	segment_name_format(name, base_offset, file);
 	file_name(walk, name, out, size);
 }
 
-/* Reads a small file of the partition. A file that cannot be read is told as one that is damaged: data NULL, and 0. */
-static int read_file(const struct partition_walk *walk, const char *file, size_t size_max, enum finding_kind kind, struct slice *out)
+/* Reads a small file of the partition. A file that cannot be read is told as one that is damaged: data
+ * NULL, and 0. */
+static int read_file(const struct partition_walk *walk, const char *file, size_t size_max,
+		     enum finding_kind kind, struct slice *out)
 {
 	char path[4096], what[128];
 	snprintf(path, sizeof path, "%s/%s", walk->check->sink->dir, file);
@@ -68,7 +74,7 @@ static bool knows_marks(const struct partition_walk *walk)
 	return walk->check->picture && walk->check->picture->is_known;
 }
 
-/* ---- partition.metadata ------------------------------------------------------------------------------------------------ */
+/* ---- partition.metadata -------------------------------------------------------------------------------- */
 
 static bool holds_something(const struct partition_walk *walk)
 {
@@ -89,7 +95,8 @@ static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 		return 0;
 	file_name(walk, PARTITION_METADATA_NAME, file, sizeof file);
 	if (!check->files->has_metadata) {
-		tell(walk, FINDING_DAMAGE, file, NOWHERE, NOWHERE, "it is missing: the directory cannot be told from one of a deleted topic");
+		tell(walk, FINDING_DAMAGE, file, NOWHERE, NOWHERE,
+		     "it is missing: the directory cannot be told from one of a deleted topic");
 		return 0;
 	}
 	struct slice text;
@@ -100,11 +107,13 @@ static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 	int fault = partition_metadata_decode(&id, text);
 	free((void *)text.data);
 	if (fault)
-		tell(walk, FINDING_DAMAGE, file, NOWHERE, NOWHERE, "it does not say a topic id: the directory cannot be told from one of a deleted topic");
+		tell(walk, FINDING_DAMAGE, file, NOWHERE, NOWHERE,
+		     "it does not say a topic id: the directory cannot be told from one of a deleted topic");
 	else if (!uuid_equal(&id, &check->topic->id)) {
 		bool is_leftover = !holds_something(walk);
 		tell(walk, is_leftover ? FINDING_NOTE : FINDING_DAMAGE, file, NOWHERE, NOWHERE,
-		     is_leftover ? "the directory is of a deleted topic of the same name" : "it says another topic id than the catalog");
+		     is_leftover ? "the directory is of a deleted topic of the same name"
+				 : "it says another topic id than the catalog");
 		*is_ours = !is_leftover;
 	}
 	return 0;
@@ -114,12 +123,14 @@ static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 static void note_empty(const struct partition_walk *walk, const char *file)
 {
 	if (!walk->check->is_in_use)
-		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "it is empty: a crash came before it was on disk; it is made anew when it is needed");
+		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE,
+		     "it is empty: a crash came before it was on disk; it is made anew when it is needed");
 }
 
-/* ---- one segment ------------------------------------------------------------------------------------------------------------ */
+/* ---- one segment --------------------------------------------------------------------------------------- */
 
-static int read_seal(const struct partition_walk *walk, const struct segment_files *files, struct seal *seal, bool *is_good)
+static int read_seal(const struct partition_walk *walk, const struct segment_files *files, struct seal *seal,
+		     bool *is_good)
 {
 	char file[4096];
 	struct slice bytes;
@@ -132,16 +143,20 @@ static int read_seal(const struct partition_walk *walk, const struct segment_fil
 		return err;
 	int fault = seal_decode(seal, bytes);
 	free((void *)bytes.data);
-	*is_good = !fault && seal->base_offset == files->base_offset && picture_is_possible(seal->base_offset, seal->log_size_bytes, seal->next_offset);
+	*is_good = !fault && seal->base_offset == files->base_offset &&
+		   picture_is_possible(seal->base_offset, seal->log_size_bytes, seal->next_offset);
 	if (bytes.size == 0)
 		note_empty(walk, file);
 	else if (!*is_good && !walk->check->is_in_use)
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
-		     fault == ERR_FORMAT ? "it is no seal of this version" : fault ? "the seal fails its checksum" : "the seal is of another segment");
+		     fault == ERR_FORMAT ? "it is no seal of this version"
+		     : fault		 ? "the seal fails its checksum"
+					 : "the seal is of another segment");
 	return 0;
 }
 
-static int read_index(const struct partition_walk *walk, const struct segment_files *files, enum segment_file which, struct slice *out)
+static int read_index(const struct partition_walk *walk, const struct segment_files *files,
+		      enum segment_file which, struct slice *out)
 {
 	char file[4096];
 	*out = (struct slice){NULL, 0};
@@ -152,9 +167,11 @@ static int read_index(const struct partition_walk *walk, const struct segment_fi
 }
 
 /* How far the file must be right. False: nothing of it must. */
-static bool set_required(const struct partition_walk *walk, const struct segment_files *files, int64_t next_base, struct segment_check *segment)
+static bool set_required(const struct partition_walk *walk, const struct segment_files *files,
+			 int64_t next_base, struct segment_check *segment)
 {
-	struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, files->base_offset) : NULL;
+	struct picture_partition *picture = walk->check->picture;
+	struct picture_segment *known = picture ? picture_segment(picture, files->base_offset) : NULL;
 	segment->limit_offset = NOWHERE;
 	segment->required_offset = known ? known->required.offset : NOWHERE;
 	segment->required_bytes = known ? known->required.position : 0;
@@ -178,10 +195,12 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 static void learn(struct partition_walk *walk, const struct segment_check *segment)
 {
 	for (uint32_t i = 0; i < segment->damaged.count; i++)
-		damaged_ranges_add(&walk->found, segment->damaged.ranges[i].from, segment->damaged.ranges[i].to);
+		damaged_ranges_add(&walk->found, segment->damaged.ranges[i].from,
+				   segment->damaged.ranges[i].to);
 	for (uint32_t i = 0; i < segment->seen.count; i++) {
 		const struct epoch_entry *entry = &segment->seen.entries[i];
-		if (entry->epoch > epochs_latest(&walk->seen) && epochs_assign(&walk->seen, entry->epoch, entry->start_offset) < 0)
+		if (entry->epoch > epochs_latest(&walk->seen) &&
+		    epochs_assign(&walk->seen, entry->epoch, entry->start_offset) < 0)
 			damaged_ranges_add(&walk->found, 0, 0); /* no memory: the epochs are not compared */
 	}
 	walk->end_offset = segment->end_offset;
@@ -197,21 +216,26 @@ static void count_tail(const struct partition_walk *walk, const struct segment_f
 	counts->tail_bytes += size;
 }
 
-/* A .log that the checkpoint does not tell of: begun since (the journal holds what it must), or dropped before. */
-static void note_unexpected(const struct partition_walk *walk, const struct segment_files *files, const char *file)
+/* A .log that the checkpoint does not tell of: begun since (the journal holds what it must), or dropped
+ * before. */
+static void note_unexpected(const struct partition_walk *walk, const struct segment_files *files,
+			    const char *file)
 {
 	const struct picture_partition *picture = walk->check->picture;
 	if (walk->check->is_in_use)
 		return;
 	if (files->base_offset < picture->start_offset)
-		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "a segment below the log start: it was deleted, and is left over");
+		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE,
+		     "a segment below the log start: it was deleted, and is left over");
 	else if (files->base_offset < picture->epochs_limit)
-		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "the checkpoint does not tell of this segment: it is not part of the log");
+		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE,
+		     "the checkpoint does not tell of this segment: it is not part of the log");
 	else
 		count_tail(walk, files);
 }
 
-static int run_segment(struct partition_walk *walk, const struct segment_files *files, int64_t next_base, struct segment_check *segment)
+static int run_segment(struct partition_walk *walk, const struct segment_files *files, int64_t next_base,
+		       struct segment_check *segment)
 {
 	char file[4096];
 	segment_file_name(walk, files->base_offset, SEGMENT_FILE_LOG, file, sizeof file);
@@ -280,7 +304,7 @@ static int check_segments(struct partition_walk *walk)
 	return err;
 }
 
-/* ---- what should be there and is not ------------------------------------------------------------------------------------------ */
+/* ---- what should be there and is not ------------------------------------------------------------------- */
 
 static bool has_log(const struct partition_dir *files, int64_t base_offset)
 {
@@ -295,7 +319,8 @@ static void check_missing_segments(struct partition_walk *walk)
 	const struct partition_check *check = walk->check;
 	for (uint32_t i = 0; check->picture && i < check->picture->segment_count; i++) {
 		const struct picture_segment *segment = &check->picture->segments[i];
-		if (segment->required.position == 0 || segment->required.offset <= check->picture->start_offset)
+		if (segment->required.position == 0 ||
+		    segment->required.offset <= check->picture->start_offset)
 			continue;
 		if (has_log(check->files, segment->base_offset))
 			continue;
@@ -303,7 +328,8 @@ static void check_missing_segments(struct partition_walk *walk)
 		segment_name_format(name, segment->base_offset, SEGMENT_FILE_LOG);
 		snprintf(file, sizeof file, "%s-%d/%s", check->topic_name, check->index, name);
 		damaged_ranges_add(&walk->found, segment->base_offset, segment->required.offset);
-		struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, file, segment->base_offset, segment->required.offset,
+		struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, file,
+					  segment->base_offset, segment->required.offset,
 					  0, (int64_t)segment->required.position, "the file is missing"};
 		verify_tell(check->sink, &finding);
 	}
@@ -318,13 +344,16 @@ static void check_known_ranges(const struct partition_walk *walk)
 	for (uint32_t i = 0; picture && i < picture->fenced.count; i++) {
 		int64_t from = picture->fenced.ranges[i].from, to = picture->fenced.ranges[i].to;
 		if (to > picture->start_offset && !damaged_ranges_overlap(&walk->found, from, to))
-			tell(walk, FINDING_DAMAGE, "", from, to, "known since an earlier start to be damaged: fenced");
+			tell(walk, FINDING_DAMAGE, "", from, to,
+			     "known since an earlier start to be damaged: fenced");
 	}
-	if (picture && !picture->is_known && picture->journal_from != NOWHERE && walk->end_offset != NOWHERE && walk->end_offset < picture->journal_from)
-		tell(walk, FINDING_DAMAGE, "", walk->end_offset, picture->journal_from, "acknowledged records that neither a file nor the journal holds");
+	if (picture && !picture->is_known && picture->journal_from != NOWHERE &&
+	    walk->end_offset != NOWHERE && walk->end_offset < picture->journal_from)
+		tell(walk, FINDING_DAMAGE, "", walk->end_offset, picture->journal_from,
+		     "acknowledged records that neither a file nor the journal holds");
 }
 
-/* ---- derived files -------------------------------------------------------------------------------------------------------------- */
+/* ---- derived files ------------------------------------------------------------------------------------- */
 
 /* The file may lag behind: it is not synced; and its first entry may begin where retention has cut. */
 static bool fit_batches(const struct partition_walk *walk, const struct epochs *file)
@@ -332,7 +361,8 @@ static bool fit_batches(const struct partition_walk *walk, const struct epochs *
 	for (uint32_t i = 0; i < walk->seen.count; i++) {
 		const struct epoch_entry *seen = &walk->seen.entries[i];
 		int32_t told = epochs_at(file, seen->start_offset);
-		if (told >= 0 && seen->epoch >= 0 && seen->epoch <= epochs_latest(file) && told != seen->epoch)
+		if (told >= 0 && seen->epoch >= 0 && seen->epoch <= epochs_latest(file) &&
+		    told != seen->epoch)
 			return false;
 	}
 	return true;
@@ -346,7 +376,8 @@ static bool fit_entries(const struct partition_walk *walk, const struct epochs *
 		return true;
 	for (uint32_t i = 0; i < file->count; i++) {
 		const struct epoch_entry *entry = &file->entries[i];
-		bool is_walked = entry->start_offset >= walk->seen.entries[0].start_offset && entry->start_offset < walk->end_offset;
+		bool is_walked = entry->start_offset >= walk->seen.entries[0].start_offset &&
+				 entry->start_offset < walk->end_offset;
 		if (is_walked && epochs_at(&walk->seen, entry->start_offset) != entry->epoch)
 			return false;
 	}
@@ -377,7 +408,8 @@ static int check_epoch_file(const struct partition_walk *walk)
 	else if (fault && fault != -ENOMEM)
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, "it is no list of leader epochs");
 	else if (!fault && !walk->found.count && !do_epochs_agree(walk, &epochs))
-		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, "it says other leader epochs than the batches");
+		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
+		     "it says other leader epochs than the batches");
 	epochs_fini(&epochs);
 	return fault == -ENOMEM ? fault : 0;
 }
@@ -399,7 +431,9 @@ static int check_snapshot(const struct partition_walk *walk, int64_t base_offset
 	if (bytes.size == 0)
 		note_empty(walk, file);
 	else if (fault)
-		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, fault == ERR_FORMAT ? "it is no producer snapshot of version 1" : "the snapshot fails its CRC-32C");
+		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
+		     fault == ERR_FORMAT ? "it is no producer snapshot of version 1"
+					 : "the snapshot fails its CRC-32C");
 	return 0;
 }
 
@@ -413,7 +447,7 @@ static int check_derived(const struct partition_walk *walk)
 	return err;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static int run(struct partition_walk *walk)
 {

@@ -1,5 +1,5 @@
-/* The check of one partition: its directory, its segments one after the other, and what lies between them. Owner: the thread that verifies. Reads
- * only; never prints: it calls back. */
+/* The check of one partition: its directory, its segments one after the other, and what lies between them.
+ * Owner: the thread that verifies. Reads only; never prints: it calls back. */
 #pragma once
 
 #include "log/catalog/catalog.h"
@@ -11,7 +11,8 @@ struct partition_check {
 	const char *topic_name;
 	int32_t index;
 	const struct partition_dir *files;  /* NULL: there is no directory */
-	const struct topic *topic;          /* NULL: the catalog does not know it, and the segments are checked alone */
+	/* NULL: the catalog does not know it, and the segments are checked alone */
+	const struct topic *topic;
 	struct picture_partition *picture;  /* NULL: nothing tells of it */
 	bool is_in_use;                     /* a broker is writing: sealed segments alone hold still */
 };

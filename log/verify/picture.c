@@ -1,11 +1,12 @@
-/* Recovery as a thought. The checkpoint gives marks; the journal's entries move them on. Cases as in log/store/recover.c:
+/* Recovery as a thought. The checkpoint gives marks; the journal's entries move them on. Cases as in
+ * log/store/recover.c:
  *
  *   filed already (@B), behind a torn piece (@H)    -> nothing
  *   behind a gap (@I)                               -> the gap is lost
- *   batches (@C, @D)                                -> the journal holds them, whole: the log's end moves, no file must hold them
- *   direct, vouched (@E, @F)                        -> the file must be right up to its end: the walk over the file will say
+ *   batches (@C, @D)                                -> the journal holds them: no file must
+ *   direct, vouched (@E, @F)                        -> the file must be right up to its end
  *   direct, not vouched (@E, @G)                    -> if it fits, the same; else it is torn
- */
+ * / */
 #include "log/verify/picture.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #define CHECKPOINT_SIZE_MAX (1ull << 30)
 #define POSITION_MAX (1ull << 40)
 
-/* ---- the table of partitions -------------------------------------------------------------------------------------- */
+/* ---- the table of partitions --------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const struct uuid *topic_id, uint32_t index)
 {
@@ -52,15 +53,18 @@ void picture_close(struct picture *picture)
 	free(picture->buckets);
 }
 
-struct picture_partition *picture_find(const struct picture *picture, const struct uuid *topic_id, uint32_t index)
+struct picture_partition *picture_find(const struct picture *picture, const struct uuid *topic_id,
+				       uint32_t index)
 {
-	struct picture_partition *partition = picture->buckets[hash_of(topic_id, index) & picture->bucket_mask];
+	struct picture_partition *partition =
+		picture->buckets[hash_of(topic_id, index) & picture->bucket_mask];
 	while (partition && !(partition->index == index && uuid_equal(&partition->topic_id, topic_id)))
 		partition = partition->hash_next;
 	return partition;
 }
 
-static struct picture_partition *add_partition(struct picture *picture, const struct uuid *topic_id, uint32_t index)
+static struct picture_partition *add_partition(struct picture *picture, const struct uuid *topic_id,
+					       uint32_t index)
 {
 	if (picture->count == picture->capacity) {
 		uint32_t capacity = picture->capacity ? 2 * picture->capacity : 64;
@@ -77,7 +81,8 @@ static struct picture_partition *add_partition(struct picture *picture, const st
 	partition->index = index;
 	partition->next_offset = partition->journal_from = NOWHERE;
 	epochs_init(&partition->epochs);
-	struct picture_partition **bucket = &picture->buckets[hash_of(topic_id, index) & picture->bucket_mask];
+	uint64_t hash = hash_of(topic_id, index);
+	struct picture_partition **bucket = &picture->buckets[hash & picture->bucket_mask];
 	partition->hash_next = *bucket;
 	*bucket = partition;
 	picture->partitions[picture->count++] = partition;
@@ -94,7 +99,8 @@ struct picture_segment *picture_segment(struct picture_partition *partition, int
 
 static struct picture_segment *add_segment(struct picture_partition *partition, int64_t base_offset)
 {
-	struct picture_segment *grown = realloc(partition->segments, (partition->segment_count + 1) * sizeof *grown);
+	struct picture_segment *grown = realloc(partition->segments,
+						(partition->segment_count + 1) * sizeof *grown);
 	if (!grown)
 		return NULL;
 	partition->segments = grown;
@@ -109,7 +115,7 @@ bool picture_is_possible(int64_t base_offset, uint64_t position, int64_t offset)
 	return base_offset >= 0 && offset >= base_offset && position <= POSITION_MAX;
 }
 
-/* ---- telling ---------------------------------------------------------------------------------------------------------- */
+/* ---- telling ------------------------------------------------------------------------------------------- */
 
 static void tell_file(struct picture *picture, enum finding_kind kind, const char *file, const char *what)
 {
@@ -117,7 +123,7 @@ static void tell_file(struct picture *picture, enum finding_kind kind, const cha
 	verify_tell(picture->sink, &finding);
 }
 
-/* ---- the checkpoint ------------------------------------------------------------------------------------------------------ */
+/* ---- the checkpoint ------------------------------------------------------------------------------------ */
 
 static int take_segments(struct picture_partition *partition, const struct checkpoint_partition *from)
 {
@@ -139,7 +145,8 @@ static int take_segments(struct picture_partition *partition, const struct check
 	return 0;
 }
 
-static int take_partition(struct picture *picture, const struct checkpoint_partition *from, uint64_t incarnation)
+static int take_partition(struct picture *picture, const struct checkpoint_partition *from,
+			  uint64_t incarnation)
 {
 	struct picture_partition *partition = picture_find(picture, &from->topic_id, from->index);
 	if (partition && partition->checkpoint_incarnation >= incarnation)
@@ -158,7 +165,8 @@ static int take_partition(struct picture *picture, const struct checkpoint_parti
 	for (uint32_t i = 0; i < from->epoch_count && !err; i++) {
 		struct epoch_entry entry;
 		checkpoint_epoch_at(from, i, &entry);
-		err = epochs_assign(&partition->epochs, entry.epoch, entry.start_offset) == -ENOMEM ? -ENOMEM : 0;
+		int added = epochs_assign(&partition->epochs, entry.epoch, entry.start_offset);
+		err = added == -ENOMEM ? added : 0;
 	}
 	for (uint32_t i = 0; i < from->damage_count && !err; i++) {
 		int64_t begin, end;
@@ -177,7 +185,8 @@ static int take_checkpoint(struct picture *picture, struct slice file)
 	int err = checkpoint_open(&header, &rest, file);
 	for (uint32_t i = 0; i < header.partition_count && !err; i++) {
 		struct checkpoint_partition partition;
-		err = checkpoint_next(&partition, &rest) ? take_partition(picture, &partition, header.incarnation) : ERR_CORRUPT_LOG;
+		err = !checkpoint_next(&partition, &rest) ? ERR_CORRUPT_LOG
+							  : take_partition(picture, &partition, header.incarnation);
 	}
 	return err;
 }
@@ -203,12 +212,12 @@ static int read_checkpoint(struct picture *picture, uint32_t shard, bool *is_goo
 		tell_file(picture, FINDING_DERIVED, name, "written by a later version");
 	else if (err)
 		tell_file(picture, FINDING_DERIVED, name,
-			  "fails its checksum: the next start scans the partition directories instead, and forgets log starts that the journal "
-			  "does not hold");
+			  "fails its checksum: the next start scans the partition directories instead, and forgets "
+			  "log starts that the journal does not hold");
 	return 0;
 }
 
-/* ---- the journal ----------------------------------------------------------------------------------------------------------- */
+/* ---- the journal --------------------------------------------------------------------------------------- */
 
 struct replay {
 	struct picture *picture;
@@ -217,7 +226,8 @@ struct replay {
 
 static struct picture_partition *find_or_add(struct replay *replay, const struct journal_entry *entry)
 {
-	struct picture_partition *partition = picture_find(replay->picture, &entry->topic_id, entry->partition);
+	struct picture_partition *partition = picture_find(replay->picture, &entry->topic_id,
+							   entry->partition);
 	if (partition)
 		return partition;
 	partition = add_partition(replay->picture, &entry->topic_id, entry->partition);
@@ -229,7 +239,8 @@ static struct picture_partition *find_or_add(struct replay *replay, const struct
 }
 
 /* Reads a direct piece as recovery does: headers against the entry's checksum, and every CRC. */
-static int read_direct(struct picture *picture, const struct topic *topic, const struct journal_entry *entry, bool *fits)
+static int read_direct(struct picture *picture, const struct topic *topic, const struct journal_entry *entry,
+		       bool *fits)
 {
 	char name[SEGMENT_NAME_SIZE], path[4096];
 	segment_name_format(name, entry->segment_base_offset, SEGMENT_FILE_LOG);
@@ -241,8 +252,10 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 	uint64_t checksum = 0, at = 0;
 	uint8_t *bytes = malloc((size_t)entry->data_size_bytes + 1);
 	struct batch batch;
-	int64_t got = bytes ? io_file_read(picture->sink->io, fd, bytes, entry->data_size_bytes, entry->position) : 0;
-	for (; got == (int64_t)entry->data_size_bytes && at < entry->data_size_bytes; at += batch.size_bytes) {
+	int64_t got = 0;
+	if (bytes)
+		got = io_file_read(picture->sink->io, fd, bytes, entry->data_size_bytes, entry->position);
+	for (; got == entry->data_size_bytes && at < entry->data_size_bytes; at += batch.size_bytes) {
 		if (batch_parse_checked((struct slice){bytes + at, entry->data_size_bytes - at}, &batch))
 			break;
 		checksum = XXH3_64bits_withSeed(bytes + at, BATCH_HEADER_SIZE, checksum);
@@ -254,8 +267,8 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 	return err;
 }
 
-static int take_direct(struct picture *picture, struct picture_partition *partition, const struct topic *topic, bool is_vouched,
-		       const struct journal_entry *entry)
+static int take_direct(struct picture *picture, struct picture_partition *partition,
+		       const struct topic *topic, bool is_vouched, const struct journal_entry *entry)
 {
 	bool fits = true;
 	int err = is_vouched ? 0 : read_direct(picture, topic, entry, &fits);
@@ -277,15 +290,20 @@ static int take_direct(struct picture *picture, struct picture_partition *partit
 
 static bool is_entry_possible(const struct journal_entry *entry)
 {
-	return entry->base_offset >= 0 && (entry->kind == ENTRY_LOG_START || entry->end_offset >= entry->base_offset) &&
-	       (entry->kind != ENTRY_DIRECT || picture_is_possible(entry->segment_base_offset, entry->position, entry->end_offset));
+	if (entry->base_offset < 0 || (entry->kind != ENTRY_LOG_START && entry->end_offset < entry->base_offset))
+		return false;
+	return entry->kind != ENTRY_DIRECT ||
+	       picture_is_possible(entry->segment_base_offset, entry->position, entry->end_offset);
 }
 
-static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry,
+		      struct slice payload)
 {
 	struct replay *replay = context;
 	struct picture *picture = replay->picture;
-	const struct topic *topic = picture->image ? catalog_topic_by_id(picture->image, &entry->topic_id) : NULL;
+	const struct topic *topic = NULL;
+	if (picture->image)
+		topic = catalog_topic_by_id(picture->image, &entry->topic_id);
 	picture->entries++;
 	if (!topic || entry->partition >= topic->partition_count || !is_entry_possible(entry))
 		return 0;
@@ -305,32 +323,38 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 		damaged_ranges_add(&partition->lost, partition->next_offset, entry->base_offset);
 	if (entry->kind == ENTRY_DIRECT)
 		return take_direct(picture, partition, topic, is_vouched, entry);
+	int64_t from = entry->base_offset > partition->next_offset ? entry->base_offset : partition->next_offset;
 	if (payload.size == 0) /* damaged, the journal says */
-		damaged_ranges_add(&partition->lost, entry->base_offset > partition->next_offset ? entry->base_offset : partition->next_offset,
-				   entry->end_offset);
+		damaged_ranges_add(&partition->lost, from, entry->end_offset);
 	partition->next_offset = entry->end_offset;
 	return 0;
 }
 
-static void tell_journal(struct picture *picture, const char *name, const struct journal_report *report, int err)
+static void tell_journal(struct picture *picture, const char *name, const struct journal_report *report,
+			 int err)
 {
 	char what[256];
 	if (err) {
-		snprintf(what, sizeof what, "the journal cannot be used (%s; row @%c of its recovery table): the broker will refuse to start", err_text(err),
-			 report->decision ? report->decision : '?');
+		snprintf(what, sizeof what,
+			 "the journal cannot be used (%s; row @%c of its recovery table): the broker will refuse to start",
+			 err_text(err), report->decision ? report->decision : '?');
 		tell_file(picture, FINDING_DAMAGE, name, what);
 		return;
 	}
 	if (report->damaged_groups) {
-		snprintf(what, sizeof what, "%llu acknowledged groups behind group %llu fail their check; what is lost with them is named by its offsets, as far as entries and later groups tell",
+		snprintf(what, sizeof what,
+			 "%llu acknowledged groups behind group %llu fail their check; what is lost with them is "
+			 "named by its offsets, as far as entries and later groups tell",
 			 (unsigned long long)report->damaged_groups, (unsigned long long)report->first_seq);
 		tell_file(picture, FINDING_DAMAGE, name, what);
 	}
 	if (report->torn_groups)
-		tell_file(picture, FINDING_NOTE, name, "the last group is torn: it was never acknowledged, and the next start drops it");
+		tell_file(picture, FINDING_NOTE, name,
+			  "the last group is torn: it was never acknowledged, and the next start drops it");
 }
 
-static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpoint_good, struct journal_report *report)
+static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpoint_good,
+			struct journal_report *report)
 {
 	char name[64], path[4096];
 	snprintf(name, sizeof name, "journal-%u", shard);
@@ -349,7 +373,8 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	return err;
 }
 
-int picture_add_shard(struct picture *picture, uint32_t shard, bool has_checkpoint, bool has_journal, struct journal_report *journal)
+int picture_add_shard(struct picture *picture, uint32_t shard, bool has_checkpoint, bool has_journal,
+		      struct journal_report *journal)
 {
 	bool is_good = false;
 	*journal = (struct journal_report){0};

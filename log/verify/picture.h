@@ -1,5 +1,6 @@
-/* What the checkpoints and journals of a data directory say of each partition: where its log begins and ends, and up to which byte each
- * segment file must be right. It is what recovery would do (log/store/recover.c), done without changing anything.
+/* What the checkpoints and journals of a data directory say of each partition: where its log begins and
+ * ends, and up to which byte each segment file must be right. It is what recovery would do
+ * (log/store/recover.c), done without changing anything.
  *
  * Owner: the thread that verifies or inspects. Reads only. */
 #pragma once
@@ -11,21 +12,25 @@
 
 struct catalog_image;
 
-/* Can a segment of this base end there? What a checksum vouches for may still be nonsense, and no file is that large. */
+/* Can a segment of this base end there? What a checksum vouches for may still be nonsense, and no file is
+ * that large. */
 bool picture_is_possible(int64_t base_offset, uint64_t position, int64_t offset);
 
 struct picture_segment {
 	int64_t base_offset;
 	struct mark filed;             /* what the checkpoint says is in the file */
-	struct mark required;          /* the same, or the end of a piece that the journal says went straight to the file */
+	/* the same, or the end of a piece that the journal says went straight to the file */
+	struct mark required;
 	bool is_complete, is_sealed;
 };
 
 struct picture_partition {
 	struct uuid topic_id;
 	uint32_t index;
-	bool is_known;                 /* a checkpoint that can be read tells where its log begins and ends, be it that it held nothing */
-	bool is_torn;                  /* a piece that nobody vouches for does not fit: what follows was never acknowledged */
+	/* a checkpoint that can be read tells where its log begins and ends, be it that it held nothing */
+	bool is_known;
+	/* a piece that nobody vouches for does not fit: what follows was never acknowledged */
+	bool is_torn;
 	int64_t start_offset;
 	int64_t next_offset;           /* the log's end; NOWHERE: not known */
 	int64_t journal_from;          /* the first offset that the journal holds; NOWHERE: none */
@@ -50,13 +55,16 @@ struct picture {
 	int err;
 };
 
-MUST_USE int picture_open(struct picture *picture, struct verify_sink *sink, const struct catalog_image *image);
+MUST_USE int picture_open(struct picture *picture, struct verify_sink *sink,
+			  const struct catalog_image *image);
 void picture_close(struct picture *picture);
 
-/* Takes in the shard's checkpoint and then its journal, and tells what is wrong with them. Call it for each shard. `*journal` is what opening
- * the journal reported. -errno when the check itself failed. */
-MUST_USE int picture_add_shard(struct picture *picture, uint32_t shard, bool has_checkpoint, bool has_journal, struct journal_report *journal);
+/* Takes in the shard's checkpoint and then its journal, and tells what is wrong with them. Call it for
+ * each shard. `*journal` is what opening the journal reported. -errno when the check itself failed. */
+MUST_USE int picture_add_shard(struct picture *picture, uint32_t shard, bool has_checkpoint, bool has_journal,
+			       struct journal_report *journal);
 
 /* NULL: nothing tells of it. */
-struct picture_partition *picture_find(const struct picture *picture, const struct uuid *topic_id, uint32_t index);
+struct picture_partition *picture_find(const struct picture *picture, const struct uuid *topic_id,
+				       uint32_t index);
 struct picture_segment *picture_segment(struct picture_partition *partition, int64_t base_offset);

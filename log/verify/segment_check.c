@@ -1,12 +1,15 @@
 /* The walk over one segment file.
  *
- * Happy path: batch after batch is judged good and taken: counted, hashed for the seal, held against the indexes.
+ * Happy path: batch after batch is judged good and taken: counted, hashed for the seal, held against the
+ * indexes.
  *
- * A batch that is judged bad begins a damaged range. It ends where the next good batch begins: right behind the bad one if its length can be
- * believed, else wherever a batch of later offsets passes its CRC, looked for byte by byte. Ranges that touch are told as one.
+ * A batch that is judged bad begins a damaged range. It ends where the next good batch begins: right
+ * behind the bad one if its length can be believed, else wherever a batch of later offsets passes its CRC,
+ * looked for byte by byte. Ranges that touch are told as one.
  *
- * What a CRC does not cover needs care. A batch whose own CRC is good but whose base offset is not the one due is either
- * misplaced, or its base offset was changed (the batch behind it then goes on as if it had not been), or batches are missing before it. */
+ * What a CRC does not cover needs care. A batch whose own CRC is good but whose base offset is not the one
+ * due is either misplaced, or its base offset was changed (the batch behind it then goes on as if it had
+ * not been), or batches are missing before it. */
 #include "log/verify/segment_check.h"
 
 #include <errno.h>
@@ -28,7 +31,7 @@ void verify_tell(struct verify_sink *sink, const struct finding *finding)
 	sink->found(sink->context, finding);
 }
 
-/* ---- ranges ---------------------------------------------------------------------------------------------------- */
+/* ---- ranges -------------------------------------------------------------------------------------------- */
 
 void damaged_ranges_add(struct damaged_ranges *ranges, int64_t from, int64_t to)
 {
@@ -52,7 +55,7 @@ bool damaged_ranges_overlap(const struct damaged_ranges *ranges, int64_t from, i
 	return false;
 }
 
-/* ---- the walk's state --------------------------------------------------------------------------------------------- */
+/* ---- the walk's state ---------------------------------------------------------------------------------- */
 
 enum fault {
 	FAULT_NONE,
@@ -117,12 +120,13 @@ static int64_t offset_limit(const struct segment_check *check)
 	return check->limit_offset != NOWHERE ? check->limit_offset : INT64_MAX;
 }
 
-/* ---- telling -------------------------------------------------------------------------------------------------------- */
+/* ---- telling ------------------------------------------------------------------------------------------- */
 
-static void tell(struct segment_check *check, enum finding_kind kind, const char *file, int64_t from, int64_t to, int64_t position_from,
-		 int64_t position_to, const char *what)
+static void tell(struct segment_check *check, enum finding_kind kind, const char *file, int64_t from,
+		 int64_t to, int64_t position_from, int64_t position_to, const char *what)
 {
-	struct finding finding = {kind, check->topic, check->partition, file, from, to, position_from, position_to, what};
+	struct finding finding = {kind, check->topic, check->partition, file, from, to, position_from,
+				  position_to, what};
 	verify_tell(check->sink, &finding);
 }
 
@@ -131,12 +135,13 @@ static void flush_pending(struct walk *walk)
 	struct pending *pending = &walk->pending;
 	if (pending->fault == FAULT_NONE)
 		return;
-	tell(walk->check, FINDING_DAMAGE, walk->check->file, pending->from, pending->to, (int64_t)pending->position_from,
-	     (int64_t)pending->position_to, pending->what);
+	tell(walk->check, FINDING_DAMAGE, walk->check->file, pending->from, pending->to,
+	     (int64_t)pending->position_from, (int64_t)pending->position_to, pending->what);
 	pending->fault = FAULT_NONE;
 }
 
-static void note_damage(struct walk *walk, enum fault fault, int64_t from, int64_t to, uint64_t position_from, uint64_t position_to)
+static void note_damage(struct walk *walk, enum fault fault, int64_t from, int64_t to, uint64_t position_from,
+			uint64_t position_to)
 {
 	struct pending *pending = &walk->pending;
 	damaged_ranges_add(&walk->check->damaged, from, to == NOWHERE ? INT64_MAX : to);
@@ -146,11 +151,13 @@ static void note_damage(struct walk *walk, enum fault fault, int64_t from, int64
 		return;
 	}
 	flush_pending(walk);
-	*pending = (struct pending){.fault = fault, .from = from, .to = to, .position_from = position_from, .position_to = position_to};
+	*pending = (struct pending){
+		.fault = fault, .from = from, .to = to, .position_from = position_from, .position_to = position_to,
+	};
 	memcpy(pending->what, walk->what, sizeof pending->what);
 }
 
-/* ---- judging one batch ------------------------------------------------------------------------------------------------ */
+/* ---- judging one batch --------------------------------------------------------------------------------- */
 
 #define FAULT(walk, fault, ...) (snprintf((walk)->what, sizeof (walk)->what, __VA_ARGS__), (fault))
 
@@ -168,6 +175,11 @@ static bool are_zeros(struct slice bytes)
 	return true;
 }
 
+static enum fault fault_short(struct walk *walk, uint64_t missing)
+{
+	return FAULT(walk, FAULT_SHORT, "the file ends %llu bytes early", (unsigned long long)missing);
+}
+
 /* The header alone: can it be one, and does its batch fit the file? */
 static enum fault judge_header(struct walk *walk, uint64_t position, struct batch *batch)
 {
@@ -175,14 +187,16 @@ static enum fault judge_header(struct walk *walk, uint64_t position, struct batc
 	uint64_t due = walk->limit - position;
 	memset(batch, 0, sizeof *batch);
 	if (left < BATCH_HEADER_SIZE)
-		return FAULT(walk, FAULT_SHORT, left < due ? "the file ends %llu bytes early" : "no whole batch fits the last %llu bytes",
-			     (unsigned long long)(left < due ? due - left : left));
+		return left < due ? fault_short(walk, due - left)
+				  : FAULT(walk, FAULT_SHORT, "no whole batch fits the last %llu bytes",
+					  (unsigned long long)left);
 	struct slice header = view(walk, position, BATCH_HEADER_SIZE);
 	if (!header.data)
 		return FAULT_SHORT;
 	int err = batch_parse_header(header, batch);
 	if (err && is_unreadable(walk, position, BATCH_HEADER_SIZE))
-		return FAULT(walk, FAULT_UNREADABLE, "the disk cannot read it: %s", err_text(walk->window.read_error));
+		return FAULT(walk, FAULT_UNREADABLE, "the disk cannot read it: %s",
+			     err_text(walk->window.read_error));
 	if (err && are_zeros(header))
 		return FAULT(walk, FAULT_ZEROS, "zeros where a batch should be");
 	if (err == ERR_INVALID_RECORD)
@@ -191,8 +205,9 @@ static enum fault judge_header(struct walk *walk, uint64_t position, struct batc
 		return FAULT(walk, FAULT_LENGTH, "a batch's length field says what cannot be");
 	if (batch->size_bytes > left)
 		return left < due && batch->size_bytes <= due
-			       ? FAULT(walk, FAULT_SHORT, "the file ends %llu bytes early", (unsigned long long)(due - left))
-			       : FAULT(walk, FAULT_LENGTH, "a batch's length of %u bytes reaches behind the end", batch->size_bytes);
+			       ? fault_short(walk, due - left)
+			       : FAULT(walk, FAULT_LENGTH, "a batch's length of %u bytes reaches behind the end",
+				       batch->size_bytes);
 	return FAULT_NONE;
 }
 
@@ -207,9 +222,11 @@ static enum fault judge_bytes(struct walk *walk, uint64_t position, struct batch
 		return FAULT_SHORT;
 	if (batch_check_crc(bytes, batch))
 		return is_unreadable(walk, position, batch->size_bytes)
-			       ? FAULT(walk, FAULT_UNREADABLE, "the disk cannot read it: %s", err_text(walk->window.read_error))
+			       ? FAULT(walk, FAULT_UNREADABLE, "the disk cannot read it: %s",
+				       err_text(walk->window.read_error))
 			       : FAULT(walk, FAULT_CRC, "a batch fails its CRC-32C");
-	if (batch->last_offset_delta < 0 || batch->base_offset < 0 || batch->base_offset > INT64_MAX - 1 - batch->last_offset_delta)
+	if (batch->last_offset_delta < 0 || batch->base_offset < 0 ||
+	    batch->base_offset > INT64_MAX - 1 - batch->last_offset_delta)
 		return FAULT(walk, FAULT_HEADER, "a batch's offsets cannot be (its CRC is good)");
 	return FAULT_NONE;
 }
@@ -231,10 +248,12 @@ static int64_t base_behind(struct walk *walk, uint64_t position)
 	return is_good ? next.base_offset : NOWHERE;
 }
 
-/* The batch passes its CRC, but its base offset is not the one due. Was the base offset changed? Then what follows goes on from what it was. */
+/* The batch passes its CRC, but its base offset is not the one due. Was the base offset changed? Then what
+ * follows goes on from what it was. */
 static bool is_offset_changed(struct walk *walk, const struct batch *batch)
 {
-	return base_behind(walk, walk->position + batch->size_bytes) == walk->offset + batch->last_offset_delta + 1;
+	int64_t due = walk->offset + batch->last_offset_delta + 1;
+	return base_behind(walk, walk->position + batch->size_bytes) == due;
 }
 
 static enum fault judge_offset(struct walk *walk, const struct batch *batch)
@@ -243,8 +262,8 @@ static enum fault judge_offset(struct walk *walk, const struct batch *batch)
 		return FAULT_NONE;
 	if (!is_offset_changed(walk, batch) && is_possible_here(walk, batch))
 		return FAULT_NONE; /* batches are missing before it */
-	return FAULT(walk, FAULT_OFFSET, "a batch says base offset %lld where %lld is due (its CRC is good)", (long long)batch->base_offset,
-		     (long long)walk->offset);
+	return FAULT(walk, FAULT_OFFSET, "a batch says base offset %lld where %lld is due (its CRC is good)",
+		     (long long)batch->base_offset, (long long)walk->offset);
 }
 
 static enum fault judge(struct walk *walk, struct batch *batch)
@@ -253,17 +272,19 @@ static enum fault judge(struct walk *walk, struct batch *batch)
 	return fault ? fault : judge_offset(walk, batch);
 }
 
-/* ---- what is inside a good batch ------------------------------------------------------------------------------------------ */
+/* ---- what is inside a good batch ----------------------------------------------------------------------- */
 
-/* The epoch lies outside the CRC: it is held against what is known of the partition's epochs, or must not fall. */
+/* The epoch lies outside the CRC: it is held against what is known of the partition's epochs, or must not
+ * fall. */
 static enum fault judge_epoch(struct walk *walk, const struct batch *batch)
 {
 	const struct segment_check *check = walk->check;
-	int32_t due = check->epochs && batch->base_offset < check->epochs_limit ? epochs_at(check->epochs, batch->base_offset) : -1;
+	bool is_known = check->epochs && batch->base_offset < check->epochs_limit;
+	int32_t due = is_known ? epochs_at(check->epochs, batch->base_offset) : -1;
 	if (due >= 0 ? batch->leader_epoch == due : batch->leader_epoch >= walk->epoch)
 		return FAULT_NONE;
-	return FAULT(walk, FAULT_EPOCH, "a batch says leader epoch %d where %d is due (its CRC is good)", batch->leader_epoch,
-		     due >= 0 ? due : walk->epoch);
+	return FAULT(walk, FAULT_EPOCH, "a batch says leader epoch %d where %d is due (its CRC is good)",
+		     batch->leader_epoch, due >= 0 ? due : walk->epoch);
 }
 
 static enum fault judge_records(struct walk *walk, const struct batch *batch, struct slice bytes)
@@ -273,7 +294,8 @@ static enum fault judge_records(struct walk *walk, const struct batch *batch, st
 	int64_t last = batch->base_offset - 1;
 	int err = record_iter_open(&iter, walk->check->sink->workspace, bytes);
 	if (err)
-		return FAULT(walk, FAULT_RECORDS, "a batch's records cannot be read: %s (its CRC is good)", err_text(err));
+		return FAULT(walk, FAULT_RECORDS, "a batch's records cannot be read: %s (its CRC is good)",
+			     err_text(err));
 	while ((err = record_iter_next(&iter, &record)) == 1) {
 		if (record.offset <= last || record.offset > batch_last_offset(batch))
 			break;
@@ -283,13 +305,17 @@ static enum fault judge_records(struct walk *walk, const struct batch *batch, st
 	walk->is_memory_short |= err == -ENOMEM;
 	if (err == 0)
 		return FAULT_NONE;
-	return err > 0 ? FAULT(walk, FAULT_RECORDS, "a record says offset %lld, which its batch does not hold (its CRC is good)", (long long)record.offset)
-		       : FAULT(walk, FAULT_RECORDS, "a batch's records cannot be read: %s (its CRC is good)", err_text(err));
+	if (err < 0)
+		return FAULT(walk, FAULT_RECORDS, "a batch's records cannot be read: %s (its CRC is good)",
+			     err_text(err));
+	return FAULT(walk, FAULT_RECORDS, "a record says offset %lld, which its batch does not hold (its CRC is good)",
+		     (long long)record.offset);
 }
 
 static void note_gap(struct walk *walk, int64_t from, int64_t to)
 {
-	if (walk->check->are_gaps_allowed || (walk->check->fenced && damaged_ranges_overlap(walk->check->fenced, from, to)))
+	if (walk->check->are_gaps_allowed ||
+	    (walk->check->fenced && damaged_ranges_overlap(walk->check->fenced, from, to)))
 		return;
 	snprintf(walk->what, sizeof walk->what, "batches are missing");
 	note_damage(walk, FAULT_OFFSET, from, to, walk->position, walk->position);
@@ -329,12 +355,14 @@ static void take(struct walk *walk, const struct batch *batch)
 		note_gap(walk, walk->offset, batch->base_offset);
 	enum fault fault = judge_epoch(walk, batch);
 	if (fault)
-		note_damage(walk, fault, batch->base_offset, batch_next_offset(batch), walk->position, walk->position + batch->size_bytes);
+		note_damage(walk, fault, batch->base_offset, batch_next_offset(batch), walk->position,
+			    walk->position + batch->size_bytes);
 	else
 		learn_epoch(walk, batch);
 	fault = judge_records(walk, batch, bytes);
 	if (fault && !walk->is_memory_short)
-		note_damage(walk, fault, batch->base_offset, batch_next_offset(batch), walk->position, walk->position + batch->size_bytes);
+		note_damage(walk, fault, batch->base_offset, batch_next_offset(batch), walk->position,
+			    walk->position + batch->size_bytes);
 	if (walk->check->batch) {
 		flush_pending(walk);
 		walk->check->batch(walk->check->batch_context, batch, walk->position, bytes);
@@ -349,7 +377,7 @@ static void take(struct walk *walk, const struct batch *batch)
 	note_progress(walk, batch->size_bytes);
 }
 
-/* ---- going on behind a bad one -------------------------------------------------------------------------------------------- */
+/* ---- going on behind a bad one ------------------------------------------------------------------------- */
 
 static bool is_good_at(struct walk *walk, uint64_t position, struct batch *batch)
 {
@@ -361,7 +389,8 @@ static bool could_begin(const struct walk *walk, const uint8_t *at)
 {
 	int64_t limit = offset_limit(walk->check);
 	int64_t base = (int64_t)load_be64(at);
-	return at[BATCH_AT_MAGIC] == BATCH_MAGIC && base >= walk->offset && base < limit && base - walk->offset <= INT32_MAX;
+	return at[BATCH_AT_MAGIC] == BATCH_MAGIC && base >= walk->offset && base < limit &&
+	       base - walk->offset <= INT32_MAX;
 }
 
 /* The next good batch at or behind `from`; false if there is none before the end. */
@@ -420,7 +449,8 @@ static bool is_zero_to_end(struct walk *walk, uint64_t position)
 	return true;
 }
 
-/* What lies behind the last batch. Where the durable point is known, it is nobody's loss, and only counted. */
+/* What lies behind the last batch. Where the durable point is known, it is nobody's loss, and only
+ * counted. */
 static void note_tail(struct walk *walk)
 {
 	uint64_t size = walk->window.file_size > walk->position ? walk->window.file_size - walk->position : 0;
@@ -432,8 +462,11 @@ static void note_tail(struct walk *walk)
 		return;
 	char what[sizeof walk->what + 96] = "zeros to the end: room that was reserved";
 	if (!is_zero_to_end(walk, walk->position))
-		snprintf(what, sizeof what, "a tail that is no batch (%s): torn by a crash, or damaged; nothing here can tell", walk->what);
-	tell(walk->check, FINDING_NOTE, walk->check->file, walk->offset, NOWHERE, (int64_t)walk->position, (int64_t)walk->window.file_size, what);
+		snprintf(what, sizeof what,
+			 "a tail that is no batch (%s): torn by a crash, or damaged; nothing here can tell",
+			 walk->what);
+	tell(walk->check, FINDING_NOTE, walk->check->file, walk->offset, NOWHERE, (int64_t)walk->position,
+	     (int64_t)walk->window.file_size, what);
 }
 
 /* True: the walk goes on. */
@@ -447,8 +480,12 @@ static bool pass_over(struct walk *walk, enum fault fault, const struct batch *b
 	if (!goes_on && walk->check->is_open_ended && walk->position >= walk->check->required_bytes)
 		return false; /* a torn tail: the end */
 	bool is_known = walk->check->required_offset != NOWHERE && walk->position < walk->check->required_bytes;
-	int64_t to = goes_on ? next.base_offset : is_known ? walk->check->required_offset : last_offset_due(walk);
-	uint64_t end = goes_on ? position : is_known ? walk->check->required_bytes : walk->limit;
+	int64_t to = is_known ? walk->check->required_offset : last_offset_due(walk);
+	uint64_t end = is_known ? walk->check->required_bytes : walk->limit;
+	if (goes_on) {
+		to = next.base_offset;
+		end = position;
+	}
 	note_damage(walk, fault, walk->offset, to, walk->position, end);
 	note_progress(walk, end - walk->position);
 	index_check_skip(&walk->index, end, to);
@@ -472,7 +509,7 @@ static void walk_batches(struct walk *walk)
 	}
 }
 
-/* ---- the file's own end, its seal and its indexes ------------------------------------------------------------------------------ */
+/* ---- the file's own end, its seal and its indexes ------------------------------------------------------ */
 
 /* The next segment begins behind a gap: batches are missing at the end of this one. */
 static void check_limit(struct walk *walk)
@@ -499,23 +536,28 @@ static void check_seal(struct walk *walk)
 	     "the batches' headers differ from the seal's checksum, though each passes its own checks");
 }
 
-static void check_index_file(struct walk *walk, struct index_check *index, struct slice bytes, const char *ending, uint64_t size_due, uint64_t checksum_due)
+static void check_index_file(struct walk *walk, struct index_check *index, struct slice bytes,
+			     const char *ending, uint64_t size_due, uint64_t checksum_due)
 {
 	struct segment_check *check = walk->check;
 	bool is_sealed = check->seal != NULL;
 	index_check_end(index, is_sealed && !check->damaged.count);
 	char file[4096];
-	snprintf(file, sizeof file, "%.*s%s", (int)(strlen(check->file) - strlen(".log")), check->file, ending);
+	snprintf(file, sizeof file, "%.*s%s", (int)(strlen(check->file) - strlen(".log")), check->file,
+		 ending);
 	uint32_t entry_size = index->form == INDEX_FORM_OFFSET ? 8 : 12;
 	if (index->bad_from < index->bad_to) {
 		uint64_t to = (uint64_t)index->bad_to * entry_size;
-		tell(check, FINDING_DERIVED, file, check->base_offset, walk->offset, (int64_t)index->bad_from * entry_size,
+		tell(check, FINDING_DERIVED, file, check->base_offset, walk->offset,
+		     (int64_t)index->bad_from * entry_size,
 		     (int64_t)(to < bytes.size ? to : bytes.size), index->fault);
 	} else if (bytes.size == 0 && size_due) {
-		tell(check, FINDING_NOTE, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE, "it is empty: a crash came before it was on disk; it is made anew when it is needed");
+		tell(check, FINDING_NOTE, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE,
+		     "it is empty: a crash came before it was on disk; it is made anew when it is needed");
 	} else if (is_sealed && (bytes.size != size_due || seal_index_checksum(bytes) != checksum_due)) {
 		tell(check, FINDING_DERIVED, file, check->base_offset, walk->offset, 0, (int64_t)bytes.size,
-		     bytes.size == size_due ? "the file fails the checksum in the seal" : "the file has another size than the seal says");
+		     bytes.size == size_due ? "the file fails the checksum in the seal"
+					    : "the file has another size than the seal says");
 	}
 }
 
@@ -525,12 +567,14 @@ static void check_indexes(struct walk *walk)
 	static const struct seal none;
 	const struct seal *seal = check->seal ? check->seal : &none;
 	if (check->index.data)
-		check_index_file(walk, &walk->index, check->index, ".index", seal->index_size_bytes, seal->index_checksum);
+		check_index_file(walk, &walk->index, check->index, ".index", seal->index_size_bytes,
+				 seal->index_checksum);
 	if (check->time_index.data)
-		check_index_file(walk, &walk->time_index, check->time_index, ".timeindex", seal->time_index_size_bytes, seal->time_index_checksum);
+		check_index_file(walk, &walk->time_index, check->time_index, ".timeindex",
+				 seal->time_index_size_bytes, seal->time_index_checksum);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static void set_limit(struct walk *walk)
 {
@@ -547,8 +591,10 @@ static void run(struct walk *walk)
 	walk->offset = check->base_offset;
 	walk->epoch = -1;
 	set_limit(walk);
-	index_check_begin(&walk->index, INDEX_FORM_OFFSET, check->base_offset, check->index, !check->is_foreign);
-	index_check_begin(&walk->time_index, INDEX_FORM_TIME, check->base_offset, check->time_index, !check->is_foreign);
+	index_check_begin(&walk->index, INDEX_FORM_OFFSET, check->base_offset, check->index,
+			  !check->is_foreign);
+	index_check_begin(&walk->time_index, INDEX_FORM_TIME, check->base_offset, check->time_index,
+			  !check->is_foreign);
 	walk_batches(walk);
 	flush_pending(walk);
 	if (walk->is_memory_short)

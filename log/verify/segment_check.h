@@ -1,8 +1,9 @@
-/* The check of one segment file: every batch of it (header, CRC-32C, offsets, epochs, every record, compressed ones included), against its indexes
- * and its seal. Damage is named by offsets and positions, and the walk goes on behind it.
+/* The check of one segment file: every batch of it (header, CRC-32C, offsets, epochs, every record,
+ * compressed ones included), against its indexes and its seal. Damage is named by offsets and positions,
+ * and the walk goes on behind it.
  *
- * Owner: the thread that verifies. Reads only; never prints: it calls back. Memory is bounded by the largest batch, and in a damaged
- * file by the file's size. */
+ * Owner: the thread that verifies. Reads only; never prints: it calls back. Memory is bounded by the
+ * largest batch, and in a damaged file by the file's size. */
 #pragma once
 
 #include "log/batch/compress.h"
@@ -14,7 +15,8 @@
 /* Counted over all that is checked. */
 struct verify_counts {
 	uint64_t segments, sealed_segments, batches, records, bytes;
-	uint64_t tails, tail_bytes;       /* bytes behind the durable point, which the journal holds or nobody was told of */
+	/* bytes behind the durable point, which the journal holds or nobody was told of */
+	uint64_t tails, tail_bytes;
 	uint64_t findings[finding_kind_count];
 };
 
@@ -46,7 +48,8 @@ struct damaged_ranges {
 void damaged_ranges_add(struct damaged_ranges *ranges, int64_t from, int64_t to);
 bool damaged_ranges_overlap(const struct damaged_ranges *ranges, int64_t from, int64_t to);
 
-typedef void segment_batch_fn(void *context, const struct batch *batch, uint64_t position, struct slice bytes);
+typedef void segment_batch_fn(void *context, const struct batch *batch, uint64_t position,
+			      struct slice bytes);
 
 /* What is expected of a segment. */
 struct segment_check {
@@ -58,16 +61,19 @@ struct segment_check {
 	int64_t limit_offset;             /* where the next segment begins; NOWHERE: there is none */
 	uint64_t required_bytes;          /* everything before it is below the durable point */
 	int64_t required_offset;          /* the offset there; NOWHERE: not known */
-	bool is_open_ended;               /* it is not known where the durable point lies: the walk goes on behind `required_bytes`, and what breaks off
-					   * with no good batch behind it is a torn tail */
+	/* It is not known where the durable point lies: the walk goes on behind `required_bytes`, and what breaks
+	 * off with no good batch behind it is a torn tail. */
+	bool is_open_ended;
 	bool are_gaps_allowed;            /* compaction has taken batches out */
 	bool is_foreign;                  /* Kafka wrote it, perhaps an older one */
-	const struct epochs *epochs;      /* what is known of them, and trusted for offsets below epochs_limit; NULL: nothing */
+	/* what is known of them, and trusted for offsets below epochs_limit; NULL: nothing */
+	const struct epochs *epochs;
 	int64_t epochs_limit;
 	const struct damaged_ranges *fenced; /* known before: offsets that are missing there are no news */
 	const struct seal *seal;          /* NULL: not sealed, or the seal is damaged */
 	struct slice index, time_index;   /* the files' bytes; data NULL: there is none */
-	segment_batch_fn *batch;          /* called for each good batch, in order with the findings; NULL: nobody asks */
+	/* called for each good batch, in order with the findings; NULL: nobody asks */
+	segment_batch_fn *batch;
 	void *batch_context;
 
 	/* Out. */
@@ -77,7 +83,7 @@ struct segment_check {
 	uint64_t end_position;
 };
 
-/* Checks the file and tells what it finds. -errno: the check itself failed (no memory, the file cannot be opened). The caller frees with
- * segment_check_fini. */
+/* Checks the file and tells what it finds. -errno: the check itself failed (no memory, the file cannot be
+ * opened). The caller frees with segment_check_fini. */
 MUST_USE int segment_check_run(struct segment_check *check);
 void segment_check_fini(struct segment_check *check);

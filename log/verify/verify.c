@@ -1,5 +1,6 @@
-/* The whole directory, from what says most to what says least: lock, meta.properties, catalog, each shard's checkpoint and journal, then the
- * partitions in order of their names. A file that is damaged is told, and the rest is checked with what is left. */
+/* The whole directory, from what says most to what says least: lock, meta.properties, catalog, each
+ * shard's checkpoint and journal, then the partitions in order of their names. A file that is damaged is
+ * told, and the rest is checked with what is left. */
 #include "log/verify/verify.h"
 
 #include <errno.h>
@@ -21,9 +22,11 @@ struct verify {
 	int lock;
 };
 
-static void tell(struct verify *verify, enum finding_kind kind, const char *file, int64_t position_from, int64_t position_to, const char *what)
+static void tell(struct verify *verify, enum finding_kind kind, const char *file, int64_t position_from,
+		 int64_t position_to, const char *what)
 {
-	struct finding finding = {kind, NULL, NOWHERE, file, NOWHERE, NOWHERE, position_from, position_to, what};
+	struct finding finding = {kind, NULL, NOWHERE, file, NOWHERE, NOWHERE, position_from, position_to,
+				  what};
 	verify_tell(&verify->sink, &finding);
 }
 
@@ -32,7 +35,7 @@ static void path_of(const struct verify *verify, const char *name, char *out, si
 	snprintf(out, size, "%s/%s", verify->sink.dir, name);
 }
 
-/* ---- lock and catalog ------------------------------------------------------------------------------------------------ */
+/* ---- lock and catalog ---------------------------------------------------------------------------------- */
 
 static void take_lock(struct verify *verify)
 {
@@ -44,9 +47,11 @@ static void take_lock(struct verify *verify)
 	verify->lock = io_lock(verify->sink.io, path, 0);
 	verify->report->is_in_use = verify->lock == ERR_LOCKED;
 	if (verify->report->is_in_use)
-		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE, "a running broker holds the directory: only sealed segments are checked");
+		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE,
+		     "a running broker holds the directory: only sealed segments are checked");
 	else if (verify->lock < 0) {
-		snprintf(what, sizeof what, "it cannot be locked (%s): is a broker running?", err_text(verify->lock));
+		snprintf(what, sizeof what, "it cannot be locked (%s): is a broker running?",
+			 err_text(verify->lock));
 		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE, what);
 	}
 }
@@ -60,7 +65,8 @@ static bool check_meta(struct verify *verify)
 	int err = meta_properties_read(&meta, verify->sink.io, path, why, sizeof why);
 	if (err == -ENOENT) {
 		if (verify->dir.has_catalog)
-			tell(verify, FINDING_NOTE, "meta.properties", NOWHERE, NOWHERE, "it is missing: the next start makes it anew from the catalog");
+			tell(verify, FINDING_NOTE, "meta.properties", NOWHERE, NOWHERE,
+			     "it is missing: the next start makes it anew from the catalog");
 		return true;
 	}
 	if (err)
@@ -74,13 +80,15 @@ static int open_catalog(struct verify *verify)
 	bool was_a_broker = verify->dir.shard_count > 0;
 	if (!verify->dir.has_catalog) {
 		if (was_a_broker)
-			tell(verify, FINDING_DAMAGE, "catalog.log", NOWHERE, NOWHERE, "it is missing, though journals are there: no topic is known");
+			tell(verify, FINDING_DAMAGE, "catalog.log", NOWHERE, NOWHERE,
+			     "it is missing, though journals are there: no topic is known");
 		return 0;
 	}
 	struct catalog_report found;
 	int err = broker_config_create(&verify->config);
 	if (!err)
-		err = catalog_open_read_only(&verify->catalog, verify->sink.io, verify->sink.dir, verify->config, &found);
+		err = catalog_open_read_only(&verify->catalog, verify->sink.io, verify->sink.dir,
+					     verify->config, &found);
 	if (err == -ENOMEM)
 		return err;
 	if (err) {
@@ -89,7 +97,8 @@ static int open_catalog(struct verify *verify)
 		return 0;
 	}
 	if (found.torn_bytes && !verify->report->is_in_use)
-		tell(verify, FINDING_NOTE, "catalog.log", (int64_t)found.bytes, (int64_t)(found.bytes + found.torn_bytes),
+		tell(verify, FINDING_NOTE, "catalog.log", (int64_t)found.bytes,
+		     (int64_t)(found.bytes + found.torn_bytes),
 		     "the last record is torn: it was never answered, and the next start cuts it off");
 	verify->image = catalog_image_acquire(verify->catalog);
 	verify->report->has_catalog = true;
@@ -97,7 +106,7 @@ static int open_catalog(struct verify *verify)
 	return 0;
 }
 
-/* ---- shards --------------------------------------------------------------------------------------------------------------- */
+/* ---- shards -------------------------------------------------------------------------------------------- */
 
 static int read_shards(struct verify *verify)
 {
@@ -107,7 +116,8 @@ static int read_shards(struct verify *verify)
 	for (uint32_t shard = 0; shard < verify->dir.shard_count && !err && !report->is_in_use; shard++) {
 		struct journal_report journal;
 		bool has_journal = verify->dir.has_journal[shard];
-		err = picture_add_shard(&verify->picture, shard, verify->dir.has_checkpoint[shard], has_journal, &journal);
+		err = picture_add_shard(&verify->picture, shard, verify->dir.has_checkpoint[shard],
+					has_journal, &journal);
 		report->journals += has_journal;
 		report->journal_groups += journal.groups;
 		report->journal_entries += journal.entries;
@@ -116,7 +126,7 @@ static int read_shards(struct verify *verify)
 	return err;
 }
 
-/* ---- partitions ------------------------------------------------------------------------------------------------------------- */
+/* ---- partitions ---------------------------------------------------------------------------------------- */
 
 static const struct topic *topic_of(const struct verify *verify, const struct partition_dir *files)
 {
@@ -130,7 +140,8 @@ static const struct topic *topic_of(const struct verify *verify, const struct pa
 static int check_directory(struct verify *verify, const struct partition_dir *files)
 {
 	if (files->is_leftover) {
-		tell(verify, FINDING_NOTE, files->name, NOWHERE, NOWHERE, "left over by the deletion of a topic; it is not looked into");
+		tell(verify, FINDING_NOTE, files->name, NOWHERE, NOWHERE,
+		     "left over by the deletion of a topic; it is not looked into");
 		return 0;
 	}
 	const struct topic *topic = topic_of(verify, files);
@@ -138,7 +149,8 @@ static int check_directory(struct verify *verify, const struct partition_dir *fi
 	if (!topic) {
 		verify->report->unknown_partitions++;
 		if (verify->image)
-			tell(verify, FINDING_NOTE, files->name, NOWHERE, NOWHERE, "the catalog does not know this partition: its segments are checked alone");
+			tell(verify, FINDING_NOTE, files->name, NOWHERE, NOWHERE,
+			     "the catalog does not know this partition: its segments are checked alone");
 	}
 	struct partition_check check = {
 		.sink = &verify->sink,
@@ -158,7 +170,9 @@ static int check_without_directory(struct verify *verify)
 	int err = 0;
 	for (uint32_t i = 0; i < verify->picture.count && !err; i++) {
 		struct picture_partition *picture = verify->picture.partitions[i];
-		const struct topic *topic = verify->image ? catalog_topic_by_id(verify->image, &picture->topic_id) : NULL;
+		const struct topic *topic = NULL;
+		if (verify->image)
+			topic = catalog_topic_by_id(verify->image, &picture->topic_id);
 		if (!topic || data_dir_find(&verify->dir, topic->name, picture->index))
 			continue;
 		struct partition_check check = {
@@ -181,7 +195,7 @@ static int check_partitions(struct verify *verify)
 	return err ? err : check_without_directory(verify);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static int run(struct verify *verify)
 {
@@ -213,7 +227,8 @@ int verify_directory(struct io *io, const struct verify_options *options, struct
 {
 	*report = (struct verify_report){0};
 	struct verify verify = {
-		.sink = {.io = io, .dir = options->dir, .found = options->found, .progress = options->progress, .context = options->context},
+		.sink = {.io = io, .dir = options->dir, .found = options->found,
+			 .progress = options->progress, .context = options->context},
 		.report = report,
 		.lock = -1,
 	};

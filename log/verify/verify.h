@@ -1,10 +1,13 @@
-/* The check of a whole data directory without its broker: what `spate log verify` does. Everything below the durable point is read and judged:
- * meta.properties, the catalog, journals, checkpoints, and every batch of every segment with its indexes and seal.
+/* The check of a whole data directory without its broker: what `spate log verify` does. Everything below
+ * the durable point is read and judged: meta.properties, the catalog, journals, checkpoints, and every
+ * batch of every segment with its indexes and seal.
  *
- * What is not damage: the tail of an active segment behind the durable point (the journal holds what of it was acknowledged), a torn last group
- * of a journal, a torn last record of the catalog. A directory of Apache Kafka's, or one partition's, is checked as segments alone.
+ * What is not damage: the tail of an active segment behind the durable point (the journal holds what of it
+ * was acknowledged), a torn last group of a journal, a torn last record of the catalog. A directory of
+ * Apache Kafka's, or one partition's, is checked as segments alone.
  *
- * Owner: the calling thread. Changes nothing on disk; holds the directory's lock meanwhile, if it can be had; never prints. */
+ * Owner: the calling thread. Changes nothing on disk; holds the directory's lock meanwhile, if it can be
+ * had; never prints. */
 #pragma once
 
 #include "log/verify/segment_check.h"
@@ -18,7 +21,8 @@ struct verify_options {
 
 struct verify_report {
 	struct verify_counts counts;
-	bool is_in_use;                  /* a broker holds the lock: only sealed segments, which hold still, were checked */
+	/* a broker holds the lock: only sealed segments, which hold still, were checked */
+	bool is_in_use;
 	bool has_catalog;                /* it could be read; without it, segments were checked alone */
 	uint32_t topics, partitions;     /* partitions: that have files */
 	uint32_t unknown_partitions;     /* of them: those that the catalog does not know */
@@ -28,4 +32,5 @@ struct verify_report {
 };
 
 /* 0 when everything was looked at, whatever was found. -errno: the directory cannot be read, or no memory. */
-MUST_USE int verify_directory(struct io *io, const struct verify_options *options, struct verify_report *report);
+MUST_USE int verify_directory(struct io *io, const struct verify_options *options,
+			      struct verify_report *report);

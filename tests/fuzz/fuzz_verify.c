@@ -1,8 +1,10 @@
-/* Fuzzes the check of a data directory (log/verify): each of its files may hold any bytes. The input is a list of files, each with a kind, a size and its
- * bytes; checksums are set right half of the time, so that the fuzzer gets past them. The check must end, with the same findings when it is
- * done again, and positions and offsets of findings must be ranges.
+/* Fuzzes the check of a data directory (log/verify): each of its files may hold any bytes. The input is a
+ * list of files, each with a kind, a size and its bytes; checksums are set right half of the time, so that
+ * the fuzzer gets past them. The check must end, with the same findings when it is done again, and
+ * positions and offsets of findings must be ranges.
  *
- * Build with clang's -fsanitize=fuzzer,address,undefined together with all of log/; link what the Makefile's LIBS says. Start it with -max_len=4096. */
+ * Build with clang's -fsanitize=fuzzer,address,undefined together with all of log/; link what the
+ * Makefile's LIBS says. Start it with -max_len=4096. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
@@ -30,12 +32,13 @@ static const char *const files[] = {
 	"/meta.properties",
 };
 
-/* ---- bytes with sound checksums ------------------------------------------------------------------------------------------ */
+/* ---- bytes with sound checksums ------------------------------------------------------------------------ */
 
 static void stamp_batches(uint8_t *bytes, size_t size)
 {
 	struct batch batch;
-	for (size_t at = 0; batch_parse_header((struct slice){bytes + at, size - at}, &batch) == 0 && batch.size_bytes <= size - at; at += batch.size_bytes)
+	for (size_t at = 0; batch_parse_header((struct slice){bytes + at, size - at}, &batch) == 0 &&
+	     batch.size_bytes <= size - at; at += batch.size_bytes)
 		batch_stamp_crc(bytes + at, batch.size_bytes);
 }
 
@@ -56,7 +59,7 @@ static void put_file(struct io *io, const char *path, uint8_t *bytes, size_t siz
 	io_close_fd(io, fd);
 }
 
-/* ---- the check --------------------------------------------------------------------------------------------------------------- */
+/* ---- the check ----------------------------------------------------------------------------------------- */
 
 struct sum {
 	uint64_t count, hash;
@@ -66,10 +69,13 @@ static void take_finding(void *context, const struct finding *finding)
 {
 	struct sum *sum = context;
 	sum->count++;
-	sum->hash = XXH3_64bits_withSeed(finding->what, strlen(finding->what), sum->hash ^ (uint64_t)finding->from ^ (uint64_t)finding->position_to);
+	sum->hash = XXH3_64bits_withSeed(finding->what, strlen(finding->what),
+					 sum->hash ^ (uint64_t)finding->from ^ (uint64_t)finding->position_to);
 	CHECK(finding->file && finding->kind < finding_kind_count);
-	CHECKF(finding->position_to >= finding->position_from, "%s [%ld, %ld)", finding->what, (long)finding->position_from, (long)finding->position_to);
-	CHECKF(finding->to == NOWHERE || finding->to >= finding->from, "%s: offsets [%ld, %ld)", finding->what, (long)finding->from, (long)finding->to);
+	CHECKF(finding->position_to >= finding->position_from, "%s [%ld, %ld)", finding->what,
+	       (long)finding->position_from, (long)finding->position_to);
+	CHECKF(finding->to == NOWHERE || finding->to >= finding->from, "%s: offsets [%ld, %ld)",
+	       finding->what, (long)finding->from, (long)finding->to);
 }
 
 static struct sum check(struct io *io)

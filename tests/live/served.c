@@ -42,7 +42,8 @@ static int64_t end_of(struct reader records, int64_t offset)
 }
 
 /* Fetch v4 from `offset`; the error, or -100 without a reply. */
-static int16_t ask(struct peer *p, const char *topic, int32_t partition, int64_t offset, int64_t *high_watermark, int64_t *end)
+static int16_t ask(struct peer *p, const char *topic, int32_t partition, int64_t offset,
+		   int64_t *high_watermark, int64_t *end)
 {
 	struct buf request = { 0 };
 	struct reader r;

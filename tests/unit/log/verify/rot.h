@@ -1,5 +1,5 @@
-/* For the verifier's tests: a data directory on a simulated disk, made by the store; its bytes changed one by one; and what the verifier
- * finds. */
+/* For the verifier's tests: a data directory on a simulated disk, made by the store; its bytes changed one
+ * by one; and what the verifier finds. */
 #pragma once
 
 #include "log/verify/verify.h"
@@ -26,8 +26,14 @@ static inline void keep_finding(void *context, const struct finding *finding)
 	struct verdict *verdict = context;
 	cr_assert_lt(verdict->count, FOUND_MAX);
 	struct found *found = &verdict->found[verdict->count++];
-	*found = (struct found){.kind = finding->kind, .partition = finding->partition, .from = finding->from, .to = finding->to,
-				.position_from = finding->position_from, .position_to = finding->position_to};
+	*found = (struct found){
+		.kind = finding->kind,
+		.partition = finding->partition,
+		.from = finding->from,
+		.to = finding->to,
+		.position_from = finding->position_from,
+		.position_to = finding->position_to,
+	};
 	snprintf(found->topic, sizeof found->topic, "%s", finding->topic ? finding->topic : "");
 	snprintf(found->file, sizeof found->file, "%s", finding->file);
 	snprintf(found->what, sizeof found->what, "%s", finding->what);
@@ -60,12 +66,13 @@ static inline void rot_print(const struct verdict *verdict)
 {
 	for (uint32_t i = 0; i < verdict->count; i++) {
 		const struct found *found = &verdict->found[i];
-		fprintf(stderr, "    %s %s-%d [%ld, %ld) %s [%ld, %ld): %s\n", finding_kind_name(found->kind), found->topic, found->partition, (long)found->from,
+		fprintf(stderr, "    %s %s-%d [%ld, %ld) %s [%ld, %ld): %s\n", finding_kind_name(found->kind),
+			found->topic, found->partition, (long)found->from,
 			(long)found->to, found->file, (long)found->position_from, (long)found->position_to, found->what);
 	}
 }
 
-/* ---- bytes ----------------------------------------------------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------------------------------------- */
 
 static inline uint8_t *rot_read(struct world *world, const char *path, size_t *size)
 {
@@ -127,7 +134,7 @@ static inline void rot_unlink(struct world *world, const char *path)
 	io_close(io);
 }
 
-/* ---- batches of a .log ------------------------------------------------------------------------------------------------ */
+/* ---- batches of a .log --------------------------------------------------------------------------------- */
 
 struct place {
 	size_t position, end;
@@ -142,7 +149,8 @@ static inline struct place rot_batch(struct world *world, const char *path, uint
 	struct batch batch = {0};
 	for (uint32_t i = 0; i <= ordinal; i++) {
 		at += batch.size_bytes;
-		cr_assert_eq(batch_parse_checked((struct slice){data + at, size - at}, &batch), 0, "%s has no batch %u", path, i);
+		cr_assert_eq(batch_parse_checked((struct slice){data + at, size - at}, &batch), 0,
+			     "%s has no batch %u", path, i);
 	}
 	free(data);
 	return (struct place){at, at + batch.size_bytes, batch.base_offset, batch_next_offset(&batch)};

@@ -1,7 +1,8 @@
 #include "log/segment/segment_name.h"
 #include "tests/unit/log/verify/rot.h"
 
-/* Topic t: partition 0 has three segments of ten batches of ten records or so, the last one active; partition 1 has one. Cleanly stopped. */
+/* Topic t: partition 0 has three segments of ten batches of ten records or so, the last one active;
+ * partition 1 has one. Cleanly stopped. */
 #define RECORDS 10
 #define VALUE_SIZE 10000
 
@@ -12,7 +13,8 @@ static void make_topic(struct world *world, uint64_t seed, uint32_t batches)
 	struct config_override overrides[] = {{"segment.bytes", "1048576"}};
 	world_create_topic(world, "t", 2, overrides, 1);
 	for (uint32_t i = 0; i < batches; i++)
-		world_append(world, world_partition(world, "t", 0), (uint64_t)i * RECORDS, RECORDS, VALUE_SIZE);
+		world_append(world, world_partition(world, "t", 0), (uint64_t)i * RECORDS, RECORDS,
+			     VALUE_SIZE);
 	world_append(world, world_partition(world, "t", 1), 0, 3, 100);
 }
 
@@ -77,7 +79,7 @@ Test(verify, a_clean_directory)
 	end_world(&world);
 }
 
-/* ---- one damaged range each -------------------------------------------------------------------------------------------- */
+/* ---- one damaged range each ---------------------------------------------------------------------------- */
 
 enum rot { FLIP, FLIP_TWO, ZERO_THREE, CUT_WITHIN, CUT_BEFORE, LIE_ABOUT_COUNT, LIE_ABOUT_TIME };
 
@@ -96,16 +98,20 @@ static const struct batch_row batch_rows[] = {
 	{"base offset, low byte", FLIP, 0, 3, false, BATCH_AT_BASE_OFFSET + 7, 0x04, "base offset"},
 	{"base offset, high byte", FLIP, 0, 3, false, BATCH_AT_BASE_OFFSET, 0x01, "base offset"},
 	{"base offset, negative", FLIP, 1, 3, false, BATCH_AT_BASE_OFFSET, 0x80, "offsets cannot be"},
-	{"base offset of a segment's first", FLIP, 1, 0, false, BATCH_AT_BASE_OFFSET + 7, 0x01, "base offset"},
-	{"base offset of a sealed segment's last", FLIP, 1, 0, true, BATCH_AT_BASE_OFFSET + 7, 0x08, "base offset"},
-	{"base offset of the active segment's last", FLIP, 2, 0, true, BATCH_AT_BASE_OFFSET + 6, 0x08, "base offset"},
+	{"base offset of a segment's first", FLIP, 1, 0, false, BATCH_AT_BASE_OFFSET + 7, 0x01,
+	 "base offset"},
+	{"base offset of a sealed segment's last", FLIP, 1, 0, true, BATCH_AT_BASE_OFFSET + 7, 0x08,
+	 "base offset"},
+	{"base offset of the active segment's last", FLIP, 2, 0, true, BATCH_AT_BASE_OFFSET + 6, 0x08,
+	 "base offset"},
 	{"length, smaller", FLIP, 0, 3, false, BATCH_AT_LENGTH + 1, 0x01, "CRC-32C"},
 	{"length, larger", FLIP, 0, 3, false, BATCH_AT_LENGTH + 1, 0x02, "CRC-32C"},
 	{"length, impossible", FLIP, 0, 3, false, BATCH_AT_LENGTH, 0x80, "length"},
 	{"length, behind the end", FLIP, 0, 3, false, BATCH_AT_LENGTH, 0x10, "length"},
 	{"length of the last", FLIP, 2, 0, true, BATCH_AT_LENGTH + 1, 0x01, "CRC-32C"},
 	{"leader epoch", FLIP, 0, 3, false, BATCH_AT_LEADER_EPOCH + 3, 0x04, "leader epoch"},
-	{"leader epoch in the active segment", FLIP, 2, 1, false, BATCH_AT_LEADER_EPOCH + 3, 0x01, "leader epoch"},
+	{"leader epoch in the active segment", FLIP, 2, 1, false, BATCH_AT_LEADER_EPOCH + 3, 0x01,
+	 "leader epoch"},
 	{"magic", FLIP, 0, 3, false, BATCH_AT_MAGIC, 0x01, "magic"},
 	{"CRC", FLIP, 0, 3, false, BATCH_AT_CRC, 0x01, "CRC-32C"},
 	{"attributes", FLIP, 0, 3, false, BATCH_AT_ATTRIBUTES + 1, 0x02, "CRC-32C"},
@@ -123,8 +129,10 @@ static const struct batch_row batch_rows[] = {
 	{"cut between batches", CUT_BEFORE, 0, 7, false, 0, 0, "ends"},
 	{"cut in the active segment", CUT_WITHIN, 2, 2, false, 0, 0, "ends"},
 	{"cut to nothing", CUT_BEFORE, 1, 0, false, 0, 0, "ends"},
-	{"a record count that lies, with a good CRC", LIE_ABOUT_COUNT, 2, 1, false, 0, 0, "records cannot be read"},
-	{"a record count that lies in a sealed segment", LIE_ABOUT_COUNT, 0, 1, false, 0, 0, "records cannot be read"},
+	{"a record count that lies, with a good CRC", LIE_ABOUT_COUNT, 2, 1, false, 0, 0,
+	 "records cannot be read"},
+	{"a record count that lies in a sealed segment", LIE_ABOUT_COUNT, 0, 1, false, 0, 0,
+	 "records cannot be read"},
 };
 
 /* Changes the file; *expected becomes the range that is damaged by it. */
@@ -145,16 +153,19 @@ static void damage(struct world *world, const struct batch_row *row, const char 
 	case ZERO_THREE: memset(batch, 0, end.end - expected->position); break;
 	case CUT_WITHIN: size_new = expected->position + 5000; end = last; break;
 	case CUT_BEFORE: size_new = expected->position; end = last; break;
-	case LIE_ABOUT_COUNT: batch[BATCH_AT_RECORDS_COUNT + 3]++; batch_stamp_crc(batch, (uint32_t)(expected->end - expected->position)); break;
-	case LIE_ABOUT_TIME: batch[BATCH_AT_MAX_TIMESTAMP + 7]++; batch_stamp_crc(batch, (uint32_t)(expected->end - expected->position)); break;
+	case LIE_ABOUT_COUNT: batch[BATCH_AT_RECORDS_COUNT + 3]++; break;
+	case LIE_ABOUT_TIME: batch[BATCH_AT_MAX_TIMESTAMP + 7]++; break;
 	}
+	if (row->rot == LIE_ABOUT_COUNT || row->rot == LIE_ABOUT_TIME)
+		batch_stamp_crc(batch, (uint32_t)(expected->end - expected->position));
 	expected->end = end.end;
 	expected->next_offset = end.next_offset;
 	rot_write(world, log, data, size_new);
 	free(data);
 }
 
-static const struct found *expect_one(const struct verdict *verdict, enum finding_kind kind, const char *file, const char *what, const char *name)
+static const struct found *expect_one(const struct verdict *verdict, enum finding_kind kind, const char *file,
+				      const char *what, const char *name)
 {
 	cr_assert_eq(verdict->err, 0, "%s: %s", name, err_name(verdict->err));
 	if (verdict->count != 1)
@@ -182,13 +193,18 @@ Test(verify, names_each_damaged_range, .timeout = 120)
 		uint8_t *sound = rot_read(&world, log, &size);
 		damage(&world, row, log, &expected);
 		rot_verify(&world, &verdict);
-		const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, row->what, row->name);
+		const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, row->what,
+						       row->name);
 		cr_assert_str_eq(found->topic, "t", "%s", row->name);
 		cr_assert_eq(found->partition, 0, "%s", row->name);
-		cr_assert_eq(found->from, expected.base_offset, "%s: from %ld, not %ld", row->name, (long)found->from, (long)expected.base_offset);
-		cr_assert_eq(found->to, expected.next_offset, "%s: to %ld, not %ld", row->name, (long)found->to, (long)expected.next_offset);
-		cr_assert_eq(found->position_from, (int64_t)expected.position, "%s: from byte %ld", row->name, (long)found->position_from);
-		cr_assert_eq(found->position_to, (int64_t)expected.end, "%s: to byte %ld, not %zu", row->name, (long)found->position_to, expected.end);
+		cr_assert_eq(found->from, expected.base_offset, "%s: from %ld, not %ld", row->name,
+			     (long)found->from, (long)expected.base_offset);
+		cr_assert_eq(found->to, expected.next_offset, "%s: to %ld, not %ld", row->name,
+			     (long)found->to, (long)expected.next_offset);
+		cr_assert_eq(found->position_from, (int64_t)expected.position, "%s: from byte %ld", row->name,
+			     (long)found->position_from);
+		cr_assert_eq(found->position_to, (int64_t)expected.end, "%s: to byte %ld, not %zu", row->name,
+			     (long)found->position_to, expected.end);
 		rot_write(&world, log, sound, size);
 		free(sound);
 	}
@@ -198,8 +214,8 @@ Test(verify, names_each_damaged_range, .timeout = 120)
 	end_world(&world);
 }
 
-/* A header changed together with its CRC is found by the seal alone: the whole segment is doubtful. (A changed largest timestamp shows in the time
- * index as well.) */
+/* A header changed together with its CRC is found by the seal alone: the whole segment is doubtful. (A
+ * changed largest timestamp shows in the time index as well.) */
 Test(verify, the_seal_finds_what_crcs_do_not)
 {
 	struct world world;
@@ -278,10 +294,11 @@ Test(verify, missing_files)
 	end_world(&world);
 }
 
-/* ---- every other file ----------------------------------------------------------------------------------------------------- */
+/* ---- every other file ---------------------------------------------------------------------------------- */
 
 struct file_row {
-	const char *file;      /* below the directory; one that begins with "." is the first segment's of that ending */
+	/* below the directory; one that begins with "." is the first segment's of that ending */
+	const char *file;
 	enum { BIT, JUNK, EMPTY, GROW, REMOVE } how;
 	uint32_t at;           /* BIT */
 	enum finding_kind kind;
@@ -318,7 +335,8 @@ static const struct file_row file_rows[] = {
 	{"journal-0", JUNK, 0, FINDING_DAMAGE, "cannot be used", NOWHERE, NOWHERE},
 };
 
-static void change_file(struct world *world, const struct file_row *row, const char *path, uint8_t *data, size_t size)
+static void change_file(struct world *world, const struct file_row *row, const char *path, uint8_t *data,
+			size_t size)
 {
 	uint8_t *bytes = malloc(size + 100);
 	memcpy(bytes, data, size);
@@ -340,7 +358,8 @@ Test(verify, names_each_damaged_file, .timeout = 120)
 {
 	struct world world;
 	make_stopped(&world, 6);
-	rot_write(&world, "/t-0/00000000000000000000.snapshot", "\0\1\x48\x67\x4b\xc7\0\0\0\0", 10); /* no producers */
+	/* no producers */
+	rot_write(&world, "/t-0/00000000000000000000.snapshot", "\0\1\x48\x67\x4b\xc7\0\0\0\0", 10);
 	for (size_t i = 0; i < COUNT_OF(file_rows); i++) {
 		const struct file_row *row = &file_rows[i];
 		char path[128], log[128], name[192];
@@ -357,9 +376,11 @@ Test(verify, names_each_damaged_file, .timeout = 120)
 		rot_verify(&world, &verdict);
 		const struct found *found = expect_one(&verdict, row->kind, path + 1, row->what, name);
 		if (row->position_from != NOWHERE)
-			cr_assert_eq(found->position_from, row->position_from, "%s: from byte %ld", name, (long)found->position_from);
+			cr_assert_eq(found->position_from, row->position_from, "%s: from byte %ld", name,
+				     (long)found->position_from);
 		if (row->position_to != NOWHERE)
-			cr_assert_eq(found->position_to, row->position_to, "%s: to byte %ld", name, (long)found->position_to);
+			cr_assert_eq(found->position_to, row->position_to, "%s: to byte %ld", name,
+				     (long)found->position_to);
 		rot_write(&world, path, sound, size);
 		free(sound);
 	}
@@ -382,7 +403,8 @@ Test(verify, what_lies_behind_the_end)
 		uint8_t *sound = rot_read(&world, log, &size);
 		uint8_t *longer = malloc(size + 5000);
 		memcpy(longer, sound, size);
-		memcpy(longer + size, sound, 5000); /* the beginning of a good batch, of offsets that were before */
+		/* the beginning of a good batch, of offsets that were before */
+		memcpy(longer + size, sound, 5000);
 		rot_write(&world, log, longer, size + 5000);
 		rot_verify(&world, &verdict);
 		expect_clean(&verdict, log);
@@ -396,7 +418,7 @@ Test(verify, what_lies_behind_the_end)
 	end_world(&world);
 }
 
-/* ---- the journal --------------------------------------------------------------------------------------------------------------- */
+/* ---- the journal --------------------------------------------------------------------------------------- */
 
 /* Where in the journal the value of record `number` lies: make_batch fills it with its low byte. */
 static size_t find_in_journal(struct world *world, uint8_t number)
@@ -436,8 +458,8 @@ Test(verify, all_in_the_journal)
 	end_world(&world);
 }
 
-/* Rot in a group that a later one vouches for is damage with offsets; in the last group it is a torn tail that was, for all the journal
- * knows, never acknowledged. */
+/* Rot in a group that a later one vouches for is damage with offsets; in the last group it is a torn tail
+ * that was, for all the journal knows, never acknowledged. */
 Test(verify, rot_in_the_journal)
 {
 	struct world world;
@@ -465,7 +487,8 @@ Test(verify, rot_in_the_journal)
 	end_world(&world);
 }
 
-/* Pieces that went straight to their segment lie behind the checkpoint's mark, and must be right all the same once the journal vouches. */
+/* Pieces that went straight to their segment lie behind the checkpoint's mark, and must be right all the
+ * same once the journal vouches. */
 Test(verify, direct_pieces_behind_the_checkpoint)
 {
 	struct world world;
@@ -487,7 +510,8 @@ Test(verify, direct_pieces_behind_the_checkpoint)
 	struct place batch = rot_batch(&world, log, 3);
 	rot_flip(&world, log, batch.position + 50000, 1);
 	rot_verify(&world, &verdict);
-	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, "CRC-32C", "a direct piece");
+	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, "CRC-32C",
+					       "a direct piece");
 	cr_assert_eq(found->from, batch.base_offset);
 	cr_assert_eq(found->to, batch.next_offset);
 	rot_flip(&world, log, batch.position + 50000, 1);
@@ -514,7 +538,9 @@ Test(verify, power_cuts_are_no_damage, .timeout = 300)
 		uint64_t next = (uint64_t)partition_high_watermark(world_partition(&world, "t", 0));
 		struct append unacked;
 		if (seed % 2)
-			cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &unacked, next, 5, seed % 4 == 1 ? 20000 : 200), 0);
+			cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &unacked, next, 5,
+							seed % 4 == 1 ? 20000 : 200),
+				     0);
 		if (seed % 2)
 			store_turn(world.store);
 		world_crash(&world);
@@ -522,12 +548,13 @@ Test(verify, power_cuts_are_no_damage, .timeout = 300)
 		cr_assert_eq(verdict.err, 0);
 		if (verdict.report.counts.findings[FINDING_DAMAGE])
 			rot_print(&verdict);
-		cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0, "seed %lu", (unsigned long)seed);
+		cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0, "seed %lu",
+			     (unsigned long)seed);
 		end_world(&world);
 	}
 }
 
-/* ---- any bit ------------------------------------------------------------------------------------------------------------------ */
+/* ---- any bit ------------------------------------------------------------------------------------------- */
 
 /* The batch of a .log that holds a byte. */
 static struct place batch_around(struct world *world, const char *log, size_t position)
@@ -538,7 +565,8 @@ static struct place batch_around(struct world *world, const char *log, size_t po
 	return place;
 }
 
-/* Any one bit of any segment: just its batch is named, with its offsets and bytes. (SEED=N in the environment repeats a run.) */
+/* Any one bit of any segment: just its batch is named, with its offsets and bytes. (SEED=N in the
+ * environment repeats a run.) */
 Test(verify, any_bit_of_a_segment, .timeout = 300)
 {
 	struct world world;
@@ -566,12 +594,15 @@ Test(verify, any_bit_of_a_segment, .timeout = 300)
 		rot_flip(&world, log, position, bit);
 		rot_verify(&world, &verdict);
 		char name[192];
-		snprintf(name, sizeof name, "SEED=%u: bit %02x of byte %zu (byte %zu of its batch) of %s", seed, bit, position, position - batch.position, log);
+		snprintf(name, sizeof name, "SEED=%u: bit %02x of byte %zu (byte %zu of its batch) of %s",
+			 seed, bit, position, position - batch.position, log);
 		const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, "", name);
 		cr_assert_eq(found->from, batch.base_offset, "%s: from %ld", name, (long)found->from);
 		cr_assert_eq(found->to, batch.next_offset, "%s: to %ld", name, (long)found->to);
-		cr_assert_eq(found->position_from, (int64_t)batch.position, "%s: from byte %ld", name, (long)found->position_from);
-		cr_assert_eq(found->position_to, (int64_t)batch.end, "%s: to byte %ld", name, (long)found->position_to);
+		cr_assert_eq(found->position_from, (int64_t)batch.position, "%s: from byte %ld", name,
+			     (long)found->position_from);
+		cr_assert_eq(found->position_to, (int64_t)batch.end, "%s: to byte %ld", name,
+			     (long)found->position_to);
 		rot_flip(&world, log, position, bit);
 	}
 	end_world(&world);
@@ -581,8 +612,14 @@ Test(verify, any_bit_of_a_segment, .timeout = 300)
 Test(verify, any_bit_of_the_other_files, .timeout = 300)
 {
 	static const char *const files[] = {
-		"/catalog.log", "/checkpoint-0", "/meta.properties", "/t-0/partition.metadata", "/t-0/leader-epoch-checkpoint",
-		"/t-0/00000000000000000000.seal", "/t-0/00000000000000000000.index", "/t-0/00000000000000000000.timeindex",
+		"/catalog.log",
+		"/checkpoint-0",
+		"/meta.properties",
+		"/t-0/partition.metadata",
+		"/t-0/leader-epoch-checkpoint",
+		"/t-0/00000000000000000000.seal",
+		"/t-0/00000000000000000000.index",
+		"/t-0/00000000000000000000.timeindex",
 	};
 	struct world world;
 	make_stopped(&world, 21);
@@ -597,21 +634,26 @@ Test(verify, any_bit_of_the_other_files, .timeout = 300)
 		uint8_t bit = (uint8_t)(1 << rand() % 8);
 		rot_flip(&world, file, position, bit);
 		rot_verify(&world, &verdict);
-		cr_assert_eq(verdict.err, 0, "SEED=%u: byte %zu of %s: %s", seed, position, file, err_name(verdict.err));
-		/* Texts have bytes that mean nothing: a comment, the case of a key's letters nobody reads, an epoch's start before the log. */
+		cr_assert_eq(verdict.err, 0, "SEED=%u: byte %zu of %s: %s", seed, position, file,
+			     err_name(verdict.err));
+		/* Texts have bytes that mean nothing: a comment, the case of a key's letters nobody reads,
+		 * an epoch's start before the log. */
 		bool is_text = strstr(file, "meta") || strstr(file, "epoch");
-		cr_assert(is_text || verdict.count > 0, "SEED=%u: bit %02x of byte %zu of %s is not seen", seed, bit, position, file);
+		cr_assert(is_text || verdict.count > 0, "SEED=%u: bit %02x of byte %zu of %s is not seen",
+			  seed, bit, position, file);
 		for (uint32_t j = 0; j < verdict.count; j++)
-			cr_assert(verdict.found[j].kind != FINDING_DAMAGE || verdict.found[j].from == NOWHERE, "SEED=%u: byte %zu of %s: %s", seed, position, file,
+			cr_assert(verdict.found[j].kind != FINDING_DAMAGE || verdict.found[j].from == NOWHERE,
+				  "SEED=%u: byte %zu of %s: %s", seed, position, file,
 				  verdict.found[j].what);
 		rot_flip(&world, file, position, bit);
 	}
 	end_world(&world);
 }
 
-/* ---- directories of others ------------------------------------------------------------------------------------------------------- */
+/* ---- directories of others ----------------------------------------------------------------------------- */
 
-/* Kafka's own directory has no catalog, journal or checkpoint: segments are checked alone, and the last one may break off. */
+/* Kafka's own directory has no catalog, journal or checkpoint: segments are checked alone, and the last
+ * one may break off. */
 Test(verify, segments_alone)
 {
 	struct world world;
@@ -620,7 +662,8 @@ Test(verify, segments_alone)
 	make_stopped(&world, 11);
 	log_path(&world, 0, first);
 	log_path(&world, 2, last);
-	for (const char *const *file = (const char *const[]){"/catalog.log", "/meta.properties", "/journal-0", "/checkpoint-0", NULL}; *file; file++)
+	for (const char *const *file = (const char *const[]){"/catalog.log", "/meta.properties", "/journal-0",
+							     "/checkpoint-0", NULL}; *file; file++)
 		rot_unlink(&world, *file);
 	rot_verify(&world, &verdict);
 	expect_clean(&verdict, "segments alone");
@@ -631,7 +674,8 @@ Test(verify, segments_alone)
 	struct place batch = rot_batch(&world, first, 4);
 	rot_flip(&world, first, batch.position + 50000, 1);
 	rot_verify(&world, &verdict);
-	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, first + 1, "CRC-32C", "segment alone");
+	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, first + 1, "CRC-32C",
+					       "segment alone");
 	cr_assert_eq(found->from, batch.base_offset);
 	cr_assert_eq(found->to, batch.next_offset);
 	rot_flip(&world, first, batch.position + 50000, 1);
@@ -648,9 +692,10 @@ Test(verify, segments_alone)
 	end_world(&world);
 }
 
-/* ---- the disk's own errors --------------------------------------------------------------------------------------------------------- */
+/* ---- the disk's own errors ----------------------------------------------------------------------------- */
 
-/* Any one I/O may fail: the check ends, says so or goes on, and calls no record damaged that a second look can read. */
+/* Any one I/O may fail: the check ends, says so or goes on, and calls no record damaged that a second look
+ * can read. */
 Test(verify, a_failing_read, .timeout = 120)
 {
 	struct world world;
@@ -664,7 +709,8 @@ Test(verify, a_failing_read, .timeout = 120)
 		sim_disk_fail(world.disk, k, 5);
 		rot_verify(&world, &verdict);
 		for (uint32_t i = 0; i < verdict.count; i++)
-			cr_assert(verdict.found[i].from == NOWHERE || verdict.found[i].kind != FINDING_DAMAGE, "I/O %lu: %s", (unsigned long)k, verdict.found[i].what);
+			cr_assert(verdict.found[i].from == NOWHERE || verdict.found[i].kind != FINDING_DAMAGE,
+				  "I/O %lu: %s", (unsigned long)k, verdict.found[i].what);
 	}
 	sim_disk_fail(world.disk, 0, 5);
 	rot_verify(&world, &verdict);
