@@ -253,7 +253,7 @@ Test(alter_configs, are_in_force)
 Test(alter_configs, many_resources)
 {
 	enum { COUNT = 50 };
-	static char names[COUNT][16];
+	static char names[COUNT][24];
 	struct kmsg_incremental_alter_configs_config config = {.name = slice_from("retention.ms"), .value = slice_from("99")};
 	struct kmsg_incremental_alter_configs_resource resources[COUNT];
 	struct kmsg_incremental_alter_configs_request in;

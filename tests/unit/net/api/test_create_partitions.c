@@ -124,7 +124,7 @@ Test(create_partitions, several_in_one_request)
 Test(create_partitions, many_topics)
 {
 	enum { COUNT = 30 };
-	static char names[COUNT][16];
+	static char names[COUNT][24];
 	struct kmsg_create_partitions_topic topics[COUNT];
 	struct kmsg_create_partitions_request in;
 	struct kmsg_create_partitions_response out;

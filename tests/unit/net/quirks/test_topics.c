@@ -62,7 +62,7 @@ Test(topics, creation_needs_leave)
 	for (int version = 4; version <= 13; version++)
 		cr_expect_eq(metadata(&quirk.client, version, "t", NULL, false).topics.items[0].error_code, KERR_UNKNOWN_TOPIC_OR_PARTITION, "version %d", version);
 	for (int version = 0; version <= 13; version++) {
-		char name[16];
+		char name[32];
 		snprintf(name, sizeof name, "made-%d", version);
 		struct kmsg_metadata_response out = metadata(&quirk.client, version, name, NULL, true);
 		cr_expect_eq(out.topics.items[0].error_code, 0, "version %d", version);
