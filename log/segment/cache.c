@@ -25,9 +25,11 @@ struct block {
 
 struct cache {
 	uint8_t *memory;
-	uint64_t size_bytes;
+	uint64_t reserved_bytes;
 	uint32_t block_count;
-	uint32_t blocks_used;          /* blocks below this index have been handed out at least once */
+	uint32_t blocks_touched;       /* blocks below this index have been handed out at least once */
+	uint32_t blocks_in_use, blocks_in_use_max;
+	uint64_t generation;
 	struct block *blocks;
 	struct chunk *chunks;          /* CHUNKS_PER_BLOCK_MAX headers a block */
 	struct list free_blocks;
@@ -51,16 +53,17 @@ int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict)
 	cache->block_count = (uint32_t)(size_bytes / BLOCK_SIZE);
 	if (cache->block_count < 4)
 		cache->block_count = 4;
-	cache->size_bytes = (uint64_t)cache->block_count * BLOCK_SIZE;
+	cache->blocks_in_use_max = cache->block_count;
+	cache->reserved_bytes = (uint64_t)cache->block_count * BLOCK_SIZE;
 	cache->evict = evict;
 	list_init(&cache->free_blocks);
 	list_init(&cache->filed);
 	for (size_t i = 0; i < CLASS_COUNT; i++)
 		list_init(&cache->partial[i]);
-	cache->memory = reserve(cache->size_bytes);
+	cache->memory = reserve(cache->reserved_bytes);
 	/* Huge pages where the kernel has them to give: the bytes are copied and handed to the disk in large pieces. A refusal costs speed alone. */
 	if (cache->memory)
-		madvise(cache->memory, cache->size_bytes, MADV_HUGEPAGE);
+		madvise(cache->memory, cache->reserved_bytes, MADV_HUGEPAGE);
 	cache->blocks = reserve(cache->block_count * sizeof *cache->blocks);
 	cache->chunks = reserve((size_t)cache->block_count * CHUNKS_PER_BLOCK_MAX * sizeof *cache->chunks);
 	if (!cache->memory || !cache->blocks || !cache->chunks) {
@@ -74,7 +77,7 @@ int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict)
 void cache_close(struct cache *cache)
 {
 	if (cache->memory)
-		munmap(cache->memory, cache->size_bytes);
+		munmap(cache->memory, cache->reserved_bytes);
 	if (cache->blocks)
 		munmap(cache->blocks, cache->block_count * sizeof *cache->blocks);
 	if (cache->chunks)
@@ -82,14 +85,19 @@ void cache_close(struct cache *cache)
 	free(cache);
 }
 
+void cache_limit(struct cache *cache, uint64_t size_bytes)
+{
+	uint64_t blocks = size_bytes / BLOCK_SIZE;
+	cache->blocks_in_use_max = blocks < 4 ? 4 : blocks < cache->block_count ? (uint32_t)blocks : cache->block_count;
+}
+
 static struct block *take_free_block(struct cache *cache)
 {
-	struct list *node = list_pop_front(&cache->free_blocks);
-	if (node)
-		return LIST_ENTRY(node, struct block, node);
-	if (cache->blocks_used == cache->block_count)
+	if (cache->blocks_in_use >= cache->blocks_in_use_max)
 		return NULL;
-	return &cache->blocks[cache->blocks_used++];
+	cache->blocks_in_use++;
+	struct list *node = list_pop_front(&cache->free_blocks);
+	return node ? LIST_ENTRY(node, struct block, node) : &cache->blocks[cache->blocks_touched++];
 }
 
 static uint64_t all_free(unsigned size_class)
@@ -135,9 +143,11 @@ static void free_chunk(struct cache *cache, struct chunk *chunk)
 	if (!block->free_chunks)
 		list_push_front(&cache->partial[block->size_class], &block->node);
 	block->free_chunks |= 1ull << slot;
+	cache->generation++;
 	if (block->free_chunks == all_free(block->size_class)) {
 		list_remove(&block->node);
 		list_push_front(&cache->free_blocks, &block->node);
+		cache->blocks_in_use--;
 	}
 }
 
@@ -187,6 +197,7 @@ void cache_allow_eviction(struct cache *cache, struct chunk *chunk)
 		return;
 	list_push_back(&cache->filed, &chunk->filed_node);
 	cache->pinned_bytes -= chunk->size_bytes;
+	cache->generation++;
 }
 
 void cache_forbid_eviction(struct cache *cache, struct chunk *chunk)
@@ -200,7 +211,10 @@ void cache_forbid_eviction(struct cache *cache, struct chunk *chunk)
 void chunk_release(struct cache *cache, struct chunk *chunk)
 {
 	CHECK(chunk->references > 0);
-	if (--chunk->references == 0 && chunk->is_orphan)
+	if (--chunk->references > 0)
+		return;
+	cache->generation++;
+	if (chunk->is_orphan)
 		free_chunk(cache, chunk);
 }
 
@@ -224,5 +238,10 @@ uint64_t cache_pinned_bytes(const struct cache *cache)
 
 uint64_t cache_size_bytes(const struct cache *cache)
 {
-	return cache->size_bytes;
+	return (uint64_t)cache->blocks_in_use_max * BLOCK_SIZE;
+}
+
+uint64_t cache_generation(const struct cache *cache)
+{
+	return cache->generation;
 }

@@ -28,7 +28,10 @@ struct chunk {
 /* Tells the owner that the chunk goes: unlink chunk->node. Refusing (false) keeps it. */
 typedef bool cache_evict_fn(struct chunk *chunk);
 
+/* Reserves address space for `size_bytes`, which is the limit until cache_limit says another. */
 MUST_USE int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict);
+/* From now on no more than this (at most what was reserved) is taken; what is in use above it drains as it is filed. */
+void cache_limit(struct cache *cache, uint64_t size_bytes);
 void cache_close(struct cache *cache);
 
 /* A chunk of at least CHUNK_ALIGN bytes, as near to `size_bytes` as its size classes and the memory left allow; contents undefined.
@@ -47,4 +50,6 @@ void cache_give_back(struct cache *cache, struct chunk *chunk);
 
 /* Bytes in chunks that may not be evicted (what limits appends), and the size of it all. */
 uint64_t cache_pinned_bytes(const struct cache *cache);
-uint64_t cache_size_bytes(const struct cache *cache);
+uint64_t cache_size_bytes(const struct cache *cache); /* the limit */
+/* Grows whenever memory may have become available: somebody who found none need not ask again before it has. */
+uint64_t cache_generation(const struct cache *cache);

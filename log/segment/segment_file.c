@@ -89,7 +89,9 @@ int segment_open_direct(struct segment *segment)
 	return open_for_reading(segment, &segment->direct_fd, IO_DIRECT);
 }
 
-/* What lies behind `filed` was never acknowledged: away with it, durably, before anything is written there. */
+/* What lies behind `staged` was never acknowledged: away with it, durably, before anything is written there. What lies between `filed` and `staged`
+ * stays: it is about to be written over with the same bytes, and some of it may be there alone, if a crash comes before that (a direct
+ * piece of the last group, which recovery has taken back into memory). */
 static int cut(struct segment *segment)
 {
 	struct io *io = segment->home->io;
@@ -98,8 +100,10 @@ static int cut(struct segment *segment)
 		return (int)size;
 	if ((uint64_t)size < segment->filed.position)
 		return ERR_CORRUPT_LOG;
-	int err = io_file_truncate(io, segment->write_fd, segment->filed.position);
-	if (!err && (uint64_t)size > segment->filed.position)
+	int err = 0;
+	if ((uint64_t)size > segment->staged.position)
+		err = io_file_truncate(io, segment->write_fd, segment->staged.position);
+	if (!err && (uint64_t)size > segment->staged.position)
 		err = io_file_sync(io, segment->write_fd);
 	segment->is_cut = !err;
 	return err;

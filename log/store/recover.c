@@ -6,7 +6,7 @@
  *      taken as it lies in its segment.
  *   3. What was replayed is durable: it is in the journal. The first cycle of write-behind files it.
  *
- * Nothing is written before the store runs, but for a replay that exceeds memory; so a crash inside recovery leaves what it found.
+ * Nothing is written before the replay is over, so a crash inside it leaves what it found.
  *
  * The decision for one entry of the journal, by its offsets [base, end), the partition's log end, and for a direct piece whether the
  * segment's bytes fit the entry:
@@ -227,9 +227,9 @@ static int stage_batch(struct store *store, struct partition *partition, const u
 {
 	int err = segment_reserve(partition->active, batch->size_bytes);
 	if (err == ERR_BUSY) {
-		err = file_all(store);
-		if (!err)
-			err = segment_reserve(partition->active, batch->size_bytes);
+		/* Filing in the middle of a replay would write over direct pieces whose entries come later. */
+		fprintf(stderr, "spate: error: %s: the journal's replay needs more memory: raise spate.cache.bytes\n", store->dir);
+		return -ENOMEM;
 	}
 	if (!err)
 		partition__stage(partition, bytes, batch, batch_last_offset(batch));

@@ -129,7 +129,10 @@ static void journal_failed(void *context, int err)
 
 static int open_memory(struct store *store)
 {
-	int err = cache_open(&store->cache, store->options.cache_size_bytes, segment_evict);
+	/* A replay takes back into memory what the journal holds, whatever the limit of a running broker. */
+	uint64_t for_replay = 2 * store->options.journal_size_bytes;
+	uint64_t size = store->options.cache_size_bytes > for_replay ? store->options.cache_size_bytes : for_replay;
+	int err = cache_open(&store->cache, size, segment_evict);
 	if (!err)
 		err = batch_workspace_open(&store->home.workspace, COMPRESS_WINDOW_SIZE);
 	if (!err)
@@ -140,10 +143,38 @@ static int open_memory(struct store *store)
 	return err ? err : store->buckets && store->hash ? 0 : -ENOMEM;
 }
 
+static void set_group_size(struct store *store)
+{
+	uint64_t sixteenth = store->options.journal_size_bytes / 16;
+	store->group_size_bytes_max = sixteenth < GROUP_SIZE_MAX ? (uint32_t)sixteenth : GROUP_SIZE_MAX;
+}
+
+/* A journal keeps the size it was made with. */
+static int keep_journal_size(struct store *store, const char *path)
+{
+	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	int64_t size = io_file_size(store->home.io, fd);
+	io_close_fd(store->home.io, fd);
+	if (size < 0)
+		return (int)size;
+	if (size == 0 || (uint64_t)size == store->options.journal_size_bytes)
+		return 0;
+	fprintf(stderr, "spate: %s was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", path, (long)size,
+		(unsigned long)store->options.journal_size_bytes);
+	store->options.journal_size_bytes = (uint64_t)size;
+	set_group_size(store);
+	return 0;
+}
+
 static int open_journal(struct store *store, struct store_report *report)
 {
 	char path[4096];
 	snprintf(path, sizeof path, "%s/journal-%u", store->dir, store->options.shard);
+	int err = keep_journal_size(store, path);
+	if (err)
+		return err;
 	struct journal_options options = {
 		.path = path,
 		.size_bytes = store->options.journal_size_bytes,
@@ -155,7 +186,7 @@ static int open_journal(struct store *store, struct store_report *report)
 		.context = store,
 	};
 	struct journal_report found;
-	int err = journal_open(&store->journal, store->home.io, &options, &found);
+	err = journal_open(&store->journal, store->home.io, &options, &found);
 	if (err)
 		return err;
 	store->is_journal_new = found.was_created;
@@ -232,6 +263,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 		store_close(store);
 		return err;
 	}
+	cache_limit(store->cache, store->options.cache_size_bytes);
 	report->duration_ns = io_now_ns(io) - began_ns;
 	start_retention(store);
 	*out = store;

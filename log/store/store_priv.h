@@ -58,6 +58,7 @@ struct store {
 	struct io_timer retention_timer;
 	struct XXH3_state_s *hash;
 	uint32_t group_size_bytes_max;
+	uint64_t room_generation;      /* cache_generation when those who wait for room were last told */
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
 	bool is_journal_new;           /* made by this opening */

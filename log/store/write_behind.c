@@ -264,7 +264,8 @@ static bool is_wanted(const struct store *store)
 {
 	if (store->failure)
 		return false;
-	return store->home.wants_room || (store->is_stopping && !store->is_final_cycle_done) ||
+	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
+	return (store->home.wants_room && has_something) || (store->is_stopping && !store->is_final_cycle_done) ||
 	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 2 ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
 }
@@ -284,8 +285,10 @@ static void begin_cycle(struct store *store)
 
 static void wake_waiting_appends(struct store *store)
 {
-	if (list_is_empty(&store->home.room_waits) || cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) * 3 / 4)
+	if (list_is_empty(&store->home.room_waits) || cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) * 3 / 4 ||
+	    cache_generation(store->cache) == store->room_generation)
 		return;
+	store->room_generation = cache_generation(store->cache);
 	struct list ready;
 	list_init(&ready);
 	list_splice(&ready, &store->home.room_waits);
