@@ -205,7 +205,7 @@ static int file_all(struct store *store)
 {
 	LIST_FOR_EACH(node, &store->partitions)
 		settle(LIST_ENTRY(node, struct partition, store_node));
-	store->home.wants_room = true;
+	store->cycle.is_due = true;
 	do {
 		store__cycle_turn(store);
 		int turned = store__cycle_is_idle(store) ? 0 : io_turn(store->home.io, true);

@@ -41,6 +41,7 @@ struct cycle {
 	struct io_timer retry;         /* after a full disk */
 	uint64_t direct_bytes;         /* gone straight to segments since the last checkpoint */
 	bool is_retrying;
+	bool is_due;                   /* a cycle must run, even if there is nothing to file: for what its end does */
 };
 
 struct store {

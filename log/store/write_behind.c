@@ -223,6 +223,12 @@ static int save_partition(struct store *store, struct partition *partition)
 	return err;
 }
 
+static void age_reached(struct io_timer *timer)
+{
+	struct store *store = CONTAINER_OF(timer, struct store, cycle.timer);
+	store->cycle.is_due = true;
+}
+
 static void end_cycle(struct store *store)
 {
 	store->cycle.state = CYCLE_IDLE;
@@ -239,8 +245,8 @@ static void end_cycle(struct store *store)
 	}
 	if (is_full_error(err)) {
 		set_full(store, true);
+		store->cycle.timer.run = age_reached;
 		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);
-		store->home.wants_room = true;
 	} else if (err) {
 		store__fail(store, err);
 	} else {
@@ -254,18 +260,12 @@ static void end_cycle(struct store *store)
 
 /* ---- the begin of a cycle ------------------------------------------------------------------------------------------- */
 
-static void age_reached(struct io_timer *timer)
-{
-	struct store *store = CONTAINER_OF(timer, struct store, cycle.timer);
-	store->home.wants_room = true;
-}
-
 static bool is_wanted(const struct store *store)
 {
 	if (store->failure)
 		return false;
 	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
-	return (store->home.wants_room && has_something) || (store->is_stopping && !store->is_final_cycle_done) ||
+	return store->cycle.is_due || (store->home.wants_room && has_something) || (store->is_stopping && !store->is_final_cycle_done) ||
 	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 2 ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
 }
@@ -274,6 +274,7 @@ static void begin_cycle(struct store *store)
 {
 	io_timer_cancel(store->home.io, &store->cycle.timer);
 	store->home.wants_room = false;
+	store->cycle.is_due = false;
 	store->cycle.state = CYCLE_FILING;
 	store->cycle.trim_seq = journal_durable_seq(store->journal);
 	list_splice(&store->cycle.queue, &store->home.unfiled);
