@@ -441,6 +441,19 @@ int segment_save_indexes(struct segment *segment)
 
 /* ---- seal ------------------------------------------------------------------------------------------------------------ */
 
+/* What the seal says of the batches, from their headers: after a recovery the segment may have learned some of them twice, or of some
+ * that did not survive. */
+static void count_batch(struct segment *segment, const struct batch *batch, bool is_first)
+{
+	if (is_first) {
+		segment->batch_count = segment->record_count = 0;
+		segment->first_leader_epoch = batch->leader_epoch;
+	}
+	segment->batch_count++;
+	segment->record_count += (uint32_t)(batch->records_count > 0 ? batch->records_count : 0);
+	segment->last_leader_epoch = batch->leader_epoch;
+}
+
 /* The checksum by the headers in the file, for a segment whose first batches were staged before this start. */
 static int hash_file(struct segment *segment)
 {
@@ -453,14 +466,17 @@ static int hash_file(struct segment *segment)
 		err = segment_read_bytes(segment, header, sizeof header, at);
 		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !header_fits(segment, at, &batch)))
 			err = ERR_CORRUPT_LOG;
-		if (!err)
-			seal_hash_update(segment->hash, header, sizeof header);
+		if (err)
+			break;
+		seal_hash_update(segment->hash, header, sizeof header);
+		count_batch(segment, &batch, at == 0);
 	}
 	return err;
 }
 
 static int write_seal(struct segment *segment)
 {
+	int err = hash_file(segment);
 	struct seal seal = {
 		.base_offset = segment->base_offset,
 		.next_offset = segment->staged.offset,
@@ -472,7 +488,6 @@ static int write_seal(struct segment *segment)
 		.first_leader_epoch = segment->first_leader_epoch,
 		.last_leader_epoch = segment->last_leader_epoch,
 	};
-	int err = hash_file(segment);
 	if (!err)
 		err = save_index(segment, &seal.index_size_bytes, &seal.index_checksum);
 	if (!err)

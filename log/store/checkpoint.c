@@ -150,6 +150,18 @@ int store__write_checkpoint(struct store *store)
 
 /* ---- read -------------------------------------------------------------------------------------------------------- */
 
+/* Told as of what was staged: where more was staged than filed, replay learns those batches again, and the seal counts anew. */
+static void take_summary(struct segment *segment, const uint8_t *at)
+{
+	segment->first_timestamp_ms = (int64_t)load_le64(at + 28);
+	segment->max_timestamp_ms = (int64_t)load_le64(at + 36);
+	segment->max_timestamp_offset = (int64_t)load_le64(at + 44);
+	segment->batch_count = load_le64(at + 52);
+	segment->record_count = load_le64(at + 60);
+	segment->first_leader_epoch = (int32_t)load_le32(at + 68);
+	segment->last_leader_epoch = (int32_t)load_le32(at + 72);
+}
+
 static int take_segment(struct partition *partition, const uint8_t *at)
 {
 	const struct topic_config *config = &partition->topic->config;
@@ -166,13 +178,8 @@ static int take_segment(struct partition *partition, const uint8_t *at)
 	}
 	segment->is_complete = flags & SEGMENT_IS_COMPLETE;
 	segment->is_sealed = flags & SEGMENT_IS_SEALED;
-	segment->first_timestamp_ms = (int64_t)load_le64(at + 28);
-	segment->max_timestamp_ms = (int64_t)load_le64(at + 36);
-	segment->max_timestamp_offset = (int64_t)load_le64(at + 44);
-	segment->batch_count = load_le64(at + 52);
-	segment->record_count = load_le64(at + 60);
-	segment->first_leader_epoch = (int32_t)load_le32(at + 68);
-	segment->last_leader_epoch = (int32_t)load_le32(at + 72);
+	if (end.position > 0)
+		take_summary(segment, at);
 	list_push_back(&partition->segments, &segment->node);
 	partition__recovered_segment(partition, segment);
 	return 0;
