@@ -125,7 +125,8 @@ static int scan_partition(struct partition *partition)
 	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
 	if (err == -ENOENT)
 		return 0;
-	qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
+	if (bases.count > 1) /* qsort takes no NULL */
+		qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
 	for (uint32_t i = 0; i < bases.count && !err; i++) {
 		const struct topic_config *config = &partition->topic->config;
 		struct segment *segment = segment_create(&partition->home->segments, partition->dir, bases.offsets[i],
