@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # kill -9 at random moments under an idempotent load (load.c): nothing acked is lost, doubled or moved.
 #
-#   SEED=N      the moments of a run before (printed)        KILLS=N   how many (8)
+#   SEED=N      the moments and settings of a run before (printed)        KILLS=N   how many (8)
+#   RATE=N      bytes a second (20,000,000)   SPATE_ARGS="..." the broker's settings; by default one of `variants`
 #   SOAK_TIME=S the long form: kills for the first third of S seconds, then a calm stretch in which the
 #               broker's memory is sampled and must not grow
 source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
@@ -10,8 +11,12 @@ SEED=${SEED:-$(($(date +%s%N) % 100000))}
 RANDOM=$SEED
 KILLS=${KILLS:-8}
 PARTITIONS=6
-RATE=${RATE:-6000000}
-echo "#     SEED=$SEED"
+RATE=${RATE:-$([ -n "${SOAK_TIME:-}" ] && echo 6000000 || echo 20000000)}
+# Little memory and journal make recovery and write-behind work hard; segments of 1 MiB, the least there is, roll all the time.
+variants=("--set spate.shards=1" "--set spate.shards=2" "--set spate.io=syscalls"
+	"--set spate.cache.bytes=8388608 --set spate.journal.bytes=16777216")
+SPATE_ARGS=${SPATE_ARGS-${variants[RANDOM % ${#variants[@]}]}}
+echo "#     SEED=$SEED SPATE_ARGS='$SPATE_ARGS'"
 
 # random_ms FROM TO: sleeps that long
 random_ms() {
@@ -73,7 +78,7 @@ check_topics() {
 slowest_start_ms=0
 broker_start
 topic=$(topic_name kill9)
-"$LIVE_BIN/admin" "$BROKER" create "$topic" "$PARTITIONS" || die "the topic is created"
+"$LIVE_BIN/admin" "$BROKER" create "$topic" "$PARTITIONS" segment.bytes=$([ -n "${SOAK_TIME:-}" ] && echo 16777216 || echo 1048576) || die "the topic is created"
 "$LIVE_BIN/load" "$BROKER" "$topic" "$PARTITIONS" "$RATE" > "$WORK/load.out" 2>&1 &
 load=$!
 churn_topics &
