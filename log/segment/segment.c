@@ -213,7 +213,7 @@ void segment__index(struct segment *segment, const struct batch *batch, uint64_t
 	segment->unindexed_bytes = 0;
 }
 
-void segment_learn(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset)
+void segment__count(struct segment *segment, const struct batch *batch, int64_t max_timestamp_offset)
 {
 	if (segment->first_timestamp_ms < 0)
 		segment->first_timestamp_ms = batch->max_timestamp_ms;
@@ -225,6 +225,11 @@ void segment_learn(struct segment *segment, const struct batch *batch, uint64_t 
 		segment->first_leader_epoch = batch->leader_epoch;
 	segment->last_leader_epoch = batch->leader_epoch;
 	segment->record_count += (uint32_t)(batch->records_count > 0 ? batch->records_count : 0);
+}
+
+void segment_learn(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset)
+{
+	segment__count(segment, batch, max_timestamp_offset);
 	if (segment->has_index)
 		segment__index(segment, batch, position, segment->max_timestamp_ms, segment->max_timestamp_offset);
 }

@@ -441,42 +441,31 @@ int segment_save_indexes(struct segment *segment)
 
 /* ---- seal ------------------------------------------------------------------------------------------------------------ */
 
-/* What the seal says of the batches, from their headers: after a recovery the segment may have learned some of them twice, or of some
- * that did not survive. */
-static void count_batch(struct segment *segment, const struct batch *batch, bool is_first)
-{
-	if (is_first) {
-		segment->batch_count = segment->record_count = 0;
-		segment->first_leader_epoch = batch->leader_epoch;
-	}
-	segment->batch_count++;
-	segment->record_count += (uint32_t)(batch->records_count > 0 ? batch->records_count : 0);
-	segment->last_leader_epoch = batch->leader_epoch;
-}
-
-/* The checksum by the headers in the file, for a segment whose first batches were staged before this start. */
-static int hash_file(struct segment *segment)
+/* Everything that is said of the batches, by their headers in the file: for a segment whose first batches were staged before this start. What
+ * the checkpoint said of it was of all that was staged then, some of which was replayed since, and some never became durable. */
+static int learn_from_file(struct segment *segment)
 {
 	if (segment->hash)
 		return 0;
 	int err = seal_hash_create(&segment->hash);
 	struct batch batch;
+	segment->batch_count = segment->record_count = 0;
+	segment->max_timestamp_ms = segment->max_timestamp_offset = -1;
 	for (uint64_t at = 0; !err && at < segment->staged.position; at += batch.size_bytes) {
 		uint8_t header[BATCH_HEADER_SIZE];
 		err = segment_read_bytes(segment, header, sizeof header, at);
 		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !header_fits(segment, at, &batch)))
 			err = ERR_CORRUPT_LOG;
 		if (err)
-			break;
+			return err;
 		seal_hash_update(segment->hash, header, sizeof header);
-		count_batch(segment, &batch, at == 0);
+		segment__count(segment, &batch, batch_last_offset(&batch));
 	}
 	return err;
 }
 
 static int write_seal(struct segment *segment)
 {
-	int err = hash_file(segment);
 	struct seal seal = {
 		.base_offset = segment->base_offset,
 		.next_offset = segment->staged.offset,
@@ -488,8 +477,7 @@ static int write_seal(struct segment *segment)
 		.first_leader_epoch = segment->first_leader_epoch,
 		.last_leader_epoch = segment->last_leader_epoch,
 	};
-	if (!err)
-		err = save_index(segment, &seal.index_size_bytes, &seal.index_checksum);
+	int err = save_index(segment, &seal.index_size_bytes, &seal.index_checksum);
 	if (!err)
 		err = save_time_index(segment, &seal.time_index_size_bytes, &seal.time_index_checksum);
 	if (err)
@@ -500,20 +488,28 @@ static int write_seal(struct segment *segment)
 	return write_tail(segment, SEGMENT_FILE_SEAL, bytes, sizeof bytes, 0);
 }
 
-int segment_seal(struct segment *segment)
+/* A segment whose headers are damaged can have no seal, and its file stays as it is: what can be served of it is, the rest is named. */
+static int seal_with(struct segment *segment, int err)
 {
-	CHECK(segment->is_complete && segment_is_filed(segment) && !segment->filing);
-	int err = segment_open_write(segment);
+	if (err == ERR_CORRUPT_LOG)
+		return 0;
 	if (!err)
 		err = segment__load_indexes(segment);
 	if (!err && segment->max_timestamp_offset >= 0) {
 		int added = time_index_add(&segment->times, segment->max_timestamp_ms, segment->max_timestamp_offset);
 		(void)added; /* full: the lookup scans from the last entry */
 	}
+	return err ? err : write_seal(segment);
+}
+
+int segment_seal(struct segment *segment)
+{
+	CHECK(segment->is_complete && segment_is_filed(segment) && !segment->filing);
+	int err = segment_open_write(segment);
 	if (!err)
 		err = io_file_truncate(segment->home->io, segment->write_fd, segment->staged.position);
 	if (!err)
-		err = write_seal(segment);
+		err = seal_with(segment, learn_from_file(segment));
 	if (err)
 		return err;
 	segment->is_sealed = true;

@@ -7,6 +7,9 @@
 void segment__index(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_ms,
 		    int64_t max_timestamp_offset);
 
+/* Takes a batch's timestamps, counts and epochs into the segment's. */
+void segment__count(struct segment *segment, const struct batch *batch, int64_t max_timestamp_offset);
+
 /* The chunk that covers a position; there is one. */
 struct chunk *segment__chunk_at(const struct segment *segment, uint64_t position);
 

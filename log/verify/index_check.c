@@ -51,6 +51,7 @@ void index_check_begin(struct index_check *check, enum index_form form, int64_t 
 {
 	*check = (struct index_check){
 		.form = form, .base_offset = base_offset, .bytes = bytes, .is_strict = is_strict,
+		.max_timestamp_ms = NO_TIMESTAMP,
 	};
 	uint32_t size = entry_size(check);
 	check->count = (uint32_t)(bytes.size / size);
@@ -112,7 +113,7 @@ static void judge_timestamp(struct index_check *check, const struct batch *batch
 		if (entry.offset < batch->base_offset)
 			mark_bad(check, check->next,
 				 "an entry names an offset that no batch holds, or out of order");
-		else if (entry.value != batch->max_timestamp_ms)
+		else if (check->is_lenient ? entry.value < check->max_timestamp_ms : entry.value != batch->max_timestamp_ms)
 			mark_bad(check, check->next,
 				 "an entry has another timestamp than the batch of its offset");
 	}
@@ -124,6 +125,8 @@ void index_check_batch(struct index_check *check, const struct batch *batch, uin
 		judge_position(check, batch, position);
 	else
 		judge_timestamp(check, batch);
+	if (batch->max_timestamp_ms > check->max_timestamp_ms)
+		check->max_timestamp_ms = batch->max_timestamp_ms;
 }
 
 void index_check_skip(struct index_check *check, uint64_t position, int64_t offset)

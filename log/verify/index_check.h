@@ -13,6 +13,10 @@ struct index_check {
 	/* ours: an entry is of just the batch it names; else it may be of an append of several (older
 	 * Kafka) */
 	bool is_strict;
+	/* The seal vouches for the bytes, or nobody: then entries of batches that a crash took may stand in a time index,
+	 * and only those are wrong that could lead a lookup astray. */
+	bool is_lenient;
+	int64_t max_timestamp_ms; /* of the batches passed */
 	uint32_t count, next;    /* entries; the next one to be judged */
 	uint32_t bad_from, bad_to; /* entries [bad_from, bad_to) hold all that are wrong; equal: none */
 	const char *fault;       /* of the first one that is wrong; static storage */

@@ -175,7 +175,9 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 	segment->limit_offset = NOWHERE;
 	segment->required_offset = known ? known->required.offset : NOWHERE;
 	segment->required_bytes = known ? known->required.position : 0;
-	if (segment->seal && segment->seal->log_size_bytes >= segment->required_bytes) {
+	if (segment->seal && segment->seal->log_size_bytes < segment->required_bytes)
+		segment->seal = NULL; /* of an earlier life, when the log had rolled here and a crash took that back */
+	if (segment->seal) {
 		segment->required_bytes = segment->seal->log_size_bytes;
 		segment->required_offset = segment->seal->next_offset;
 	}

@@ -536,6 +536,11 @@ static void check_seal(struct walk *walk)
 	     "the batches' headers differ from the seal's checksum, though each passes its own checks");
 }
 
+static bool is_sealed_file(struct slice bytes, uint64_t size_due, uint64_t checksum_due)
+{
+	return bytes.data && bytes.size == size_due && seal_index_checksum(bytes) == checksum_due;
+}
+
 static void check_index_file(struct walk *walk, struct index_check *index, struct slice bytes,
 			     const char *ending, uint64_t size_due, uint64_t checksum_due)
 {
@@ -554,7 +559,7 @@ static void check_index_file(struct walk *walk, struct index_check *index, struc
 	} else if (bytes.size == 0 && size_due) {
 		tell(check, FINDING_NOTE, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE,
 		     "it is empty: a crash came before it was on disk; it is made anew when it is needed");
-	} else if (is_sealed && (bytes.size != size_due || seal_index_checksum(bytes) != checksum_due)) {
+	} else if (is_sealed && !is_sealed_file(bytes, size_due, checksum_due)) {
 		tell(check, FINDING_DERIVED, file, check->base_offset, walk->offset, 0, (int64_t)bytes.size,
 		     bytes.size == size_due ? "the file fails the checksum in the seal"
 					    : "the file has another size than the seal says");
@@ -595,6 +600,9 @@ static void run(struct walk *walk)
 			  !check->is_foreign);
 	index_check_begin(&walk->time_index, INDEX_FORM_TIME, check->base_offset, check->time_index,
 			  !check->is_foreign);
+	const struct seal *seal = check->seal;
+	walk->time_index.is_lenient = !seal || is_sealed_file(check->time_index, seal->time_index_size_bytes,
+							      seal->time_index_checksum);
 	walk_batches(walk);
 	flush_pending(walk);
 	if (walk->is_memory_short)

@@ -554,6 +554,70 @@ Test(verify, power_cuts_are_no_damage, .timeout = 300)
 	}
 }
 
+/* Several lives with small segments, each ended by kill -9 (what was written stays written) while appends are under way and cycles of
+ * write-behind run; then a clean stop. Whatever the store has filed, sealed and indexed on the way fits together. */
+Test(verify, lives_with_small_segments, .timeout = 300)
+{
+	for (uint64_t seed = 200; seed < 220; seed++) {
+		struct world world;
+		struct verdict verdict;
+		make_topic(&world, seed, 0);
+		srand((unsigned)seed);
+		for (int life = 0; life < 4; life++) {
+			struct partition *partition = world_partition(&world, "t", 0);
+			uint64_t next = (uint64_t)partition_high_watermark(partition);
+			struct append appends[60];
+			for (int i = 0; i < 60; i++) {
+				int count = 1 + rand() % 10;
+				size_t value = rand() % 2 ? 20000 : 300;
+				int err = world_append_begin(partition, &appends[i], next, count, value);
+				if (!err)
+					next += (uint64_t)count;
+				cr_assert(err == 0 || err == ERR_BUSY, "%s", err_name(err));
+				store_turn(world.store);
+				for (int turns = rand() % 4; turns > 0; turns--)
+					world_turn(&world);
+			}
+			world_close(&world);
+			rot_verify(&world, &verdict);
+			if (verdict.report.counts.findings[FINDING_DAMAGE])
+				rot_print(&verdict);
+			cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0, "seed %lu, life %d", (unsigned long)seed,
+				     life);
+			world_open(&world);
+		}
+		world_stop(&world);
+		rot_verify(&world, &verdict);
+		char name[64];
+		snprintf(name, sizeof name, "seed %lu", (unsigned long)seed);
+		expect_clean(&verdict, name);
+		end_world(&world);
+	}
+}
+
+/* A header that has rotted in the active segment costs its batch, and neither the roll nor what is appended behind it. */
+Test(verify, a_damaged_segment_is_rolled)
+{
+	struct world world;
+	struct verdict verdict;
+	make_topic(&world, 22, 5);
+	world_stop(&world);
+	const char *log = "/t-0/00000000000000000000.log";
+	struct place batch = rot_batch(&world, log, 2);
+	rot_flip(&world, log, batch.position + BATCH_AT_LENGTH, 0x80);
+	world_open(&world);
+	for (uint64_t n = 50; n < 250; n += RECORDS)
+		world_append(&world, world_partition(&world, "t", 0), n, RECORDS, VALUE_SIZE);
+	world_stop(&world);
+	rot_verify(&world, &verdict);
+	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, log + 1, "length", "behind the roll");
+	cr_assert_eq(found->from, batch.base_offset);
+	cr_assert_eq(found->to, batch.next_offset);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), batch.next_offset, 1 << 20), 250);
+	world_fini(&world);
+}
+
 /* ---- any bit ------------------------------------------------------------------------------------------- */
 
 /* The batch of a .log that holds a byte. */
