@@ -143,38 +143,10 @@ static int open_memory(struct store *store)
 	return err ? err : store->buckets && store->hash ? 0 : -ENOMEM;
 }
 
-static void set_group_size(struct store *store)
-{
-	uint64_t sixteenth = store->options.journal_size_bytes / 16;
-	store->group_size_bytes_max = sixteenth < GROUP_SIZE_MAX ? (uint32_t)sixteenth : GROUP_SIZE_MAX;
-}
-
-/* A journal keeps the size it was made with. */
-static int keep_journal_size(struct store *store, const char *path)
-{
-	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	int64_t size = io_file_size(store->home.io, fd);
-	io_close_fd(store->home.io, fd);
-	if (size < 0)
-		return (int)size;
-	if (size == 0 || (uint64_t)size == store->options.journal_size_bytes)
-		return 0;
-	fprintf(stderr, "spate: %s was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", path, (long)size,
-		(unsigned long)store->options.journal_size_bytes);
-	store->options.journal_size_bytes = (uint64_t)size;
-	set_group_size(store);
-	return 0;
-}
-
 static int open_journal(struct store *store, struct store_report *report)
 {
 	char path[4096];
 	snprintf(path, sizeof path, "%s/journal-%u", store->dir, store->options.shard);
-	int err = keep_journal_size(store, path);
-	if (err)
-		return err;
 	struct journal_options options = {
 		.path = path,
 		.size_bytes = store->options.journal_size_bytes,
@@ -186,34 +158,42 @@ static int open_journal(struct store *store, struct store_report *report)
 		.context = store,
 	};
 	struct journal_report found;
-	err = journal_open(&store->journal, store->home.io, &options, &found);
+	int err = journal_open(&store->journal, store->home.io, &options, &found);
 	if (err)
 		return err;
-	store->is_journal_new = found.was_created;
 	report->torn_groups = found.torn_groups;
 	report->damaged_ranges = found.damaged_groups;
 	report->was_clean = found.was_clean || found.was_created;
 	return 0;
 }
 
-/* A journal keeps the size it was made with; what is asked for since then counts for the next directory. */
-static int settle_journal_size(struct store *store)
+/* A journal keeps the size it was made with; what is asked for since then counts for the next directory. 0: there is none yet. */
+static int64_t journal_size_now(struct store *store)
 {
 	char path[4096];
 	snprintf(path, sizeof path, "%s/journal-%u", store->dir, store->options.shard);
 	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
-	if (fd < 0 && fd != -ENOENT)
-		return fd;
-	int64_t size = fd < 0 ? 0 : io_file_size(store->home.io, fd);
-	if (fd >= 0)
-		io_close_fd(store->home.io, fd);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	int64_t size = io_file_size(store->home.io, fd);
+	io_close_fd(store->home.io, fd);
+	return size;
+}
+
+/* Before memory and journal are opened, which depend on it. */
+static int settle_journal_size(struct store *store)
+{
+	int64_t size = journal_size_now(store);
 	if (size < 0)
 		return (int)size;
 	/* A file that was cut is for the journal to judge. */
-	if (size > JOURNAL_SIZE_MIN)
+	if (size > JOURNAL_SIZE_MIN && (uint64_t)size != store->options.journal_size_bytes) {
+		fprintf(stderr, "spate: %s/journal-%u was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", store->dir,
+			store->options.shard, (long)size, (unsigned long)store->options.journal_size_bytes);
 		store->options.journal_size_bytes = (uint64_t)size;
-	uint64_t group_size = store->options.journal_size_bytes / 16;
-	store->group_size_bytes_max = group_size < GROUP_SIZE_MAX ? (uint32_t)group_size : GROUP_SIZE_MAX;
+	}
+	uint64_t sixteenth = store->options.journal_size_bytes / 16;
+	store->group_size_bytes_max = sixteenth < GROUP_SIZE_MAX ? (uint32_t)sixteenth : GROUP_SIZE_MAX;
 	return 0;
 }
 

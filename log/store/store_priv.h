@@ -62,7 +62,6 @@ struct store {
 	uint64_t room_generation;      /* cache_generation when those who wait for room were last told */
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
-	bool is_journal_new;           /* made by this opening */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
 };
 
