@@ -93,6 +93,7 @@ void partition__close(struct partition *partition)
 	partition->is_closed = true;
 	list_remove(&partition->dirty_node);
 	list_remove(&partition->unfiled_node);
+	list_remove(&partition->unsynced_node);
 	fail_waiting(partition, ERR_CLOSED);
 	fire_watches(partition, true);
 	partition__release(partition);
@@ -131,6 +132,11 @@ static int move_away(struct partition *partition)
 	return err ? err : io_dir_make(partition->home->io, partition->dir);
 }
 
+static void metadata_path(const struct partition *partition, char *out, size_t size)
+{
+	snprintf(out, size, "%s/" PARTITION_METADATA_NAME, partition->dir);
+}
+
 static int write_metadata(struct partition *partition, const char *path)
 {
 	char text[PARTITION_METADATA_SIZE_MAX];
@@ -139,9 +145,14 @@ static int write_metadata(struct partition *partition, const char *path)
 	if (fd < 0)
 		return fd;
 	int64_t done = io_file_write(partition->home->io, fd, text, size, 0);
-	int err = done < 0 ? (int)done : io_file_sync(partition->home->io, fd);
 	io_close_fd(partition->home->io, fd);
-	return err;
+	return done < 0 ? (int)done : 0;
+}
+
+void partition__note_entry(struct partition *partition)
+{
+	if (!list_is_linked(&partition->unsynced_node) && !partition->is_closed)
+		list_push_back(&partition->home->unsynced_dirs, &partition->unsynced_node);
 }
 
 int partition__prepare_dir(struct partition *partition)
@@ -150,22 +161,35 @@ int partition__prepare_dir(struct partition *partition)
 		return 0;
 	struct io *io = partition->home->io;
 	char path[4096];
-	snprintf(path, sizeof path, "%s/" PARTITION_METADATA_NAME, partition->dir);
+	metadata_path(partition, path, sizeof path);
 	int err = io_dir_make(io, partition->dir);
-	if (err == -EEXIST) {
-		if (belongs_to_us(partition, path)) {
-			partition->has_dir = true;
-			return 0;
-		}
+	bool is_ours = err == -EEXIST && belongs_to_us(partition, path);
+	if (err == -EEXIST && !is_ours)
 		err = move_away(partition);
-	}
 	if (!err)
 		err = write_metadata(partition, path);
+	if (err && !is_ours)
+		return err;
+	/* One that was there already may come from a life that was killed before it synced anything. */
+	partition->has_dir = true;
+	partition->home->is_top_unsynced = true;
+	partition__note_entry(partition);
+	return 0;
+}
+
+int partition__sync_dir(struct partition *partition)
+{
+	struct io *io = partition->home->io;
+	char path[4096];
+	metadata_path(partition, path, sizeof path);
+	int fd = io_file_open(io, path, 0);
+	int err = fd < 0 ? fd : io_file_sync(io, fd);
+	if (fd >= 0)
+		io_close_fd(io, fd);
 	if (!err)
 		err = io_dir_sync(io, partition->dir);
 	if (!err)
-		err = io_dir_sync(io, partition->home->dir);
-	partition->has_dir = !err;
+		list_remove(&partition->unsynced_node);
 	return err;
 }
 
@@ -197,6 +221,7 @@ void partition__recovered_segment(struct partition *partition, struct segment *s
 	partition->active = segment;
 	partition->next_offset = partition->durable_offset = segment->staged.offset;
 	partition->has_unsealed |= segment->is_complete && !segment->is_sealed;
+	partition->has_dir |= segment->has_file;
 }
 
 struct segment *partition__segment_at(const struct partition *partition, int64_t offset)

@@ -24,6 +24,8 @@ struct partition_home {
 	struct list unfiled;            /* partitions whose durable bytes are not all in their files */
 	struct list finished;           /* append operations to be answered at the next turn */
 	struct list room_waits;
+	struct list unsynced_dirs;      /* partitions whose directory has entries that a crash might take */
+	bool is_top_unsynced;           /* the data directory itself has */
 	struct list reads_waiting;      /* reads that wait for read memory */
 	bool wants_room;                /* an append found no memory since the last filing */
 	bool has_rolled;                /* some segment became complete: the next checkpoint is worth its while */
@@ -52,7 +54,7 @@ struct partition {
 	struct list waiting;            /* append operations, by end offset */
 	struct list trims;              /* trim operations not yet in a group */
 	struct list watches;
-	struct list dirty_node, unfiled_node, store_node;
+	struct list dirty_node, unfiled_node, unsynced_node, store_node;
 	int64_t cycle_end_offset;       /* the cycle under way must have all below this in files before it trims the journal */
 	struct partition *hash_next;
 	uint64_t complete_bytes;        /* of all segments but the active one */
@@ -71,8 +73,12 @@ void partition__close(struct partition *partition);
 void partition__retain(struct partition *partition);
 void partition__release(struct partition *partition);
 
-/* Makes the directory and its partition.metadata. */
+/* Makes the directory and its partition.metadata. Not yet synced: what is filed there counts only after partition__sync_dir. */
 MUST_USE int partition__prepare_dir(struct partition *partition);
+/* A file has been made in the directory. */
+void partition__note_entry(struct partition *partition);
+/* Makes the directory and what is in it durable; the data directory's own entry is the store's to sync. */
+MUST_USE int partition__sync_dir(struct partition *partition);
 
 /* Starts a new active segment at the log end. -ENOMEM. */
 MUST_USE int partition__roll(struct partition *partition);

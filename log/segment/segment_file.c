@@ -117,8 +117,6 @@ static int create_file(struct segment *segment, const char *path)
 		return segment->write_fd;
 	/* A leftover of that name has no acknowledged bytes: the journal still holds everything from position 0 on. */
 	int err = io_file_truncate(io, segment->write_fd, 0);
-	if (!err)
-		err = io_dir_sync(io, segment->dir);
 	segment->has_file = !err;
 	return err;
 }

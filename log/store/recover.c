@@ -412,7 +412,9 @@ int store__recover(struct store *store, struct store_report *report)
 			fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: scanning the partition directories instead\n", store->dir,
 				store->options.shard, err_text(err));
 		store__forget_partitions(store);
-		err = scan_directories(store);
+		/* The journal is trimmed after a checkpoint alone: one that never was has everything, and files are what a crash left of the first
+		 * cycle, in any state. */
+		err = err == -ENOENT && store->is_journal_whole ? 0 : scan_directories(store);
 	}
 	struct replay replay = {.store = store, .report = report};
 	if (!err)

@@ -161,6 +161,7 @@ static int open_journal(struct store *store, struct store_report *report)
 	int err = journal_open(&store->journal, store->home.io, &options, &found);
 	if (err)
 		return err;
+	store->is_journal_whole = !found.was_created && found.groups > 0 && found.first_seq == 1;
 	report->torn_groups = found.torn_groups;
 	report->damaged_ranges = found.damaged_groups;
 	report->was_clean = found.was_clean || found.was_created;
@@ -212,6 +213,7 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->home.unfiled);
 	list_init(&store->home.finished);
 	list_init(&store->home.room_waits);
+	list_init(&store->home.unsynced_dirs);
 	list_init(&store->home.reads_waiting);
 	list_init(&store->partitions);
 	list_init(&store->group.trims);

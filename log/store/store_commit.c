@@ -97,9 +97,17 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	if (before != &partition->segments && !segment_is_filed(LIST_ENTRY(before, struct segment, node)))
 		return false;
 	/* A first file costs several syncs: a piece that fits the journal does not wait for them. */
-	if (!segment->has_file && size <= store->group_size_bytes_max)
+	if (!segment->has_file) {
+		if (size <= store->group_size_bytes_max)
+			return false;
+		partition__note_entry(partition);
+	}
+	if (partition__prepare_dir(partition) || segment_prepare(segment, segment->staged.position))
 		return false;
-	return partition__prepare_dir(partition) == 0 && segment_prepare(segment, segment->staged.position) == 0;
+	/* What is acknowledged in a file must be found there after a crash. */
+	if (list_is_linked(&partition->unsynced_node) || store->home.is_top_unsynced)
+		return size > store->group_size_bytes_max && store__sync_dirs(store, UINT32_MAX) == 0;
+	return true;
 }
 
 static bool commit_direct(struct store *store, struct partition *partition, struct segment *segment)

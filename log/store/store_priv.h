@@ -30,7 +30,7 @@ struct group {
 };
 
 /* Write-behind: one cycle at a time files what is durable, writes the checkpoint, and lets the journal go. */
-enum cycle_state { CYCLE_IDLE, CYCLE_FILING };
+enum cycle_state { CYCLE_IDLE, CYCLE_FILING, CYCLE_SYNCING };
 
 struct cycle {
 	enum cycle_state state;
@@ -41,6 +41,7 @@ struct cycle {
 	struct io_timer retry;         /* after a full disk */
 	uint64_t direct_bytes;         /* gone straight to segments since the last checkpoint */
 	bool is_retrying;
+	bool is_tidy;                  /* there is no pressure: files are cut to their size */
 	bool is_due;                   /* a cycle must run, even if there is nothing to file: for what its end does */
 };
 
@@ -62,6 +63,7 @@ struct store {
 	uint64_t room_generation;      /* cache_generation when those who wait for room were last told */
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
+	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
 };
 
@@ -74,6 +76,8 @@ void store__fail_group(struct store *store);
 uint64_t store__direct_checksum(struct segment *segment, uint64_t from, uint64_t to);
 
 /* write_behind.c */
+/* Makes the entries of up to so many partition directories durable, and the data directory's own behind the last. */
+MUST_USE int store__sync_dirs(struct store *store, uint32_t count_max);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
 

@@ -19,7 +19,9 @@
 #include "log/io/small_file.h"
 #include "log/store/store_priv.h"
 
-#define FILINGS_AT_ONCE 16
+#define FILINGS_AT_ONCE 32
+#define NEW_FILES_PER_TURN 8
+#define SYNCED_DIRS_PER_TURN 2
 #define AGE_NS (5ull * 1000 * 1000 * 1000)
 #define RETRY_NS (1ull * 1000 * 1000 * 1000)
 #define DIRECT_BYTES_MAX (4ull << 30) /* headers of so much are walked in well under a second */
@@ -89,7 +91,8 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 	} else {
 		set_full(store, false);
 		segment_set_filed(segment, target);
-		segment_trim_padding(segment);
+		if (store->cycle.is_tidy)
+			segment_trim_padding(segment);
 		/* The rest is in its next segments. What became durable since this cycle began is for the next one. */
 		if (target.offset < partition->cycle_end_offset)
 			queue_again(store, partition);
@@ -124,6 +127,8 @@ static bool file_partition(struct store *store, struct partition *partition)
 		return false;
 	}
 	int err = partition__prepare_dir(partition);
+	if (!segment->has_file)
+		partition__note_entry(partition);
 	if (!err)
 		err = segment_file(segment, segment->durable, filing_done, store);
 	if (!err) {
@@ -140,13 +145,48 @@ static bool file_partition(struct store *store, struct partition *partition)
 	return false;
 }
 
+/* Making files takes system calls that block: only so many a turn, so that appends and acknowledgements go on between them. The filings begun
+ * bring the next turn. */
 static void pump(struct store *store)
 {
-	while (!list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE && !store->cycle.is_retrying) {
-		struct list *node = list_pop_front(&store->cycle.queue);
-		if (!file_partition(store, LIST_ENTRY(node, struct partition, unfiled_node)))
+	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE &&
+			   !store->cycle.is_retrying;) {
+		struct partition *partition = LIST_ENTRY(list_pop_front(&store->cycle.queue), struct partition, unfiled_node);
+		made += !partition->has_dir;
+		if (!file_partition(store, partition))
 			return;
 	}
+}
+
+/* ---- directories --------------------------------------------------------------------------------------------------- */
+
+int store__sync_dirs(struct store *store, uint32_t count_max)
+{
+	int err = 0;
+	for (uint32_t i = 0; i < count_max && !err && !list_is_empty(&store->home.unsynced_dirs); i++)
+		err = partition__sync_dir(LIST_ENTRY(store->home.unsynced_dirs.next, struct partition, unsynced_node));
+	if (err || !list_is_empty(&store->home.unsynced_dirs) || !store->home.is_top_unsynced)
+		return err;
+	err = io_dir_sync(store->home.io, store->dir);
+	store->home.is_top_unsynced = err != 0;
+	return err;
+}
+
+static void nothing(struct io_timer *timer)
+{
+}
+
+/* A few a turn, and the next turn at once. True when all are durable, or something broke. */
+static bool sync_some_dirs(struct store *store)
+{
+	int err = store__sync_dirs(store, SYNCED_DIRS_PER_TURN);
+	if (err)
+		store__fail(store, err);
+	if (err || (list_is_empty(&store->home.unsynced_dirs) && !store->home.is_top_unsynced))
+		return true;
+	store->cycle.timer.run = nothing;
+	io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io));
+	return false;
 }
 
 /* ---- the end of a cycle ----------------------------------------------------------------------------------------- */
@@ -232,6 +272,8 @@ static void age_reached(struct io_timer *timer)
 static void end_cycle(struct store *store)
 {
 	store->cycle.state = CYCLE_IDLE;
+	if (store->failure)
+		return;
 	int err = 0;
 	LIST_FOR_EACH(node, &store->partitions) {
 		err = save_partition(store, LIST_ENTRY(node, struct partition, store_node));
@@ -273,6 +315,7 @@ static bool is_wanted(const struct store *store)
 static void begin_cycle(struct store *store)
 {
 	io_timer_cancel(store->home.io, &store->cycle.timer);
+	store->cycle.is_tidy = (store->cycle.is_due || store->is_stopping) && !store->home.wants_room;
 	store->home.wants_room = false;
 	store->cycle.is_due = false;
 	store->cycle.state = CYCLE_FILING;
@@ -308,8 +351,10 @@ void store__cycle_turn(struct store *store)
 		if (!store->failure)
 			pump(store);
 		if (store->cycle.in_flight == 0 && (list_is_empty(&store->cycle.queue) || store->failure))
-			end_cycle(store);
+			store->cycle.state = CYCLE_SYNCING;
 	}
+	if (store->cycle.state == CYCLE_SYNCING && (store->failure || sync_some_dirs(store)))
+		end_cycle(store);
 	bool has_work = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
 	if (store->cycle.state == CYCLE_IDLE && has_work && !store->failure && !store->cycle.timer.heap_index) {
 		store->cycle.timer.run = age_reached;
