@@ -139,9 +139,10 @@ static uint64_t add_from_memory(struct read_op *op)
 
 /* The answer is further on: in memory, or in the next stretch of the file. A batch larger than the buffer gets one of its own size, which the
  * segment's bounds. */
-static int go_on_at(struct read_op *op, uint64_t position, uint64_t size_bytes, int64_t limit_offset)
+static int go_on_at(struct read_op *op, uint64_t position, int64_t due_offset, uint64_t size_bytes, int64_t limit_offset)
 {
 	struct segment *segment = op->segment;
+	op->due_offset = due_offset;
 	bool is_in_memory = position >= segment->memory_position;
 	if (is_in_memory || size_bytes > op->buffer_size_bytes) {
 		give_buffer(op->partition->home, op->buffer, op->buffer_size_bytes);
@@ -160,15 +161,55 @@ static int go_on_at(struct read_op *op, uint64_t position, uint64_t size_bytes, 
 	return READ_GOES_ON;
 }
 
+/* Batches before the wanted one are passed over by their headers, unchecked. If none begins where one of them says it ends, it may be that one
+ * that lies. */
+static bool is_passed_bad(const struct read_op *op)
+{
+	struct batch batch;
+	uint8_t *bytes;
+	if (op->passed_offset < 0)
+		return false;
+	int err = segment_read_header(op->segment, op->passed_position, &batch);
+	if (!err)
+		err = segment_read_batch(op->segment, &batch, op->passed_position, &bytes);
+	if (!err)
+		free(bytes);
+	return err == ERR_CORRUPT_LOG;
+}
+
 /* Damage before anything that is wanted: if the wanted offset lies behind it, the read goes on there. */
 static int skip_damage(struct read_op *op, uint64_t position, int64_t expected, int64_t limit_offset)
 {
 	uint64_t next_position;
 	int64_t next_offset;
+	if (is_passed_bad(op)) {
+		position = op->passed_position;
+		expected = op->passed_offset;
+	}
+	op->passed_offset = -1;
 	bool is_found = fence(op->partition, op->segment, position, expected, op->offset, &next_position, &next_offset);
 	if (!is_found || next_offset > op->offset)
 		return ERR_CORRUPT_LOG;
-	return go_on_at(op, next_position, op->buffer_size_bytes, limit_offset);
+	return go_on_at(op, next_position, next_offset, op->buffer_size_bytes, limit_offset);
+}
+
+/* The index and the batch it points at do not agree, and one of them is damaged. A read from the entry before it finds out which: from there, the
+ * order of offsets tells. */
+static int go_back(struct read_op *op, int64_t limit_offset)
+{
+	struct segment *segment = op->segment;
+	uint64_t position;
+	int err = segment_find(segment, op->index_offset - 1, &position, &op->index_offset);
+	return err ? err : go_on_at(op, position, op->index_offset < 0 ? segment->base_offset : -1, op->buffer_size_bytes, limit_offset);
+}
+
+/* What a CRC does not cover, of a batch whose base offset should be `expected`. Gaps are compaction's alone. */
+static bool is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected)
+{
+	if (partition->topic->config.is_compacted ? batch->base_offset < expected : batch->base_offset != expected)
+		return false;
+	int32_t epoch = epochs_at(&partition->epochs, batch->base_offset);
+	return epoch < 0 || batch->leader_epoch == epoch;
 }
 
 /* Checks the batches in the buffer and answers with those from op->offset on. */
@@ -178,18 +219,23 @@ static int take_batches(struct read_op *op, uint64_t got)
 	struct partition *partition = op->partition;
 	const struct damage *damage = partition__next_damage(partition, op->offset);
 	int64_t limit_offset = damage ? damage->from : segment->durable.offset;
-	int64_t expected = -1;
+	int64_t expected = op->due_offset;
 	uint64_t at = 0, start = UINT64_MAX;
 	while (at + BATCH_HEADER_SIZE <= got) {
 		struct batch batch;
 		struct slice rest = {stretch(op) + at, got - at};
-		bool is_bad = batch_parse_header(rest, &batch) || batch.base_offset < segment->base_offset ||
-			      (expected >= 0 && batch.base_offset < expected) || batch_next_offset(&batch) > segment->durable.offset ||
+		bool is_bad = batch_parse_header(rest, &batch) || batch_next_offset(&batch) > segment->durable.offset ||
 			      op->position + at + batch.size_bytes > segment->durable.position;
+		if (expected < 0) {
+			if (is_bad || batch_last_offset(&batch) != op->index_offset)
+				return go_back(op, limit_offset);
+			expected = batch.base_offset;
+		}
+		is_bad = is_bad || !is_header_right(partition, &batch, expected);
 		bool is_wanted = is_bad || batch_next_offset(&batch) > op->offset;
 		if (!is_bad && is_wanted && batch.size_bytes > rest.size) {
 			if (start == UINT64_MAX && op->is_first)
-				return go_on_at(op, op->position + at, batch.size_bytes, limit_offset);
+				return go_on_at(op, op->position + at, batch.base_offset, batch.size_bytes, limit_offset);
 			break;
 		}
 		if (!is_bad && is_wanted && start != UINT64_MAX && at + batch.size_bytes - start > op->size_bytes_max)
@@ -206,10 +252,12 @@ static int take_batches(struct read_op *op, uint64_t got)
 			break;
 		if (is_wanted && start == UINT64_MAX)
 			start = at;
+		op->passed_offset = is_wanted ? -1 : batch.base_offset;
+		op->passed_position = op->position + at;
 		at += batch.size_bytes;
 	}
 	if (start == UINT64_MAX)
-		return at ? go_on_at(op, op->position + at, op->buffer_size_bytes, limit_offset) : 0;
+		return at ? go_on_at(op, op->position + at, expected, op->buffer_size_bytes, limit_offset) : 0;
 	if (at - start > op->size_bytes_max && !op->is_first)
 		return 0;
 	op->pieces[0] = (struct slice){stretch(op) + start, at - start};
@@ -242,7 +290,7 @@ static void start_disk_read(struct read_op *op)
 	read_stretch(op, size + READ_BUFFER_SIZE - DISK_READ_SIZE_MAX);
 }
 
-enum read_result disk_read_start(struct read_op *op, struct segment *segment, uint64_t position)
+enum read_result disk_read_start(struct read_op *op, struct segment *segment, uint64_t position, int64_t last_offset)
 {
 	int fd = segment_open_direct(segment);
 	if (fd < 0) {
@@ -252,6 +300,9 @@ enum read_result disk_read_start(struct read_op *op, struct segment *segment, ui
 	segment->readers++;
 	op->segment = segment;
 	op->position = position;
+	op->index_offset = last_offset;
+	op->passed_offset = -1;
+	op->due_offset = last_offset < 0 ? segment->base_offset : -1;
 	op->io = (struct io_op){.done = disk_read_done};
 	start_disk_read(op);
 	return READ_PENDING;

@@ -4,8 +4,9 @@
 #include "log/partition/partition.h"
 #include "log/segment/segment.h"
 
-/* Begins to read the batches of `segment` from the one that holds op->offset on; `position` is that of a batch at or before it.
+/* Begins to read the batches of `segment` from the one that holds op->offset on; `position` is that of a batch at or before it, and
+ * `last_offset` that batch's last one by the index (-1: it is the segment's first).
  * READ_PENDING; READ_DONE if the file cannot be opened (op->err). */
-enum read_result disk_read_start(struct read_op *op, struct segment *segment, uint64_t position);
+enum read_result disk_read_start(struct read_op *op, struct segment *segment, uint64_t position, int64_t last_offset);
 /* The answer has been sent: its buffer serves the next read. */
 void disk_read_give_back(struct read_op *op);

@@ -90,6 +90,10 @@ struct read_op {
 	uint8_t *buffer;                       /* of pieces that came from the disk */
 	uint32_t buffer_size_bytes;
 	uint64_t position;                     /* in the file, of the first byte looked at */
+	int64_t due_offset;                    /* base offset of the batch there; -1: its last offset is index_offset, says the index */
+	int64_t index_offset;
+	int64_t passed_offset;                 /* the batch before it was passed over by its header alone: its base offset, -1: none */
+	uint64_t passed_position;
 	uint32_t skip_bytes, wanted_bytes;     /* in the buffer before that byte, and from it on */
 	struct iovec vector;
 	struct io_op io;

@@ -122,14 +122,15 @@ enum read_result partition_read(struct partition *partition, struct read_op *op)
 		segment = LIST_ENTRY(next, struct segment, node);
 	}
 	uint64_t position;
-	op->err = segment_find(segment, op->offset, &position);
+	int64_t last_offset;
+	op->err = segment_find(segment, op->offset, &position, &last_offset);
 	if (op->err)
 		return READ_DONE;
 	if (segment_is_in_memory(segment, position)) {
 		partition__answer_from_memory(op, segment, position, damage ? damage->from : INT64_MAX);
 		return READ_DONE;
 	}
-	return disk_read_start(op, segment, position);
+	return disk_read_start(op, segment, position, last_offset);
 }
 
 void partition_read_release(struct read_op *op)

@@ -88,7 +88,14 @@ static uint32_t count_up_to(const struct offset_index *index, int64_t offset)
 
 uint32_t offset_index_floor(const struct offset_index *index, int64_t offset)
 {
+	int64_t ignored;
+	return offset_index_floor_entry(index, offset, &ignored);
+}
+
+uint32_t offset_index_floor_entry(const struct offset_index *index, int64_t offset, int64_t *last_offset)
+{
 	uint32_t count = count_up_to(index, offset);
+	*last_offset = count > 0 ? index->base_offset + index->entries[count - 1].relative_offset : -1;
 	return count > 0 ? index->entries[count - 1].position : 0;
 }
 

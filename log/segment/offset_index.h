@@ -35,6 +35,8 @@ MUST_USE int offset_index_add(struct offset_index *index, int64_t last_offset, u
 
 /* Where to begin to look for `offset`: the position of the last entry whose offset is not above it, or 0. */
 uint32_t offset_index_floor(const struct offset_index *index, int64_t offset);
+/* The same, with that entry's offset: the last one of the batch there, or -1 with position 0. */
+uint32_t offset_index_floor_entry(const struct offset_index *index, int64_t offset, int64_t *last_offset);
 
 /* Drops the entries whose offset is >= `offset`. */
 void offset_index_truncate(struct offset_index *index, int64_t offset);

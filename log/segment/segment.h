@@ -136,8 +136,9 @@ void segment_close_files(struct segment *segment);
 /* The path of one of its files. */
 void segment_path(const struct segment *segment, enum segment_file file, char *out, size_t out_size);
 
-/* Where to begin to look for an offset of this segment: the position of a batch at or before it. May read or rebuild the indexes. */
-MUST_USE int segment_find(struct segment *segment, int64_t offset, uint64_t *position);
+/* Where to begin to look for an offset of this segment: the position of a batch at or before it, and the last offset of that batch by the index
+ * (-1: it is the segment's first). May read or rebuild the indexes. */
+MUST_USE int segment_find(struct segment *segment, int64_t offset, uint64_t *position, int64_t *last_offset);
 /* The same for a timestamp: the first record at or after it is not before this position. */
 MUST_USE int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position);
 

@@ -289,6 +289,24 @@ static void forget_indexes(struct segment *segment)
 	segment->index_written_count = 0;
 }
 
+/* The base offset lies outside the CRC: where batches go on, one that begins before what is due was changed, and so was one whose follower goes on as
+ * if it had not been. (Any other that begins later: compaction took what was between.) */
+static bool is_base_changed(struct segment *segment, uint64_t position, const struct batch *batch, int64_t due_offset)
+{
+	struct batch next;
+	if (batch->base_offset <= due_offset)
+		return batch->base_offset < due_offset;
+	return segment_read_header(segment, position + batch->size_bytes, &next) == 0 &&
+	       next.base_offset == due_offset + batch->last_offset_delta + 1;
+}
+
+/* Where the entries end, batches go on. */
+static int64_t offset_behind_entries(const struct segment *segment)
+{
+	uint32_t count = segment->offsets.count;
+	return segment->base_offset + (count ? segment->offsets.entries[count - 1].relative_offset + 1 : 0);
+}
+
 /* Walks headers in large reads from `position` to the end and indexes them, over damage too. */
 static int scan_into_indexes(struct segment *segment, uint64_t position)
 {
@@ -297,7 +315,7 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 		return -ENOMEM;
 	int err = 0;
 	uint64_t start = 0, end = 0; /* what of the file the buffer holds */
-	int64_t max_timestamp, max_offset, expected = segment->base_offset;
+	int64_t max_timestamp, max_offset, expected = offset_behind_entries(segment);
 	time_index_last(&segment->times, &max_timestamp, &max_offset);
 	while (!err && position + BATCH_HEADER_SIZE <= segment->staged.position) {
 		struct batch batch;
@@ -314,7 +332,7 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 			if (!err)
 				err = end - position < BATCH_HEADER_SIZE ? ERR_CORRUPT_LOG
 				      : batch_parse_header((struct slice){buffer + (position - start), end - position}, &batch);
-			if (!err && !header_fits(segment, position, &batch))
+			if (!err && (!header_fits(segment, position, &batch) || is_base_changed(segment, position, &batch, expected)))
 				err = ERR_CORRUPT_LOG;
 		}
 		if (err == ERR_CORRUPT_LOG || err == ERR_CORRUPT_BATCH || err == ERR_INVALID_RECORD)
@@ -353,19 +371,23 @@ int segment__load_indexes(struct segment *segment)
 }
 
 /* Entries whose position lies behind the first damaged byte may be missing, so a floor is always safe to scan from. */
-int segment_find(struct segment *segment, int64_t offset, uint64_t *position)
+int segment_find(struct segment *segment, int64_t offset, uint64_t *position, int64_t *last_offset)
 {
 	bool is_in_memory = offset >= segment->memory_mark.offset;
 	*position = segment->memory_mark.position;
+	*last_offset = -1;
 	if (is_in_memory && !segment->has_index)
 		return 0; /* a reader at the tail after a restart does not pay for the indexes of what lies before */
 	int err = segment__load_indexes(segment);
 	if (err)
 		return err;
 	/* An entry names the last offset of its batch: a batch whose last offset is not above `offset` contains it or ends before it. */
-	uint64_t floor = offset_index_floor(&segment->offsets, offset);
-	if (!is_in_memory || floor > *position)
+	int64_t floor_offset;
+	uint64_t floor = offset_index_floor_entry(&segment->offsets, offset, &floor_offset);
+	if (!is_in_memory || floor > *position) {
 		*position = floor;
+		*last_offset = floor_offset;
+	}
 	return 0;
 }
 

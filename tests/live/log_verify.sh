@@ -49,13 +49,13 @@ done
 expect_status "a topic that is not there" 2 "$SPATE_BIN" log inspect "$DATA" -t nothing
 
 # ---- damage: named, and refused alone ------------------------------------------------------------------
-# The third batch of the second segment, in its records; the second of the active segment, in its CRC; the index's second entry.
+# The third batch of the second segment, in its records; the second of the active segment, in its base offset; the index's second entry.
 log=${sealed%.seal}.log
 read -r position from to < <("$SPATE_BIN" log inspect "$log" --json | jq -r '"\(.position) \(.base_offset) \(.last_offset + 1)"' | sed -n 3p)
 flip "$log" $((position + 100))
 active=$(find "$DATA/$topic-0" -name '*.log' | sort | tail -1)
 read -r position2 from2 to2 < <("$SPATE_BIN" log inspect "$active" --json | jq -r '"\(.position) \(.base_offset) \(.last_offset + 1)"' | sed -n 2p)
-flip "$active" $((position2 + 17))
+flip "$active" $((position2 + 7))
 flip "${sealed%.seal}.index" 15
 expect_status "damage is status 4" 4 "$SPATE_BIN" log verify "$DATA"
 expect "both damaged ranges are named, and nothing else" "$topic 0 $from $to $topic-0/${log##*/}
@@ -78,7 +78,7 @@ expect "after the broker ran on it, the same is damaged" "$topic 0 $from $to $to
 $topic 0 $from2 $to2 $topic-0/${active##*/}" "$(damages)"
 
 # ---- what no CRC covers --------------------------------------------------------------------------------
-flip "$active" $((position2 + 17))
+flip "$active" $((position2 + 7))
 flip "$log" $((position + 100))
 flip "${sealed%.seal}.index" 15
 flip "$log" $((position + 7))

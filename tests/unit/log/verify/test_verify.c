@@ -595,6 +595,47 @@ Test(verify, lives_with_small_segments, .timeout = 300)
 	}
 }
 
+/* Reads offset by offset; those that are refused must be those of [from, to), and all others must be as they were appended. */
+static void expect_refused(struct world *world, int64_t from, int64_t to, const char *name)
+{
+	struct partition *partition = world_partition(world, "t", 0);
+	for (int64_t next = 0; next < partition_high_watermark(partition);) {
+		struct read read;
+		world_read_begin(world, partition, &read, next, 1);
+		bool is_damaged = next >= from && next < to;
+		cr_assert_eq(read.op.err, is_damaged ? ERR_CORRUPT_LOG : 0, "%s: offset %ld: %s", name, (long)next,
+			     err_name(read.op.err));
+		int64_t after = is_damaged ? next + 1 : check_records(&read.op, next);
+		cr_assert_gt(after, next, "%s: nothing at offset %ld", name, (long)next);
+		next = after;
+		partition_read_release(&read.op);
+	}
+}
+
+/* What the verifier names is what a fetch refuses, from whichever offset it comes, and nothing else. */
+Test(verify, the_log_refuses_what_is_named, .timeout = 300)
+{
+	for (size_t i = 0; i < COUNT_OF(batch_rows); i++) {
+		const struct batch_row *row = &batch_rows[i];
+		if (row->rot == CUT_WITHIN || row->rot == CUT_BEFORE || row->rot == LIE_ABOUT_COUNT)
+			continue; /* a file cut short, and what no broker has accepted */
+		struct world world;
+		char log[128];
+		struct place expected;
+		make_stopped(&world, 30 + i);
+		log_path(&world, row->segment, log);
+		damage(&world, row, log, &expected);
+		world_open(&world);
+		/* First of all from its last offset, which the index leads to at once. */
+		struct read read;
+		world_read_begin(&world, world_partition(&world, "t", 0), &read, expected.next_offset - 1, 1 << 20);
+		cr_assert_eq(read.op.err, ERR_CORRUPT_LOG, "%s: the last offset: %s", row->name, err_name(read.op.err));
+		partition_read_release(&read.op);
+		expect_refused(&world, expected.base_offset, expected.next_offset, row->name);
+		world_fini(&world);
+	}
+}
+
 /* A header that has rotted in the active segment costs its batch, and neither the roll nor what is appended behind it. */
 Test(verify, a_damaged_segment_is_rolled)
 {
