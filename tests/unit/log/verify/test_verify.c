@@ -659,6 +659,30 @@ Test(verify, a_damaged_segment_is_rolled)
 	world_fini(&world);
 }
 
+/* A directory whose partition.metadata has rotted, even into another topic's id, is not taken for a deleted topic's: its records stay. */
+Test(verify, damaged_metadata_costs_no_record)
+{
+	static const char *const texts[] = {"", "xxxx", "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n"};
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		struct world world;
+		struct verdict verdict;
+		make_topic(&world, 60 + i, 5);
+		world_stop(&world);
+		rot_write(&world, "/t-0/partition.metadata", texts[i], strlen(texts[i]));
+		rot_verify(&world, &verdict);
+		expect_one(&verdict, FINDING_DAMAGE, "t-0/partition.metadata", "topic", texts[i]);
+		world_open(&world);
+		for (uint64_t n = 50; n < 250; n += RECORDS)
+			world_append(&world, world_partition(&world, "t", 0), n, RECORDS, VALUE_SIZE);
+		world_stop(&world);
+		rot_verify(&world, &verdict);
+		expect_one(&verdict, FINDING_DAMAGE, "t-0/partition.metadata", "topic", texts[i]);
+		world_open(&world);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 250);
+		world_fini(&world);
+	}
+}
+
 /* ---- any bit ------------------------------------------------------------------------------------------- */
 
 /* The batch of a .log that holds a byte. */
