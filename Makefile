@@ -9,7 +9,9 @@ SHELL := /bin/bash
 MODE    ?= release
 BUILD   := build/$(MODE)
 GEN     := build/gen
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 PREFIX  ?= /usr/local
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
@@ -106,6 +108,7 @@ unit-programs: $(UNIT_BINS) $(BUILD)/readme-example
 unit: unit-programs ## unit tests alone
 	@tests/run-units $(UNIT_BINS)
 	@tests/run-example $(BUILD)/readme-example
+	@tests/arrows
 
 # Live tests: the broker as a process, with kcat and small programs that share no code with it.
 LIVE      := $(sort $(wildcard tests/live/*.c))
