@@ -240,7 +240,21 @@ static void note_indexed(struct segment *segment)
 	oldest->has_index = false;
 }
 
-static int decode_index_files(struct segment *segment)
+/* What the seal says of the index files; false if there is none that can be read. */
+static bool read_seal(struct segment *segment, struct seal *seal)
+{
+	char path[PATH_SIZE];
+	uint8_t *data;
+	size_t size;
+	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
+	if (!segment->is_sealed || small_file_read(segment->home->io, path, SEAL_SIZE, &data, &size))
+		return false;
+	bool is_good = seal_decode(seal, (struct slice){data, size}) == 0;
+	free(data);
+	return is_good;
+}
+
+static int decode_offset_index(struct segment *segment, const struct seal *seal)
 {
 	char path[PATH_SIZE];
 	uint8_t *data;
@@ -249,17 +263,35 @@ static int decode_index_files(struct segment *segment)
 	int err = small_file_read(segment->home->io, path, segment->index_size_bytes_max, &data, &size);
 	if (err)
 		return err;
-	err = offset_index_decode(&segment->offsets, (struct slice){data, size}, segment->staged.position);
-	free(data);
-	if (err)
-		return err;
-	segment_path(segment, SEGMENT_FILE_TIME_INDEX, path, sizeof path);
-	err = small_file_read(segment->home->io, path, (size_t)segment->index_size_bytes_max * 2, &data, &size);
-	if (err)
-		return err;
-	err = time_index_decode(&segment->times, (struct slice){data, size});
+	struct slice bytes = {data, size};
+	bool is_damaged = seal && (size != seal->index_size_bytes || seal_index_checksum(bytes) != seal->index_checksum);
+	err = is_damaged ? ERR_CORRUPT_LOG : offset_index_decode(&segment->offsets, bytes, segment->staged.position);
 	free(data);
 	return err;
+}
+
+static int decode_time_index(struct segment *segment, const struct seal *seal)
+{
+	char path[PATH_SIZE];
+	uint8_t *data;
+	size_t size;
+	segment_path(segment, SEGMENT_FILE_TIME_INDEX, path, sizeof path);
+	int err = small_file_read(segment->home->io, path, (size_t)segment->index_size_bytes_max * 2, &data, &size);
+	if (err)
+		return err;
+	struct slice bytes = {data, size};
+	bool is_damaged = seal && (size != seal->time_index_size_bytes || seal_index_checksum(bytes) != seal->time_index_checksum);
+	err = is_damaged ? ERR_CORRUPT_LOG : time_index_decode(&segment->times, bytes);
+	free(data);
+	return err;
+}
+
+static int decode_index_files(struct segment *segment)
+{
+	struct seal seal;
+	bool has_seal = read_seal(segment, &seal);
+	int err = decode_offset_index(segment, has_seal ? &seal : NULL);
+	return err ? err : decode_time_index(segment, has_seal ? &seal : NULL);
 }
 
 /* Trusts the index files as far as their last entries point at batches that agree; *position is where the scan must go on. */

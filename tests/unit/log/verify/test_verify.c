@@ -683,6 +683,40 @@ Test(verify, damaged_metadata_costs_no_record)
 	}
 }
 
+/* Rot in an index costs no record and moves no lookup, by offset or by time. */
+Test(verify, damaged_indexes_mislead_nobody, .timeout = 120)
+{
+	static const char *const endings[] = {".index", ".timeindex"};
+	struct world world;
+	make_stopped(&world, 23);
+	for (size_t i = 0; i < COUNT_OF(endings); i++) {
+		for (uint32_t segment = 0; segment < 3; segment++) {
+			char log[128], path[128];
+			size_t size;
+			log_path(&world, segment, log);
+			sibling(log, endings[i], path);
+			uint8_t *sound = rot_read(&world, path, &size);
+			for (size_t at = 0; at < size; at += 5) {
+				rot_flip(&world, path, at, 0x01);
+				world_open(&world);
+				struct partition *partition = world_partition(&world, "t", 0);
+				cr_assert_eq(world_check_all(&world, partition, 0, 1), 250, "%s byte %zu", path, at);
+				for (int64_t offset = 5; offset < 250 && segment < 2; offset += 10) {
+					struct offset_found found;
+					/* make_batch: the record at `offset` is of 1000 + its batch's number + its place. */
+					cr_assert_eq(partition_offset_for_time(partition, 1000 + offset, &found), 0);
+					cr_assert(found.found && found.offset == offset, "%s byte %zu: %ld for %ld", path, at,
+						  (long)found.offset, (long)offset);
+				}
+				world_stop(&world);
+				rot_write(&world, path, sound, size);
+			}
+			free(sound);
+		}
+	}
+	end_world(&world);
+}
+
 /* ---- any bit ------------------------------------------------------------------------------------------- */
 
 /* The batch of a .log that holds a byte. */
