@@ -194,11 +194,13 @@ int segment_prepare(struct segment *segment, uint64_t to)
 	return err ? err : reserve_ahead(segment, align_up(to, CHUNK_ALIGN));
 }
 
-void segment_trim_padding(struct segment *segment)
+void segment_trim_padding(struct segment *segment, bool is_final)
 {
 	bool is_padded = segment->filed.position % CHUNK_ALIGN != 0;
-	if (!is_padded || segment->write_fd < 0 || segment->filing || segment->allocated_bytes > segment->filed.position)
+	bool is_reserved = segment->allocated_bytes > segment->filed.position;
+	if ((!is_padded && !is_reserved) || segment->write_fd < 0 || segment->filing || (is_reserved && !is_final))
 		return;
+	segment->allocated_bytes = 0;
 	int err = io_file_truncate(segment->home->io, segment->write_fd, segment->filed.position);
 	(void)err; /* the padding is harmless */
 }

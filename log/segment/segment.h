@@ -166,7 +166,8 @@ typedef void filing_done_fn(struct segment *segment, void *context, struct mark 
 MUST_USE int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
 /* Opens the file and reserves disk space up to `to`, so that filing so far cannot meet a full disk. -ENOSPC and others. */
 MUST_USE int segment_prepare(struct segment *segment, uint64_t to);
-/* Cuts the zeros that pad the last filed block off the file, so that other tools see whole batches alone. Best effort. */
-void segment_trim_padding(struct segment *segment);
+/* Cuts the zeros that pad the last filed block off the file, so that other tools see whole batches alone. `is_final`: what was reserved ahead goes
+ * as well. Best effort. */
+void segment_trim_padding(struct segment *segment, bool is_final);
 /* Moves `filed` and lets the memory below it go. */
 void segment_set_filed(struct segment *segment, struct mark filed);

@@ -92,7 +92,7 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 		set_full(store, false);
 		segment_set_filed(segment, target);
 		if (store->cycle.is_tidy)
-			segment_trim_padding(segment);
+			segment_trim_padding(segment, false);
 		/* The rest is in its next segments. What became durable since this cycle began is for the next one. */
 		if (target.offset < partition->cycle_end_offset)
 			queue_again(store, partition);
@@ -260,6 +260,8 @@ static int save_partition(struct store *store, struct partition *partition)
 		save_epochs(store, partition);
 	if (!err && partition->active)
 		err = segment_save_indexes(partition->active);
+	if (!err && partition->active && store->is_stopping)
+		segment_trim_padding(partition->active, true);
 	return err;
 }
 
