@@ -2,7 +2,7 @@
 # kill -9 at random moments under an idempotent load (load.c): nothing acked is lost, doubled or moved.
 #
 #   SEED=N      the moments and settings of a run before (printed)        KILLS=N   how many (8)
-#   RATE=N      bytes a second (20,000,000)   SPATE_ARGS="..." the broker's settings; by default one of `variants`
+#   PARTITIONS=N (6, at most 64)   RATE=N bytes a second (20,000,000)   SPATE_ARGS="..." the broker's settings; by default one of `variants`
 #   SOAK_TIME=S the long form: kills for the first third of S seconds, then a calm stretch in which the
 #               broker's memory is sampled and must not grow
 source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
@@ -10,7 +10,7 @@ needs_own_broker
 SEED=${SEED:-$(($(date +%s%N) % 100000))}
 RANDOM=$SEED
 KILLS=${KILLS:-8}
-PARTITIONS=6
+PARTITIONS=${PARTITIONS:-6}
 RATE=${RATE:-$([ -n "${SOAK_TIME:-}" ] && echo 6000000 || echo 20000000)}
 # Little memory and journal make recovery and write-behind work hard; segments of 1 MiB, the least there is, roll all the time.
 variants=("--set spate.shards=1" "--set spate.shards=2" "--set spate.io=syscalls"
