@@ -195,6 +195,18 @@ int partition__sync_dir(struct partition *partition)
 
 /* ---- segments -------------------------------------------------------------------------------------------------- */
 
+/* The producers' state as of the roll, for the file that Kafka keeps at that offset. Derived: without memory there is none. */
+static void take_snapshot(struct partition *partition)
+{
+	size_t size = partition->producers ? producer_snapshot_size(partition->producers) : 0;
+	uint8_t *bytes = size ? malloc(size) : NULL;
+	if (!bytes)
+		return;
+	producer_snapshot_encode(partition->producers, bytes);
+	partition->active->snapshot = bytes;
+	partition->active->snapshot_size = size;
+}
+
 int partition__roll(struct partition *partition)
 {
 	const struct topic_config *config = &partition->topic->config;
@@ -205,6 +217,7 @@ int partition__roll(struct partition *partition)
 	segment->partition = partition;
 	if (partition->active) {
 		partition->active->is_complete = true;
+		take_snapshot(partition);
 		partition->complete_bytes += segment_size_bytes(partition->active);
 		partition->has_unsealed = true;
 		partition->home->has_rolled = true;

@@ -87,6 +87,7 @@ void segment_destroy(struct segment *segment)
 	if (segment->hash)
 		seal_hash_destroy(segment->hash);
 	list_remove(&segment->node);
+	free(segment->snapshot);
 	free(segment);
 }
 

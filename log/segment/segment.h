@@ -77,6 +77,8 @@ struct segment {
 	uint64_t memory_position;       /* bytes from here to staged are in the chunks */
 	struct mark memory_mark;        /* the first batch that begins at or behind it: where tail readers start to look */
 	struct filing *filing;          /* in flight, or NULL */
+	uint8_t *snapshot;              /* what its partition wants written beside the seal, named by the segment's end; owned, or NULL */
+	size_t snapshot_size;
 	struct seal_hash *hash;         /* of the bytes up to staged; NULL if it did not see them all */
 };
 

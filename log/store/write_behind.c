@@ -210,25 +210,41 @@ static void save_epochs(struct store *store, struct partition *partition)
 	free(text);
 }
 
-/* Kafka's name and form: the state of idempotent producers at the segment's end. */
-static void save_producers(struct store *store, struct partition *partition, int64_t offset)
+/* Kafka's name and form: the state of idempotent producers at an offset. */
+static void write_snapshot(struct store *store, struct partition *partition, int64_t offset, const uint8_t *bytes, size_t size)
 {
-	if (!partition->producers)
+	char name[SEGMENT_NAME_SIZE], path[4096];
+	segment_name_format(name, offset, SEGMENT_FILE_SNAPSHOT);
+	snprintf(path, sizeof path, "%s/%s", partition->dir, name);
+	int fd = io_file_open(store->home.io, path, IO_CREATE);
+	if (fd < 0)
+		return;
+	int64_t done = io_file_write(store->home.io, fd, bytes, size, 0);
+	int err = done < 0 ? (int)done : io_file_truncate(store->home.io, fd, size);
+	(void)err; /* derived: checked by its CRC when it is read */
+	io_close_fd(store->home.io, fd);
+}
+
+static void write_segments_snapshot(struct store *store, struct partition *partition, struct segment *segment)
+{
+	if (!segment->snapshot)
+		return;
+	write_snapshot(store, partition, segment->staged.offset, segment->snapshot, segment->snapshot_size);
+	free(segment->snapshot);
+	segment->snapshot = NULL;
+}
+
+/* At the stop: the state at the log end. */
+static void write_last_snapshot(struct store *store, struct partition *partition)
+{
+	if (!partition->producers || !segment_is_filed(partition->active))
 		return;
 	size_t size = producer_snapshot_size(partition->producers);
 	uint8_t *bytes = malloc(size);
 	if (!bytes)
 		return;
 	producer_snapshot_encode(partition->producers, bytes);
-	char name[SEGMENT_NAME_SIZE], path[4096];
-	segment_name_format(name, offset, SEGMENT_FILE_SNAPSHOT);
-	snprintf(path, sizeof path, "%s/%s", partition->dir, name);
-	int fd = io_file_open(store->home.io, path, IO_CREATE);
-	if (fd >= 0) {
-		int64_t done = io_file_write(store->home.io, fd, bytes, size, 0);
-		(void)done; /* derived: checked by its CRC when it is read */
-		io_close_fd(store->home.io, fd);
-	}
+	write_snapshot(store, partition, partition->next_offset, bytes, size);
 	free(bytes);
 }
 
@@ -246,7 +262,7 @@ static int seal_complete(struct store *store, struct partition *partition)
 		int err = segment_seal(segment);
 		if (err)
 			return err;
-		save_producers(store, partition, segment->staged.offset);
+		write_segments_snapshot(store, partition, segment);
 	}
 	partition->has_unsealed = is_left;
 	partition__drop_segments(partition);
@@ -260,8 +276,10 @@ static int save_partition(struct store *store, struct partition *partition)
 		save_epochs(store, partition);
 	if (!err && partition->active)
 		err = segment_save_indexes(partition->active);
-	if (!err && partition->active && store->is_stopping)
+	if (!err && partition->active && store->is_stopping) {
 		segment_trim_padding(partition->active, true);
+		write_last_snapshot(store, partition);
+	}
 	return err;
 }
 
