@@ -351,9 +351,31 @@ static int open_all(struct server *server, struct server_report *report, struct 
 	return err;
 }
 
-static struct server *make_server(const struct server_options *options)
+/* As many shards as were asked for, unless the data directory was made with another number: that one stays, because each shard's journal and
+ * checkpoint know its own partitions alone. */
+static int count_shards(const struct server_options *options, uint32_t *count, struct sentence *why)
 {
-	uint32_t count = options->shard_count ? options->shard_count : 1;
+	struct io_options io_options = {.backend = IO_SYSCALLS};
+	struct io *io;
+	uint32_t asked = options->shard_count ? options->shard_count : 1;
+	int err = io_open(&io, &io_options);
+	if (!err) {
+		err = store_shards_of(io, options->dir, count);
+		io_close(io);
+	}
+	if (err)
+		return fail(why, err, "the data directory %s cannot be read: %s", options->dir, err_text(err));
+	if (*count > SERVER_SHARDS_MAX)
+		return fail(why, -EINVAL, "the data directory %s has %u journals; at most %d shards are possible", options->dir, *count, SERVER_SHARDS_MAX);
+	if (*count && *count != asked)
+		log_line(LOG_WARN, "%s was made with %u shards and keeps them, though %u were asked for", options->dir, *count, asked);
+	if (*count == 0)
+		*count = asked;
+	return 0;
+}
+
+static struct server *make_server(const struct server_options *options, uint32_t count)
+{
 	struct server *server = calloc(1, sizeof *server + count * sizeof server->shards[0]);
 	if (!server)
 		return NULL;
@@ -374,11 +396,15 @@ int server_open(struct server **out, const struct server_options *options, struc
 	struct sentence sentence = {why, why_size};
 	if (options->shard_count > SERVER_SHARDS_MAX)
 		return fail(&sentence, -EINVAL, "%u shards are more than %d", options->shard_count, SERVER_SHARDS_MAX);
-	struct server *server = make_server(options);
+	uint32_t count;
+	int err = count_shards(options, &count, &sentence);
+	if (err)
+		return err;
+	struct server *server = make_server(options, count);
 	if (!server)
 		return fail(&sentence, -ENOMEM, "there is no memory to start");
 	memset(report, 0, sizeof *report);
-	int err = open_all(server, report, &sentence);
+	err = open_all(server, report, &sentence);
 	if (err) {
 		server_close(server);
 		return err;

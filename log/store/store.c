@@ -27,6 +27,26 @@ uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard
 	return shard_count <= 1 ? 0 : (uint32_t)((hash_of(topic_id, index) >> 32) % shard_count);
 }
 
+static int note_journal(void *context, const char *name, bool is_directory)
+{
+	static const char prefix[] = "journal-";
+	uint32_t *count = context;
+	if (is_directory || strncmp(name, prefix, strlen(prefix)))
+		return 0;
+	char *end;
+	unsigned long shard = strtoul(name + strlen(prefix), &end, 10);
+	if (*end == 0 && end != name + strlen(prefix) && shard < UINT32_MAX && shard + 1 > *count)
+		*count = (uint32_t)shard + 1;
+	return 0;
+}
+
+int store_shards_of(struct io *io, const char *dir, uint32_t *count)
+{
+	*count = 0;
+	int err = io_dir_list(io, dir, note_journal, count);
+	return err == -ENOENT ? 0 : err;
+}
+
 static struct partition *find(struct store *store, const struct uuid *topic_id, uint32_t index)
 {
 	struct partition *partition = store->buckets[hash_of(topic_id, index) & store->bucket_mask];

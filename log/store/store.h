@@ -45,6 +45,10 @@ void store_set_image(struct store *store, const struct catalog_image *image);
  * pointer across turns but through an operation, which the deletion ends first. */
 struct partition *store_partition(struct store *store, const struct uuid *topic_id, uint32_t index);
 
+/* With how many shards a data directory was made: the number of its journals, 0 if it is new or not there. A directory keeps that number, as each
+ * partition's data are in the files of the shard that owns it. -errno. */
+MUST_USE int store_shards_of(struct io *io, const char *dir, uint32_t *count);
+
 /* Which shard owns a partition: a stable hash (XXH3) of topic id and index. */
 uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard_count);
 
