@@ -239,7 +239,8 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("spate.producers.max", "100000", 1, I32), OURS(
 	 "The most idempotent producers remembered in a partition; beyond it the one longest silent is forgotten.")},
 	{INT_KEY("spate.shards", "1", 0, 64), OURS(
-	 "How many shards (threads, each with its connections, partitions and journal) the broker runs; 0 is one for each processor.")},
+	 "How many shards (threads, each with its connections, partitions and journal) the broker runs; 0 is one for each processor. "
+	 "A data directory keeps the number it was made with.")},
 };
 
 /* ---- lookup -------------------------------------------------------------------------------------------------- */
