@@ -94,6 +94,7 @@ done
 
 # Memory is read once a second; the mean of the last quarter is held against that of the second quarter.
 if [ -n "${SOAK_TIME:-}" ]; then
+	touch "$WORK/stop" # no more topics: each takes its own memory
 	calm_s=$((SOAK_TIME * 2 / 3)) samples=()
 	for _ in $(seq "$calm_s"); do
 		kill -0 "$load" 2> /dev/null || break
