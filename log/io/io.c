@@ -120,6 +120,12 @@ static uint64_t choose_wait(struct io *io, bool may_wait)
 	return next_ns > now_ns ? next_ns - now_ns : 0;
 }
 
+void io_flush(struct io *io)
+{
+	if (io->impl->flush)
+		io->impl->flush(io);
+}
+
 int io_turn(struct io *io, bool may_wait)
 {
 	CHECK(!io->is_turning);

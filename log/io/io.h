@@ -82,6 +82,9 @@ const char *io_backend_name(enum io_backend backend);
  * once if there is none. */
 MUST_USE int io_turn(struct io *io, bool may_wait);
 
+/* Starts what is queued now, not at the end of the turn: for work that the rest of the turn should not keep waiting. Runs no callbacks. */
+void io_flush(struct io *io);
+
 /* Makes `target`'s io_turn return soon and call its wake function; any number of calls before that fold
  * into one. Any thread; async-signal-safe. */
 void io_wake(struct io *target);

@@ -26,6 +26,8 @@ struct io_impl {
 	void (*close)(struct io *io);
 	/* Submits what is queued and waits up to `wait_ns` (0: not at all). 0 or -errno. */
 	int (*wait)(struct io *io, uint64_t wait_ns);
+	/* Submits what is queued; NULL where operations begin at once. */
+	void (*flush)(struct io *io);
 	/* Runs callbacks of operations that have ended. */
 	void (*reap)(struct io *io);
 	/* Begins an operation that io.c has filled in. */

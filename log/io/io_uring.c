@@ -494,9 +494,16 @@ static void uring_close(struct io *io)
 	free(u);
 }
 
+/* A refusal (the completion ring is full) is no matter: the turn's end submits again. */
+static void flush(struct io *io)
+{
+	io_uring_submit(&uring_of(io)->ring);
+}
+
 static const struct io_impl uring_impl = {
 	.close = uring_close,
 	.wait = wait_for_events,
+	.flush = flush,
 	.reap = reap,
 	.start = start,
 	.cancel = cancel,

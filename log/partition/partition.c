@@ -277,6 +277,10 @@ void partition__set_durable(struct partition *partition, struct segment *segment
 		segment_set_filed(segment, durable);
 	else if (!list_is_linked(&partition->unfiled_node) && !partition->is_closed)
 		list_push_back(&partition->home->unfiled, &partition->unfiled_node);
+}
+
+void partition__tell_durable(struct partition *partition)
+{
 	complete_appends(partition);
 	fire_watches(partition, false);
 }

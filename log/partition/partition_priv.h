@@ -89,8 +89,10 @@ void partition__stage(struct partition *partition, const uint8_t *bytes, const s
 void partition__learn(struct partition *partition, const struct batch *batch);
 
 /* The one function that moves the high watermark: up to `segment`'s new durable mark (which `is_filed` as well, if it went straight to
- * the file). Answers what waited for it. */
+ * the file). Tells nobody. */
 void partition__set_durable(struct partition *partition, struct segment *segment, struct mark durable, bool is_filed);
+/* Answers what waited for the high watermark where it is now. */
+void partition__tell_durable(struct partition *partition);
 
 /* Moves the log start offset (durable already) and drops the segments that lie wholly before it. */
 void partition__set_start(struct partition *partition, int64_t start_offset);

@@ -199,6 +199,7 @@ static void settle(struct partition *partition)
 			continue;
 		segment->committing = segment->staged;
 		partition__set_durable(partition, segment, segment->staged, false);
+		partition__tell_durable(partition);
 	}
 }
 

@@ -301,6 +301,7 @@ void store_close(struct store *store)
 	batch_workspace_close(store->home.workspace);
 	free(store->home.rebuild_buffer);
 	free(store->group.items);
+	free(store->spare_items);
 	XXH3_freeState(store->hash);
 	free(store->buckets);
 	free(store->dir);

@@ -251,10 +251,10 @@ void store__fail_group(struct store *store)
 	}
 }
 
-static void finish_trims(struct group *group)
+static void finish_trims(struct list *trims)
 {
 	struct list *node;
-	while ((node = list_pop_front(&group->trims))) {
+	while ((node = list_pop_front(trims))) {
 		struct trim_op *op = LIST_ENTRY(node, struct trim_op, node);
 		struct partition *partition = op->partition;
 		partition__set_start(partition, op->offset);
@@ -265,19 +265,44 @@ static void finish_trims(struct group *group)
 	}
 }
 
+static void move_marks(const struct group *done)
+{
+	for (uint32_t i = 0; i < done->count; i++) {
+		const struct commit_item *item = &done->items[i];
+		item->segment->is_direct_pending = false;
+		partition__set_durable(item->partition, item->segment, item->target, item->is_direct);
+	}
+}
+
+static void tell(const struct group *done)
+{
+	for (uint32_t i = 0; i < done->count; i++) {
+		partition__tell_durable(done->items[i].partition);
+		partition__release(done->items[i].partition);
+	}
+}
+
+/* The next group goes to the disk before anybody is told of this one, so that the disk works while answers are made. */
 void store__group_durable(void *context, uint64_t seq)
 {
 	struct store *store = context;
 	struct group *group = &store->group;
 	if (!group->is_in_flight || seq < group->seq || store->failure || store->is_closing)
 		return;
-	for (uint32_t i = 0; i < group->count; i++) {
-		struct commit_item item = group->items[i];
-		item.segment->is_direct_pending = false;
-		partition__set_durable(item.partition, item.segment, item.target, item.is_direct);
-		partition__release(item.partition);
-	}
+	struct group done = *group;
+	struct list trims;
+	list_init(&trims);
+	list_splice(&trims, &group->trims);
+	group->items = store->spare_items;
+	group->capacity = store->spare_capacity;
 	group->count = 0;
-	finish_trims(group);
 	group->is_in_flight = false;
+	move_marks(&done);
+	store__commit(store);
+	if (group->is_in_flight)
+		io_flush(store->home.io);
+	tell(&done);
+	finish_trims(&trims);
+	store->spare_items = done.items;
+	store->spare_capacity = done.capacity;
 }

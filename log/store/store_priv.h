@@ -56,6 +56,8 @@ struct store {
 	uint32_t bucket_mask, partition_count;
 	struct list partitions;
 	struct group group;
+	struct commit_item *spare_items; /* the array the next group fills while the last one's waiters are told */
+	uint32_t spare_capacity;
 	struct cycle cycle;
 	struct io_timer retention_timer;
 	struct XXH3_state_s *hash;
