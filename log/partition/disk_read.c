@@ -308,6 +308,11 @@ enum read_result disk_read_start(struct read_op *op, struct segment *segment, ui
 	return READ_PENDING;
 }
 
+uint8_t *disk_read_buffer(uint64_t size_bytes)
+{
+	return make_buffer(size_bytes);
+}
+
 void disk_read_give_back(struct read_op *op)
 {
 	uint8_t *buffer = op->buffer;

@@ -6,6 +6,8 @@
  *   - it is in a file alone: disk_read.c.
  *
  * Failures: an offset outside the log, or in damage. Nothing at or behind the high watermark is ever returned. */
+#include <errno.h>
+
 #include "log/base/check.h"
 #include "log/partition/disk_read.h"
 #include "log/partition/partition_priv.h"
@@ -69,6 +71,23 @@ static uint64_t end_within(struct segment *segment, uint64_t position, uint64_t 
 	return end;
 }
 
+/* One batch in more pieces than an answer takes (a large one, or one in small chunks): it is copied out. Its size is bounded by the cache's. */
+static void copy_first_batch(struct read_op *op, struct segment *segment, uint64_t position)
+{
+	struct batch batch;
+	segment_peek_batch(segment, position, &batch);
+	op->buffer = disk_read_buffer(batch.size_bytes);
+	if (!op->buffer) {
+		op->err = -ENOMEM;
+		return;
+	}
+	op->buffer_size_bytes = batch.size_bytes;
+	segment_peek(segment, position, op->buffer, batch.size_bytes);
+	op->pieces[0] = (struct slice){op->buffer, batch.size_bytes};
+	op->piece_count = 1;
+	op->size_bytes = batch.size_bytes;
+}
+
 void partition__answer_from_memory(struct read_op *op, struct segment *segment, uint64_t position, int64_t limit_offset)
 {
 	position = walk_to_offset(segment, position, op->offset);
@@ -77,6 +96,10 @@ void partition__answer_from_memory(struct read_op *op, struct segment *segment, 
 	uint32_t count = segment_view(segment, position, end, op->pieces, op->chunks, READ_PIECES_MAX, &size);
 	if (position + size < end) {
 		end = end_within(segment, position, position + size);
+		if (end == position) {
+			copy_first_batch(op, segment, position);
+			return;
+		}
 		count = segment_view(segment, position, end, op->pieces, op->chunks, READ_PIECES_MAX, &size);
 	}
 	for (uint32_t i = 0; i < count; i++)

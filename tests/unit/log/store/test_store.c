@@ -318,3 +318,21 @@ Test(store, everything_at_once, .timeout = 250)
 		world_fini(&world);
 	}
 }
+
+/* One batch in more pieces of memory than an answer takes is still answered whole, and from its file as well. */
+Test(store, a_batch_larger_than_an_answers_pieces)
+{
+	struct world world;
+	world_init(&world, 90);
+	world.options.cache_size_bytes = 64 << 20;
+	world_open(&world);
+	struct config_override overrides[] = {{"max.message.bytes", "20000000"}};
+	world_create_topic(&world, "t", 1, overrides, 1);
+	world_append(&world, world_partition(&world, "t", 0), 0, 12, 1 << 20);
+	world_append(&world, world_partition(&world, "t", 0), 12, 1, 100);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 13);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 13);
+	world_fini(&world);
+}
