@@ -16,7 +16,6 @@ struct partition_home {
 	const char *dir;
 	uint64_t incarnation;
 	uint32_t producers_max;
-	int64_t producer_expiration_ms;
 	uint8_t *rebuild_buffer;        /* for batches that are re-encoded; grows to the largest one needed */
 	size_t rebuild_buffer_size;
 	int refusal;                    /* nonzero: every append is refused with this */

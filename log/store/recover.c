@@ -35,8 +35,6 @@
 #include "log/base/check.h"
 #include "log/store/store_priv.h"
 
-#define SCAN_SIZE (1u << 20)
-
 struct replay {
 	struct store *store;
 	struct store_report *report;

@@ -226,7 +226,6 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	store->home.dir = store->dir;
 	store->home.incarnation = options->incarnation;
 	store->home.producers_max = options->producers_max;
-	store->home.producer_expiration_ms = options->producer_expiration_ms;
 	if (!store->options.direct_size_bytes_min)
 		store->options.direct_size_bytes_min = DIRECT_SIZE_DEFAULT;
 	list_init(&store->home.dirty);
@@ -377,7 +376,7 @@ static int note_name(void *context, const char *name, bool is_directory)
 	return 0;
 }
 
-void store__remove_tree(struct store *store, const char *path)
+static void remove_tree(struct store *store, const char *path)
 {
 	struct names names = {0};
 	int err = io_dir_list(store->home.io, path, note_name, &names);
@@ -402,7 +401,7 @@ static void delete_partition(struct store *store, struct partition *partition)
 	unlink_partition(store, partition);
 	partition__close(partition);
 	if (dir)
-		store__remove_tree(store, dir);
+		remove_tree(store, dir);
 	free(dir);
 }
 

@@ -35,7 +35,8 @@ static struct commit_item *add_item(struct group *group)
 	return &group->items[group->count++];
 }
 
-uint64_t store__direct_checksum(struct segment *segment, uint64_t from, uint64_t to)
+/* The checksum of the batches in [from, to), which are in memory, by their headers, whose CRCs stand for the records. */
+static uint64_t direct_checksum(struct segment *segment, uint64_t from, uint64_t to)
 {
 	uint64_t checksum = 0;
 	struct batch batch;
@@ -114,7 +115,7 @@ static bool commit_direct(struct store *store, struct partition *partition, stru
 {
 	struct mark target = segment->staged;
 	struct journal_entry entry = entry_for(partition, segment, target, ENTRY_DIRECT);
-	entry.data_checksum = store__direct_checksum(segment, segment->committing.position, target.position);
+	entry.data_checksum = direct_checksum(segment, segment->committing.position, target.position);
 	if (!journal_add(store->journal, &entry, NULL, 0))
 		return false;
 	store->group.seq = journal_hold(store->journal);

@@ -74,8 +74,6 @@ void store__commit(struct store *store);
 void store__group_durable(void *context, uint64_t seq);
 /* The store has failed: the trims of the group in flight end with ERR_FAILED. */
 void store__fail_group(struct store *store);
-/* The checksum of the batches in [from, to) of a segment by their headers, whose CRCs stand for the records. In memory. */
-uint64_t store__direct_checksum(struct segment *segment, uint64_t from, uint64_t to);
 
 /* write_behind.c */
 /* Makes the entries of up to so many partition directories durable, and the data directory's own behind the last. */
@@ -97,4 +95,3 @@ void store__update_refusal(struct store *store);
 /* Finds, or makes if the image has it and this shard owns it. */
 struct partition *store__partition(struct store *store, const struct uuid *topic_id, uint32_t index);
 void store__forget_partitions(struct store *store);
-void store__remove_tree(struct store *store, const char *path);
