@@ -90,6 +90,23 @@ static void warn_if_outside(const struct consuming *consuming, const struct offs
 		 offsets->start, offsets->end, point->value);
 }
 
+/* Points of two kinds (-10:5) can run backwards as well, which shows once each partition has its numbers. */
+static int refuse_reversed(const struct consuming *consuming, const int64_t *to)
+{
+	const struct lane *reversed = NULL;
+	for (uint32_t i = 0; i < consuming->lane_count; i++) {
+		if (consuming->lanes[i].from < to[i])
+			return STATUS_OK;
+		if (consuming->lanes[i].from > to[i])
+			reversed = &consuming->lanes[i];
+	}
+	if (!reversed)
+		return STATUS_OK;
+	complain("--offset %s ends before it begins: in partition %" PRId32 " it is %" PRId64 ":%" PRId64, consuming->flags->offset,
+		 reversed->partition, reversed->from, to[reversed - consuming->lanes]);
+	return STATUS_USAGE;
+}
+
 static int plan_lanes(struct consuming *consuming, const struct offset_range *range, struct partition_offsets *offsets)
 {
 	uint32_t count = consuming->lane_count;
@@ -104,6 +121,8 @@ static int plan_lanes(struct consuming *consuming, const struct offset_range *ra
 	}
 	if (!status && range->has_to)
 		status = partition_offsets_resolve(&consuming->client, consuming->topic_name, &range->to, offsets, count, numbers);
+	if (!status && range->has_to)
+		status = refuse_reversed(consuming, numbers);
 	for (uint32_t i = 0; !status && i < count; i++) {
 		if (range->has_to)
 			consuming->lanes[i].to = numbers[i];

@@ -202,6 +202,19 @@ static bool parse_range(struct offset_range *out, const char *at, int64_t now_ms
 	return !*at || (take_point(&at, now_ms, &out->to) && !*at);
 }
 
+/* Only what is reversed in every partition: how points of two kinds lie to each other, each partition decides. */
+static bool is_reversed(const struct offset_range *range)
+{
+	const struct offset_point *from = &range->from, *to = &range->to;
+	if (!range->has_to)
+		return false;
+	if (to->kind == OFFSET_START)
+		return from->kind != OFFSET_START;
+	if (from->kind != to->kind)
+		return false;
+	return from->kind == OFFSET_FROM_END ? from->value < to->value : from->value > to->value;
+}
+
 bool offsets_parse(struct offset_range *out, const char *text, int64_t now_ms, char *why, size_t why_size)
 {
 	bool is_good = *text && strcmp(text, ":") != 0 && parse_range(out, text, now_ms);
@@ -209,7 +222,10 @@ bool offsets_parse(struct offset_range *out, const char *text, int64_t now_ms, c
 		snprintf(why, why_size,
 			 "'%.100s' is no offset; write start, end, 42, +10 (behind the first), -10 (the last ten), @-1h, @2026-01-31T08:30Z, "
 			 "@1700000000000, or a range of two: 10:20", text);
-	return is_good;
+	if (!is_good || !is_reversed(out))
+		return is_good;
+	snprintf(why, why_size, "the range '%.100s' ends before it begins; write the earlier of the two first", text);
+	return false;
 }
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)

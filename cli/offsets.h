@@ -24,7 +24,8 @@ struct offset_range {
 };
 
 /* TIME is milliseconds since 1970, a date (2026-01-31, 2026-01-31T08:30, ...:15.250, with Z or +01:00; local time without), or relative to now:
- * -90s, -15m, -1h, -7d. Of A:B either may be left out (start, end). False with a sentence in `why`. */
+ * -90s, -15m, -1h, -7d. Of A:B either may be left out (start, end); one that ends before it begins is
+ * refused. False with a sentence in `why`. */
 MUST_USE bool offsets_parse(struct offset_range *out, const char *text, int64_t now_ms, char *why, size_t why_size);
 
 /* The offset a point means in a partition with these first and next offsets, within them. `time_offset` is where the log has the

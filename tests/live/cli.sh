@@ -78,6 +78,8 @@ says "a record that is too large" 1 'too large.*max.message.bytes' produce "$top
 says "no such partition" 2 'partitions 0 to 2; there is no partition 7' produce "$topic" -p 7
 says "no such codec" 2 'gzip, snappy, lz4, zstd' produce "$topic" -z lz5
 says "an offset that is none" 2 "'soon' is no offset" consume "$topic" -o soon
+says "a range that runs backwards" 2 "'5:1' ends before it begins" consume "$topic" -p 1 -e -o 5:1
+says "one that does so in this partition" 2 "ends before it begins: in partition 1 it is 98:5" consume "$topic" -p 1 -e -o -2:5
 says "a topic that is not there" 1 "did you mean '$topic'" consume "${topic}y"
 says "nobody there" 3 'no broker answers at 127.0.0.1:1: Connection refused' consume "$topic" --broker 127.0.0.1:1
 says "an address that is none" 2 'is not a port' consume "$topic" --broker 127.0.0.1:x

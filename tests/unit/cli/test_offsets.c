@@ -58,6 +58,11 @@ static const char *const bad[] = {
 	"@2023-11-14T22:60Z", "@2023-11-14T22", "@2023-1-1", "@2023-11-14T22:13:20+2", "@2023-11-14T22:13:20+99:00", "@2023-11-14Z", " 1", "1 ",
 };
 
+/* Ranges whose end lies before their beginning, whatever the partition holds. */
+static const char *const reversed[] = {
+	"5:1", "9223372036854775807:0", "+5:+1", "-1:-5", "@-1h:@-2h", "@2024-02-29T00:00Z:@0", "end:start", "5:start", "@0:start",
+};
+
 static void in_utc(void)
 {
 	setenv("TZ", "UTC", 1);
@@ -94,6 +99,21 @@ Test(offsets, bad, .init = in_utc)
 		cr_assert_not_null(strstr(why, bad[i]), "%s", why);
 		cr_assert_not_null(strstr(why, "start, end, 42"), "%s", why);
 	}
+}
+
+/* A range that runs backwards is refused, with the sentence that says so; one that is empty is not. */
+Test(offsets, reversed, .init = in_utc)
+{
+	struct offset_range range;
+	char why[512] = "";
+	for (size_t i = 0; i < COUNT_OF(reversed); i++) {
+		cr_assert_not(offsets_parse(&range, reversed[i], NOW, why, sizeof why), "'%s'", reversed[i]);
+		cr_assert_not_null(strstr(why, reversed[i]), "%s", why);
+		cr_assert_not_null(strstr(why, "ends before it begins"), "%s", why);
+	}
+	static const char *const empty[] = {"5:5", "end:end", "start:start", "-5:-5", "0:end", "end:7", "-10:5"};
+	for (size_t i = 0; i < COUNT_OF(empty); i++)
+		cr_assert(offsets_parse(&range, empty[i], NOW, why, sizeof why), "'%s': %s", empty[i], why);
 }
 
 /* A point in a partition that holds the offsets 100 to 199. */
