@@ -141,7 +141,7 @@ static void print_verdict(const struct verifying *verifying, const struct verify
 	uint64_t derived = report->counts.findings[FINDING_DERIVED];
 	printf("%s: ", verifying->dir);
 	if (is_clean(report))
-		printf("no damage");
+		printf(report->is_in_use ? "no damage in what was checked" : "no damage");
 	if (damages)
 		printf("DAMAGED: %" PRIu64 " range%s", damages, s_of(damages));
 	if (derived)
@@ -149,6 +149,18 @@ static void print_verdict(const struct verifying *verifying, const struct verify
 		       "%s, to be made anew)",
 		       damages ? "; " : "", derived, derived == 1 ? " does" : "s do", derived == 1 ? "it" : "them");
 	puts("");
+}
+
+/* A running broker's journal and active segments change under the eyes of whoever reads them. */
+static void print_not_checked(const struct verify_report *report)
+{
+	char bytes[32];
+	if (!report->is_in_use)
+		return;
+	printf("NOT checked, because a running broker is writing there: journals, checkpoints, and %" PRIu64 " segment%s that %s not sealed (%s);\n"
+	       "stop the broker to check every byte\n",
+	       report->counts.open_segments, s_of(report->counts.open_segments), report->counts.open_segments == 1 ? "is" : "are",
+	       out_bytes(report->counts.open_bytes, bytes));
 }
 
 static void print_looked_at(const struct verifying *verifying, const struct verify_report *report)
@@ -192,6 +204,8 @@ static void add_report(struct out *out, const struct verifying *verifying, const
 	out_int(out, "bytes", "", (int64_t)counts->bytes);
 	out_int(out, "tails", "", (int64_t)counts->tails);
 	out_int(out, "tail_bytes", "", (int64_t)counts->tail_bytes);
+	out_int(out, "unchecked_segments", "", (int64_t)counts->open_segments);
+	out_int(out, "unchecked_bytes", "", (int64_t)counts->open_bytes);
 	out_int(out, "journals", "", report->journals);
 	out_int(out, "journal_entries", "", (int64_t)report->journal_entries);
 	out_bool(out, "was_cleanly_stopped", "", report->was_clean);
@@ -206,6 +220,7 @@ static void tell_report(struct out *out, const struct verifying *verifying,
 	}
 	print_verdict(verifying, report);
 	print_looked_at(verifying, report);
+	print_not_checked(report);
 }
 
 /* ---- the verb ------------------------------------------------------------------------------------------ */
@@ -263,7 +278,7 @@ static int verify(int argc, char **argv)
 		.about = "Checks every byte of a data directory without the broker: catalog, journals, checkpoints, and\n"
 			 "each batch of each segment with its records, seals and indexes. Names every damaged range with\n"
 			 "its offsets and goes on behind it. Changes nothing. While a broker runs, sealed segments alone\n"
-			 "are checked. A directory of Apache Kafka's, or of one partition, can be checked too.\n"
+			 "are checked, and what was not is said. A directory of Apache Kafka's, or of one partition, can be checked too.\n"
 			 "Exit status: 0 no damage; 4 damage, or a derived file that does not fit the log; 1 not checked\n"
 			 "to the end; 2 wrong usage.",
 		.examples = "  spate log verify ./data\n"

@@ -212,8 +212,11 @@ static void count_tail(const struct partition_walk *walk, const struct segment_f
 {
 	struct verify_counts *counts = &walk->check->sink->counts;
 	uint64_t size = files->size_bytes[SEGMENT_FILE_LOG];
-	if (walk->check->is_in_use)
+	if (walk->check->is_in_use) {
+		counts->open_segments++;
+		counts->open_bytes += size;
 		return;
+	}
 	counts->tails += size > 0;
 	counts->tail_bytes += size;
 }

@@ -17,6 +17,8 @@ struct verify_counts {
 	uint64_t segments, sealed_segments, batches, records, bytes;
 	/* bytes behind the durable point, which the journal holds or nobody was told of */
 	uint64_t tails, tail_bytes;
+	/* of a directory in use: segments that the broker still writes, which were not looked into */
+	uint64_t open_segments, open_bytes;
 	uint64_t findings[finding_kind_count];
 };
 

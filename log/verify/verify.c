@@ -48,7 +48,7 @@ static void take_lock(struct verify *verify)
 	verify->report->is_in_use = verify->lock == ERR_LOCKED;
 	if (verify->report->is_in_use)
 		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE,
-		     "a running broker holds the directory: only sealed segments are checked");
+		     "a running broker holds the directory: only the catalog and sealed segments, which hold still, are checked");
 	else if (verify->lock < 0) {
 		snprintf(what, sizeof what, "it cannot be locked (%s): is a broker running?",
 			 err_text(verify->lock));

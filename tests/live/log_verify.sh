@@ -25,13 +25,17 @@ for codec in none gzip snappy lz4 zstd; do
 done
 for _ in 1 2 3; do seq 1000000 1060000 | kc_produce -t $topic -p 0 -X batch.size=50000; done
 expect_status "a directory in use is checked as far as it holds still" 0 "$SPATE_BIN" log verify "$DATA"
-expect_match "... and that is said" "running broker" "$(verify)"
+expect_match "... and that is said" "no damage in what was checked" "$(verify)"
+expect_match "... with what was not checked, and why" "^NOT checked, because a running broker is writing there: journals" "$(verify)"
 broker_kill9
 expect_status "after kill -9: no damage" 0 "$SPATE_BIN" log verify "$DATA"
 broker_start
 end=$(kc -Q -t $topic:0:-1 | awk '{print $NF}')
+expect_match "what a running broker still writes is counted" "^NOT checked, .* and [1-9][0-9]* segments? that (is|are) not sealed" "$(verify)"
+expect "... in JSON too" "true true true" "$(verify --json | jq -r '"\(.is_in_use) \(.unchecked_segments > 0) \(.unchecked_bytes > 0)"')"
 broker_stop
 expect_status "after a clean stop: no damage" 0 "$SPATE_BIN" log verify "$DATA"
+expect "and nothing is left unchecked" "0 0" "$(verify | grep -c 'NOT checked') $(verify --json | jq .unchecked_segments)"
 expect "each record is counted" $((end + 5000)) "$(verify --json | jq .records)"
 expect "the verdict is in JSON too" "true true 0 0" "$(verify --json | jq -r '"\(.is_clean) \(.was_cleanly_stopped) \(.damages) \(.tails)"')"
 expect_status "no such directory" 2 "$SPATE_BIN" log verify "$WORK/nowhere"
