@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/base/edit_distance.h"
 #include "log/config/config_parse.h"
 
 struct broker_config {
@@ -44,17 +45,28 @@ static struct slice slice_of(const char *text)
 	return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
+/* The topic key that `name` is, or is a slip of: people write a topic's key into the broker's file, and mean the default of all topics. */
+static const struct config_key *topic_key_meant(const char *name)
+{
+	const char *nearest = config_nearest(name, true);
+	const struct config_key *key = config_topic_key(slice_of(name));
+	return key || !nearest ? key : config_topic_key(slice_of(nearest));
+}
+
 static int refuse_name(const char *name, char *why, size_t why_size)
 {
 	const char *absent = config_absent_feature(name);
-	const struct config_key *topic_key = config_topic_key(slice_of(name));
 	const char *nearest = config_nearest(name, false);
+	const struct config_key *topic_key = topic_key_meant(name);
+	bool is_topic_key = topic_key && strcmp(topic_key->name, name) == 0;
 	if (absent)
 		snprintf(why, why_size, "%s: %s; remove it", name, absent);
-	else if (topic_key && topic_key->broker_name)
-		snprintf(why, why_size, "%s is a key of topics; the broker's default for it is %s", name, topic_key->broker_name);
-	else if (topic_key)
+	else if (is_topic_key && topic_key->broker_name)
+		snprintf(why, why_size, "%s is a key of topics; did you mean %s, the default of all topics?", name, topic_key->broker_name);
+	else if (is_topic_key)
 		snprintf(why, why_size, "%s is a key of topics; set it with the topic", name);
+	else if (topic_key && topic_key->broker_name && (!nearest || edit_distance(name, topic_key->name) < edit_distance(name, nearest)))
+		snprintf(why, why_size, "unknown key %s; did you mean %s, the default of all topics for %s?", name, topic_key->broker_name, topic_key->name);
 	else if (nearest)
 		snprintf(why, why_size, "unknown key %s; did you mean %s?", name, nearest);
 	else
