@@ -135,18 +135,17 @@ static void print_backend(const struct server_report *report, const struct broke
 
 static void print_recovery(const struct server_report *report)
 {
-	uint64_t entries = 0, torn = 0, damaged = 0, partitions = 0;
+	uint64_t entries = 0, torn = 0, damaged = 0;
 	bool was_clean = true;
 	for (uint32_t i = 0; i < report->shard_count; i++) {
 		entries += report->stores[i].entries_replayed;
 		torn += report->stores[i].torn_groups;
 		damaged += report->stores[i].damaged_ranges;
-		partitions += report->stores[i].partitions;
 		was_clean &= report->stores[i].was_clean;
 	}
 	if (report->catalog.was_created)
 		return;
-	printf("  found     %u topics, %llu partitions; ", report->topic_count, (unsigned long long)partitions);
+	printf("  found     %u topics, %llu partitions; ", report->topic_count, (unsigned long long)report->partition_count);
 	if (was_clean)
 		printf("stopped cleanly before\n");
 	else

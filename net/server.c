@@ -320,6 +320,19 @@ static int start_listening(struct server *server, struct sentence *why)
 
 /* ---- all of it ------------------------------------------------------------------------------------------------------------------ */
 
+/* The users' own: the broker's internal topics (__consumer_offsets) would only puzzle who counts theirs. */
+static void count_topics(const struct catalog_image *image, struct server_report *report)
+{
+	report->topic_count = 0;
+	report->partition_count = 0;
+	for (uint32_t i = 0; i < image->topic_count; i++) {
+		if (strncmp(image->topics[i]->name, "__", 2) == 0)
+			continue;
+		report->topic_count++;
+		report->partition_count += image->topics[i]->partition_count;
+	}
+}
+
 static void write_report(const struct server *server, struct server_report *report)
 {
 	snprintf(report->listen_host, sizeof report->listen_host, "%s", server->listen_host);
@@ -331,7 +344,7 @@ static void write_report(const struct server *server, struct server_report *repo
 	report->shard_count = server->shard_count;
 	report->cluster_id = server->facts.cluster_id;
 	report->incarnation = server->facts.incarnation;
-	report->topic_count = server->shards[0].image->topic_count;
+	count_topics(server->shards[0].image, report);
 	memcpy(report->stores, server->reports, sizeof server->reports);
 }
 

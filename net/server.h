@@ -36,7 +36,8 @@ struct server_report {
 	uint32_t shard_count;
 	const char *cluster_id;
 	uint64_t incarnation;
-	uint32_t topic_count;
+	uint32_t topic_count;                /* without the broker's internal ones */
+	uint64_t partition_count;            /* of those, whether they hold anything or not */
 	struct catalog_report catalog;
 	struct store_report stores[SERVER_SHARDS_MAX]; /* one a shard */
 };

@@ -11,6 +11,7 @@ for p in 0 1 2 3 4; do seq 1 $((p * 100 + 1)) | kc_produce -t wide -p "$p" -z zs
 "$LIVE_BIN/admin" "$BROKER" delete-records wide 4 250
 "$LIVE_BIN/admin" "$BROKER" create gone 1
 "$LIVE_BIN/admin" "$BROKER" delete gone
+"$LIVE_BIN/admin" "$BROKER" create bare 7
 topics=(plain wide gone)
 everything() { "$LIVE_BIN/state" "$BROKER" "${topics[@]}"; for t in plain wide; do kc_consume $t -o beginning -f '%t %p %o %T %k %s\n' | sort | md5sum; done; }
 before=$(everything)
@@ -18,6 +19,7 @@ expect_match "the state to keep: a start offset of 250" "^wide [0-9a-f]{32} 4 25
 broker_stop
 pass "SIGTERM stops the broker with status 0"
 broker_start
+expect_match "the start counts topics and partitions, empty ones too" 'found +3 topics, 13 partitions' "$(cat "$LOG")"
 expect "a clean restart keeps topics, ids, offsets and records" "$before" "$(everything)"
 broker_kill9
 broker_start
@@ -48,6 +50,7 @@ expect "the first broker goes on" 2100 "$(kc_consume plain -o beginning | wc -l)
 
 # ---- mistakes ------------------------------------------------------------------------------------------
 refuses "an unknown --set key names the nearest" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.mss=1
+refuses "a topic key with a slip names the broker's" 'did you mean log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set retention.mss=1
 refuses "a value that is no number" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.ms=soon
 printf '# a comment\nlog.retention.ms = 1000000\nmesage.max.bytes = 5\n' > "$WORK/bad.properties"
 refuses "an unknown key in a config file names the nearest, and the line" 'message.max.bytes' serve --config "$WORK/bad.properties" --data "$WORK/other" --listen 127.0.0.1:0
