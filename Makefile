@@ -42,7 +42,7 @@ SRC_RUN  := $(sort $(wildcard bench/run/*.c))
 LIMITS   := $(sort $(wildcard bench/limits/*.c))
 
 # What wire-gen makes of each net/wire/schema/X.msg, and of all together.
-GEN_STEM := $(SCHEMA:net/wire/schema/%.msg=kmsg_%) $(SCHEMA:net/wire/schema/%.msg=kmsg_%_dump) $(if $(SCHEMA),kmsg_apis kmsg_table)
+GEN_STEM := $(SCHEMA:net/wire/schema/%.msg=kmsg_%) $(SCHEMA:net/wire/schema/%.msg=kmsg_%_dump) $(if $(SCHEMA),kmsg_apis kmsg_table kmsg_fields)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 OBJ_LOG  := $(call obj,$(SRC_LOG))

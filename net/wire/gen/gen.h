@@ -127,3 +127,4 @@ void emit_reads(FILE *out, struct schema *schema);
 void emit_writes(FILE *out, struct schema *schema);
 void emit_dump_source(struct schema *schema);     /* kmsg_X_dump.c */
 void emit_tables(struct schema **schemas, int count);   /* kmsg_apis.h/.c, kmsg_table.h/.c */
+void emit_fields(struct schema **schemas, int count);   /* kmsg_fields.h/.c */

@@ -3,9 +3,9 @@
  *	wire-gen OUTDIR net/wire/schema/produce.msg ...
  *
  * Each FILE.msg becomes kmsg_FILE.h, kmsg_FILE.c and kmsg_FILE_dump.c; all together become kmsg_apis.h/.c (the
- * version ranges by API key) and kmsg_table.h/.c (every message behind one set of function pointers, for tests
- * and tools). A file whose text would not change is not written, so that nothing is rebuilt for it. Any mistake
- * in a schema is told as FILE:LINE and ends the build.
+ * version ranges by API key), kmsg_table.h/.c (every message behind one set of function pointers) and kmsg_fields.h/.c
+ * (every message as a table of its fields), the last two for tests and tools. A file whose text would not change is
+ * not written, so that nothing is rebuilt for it. Any mistake in a schema is told as FILE:LINE and ends the build.
  *
  * The schema is lines; `#` opens a comment line, `|` the sentence that ends a line. At the left margin:
  *
@@ -57,5 +57,6 @@ int main(int argc, char **argv)
 		emit_dump_source(schemas[i]);
 	}
 	emit_tables(schemas, count);
+	emit_fields(schemas, count);
 	return 0;
 }
