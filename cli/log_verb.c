@@ -157,7 +157,8 @@ static void print_not_checked(const struct verify_report *report)
 	char bytes[32];
 	if (!report->is_in_use)
 		return;
-	printf("NOT checked, because a running broker is writing there: journals, checkpoints, and %" PRIu64 " segment%s that %s not sealed (%s);\n"
+	printf("NOT checked, because a running broker is writing there: journals (the newest records are there alone), checkpoints,\n"
+	       "and %" PRIu64 " segment%s that %s not sealed (%s); "
 	       "stop the broker to check every byte\n",
 	       report->counts.open_segments, s_of(report->counts.open_segments), report->counts.open_segments == 1 ? "is" : "are",
 	       out_bytes(report->counts.open_bytes, bytes));
