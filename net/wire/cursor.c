@@ -128,6 +128,11 @@ void *reader_nullable_struct(struct reader *reader, struct arena *arena, size_t 
 	return alloc_items(reader, arena, size);
 }
 
+void *reader_struct(struct reader *reader, struct arena *arena, size_t size)
+{
+	return reader->error ? NULL : alloc_items(reader, arena, size);
+}
+
 struct reader_tags reader_tags(struct reader *reader)
 {
 	return (struct reader_tags){.left = reader_varint(reader)};

@@ -124,6 +124,9 @@ void *reader_array(struct reader *reader, struct arena *arena, bool flexible, bo
 /* The byte before a nullable struct: room for the struct, or NULL if it is null (or after an error). */
 void *reader_nullable_struct(struct reader *reader, struct arena *arena, size_t size);
 
+/* Room for a struct; NULL after an error. */
+void *reader_struct(struct reader *reader, struct arena *arena, size_t size);
+
 /* The tagged fields at the end of a flexible struct:
  *	struct reader_tags tags = reader_tags(reader);
  *	while (reader_next_tag(reader, &tags))

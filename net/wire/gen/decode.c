@@ -44,6 +44,21 @@ static void emit_read_pointer(FILE *out, const struct field *field, const char *
 	fprintf(out, "%s\tread_%s(reader, arena, version, m->%s);\n", tabs, field->shape->name, field->name);
 }
 
+/* Kafka marks null with a varint here, where it takes a byte for structs without a tag. */
+static void emit_read_tagged_pointer(FILE *out, const struct field *field)
+{
+	fprintf(out, "\t\t\tif (reader_varint(reader) == 0)\n\t\t\t\tm->%s = NULL;\n", field->name);
+	fprintf(out, "\t\t\telse if (m->%s)\n", field->name);
+	fprintf(out, "\t\t\t\tread_%s(reader, arena, version, m->%s);\n", field->shape->name, field->name);
+}
+
+/* What an absent tag means. */
+static void emit_absent_pointer(FILE *out, const struct field *field)
+{
+	fprintf(out, "\tm->%s = reader_struct(reader, arena, sizeof *m->%s);\n", field->name, field->name);
+	fprintf(out, "\tif (m->%s)\n\t\t%s_init(m->%s);\n", field->name, field->shape->c_name, field->name);
+}
+
 static void emit_read_field(FILE *out, const struct shape *shape, const struct field *field, const char *tabs)
 {
 	char null[80];
@@ -82,13 +97,19 @@ static void emit_read_tagged(FILE *out, const struct shape *shape, const struct 
 	if (*text) {
 		fprintf(out, "\t\t\tif (!(%s)) {\n\t\t\t\treader_skip_tag(reader);\n\t\t\t\tbreak;\n\t\t\t}\n", text);
 	}
-	emit_read_field(out, shape, field, "\t\t\t");
+	if (field_is_pointer(field))
+		emit_read_tagged_pointer(out, field);
+	else
+		emit_read_field(out, shape, field, "\t\t\t");
 	fprintf(out, "\t\t\tbreak;\n");
 }
 
 static void emit_read_tags(FILE *out, const struct shape *shape)
 {
 	fprintf(out, "\tif (!flexible)\n\t\treturn;\n");
+	for (int i = 0; i < shape->field_count; i++)
+		if (shape->fields[i]->tag >= 0 && field_is_pointer(shape->fields[i]))
+			emit_absent_pointer(out, shape->fields[i]);
 	fprintf(out, "\tstruct reader_tags tags = reader_tags(reader);\n\twhile (reader_next_tag(reader, &tags))\n");
 	bool any = false;
 	for (int i = 0; i < shape->field_count; i++)

@@ -42,7 +42,8 @@ static void emit_write_field(FILE *out, const struct shape *shape, const struct 
 	if (field->is_array) {
 		emit_write_array(out, field, null, tabs);
 	} else if (field_is_pointer(field)) {
-		fprintf(out, "%swriter_int8(writer, %s ? 1 : -1);\n%sif (%s)\n", tabs, value, tabs, value);
+		fprintf(out, field->tag < 0 ? "%swriter_int8(writer, %s ? 1 : -1);\n%sif (%s)\n"
+					    : "%swriter_varint(writer, %s ? 1 : 0);\n%sif (%s)\n", tabs, value, tabs, value);
 		fprintf(out, "%s\twrite_%s(writer, version, %s);\n", tabs, field->shape->name, value);
 	} else {
 		fprintf(out, "%s", tabs);

@@ -23,7 +23,8 @@
  *	type      bool int8 int16 uint16 int32 uint32 int64 float64 uuid string string16 bytes records or a struct;
  *	          []type is an array. string16 keeps its two-byte length in flexible versions.
  *	VERSIONS  3  3-7  3+  none. Absent: all. `?` says that it may be null (in these versions).
- *	@TAG      a tagged field (KIP-482) with this number, in all its versions.
+ *	@TAG      a tagged field (KIP-482) with this number, in all its versions. A struct that may be null is null on the
+ *	          wire if it says so, and holds its defaults if the tag is absent; so it is in Kafka.
  *	=DEFAULT  a number, true, null or empty. Absent: null if it may be null, else 0, false or empty.
  *
  * main.c has the grammar and the order of work, parse.c makes the model of gen.h, the others print it. */

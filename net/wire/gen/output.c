@@ -114,6 +114,10 @@ void emit_differs(FILE *out, const struct field *field)
 		fprintf(out, field_default_is_null(field) ? "m->%s.count >= 0" : "m->%s.count != 0", name);
 	else if (field->kind == KIND_UUID)
 		fprintf(out, "!uuid_is_zero(&m->%s)", name);
+	else if (field_is_pointer(field) && field->tag >= 0)
+		fprintf(out, "(!m->%s || differs_%s(m->%s))", name, field->shape->name, name);
+	else if (field_is_pointer(field))
+		fprintf(out, "m->%s != NULL", name);
 	else if (field->kind == KIND_STRUCT)
 		fprintf(out, "differs_%s(&m->%s)", field->shape->name, name);
 	else if (field->kind == KIND_RECORDS)

@@ -324,8 +324,6 @@ static void check_field(struct schema *schema, struct shape *shape, struct field
 		die(schema->path, field->line, "'%s' occurs in no version", field->name);
 	if (field->tag >= 0 && !range_covers(shape->flexible, live))
 		die(schema->path, field->line, "'%s' is tagged where its message is not flexible", field->name);
-	if (field->tag >= 0 && field->kind == KIND_STRUCT && !field->is_array && !range_is_empty(field->nullable))
-		die(schema->path, field->line, "a tagged struct that may be null is not supported");
 	if (!default_fits(field))
 		die(schema->path, field->line, "'%s' cannot have the default '%s'", field->name, field->default_value);
 	if (field->is_array && (field->kind == KIND_RECORDS || field->kind == KIND_STRING16))

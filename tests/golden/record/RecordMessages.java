@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.lang.reflect.Method;
@@ -30,12 +31,29 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
 
 public class RecordMessages {
     static final String[] MESSAGES = {
-        "RequestHeader 1 2", "ResponseHeader 0 1",
         "ApiVersions 0 4", "Metadata 0 13", "Produce 3 13", "Fetch 4 18", "ListOffsets 1 11", "OffsetForLeaderEpoch 2 4",
         "CreateTopics 2 7", "DeleteTopics 1 6", "CreatePartitions 0 3", "DeleteRecords 0 2", "DescribeConfigs 1 4",
         "IncrementalAlterConfigs 0 1", "AlterConfigs 0 2", "DescribeCluster 0 2", "DescribeTopicPartitions 0 0",
         "DescribeLogDirs 1 5", "DescribeProducers 0 0", "InitProducerId 0 5", "FindCoordinator 0 6",
+        "JoinGroup 0 9", "SyncGroup 0 5", "Heartbeat 0 4", "LeaveGroup 0 5", "OffsetCommit 2 10", "OffsetFetch 1 10",
+        "DescribeGroups 0 6", "ListGroups 0 5", "DeleteGroups 0 2", "OffsetDelete 0 0", "ConsumerGroupHeartbeat 0 1",
+        "ConsumerGroupDescribe 0 1",
     };
+
+    // Messages that belong to no API, by their whole name.
+    static final String[] PARTS = {
+        "RequestHeader 1 2", "ResponseHeader 0 1", "ConsumerProtocolSubscription 0 3", "ConsumerProtocolAssignment 0 3",
+    };
+
+    // The records of __consumer_offsets: a key and a value each.
+    static final String[] RECORDS = {
+        "LegacyOffsetCommit 0", "OffsetCommit 4", "GroupMetadata 4", "ConsumerGroupMetadata 0",
+        "ConsumerGroupPartitionMetadata 0", "ConsumerGroupMemberMetadata 0", "ConsumerGroupTargetAssignmentMetadata 0",
+        "ConsumerGroupTargetAssignmentMember 0", "ConsumerGroupCurrentMemberAssignment 0",
+        "ConsumerGroupRegularExpression 0",
+    };
+    static final String MESSAGE_PACKAGE = "org.apache.kafka.common.message.";
+    static final String RECORD_PACKAGE = "org.apache.kafka.coordinator.group.generated.";
 
     // full: no field has its default, arrays hold two elements. nulls: what may be null is, other arrays hold one.
     enum Variant { FULL, NULLS, DEFAULT }
@@ -45,20 +63,34 @@ public class RecordMessages {
     static int counter;
 
     public static void main(String[] args) throws Exception {
+        for (String row : PARTS)
+            recordAll(row, "");
         for (String row : MESSAGES) {
+            recordAll(row, "Request");
+            recordAll(row, "Response");
+        }
+        for (String row : RECORDS) {
             String[] word = row.split(" ");
-            int min = Integer.parseInt(word[1]), max = Integer.parseInt(word[2]);
-            String[] kinds = word[0].endsWith("Header") ? new String[] {""} : new String[] {"Request", "Response"};
-            for (String kind : kinds)
-                for (int version = min; version <= max; version++)
-                    for (Variant variant : Variant.values())
-                        record(word[0] + kind, (short) version, variant);
+            recordRange(RECORD_PACKAGE + word[0] + "Key", word[0] + "Key", 0, 0);
+            recordRange(RECORD_PACKAGE + word[0] + "Value", word[0] + "Value", 0, Integer.parseInt(word[1]));
         }
         OUT.flush();
     }
 
-    static void record(String name, short version, Variant variant) throws Exception {
-        Class<?> type = Class.forName("org.apache.kafka.common.message." + name + "Data");
+    static void recordAll(String row, String kind) throws Exception {
+        String[] word = row.split(" ");
+        String name = word[0] + kind, data = word[0].startsWith("ConsumerProtocol") ? "" : "Data";
+        recordRange(MESSAGE_PACKAGE + name + data, name, Integer.parseInt(word[1]), Integer.parseInt(word[2]));
+    }
+
+    static void recordRange(String className, String name, int min, int max) throws Exception {
+        for (int version = min; version <= max; version++)
+            for (Variant variant : Variant.values())
+                record(className, name, (short) version, variant);
+    }
+
+    static void record(String className, String name, short version, Variant variant) throws Exception {
+        Class<?> type = Class.forName(className);
         Object message = type.getConstructor().newInstance();
         counter = version;
         if (variant != Variant.DEFAULT)
@@ -148,6 +180,8 @@ public class RecordMessages {
             return new Uuid(wide, ~wide);
         if (type == String.class)
             return n % 11 == 0 ? "long-" + "x".repeat(125) + n : n % 7 == 0 ? "z\u00fcrich-\"" + n : "s" + n;
+        if (type == ByteBuffer.class)
+            return ByteBuffer.wrap(payload(n));
         if (type == byte[].class)
             return payload(n);
         if (wireType.toString().endsWith("RECORDS"))
@@ -166,19 +200,23 @@ public class RecordMessages {
         return name.replaceAll("(?<=[a-z0-9])(?=[A-Z])", "_").toLowerCase();
     }
 
-    static JsonNode renamed(JsonNode node) {
+    // Our names; and bytes as our dump prints them, in hex.
+    static JsonNode renamed(JsonNode node) throws IOException {
+        if (node.isBinary())
+            return JSON.getNodeFactory().textNode(HexFormat.of().formatHex(node.binaryValue()));
         if (node.isArray()) {
             ArrayNode result = JSON.createArrayNode();
-            node.forEach(child -> result.add(renamed(child)));
+            for (JsonNode child : node)
+                result.add(renamed(child));
             return result;
         }
         if (!node.isObject())
             return node;
         ObjectNode result = JSON.createObjectNode();
-        node.properties().forEach(entry -> {
+        for (Map.Entry<String, JsonNode> entry : node.properties()) {
             String key = entry.getKey().replace("recordsSizeInBytes", "records");
             result.set(snakeCase(key), renamed(entry.getValue()));
-        });
+        }
         return result;
     }
 }
