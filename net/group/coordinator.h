@@ -49,7 +49,8 @@ struct coordinator_config {
 	int32_t consumer_assignment_interval_ms;
 	const char *consumer_assignors;                           /* group.consumer.assignors: the first is the default */
 	const char *consumer_migration_policy;                    /* group.consumer.migration.policy */
-	uint64_t memory_bytes_max;                                /* spate.group.memory.bytes, this coordinator's part: see net/group/README.md */
+	uint64_t memory_bytes_max;                                /* spate.group.memory.bytes; see net/group/README.md */
+	uint64_t *memory_shared;                                  /* the caller's: what all coordinators of a shard hold together; NULL: this one counts alone */
 };
 struct broker_config;
 void coordinator_config_from(struct coordinator_config *config, const struct broker_config *broker);
@@ -63,9 +64,10 @@ struct group_call {
 	struct slice client_host;      /* "/127.0.0.1" */
 
 	/* The coordinator's until it is finished. */
-	struct list node;
+	struct list node;              /* in outbox.finished, or among the calls that wait */
 	bool is_out_of_memory;         /* finished: the arena was full, the answer is not usable */
-	void (*finish)(struct group_call *call, enum kerr error); /* fills the answer of a call that waits, when it must end with an error */
+	bool is_waiting;
+	void (*finish)(struct group_call *call, enum kerr error); /* of a call that waits: fills its answer with an error, and forgets it */
 	void *answer;
 	void *waiting_in;              /* whatever the state machine that holds it needs */
 };
@@ -76,11 +78,21 @@ struct group_record {
 	struct slice key, value;       /* value.data NULL: a tombstone */
 };
 
+/* A line for the operator's log: why a rebalance took long, who was put out of a group. */
+struct group_note {
+	struct group_note *next;
+	const char *text;              /* in the outbox's arena */
+};
+
 struct group_outbox {
-	struct arena arena;            /* of the records: reset by whoever took them */
+	struct arena arena;            /* of records and notes: reset by whoever took them (group_outbox_clear) */
 	struct group_record *records, **records_end;
 	struct list finished;          /* struct group_call */
+	struct group_note *notes, **notes_end;
+	bool is_out_of_memory;         /* a record is missing: what is in memory is not what will be in the log, as after a failed append */
 };
+/* Forgets records and notes. */
+void group_outbox_clear(struct group_outbox *outbox);
 
 /* -ENOMEM. The image is held (catalog_image_acquire'd by the caller for as long as it is set). */
 MUST_USE int coordinator_open(struct coordinator **out, const struct coordinator_config *config, const struct catalog_image *image,
