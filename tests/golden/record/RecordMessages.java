@@ -38,6 +38,10 @@ public class RecordMessages {
         "JoinGroup 0 9", "SyncGroup 0 5", "Heartbeat 0 4", "LeaveGroup 0 5", "OffsetCommit 2 10", "OffsetFetch 1 10",
         "DescribeGroups 0 6", "ListGroups 0 5", "DeleteGroups 0 2", "OffsetDelete 0 0", "ConsumerGroupHeartbeat 0 1",
         "ConsumerGroupDescribe 0 1",
+        "DescribeAcls 1 3", "CreateAcls 1 3", "DeleteAcls 1 3", "AlterReplicaLogDirs 1 2", "ElectLeaders 0 2",
+        "AlterPartitionReassignments 0 1", "ListPartitionReassignments 0 0", "DescribeClientQuotas 0 1", "AlterClientQuotas 0 1",
+        "DescribeUserScramCredentials 0 0", "AlterUserScramCredentials 0 0", "DescribeQuorum 0 2", "UpdateFeatures 0 2",
+        "DescribeTransactions 0 0", "ListTransactions 0 2", "ListConfigResources 0 1",
     };
 
     // Messages that belong to no API, by their whole name.
@@ -170,10 +174,14 @@ public class RecordMessages {
             return (byte) (2 + n % 100);
         if (type == short.class || type == Short.class)
             return (short) (n % 2 == 0 ? 0x1200 + n : -0x1200 - n);
+        if (wireType == Type.UINT16)
+            return 0xc000 + n;
         if (type == int.class || type == Integer.class)
             return (int) (wide >> 32) | 0x1000;
         if (type == long.class || type == Long.class)
             return wide;
+        if (type == double.class || type == Double.class)
+            return n + 0.5;
         if (type == boolean.class || type == Boolean.class)
             return true;
         if (type == Uuid.class)
