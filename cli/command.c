@@ -4,17 +4,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cli/progress.h"
 #include "log/base/edit_distance.h"
 
 void complain(const char *format, ...)
 {
 	fflush(stdout);
+	progress_hide();
 	fputs("spate: ", stderr);
 	va_list arguments;
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
+	progress_show();
 }
 
 void command_print_table(const struct command *commands, uint32_t count)

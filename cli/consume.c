@@ -11,6 +11,7 @@
 
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/partition_choice.h"
 #include "cli/partition_offsets.h"
 
 #define OUT_BUFFER_SIZE (256 << 10)
@@ -58,29 +59,6 @@ static void catch_interrupt(void)
 }
 
 /* ---- which partitions, from where to where ---------------------------------------------------------------------------------- */
-
-static bool is_chosen(const struct consuming *consuming, int32_t partition)
-{
-	const struct flag_list *chosen = &consuming->flags->partitions;
-	for (uint32_t i = 0; i < chosen->count; i++)
-		if (atoi(chosen->items[i]) == partition)
-			return true;
-	return chosen->count == 0;
-}
-
-static int check_partitions(const struct consuming *consuming, const struct rd_kafka_metadata_topic *topic)
-{
-	for (uint32_t i = 0; i < consuming->flags->partitions.count; i++) {
-		const char *text = consuming->flags->partitions.items[i];
-		char *end;
-		long number = strtol(text, &end, 10);
-		if (end == text || *end || number < 0 || number >= topic->partition_cnt) {
-			complain("topic '%s' has partitions 0 to %d; there is no partition %s", consuming->topic_name, topic->partition_cnt - 1, text);
-			return STATUS_USAGE;
-		}
-	}
-	return STATUS_OK;
-}
 
 static void warn_if_outside(const struct consuming *consuming, const struct offset_point *point, const struct partition_offsets *offsets)
 {
@@ -140,16 +118,17 @@ static int choose_lanes(struct consuming *consuming, const struct offset_range *
 		kafka_complain_topic(&consuming->client, consuming->topic_name);
 		return STATUS_FAILED;
 	}
-	int status = check_partitions(consuming, topic);
-	if (status)
-		return status;
-	struct partition_offsets *offsets = calloc((size_t)topic->partition_cnt + 1, sizeof *offsets);
-	consuming->lanes = calloc((size_t)topic->partition_cnt + 1, sizeof *consuming->lanes);
-	for (int i = 0; offsets && consuming->lanes && i < topic->partition_cnt; i++)
-		if (is_chosen(consuming, topic->partitions[i].id))
-			offsets[consuming->lane_count++].partition = topic->partitions[i].id;
-	status = offsets && consuming->lanes ? plan_lanes(consuming, range, offsets) : STATUS_FAILED;
+	struct partition_choice choice;
+	int status = partition_choice_make(&choice, topic, &consuming->flags->partitions);
+	struct partition_offsets *offsets = calloc((size_t)choice.count + 1, sizeof *offsets);
+	consuming->lanes = calloc((size_t)choice.count + 1, sizeof *consuming->lanes);
+	consuming->lane_count = choice.count;
+	for (uint32_t i = 0; offsets && i < choice.count; i++)
+		offsets[i].partition = choice.ids[i];
+	if (!status)
+		status = offsets && consuming->lanes ? plan_lanes(consuming, range, offsets) : STATUS_FAILED;
 	free(offsets);
+	partition_choice_free(&choice);
 	return status;
 }
 
@@ -342,7 +321,8 @@ static int consume(const struct consume_flags *flags, const char *topic, const c
 		{"queued.max.messages.kbytes", "131072"},
 		{"fetch.message.max.bytes", "4194304"},
 	};
-	int status = kafka_client_open(&consuming.client, RD_KAFKA_CONSUMER, &flags->kafka, settings, COUNT_OF(settings), NULL);
+	const struct kafka_wishes wishes = {.settings = settings, .setting_count = COUNT_OF(settings)};
+	int status = kafka_client_open(&consuming.client, RD_KAFKA_CONSUMER, &flags->kafka, &wishes);
 	if (status)
 		return status;
 	setvbuf(stdout, NULL, _IOFBF, OUT_BUFFER_SIZE);

@@ -42,8 +42,9 @@ struct flag_table {
 };
 
 /* The arguments that are no flags. */
+#define ARGUMENTS_MAX 64
 struct arguments {
-	const char *items[64];
+	const char *items[ARGUMENTS_MAX];
 	uint32_t count;
 };
 

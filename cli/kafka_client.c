@@ -71,11 +71,11 @@ static int set_from_user(rd_kafka_conf_t *conf, const char *text)
 	return set(conf, key, equals + 1);
 }
 
-static int set_all(rd_kafka_conf_t *conf, const struct kafka_flags *flags, const struct kafka_setting *settings, uint32_t setting_count)
+static int set_all(rd_kafka_conf_t *conf, const struct kafka_flags *flags, const struct kafka_wishes *wishes)
 {
 	int status = set(conf, "bootstrap.servers", flags->brokers);
-	for (uint32_t i = 0; !status && i < setting_count; i++)
-		status = set(conf, settings[i].key, settings[i].value);
+	for (uint32_t i = 0; !status && i < wishes->setting_count; i++)
+		status = set(conf, wishes->settings[i].key, wishes->settings[i].value);
 	for (uint32_t i = 0; !status && i < flags->settings.count; i++)
 		status = set_from_user(conf, flags->settings.items[i]);
 	return status;
@@ -95,12 +95,11 @@ static void note_error(rd_kafka_t *handle, int err, const char *reason, void *op
 		client->fatal = err;
 }
 
-static int create(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags,
-		  const struct kafka_setting *settings, uint32_t setting_count, kafka_delivery_fn *delivered)
+static int create(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags, const struct kafka_wishes *wishes)
 {
 	char why[512];
 	rd_kafka_conf_t *conf = kafka()->rd_kafka_conf_new();
-	int status = set_all(conf, flags, settings, setting_count);
+	int status = set_all(conf, flags, wishes);
 	if (status) {
 		kafka()->rd_kafka_conf_destroy(conf);
 		return status;
@@ -108,8 +107,10 @@ static int create(struct kafka_client *client, rd_kafka_type_t type, const struc
 	kafka()->rd_kafka_conf_set_opaque(conf, client);
 	kafka()->rd_kafka_conf_set_log_cb(conf, drop_line);
 	kafka()->rd_kafka_conf_set_error_cb(conf, note_error);
-	if (delivered)
-		kafka()->rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+	if (wishes->delivered)
+		kafka()->rd_kafka_conf_set_dr_msg_cb(conf, wishes->delivered);
+	if (wishes->rebalanced)
+		kafka()->rd_kafka_conf_set_rebalance_cb(conf, wishes->rebalanced);
 	client->handle = kafka()->rd_kafka_new(type, conf, why, sizeof why);
 	if (client->handle)
 		return STATUS_OK;
@@ -137,13 +138,13 @@ static int reach(struct kafka_client *client)
 	return err == -EINVAL ? STATUS_USAGE : STATUS_UNREACHABLE;
 }
 
-int kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags,
-		      const struct kafka_setting *settings, uint32_t setting_count, kafka_delivery_fn *delivered)
+int kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags, const struct kafka_wishes *wishes)
 {
+	static const struct kafka_wishes none;
 	client->brokers = flags->brokers;
 	int status = reach(client);
 	status = status ? status : load();
-	status = status ? status : create(client, type, flags, settings, setting_count, delivered);
+	status = status ? status : create(client, type, flags, wishes ? wishes : &none);
 	status = status ? status : ask_metadata(client);
 	if (status)
 		kafka_client_close(client);

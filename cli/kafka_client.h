@@ -10,6 +10,7 @@
 #define KAFKA_FUNCTIONS(X)                                                                                         \
 	X(rd_kafka_conf_new) X(rd_kafka_conf_set) X(rd_kafka_conf_destroy) X(rd_kafka_conf_set_opaque)             \
 	X(rd_kafka_conf_set_error_cb) X(rd_kafka_conf_set_log_cb) X(rd_kafka_conf_set_dr_msg_cb)                   \
+	X(rd_kafka_conf_set_rebalance_cb)                                                                          \
 	X(rd_kafka_new) X(rd_kafka_destroy) X(rd_kafka_poll) X(rd_kafka_flush) X(rd_kafka_outq_len)                \
 	X(rd_kafka_err2str) X(rd_kafka_err2name) X(rd_kafka_last_error) X(rd_kafka_fatal_error)                    \
 	X(rd_kafka_metadata) X(rd_kafka_metadata_destroy)                                                          \
@@ -30,6 +31,12 @@
 	X(rd_kafka_event_DescribeConfigs_result) X(rd_kafka_DescribeConfigs_result_resources)                      \
 	X(rd_kafka_ConfigResource_error) X(rd_kafka_ConfigResource_error_string) X(rd_kafka_ConfigResource_configs) \
 	X(rd_kafka_ConfigEntry_name) X(rd_kafka_ConfigEntry_value) X(rd_kafka_ConfigEntry_source)                  \
+	X(rd_kafka_ConfigResource_set_config) X(rd_kafka_AlterConfigs) X(rd_kafka_event_AlterConfigs_result)       \
+	X(rd_kafka_AlterConfigs_result_resources) X(rd_kafka_AdminOptions_new) X(rd_kafka_AdminOptions_destroy)    \
+	X(rd_kafka_AdminOptions_set_validate_only) X(rd_kafka_NewPartitions_new) X(rd_kafka_NewPartitions_destroy) \
+	X(rd_kafka_CreatePartitions) X(rd_kafka_event_CreatePartitions_result)                                     \
+	X(rd_kafka_CreatePartitions_result_topics) X(rd_kafka_DeleteRecords_new) X(rd_kafka_DeleteRecords_destroy) \
+	X(rd_kafka_DeleteRecords) X(rd_kafka_event_DeleteRecords_result) X(rd_kafka_DeleteRecords_result_offsets)  \
 	X(rd_kafka_event_error) X(rd_kafka_event_error_string) X(rd_kafka_event_destroy)
 
 struct kafka_library {
@@ -49,7 +56,7 @@ struct kafka_flags {
 void kafka_flags_init(struct kafka_flags *flags);
 #define KAFKA_FLAGS(where)                                                                                                   \
 	TEXT_FLAG("broker", 'b', &(where)->brokers, "HOST:PORT", "the broker ($SPATE_BROKER, or 127.0.0.1:9092)"),             \
-	LIST_FLAG("option", 'X', &(where)->settings, "KEY=VALUE", "passed to librdkafka (TLS, SASL, tuning); may be given often")
+	LIST_FLAG("option", 'X', &(where)->settings, "PROPERTY=VALUE", "passed to librdkafka (TLS, SASL, tuning); may be given often")
 
 struct kafka_client {
 	rd_kafka_t *handle;
@@ -65,11 +72,17 @@ struct kafka_setting {
 	const char *key, *value;
 };
 
-typedef void kafka_delivery_fn(rd_kafka_t *handle, const rd_kafka_message_t *message, void *client);
+/* What a verb asks of its client beyond the connection. The callbacks' opaque is the client. */
+struct kafka_wishes {
+	const struct kafka_setting *settings;
+	uint32_t setting_count;
+	void (*delivered)(rd_kafka_t *handle, const rd_kafka_message_t *message, void *client);
+	void (*rebalanced)(rd_kafka_t *handle, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions, void *client);
+};
 
-/* Checks that a broker answers, loads the library and connects. An exit status, after one line on stderr if it is not 0. */
+/* Checks that a broker answers, loads the library and connects. An exit status, after one line on stderr if it is not 0. `wishes` may be NULL. */
 MUST_USE int kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags,
-			       const struct kafka_setting *settings, uint32_t setting_count, kafka_delivery_fn *delivered);
+			       const struct kafka_wishes *wishes);
 void kafka_client_close(struct kafka_client *client);
 
 /* The topic as of the opening, or NULL. */

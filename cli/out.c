@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/progress.h"
 #include "log/base/check.h"
 
 struct out {
@@ -32,6 +33,7 @@ static void *must(void *pointer)
 
 struct out *out_open(bool is_json)
 {
+	progress_end();
 	struct out *out = must(calloc(1, sizeof *out));
 	out->is_json = is_json;
 	if (is_json)
@@ -91,6 +93,17 @@ void out_bool(struct out *out, const char *name, const char *label, bool value)
 		json_object_set_new(out->document, name, json_boolean(value));
 	else
 		out_text(out, name, label, value ? "yes" : "no");
+}
+
+void out_seconds(struct out *out, const char *name, const char *label, bool is_known, int64_t value_ms)
+{
+	char text[32];
+	if (!is_known)
+		out_text(out, name, label, NULL);
+	else if (out->is_json)
+		json_object_set_new(out->document, name, must(json_real((double)value_ms / 1000)));
+	else
+		out_text(out, name, label, out_duration(value_ms, text));
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
@@ -154,6 +167,28 @@ void out_cell_bool(struct out_table *table, bool value)
 void out_cell_none(struct out_table *table)
 {
 	out_cell_text(table, NULL);
+}
+
+static void add_seconds(struct out_table *table, int64_t value_ms)
+{
+	char text[32];
+	if (table->out->is_json)
+		add_json(table, must(json_real((double)value_ms / 1000)));
+	else
+		add_text(table, out_duration(value_ms, text));
+}
+
+void out_row(struct out_table *table, const struct out_cell *cells, uint32_t count)
+{
+	CHECK(count == table->column_count);
+	for (uint32_t i = 0; i < count; i++) {
+		switch (cells[i].kind) {
+		case CELL_NONE: out_cell_text(table, NULL); break;
+		case CELL_TEXT: out_cell_text(table, cells[i].text); break;
+		case CELL_INT: out_cell_int(table, cells[i].number); break;
+		case CELL_SECONDS: add_seconds(table, cells[i].number); break;
+		}
+	}
 }
 
 static const char *heading_of(const struct out_table *table, uint32_t column, bool *is_right)
@@ -223,6 +258,23 @@ void out_table_end(struct out_table *table, const char *title, const char *empty
 		free_cells(table);
 	}
 	free(table);
+}
+
+/* Two units at most: who reads "4d 02h" does not ask for the seconds. */
+const char *out_duration(int64_t duration_ms, char text[32])
+{
+	long long seconds = duration_ms / 1000, minutes = seconds / 60, hours = minutes / 60;
+	if (duration_ms < 1000)
+		snprintf(text, 32, "%lld ms", (long long)duration_ms);
+	else if (seconds < 60)
+		snprintf(text, 32, "%.1f s", (double)(duration_ms / 100) / 10);
+	else if (minutes < 60)
+		snprintf(text, 32, "%lldm %02llds", minutes, seconds % 60);
+	else if (hours < 24)
+		snprintf(text, 32, "%lldh %02lldm", hours, minutes % 60);
+	else
+		snprintf(text, 32, "%lldd %02lldh", hours / 24, hours % 24);
+	return text;
 }
 
 const char *out_bytes(uint64_t bytes, char text[32])

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "cli/command.h"
 
@@ -55,4 +56,22 @@ int partition_offsets_resolve(struct kafka_client *client, const char *topic, co
 	for (uint32_t i = 0; !status && i < count; i++)
 		offsets[i] = offset_point_resolve(point, partitions[i].start, partitions[i].end, offsets[i]);
 	return status;
+}
+
+int offset_point_from_flag(struct offset_point *out, const char *flag, const char *text)
+{
+	char why[1024];
+	struct offset_range range;
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!offsets_parse(&range, text, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, why, sizeof why)) {
+		complain("%s: %s", flag, why);
+		return STATUS_USAGE;
+	}
+	if (range.has_to) {
+		complain("%s %s: it takes one offset, not a range", flag, text);
+		return STATUS_USAGE;
+	}
+	*out = range.from;
+	return STATUS_OK;
 }

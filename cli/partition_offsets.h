@@ -17,3 +17,6 @@ MUST_USE int partition_offsets_ask(struct kafka_client *client, const char *topi
 /* What the point means in each partition. */
 MUST_USE int partition_offsets_resolve(struct kafka_client *client, const char *topic, const struct offset_point *point,
 				       struct partition_offsets *partitions, uint32_t count, int64_t *offsets);
+
+/* One point, no range, as a user wrote it behind `flag`; relative times count from now. An exit status, after a complaint if it is not STATUS_OK. */
+MUST_USE int offset_point_from_flag(struct offset_point *out, const char *flag, const char *text);

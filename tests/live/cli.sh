@@ -69,11 +69,16 @@ expect "consume follows" news "$(cat "$WORK/followed")"
 kill -INT "$follower"
 wait "$follower"
 seq 1 200000 > "$WORK/many"
-IN=$WORK/many sp produce many -q
+IN=$WORK/many sp produce many --create -q
 expect "200,000 records go in and come out in order" "$(md5sum < "$WORK/many")" "$(sp consume many -e -q | md5sum)"
 
-out=$({ time -p (echo x | timeout 30 "$SPATE_BIN" produce fresh -q); } 2>&1)
-expect_match "a topic that is not there yet is made, and at once" '^real 0\.[0-4]' "$out"
+says "a topic that is not there is not made by a slip" 1 "there is no topic '${topic}x'.*did you mean '$topic'" produce "${topic}x"
+says "nor by a new name, without --create" 1 "there is no topic 'fresh'.*--create makes it" produce fresh
+expect "and it is not there" 0 "$(sp topic list --json | jq '[.topics[] | select(.name == "fresh")] | length')"
+out=$({ time -p (echo x | timeout 30 "$SPATE_BIN" produce fresh --create -q); } 2>&1)
+expect_match "with --create it is made, and at once" '^real 0\.[0-4]' "$out"
+expect "and has the record" x "$(sp consume fresh -e -q)"
+says "a name that cannot be made" 2 "cannot be a topic's name" produce 'a/b' --create
 says "a record that is too large" 1 'too large.*max.message.bytes' produce "$topic" -q --file <(head -c 2000000 /dev/zero | tr '\0' x)
 says "no such partition" 2 'partitions 0 to 2; there is no partition 7' produce "$topic" -p 7
 says "no such codec" 2 'gzip, snappy, lz4, zstd' produce "$topic" -z lz5
@@ -83,6 +88,43 @@ says "one that does so in this partition" 2 "ends before it begins: in partition
 says "a topic that is not there" 1 "did you mean '$topic'" consume "${topic}y"
 says "nobody there" 3 'no broker answers at 127.0.0.1:1: Connection refused' consume "$topic" --broker 127.0.0.1:1
 says "an address that is none" 2 'is not a port' consume "$topic" --broker 127.0.0.1:x
+
+# ---- alter, trim -----------------------------------------------------------------------------------------
+expect "alter --dry-run says what would be" '["retention.ms","-1","3600000"]' \
+	"$(sp topic alter "$topic" -c retention.ms=3600000 -n --json | jq -c '.changes[0] | [.name, .before, .after]')"
+# overrides: the configs that the topic itself sets
+overrides() { sp topic describe "$topic" --json | jq -r '[.configs[] | select(.source == "topic") | "\(.name)=\(.value)"] | sort | join(" ")'; }
+expect "and changes nothing" "retention.ms=-1" "$(overrides)"
+expect_match "alter sets, and keeps the others" 'segment.bytes +[0-9]+ +1048576' "$(sp topic alter "$topic" -c segment.bytes=1048576)"
+expect "... as describe shows" "retention.ms=-1 segment.bytes=1048576" "$(overrides)"
+sp topic alter "$topic" -c retention.ms=3600000 -d segment.bytes > /dev/null
+expect "alter replaces and deletes in one" "retention.ms=3600000" "$(overrides)"
+sp topic alter "$topic" -c retention.ms=-1 --partitions 4 > /dev/null
+expect "alter adds partitions" "4 retention.ms=-1" "$(sp topic describe "$topic" --json | jq .partition_count) $(overrides)"
+says "fewer partitions" 2 'has 4 partitions; their number can only grow' topic alter "$topic" -p 2
+says "an altered config with a slip" 2 'did you mean retention.ms' topic alter "$topic" -d retention.mss
+says "set and deleted at once" 2 'both to be set and to be deleted' topic alter "$topic" -d retention.ms -c retention.ms=1
+says "nothing to alter" 2 'give --config' topic alter "$topic"
+sp topic create trimmed -p 2 > /dev/null
+seq 0 99 | timeout 60 "$SPATE_BIN" produce trimmed -p 0 -q
+seq 0 9 | timeout 60 "$SPATE_BIN" produce trimmed -p 1 -q
+# starts: the first offset of each partition
+starts() { sp topic describe trimmed --json | jq -c '[.partitions[].start_offset]'; }
+expect "trim --dry-run says what would go" '[100,95,5]' "$(sp topic trim trimmed --to -5 -n --json | jq -c '[.deleted, .partitions[].deleted]')"
+expect "and deletes nothing" '[0,0]' "$(starts)"
+expect_match "trim says what went" 'offsets gone: +40' "$(sp topic trim trimmed --to 40 -p 0)"
+expect "trim to an offset of one partition" '[40,0]' "$(starts)"
+expect "what stays is what was behind it" 40 "$(sp consume trimmed -p 0 -e -q -c 1)"
+sp topic trim trimmed --to @-1h > /dev/null
+expect "trim to a time before all of it" '[40,0]' "$(starts)"
+sp topic trim trimmed --to -5 > /dev/null
+expect "trim keeps the last five" '[95,5]' "$(starts)"
+says "trim behind the end" 2 'partition 1 ends at 10, before 97' topic trim trimmed --to 97
+says "trim without an offset" 2 '--to is missing' topic trim trimmed
+says "trim to a range" 2 'one offset, not a range' topic trim trimmed --to 1:2
+says "trim of no such partition" 2 'there is no partition 7' topic trim trimmed --to end -p 7
+sp topic trim trimmed --to end > /dev/null
+expect "trim to the end" '[100,10]' "$(starts)"
 
 # ---- describe, verify, delete --------------------------------------------------------------------------
 expect "describe --json: offsets" '[0,4]' "$(sp topic describe "$topic" --json | jq -c '.partitions[0] | [.start_offset, .end_offset]')"
