@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/kafka_client.h"
+#include "cli/topic.h"
 #include "log/base/check.h"
 
 struct produce_flags {
@@ -20,7 +20,7 @@ struct produce_flags {
 	const char *file, *key, *key_separator, *delimiter, *compression, *acks;
 	struct flag_list headers;
 	int64_t partition;
-	bool is_null, is_quiet;
+	bool is_null, is_quiet, is_created;
 };
 
 /* What became of a partition's records. */
@@ -296,19 +296,29 @@ static int wait_for_topic(struct producing *producing)
 	return STATUS_FAILED;
 }
 
+/* A name that is not there is a slip more often than a wish: the broker would make the topic, and the records would lie where nobody looks. */
+static int make_topic(struct producing *producing)
+{
+	const char *nearest = kafka_nearest_topic(&producing->client, producing->topic);
+	if (producing->flags->is_created) {
+		int status = topic_create_with_defaults(&producing->client, producing->topic);
+		return status ? status : wait_for_topic(producing);
+	}
+	complain(nearest ? "there is no topic '%s' at %s; did you mean '%s'? (--create makes a new one)"
+			 : "there is no topic '%s' at %s; --create makes it, 'spate topic create' with partitions and configs of your choice",
+		 producing->topic, producing->client.brokers, nearest);
+	return STATUS_FAILED;
+}
+
 static int check_topic(struct producing *producing)
 {
 	const struct rd_kafka_metadata_topic *topic = kafka_client_topic(&producing->client, producing->topic);
-	const char *nearest = topic ? NULL : kafka_nearest_topic(&producing->client, producing->topic);
 	if (topic && producing->flags->partition >= topic->partition_cnt) {
 		complain("topic '%s' has partitions 0 to %d; there is no partition %" PRId64, producing->topic, topic->partition_cnt - 1,
 			 producing->flags->partition);
 		return STATUS_USAGE;
 	}
-	if (!topic && !producing->flags->is_quiet)
-		fprintf(stderr, nearest ? "spate: topic '%s' is not there yet, the broker may make it now (or did you mean '%s'?)\n"
-					: "spate: topic '%s' is not there yet, the broker may make it now\n", producing->topic, nearest);
-	return topic ? STATUS_OK : wait_for_topic(producing);
+	return topic ? STATUS_OK : make_topic(producing);
 }
 
 static double seconds_since(const struct timespec *begin)
@@ -353,7 +363,8 @@ static int open_and_produce(const struct produce_flags *flags, const char *topic
 		{"queue.buffering.max.messages", "1000000"},
 	};
 	producing.client.opaque = &producing;
-	int status = kafka_client_open(&producing.client, RD_KAFKA_PRODUCER, &flags->kafka, settings, COUNT_OF(settings), note_delivery);
+	const struct kafka_wishes wishes = {.settings = settings, .setting_count = COUNT_OF(settings), .delivered = note_delivery};
+	int status = kafka_client_open(&producing.client, RD_KAFKA_PRODUCER, &flags->kafka, &wishes);
 	if (status)
 		return status;
 	status = produce(&producing, in);
@@ -401,6 +412,7 @@ int produce_run(int argc, char **argv)
 		TEXT_FLAG("acks", 'a', &flags.acks, "all|1|0", "when a record counts as written (all, which is idempotent too)"),
 		TEXT_FLAG("delimiter", 'D', &flags.delimiter, "CHAR", "what ends a record (a line end)"),
 		BOOL_FLAG("null", 'Z', &flags.is_null, "an empty value or key is null"),
+		BOOL_FLAG("create", 0, &flags.is_created, "make the topic if it is not there, as the broker's defaults say"),
 		BOOL_FLAG("quiet", 'q', &flags.is_quiet, "say nothing but what went wrong"),
 		KAFKA_FLAGS(&flags.kafka),
 	};
