@@ -116,7 +116,7 @@ void coordinator_tick(struct coordinator *coordinator, struct group_clock clock)
 /* Topics were made, changed or deleted. */
 void coordinator_set_image(struct coordinator *coordinator, struct group_clock clock, const struct catalog_image *image);
 /* The client has gone: the call finishes now, nobody reads its answer; the member lives on until its session ends. Harmless if it is finished. */
-void coordinator_cancel(struct coordinator *coordinator, struct group_call *call);
+void coordinator_cancel(struct coordinator *coordinator, struct group_clock clock, struct group_call *call);
 /* Every waiting call finishes with `error`: the coordinator is about to close. */
 void coordinator_fail_calls(struct coordinator *coordinator, enum kerr error);
 

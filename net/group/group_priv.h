@@ -41,6 +41,8 @@ struct coordinator {
 	uint64_t memory_bytes;         /* of all groups here, roughly: group__charge */
 	uint64_t *memory_used;         /* what memory_bytes_max bounds: the sum over a shard's coordinators, or memory_bytes */
 	uint64_t snapshot_number;
+	struct list *snapshot_at;      /* the next group to be written; NULL: no snapshot is on */
+	bool is_loaded;
 	uint64_t random_state;
 	struct io_timer expiry;        /* of offsets */
 };
@@ -50,6 +52,8 @@ struct coordinator {
 struct group *group__find(struct coordinator *coordinator, struct slice id);
 /* Finds or makes an empty classic group. NULL: no memory, or no more of it allowed. */
 struct group *group__find_or_create(struct coordinator *coordinator, struct slice id);
+/* The same for replay: the bound does not hold for what is in the log. NULL: no memory. */
+struct group *group__replayed(struct coordinator *coordinator, struct slice id);
 /* As if it had never been, for replay: whatever its kind, it is an empty classic group without a record; its offsets stay. 0 or -ENOMEM. */
 MUST_USE int group__reset(struct group *group);
 /* Frees it; its tombstones have been emitted. */
@@ -59,6 +63,8 @@ void group__delete(struct group *group);
 /* Are there members, or members to be? */
 bool group__is_empty(const struct group *group);
 
+/* Would it exceed the bound? */
+bool group__has_room(const struct coordinator *coordinator, uint64_t bytes);
 /* Accounts memory; false (and nothing charged) if that would exceed the bound: for what a client asks for. */
 MUST_USE bool group__charge(struct coordinator *coordinator, uint64_t bytes);
 /* The same without the bound: for what is in the log already, or must go on. */
@@ -81,6 +87,11 @@ struct slice group__copy(struct group_call *call, struct slice bytes);
 /* "prefix-<uuid>" from the coordinator's random state; data NULL if the arena is full. */
 struct slice group__new_member_id(struct coordinator *coordinator, struct arena *arena, struct slice prefix);
 void group__random_uuid(struct coordinator *coordinator, struct uuid *out);
+
+static inline struct slice group__id(const struct group *group)
+{
+	return (struct slice){(const uint8_t *)group->id, group->id_size};
+}
 
 static inline uint64_t group__in_ms(const struct coordinator *coordinator, int64_t ms)
 {
