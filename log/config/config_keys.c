@@ -185,22 +185,35 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("socket.send.buffer.bytes", "102400", -1, I32), LIVE(
 	 "The kernel's send buffer of a connection, if set; otherwise the system sizes it as it goes, which is faster.")},
 
-	/* Groups, offsets and transactions: kept for what is to come, and for the tools that ask. */
+	/* Groups and their offsets. */
+	{LIST_KEY("group.consumer.assignors", "uniform,range", NULL), LIVE(
+	 "The assignors of the consumer protocol (KIP-848): uniform, range; the first is used by groups that ask for none.")},
+	{INT_KEY("group.consumer.assignment.interval.ms", "1000", 0, I32), LIVE(
+	 "A consumer group's assignment is computed at most once in so much time, so that many changes at once cost one.")},
+	{INT_KEY("group.consumer.heartbeat.interval.ms", "5000", 1, I32), LIVE("How often members of the consumer protocol (KIP-848) send heartbeats.")},
+	{INT_KEY("group.consumer.max.size", I32_TEXT, 1, I32), LIVE("The most members of a group of the consumer protocol (KIP-848).")},
+	{ENUM_KEY("group.consumer.migration.policy", "bidirectional", "bidirectional,upgrade,downgrade,disabled"), LIVE(
+	 "Whether a group with members may turn from the classic protocol to the consumer protocol (upgrade), back (downgrade), both, or neither.")},
+	{INT_KEY("group.consumer.session.timeout.ms", "45000", 1, I32), LIVE(
+	 "A member of the consumer protocol (KIP-848) that sends no heartbeat for so long is dead.")},
 	{LIST_KEY("group.coordinator.rebalance.protocols", "classic,consumer,streams", "classic,consumer,share,streams"), INERT(
-	 "Which group protocols are offered. Without effect: there are no groups yet.")},
-	{INT_KEY("group.consumer.heartbeat.interval.ms", "5000", 1, I32), INERT("Heartbeats of the consumer protocol. Without effect: there are no groups yet.")},
-	{INT_KEY("group.consumer.session.timeout.ms", "45000", 1, I32), INERT("Session timeout of the consumer protocol. Without effect: there are no groups yet.")},
-	{INT_KEY("group.initial.rebalance.delay.ms", "3000", 0, I32), INERT("How long the first rebalance waits for members. Without effect: there are no groups yet.")},
-	{INT_KEY("group.max.session.timeout.ms", "1800000", 0, I32), INERT("The longest session timeout of a member. Without effect: there are no groups yet.")},
-	{INT_KEY("group.max.size", I32_TEXT, 1, I32), INERT("The most members of a group. Without effect: there are no groups yet.")},
-	{INT_KEY("group.min.session.timeout.ms", "6000", 0, I32), INERT("The shortest session timeout of a member. Without effect: there are no groups yet.")},
-	{INT_KEY("offset.metadata.max.bytes", "4096", 0, I32), INERT("The longest text beside a committed offset. Without effect: there are no groups yet.")},
-	{INT_KEY("offsets.commit.timeout.ms", "5000", 1, I32), INERT("How long a commit may take. Without effect: there are no groups yet.")},
-	{LONG_KEY("offsets.retention.check.interval.ms", "600000", 1, I64), INERT("How often expired offsets are looked for. Without effect: there are no groups yet.")},
-	{INT_KEY("offsets.retention.minutes", "10080", 1, I32), INERT("How long the offsets of an empty group are kept. Without effect: there are no groups yet.")},
-	{INT_KEY("offsets.topic.num.partitions", "50", 1, I32), INERT("The partitions of __consumer_offsets. Without effect: there are no groups yet.")},
+	 "Which group protocols are offered. Without effect: classic and consumer are.")},
+	{INT_KEY("group.initial.rebalance.delay.ms", "3000", INT32_MIN, I32), LIVE(
+	 "The first rebalance of an empty group waits so long for more members, and again while they keep coming. 0 for tests.")},
+	{INT_KEY("group.max.session.timeout.ms", "1800000", INT32_MIN, I32), LIVE("The longest session timeout a member may ask for.")},
+	{INT_KEY("group.max.size", I32_TEXT, 1, I32), LIVE("The most members of a classic group.")},
+	{INT_KEY("group.min.session.timeout.ms", "6000", INT32_MIN, I32), LIVE("The shortest session timeout a member may ask for.")},
+	{INT_KEY("offset.metadata.max.bytes", "4096", INT32_MIN, I32), LIVE("The longest text beside a committed offset.")},
+	{INT_KEY("offsets.commit.timeout.ms", "5000", 1, I32), INERT(
+	 "How long a commit may wait for replicas. Without effect: it is durable on one node, or refused at once.")},
+	{LONG_KEY("offsets.retention.check.interval.ms", "600000", 1, I64), LIVE("How often expired offsets and empty groups are looked for.")},
+	{INT_KEY("offsets.retention.minutes", "10080", 1, I32), LIVE(
+	 "How long the offsets of a group are kept after it became empty; those without a group, after each was committed.")},
+	{INT_KEY("offsets.topic.num.partitions", "50", 1, I32), LIVE("The partitions of __consumer_offsets, when it is made.")},
 	{INT_KEY("offsets.topic.replication.factor", "1", 1, 32767), INERT("The replicas of __consumer_offsets. One node holds one.")},
-	{INT_KEY("offsets.topic.segment.bytes", "104857600", 1, I32), INERT("The segments of __consumer_offsets. Without effect: there are no groups yet.")},
+	{INT_KEY("offsets.topic.segment.bytes", "104857600", 1, I32), LIVE("The segment size of __consumer_offsets, when it is made.")},
+
+	/* Transactions and share groups: kept for what is to come, and for the tools that ask. */
 	{INT_KEY("share.coordinator.state.topic.min.isr", "1", 1, 32767), INERT("In-sync replicas of __share_group_state. One node holds one.")},
 	{INT_KEY("share.coordinator.state.topic.replication.factor", "1", 1, 32767), INERT("The replicas of __share_group_state. One node holds one.")},
 	{INT_KEY("transaction.max.timeout.ms", "900000", 1, I32), INERT("The longest transaction timeout. Without effect: there are no transactions yet.")},
@@ -231,6 +244,8 @@ static const struct config_key broker_keys[] = {
 	 "Appends of a round this large go straight to their segment instead of through the journal; 0 is the measured default.")},
 	{LONG_KEY("spate.frame.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(
 	 "Memory of each shard for requests being received and answered. When it is full, connections wait to be read.")},
+	{LONG_KEY("spate.group.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(
+	 "Memory of each shard for groups, their members and committed offsets. When it is full, new members and groups are refused.")},
 	{ENUM_KEY("spate.io", "auto", "auto,io_uring,syscalls"), OURS(
 	 "How the broker does its I/O: io_uring, plain system calls, or auto, which takes io_uring where the system allows it.")},
 	{LONG_KEY("spate.journal.bytes", "67108864", 8388608, INT64_C(1) << 40), OURS(
