@@ -14,7 +14,7 @@ int client_verb_run(const struct client_verb *verb, int argc, char **argv)
 	if (status)
 		return status;
 	progress_begin("asking %s", verb->kafka->brokers);
-	status = kafka_client_open(&client, verb->type, verb->kafka, NULL);
+	status = kafka_client_open(&client, verb->type, verb->kafka, verb->wishes);
 	if (!status) {
 		status = verb->run(&client, verb->context, &arguments);
 		kafka_client_close(&client);

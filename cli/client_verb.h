@@ -13,6 +13,7 @@ struct client_verb {
 	int (*check)(void *context, const struct arguments *arguments);
 	int (*run)(struct kafka_client *client, void *context, const struct arguments *arguments);
 	void *context;
+	const struct kafka_wishes *wishes; /* may be NULL */
 };
 
 int client_verb_run(const struct client_verb *verb, int argc, char **argv);

@@ -14,7 +14,7 @@
 	X(rd_kafka_new) X(rd_kafka_destroy) X(rd_kafka_poll) X(rd_kafka_flush) X(rd_kafka_outq_len)                \
 	X(rd_kafka_err2str) X(rd_kafka_err2name) X(rd_kafka_last_error) X(rd_kafka_fatal_error)                    \
 	X(rd_kafka_metadata) X(rd_kafka_metadata_destroy)                                                          \
-	X(rd_kafka_topic_new) X(rd_kafka_topic_destroy)                                                            \
+	X(rd_kafka_topic_new) X(rd_kafka_topic_destroy) X(rd_kafka_topic_name)                                     \
 	X(rd_kafka_producev) X(rd_kafka_headers_new) X(rd_kafka_header_add) X(rd_kafka_headers_destroy)            \
 	X(rd_kafka_headers_copy) X(rd_kafka_header_get_all) X(rd_kafka_message_headers)                            \
 	X(rd_kafka_message_timestamp) X(rd_kafka_message_destroy)                                                  \
@@ -37,6 +37,34 @@
 	X(rd_kafka_CreatePartitions) X(rd_kafka_event_CreatePartitions_result)                                     \
 	X(rd_kafka_CreatePartitions_result_topics) X(rd_kafka_DeleteRecords_new) X(rd_kafka_DeleteRecords_destroy) \
 	X(rd_kafka_DeleteRecords) X(rd_kafka_event_DeleteRecords_result) X(rd_kafka_DeleteRecords_result_offsets)  \
+	X(rd_kafka_topic_partition_list_copy) X(rd_kafka_topic_partition_list_sort)                                \
+	X(rd_kafka_topic_partition_list_find)                                                                      \
+	X(rd_kafka_error_code) X(rd_kafka_error_string) X(rd_kafka_consumer_group_state_name)                      \
+	X(rd_kafka_ListConsumerGroups) X(rd_kafka_event_ListConsumerGroups_result)                                 \
+	X(rd_kafka_ListConsumerGroups_result_valid) X(rd_kafka_ListConsumerGroups_result_errors)                   \
+	X(rd_kafka_ConsumerGroupListing_group_id) X(rd_kafka_ConsumerGroupListing_state)                           \
+	X(rd_kafka_DescribeConsumerGroups) X(rd_kafka_event_DescribeConsumerGroups_result)                         \
+	X(rd_kafka_DescribeConsumerGroups_result_groups) X(rd_kafka_ConsumerGroupDescription_group_id)             \
+	X(rd_kafka_ConsumerGroupDescription_error) X(rd_kafka_ConsumerGroupDescription_state)                      \
+	X(rd_kafka_ConsumerGroupDescription_is_simple_consumer_group)                                              \
+	X(rd_kafka_ConsumerGroupDescription_partition_assignor) X(rd_kafka_ConsumerGroupDescription_coordinator)   \
+	X(rd_kafka_ConsumerGroupDescription_member_count) X(rd_kafka_ConsumerGroupDescription_member)              \
+	X(rd_kafka_MemberDescription_client_id) X(rd_kafka_MemberDescription_group_instance_id)                    \
+	X(rd_kafka_MemberDescription_consumer_id) X(rd_kafka_MemberDescription_host)                               \
+	X(rd_kafka_MemberDescription_assignment) X(rd_kafka_MemberAssignment_partitions)                           \
+	X(rd_kafka_Node_id) X(rd_kafka_Node_host) X(rd_kafka_Node_port)                                            \
+	X(rd_kafka_DeleteGroup_new) X(rd_kafka_DeleteGroup_destroy) X(rd_kafka_DeleteGroups)                       \
+	X(rd_kafka_event_DeleteGroups_result) X(rd_kafka_DeleteGroups_result_groups)                               \
+	X(rd_kafka_group_result_error) X(rd_kafka_group_result_name) X(rd_kafka_group_result_partitions)           \
+	X(rd_kafka_ListConsumerGroupOffsets_new) X(rd_kafka_ListConsumerGroupOffsets_destroy)                      \
+	X(rd_kafka_ListConsumerGroupOffsets) X(rd_kafka_event_ListConsumerGroupOffsets_result)                     \
+	X(rd_kafka_ListConsumerGroupOffsets_result_groups)                                                         \
+	X(rd_kafka_AlterConsumerGroupOffsets_new) X(rd_kafka_AlterConsumerGroupOffsets_destroy)                    \
+	X(rd_kafka_AlterConsumerGroupOffsets) X(rd_kafka_event_AlterConsumerGroupOffsets_result)                   \
+	X(rd_kafka_AlterConsumerGroupOffsets_result_groups)                                                        \
+	X(rd_kafka_DeleteConsumerGroupOffsets_new) X(rd_kafka_DeleteConsumerGroupOffsets_destroy)                  \
+	X(rd_kafka_DeleteConsumerGroupOffsets) X(rd_kafka_event_DeleteConsumerGroupOffsets_result)                 \
+	X(rd_kafka_DeleteConsumerGroupOffsets_result_groups)                                                       \
 	X(rd_kafka_event_error) X(rd_kafka_event_error_string) X(rd_kafka_event_destroy)
 
 struct kafka_library {

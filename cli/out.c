@@ -44,7 +44,7 @@ struct out *out_open(bool is_json)
 void out_close(struct out *out)
 {
 	if (out->is_json) {
-		json_dumpf(out->document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		json_dumpf(out->document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
 		putchar('\n');
 		json_decref(out->document);
 	}
@@ -178,17 +178,21 @@ static void add_seconds(struct out_table *table, int64_t value_ms)
 		add_text(table, out_duration(value_ms, text));
 }
 
+void out_cell(struct out_table *table, struct out_cell cell)
+{
+	switch (cell.kind) {
+	case CELL_NONE: out_cell_text(table, NULL); break;
+	case CELL_TEXT: out_cell_text(table, cell.text); break;
+	case CELL_INT: out_cell_int(table, cell.number); break;
+	case CELL_SECONDS: add_seconds(table, cell.number); break;
+	}
+}
+
 void out_row(struct out_table *table, const struct out_cell *cells, uint32_t count)
 {
 	CHECK(count == table->column_count);
-	for (uint32_t i = 0; i < count; i++) {
-		switch (cells[i].kind) {
-		case CELL_NONE: out_cell_text(table, NULL); break;
-		case CELL_TEXT: out_cell_text(table, cells[i].text); break;
-		case CELL_INT: out_cell_int(table, cells[i].number); break;
-		case CELL_SECONDS: add_seconds(table, cells[i].number); break;
-		}
-	}
+	for (uint32_t i = 0; i < count; i++)
+		out_cell(table, cells[i]);
 }
 
 static const char *heading_of(const struct out_table *table, uint32_t column, bool *is_right)

@@ -55,6 +55,8 @@ static inline struct out_cell cell_seconds_if(bool is_known, int64_t number_ms)
 #define OUT_ROW(table, ...) \
 	out_row(table, (const struct out_cell[]){__VA_ARGS__}, COUNT_OF(((const struct out_cell[]){__VA_ARGS__})))
 void out_row(struct out_table *table, const struct out_cell *cells, uint32_t count);
+/* One cell of these. */
+void out_cell(struct out_table *table, struct out_cell cell);
 /* `title` (for people) may be NULL; `empty` is said instead of a table without rows. Frees the table. */
 void out_table_end(struct out_table *table, const char *title, const char *empty);
 

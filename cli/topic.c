@@ -147,7 +147,7 @@ static int create(int argc, char **argv)
 		.argument_min = 1,
 		.argument_max = ARGUMENTS_MAX,
 	};
-	const struct client_verb verb = {&table, &flags.kafka, RD_KAFKA_PRODUCER, check_creation, create_topics, &flags};
+	const struct client_verb verb = {.table = &table, .kafka = &flags.kafka, .type = RD_KAFKA_PRODUCER, .check = check_creation, .run = create_topics, .context = &flags};
 	return client_verb_run(&verb, argc, argv);
 }
 
@@ -207,7 +207,7 @@ static int delete(int argc, char **argv)
 		.argument_min = 1,
 		.argument_max = ARGUMENTS_MAX,
 	};
-	const struct client_verb verb = {&table, &flags, RD_KAFKA_PRODUCER, NULL, delete_topics, NULL};
+	const struct client_verb verb = {.table = &table, .kafka = &flags, .type = RD_KAFKA_PRODUCER, .run = delete_topics};
 	return client_verb_run(&verb, argc, argv);
 }
 
@@ -268,7 +268,7 @@ static int list(int argc, char **argv)
 		.flags = list_of_flags,
 		.flag_count = COUNT_OF(list_of_flags),
 	};
-	const struct client_verb verb = {&table, &flags.kafka, RD_KAFKA_PRODUCER, NULL, list_topics, &flags};
+	const struct client_verb verb = {.table = &table, .kafka = &flags.kafka, .type = RD_KAFKA_PRODUCER, .run = list_topics, .context = &flags};
 	return client_verb_run(&verb, argc, argv);
 }
 

@@ -255,6 +255,6 @@ int topic_alter_run(int argc, char **argv)
 		.argument_min = 1,
 		.argument_max = 1,
 	};
-	const struct client_verb verb = {&table, &flags.kafka, RD_KAFKA_PRODUCER, check_flags, alter_topic, &flags};
+	const struct client_verb verb = {.table = &table, .kafka = &flags.kafka, .type = RD_KAFKA_PRODUCER, .check = check_flags, .run = alter_topic, .context = &flags};
 	return client_verb_run(&verb, argc, argv);
 }

@@ -190,6 +190,6 @@ int topic_describe_run(int argc, char **argv)
 		.argument_min = 1,
 		.argument_max = ARGUMENTS_MAX,
 	};
-	const struct client_verb verb = {&table, &flags.kafka, RD_KAFKA_PRODUCER, NULL, describe_topics, &flags};
+	const struct client_verb verb = {.table = &table, .kafka = &flags.kafka, .type = RD_KAFKA_PRODUCER, .run = describe_topics, .context = &flags};
 	return client_verb_run(&verb, argc, argv);
 }

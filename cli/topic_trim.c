@@ -179,6 +179,6 @@ int topic_trim_run(int argc, char **argv)
 		.argument_min = 1,
 		.argument_max = 1,
 	};
-	const struct client_verb verb = {&table, &flags.kafka, RD_KAFKA_PRODUCER, check_flags, trim_topic, &flags};
+	const struct client_verb verb = {.table = &table, .kafka = &flags.kafka, .type = RD_KAFKA_PRODUCER, .check = check_flags, .run = trim_topic, .context = &flags};
 	return client_verb_run(&verb, argc, argv);
 }
