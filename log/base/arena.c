@@ -14,13 +14,16 @@ struct arena_block {
 	uint8_t bytes[] __attribute__((aligned(16)));
 };
 
+/* Where an arena without a first block begins: there is no room, but an allocation of nothing has an address. */
+static uint8_t nowhere[16] __attribute__((aligned(16)));
+
 static void use_first_block(struct arena *arena)
 {
 	uint8_t *aligned = (uint8_t *)align_up((uintptr_t)arena->first, 16);
 	uint8_t *end = arena->first + arena->first_size;
 	bool usable = arena->first && aligned < end;
-	arena->at = usable ? aligned : NULL;
-	arena->end = usable ? end : NULL;
+	arena->at = usable ? aligned : nowhere;
+	arena->end = usable ? end : nowhere;
 	arena->reserved = arena->first_size;
 	arena->overflow = false;
 }

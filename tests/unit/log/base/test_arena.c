@@ -84,3 +84,18 @@ Test(arena, limit_below_first_block)
 	cr_expect_null(arena_alloc(&arena, 16));
 	arena_fini(&arena);
 }
+
+/* Nothing takes no memory and is not NULL, in an arena that has no block yet as well. */
+Test(arena, nothing_is_not_null)
+{
+	struct arena arena;
+	arena_init(&arena, NULL, 0, 1000);
+	cr_expect_not_null(arena_alloc(&arena, 0));
+	cr_expect_eq(arena_reserved(&arena), 0);
+	uint8_t *bytes = arena_alloc(&arena, 10);
+	cr_assert_not_null(bytes);
+	memset(bytes, 1, 10);
+	arena_reset(&arena);
+	cr_expect_not_null(arena_alloc(&arena, 0));
+	arena_fini(&arena);
+}
