@@ -159,6 +159,13 @@ struct writer request_answer_begin(struct request *request, size_t body_size);
 struct writer request_answer_begin_apart(struct request *request, const struct writer *body);
 /* Both end here; a writer's error rejects the request. */
 enum step request_answer_end(struct request *request, const struct writer *writer);
+/* The three lines above, where nothing is special: return REQUEST_ANSWER(request, x, &out); */
+#define REQUEST_ANSWER(request, name, out) \
+	({ \
+		struct writer writer_ = request_answer_begin(request, kmsg_##name##_response_size(out, (request)->version)); \
+		kmsg_##name##_response_encode(&writer_, (request)->version, out); \
+		request_answer_end(request, &writer_); \
+	})
 /* No answer (acks=0). */
 enum step request_answer_nothing(struct request *request);
 /* The connection closes. `why` is static; NULL: the body's reader or the arena says. */

@@ -3,6 +3,7 @@
  * A version nobody knows is answered all the same, in the layout of version 0: UNSUPPORTED_VERSION and the range of this one
  * API, from which the client learns what to ask. From version 3 on the client names itself, and the names must be well formed. */
 #include "kmsg_api_versions.h"
+#include "net/api/feature.h"
 #include "net/api/handlers.h"
 
 static bool is_alphanumeric(uint8_t c)
@@ -51,6 +52,25 @@ static bool list_apis(struct request *request, struct kmsg_api_versions_response
 	return true;
 }
 
+/* Their only level is the least and the most of each, and in force. */
+static bool list_features(struct request *request, struct kmsg_api_versions_response *out)
+{
+	out->supported_features.items = request_alloc_array(request, COUNT_OF(features), sizeof *out->supported_features.items);
+	out->finalized_features.items = request_alloc_array(request, COUNT_OF(features), sizeof *out->finalized_features.items);
+	if (!out->supported_features.items || !out->finalized_features.items)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(features); i++) {
+		struct slice name = slice_from(features[i].name);
+		int16_t level = features[i].level;
+		if (!feature_is_served(&features[i]))
+			continue;
+		out->supported_features.items[out->supported_features.count++] = (struct kmsg_api_versions_supported){name, level, level};
+		out->finalized_features.items[out->finalized_features.count++] = (struct kmsg_api_versions_finalized){name, level, level};
+	}
+	out->finalized_features_epoch = 0;
+	return true;
+}
+
 enum step api_versions_handle(struct request *request)
 {
 	struct kmsg_api_versions_request in;
@@ -60,12 +80,10 @@ enum step api_versions_handle(struct request *request)
 	if (kmsg_api_versions_request_decode(&request->body, &request->arena, request->version, &in))
 		return request_reject(request, NULL);
 	kmsg_api_versions_response_init(&out);
-	/* No features are finalized: clients then stay with transactions as they were before KIP-890, and with classic groups. */
-	out.finalized_features_epoch = 0;
 	if (request->version >= 3 &&
 	    (!is_software_name(in.client_software_name) || !is_software_name(in.client_software_version)))
 		out.error_code = KERR_INVALID_REQUEST;
-	else if (!list_apis(request, &out))
+	else if (!list_apis(request, &out) || !list_features(request, &out))
 		return request_reject(request, NULL);
 	return answer(request, request->version, &out);
 }

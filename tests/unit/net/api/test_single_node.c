@@ -1,0 +1,322 @@
+/* The administrative APIs of which a single node without an authorizer has little to tell. What is wanted was taken from a Kafka 4.3 node; where
+ * the answer differs from Kafka's, the row says so. */
+#include "admin_fixture.h"
+#include "tests/unit/net/json_call.h"
+
+#include <limits.h>
+
+/* All rows against one broker with a topic "t" of three partitions. */
+static void check(const struct json_case *cases, size_t count)
+{
+	struct admin admin;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "t", 3, NULL);
+	check_json_cases(&admin.broker, cases, count);
+	admin_close(&admin);
+}
+
+
+/* There is no authorizer; kinds that the client itself calls unknown end the connection, kinds nobody has heard of do not. */
+Test(single_node, acls)
+{
+	static const struct json_case cases[] = {
+		{"describe_acls", 1, 3, "{'resource_type_filter':1,'pattern_type_filter':1,'operation':1,'permission_type':1}",
+		 "{'throttle_time_ms':0,'error_code':54,'error_message':'No Authorizer is configured on the broker','resources':[]}"},
+		{"describe_acls", 1, 3, "{'resource_type_filter':99,'pattern_type_filter':99,'operation':99,'permission_type':99}",
+		 "{'throttle_time_ms':0,'error_code':54,'error_message':'No Authorizer is configured on the broker','resources':[]}"},
+		{"describe_acls", 1, 3, "{'resource_type_filter':0,'pattern_type_filter':1,'operation':1,'permission_type':1}", NULL},
+		{"describe_acls", 1, 3, "{'resource_type_filter':1,'pattern_type_filter':0,'operation':1,'permission_type':1}", NULL},
+		{"describe_acls", 1, 3, "{'resource_type_filter':1,'pattern_type_filter':1,'operation':0,'permission_type':1}", NULL},
+		{"describe_acls", 1, 3, "{'resource_type_filter':1,'pattern_type_filter':1,'operation':1,'permission_type':0}", NULL},
+		{"create_acls", 1, 3, "{'creations':[]}", "{'throttle_time_ms':0,'results':[]}"},
+		{"create_acls", 1, 3,
+		 "{'creations':[{'resource_type':2,'resource_name':'t','resource_pattern_type':3,'principal':'User:a','host':'*','operation':3,'permission_type':3},"
+		 "{'resource_type':99,'resource_name':'','resource_pattern_type':3,'principal':'x','host':'','operation':3,'permission_type':3}]}",
+		 "{'throttle_time_ms':0,'results':[{'error_code':54,'error_message':'No Authorizer is configured.'},"
+		 "{'error_code':54,'error_message':'No Authorizer is configured.'}]}"},
+		{"create_acls", 1, 3,
+		 "{'creations':[{'resource_type':0,'resource_name':'t','resource_pattern_type':3,'principal':'User:a','host':'*','operation':3,'permission_type':3}]}",
+		 NULL},
+		{"delete_acls", 1, 3, "{'filters':[]}", "{'throttle_time_ms':0,'filter_results':[]}"},
+		{"delete_acls", 1, 3, "{'filters':[{'resource_type_filter':1,'pattern_type_filter':1,'operation':1,'permission_type':1}]}",
+		 "{'throttle_time_ms':0,'filter_results':[{'error_code':54,'error_message':'No Authorizer is configured.','matching_acls':[]}]}"},
+		{"delete_acls", 1, 3, "{'filters':[{'resource_type_filter':1,'pattern_type_filter':1,'operation':1,'permission_type':0}]}", NULL},
+	};
+	check(cases, COUNT_OF(cases));
+}
+
+/* One directory and one broker: what is asked to go there is there. */
+Test(single_node, moves)
+{
+	char request[2 * PATH_MAX], own[PATH_MAX];
+	static const struct json_case cases[] = {
+		{"alter_replica_log_dirs", 1, 2, "{'dirs':[]}", "{'throttle_time_ms':0,'results':[]}"},
+		{"alter_replica_log_dirs", 1, 2, "{'dirs':[{'path':'/nowhere','topics':[{'name':'t','partitions':[0,9]},{'name':'none','partitions':[0]}]}]}",
+		 "{'throttle_time_ms':0,'results':[{'topic_name':'t','partitions':[{'partition_index':0,'error_code':57},{'partition_index':9,'error_code':57}]},"
+		 "{'topic_name':'none','partitions':[{'partition_index':0,'error_code':57}]}]}"},
+		{"list_partition_reassignments", 0, 0, "{'topics':null}", "{'throttle_time_ms':0,'error_code':0,'error_message':null,'topics':[]}"},
+		{"list_partition_reassignments", 0, 0, "{'topics':[{'name':'t','partition_indexes':[0,9]},{'name':'none','partition_indexes':[0]}]}",
+		 "{'throttle_time_ms':0,'error_code':0,'error_message':null,'topics':[]}"},
+		{"alter_partition_reassignments", 0, 0, "{'topics':[]}", "{'throttle_time_ms':0,'error_code':0,'error_message':'','responses':[]}"},
+		{"alter_partition_reassignments", 1, 1, "{'topics':[],'allow_replication_factor_change':false}",
+		 "{'throttle_time_ms':0,'allow_replication_factor_change':false,'error_code':0,'error_message':'','responses':[]}"},
+		{"alter_partition_reassignments", 0, 0,
+		 "{'topics':[{'name':'t','partitions':[{'partition_index':0,'replicas':null},{'partition_index':1,'replicas':[1]},{'partition_index':2,'replicas':[2]},"
+		 "{'partition_index':2,'replicas':[]},{'partition_index':0,'replicas':[1,1]},{'partition_index':9,'replicas':[1]},{'partition_index':-1,'replicas':null}]},"
+		 "{'name':'none','partitions':[{'partition_index':0,'replicas':[1]}]}]}",
+		 "{'throttle_time_ms':0,'error_code':0,'error_message':null,'responses':[{'name':'t','partitions':["
+		 "{'partition_index':0,'error_code':85,'error_message':null},{'partition_index':1,'error_code':0,'error_message':null},"
+		 "{'partition_index':2,'error_code':39,'error_message':'The manual partition assignment includes broker 2, but no such broker is registered.'},"
+		 "{'partition_index':2,'error_code':39,'error_message':'The manual partition assignment includes an empty replica list.'},"
+		 "{'partition_index':0,'error_code':39,'error_message':'The manual partition assignment includes the broker 1 more than once.'},"
+		 "{'partition_index':9,'error_code':3,'error_message':'Unable to find partition t:9.'},"
+		 "{'partition_index':-1,'error_code':3,'error_message':'Unable to find partition t:-1.'}]},"
+		 "{'name':'none','partitions':[{'partition_index':0,'error_code':3,'error_message':'Unable to find a topic named none.'}]}]}"},
+	};
+	check(cases, COUNT_OF(cases));
+	struct admin admin;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "t", 3, NULL);
+	cr_assert_not_null(realpath(admin.broker.dir, own));
+	for (int slashes = 0; slashes < 3; slashes++) {
+		snprintf(request, sizeof request, "{'dirs':[{'path':'%s%.*s','topics':[{'name':'t','partitions':[2,3,-1]},{'name':'none','partitions':[0]}]}]}",
+			 own, slashes, "//");
+		struct json_case own_dir = {"alter_replica_log_dirs", 1, 2, request,
+			"{'throttle_time_ms':0,'results':[{'topic_name':'t','partitions':[{'partition_index':2,'error_code':0},{'partition_index':3,'error_code':3},"
+			"{'partition_index':-1,'error_code':3}]},{'topic_name':'none','partitions':[{'partition_index':0,'error_code':3}]}]}"};
+		check_json_cases(&admin.broker, &own_dir, 1);
+	}
+	admin_close(&admin);
+}
+
+#define T_RESULTS \
+	"'replica_election_results':[{'topic':'t','partition_result':[{'partition_id':0,'error_code':84,'error_message':'Leader election not needed for topic partition.'}," \
+	"{'partition_id':9,'error_code':3,'error_message':'No such partition as t-9'},{'partition_id':-1,'error_code':3,'error_message':'No such partition as t--1'}]}," \
+	"{'topic':'none','partition_result':[{'partition_id':0,'error_code':3,'error_message':'No such topic as none'}]}]"
+#define T_REQUEST "'topic_partitions':[{'topic':'t','partitions':[0,9,-1]},{'topic':'none','partitions':[0]}]"
+
+/* Every partition has its preferred leader; asked for all, topics are named without partitions. */
+Test(single_node, elections)
+{
+	static const struct json_case cases[] = {
+		{"elect_leaders", 0, 0, "{" T_REQUEST "}", "{'throttle_time_ms':0," T_RESULTS "}"},
+		{"elect_leaders", 1, 2, "{'election_type':0," T_REQUEST "}", "{'throttle_time_ms':0,'error_code':0," T_RESULTS "}"},
+		{"elect_leaders", 1, 2, "{'election_type':1," T_REQUEST "}", "{'throttle_time_ms':0,'error_code':0," T_RESULTS "}"},
+		{"elect_leaders", 1, 2, "{'election_type':7," T_REQUEST "}", "{'throttle_time_ms':0,'error_code':42,'replica_election_results':[]}"},
+		{"elect_leaders", 0, 0, "{'topic_partitions':null}", "{'throttle_time_ms':0,'replica_election_results':[{'topic':'t','partition_result':[]}]}"},
+		{"elect_leaders", 1, 2, "{'topic_partitions':null}",
+		 "{'throttle_time_ms':0,'error_code':0,'replica_election_results':[{'topic':'t','partition_result':[]}]}"},
+		{"elect_leaders", 1, 2, "{'topic_partitions':[]}", "{'throttle_time_ms':0,'error_code':0,'replica_election_results':[]}"},
+	};
+	check(cases, COUNT_OF(cases));
+}
+
+#define USER_FILTER(type, match, string) "{'components':[{'entity_type':'" type "','match_type':" match ",'match':" string "}]}"
+#define NO_QUOTAS(code, why) "{'throttle_time_ms':0,'error_code':" code ",'error_message':'" why "','entries':null}"
+
+/* There are no quotas; filters are judged. */
+Test(single_node, quotas_described)
+{
+	static const struct json_case cases[] = {
+		{"describe_client_quotas", 0, 1, "{}", "{'throttle_time_ms':0,'error_code':0,'error_message':'','entries':[]}"},
+		{"describe_client_quotas", 0, 1, USER_FILTER("user", "2", "null"), "{'throttle_time_ms':0,'error_code':0,'error_message':'','entries':[]}"},
+		{"describe_client_quotas", 0, 1, USER_FILTER("client-id", "0", "'x'"), "{'throttle_time_ms':0,'error_code':0,'error_message':'','entries':[]}"},
+		{"describe_client_quotas", 0, 1, USER_FILTER("ip", "1", "null"), "{'throttle_time_ms':0,'error_code':0,'error_message':'','entries':[]}"},
+		{"describe_client_quotas", 0, 1, USER_FILTER("bogus", "9", "null"), NO_QUOTAS("35", "Unsupported entity type bogus")},
+		{"describe_client_quotas", 0, 1, USER_FILTER("", "2", "null"), NO_QUOTAS("42", "Invalid empty entity type.")},
+		{"describe_client_quotas", 0, 1, USER_FILTER("user", "9", "null"), NO_QUOTAS("42", "Unknown match type 9")},
+		{"describe_client_quotas", 0, 1, USER_FILTER("user", "0", "null"),
+		 NO_QUOTAS("42", "Request specified MATCH_TYPE_EXACT, but set match string to null.")},
+		{"describe_client_quotas", 0, 1, USER_FILTER("user", "1", "'x'"),
+		 NO_QUOTAS("42", "Request specified MATCH_TYPE_DEFAULT, but also specified a match string.")},
+		{"describe_client_quotas", 0, 1, USER_FILTER("user", "2", "'x'"),
+		 NO_QUOTAS("42", "Request specified MATCH_TYPE_SPECIFIED, but also specified a match string.")},
+		{"describe_client_quotas", 0, 1,
+		 "{'components':[{'entity_type':'user','match_type':0,'match':''},{'entity_type':'user','match_type':9,'match':''}]}",
+		 NO_QUOTAS("42", "Entity type user cannot appear more than once in the filter.")},
+		{"describe_client_quotas", 0, 1,
+		 "{'components':[{'entity_type':'ip','match_type':2,'match':null},{'entity_type':'user','match_type':2,'match':null}]}",
+		 NO_QUOTAS("42", "Invalid entity filter component combination. IP filter component should not be used with user or clientId filter component.")},
+	};
+	check(cases, COUNT_OF(cases));
+}
+
+#define SET(type, name, key, value) \
+	"{'entries':[{'entity':[{'entity_type':'" type "','entity_name':" name "}],'ops':[{'key':'" key "','value':" value ",'remove':false}]}]}"
+#define OUTCOME(type, name, code, why) \
+	"{'throttle_time_ms':0,'entries':[{'error_code':" code ",'error_message':" why ",'entity':[{'entity_type':'" type "','entity_name':" name "}]}]}"
+#define KEPT_NOT "'This broker holds no client back, so it keeps no quotas.'"
+
+/* Nothing that would be ignored is taken (Kafka keeps it: 35 is ours); what Kafka refuses is refused as there, and to remove succeeds. */
+Test(single_node, quotas_altered)
+{
+	static const struct json_case cases[] = {
+		{"alter_client_quotas", 0, 1, "{}", "{'throttle_time_ms':0,'entries':[]}"},
+		{"alter_client_quotas", 0, 1, SET("user", "'a'", "producer_byte_rate", "1000.0"), OUTCOME("user", "'a'", "35", KEPT_NOT)},
+		{"alter_client_quotas", 0, 1, SET("client-id", "null", "request_percentage", "0.5"), OUTCOME("client-id", "null", "35", KEPT_NOT)},
+		{"alter_client_quotas", 0, 1, SET("ip", "'1.2.3.4'", "connection_creation_rate", "5.0"), OUTCOME("ip", "'1.2.3.4'", "35", KEPT_NOT)},
+		{"alter_client_quotas", 0, 1, SET("user", "'a'", "bogus", "1.0"), OUTCOME("user", "'a'", "42", "'Invalid configuration key bogus'")},
+		{"alter_client_quotas", 0, 1, SET("user", "'a'", "connection_creation_rate", "1.0"),
+		 OUTCOME("user", "'a'", "42", "'Invalid configuration key connection_creation_rate'")},
+		{"alter_client_quotas", 0, 1, SET("user", "'a'", "producer_byte_rate", "-1.0"),
+		 OUTCOME("user", "'a'", "42", "'Quota producer_byte_rate must be greater than 0'")},
+		{"alter_client_quotas", 0, 1, SET("user", "'a'", "producer_byte_rate", "0.5"),
+		 OUTCOME("user", "'a'", "42", "'producer_byte_rate cannot be a fractional value.'")},
+		{"alter_client_quotas", 0, 1, SET("user", "''", "producer_byte_rate", "1.0"), OUTCOME("user", "''", "42", "'Empty user not supported'")},
+		{"alter_client_quotas", 0, 1, SET("bogus", "'a'", "producer_byte_rate", "1.0"),
+		 OUTCOME("bogus", "'a'", "42", "'Unhandled client quota entity type: bogus'")},
+		{"alter_client_quotas", 0, 1, "{'entries':[{'entity':[],'ops':[]}]}",
+		 "{'throttle_time_ms':0,'entries':[{'error_code':42,'error_message':'Invalid empty client quota entity','entity':[]}]}"},
+		{"alter_client_quotas", 0, 1, "{'entries':[{'entity':[{'entity_type':'user','entity_name':'a'}],'ops':[{'key':'bogus','remove':true}]}]}",
+		 OUTCOME("user", "'a'", "0", "null")},
+		{"alter_client_quotas", 0, 1,
+		 "{'entries':[{'entity':[{'entity_type':'ip','entity_name':'1.2.3.4'},{'entity_type':'user','entity_name':'a'}],'ops':[]}]}",
+		 "{'throttle_time_ms':0,'entries':[{'error_code':42,"
+		 "'error_message':'Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId',"
+		 "'entity':[{'entity_type':'ip','entity_name':'1.2.3.4'},{'entity_type':'user','entity_name':'a'}]}]}"},
+	};
+	check(cases, COUNT_OF(cases));
+}
+
+#define UPSERT(name, mechanism, iterations) \
+	"{'upsertions':[{'name':'" name "','mechanism':" mechanism ",'iterations':" iterations ",'salt':'x','salted_password':'y'}]}"
+#define USER_RESULT(name, code, why) "{'throttle_time_ms':0,'results':[{'user':'" name "','error_code':" code ",'error_message':'" why "'}]}"
+
+/* Nobody has a credential, and nobody gets one (Kafka keeps it: the 33 of a good one is ours). */
+Test(single_node, credentials)
+{
+	static const struct json_case cases[] = {
+		{"describe_user_scram_credentials", 0, 0, "{'users':null}", "{'throttle_time_ms':0,'error_code':0,'error_message':'','results':[]}"},
+		{"describe_user_scram_credentials", 0, 0, "{'users':[]}", "{'throttle_time_ms':0,'error_code':0,'error_message':'','results':[]}"},
+		{"describe_user_scram_credentials", 0, 0, "{'users':[{'name':'a'},{'name':'b'},{'name':'a'}]}",
+		 "{'throttle_time_ms':0,'error_code':0,'error_message':'','results':[{'user':'a','error_code':92,"
+		 "'error_message':'Cannot describe SCRAM credentials for the same user twice in a single request: a','credential_infos':[]},"
+		 "{'user':'b','error_code':91,'error_message':'Attempt to describe a user credential that does not exist: b','credential_infos':[]}]}"},
+		{"alter_user_scram_credentials", 0, 0, "{}", "{'throttle_time_ms':0,'results':[]}"},
+		{"alter_user_scram_credentials", 0, 0,
+		 "{'deletions':[{'name':'a','mechanism':1},{'name':'a','mechanism':2},{'name':'b','mechanism':7},{'name':'','mechanism':1}],"
+		 "'upsertions':[{'name':'a','mechanism':1,'iterations':4096,'salt':'x','salted_password':'y'}]}",
+		 "{'throttle_time_ms':0,'results':[{'user':'a','error_code':91,'error_message':'Attempt to delete a user credential that does not exist'},"
+		 "{'user':'b','error_code':33,'error_message':'Unknown SCRAM mechanism'},{'user':'','error_code':93,'error_message':'Username must not be empty'}]}"},
+		{"alter_user_scram_credentials", 0, 0, UPSERT("u", "1", "4095"), USER_RESULT("u", "93", "Too few iterations")},
+		{"alter_user_scram_credentials", 0, 0, UPSERT("u", "1", "16385"), USER_RESULT("u", "93", "Too many iterations")},
+		{"alter_user_scram_credentials", 0, 0, UPSERT("u", "0", "4096"), USER_RESULT("u", "33", "Unknown SCRAM mechanism")},
+		{"alter_user_scram_credentials", 0, 0, UPSERT("", "0", "4096"), USER_RESULT("", "93", "Username must not be empty")},
+		{"alter_user_scram_credentials", 0, 0, UPSERT("u", "2", "4096"),
+		 USER_RESULT("u", "33", "This broker authenticates nobody, so it keeps no credentials.")},
+	};
+	check(cases, COUNT_OF(cases));
+}
+
+/* There are no transactions. (A pattern that is none is no error here; Kafka says 128.) */
+Test(single_node, transactions)
+{
+	static const struct json_case cases[] = {
+		{"list_transactions", 0, 2, "{}", "{'throttle_time_ms':0,'error_code':0,'unknown_state_filters':[],'transaction_states':[]}"},
+		{"list_transactions", 0, 2, "{'state_filters':['a','Dead','a','PrepareEpochFence','empty',''],'producer_id_filters':[1,2],'duration_filter':5}",
+		 "{'throttle_time_ms':0,'error_code':0,'unknown_state_filters':['a','empty',''],'transaction_states':[]}"},
+		{"list_transactions", 2, 2, "{'transactional_id_pattern':'a.*'}",
+		 "{'throttle_time_ms':0,'error_code':0,'unknown_state_filters':[],'transaction_states':[]}"},
+		{"describe_transactions", 0, 0, "{'transactional_ids':['a','']}",
+		 "{'throttle_time_ms':0,'transaction_states':["
+		 "{'error_code':105,'transactional_id':'a','transaction_state':'','transaction_timeout_ms':0,'transaction_start_time_ms':0,'producer_id':0,'producer_epoch':0,'topics':[]},"
+		 "{'error_code':42,'transactional_id':'','transaction_state':'','transaction_timeout_ms':0,'transaction_start_time_ms':0,'producer_id':0,'producer_epoch':0,'topics':[]}]}"},
+	};
+	check(cases, COUNT_OF(cases));
+}
+
+#define UNHOSTED "'error_code':3,'error_message':'This server does not host this topic-partition.','leader_id':0,'leader_epoch':0,'high_watermark':0,'current_voters':[],'observers':[]"
+
+/* Anything but the one partition of the catalog, alone, is not known. */
+Test(single_node, other_quorums)
+{
+	static const struct json_case cases[] = {
+		{"describe_quorum", 0, 1, "{'topics':[]}", "{'error_code':0,'topics':[]}"},
+		{"describe_quorum", 2, 2, "{'topics':[]}", "{'error_code':0,'error_message':'','topics':[],'nodes':[]}"},
+		{"describe_quorum", 2, 2, "{'topics':[{'topic_name':'t','partitions':[{'partition_index':0}]}]}",
+		 "{'error_code':0,'error_message':'','topics':[{'topic_name':'t','partitions':[{'partition_index':0," UNHOSTED "}]}],'nodes':[]}"},
+		{"describe_quorum", 2, 2, "{'topics':[{'topic_name':'__cluster_metadata','partitions':[{'partition_index':0},{'partition_index':1}]}]}",
+		 "{'error_code':0,'error_message':'','topics':[{'topic_name':'__cluster_metadata','partitions':[{'partition_index':0," UNHOSTED "},"
+		 "{'partition_index':1," UNHOSTED "}]}],'nodes':[]}"},
+	};
+	check(cases, COUNT_OF(cases));
+}
+
+/* The quorum is this broker, up to date, and reached where it listens. */
+Test(single_node, the_quorum)
+{
+	struct admin admin;
+	admin_open(&admin, NULL);
+	for (int version = 0; version <= 2; version++) {
+		json_t *out = json_loads(client_call_json(&admin.client, "describe_quorum", version,
+							  "{'topics':[{'topic_name':'__cluster_metadata','partitions':[{'partition_index':0}]}]}"), 0, NULL);
+		json_t *partition = json_array_get(json_object_get(json_array_get(json_object_get(out, "topics"), 0), "partitions"), 0);
+		json_t *voter = json_array_get(json_object_get(partition, "current_voters"), 0);
+		json_t *listener = json_array_get(json_object_get(json_array_get(json_object_get(out, "nodes"), 0), "listeners"), 0);
+		cr_expect_eq(json_integer_value(json_object_get(partition, "error_code")), 0);
+		cr_expect_eq(json_integer_value(json_object_get(partition, "leader_id")), 1);
+		cr_expect_gt(json_integer_value(json_object_get(partition, "leader_epoch")), 0);
+		cr_expect_eq(json_integer_value(json_object_get(voter, "replica_id")), 1);
+		cr_expect_eq(json_integer_value(json_object_get(voter, "log_end_offset")),
+			     json_integer_value(json_object_get(partition, "high_watermark")));
+		if (version > 0)
+			cr_expect_gt(json_integer_value(json_object_get(voter, "last_fetch_timestamp")), 1600000000000);
+		if (version > 1)
+			cr_expect_eq(json_integer_value(json_object_get(listener, "port")), admin.broker.report.listen_port);
+		json_decref(out);
+	}
+	admin_close(&admin);
+}
+
+#define UPDATE(name, level, type) "{'feature_updates':[{'feature':'" name "','max_version_level':" level ",'upgrade_type':" type "}]}"
+#define NOT_UPDATED(name, level, why) \
+	"{'throttle_time_ms':0,'error_code':95,'error_message':'The update failed for all features since the following feature had an error: " \
+	"Invalid update version " level " for feature " name ". " why "'}"
+
+/* Levels stay: the one there is may be asked for. (Kafka may go from 7 to 30; here it is 30.) */
+Test(single_node, features)
+{
+	static const struct json_case cases[] = {
+		{"update_features", 2, 2, "{}", "{'throttle_time_ms':0,'error_code':0,'error_message':null}"},
+		{"update_features", 0, 1, "{'feature_updates':[{'feature':'metadata.version','max_version_level':30}]}",
+		 "{'throttle_time_ms':0,'error_code':0,'error_message':null,'results':[{'feature':'metadata.version','error_code':0,'error_message':'NONE'}]}"},
+		{"update_features", 2, 2, UPDATE("metadata.version", "30", "1"), "{'throttle_time_ms':0,'error_code':0,'error_message':null}"},
+		{"update_features", 2, 2, UPDATE("metadata.version", "40", "1"),
+		 NOT_UPDATED("metadata.version", "40", "Local controller 1 only supports versions 30-30")},
+		{"update_features", 2, 2, UPDATE("metadata.version", "29", "1"),
+		 NOT_UPDATED("metadata.version", "29",
+			     "Can`t downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")},
+		{"update_features", 2, 2, UPDATE("metadata.version", "29", "2"),
+		 NOT_UPDATED("metadata.version", "29", "Local controller 1 only supports versions 30-30")},
+		{"update_features", 2, 2, UPDATE("metadata.version", "-1", "3"),
+		 NOT_UPDATED("metadata.version", "-1", "A feature version cannot be less than 0.")},
+		{"update_features", 2, 2, UPDATE("metadata.version", "30", "9"),
+		 NOT_UPDATED("metadata.version", "30", "The controller does not support the given upgrade type.")},
+		{"update_features", 2, 2, UPDATE("bogus", "1", "1"), NOT_UPDATED("bogus", "1", "Local controller 1 does not support this feature.")},
+		{"update_features", 2, 2, UPDATE("bogus", "0", "1"), NOT_UPDATED("bogus", "0", "Feature bogus not found.")},
+		{"update_features", 2, 2, UPDATE("transaction.version", "2", "1"),
+		 NOT_UPDATED("transaction.version", "2", "Local controller 1 does not support this feature.")},
+	};
+	check(cases, COUNT_OF(cases));
+}
+
+/* What has configs: the broker and the topics. (Kafka lists a broker's loggers as well; there are none.) */
+Test(single_node, config_resources)
+{
+#define BROKER "{'resource_name':'1','resource_type':4}"
+#define TOPIC "{'resource_name':'t','resource_type':2}"
+#define RESOURCES(list) "{'throttle_time_ms':0,'error_code':0,'config_resources':[" list "]}"
+	static const struct json_case cases[] = {
+		{"list_config_resources", 0, 0, "{}", RESOURCES("")},
+		{"list_config_resources", 1, 1, "{}", RESOURCES(BROKER "," TOPIC)},
+		{"list_config_resources", 1, 1, "{'resource_types':[2,4,8,16,32]}", RESOURCES(BROKER "," TOPIC)},
+		{"list_config_resources", 1, 1, "{'resource_types':[4,4]}", RESOURCES(BROKER)},
+		{"list_config_resources", 1, 1, "{'resource_types':[2]}", RESOURCES(TOPIC)},
+		{"list_config_resources", 1, 1, "{'resource_types':[16,32,8]}", RESOURCES("")},
+		{"list_config_resources", 1, 1, "{'resource_types':[2,99]}", "{'throttle_time_ms':0,'error_code':35,'config_resources':[]}"},
+		{"list_config_resources", 1, 1, "{'resource_types':[0]}", "{'throttle_time_ms':0,'error_code':35,'config_resources':[]}"},
+		{"list_config_resources", 1, 1, "{'resource_types':[6]}", "{'throttle_time_ms':0,'error_code':35,'config_resources':[]}"},
+		{"list_config_resources", 1, 1, "{'resource_types':[-2]}", "{'throttle_time_ms':0,'error_code':35,'config_resources':[]}"},
+	};
+	check(cases, COUNT_OF(cases));
+}
