@@ -141,6 +141,15 @@ check-clients: deps deps-clients live-programs ## clients from npm and Maven aga
 deps-clients: ## install what check-clients runs on: Node, Java, Maven
 	@tests/clients/install-deps
 
+# The same requests to a Kafka and to Spate (tests/differential/README.md).
+SRC_DIFF := $(sort $(wildcard tests/differential/*.c))
+OBJ_DIFF := $(call obj,$(SRC_DIFF))
+$(OBJ_DIFF): | $(GEN)/stamp
+$(BUILD)/differential: $(OBJ_DIFF) $(BUILD)/libnet.a $(BUILD)/liblog.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+check-differential: deps deps-clients $(BUILD)/spate $(BUILD)/differential ## every API and version against a Kafka 4.3 (DIFF="--api fetch" for one)
+	@SPATE_BIN=$(BUILD)/spate DIFFERENTIAL=$(BUILD)/differential tests/differential/run $(DIFF)
+
 # ---- benchmarks --------------------------------------------------------------------------------------
 LIMIT_BINS := $(patsubst bench/limits/%.c,$(BUILD)/limits/%,$(LIMITS))
 $(BUILD)/limits/%: bench/limits/%.c | deps-stamp
@@ -158,7 +167,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs live live-programs test asan soak check-clients deps deps-clients deps-stamp clean help
+.PHONY: spate run bench unit unit-programs live live-programs test asan soak check-clients check-differential deps deps-clients deps-stamp clean help
 
 clean: ## remove all that was built
 	rm -rf build spate
@@ -166,4 +175,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d)

@@ -1,0 +1,28 @@
+/* Plays cases against both sides, step by step, and hands the differences on. One thread; each wait is bounded. */
+#pragma once
+
+#include "tests/differential/canon.h"
+#include "tests/differential/findings.h"
+#include "tests/differential/mutate.h"
+#include "tests/differential/script.h"
+#include "tests/differential/side.h"
+
+struct player {
+	const struct script *script;
+	struct side *sides;      /* Kafka, Spate */
+	struct canon canons[2];
+	bool shows;              /* print each request and answer */
+	bool mutates;
+	int played;              /* cases */
+	int odd;                 /* differences that did not occur again */
+	int counts[256];         /* cases by API key */
+	/* the play under way */
+	const struct test_case *test_case;
+	int version, number;
+	const struct mutant *mutant;
+	struct finding *found;
+	int found_count;
+};
+
+/* The case in one version, with all its mutants if it has any. */
+void player_play(struct player *player, const struct test_case *test_case, int version);
