@@ -17,9 +17,6 @@
 #include "log/base/check.h"
 #include "net/group/classic_priv.h"
 
-/* Kafka's classicGroupNewMemberJoinTimeoutMs: who is new cannot send heartbeats before it is answered; if its client has given up, this ends it. */
-#define NEW_MEMBER_JOIN_TIMEOUT_MS (5 * 60 * 1000)
-
 /* A rebalance that takes longer is worth a line. The first of a group takes group.initial.rebalance.delay.ms, 3 s, when all is well. */
 #define LONG_REBALANCE_NS (5 * UINT64_C(1000000000))
 
@@ -463,6 +460,9 @@ static void remove_silent(struct classic_member *member)
 	struct classic *classic = member->classic;
 	char id[100];
 	snprintf(id, sizeof id, "%.*s", (int)member_id(member).size, (const char *)member_id(member).data);
+	group__note(classic->group->coordinator, "group %s: nothing was heard of member %s (%.*s) for %.1f s: it is put out", classic->group->id, id,
+		    (int)member->client_host.size, (const char *)member->client_host.data,
+		    (member->is_new ? NEW_MEMBER_JOIN_TIMEOUT_MS : member->session_timeout_ms) / 1e3);
 	classic__refuse_join(member, SLICE_EMPTY, KERR_UNKNOWN_MEMBER_ID);
 	classic__refuse_sync(member, KERR_UNKNOWN_MEMBER_ID);
 	classic__remove(member);

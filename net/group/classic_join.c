@@ -12,7 +12,6 @@
 #define VERSION_PROTOCOL_NAME_NULLABLE 7
 #define VERSION_MEMBER_ID_REQUIRED 4    /* KIP-394 */
 #define VERSION_SKIP_ASSIGNMENT 9       /* KIP-814 */
-#define NEW_MEMBER_JOIN_TIMEOUT_MS (5 * 60 * 1000)
 
 struct joining {
 	struct classic *classic;

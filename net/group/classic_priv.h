@@ -3,6 +3,9 @@
 
 #include "net/group/classic.h"
 
+/* Kafka's classicGroupNewMemberJoinTimeoutMs: who is new cannot send heartbeats before it is answered; if its client has given up, this ends it. */
+#define NEW_MEMBER_JOIN_TIMEOUT_MS (5 * 60 * 1000)
+
 static inline struct slice member_id(const struct classic_member *member) { return member->by_id.name; }
 static inline struct slice instance_id(const struct classic_member *member) { return member->by_instance.name; }
 static inline bool is_static(const struct classic_member *member) { return member->by_instance.name.data != NULL; }
