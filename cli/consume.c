@@ -2,28 +2,18 @@
  *
  * Happy path: ask which partitions there are and where they begin and end, turn the asked offsets into numbers, read all partitions through one
  * queue, print. It follows the topic until it is stopped, has read --count records, or has reached the end of the range; --exit-eof makes the range
- * end where the partitions end now. No consumer group, nothing is committed. */
+ * end where the partitions end now. Nothing is committed; with --group, cli/consume_group.c takes over. */
+#include "cli/consume.h"
+
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "cli/command.h"
 #include "cli/format.h"
 #include "cli/partition_choice.h"
 #include "cli/partition_offsets.h"
-
-#define OUT_BUFFER_SIZE (256 << 10)
-#define HEADERS_MAX 256
-
-struct consume_flags {
-	struct kafka_flags kafka;
-	const char *offset, *format;
-	struct flag_list partitions;
-	int64_t count;
-	bool is_json, exit_eof, is_null_shown, is_quiet;
-};
+#include "cli/progress.h"
 
 /* One partition on its way from `from` to `to`. */
 struct lane {
@@ -34,29 +24,15 @@ struct lane {
 
 struct consuming {
 	const struct consume_flags *flags;
-	const char *topic_name, *format;
+	const char *topic_name;
+	struct record_sink sink;
 	struct kafka_client client;
 	rd_kafka_topic_t *topic;
 	rd_kafka_queue_t *queue;
 	struct lane *lanes;
 	uint32_t lane_count, lanes_left;
-	int64_t printed;
 	bool was_warned;
 };
-
-static volatile sig_atomic_t is_interrupted;
-
-static void interrupt(int signal)
-{
-	is_interrupted = 1;
-}
-
-static void catch_interrupt(void)
-{
-	struct sigaction action = {.sa_handler = interrupt};
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- which partitions, from where to where ---------------------------------------------------------------------------------- */
 
@@ -180,51 +156,12 @@ static void finish(struct consuming *consuming, struct lane *lane)
 	consuming->lanes_left--;
 }
 
-static uint32_t read_headers(const rd_kafka_message_t *message, struct shown_header *out)
-{
-	rd_kafka_headers_t *headers;
-	uint32_t count = 0;
-	if (kafka()->rd_kafka_message_headers(message, &headers))
-		return 0;
-	const void *value;
-	size_t size;
-	while (count < HEADERS_MAX && !kafka()->rd_kafka_header_get_all(headers, count, &out[count].name, &value, &size)) {
-		out[count].value = (struct slice){value, value ? size : 0};
-		count++;
-	}
-	return count;
-}
-
-/* librdkafka gives an empty key or value a pointer too; only null has none. */
-static void print_record(struct consuming *consuming, const rd_kafka_message_t *message)
-{
-	struct shown_header headers[HEADERS_MAX];
-	rd_kafka_timestamp_type_t type;
-	int64_t timestamp_ms = kafka()->rd_kafka_message_timestamp(message, &type);
-	struct shown_record record = {
-		.topic = consuming->topic_name,
-		.partition = message->partition,
-		.offset = message->offset,
-		.timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms,
-		.is_append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME,
-		.key = {message->key, message->key_len},
-		.value = {message->payload, message->len},
-		.headers = headers,
-		.header_count = read_headers(message, headers),
-	};
-	if (consuming->flags->is_json)
-		format_print_json(stdout, &record);
-	else
-		format_print(stdout, consuming->format, &record, consuming->flags->is_null_shown ? "NULL" : "");
-	consuming->printed++;
-}
-
 static int take_record(struct consuming *consuming, struct lane *lane, const rd_kafka_message_t *message)
 {
 	if (lane->is_done)
 		return STATUS_OK;
 	if (message->offset < lane->to)
-		print_record(consuming, message);
+		record_sink_print(&consuming->sink, message);
 	if (message->offset + 1 >= lane->to)
 		finish(consuming, lane);
 	return STATUS_OK;
@@ -262,7 +199,7 @@ static rd_kafka_message_t *next_message(struct consuming *consuming)
 	rd_kafka_message_t *message = kafka()->rd_kafka_consume_queue(consuming->queue, 0);
 	if (message)
 		return message;
-	fflush(stdout);
+	record_sink_pause(&consuming->sink);
 	kafka()->rd_kafka_poll(consuming->client.handle, 0);
 	return kafka()->rd_kafka_consume_queue(consuming->queue, 200);
 }
@@ -282,15 +219,11 @@ static int notice_lost_broker(struct consuming *consuming)
 	return STATUS_OK;
 }
 
-static bool has_enough(const struct consuming *consuming)
-{
-	return consuming->flags->count && consuming->printed >= consuming->flags->count;
-}
-
 static int read_all(struct consuming *consuming)
 {
 	int status = STATUS_OK;
-	while (!status && consuming->lanes_left && !has_enough(consuming) && !is_interrupted) {
+	record_sink_ready(&consuming->sink);
+	while (!status && consuming->lanes_left && !record_sink_is_full(&consuming->sink)) {
 		rd_kafka_message_t *message = next_message(consuming);
 		if (message) {
 			consuming->was_warned = false;
@@ -300,33 +233,26 @@ static int read_all(struct consuming *consuming)
 			status = notice_lost_broker(consuming);
 		}
 	}
-	if (fflush(stdout) || ferror(stdout)) {
-		complain("cannot write the records: is the disk full?");
-		status = STATUS_FAILED;
-	}
-	return status;
+	int written = record_sink_flush(&consuming->sink);
+	return consuming->sink.is_reader_gone ? STATUS_OK : status ? status : written;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
 
 static int consume(const struct consume_flags *flags, const char *topic, const char *format, const struct offset_range *range)
 {
-	struct consuming consuming = {.flags = flags, .topic_name = topic, .format = format};
+	struct consuming consuming = {.flags = flags, .topic_name = topic};
 	const struct kafka_setting settings[] = {
 		{"enable.partition.eof", "true"},
 		{"auto.offset.reset", "error"},
 		{"check.crcs", "true"},
-		/* When its queue is full, librdkafka 2.0 looks again a second later: a deep one keeps it reading. */
-		{"queued.min.messages", "1000000"},
-		{"queued.max.messages.kbytes", "131072"},
-		{"fetch.message.max.bytes", "4194304"},
+		CONSUME_DEPTH_SETTINGS,
 	};
 	const struct kafka_wishes wishes = {.settings = settings, .setting_count = COUNT_OF(settings)};
 	int status = kafka_client_open(&consuming.client, RD_KAFKA_CONSUMER, &flags->kafka, &wishes);
 	if (status)
 		return status;
-	setvbuf(stdout, NULL, _IOFBF, OUT_BUFFER_SIZE);
-	catch_interrupt();
+	record_sink_open(&consuming.sink, flags, topic, format);
 	status = choose_lanes(&consuming, range);
 	status = status ? status : start_lanes(&consuming);
 	status = status ? status : read_all(&consuming);
@@ -343,6 +269,24 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* A group reads on where it has committed, and its members share the partitions. */
+static int check_group_flags(const struct consume_flags *flags, const struct offset_range *range)
+{
+	if (range->has_to || (range->from.kind != OFFSET_START && range->from.kind != OFFSET_END)) {
+		complain("--offset %s: with --group it is start or end, for where nothing is committed yet; 'spate group rewind %s --to %s' moves a group",
+			 flags->offset, flags->group, flags->offset);
+		return STATUS_USAGE;
+	}
+	if (flags->partitions.count) {
+		complain("--partition and --group exclude each other: the members of a group share all partitions of the topic");
+		return STATUS_USAGE;
+	}
+	if (*flags->group)
+		return STATUS_OK;
+	complain("--group: it must not be empty");
+	return STATUS_USAGE;
+}
+
 static int check_flags(const struct consume_flags *flags, const char *format, struct offset_range *range)
 {
 	char why[1024];
@@ -354,10 +298,11 @@ static int check_flags(const struct consume_flags *flags, const char *format, st
 		complain("--format: %s", why);
 		return STATUS_USAGE;
 	}
-	if (!flags->is_json || !flags->format)
-		return STATUS_OK;
-	complain("--json and --format exclude each other");
-	return STATUS_USAGE;
+	if (flags->is_json && flags->format) {
+		complain("--json and --format exclude each other");
+		return STATUS_USAGE;
+	}
+	return flags->group ? check_group_flags(flags, range) : STATUS_OK;
 }
 
 int consume_run(int argc, char **argv)
@@ -367,6 +312,7 @@ int consume_run(int argc, char **argv)
 	const struct flag table[] = {
 		TEXT_FLAG("offset", 'o', &flags.offset, "OFFSET", "where to begin, and end if it is a range (start); see below"),
 		LIST_FLAG("partition", 'p', &flags.partitions, "N", "read this one alone; may be given often (all)"),
+		TEXT_FLAG("group", 'g', &flags.group, "GROUP", "read as a member of this group, and commit what was printed"),
 		INT_FLAG("count", 'c', &flags.count, "N", 1, INT64_MAX, "stop after so many records"),
 		BOOL_FLAG("exit-eof", 'e', &flags.exit_eof, "stop where the topic ends now, rather than follow it"),
 		BOOL_FLAG("exit", 0, &flags.exit_eof, "the same"),
@@ -381,11 +327,13 @@ int consume_run(int argc, char **argv)
 		.arguments = "TOPIC",
 		.about = "Prints the records of a topic on stdout, and everything else on stderr. It follows the topic until Ctrl-C, unless --exit-eof,\n"
 			 "--count or a range says where to stop. Nothing is committed: each run reads what it is asked for.\n\n"
+			 "With --group it shares the topic's partitions with the other members, begins where the group has committed (where nothing is\n"
+			 "committed, at --offset start or end), and commits what it has printed: a record may be printed twice, none is left out.\n\n"
 			 "OFFSET: start | end | 42 | +10 (behind the first) | -10 (the last ten) | @TIME | FROM:TO (TO is not printed)\n"
 			 "TIME:   1700000000000 (ms) | 2026-01-31T08:30Z | -1h (s, m, h, d, w ago)\n"
 			 "FORMAT: " FORMAT_HELP,
 		.examples = "  spate consume orders --exit-eof\n  spate consume orders --offset -10 -f '%p %o %k %s\\n'\n"
-			    "  spate consume orders --offset @-15m --json | jq .value\n  spate consume orders --partition 0 --offset 100:200\n",
+			    "  spate consume orders --group billing --exit-eof\n  spate consume orders --offset @-15m --json | jq .value\n  spate consume orders --partition 0 --offset 100:200\n",
 		.flags = table,
 		.flag_count = COUNT_OF(table),
 		.argument_min = 1,
@@ -398,5 +346,11 @@ int consume_run(int argc, char **argv)
 		return status;
 	const char *format = flags.format ? flags.format : "%s\\n";
 	status = check_flags(&flags, format, &range);
-	return status ? status : consume(&flags, arguments.items[0], format, &range);
+	if (status)
+		return status;
+	progress_begin("asking %s", flags.kafka.brokers);
+	status = flags.group ? consume_in_group(&flags, arguments.items[0], format, range.from.kind == OFFSET_END)
+			     : consume(&flags, arguments.items[0], format, &range);
+	progress_end();
+	return status;
 }

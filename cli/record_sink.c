@@ -1,0 +1,128 @@
+/* Printing records, through one large buffer. Failure modes: a full disk, a reader that has gone; both end the reading. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/consume.h"
+#include "cli/format.h"
+#include "cli/progress.h"
+
+#define OUT_BUFFER_SIZE (256 << 10)
+#define HEADERS_MAX 256
+#define PROGRESS_EVERY 1024
+
+static volatile sig_atomic_t is_interrupted;
+
+static void interrupt(int signal)
+{
+	is_interrupted = 1;
+}
+
+static void catch_interrupt(void)
+{
+	struct sigaction action = {.sa_handler = interrupt};
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* Where nobody sees them: on a terminal, or through a pipe on one, the records show themselves. */
+static bool is_written_to_file(void)
+{
+	struct stat info;
+	return fstat(STDOUT_FILENO, &info) == 0 && (S_ISREG(info.st_mode) || (S_ISCHR(info.st_mode) && !isatty(STDOUT_FILENO)));
+}
+
+void record_sink_open(struct record_sink *sink, const struct consume_flags *flags, const char *topic, const char *format)
+{
+	*sink = (struct record_sink){.flags = flags, .topic = topic, .format = format, .has_progress = is_written_to_file()};
+	setvbuf(stdout, NULL, _IOFBF, OUT_BUFFER_SIZE);
+	catch_interrupt();
+	/* That the reader has gone is noticed when writing: a group is then left in order. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+void record_sink_ready(struct record_sink *sink)
+{
+	if (!sink->has_progress)
+		progress_end();
+}
+
+bool record_sink_is_full(const struct record_sink *sink)
+{
+	return is_interrupted || sink->has_failed || ferror(stdout) || (sink->flags->count && sink->printed >= sink->flags->count);
+}
+
+/* A pipe that nobody reads any more says so without being written to: `consume | head` ends, though nothing follows. */
+static bool has_reader_gone(void)
+{
+	struct pollfd stdout_fd = {.fd = STDOUT_FILENO};
+	return poll(&stdout_fd, 1, 0) == 1 && (stdout_fd.revents & POLLERR);
+}
+
+void record_sink_pause(struct record_sink *sink)
+{
+	char count[32];
+	if (record_sink_flush(sink) == STATUS_OK && has_reader_gone())
+		sink->has_failed = sink->is_reader_gone = true;
+	if (sink->has_progress)
+		progress_say("%s records read from '%s'", progress_count((uint64_t)sink->printed, count), sink->topic);
+}
+
+int record_sink_flush(struct record_sink *sink)
+{
+	errno = 0;
+	if (sink->has_failed || (!fflush(stdout) && !ferror(stdout)))
+		return sink->has_failed ? STATUS_FAILED : STATUS_OK;
+	sink->has_failed = true;
+	sink->is_reader_gone = errno == EPIPE;
+	if (!sink->is_reader_gone)
+		complain("cannot write the records: %s", errno ? strerror(errno) : "is the disk full?");
+	return STATUS_FAILED;
+}
+
+/* ---- one record ----------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t read_headers(const rd_kafka_message_t *message, struct shown_header *out)
+{
+	rd_kafka_headers_t *headers;
+	uint32_t count = 0;
+	if (kafka()->rd_kafka_message_headers(message, &headers))
+		return 0;
+	const void *value;
+	size_t size;
+	while (count < HEADERS_MAX && !kafka()->rd_kafka_header_get_all(headers, count, &out[count].name, &value, &size)) {
+		out[count].value = (struct slice){value, value ? size : 0};
+		count++;
+	}
+	return count;
+}
+
+/* librdkafka gives an empty key or value a pointer too; only null has none. */
+void record_sink_print(struct record_sink *sink, const rd_kafka_message_t *message)
+{
+	char count[32];
+	struct shown_header headers[HEADERS_MAX];
+	rd_kafka_timestamp_type_t type;
+	int64_t timestamp_ms = kafka()->rd_kafka_message_timestamp(message, &type);
+	struct shown_record record = {
+		.topic = sink->topic,
+		.partition = message->partition,
+		.offset = message->offset,
+		.timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms,
+		.is_append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME,
+		.key = {message->key, message->key_len},
+		.value = {message->payload, message->len},
+		.headers = headers,
+		.header_count = read_headers(message, headers),
+	};
+	if (sink->flags->is_json)
+		format_print_json(stdout, &record);
+	else
+		format_print(stdout, sink->format, &record, sink->flags->is_null_shown ? "NULL" : "");
+	sink->printed++;
+	if (sink->has_progress && sink->printed % PROGRESS_EVERY == 0)
+		progress_say("%s records read from '%s'", progress_count((uint64_t)sink->printed, count), sink->topic);
+}
