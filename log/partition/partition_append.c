@@ -21,7 +21,8 @@ static struct batch_rules rules_of(const struct partition *partition, const stru
 	const struct topic_config *config = &partition->topic->config;
 	int level = config->codec == CODEC_GZIP ? config->gzip_level : config->codec == CODEC_LZ4 ? config->lz4_level : config->zstd_level;
 	return (struct batch_rules){
-		.size_max = config->max_message_bytes,
+		/* A coordinator's record cannot be smaller than what it describes. */
+		.size_max = op->is_internal ? INT32_MAX : config->max_message_bytes,
 		.now_ms = io_wall_ms(partition->home->io),
 		.timestamp_before_max_ms = config->timestamp_before_max_ms,
 		.timestamp_after_max_ms = config->timestamp_after_max_ms,
@@ -46,7 +47,8 @@ static void report_bad_records(struct append_op *op, const struct batch_verdict 
 /* Room for a re-encoded batch: it may come out larger than it went in, up to what the topic allows. */
 static int rebuild(struct partition_home *home, const struct batch_rules *rules, struct batch_verdict *verdict, struct slice *bytes)
 {
-	size_t wanted = (size_t)rules->size_max;
+	/* A coordinator's batch has no bound but its own size; no codec makes bytes grow by more than that. */
+	size_t wanted = rules->is_internal ? bytes->size + bytes->size / 8 + 4096 : (size_t)rules->size_max;
 	if (home->rebuild_buffer_size < wanted) {
 		uint8_t *grown = realloc(home->rebuild_buffer, wanted);
 		if (!grown)

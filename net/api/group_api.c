@@ -1,0 +1,54 @@
+/* What the group APIs have in common but their types. */
+#include "net/api/group_api.h"
+
+static void cancel(struct request *request)
+{
+	group_task_cancel(request->state);
+}
+
+/* The coordinator has seen the request, if it is on this shard and did not have to be loaded first. */
+static bool has_been_seen(const struct group_task *task)
+{
+	return !task->is_pending || (task->owner == task->origin && !list_is_linked(&task->node));
+}
+
+enum step group_api_start(struct request *request, int traits, struct slice group_id, step_fn *answer)
+{
+	struct group_task *task = request->state;
+	task->is_reader = traits & GROUP_READS;
+	if ((traits & GROUP_ID_REQUIRED) && group_id.size == 0) {
+		task->error = KERR_INVALID_GROUP_ID;
+		return answer(request);
+	}
+	request_count(request, group_task_submit(task));
+	if (traits & GROUP_WAITS) {
+		request->cancel = cancel;
+		if (has_been_seen(task))
+			request_drop_frame(request);
+	}
+	return request_join(request, answer);
+}
+
+struct group_entry *group_entries_submit(struct request *request, int traits, const struct slice *group_ids, uint32_t count, void *api,
+					 void (*run)(struct group_task *task, struct coordinator *coordinator, struct group_clock clock))
+{
+	struct group_entry *entries = request_alloc_array(request, count, sizeof *entries);
+	for (uint32_t i = 0; entries && i < count; i++) {
+		struct group_entry *entry = &entries[i];
+		*entry = (struct group_entry){.api = api, .index = i};
+		group_task_init(&entry->task, request, group_ids[i]);
+		entry->task.run = run;
+		entry->task.is_reader = traits & GROUP_READS;
+		if ((traits & GROUP_ID_REQUIRED) && group_ids[i].size == 0)
+			entry->task.error = KERR_INVALID_GROUP_ID;
+		else
+			request_count(request, group_task_submit(&entry->task));
+	}
+	return entries;
+}
+
+void group_entries_free(struct group_entry *entries, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		group_task_free(&entries[i].task);
+}

@@ -1,0 +1,383 @@
+/* The coordinators of a shard.
+ *
+ * Happy path: the first call makes a hosted coordinator of its partition and begins the load; when that is done, it and those that came
+ * meanwhile run, in order of arrival. Each input is settled: records that came out are appended at the end of the turn, all of them as one
+ * batch if they fit; what was finished is answered when everything before it is durable, at once if all is.
+ *
+ * Failures: a record that the log refuses ends the coordinator, because what is in its memory is not in the log: calls end with
+ * COORDINATOR_NOT_AVAILABLE, and the next one loads it again, when nothing of the old one is in flight. While the disk is full nothing is
+ * tried that would write, so that members' heartbeats are answered: calls that may write are refused, timers wait.
+ *
+ * A coordinator that nobody calls is not loaded, so its timers do not run: members of a group that all went away while the broker was
+ * down are noticed when somebody asks for the group. */
+#include "net/route/group_host_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "net/api/api.h"
+
+#define SECOND_NS (1000ull * 1000 * 1000)
+/* How long a call waits for its coordinator to be loaded, before its client hears that it is being loaded. */
+#define LOAD_MAX_NS (5 * SECOND_NS)
+/* How long timers that come while the disk is full wait. */
+#define FULL_PAUSE_NS SECOND_NS
+
+/* ---- the table ------------------------------------------------------------------------------------------------------------- */
+
+struct partition *hosted__partition(const struct hosted *hosted)
+{
+	return store_partition(hosted->host->shard->store, &hosted->topic_id, hosted->partition);
+}
+
+struct group_clock hosted__clock(const struct hosted *hosted)
+{
+	struct io *io = hosted->host->shard->io;
+	return (struct group_clock){.now_ns = io_now_ns(io), .wall_ms = io_wall_ms(io)};
+}
+
+void hosted__mark_due(struct hosted *hosted)
+{
+	if (!list_is_linked(&hosted->due))
+		list_push_back(&hosted->host->due, &hosted->due);
+}
+
+static void has_room(struct room_wait *wait)
+{
+	hosted__mark_due(CONTAINER_OF(wait, struct hosted, room_wait));
+}
+
+static void timer_ran_out(struct io_timer *timer);
+
+struct hosted *hosted__find_or_make(struct group_host *host, uint32_t partition)
+{
+	struct hosted *hosted = host->hosted[partition];
+	if (hosted)
+		return hosted;
+	hosted = calloc(1, sizeof *hosted);
+	if (!hosted)
+		return NULL;
+	hosted->host = host;
+	hosted->topic_id = host->topic_id;
+	hosted->partition = partition;
+	hosted->timer.run = timer_ran_out;
+	hosted->room_wait.ready = has_room;
+	list_init(&hosted->waiting);
+	list_init(&hosted->flights);
+	host->hosted[partition] = hosted;
+	return hosted;
+}
+
+static void set_timer(struct hosted *hosted, uint64_t deadline_ns)
+{
+	struct io *io = hosted->host->shard->io;
+	if (deadline_ns == UINT64_MAX)
+		io_timer_cancel(io, &hosted->timer);
+	else if (hosted->timer.heap_index == 0 || hosted->timer.deadline_ns != deadline_ns)
+		io_timer_set(io, &hosted->timer, deadline_ns);
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------------------------- */
+
+static struct group_task *task_of(struct list *node)
+{
+	return CONTAINER_OF(LIST_ENTRY(node, struct group_call, node), struct group_task, call);
+}
+
+void hosted__answer(struct list *calls, enum kerr error)
+{
+	for (struct list *node; (node = list_pop_front(calls));)
+		group_task__finish(task_of(node), error);
+}
+
+/* Those that wait for the load. */
+static void refuse_waiting(struct hosted *hosted, enum kerr error)
+{
+	struct list waiting;
+	list_init(&waiting);
+	list_splice(&waiting, &hosted->waiting);
+	for (struct list *node; (node = list_pop_front(&waiting));)
+		group_task__finish(LIST_ENTRY(node, struct group_task, node), error);
+}
+
+static void tell_notes(struct hosted *hosted, struct group_outbox *outbox)
+{
+	struct group_host *host = hosted->host;
+	if (!outbox->notes)
+		return;
+	for (struct group_note *note = outbox->notes; note; note = note->next)
+		log_line_limited(&host->notes, io_now_ns(host->shard->io), LOG_INFO, "%s", note->text);
+	outbox->notes = NULL;
+	outbox->notes_end = &outbox->notes;
+	if (!outbox->records)
+		group_outbox_clear(outbox);
+}
+
+void hosted__settle(struct hosted *hosted)
+{
+	struct group_outbox *outbox = coordinator_outbox(hosted->coordinator);
+	tell_notes(hosted, outbox);
+	if (outbox->is_out_of_memory) {
+		hosted__end(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
+		return;
+	}
+	if (outbox->records)
+		hosted__mark_due(hosted);
+	else if (!list_is_empty(&hosted->flights))
+		list_splice(&LIST_ENTRY(hosted->flights.prev, struct flight, node)->calls, &outbox->finished);
+	else
+		hosted__answer(&outbox->finished, KERR_NONE);
+	set_timer(hosted, coordinator_deadline(hosted->coordinator));
+}
+
+/* ---- calls ----------------------------------------------------------------------------------------------------------------- */
+
+static void start(struct hosted *hosted, struct group_task *task)
+{
+	if (!task->is_reader && store_is_full(hosted->host->shard->store)) {
+		group_task__finish(task, KERR_COORDINATOR_NOT_AVAILABLE);
+		return;
+	}
+	task->run(task, hosted->coordinator, hosted__clock(hosted));
+	hosted__settle(hosted);
+}
+
+static void begin_load(struct hosted *hosted)
+{
+	struct io *io = hosted->host->shard->io;
+	if (group_load__begin(hosted)) {
+		refuse_waiting(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
+		return;
+	}
+	hosted->state = HOSTED_LOADING;
+	set_timer(hosted, io_now_ns(io) + LOAD_MAX_NS);
+}
+
+void hosted__take(struct hosted *hosted, struct group_task *task)
+{
+	if (hosted->state == HOSTED_READY) {
+		start(hosted, task);
+		return;
+	}
+	list_push_back(&hosted->waiting, &task->node);
+	if (hosted->state == HOSTED_COLD)
+		begin_load(hosted);
+}
+
+void hosted__loaded(struct hosted *hosted, enum kerr error)
+{
+	group_load__end(hosted);
+	if (error) {
+		hosted__end(hosted, error);
+		return;
+	}
+	hosted->state = HOSTED_READY;
+	hosted__mark_due(hosted); /* What is there may want a snapshot. */
+	coordinator_loaded(hosted->coordinator, hosted__clock(hosted));
+	hosted__settle(hosted);
+	for (struct list *node; hosted->state == HOSTED_READY && (node = list_pop_front(&hosted->waiting));)
+		start(hosted, LIST_ENTRY(node, struct group_task, node));
+}
+
+void hosted__cancel(struct hosted *hosted, struct group_task *task)
+{
+	if (list_is_linked(&task->node)) {
+		group_task__finish(task, KERR_COORDINATOR_NOT_AVAILABLE);
+	} else if (hosted->state == HOSTED_READY) {
+		coordinator_cancel(hosted->coordinator, &task->call);
+		hosted__settle(hosted);
+	}
+	/* Else its call has ended, and waits for a flight. */
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------------------------- */
+
+/* What it had in flight is back: it may be loaded again. */
+static void leave(struct hosted *hosted)
+{
+	if (hosted->state != HOSTED_ENDING || hosted->in_flight > 0)
+		return;
+	if (hosted->is_detached) {
+		hosted->host->detached_count--;
+		free(hosted);
+		return;
+	}
+	hosted->state = HOSTED_COLD;
+	if (!list_is_empty(&hosted->waiting))
+		begin_load(hosted);
+}
+
+void hosted__returned(struct hosted *hosted)
+{
+	CHECK(hosted->in_flight > 0);
+	hosted->in_flight--;
+	leave(hosted);
+}
+
+static void close_coordinator(struct hosted *hosted, enum kerr error)
+{
+	if (hosted->state == HOSTED_READY) {
+		coordinator_fail_calls(hosted->coordinator, error);
+		hosted__answer(&coordinator_outbox(hosted->coordinator)->finished, error);
+	}
+	coordinator_close(hosted->coordinator);
+	hosted->coordinator = NULL;
+}
+
+void hosted__end(struct hosted *hosted, enum kerr error)
+{
+	refuse_waiting(hosted, error);
+	if (hosted->state == HOSTED_ENDING) {
+		leave(hosted);
+		return;
+	}
+	group_load__end(hosted);
+	if (hosted->coordinator)
+		close_coordinator(hosted, error);
+	set_timer(hosted, UINT64_MAX);
+	list_remove(&hosted->room_wait.node);
+	list_remove(&hosted->due);
+	hosted->snapshot.state = SNAPSHOT_NONE;
+	hosted->state = HOSTED_ENDING;
+	leave(hosted);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------------------ */
+
+static void timer_ran_out(struct io_timer *timer)
+{
+	struct hosted *hosted = CONTAINER_OF(timer, struct hosted, timer);
+	struct io *io = hosted->host->shard->io;
+	if (hosted->state == HOSTED_LOADING) {
+		refuse_waiting(hosted, KERR_COORDINATOR_LOAD_IN_PROGRESS);
+		set_timer(hosted, io_now_ns(io) + LOAD_MAX_NS);
+	} else if (store_is_full(hosted->host->shard->store)) {
+		set_timer(hosted, io_now_ns(io) + FULL_PAUSE_NS);
+	} else {
+		coordinator_tick(hosted->coordinator, hosted__clock(hosted));
+		hosted__settle(hosted);
+	}
+}
+
+void group_host_turn(struct group_host *host)
+{
+	struct list due;
+	list_init(&due);
+	list_splice(&due, &host->due);
+	for (struct list *node; (node = list_pop_front(&due));) {
+		struct hosted *hosted = LIST_ENTRY(node, struct hosted, due);
+		if (hosted->state == HOSTED_LOADING)
+			group_load__step(hosted);
+		if (hosted->state == HOSTED_READY)
+			group_log__flush(hosted);
+		if (hosted->state == HOSTED_READY)
+			group_log__snapshot(hosted);
+	}
+}
+
+bool group_host_has_work(const struct group_host *host)
+{
+	return !list_is_empty(&host->due);
+}
+
+/* ---- the topic ------------------------------------------------------------------------------------------------------------- */
+
+static void detach_all(struct group_host *host)
+{
+	for (uint32_t i = 0; i < host->partition_count; i++) {
+		struct hosted *hosted = host->hosted[i];
+		if (!hosted)
+			continue;
+		hosted->is_detached = true;
+		host->detached_count++;
+		hosted__end(hosted, KERR_NOT_COORDINATOR);
+	}
+	free(host->hosted);
+	host->hosted = NULL;
+	host->partition_count = 0;
+}
+
+/* Without memory for the table, calls are told NOT_COORDINATOR. */
+static void take_topic(struct group_host *host, const struct topic *topic)
+{
+	host->topic_id = topic->id;
+	if (topic->partition_count <= host->partition_count)
+		return;
+	struct hosted **grown = realloc(host->hosted, topic->partition_count * sizeof(struct hosted *));
+	if (!grown)
+		return;
+	memset(grown + host->partition_count, 0, (topic->partition_count - host->partition_count) * sizeof(struct hosted *));
+	host->hosted = grown;
+	host->partition_count = topic->partition_count;
+}
+
+static void hand_on_image(struct hosted *hosted)
+{
+	if (hosted->coordinator)
+		coordinator_set_image(hosted->coordinator, hosted__clock(hosted), hosted->host->shard->image);
+	if (hosted->state == HOSTED_READY)
+		hosted__settle(hosted);
+}
+
+void group_host_set_image(struct group_host *host)
+{
+	const struct topic *topic = catalog_topic_by_name(host->shard->image, slice_from(GROUP_TOPIC));
+	if (host->partition_count > 0 && (!topic || !uuid_equal(&topic->id, &host->topic_id)))
+		detach_all(host);
+	if (topic)
+		take_topic(host, topic);
+	for (uint32_t i = 0; i < host->partition_count; i++)
+		if (host->hosted[i])
+			hand_on_image(host->hosted[i]);
+}
+
+/* ---- opening and closing ---------------------------------------------------------------------------------------------------- */
+
+int group_host_open(struct group_host **out, struct shard *shard)
+{
+	struct group_host *host = calloc(1, sizeof *host);
+	if (!host)
+		return -ENOMEM;
+	host->shard = shard;
+	list_init(&host->due);
+	list_init(&host->idle_flights);
+	coordinator_config_from(&host->config, shard->facts->config);
+	host->config.memory_bytes_max /= shard->shard_count;
+	host->config.memory_shared = &host->memory_bytes;
+	*out = host;
+	group_host_set_image(host);
+	return 0;
+}
+
+void group_host_stop(struct group_host *host)
+{
+	host->is_stopping = true;
+	for (uint32_t i = 0; i < host->partition_count; i++)
+		if (host->hosted[i] && host->hosted[i]->state != HOSTED_COLD)
+			hosted__end(host->hosted[i], KERR_COORDINATOR_NOT_AVAILABLE);
+}
+
+bool group_host_is_idle(const struct group_host *host)
+{
+	for (uint32_t i = 0; i < host->partition_count; i++)
+		if (host->hosted[i] && host->hosted[i]->in_flight > 0)
+			return false;
+	return host->detached_count == 0;
+}
+
+/* What is still in flight, if the loop broke, is left where it is. */
+void group_host_close(struct group_host *host)
+{
+	if (!host)
+		return;
+	group_host_stop(host);
+	if (!group_host_is_idle(host))
+		return;
+	for (uint32_t i = 0; i < host->partition_count; i++)
+		free(host->hosted[i]);
+	free(host->hosted);
+	free(host->batch);
+	group_log__free_flights(host);
+	free(host);
+}

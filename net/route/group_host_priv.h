@@ -1,0 +1,117 @@
+/* What the files of the group host share. Private interfaces.
+ *
+ *   group_task.c   the way of a task to its owner and home
+ *   group_host.c   the coordinators of the shard: when each is loaded, which calls it has, its timer, its end
+ *   group_load.c   a partition read from its start into a coordinator
+ *   group_log.c    what a coordinator emits becomes batches; snapshots, and the trim behind them
+ *
+ * A hosted coordinator's life:
+ *
+ *	COLD     nothing is in memory; the first call begins a load
+ *	LOADING  its partition is read; calls wait, for LOAD_MAX_NS at most
+ *	READY    calls run
+ *	ENDING   closed, because its log refused a record, or the topic or the broker goes; what is in flight returns first, as a new
+ *	         load must see what becomes of it; calls wait */
+#pragma once
+
+#include "log/batch/batch_builder.h"
+#include "log/store/store.h"
+#include "net/log_line.h"
+#include "net/route/group_host.h"
+
+enum hosted_state { HOSTED_COLD, HOSTED_LOADING, HOSTED_READY, HOSTED_ENDING };
+
+struct load;
+
+/* A batch on its way to stable storage, and the calls to answer then: all that finished since the one before. */
+struct flight {
+	struct append_op op;
+	struct hosted *hosted;
+	struct list node;              /* in the order of the log */
+	struct list calls;
+};
+
+enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_WRITING, SNAPSHOT_WRITTEN, SNAPSHOT_TRIMMING };
+
+struct snapshot {
+	enum snapshot_state state;
+	int64_t start_offset, end_offset;   /* of its records and what came between them */
+	uint64_t log_bytes;            /* appended since the last one began, or loaded */
+	struct trim_op trim;
+};
+
+struct hosted {
+	struct group_host *host;
+	struct uuid topic_id;
+	uint32_t partition;
+	enum hosted_state state;
+	bool is_detached;              /* its topic is gone: freed when nothing is in flight */
+	struct coordinator *coordinator;   /* while LOADING and READY */
+	struct load *load;             /* while LOADING */
+	struct list waiting;           /* struct group_task: their turn comes when it is READY */
+	struct list due;               /* in the host, when this turn has something to do */
+	struct io_timer timer;         /* LOADING: how long calls wait; READY: the coordinator's */
+	uint32_t in_flight;            /* reads, appends, trims */
+	struct list flights;
+	struct room_wait room_wait;    /* set: the log has no memory for what is in the outbox */
+	struct snapshot snapshot;
+};
+
+struct group_host {
+	struct shard *shard;
+	struct coordinator_config config;
+	uint64_t memory_bytes;         /* of all coordinators */
+	struct uuid topic_id;
+	uint32_t partition_count;
+	struct hosted **hosted;        /* by partition; NULL: not used yet */
+	struct list due;
+	uint32_t detached_count;
+	bool is_stopping;
+	uint8_t *batch;                /* one batch is built at a time: the log copies it */
+	size_t batch_capacity;
+	struct list idle_flights;
+	uint32_t idle_flight_count;
+	struct log_quota troubles, notes;
+};
+
+/* ---- group_host.c ------------------------------------------------------------------------------------------------------- */
+
+/* NULL: no memory. The partition is one of the topic's. */
+struct hosted *hosted__find_or_make(struct group_host *host, uint32_t partition);
+/* Takes a task: it runs now, or waits for the load. */
+void hosted__take(struct hosted *hosted, struct group_task *task);
+void hosted__cancel(struct hosted *hosted, struct group_task *task);
+/* After every input: what has come out is appended this turn, answered, or waits behind what was appended before; the timer is set. */
+void hosted__settle(struct hosted *hosted);
+/* Answers calls: those of a flight that is durable (or not: `error`), or of the outbox. */
+void hosted__answer(struct list *calls, enum kerr error);
+void hosted__mark_due(struct hosted *hosted);
+/* Unloads it: its calls end with `error`. A detached one may be gone when this returns. */
+void hosted__end(struct hosted *hosted, enum kerr error);
+/* Something in flight has returned. */
+void hosted__returned(struct hosted *hosted);
+/* The load is over: calls run, or end with `error`. */
+void hosted__loaded(struct hosted *hosted, enum kerr error);
+struct partition *hosted__partition(const struct hosted *hosted);
+struct group_clock hosted__clock(const struct hosted *hosted);
+
+/* ---- group_task.c ------------------------------------------------------------------------------------------------------- */
+
+/* On the owner: the task is complete. */
+void group_task__finish(struct group_task *task, enum kerr error);
+
+/* ---- group_load.c ------------------------------------------------------------------------------------------------------- */
+
+/* -ENOMEM. Marks it due; hosted__loaded follows in a later turn. */
+MUST_USE int group_load__begin(struct hosted *hosted);
+void group_load__step(struct hosted *hosted);
+/* Harmless without a load. Its read may still be in flight. */
+void group_load__end(struct hosted *hosted);
+
+/* ---- group_log.c -------------------------------------------------------------------------------------------------------- */
+
+/* Appends the outbox's records; what finds no room stays there. */
+void group_log__flush(struct hosted *hosted);
+/* Goes on with a snapshot, or begins one if the log has grown enough. */
+void group_log__snapshot(struct hosted *hosted);
+void group_log__free_flights(struct group_host *host);
