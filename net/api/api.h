@@ -103,6 +103,7 @@ struct request {
 	struct frame *frame;           /* holds the request's bytes */
 	size_t counted_bytes;          /* of the arena, counted in the shard's */
 	void (*drop_frame)(struct request *request); /* the connection's: see request_drop_frame */
+	bool (*client_address)(const struct request *request, char *text, size_t size); /* the connection's */
 	void (*completed)(struct request *request); /* the connection's: the outcome is known */
 	void (*freed)(struct request *request);     /* the connection's: nothing is pending any more, it takes the memory back */
 };
@@ -176,6 +177,9 @@ enum step request_reject(struct request *request, const char *why);
 /* NULL if there is none. Valid until the handler parks. */
 const struct topic *request_topic_by_name(struct request *request, struct slice name);
 const struct topic *request_topic_by_id(struct request *request, const struct uuid *id);
+
+/* Where the client is, as Kafka shows it: "/127.0.0.1". Lives as long as the request. */
+struct slice request_client_host(struct request *request);
 
 /* Does the request come from Kafka's admin client, which alone may write to internal topics? */
 bool request_is_from_admin(const struct request *request);

@@ -261,6 +261,15 @@ const struct topic *request_topic_by_id(struct request *request, const struct uu
 	return uuid_is_zero(id) ? NULL : catalog_topic_by_id(request->shard->image, id);
 }
 
+struct slice request_client_host(struct request *request)
+{
+	char text[64] = "/";
+	if (!request->client_address(request, text + 1, sizeof text - 1))
+		return slice_from("");
+	struct slice host = slice_from(text);
+	return request_keep(request, &host) ? host : slice_from("");
+}
+
 bool request_is_from_admin(const struct request *request)
 {
 	return slice_equal(request->client_id, slice_from("__admin_client"));

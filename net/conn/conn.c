@@ -137,6 +137,11 @@ static void drop_frame(struct request *request)
 	request->frame = NULL;
 }
 
+static bool client_address(const struct request *request, char *text, size_t size)
+{
+	return peer_host(request->conn->fd, text, size);
+}
+
 static void request_completed(struct request *request)
 {
 	struct conn *conn = request->conn;
@@ -198,6 +203,7 @@ static void take_frame(struct conn *conn)
 	request->conn = conn;
 	request->frame = frame;
 	request->drop_frame = drop_frame;
+	request->client_address = client_address;
 	request->completed = request_completed;
 	request->freed = request_freed;
 	conn->request_count++;

@@ -33,6 +33,19 @@ bool peer_address(int fd, uint8_t out[16])
 	return true;
 }
 
+bool peer_host(int fd, char *text, size_t size)
+{
+	uint8_t bytes[16];
+	if (!peer_address(fd, bytes))
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)bytes))
+		return inet_ntop(AF_INET, bytes + 12, text, (socklen_t)size) != NULL;
+	int length = 0;
+	for (int i = 0; i < 16; i += 2)
+		length += snprintf(text + length, size - (size_t)length, i ? ":%x" : "%x", bytes[i] << 8 | bytes[i + 1]);
+	return true;
+}
+
 void peer_describe(int fd, char out[PEER_TEXT_SIZE])
 {
 	char host[INET6_ADDRSTRLEN];
