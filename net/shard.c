@@ -1,5 +1,6 @@
 /* The loop, always in this order: completions and timers (io_turn), messages, steps that may go on, appends and frames that waited for
- * memory, the store (which commits what the turn has staged, as one group), and last the answers, one send a connection.
+ * memory, the group coordinators (which append what the turn's calls have emitted), the store (which commits what the turn has staged, as
+ * one group), and last the answers, one send a connection.
  *
  * The stop goes through stages that all shards pass together, because one may still need another: no new connections and requests;
  * when no shard has connections, the stores make everything durable and file it; when all stores have stopped, the loops end. Each stage
@@ -14,6 +15,7 @@
 #include "net/conn/frame_pool.h"
 #include "net/conn/request_pool.h"
 #include "net/route/control.h"
+#include "net/route/group_host.h"
 
 #define RECEIVE_BUFFER_COUNT 64u
 #define RECEIVE_BUFFER_SIZE (8u << 10)     /* a small request with its header in one piece */
@@ -57,15 +59,18 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.producer_expiration_ms = broker_config_int(config, "producer.id.expiration.ms"),
 		.retention_check_ms = broker_config_int(config, "log.retention.check.interval.ms"),
 	};
-	return store_open(&shard->store, shard->io, &options, shard->image, report);
+	int err = store_open(&shard->store, shard->io, &options, shard->image, report);
+	return err ? err : group_host_open(&shard->groups, shard);
 }
 
 void shard_close_store(struct shard *shard)
 {
+	group_host_close(shard->groups);
 	if (shard->store)
 		store_close(shard->store);
 	if (shard->image)
 		catalog_image_release(shard->image);
+	shard->groups = NULL;
 	shard->store = NULL;
 	shard->image = NULL;
 }
@@ -94,6 +99,12 @@ static void receive(struct shard *shard, struct message *message)
 	case MESSAGE_IMAGE:
 	case MESSAGE_IMAGE_RETURN:
 		control_receive(shard, message);
+		return;
+	case MESSAGE_GROUP:
+	case MESSAGE_GROUP_RETURN:
+	case MESSAGE_GROUP_CANCEL:
+	case MESSAGE_GROUP_CANCEL_RETURN:
+		group_host_receive(shard, message);
 		return;
 	case MESSAGE_ADOPT:
 		listener_receive(shard, message);
@@ -174,6 +185,11 @@ static bool is_drained(const struct stopping *stopping)
 	return stopping->shard->conn_count == 0 && (!stopping->listener || listener_is_closed(stopping->listener));
 }
 
+static bool has_stopped(const struct shard *shard)
+{
+	return store_is_stopped(shard->store) && group_host_is_idle(shard->groups);
+}
+
 /* Goes on to the next stage if its time has come; true if it did. */
 static bool advance_stop(struct stopping *stopping)
 {
@@ -198,13 +214,14 @@ static bool advance_stop(struct stopping *stopping)
 	case DRAINED:
 		if (!count_reached(&stop->drained_count, shard))
 			return false;
+		group_host_stop(shard->groups);
 		store_stop(shard->store);
 		enter(stopping, STOPPING, STOP_MAX_NS);
 		return true;
 	case STOPPING:
-		if (!store_is_stopped(shard->store) && !stopping->is_late)
+		if (!has_stopped(shard) && !stopping->is_late)
 			return false;
-		if (!store_is_stopped(shard->store))
+		if (!has_stopped(shard))
 			__atomic_store_n(&stop->has_failed, true, __ATOMIC_RELEASE);
 		enter(stopping, STOPPED, 0);
 		count_and_wake(&stop->stopped_count, shard);
@@ -220,7 +237,8 @@ static bool advance_stop(struct stopping *stopping)
 /* Does something wait that no completion will announce? */
 static bool has_work(const struct shard *shard)
 {
-	return !list_is_empty(&shard->runnable) || !list_is_empty(&shard->sendable) || shard->has_room_news;
+	return !list_is_empty(&shard->runnable) || !list_is_empty(&shard->sendable) || shard->has_room_news ||
+	       group_host_has_work(shard->groups);
 }
 
 static void woken(void *context)
@@ -241,6 +259,7 @@ int shard_run(struct shard *shard, struct listener *listener, struct stop_state 
 		request_run_ready(shard);
 		task_retry_appends(shard);
 		frame_pool_serve(shard->frames);
+		group_host_turn(shard->groups);
 		store_turn(shard->store);
 		conn_flush_all(shard);
 		has_advanced = advance_stop(&stopping);

@@ -10,6 +10,7 @@
 #include "log/base/check.h"
 #include "log/store/store.h"
 #include "net/api/api.h"
+#include "net/route/group_host.h"
 
 struct image_message {
 	struct message message;
@@ -27,9 +28,11 @@ struct spread {
 
 static void take_image(struct shard *shard, const struct catalog_image *image)
 {
+	const struct catalog_image *old = shard->image;
 	store_set_image(shard->store, image);
-	catalog_image_release(shard->image);
 	shard->image = image;
+	group_host_set_image(shard->groups);
+	catalog_image_release(old);
 }
 
 static void go_home(struct shard *control, struct control_op *op)

@@ -185,7 +185,7 @@ void hosted__cancel(struct hosted *hosted, struct group_task *task)
 	if (list_is_linked(&task->node)) {
 		group_task__finish(task, KERR_COORDINATOR_NOT_AVAILABLE);
 	} else if (hosted->state == HOSTED_READY) {
-		coordinator_cancel(hosted->coordinator, &task->call);
+		coordinator_cancel(hosted->coordinator, hosted__clock(hosted), &task->call);
 		hosted__settle(hosted);
 	}
 	/* Else its call has ended, and waits for a flight. */

@@ -10,6 +10,7 @@
 #include "net/route/mailbox.h"
 
 struct frame_pool;
+struct group_host;
 struct request_pool;
 
 /* Facts that do not change while the broker runs. Shared: read-only once the shards run. */
@@ -41,6 +42,7 @@ struct shard {
 	struct io *io;
 	struct store *store;
 	struct catalog *catalog;              /* changed by shard 0 alone: through net/route/control.h */
+	struct group_host *groups;            /* the coordinators of this shard */
 	const struct catalog_image *image;    /* held; replaced between turns of a handler, so hold no topic across a park */
 
 	struct mailbox mailbox;

@@ -24,6 +24,10 @@ enum message_kind {
 	MESSAGE_IMAGE,
 	MESSAGE_IMAGE_RETURN,
 	MESSAGE_ADOPT,            /* a new connection (net/conn/listener.h) */
+	MESSAGE_GROUP,            /* net/route/group_host.h */
+	MESSAGE_GROUP_RETURN,
+	MESSAGE_GROUP_CANCEL,
+	MESSAGE_GROUP_CANCEL_RETURN,
 	MESSAGE_STOP,             /* the stop goes on to its next stage (net/shard.c) */
 };
 

@@ -119,7 +119,7 @@ static void finish(struct coordinator *coordinator, struct group_call *call)
 	call->is_waiting = false;
 }
 
-void coordinator_cancel(struct coordinator *coordinator, struct group_call *call)
+void coordinator_cancel(struct coordinator *coordinator, struct group_clock clock, struct group_call *call)
 {
 	if (!call->is_waiting)
 		return;
