@@ -1,34 +1,88 @@
-/* FindCoordinator, version 0 only, and only to say no: there are no groups yet. It is served because librdkafka up to 2.11 takes its
- * version 0 as the sign that a broker understands lz4, and silently sends uncompressed batches without it.
+/* FindCoordinator: this node coordinates all groups. The topic that keeps their state, __consumer_offsets, is made when the first client asks.
  *
- * The answer is COORDINATOR_NOT_AVAILABLE. librdkafka asks for a coordinator whenever a group.id is set, and its consumer cannot be made
- * without one: a program that assigns its partitions never needs the answer, and this error alone is not handed to it as a failure of its
- * consumer. What that costs is that a program that does subscribe waits, and is told nothing: so the broker's log says it, once. */
-#include <stdatomic.h>
-
+ * Transactions and share groups are not served, and the answer says so with an error that ends the client's attempt: COORDINATOR_NOT_AVAILABLE
+ * would have it try for ever. */
 #include "kmsg_find_coordinator.h"
+#include "net/api/group_topic.h"
 #include "net/api/handlers.h"
-#include "net/log_line.h"
 
-static void tell_once(void)
+enum key_type { KEY_GROUP, KEY_TRANSACTION, KEY_SHARE };
+
+struct find_coordinator {
+	struct kmsg_find_coordinator_request in;
+	struct kmsg_find_coordinator_response out;
+	struct group_topic_op make;
+};
+
+static enum kerr judge(const struct find_coordinator *state, const char **why)
 {
-	static atomic_flag is_told = ATOMIC_FLAG_INIT;
-	if (!atomic_flag_test_and_set_explicit(&is_told, memory_order_relaxed))
-		log_line(LOG_WARN, "a client asks for the coordinator of a consumer group, and there are no groups yet: one that subscribes will "
-				   "wait; one that assigns its partitions is served");
+	*why = NULL;
+	switch ((enum key_type)state->in.key_type) {
+	case KEY_GROUP:
+		return state->make.err ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NONE;
+	case KEY_TRANSACTION:
+		*why = "Transactions are not supported yet.";
+		return KERR_UNSUPPORTED_VERSION;
+	default:
+		*why = "Share groups are not supported.";
+		return KERR_INVALID_REQUEST;
+	}
+}
+
+static struct kmsg_find_coordinator_coordinator coordinator_of(struct request *request, const struct find_coordinator *state, struct slice key)
+{
+	const struct broker_facts *facts = request->shard->facts;
+	const char *why;
+	enum kerr error = judge(state, &why);
+	struct kmsg_find_coordinator_coordinator out;
+	kmsg_find_coordinator_coordinator_init(&out);
+	out.key = key;
+	out.error_code = (int16_t)error;
+	out.error_message = error ? slice_from(why ? why : kerr_text(error)) : (struct slice){0};
+	out.node_id = error ? -1 : facts->node_id;
+	out.port = error ? -1 : facts->advertised_port;
+	if (!error)
+		out.host = slice_from(facts->advertised_host);
+	return out;
+}
+
+static bool fill(struct request *request, struct find_coordinator *state)
+{
+	struct kmsg_find_coordinator_response *out = &state->out;
+	kmsg_find_coordinator_response_init(out);
+	struct kmsg_find_coordinator_coordinator one = coordinator_of(request, state, state->in.key);
+	out->error_code = one.error_code;
+	out->error_message = one.error_message;
+	out->node_id = one.node_id;
+	out->host = one.host;
+	out->port = one.port;
+	int32_t count = state->in.coordinator_keys.count;
+	out->coordinators.items = request_alloc_array(request, (size_t)count, sizeof *out->coordinators.items);
+	if (!out->coordinators.items)
+		return false;
+	out->coordinators.count = count;
+	for (int32_t i = 0; i < count; i++)
+		out->coordinators.items[i] = coordinator_of(request, state, state->in.coordinator_keys.items[i]);
+	return true;
+}
+
+static enum step answer(struct request *request)
+{
+	struct find_coordinator *state = request->state;
+	if (!fill(request, state))
+		return request_reject(request, NULL);
+	struct writer writer = request_answer_begin(request, kmsg_find_coordinator_response_size(&state->out, request->version));
+	kmsg_find_coordinator_response_encode(&writer, request->version, &state->out);
+	return request_answer_end(request, &writer);
 }
 
 enum step find_coordinator_handle(struct request *request)
 {
-	struct kmsg_find_coordinator_request in;
-	struct kmsg_find_coordinator_response out;
-	if (kmsg_find_coordinator_request_decode(&request->body, &request->arena, request->version, &in))
+	struct find_coordinator *state = request_alloc_array(request, 1, sizeof *state);
+	if (!state || kmsg_find_coordinator_request_decode(&request->body, &request->arena, request->version, &state->in))
 		return request_reject(request, NULL);
-	tell_once();
-	kmsg_find_coordinator_response_init(&out);
-	out.error_code = KERR_COORDINATOR_NOT_AVAILABLE;
-	out.node_id = out.port = -1;
-	struct writer writer = request_answer_begin(request, kmsg_find_coordinator_response_size(&out, request->version));
-	kmsg_find_coordinator_response_encode(&writer, request->version, &out);
-	return request_answer_end(request, &writer);
+	request->state = state;
+	if (state->in.key_type == KEY_GROUP)
+		group_topic_make(request, &state->make);
+	return request_join(request, answer);
 }

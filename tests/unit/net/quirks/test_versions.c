@@ -56,6 +56,14 @@ Test(versions, ranges_that_clients_look_for)
 		{"Kafka Streams: CreateTopics 4 or later, for -1 replicas", 19, 4, 7},
 		{"the Java admin client: DescribeTopicPartitions", 75, 0, 0},
 		{"the Java admin client: DescribeCluster", 60, 0, 2},
+		{"BROKER_BALANCED_CONSUMER: JoinGroup 0", 11, 0, 0},
+		{"BROKER_BALANCED_CONSUMER: SyncGroup 0", 14, 0, 0},
+		{"BROKER_BALANCED_CONSUMER: Heartbeat 0", 12, 0, 0},
+		{"BROKER_BALANCED_CONSUMER: LeaveGroup 0", 13, 0, 0},
+		{"BROKER_BALANCED_CONSUMER: OffsetFetch 1", 9, 1, 1},
+		{"BROKER_BALANCED_CONSUMER: OffsetCommit 1 or 2", 8, 1, 2},
+		{"static members need JoinGroup 5 wherever it is offered (redpanda #3842)", 11, 5, 9},
+		{"librdkafka speaks the consumer protocol in version 1 alone", 68, 1, 1},
 	};
 	struct quirk quirk;
 	struct kmsg_api_versions_response out;
@@ -76,10 +84,10 @@ Test(versions, ranges_that_clients_look_for)
 }
 
 /* What must not be offered: topic ids without a Metadata that tells them (franz-go #1312), APIs whose mere presence makes clients
- * use them (telemetry 71, 72; groups and transactions until they are there), and those between brokers. */
+ * use them (telemetry 71, 72; transactions until they are there), and those between brokers. */
 Test(versions, what_is_not_offered)
 {
-	static const int absent[] = {4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 24, 25, 26, 27, 28, 58, 62, 63, 68, 71, 72, 76, 78};
+	static const int absent[] = {4, 5, 6, 7, 24, 25, 26, 27, 28, 58, 62, 63, 71, 72, 76, 78};
 	struct quirk quirk;
 	struct kmsg_api_versions_response out;
 	quirk_open(&quirk, 1, NULL);
