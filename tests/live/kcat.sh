@@ -74,9 +74,3 @@ expect "a topic with max.message.bytes=3000000 takes it" "$(md5sum < "$WORK/big"
 # Names.
 expect_match "a topic name with a slash is refused" 'nvalid topic|Unknown topic|Broker: Invalid' "$(echo x | kc_produce -t 'no/slash' -X message.timeout.ms=3000 2>&1)"
 expect_match "consuming a topic that is not there says so" 'nknown topic' "$(kc -C -q -e -t "$(topic_name nowhere)" -X allow.auto.create.topics=false 2>&1)"
-
-# Groups are not served yet: a consumer in one waits, and the broker's log says why. Apache Kafka serves them.
-if [ -n "$OWN_BROKER" ]; then
-	KC_TIMEOUT=2 kc -G group "$topic" > /dev/null 2>&1
-	expect_match "that a consumer in a group waits in vain is in the broker's log" 'there are no groups yet' "$(cat "$LOG")"
-fi
