@@ -372,7 +372,7 @@ Test(group_host, restart, .timeout = 60)
 	for (uint32_t shards = 1; shards <= 2; shards++) {
 		struct broker broker;
 		struct client client;
-		char group[16];
+		char group[32];
 		start(&broker, &client, shards);
 		for (int i = 0; i < 40; i++) {
 			snprintf(group, sizeof group, "group-%d", i % 20);
@@ -395,7 +395,7 @@ Test(group_host, list_of_all_shards, .timeout = 60)
 {
 	struct broker broker;
 	struct client client;
-	char group[16];
+	char group[32];
 	start(&broker, &client, 3);
 	for (int i = 0; i < 30; i++) {
 		snprintf(group, sizeof group, "group-%d", i);
@@ -499,7 +499,7 @@ Test(group_host, snapshots, .timeout = 120)
 {
 	struct broker broker;
 	struct client client;
-	char group[16];
+	char group[32];
 	start(&broker, &client, 1);
 	for (int i = 0; i < 400; i++) {
 		snprintf(group, sizeof group, "group-%d", i % 10);
