@@ -74,6 +74,7 @@ static int set_from_user(rd_kafka_conf_t *conf, const char *text)
 static int set_all(rd_kafka_conf_t *conf, const struct kafka_flags *flags, const struct kafka_wishes *wishes)
 {
 	int status = set(conf, "bootstrap.servers", flags->brokers);
+	status = status ? status : set(conf, "client.id", "spate");
 	for (uint32_t i = 0; !status && i < wishes->setting_count; i++)
 		status = set(conf, wishes->settings[i].key, wishes->settings[i].value);
 	for (uint32_t i = 0; !status && i < flags->settings.count; i++)

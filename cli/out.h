@@ -1,5 +1,5 @@
 /* What verbs print to be read: headings, fields and tables for people, or one JSON document for programs. The same calls make either.
- * Owner: the main thread. The one place that knows jansson. */
+ * Owner: the main thread. Knows jansson. */
 #pragma once
 
 #include "log/base/types.h"

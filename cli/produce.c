@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/json_record.h"
+#include "cli/progress.h"
 #include "cli/topic.h"
 #include "log/base/check.h"
 
@@ -20,7 +22,7 @@ struct produce_flags {
 	const char *file, *key, *key_separator, *delimiter, *compression, *acks;
 	struct flag_list headers;
 	int64_t partition;
-	bool is_null, is_quiet, is_created;
+	bool is_null, is_quiet, is_created, is_json, is_repartitioned;
 };
 
 /* What became of a partition's records. */
@@ -30,13 +32,15 @@ struct written {
 };
 
 #define REASONS_MAX 8
+#define PROGRESS_EVERY 1024
 
 struct producing {
 	const struct produce_flags *flags;
 	const char *topic;
 	struct kafka_client client;
 	rd_kafka_headers_t *headers; /* of every record, or NULL */
-	uint64_t sent, acked, failed;
+	int topic_partitions;        /* how many the topic has */
+	uint64_t lines, sent, acked, failed;
 	bool has_timed_out;          /* nobody acknowledges any more: reading on would only leave holes */
 	struct written *partitions;
 	uint32_t partition_count;
@@ -120,11 +124,16 @@ static void note_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message,
 struct line {
 	const char *key, *value; /* NULL = null */
 	size_t key_size, value_size;
+	int32_t partition;
+	int64_t timestamp_ms;    /* 0 = now */
+	const struct json_header *headers;
+	uint32_t header_count;
 };
 
 static struct line split_line(const struct produce_flags *flags, const char *text, size_t size)
 {
-	struct line line = {.key = flags->key, .key_size = flags->key ? strlen(flags->key) : 0, .value = text, .value_size = size};
+	struct line line = {.key = flags->key, .key_size = flags->key ? strlen(flags->key) : 0, .value = text, .value_size = size,
+			    .partition = (int32_t)flags->partition};
 	const char *mark = flags->key_separator ? memmem(text, size, flags->key_separator, strlen(flags->key_separator)) : NULL;
 	if (mark) {
 		line.key = text;
@@ -139,30 +148,116 @@ static struct line split_line(const struct produce_flags *flags, const char *tex
 	return line;
 }
 
-static rd_kafka_resp_err_t hand_over(struct producing *producing, const struct line *line)
+/* Those of every record, and the line's own. NULL: there are none. */
+static rd_kafka_headers_t *headers_of(const struct producing *producing, const struct line *line)
 {
 	rd_kafka_headers_t *headers = producing->headers ? kafka()->rd_kafka_headers_copy(producing->headers) : NULL;
+	if (!headers && line->header_count)
+		headers = kafka()->rd_kafka_headers_new(line->header_count);
+	for (uint32_t i = 0; i < line->header_count; i++) {
+		const struct json_header *header = &line->headers[i];
+		/* -1 would mean "up to the zero byte". */
+		if (kafka()->rd_kafka_header_add(headers, (const char *)header->name.data, (ssize_t)header->name.size, header->value.data,
+						 (ssize_t)header->value.size))
+			break;
+	}
+	return headers;
+}
+
+static rd_kafka_resp_err_t hand_over(struct producing *producing, const struct line *line)
+{
+	rd_kafka_headers_t *headers = headers_of(producing, line);
 	rd_kafka_resp_err_t err = kafka()->rd_kafka_producev(
-		producing->client.handle, RD_KAFKA_V_TOPIC(producing->topic), RD_KAFKA_V_PARTITION((int32_t)producing->flags->partition),
+		producing->client.handle, RD_KAFKA_V_TOPIC(producing->topic), RD_KAFKA_V_PARTITION(line->partition),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(line->key, line->key_size),
-		RD_KAFKA_V_VALUE((void *)line->value, line->value_size), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+		RD_KAFKA_V_VALUE((void *)line->value, line->value_size), RD_KAFKA_V_TIMESTAMP(line->timestamp_ms), RD_KAFKA_V_HEADERS(headers),
+		RD_KAFKA_V_END);
 	/* Headers were taken over only if the record was. */
 	if (err && headers)
 		kafka()->rd_kafka_headers_destroy(headers);
 	return err;
 }
 
-/* Waits while the queue is full: the broker is slower than the input. */
-static void send_line(struct producing *producing, const char *text, size_t size)
+static void show_progress(const struct producing *producing)
 {
-	struct line line = split_line(producing->flags, text, size);
+	char sent[32], acked[32];
+	if (producing->sent % PROGRESS_EVERY == 0)
+		progress_say("%s records read, %s acknowledged by '%s'", progress_count(producing->sent, sent), progress_count(producing->acked, acked),
+			     producing->topic);
+}
+
+/* Waits while the queue is full: the broker is slower than the input. */
+static void send_line(struct producing *producing, const struct line *line)
+{
 	rd_kafka_resp_err_t err;
-	while ((err = hand_over(producing, &line)) == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_interrupted && !producing->has_timed_out)
+	while ((err = hand_over(producing, line)) == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_interrupted && !producing->has_timed_out)
 		kafka()->rd_kafka_poll(producing->client.handle, 100);
 	producing->sent++;
 	if (err)
 		note_failed(producing, err);
 	kafka()->rd_kafka_poll(producing->client.handle, 0);
+	show_progress(producing);
+}
+
+/* ---- lines of JSON -------------------------------------------------------------------------------------------------------- */
+
+static int refuse_line(const struct producing *producing, const char *why)
+{
+	complain("line %" PRIu64 ": %s; it and what follows were not read", producing->lines, why);
+	return STATUS_FAILED;
+}
+
+/* --partition decides, then what the line says, then the key. */
+static int choose_partition(const struct producing *producing, const struct json_record *record, int32_t *out)
+{
+	char why[256];
+	*out = (int32_t)producing->flags->partition;
+	if (producing->flags->partition != RD_KAFKA_PARTITION_UA || producing->flags->is_repartitioned || record->partition < 0)
+		return STATUS_OK;
+	*out = record->partition;
+	if (record->partition < producing->topic_partitions)
+		return STATUS_OK;
+	snprintf(why, sizeof why, "topic '%s' has partitions 0 to %d, and the line names %d (--repartition lets the key decide)", producing->topic,
+		 producing->topic_partitions - 1, record->partition);
+	return refuse_line(producing, why);
+}
+
+static bool is_blank(const char *text, size_t size)
+{
+	return strspn(text, " \t\r") >= size;
+}
+
+static int send_json(struct producing *producing, const char *text, size_t size)
+{
+	char why[512];
+	struct json_record record;
+	int32_t partition;
+	if (is_blank(text, size))
+		return STATUS_OK;
+	if (!json_record_parse(&record, (struct slice){(const uint8_t *)text, size}, why, sizeof why))
+		return refuse_line(producing, why);
+	int status = choose_partition(producing, &record, &partition);
+	const struct line line = {
+		.key = (const char *)record.key.data,
+		.key_size = record.key.size,
+		.value = (const char *)record.value.data,
+		.value_size = record.value.size,
+		.partition = partition,
+		.timestamp_ms = record.timestamp_ms > 0 ? record.timestamp_ms : 0,
+		.headers = record.headers,
+		.header_count = record.header_count,
+	};
+	if (!status)
+		send_line(producing, &line);
+	json_record_free(&record);
+	return status;
+}
+
+static int send_text(struct producing *producing, const char *text, size_t size)
+{
+	struct line line = split_line(producing->flags, text, size);
+	send_line(producing, &line);
+	return STATUS_OK;
 }
 
 static int send_lines(struct producing *producing, FILE *in)
@@ -171,16 +266,18 @@ static int send_lines(struct producing *producing, FILE *in)
 	size_t capacity = 0;
 	ssize_t size;
 	char delimiter = producing->flags->delimiter ? *producing->flags->delimiter : '\n';
-	while (!is_interrupted && !producing->has_timed_out && (size = getdelim(&text, &capacity, delimiter, in)) >= 0) {
+	int status = STATUS_OK;
+	while (!status && !is_interrupted && !producing->has_timed_out && (size = getdelim(&text, &capacity, delimiter, in)) >= 0) {
 		if (size && text[size - 1] == delimiter)
-			size--;
-		send_line(producing, text, (size_t)size);
+			text[--size] = '\0';
+		producing->lines++;
+		status = producing->flags->is_json ? send_json(producing, text, (size_t)size) : send_text(producing, text, (size_t)size);
 	}
 	free(text);
 	if (producing->has_timed_out && !feof(in))
 		complain("the broker at %s acknowledges nothing any more; the rest of the input was not read", producing->client.brokers);
 	if (!ferror(in) || is_interrupted)
-		return STATUS_OK;
+		return status;
 	complain("cannot read the input: %s", strerror(errno));
 	return STATUS_FAILED;
 }
@@ -272,6 +369,7 @@ static rd_kafka_resp_err_t ask_for_topic(struct producing *producing)
 		return kafka()->rd_kafka_last_error();
 	rd_kafka_resp_err_t err = kafka()->rd_kafka_metadata(producing->client.handle, 0, topic, &metadata, KAFKA_TIMEOUT_MS);
 	if (!err) {
+		producing->topic_partitions = metadata->topic_cnt ? metadata->topics[0].partition_cnt : 0;
 		err = metadata->topic_cnt ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 		kafka()->rd_kafka_metadata_destroy(metadata);
 	}
@@ -318,6 +416,7 @@ static int check_topic(struct producing *producing)
 			 producing->flags->partition);
 		return STATUS_USAGE;
 	}
+	producing->topic_partitions = topic ? topic->partition_cnt : 0;
 	return topic ? STATUS_OK : make_topic(producing);
 }
 
@@ -332,7 +431,7 @@ static double seconds_since(const struct timespec *begin)
 static void wait_for_reports(struct producing *producing)
 {
 	while (kafka()->rd_kafka_outq_len(producing->client.handle) > 0)
-		kafka()->rd_kafka_flush(producing->client.handle, 1000);
+		kafka()->rd_kafka_flush(producing->client.handle, 100);
 }
 
 static int produce(struct producing *producing, FILE *in)
@@ -343,9 +442,13 @@ static int produce(struct producing *producing, FILE *in)
 	if (status)
 		return status;
 	catch_interrupt();
+	/* Who types the records needs no line that moves. */
+	if (isatty(fileno(in)))
+		progress_end();
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	status = send_lines(producing, in);
 	wait_for_reports(producing);
+	progress_end();
 	int reported = report(producing, seconds_since(&begin));
 	return status ? status : reported;
 }
@@ -363,11 +466,15 @@ static int open_and_produce(const struct produce_flags *flags, const char *topic
 		{"queue.buffering.max.messages", "1000000"},
 	};
 	producing.client.opaque = &producing;
+	progress_begin("asking %s", flags->kafka.brokers);
 	const struct kafka_wishes wishes = {.settings = settings, .setting_count = COUNT_OF(settings), .delivered = note_delivery};
 	int status = kafka_client_open(&producing.client, RD_KAFKA_PRODUCER, &flags->kafka, &wishes);
-	if (status)
+	if (status) {
+		progress_end();
 		return status;
+	}
 	status = produce(&producing, in);
+	progress_end();
 	if (producing.headers)
 		kafka()->rd_kafka_headers_destroy(producing.headers);
 	kafka_client_close(&producing.client);
@@ -391,6 +498,14 @@ static int check_flags(const struct produce_flags *flags)
 	static const char *const codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"}, *const acks[] = {"all", "-1", "1", "0"};
 	int status = check_word("compression", flags->compression, codecs, COUNT_OF(codecs), "none, gzip, snappy, lz4, zstd");
 	status = status ? status : check_word("acks", flags->acks, acks, COUNT_OF(acks), "all, 1, 0");
+	if (!status && flags->is_json && (flags->key || flags->key_separator || flags->delimiter || flags->is_null)) {
+		complain("--json says itself what key and value are; leave --key, --key-separator, --delimiter and --null out");
+		status = STATUS_USAGE;
+	}
+	if (!status && flags->is_repartitioned && !flags->is_json) {
+		complain("--repartition is for --json, whose lines may name partitions");
+		status = STATUS_USAGE;
+	}
 	if (!status && flags->key_separator && !*flags->key_separator) {
 		complain("--key-separator must not be empty");
 		status = STATUS_USAGE;
@@ -404,6 +519,8 @@ int produce_run(int argc, char **argv)
 	kafka_flags_init(&flags.kafka);
 	const struct flag table[] = {
 		TEXT_FLAG("file", 'l', &flags.file, "FILE", "read lines from FILE, not from stdin"),
+		BOOL_FLAG("json", 'J', &flags.is_json, "each line is a record as JSON, as 'consume --json' prints it; see below"),
+		BOOL_FLAG("repartition", 0, &flags.is_repartitioned, "with --json: the key decides, not the partition that a line names"),
 		TEXT_FLAG("key-separator", 'K', &flags.key_separator, "TEXT", "what stands before it in a line is the key"),
 		TEXT_FLAG("key", 'k', &flags.key, "KEY", "the key of records that have none in their line"),
 		LIST_FLAG("header", 'H', &flags.headers, "NAME=VALUE", "a header of every record (NAME alone: null); may be given often"),
@@ -420,8 +537,12 @@ int produce_run(int argc, char **argv)
 		.command = "spate produce",
 		.arguments = "TOPIC",
 		.about = "Writes each line of the input as a record, and says on stderr what was acknowledged. With Spate, acknowledged means\n"
-			 "on stable storage.",
+			 "on stable storage.\n\n"
+			 "JSON: {\"key\":\"k\",\"value\":\"v\",\"headers\":[{\"name\":\"a\",\"value\":\"1\"}],\"timestamp\":1700000000000,\"partition\":0}\n"
+			 "value must be there, null for a record without one; a value that is no string is written as its JSON; key_base64, value_base64 hold\n"
+			 "other bytes. topic, offset and timestamp_type, which consume prints, are read over.",
 		.examples = "  seq 1000 | spate produce numbers\n  spate produce users -K : <<< 'alice:{\"age\": 30}'\n"
+			    "  spate consume orders --exit-eof --json | spate produce copy --json --create\n"
 			    "  spate produce events --file events.jsonl --compression zstd --header source=import\n",
 		.flags = table,
 		.flag_count = COUNT_OF(table),

@@ -52,7 +52,7 @@ void record_sink_ready(struct record_sink *sink)
 
 bool record_sink_is_full(const struct record_sink *sink)
 {
-	return is_interrupted || sink->has_failed || ferror(stdout) || (sink->flags->count && sink->printed >= sink->flags->count);
+	return is_interrupted || sink->has_failed || (sink->flags->count && sink->printed >= sink->flags->count);
 }
 
 /* A pipe that nobody reads any more says so without being written to: `consume | head` ends, though nothing follows. */
@@ -71,16 +71,23 @@ void record_sink_pause(struct record_sink *sink)
 		progress_say("%s records read from '%s'", progress_count((uint64_t)sink->printed, count), sink->topic);
 }
 
+/* stdout remembers that it failed, but not why: that is known just behind the write. */
+static void note_failure(struct record_sink *sink, int err)
+{
+	if (sink->has_failed)
+		return;
+	sink->has_failed = true;
+	sink->is_reader_gone = err == EPIPE;
+	if (!sink->is_reader_gone)
+		complain("cannot write the records: %s", err ? strerror(err) : "is the disk full?");
+}
+
 int record_sink_flush(struct record_sink *sink)
 {
 	errno = 0;
-	if (sink->has_failed || (!fflush(stdout) && !ferror(stdout)))
-		return sink->has_failed ? STATUS_FAILED : STATUS_OK;
-	sink->has_failed = true;
-	sink->is_reader_gone = errno == EPIPE;
-	if (!sink->is_reader_gone)
-		complain("cannot write the records: %s", errno ? strerror(errno) : "is the disk full?");
-	return STATUS_FAILED;
+	if (!sink->has_failed && (fflush(stdout) || ferror(stdout)))
+		note_failure(sink, errno);
+	return sink->has_failed ? STATUS_FAILED : STATUS_OK;
 }
 
 /* ---- one record ----------------------------------------------------------------------------------------------------------------- */
@@ -122,6 +129,8 @@ void record_sink_print(struct record_sink *sink, const rd_kafka_message_t *messa
 		format_print_json(stdout, &record);
 	else
 		format_print(stdout, sink->format, &record, sink->flags->is_null_shown ? "NULL" : "");
+	if (ferror(stdout))
+		note_failure(sink, errno);
 	sink->printed++;
 	if (sink->has_progress && sink->printed % PROGRESS_EVERY == 0)
 		progress_say("%s records read from '%s'", progress_count((uint64_t)sink->printed, count), sink->topic);

@@ -89,6 +89,49 @@ says "a topic that is not there" 1 "did you mean '$topic'" consume "${topic}y"
 says "nobody there" 3 'no broker answers at 127.0.0.1:1: Connection refused' consume "$topic" --broker 127.0.0.1:1
 says "an address that is none" 2 'is not a port' consume "$topic" --broker 127.0.0.1:x
 
+# ---- JSON in and out -----------------------------------------------------------------------------------
+cat > "$WORK/records.json" << 'EOF'
+{"key":"k1","value":"v1","headers":[{"name":"a","value":"1"},{"name":"a","value":null},{"name":"b","value_base64":"/wA="}],"timestamp":1700000000123,"partition":1}
+{"key":null,"value":"no key: \u00e9 \" \n","partition":0}
+{"key_base64":"AP8=","value_base64":"/w==","partition":2}
+{"key":"tombstone","value":null,"timestamp":1700000000456,"partition":2}
+
+{"key":"","value":"","headers":{"short":"form"},"partition":0}
+{"value":{"an":["object"]},"partition":1}
+EOF
+# contents TOPIC: all that is in the records but their offsets
+contents() { sp consume "$1" -e -q --json | jq -cS 'del(.topic)' | sort; }
+sp topic create json -p 3 > /dev/null
+expect_match "produce --json" '6 of 6 records acknowledged' "$(sp produce json --json --file "$WORK/records.json" 2>&1)"
+expect "what a line says is what lies there" '{"headers":[{"name":"a","value":"1"},{"name":"a","value":null},{"name":"b","value_base64":"/wA="}],"key":"k1","offset":0,"partition":1,"timestamp":1700000000123,"timestamp_type":"create","value":"v1"}' \
+	"$(contents json | grep k1)"
+expect "a value that is an object is its JSON" '{"an":["object"]}' "$(sp consume json -p 1 -e -q -o -1)"
+expect "null stays null, empty stays empty" '"" null' "$(sp consume json -e -q --json | jq 'select(.key == "tombstone" or .key == "").value' | sort | tr '\n' ' ' | sed 's/ $//')"
+sp topic create copy -p 3 > /dev/null
+sp consume json -e -q --json | timeout 60 "$SPATE_BIN" produce copy --json -q
+expect "consume --json | produce --json makes the same topic" "$(contents json)" "$(contents copy)"
+echo '{"key":"k","value":"v","partition":9}' > "$WORK/far.json"
+says "a partition that is not there" 1 'line 1: .*names 9 .*--repartition' produce json --json -q --file "$WORK/far.json"
+expect_status "... is no matter with --repartition" 0 "$SPATE_BIN" produce json --json --repartition -q --file "$WORK/far.json"
+says "a slip in a line" 1 'line 3: there is no field "vlaue"; did you mean "value"' produce json --json -q --file <(printf '{"value":"1"}\n\n{"vlaue":"x"}\n{"value":"2"}\n')
+says "a line that is no JSON" 1 'line 2: it is no JSON' produce json --json -q --file <(printf '{"value":"1"}\nplain\n')
+says "--json with --key" 2 'leave --key' produce json --json -k x
+expect "consume stops when its reader has gone, though nothing follows" "0 0" "$(sp consume many -q | head -1 > "$WORK/head"; echo "${PIPESTATUS[*]}")"
+
+# ---- a terminal ------------------------------------------------------------------------------------------
+# at_terminal SECONDS ARGS...: what a terminal shows, while the broker sleeps for so long
+at_terminal() {
+	local seconds=$1
+	shift
+	kill -STOP "$BROKER_PID"
+	(sleep "$seconds"; kill -CONT "$BROKER_PID") &
+	script -qec "$SPATE_BIN $* > $WORK/shown" /dev/null < /dev/null
+	wait $!
+}
+expect_match "who waits at a terminal sees what for" "asking $BROKER, 1 s" "$(at_terminal 1.7 topic list)"
+expect_match "and it is gone before anything is printed" '^TOPIC' "$(cat "$WORK/shown")"
+expect "who waits for less sees nothing" "" "$(at_terminal 0.2 topic list)"
+
 # ---- alter, trim -----------------------------------------------------------------------------------------
 expect "alter --dry-run says what would be" '["retention.ms","-1","3600000"]' \
 	"$(sp topic alter "$topic" -c retention.ms=3600000 -n --json | jq -c '.changes[0] | [.name, .before, .after]')"
