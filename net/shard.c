@@ -11,6 +11,7 @@
 
 #include "log/base/check.h"
 #include "net/api/api.h"
+#include "net/api/fetch_session.h"
 #include "net/conn/conn.h"
 #include "net/conn/frame_pool.h"
 #include "net/conn/request_pool.h"
@@ -82,8 +83,10 @@ void shard_close_io(struct shard *shard)
 		request_pool_close(shard->requests);
 		frame_pool_close(shard->frames);
 	}
+	fetch_sessions_destroy(shard->fetch_sessions);
 	if (shard->io)
 		io_close(shard->io);
+	shard->fetch_sessions = NULL;
 	shard->requests = NULL;
 	shard->frames = NULL;
 	shard->io = NULL;

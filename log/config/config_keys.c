@@ -172,8 +172,8 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("max.connections", "2147483647", 0, I32), LIVE(
 	 "The most connections at once; what the process may open (ulimit -n) bounds it as well.")},
 	{INT_KEY("max.connections.per.ip", "2147483647", 0, I32), LIVE("The most connections at once from one address.")},
-	{INT_KEY("max.incremental.fetch.session.cache.slots", "1000", 0, I32), INERT(
-	 "How many fetch sessions Kafka remembers. Without effect: clients are told to fetch without sessions.")},
+	{INT_KEY("max.incremental.fetch.session.cache.slots", "1000", 0, I32), LIVE(
+	 "How many fetch sessions (KIP-227) are remembered, over all shards; clients that find no room fetch without. 0: none.")},
 	{INT_KEY("max.request.partition.size.limit", "2000", 1, I32), LIVE("The most partitions one DescribeTopicPartitions answers about.")},
 	{LONG_KEY("queued.max.request.bytes", "-1", -1, I64), INERT(
 	 "How many bytes of requests Kafka queues. Without effect: see spate.frame.memory.bytes.")},
@@ -242,6 +242,8 @@ static const struct config_key broker_keys[] = {
 	 "Memory of each shard for records not yet filed into segments and for those just appended, which consumers at the tail read.")},
 	{INT_KEY("spate.direct.bytes", "0", 0, I32), OURS(
 	 "Appends of a round this large go straight to their segment instead of through the journal; 0 is the measured default.")},
+	{LONG_KEY("spate.fetch.session.bytes", "33554432", 0, INT64_C(1) << 40), OURS(
+	 "Memory of each shard for fetch sessions (KIP-227). When it is full, clients fetch without.")},
 	{LONG_KEY("spate.frame.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(
 	 "Memory of each shard for requests being received and answered. When it is full, connections wait to be read.")},
 	{LONG_KEY("spate.group.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(

@@ -11,14 +11,18 @@
  * What is on its way to a reader is held in the log's memory. So that readers who are slow, or never read, do not take it from producers, a
  * fetch gets at most half of what is left of a bound on all of them; at worst a batch at a time.
  *
- * Failures: an error in any partition ends the waiting; positions are filled in where the partition is known. Sessions (KIP-227) are
- * refused by answering session id 0, which every client takes as "none". A client that believed in an old leader epoch is told the new one
- * at once (KIP-951). */
+ * A full request names all its partitions; one that continues a session (KIP-227, net/api/fetch_session.h) names what changes, and is laid out
+ * from the session: a copy, because the session may go while the fetch waits. Its answer leaves out what the client knows already.
+ *
+ * Failures: an error in any partition ends the waiting; positions are filled in where the partition is known. A session that has gone, or
+ * gone on, while the fetch waited is an error that makes the client start anew. A client that believed in an old leader epoch is told the new
+ * one at once (KIP-951). */
 #include "kmsg_fetch.h"
+#include "net/api/fetch_session.h"
 #include "net/api/handlers.h"
 
-#define SESSION_EPOCH_INITIAL 0
-#define SESSION_EPOCH_NONE (-1)
+#define SESSION_VERSION 7
+#define ID_VERSION 13
 #define LEADER_VERSION 16
 
 struct fetch_partition {
@@ -29,6 +33,7 @@ struct fetch_partition {
 	uint32_t granted_bytes;
 	struct read_task *read;        /* while it reads, or holds what it has read */
 	struct watch_task *watch;      /* made when first needed */
+	struct session_partition *remembered; /* as long as the session has the fetch's epoch; NULL in a full request */
 };
 
 struct fetch {
@@ -38,6 +43,7 @@ struct fetch {
 	uint32_t count;
 	struct fetch_partition *partitions;
 	uint32_t next;                 /* to be read */
+	int32_t session_id, session_epoch; /* continued; the epoch it has until it goes on. FETCH_SESSION_NONE in a full request */
 	int64_t budget_bytes;          /* not granted to anybody yet */
 	int64_t min_bytes, max_bytes, total_bytes;
 	uint64_t held_bytes;           /* counted in the shard's, from the answer to its release */
@@ -297,6 +303,104 @@ static enum step park(struct request *request)
 	return request_hold(request, wake);
 }
 
+/* ---- sessions ---------------------------------------------------------------------------------------------------------------- */
+
+/* Made when a client first asks for one. NULL: no memory. */
+static struct fetch_sessions *sessions_of(struct shard *shard)
+{
+	const struct broker_config *config = shard->facts->config;
+	uint32_t slots = (uint32_t)broker_config_int(config, "max.incremental.fetch.session.cache.slots"), seed;
+	if (shard->fetch_sessions)
+		return shard->fetch_sessions;
+	io_random(shard->io, &seed, sizeof seed);
+	struct fetch_session_limits limits = {
+		.slots = (slots + shard->shard_count - 1) / shard->shard_count,
+		.bytes_max = (uint64_t)broker_config_int(config, "spate.fetch.session.bytes"),
+		.shard = shard->index,
+		.shard_count = shard->shard_count,
+		.seed = seed,
+	};
+	return shard->fetch_sessions = fetch_sessions_create(&limits);
+}
+
+static bool is_full(const struct kmsg_fetch_request *in)
+{
+	return in->session_epoch == FETCH_EPOCH_INITIAL || in->session_epoch == FETCH_EPOCH_FINAL;
+}
+
+static bool wants_session(const struct fetch *fetch)
+{
+	return fetch->request->version >= SESSION_VERSION && fetch->in.session_epoch == FETCH_EPOCH_INITIAL && !fetch->out.error_code &&
+	       !fetch->request->is_cancelled;
+}
+
+static bool remember_topic(struct fetch_sessions *sessions, struct fetch_session *session, const struct kmsg_fetch_topic *in,
+			   const struct kmsg_fetch_topic_result *out)
+{
+	for (int32_t p = 0; p < in->partitions.count; p++) {
+		struct session_partition *partition =
+			fetch_session_add(sessions, session, &in->topic_id, in->topic, &in->partitions.items[p]);
+		if (!partition)
+			return false;
+		fetch_session_told(partition, &out->partitions.items[p]);
+	}
+	return true;
+}
+
+/* Opens a session with what a full request asks and its answer tells. Without room there is none, and the client goes on in full requests. */
+static void remember_all(struct fetch *fetch)
+{
+	struct shard *shard = fetch->request->shard;
+	struct fetch_sessions *sessions = sessions_of(shard);
+	bool is_by_id = fetch->request->version >= ID_VERSION;
+	struct fetch_session *session =
+		sessions ? fetch_session_open(sessions, io_now_ns(shard->io), is_by_id, fetch->count) : NULL;
+	for (int32_t t = 0; session && t < fetch->in.topics.count; t++)
+		if (!remember_topic(sessions, session, &fetch->in.topics.items[t], &fetch->out.responses.items[t])) {
+			fetch_session_close(sessions, session->id);
+			session = NULL;
+		}
+	fetch->out.session_id = session ? session->id : FETCH_SESSION_NONE;
+}
+
+static void refuse_session(struct fetch *fetch, enum kerr error)
+{
+	fetch->out.error_code = (int16_t)error;
+	fetch->out.session_id = FETCH_SESSION_NONE;
+	fetch->out.responses.count = 0;
+	fetch->tells_leader = false;
+}
+
+/* Takes out of the answer what the client knows. What is left moves up, so that `out` of the partitions is not valid afterwards. */
+static void leave_out_known(struct fetch *fetch, struct fetch_session *session)
+{
+	const struct fetch_partition *partition = fetch->partitions;
+	int32_t topic_count = 0;
+	for (int32_t t = 0; t < fetch->out.responses.count; t++) {
+		struct kmsg_fetch_topic_result *topic = &fetch->out.responses.items[t];
+		int32_t count = 0;
+		for (int32_t p = 0; p < topic->partitions.count; p++, partition++)
+			if (fetch_session_tells(session, partition->remembered, &topic->partitions.items[p]))
+				topic->partitions.items[count++] = topic->partitions.items[p];
+		topic->partitions.count = count;
+		if (count > 0)
+			fetch->out.responses.items[topic_count++] = *topic;
+	}
+	fetch->out.responses.count = topic_count;
+}
+
+static void tell_what_is_new(struct fetch *fetch)
+{
+	struct fetch_sessions *sessions = fetch->request->shard->fetch_sessions;
+	struct fetch_session *session = fetch_session_find(sessions, fetch->session_id);
+	if (!session)
+		refuse_session(fetch, KERR_FETCH_SESSION_ID_NOT_FOUND);
+	else if (session->epoch != fetch->session_epoch)
+		refuse_session(fetch, KERR_INVALID_FETCH_SESSION_EPOCH);
+	else
+		leave_out_known(fetch, session);
+}
+
 /* ---- answering --------------------------------------------------------------------------------------------------------------- */
 
 static void add_endpoint(struct fetch *fetch)
@@ -315,6 +419,10 @@ static void add_endpoint(struct fetch *fetch)
 static enum step answer(struct request *request)
 {
 	struct fetch *fetch = request->state;
+	if (fetch->session_id != FETCH_SESSION_NONE)
+		tell_what_is_new(fetch);
+	else if (wants_session(fetch))
+		remember_all(fetch);
 	if (fetch->tells_leader)
 		add_endpoint(fetch);
 	struct writer body = writer_counting_apart();
@@ -346,27 +454,36 @@ static enum step decide(struct request *request)
 
 /* ---- the request --------------------------------------------------------------------------------------------------------------- */
 
+static void lay_out_partition(struct fetch *fetch, const struct topic *topic, const struct kmsg_fetch_partition *in,
+			      struct kmsg_fetch_partition_result *out)
+{
+	struct fetch_partition *partition = &fetch->partitions[fetch->count++];
+	partition->in = in;
+	partition->out = out;
+	partition->is_known = topic != NULL;
+	clear_result(partition);
+	if (topic) {
+		partition->topic_id = topic->id;
+		return;
+	}
+	out->error_code = fetch->request->version >= ID_VERSION ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	fetch->is_decided = true;
+}
+
+static const struct topic *find_topic(struct request *request, const struct uuid *id, struct slice name)
+{
+	return request->version >= ID_VERSION ? request_topic_by_id(request, id) : request_topic_by_name(request, name);
+}
+
 static void lay_out_topic(struct request *request, struct fetch *fetch, const struct kmsg_fetch_topic *in,
 			  struct kmsg_fetch_topic_result *out)
 {
-	bool is_by_id = request->version >= 13;
-	const struct topic *topic = is_by_id ? request_topic_by_id(request, &in->topic_id) : request_topic_by_name(request, in->topic);
+	const struct topic *topic = find_topic(request, &in->topic_id, in->topic);
 	out->topic = in->topic;
 	out->topic_id = in->topic_id;
 	out->partitions.count = in->partitions.count;
-	for (int32_t p = 0; p < in->partitions.count; p++) {
-		struct fetch_partition *partition = &fetch->partitions[fetch->count++];
-		partition->in = &in->partitions.items[p];
-		partition->out = &out->partitions.items[p];
-		partition->is_known = topic != NULL;
-		clear_result(partition);
-		if (topic) {
-			partition->topic_id = topic->id;
-			continue;
-		}
-		partition->out->error_code = is_by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
-		fetch->is_decided = true;
-	}
+	for (int32_t p = 0; p < in->partitions.count; p++)
+		lay_out_partition(fetch, topic, &in->partitions.items[p], &out->partitions.items[p]);
 }
 
 /* The shape of the answer is that of the request. */
@@ -398,6 +515,83 @@ static bool lay_out(struct request *request, struct fetch *fetch)
 	return true;
 }
 
+/* The session's order may go to and fro between topics: each run of one is an entry of the answer. */
+static uint32_t count_runs(const struct fetch_session *session)
+{
+	const struct session_topic *topic = NULL;
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &session->partitions) {
+		const struct session_partition *partition = LIST_ENTRY(node, struct session_partition, node);
+		count += partition->key.topic != topic;
+		topic = partition->key.topic;
+	}
+	return count;
+}
+
+/* False: no memory. */
+static bool lay_out_run(struct request *request, struct fetch *fetch, const struct session_topic *topic,
+			struct kmsg_fetch_partition_result *first)
+{
+	struct kmsg_fetch_topic_result *out = &fetch->out.responses.items[fetch->out.responses.count++];
+	kmsg_fetch_topic_result_init(out);
+	out->topic_id = topic->id;
+	out->topic = topic->name;
+	out->partitions.items = first;
+	return request_keep(request, &out->topic);
+}
+
+static bool lay_out_session(struct request *request, struct fetch *fetch, struct fetch_session *session)
+{
+	uint32_t count = session->partition_count;
+	struct kmsg_fetch_partition *asked = request_alloc_array(request, count, sizeof *asked);
+	struct kmsg_fetch_partition_result *results = request_alloc_array(request, count, sizeof *results);
+	fetch->partitions = request_alloc_array(request, count, sizeof *fetch->partitions);
+	fetch->out.responses.items = request_alloc_array(request, count_runs(session), sizeof *fetch->out.responses.items);
+	if (!asked || !results || !fetch->partitions || !fetch->out.responses.items)
+		return false;
+	const struct session_topic *run = NULL;
+	const struct topic *topic = NULL;
+	LIST_FOR_EACH(node, &session->partitions) {
+		struct session_partition *partition = LIST_ENTRY(node, struct session_partition, node);
+		uint32_t at = fetch->count;
+		if (partition->key.topic != run) {
+			run = partition->key.topic;
+			topic = find_topic(request, &run->id, run->name);
+			if (!lay_out_run(request, fetch, run, &results[at]))
+				return false;
+		}
+		asked[at] = partition->in;
+		fetch->out.responses.items[fetch->out.responses.count - 1].partitions.count++;
+		lay_out_partition(fetch, topic, &asked[at], &results[at]);
+		fetch->partitions[at].remembered = partition;
+	}
+	return true;
+}
+
+/* False: no memory. The session's error, or its end, is in the answer. */
+static bool lay_out_continued(struct request *request, struct fetch *fetch)
+{
+	struct fetch_sessions *sessions = sessions_of(request->shard);
+	struct fetch_session *session = NULL;
+	enum kerr error = sessions ? fetch_session_continue(sessions, io_now_ns(request->shard->io), request->version >= ID_VERSION,
+							    &fetch->in, &session) : KERR_FETCH_SESSION_ID_NOT_FOUND;
+	if (error)
+		refuse_session(fetch, error);
+	if (error || !session)
+		return true;
+	fetch->session_id = fetch->out.session_id = session->id;
+	fetch->session_epoch = session->epoch;
+	return lay_out_session(request, fetch, session);
+}
+
+static bool lay_out_full(struct request *request, struct fetch *fetch)
+{
+	/* What it had before, it does not want any more. */
+	if (fetch->in.session_id != FETCH_SESSION_NONE && request->shard->fetch_sessions)
+		fetch_session_close(request->shard->fetch_sessions, fetch->in.session_id);
+	return lay_out(request, fetch);
+}
+
 static void set_limits(struct request *request, struct fetch *fetch)
 {
 	struct shard *shard = request->shard;
@@ -405,12 +599,6 @@ static void set_limits(struct request *request, struct fetch *fetch)
 	if (fetch->max_bytes < 0)
 		fetch->max_bytes = 0;
 	fetch->deadline_ns = io_now_ns(shard->io) + (fetch->in.max_wait_ms > 0 ? (uint64_t)fetch->in.max_wait_ms * 1000000u : 0);
-}
-
-/* No session is ever given out, so none can be continued. */
-static bool continues_session(const struct request *request, const struct kmsg_fetch_request *in)
-{
-	return request->version >= 7 && in->session_epoch != SESSION_EPOCH_INITIAL && in->session_epoch != SESSION_EPOCH_NONE;
 }
 
 enum step fetch_handle(struct request *request)
@@ -421,12 +609,11 @@ enum step fetch_handle(struct request *request)
 	fetch->request = request;
 	request->state = fetch;
 	kmsg_fetch_response_init(&fetch->out);
-	if (continues_session(request, &fetch->in)) {
-		fetch->out.error_code = KERR_FETCH_SESSION_ID_NOT_FOUND;
-		return answer(request);
-	}
-	if (!lay_out(request, fetch))
+	bool is_continued = request->version >= SESSION_VERSION && !is_full(&fetch->in);
+	if (!(is_continued ? lay_out_continued(request, fetch) : lay_out_full(request, fetch)))
 		return request_reject(request, NULL);
+	if (fetch->out.error_code)
+		return answer(request);
 	set_limits(request, fetch);
 	request->cancel = request_resume;
 	request->release = release_answer;

@@ -9,6 +9,7 @@
 #include "net/metrics.h"
 #include "net/route/mailbox.h"
 
+struct fetch_sessions;
 struct frame_pool;
 struct group_host;
 struct request_pool;
@@ -60,6 +61,8 @@ struct shard {
 	uint32_t *conn_total;                 /* atomic; of all shards */
 	struct io_timer sweep;                /* set while there are connections: ends those that idle or stall */
 	struct net_limits limits;
+
+	struct fetch_sessions *fetch_sessions; /* NULL until a client asks for one (net/api/fetch_session.h) */
 
 	/* Producer ids reserved for this shard and not yet handed out (net/api/init_producer_id.c). */
 	int64_t producer_id_next, producer_id_end;

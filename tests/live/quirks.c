@@ -356,6 +356,18 @@ static void test_fetch(int16_t max_version)
 	struct fetch_reply reply = ask_fetch(&q);
 	expect_int("error", 0, reply.top_error);
 	expect_int("size", (int64_t)size_v4, (int64_t)reply.size);
+	if (reply.session_id) {
+		case_begin("a fetch session out of order gets error 71");
+		q.session_id = reply.session_id, q.session_epoch = 2;
+		expect_int("error", 71, ask_fetch(&q).top_error);
+		case_begin("a fetch session goes on, and is over when the client says so");
+		q.session_epoch = 1;
+		expect_int("error", 0, ask_fetch(&q).top_error);
+		q.session_epoch = -1;
+		expect_int("error", 0, ask_fetch(&q).top_error);
+		q.session_epoch = 2;
+		expect_int("error", 70, ask_fetch(&q).top_error);
+	}
 	if (max_version >= 13) {
 		q = (struct fetch_request){ .version = 13, .session_epoch = -1, .leader_epoch = -1, .id = (const uint8_t *)"0123456789abcdef" };
 		case_begin("Fetch v13 of an unknown topic id gets error 100");

@@ -701,32 +701,6 @@ Test(server, fetch_refusals, .timeout = 60)
 	broker_end(&broker);
 }
 
-/* Sessions are refused with id 0; one that nobody opened is unknown. */
-Test(server, fetch_sessions, .timeout = 60)
-{
-	static const struct {
-		int32_t id, epoch;
-		enum kerr wanted;
-	} rows[] = {{0, 0, KERR_NONE}, {0, -1, KERR_NONE}, {5, -1, KERR_NONE}, {5, 0, KERR_NONE}, {5, 1, KERR_FETCH_SESSION_ID_NOT_FOUND}};
-	struct client client;
-	struct fetch_one one;
-	struct kmsg_fetch_response out;
-	broker_start(&broker, 1, NULL);
-	client_open(&client, &broker);
-	make_topic(&client, "x", 1);
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		fetch_one(&one, "x", 0, 0, 0);
-		one.in.session_id = rows[i].id;
-		one.in.session_epoch = rows[i].epoch;
-		client_call(&client, "fetch", 12, &one.in, &out);
-		cr_assert_eq(out.error_code, rows[i].wanted, "row %zu", i);
-		cr_assert_eq(out.session_id, 0, "row %zu", i);
-		cr_assert_eq(out.responses.count, rows[i].wanted ? 0 : 1, "row %zu", i);
-	}
-	client_close(&client);
-	broker_end(&broker);
-}
-
 /* Producer ids differ, over restarts and shards. */
 Test(server, producer_ids_are_new, .timeout = 60)
 {
