@@ -66,8 +66,7 @@ static void grow(struct create_partitions *state, struct growth *growth, struct 
 	const struct catalog_image *image = catalog_image_acquire(catalog);
 	const struct topic *topic = catalog_topic_by_name(image, growth->in->name);
 	if (!topic) {
-		refuse(state->request, &growth->refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION,
-		       "This server does not host this topic-partition.");
+		growth->refusal = (struct refusal){.error = KERR_UNKNOWN_TOPIC_OR_PARTITION}; /* without a sentence, as Kafka */
 	} else if (!refuse_count(state, growth, topic) && !refuse_assignments(state, growth, topic)) {
 		state->new_count += (int64_t)growth->in->count - topic->partition_count;
 		if (!state->in.validate_only)

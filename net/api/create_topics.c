@@ -105,7 +105,7 @@ static bool refuse_counts(struct request *request, struct candidate *candidate)
 	if (replicas > 1)
 		return refuse(request, &candidate->refusal, KERR_INVALID_REPLICATION_FACTOR,
 			      "Unable to replicate the partition %lld time(s): The target replication factor of %lld cannot be reached because only "
-			      "1 broker(s) are registered.", (long long)replicas, (long long)replicas);
+			      "1 broker(s) are registered or some brokers have all their log directories cordoned.", (long long)replicas, (long long)replicas);
 	return false;
 }
 

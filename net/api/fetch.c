@@ -24,6 +24,7 @@
 #define SESSION_VERSION 7
 #define ID_VERSION 13
 #define LEADER_VERSION 16
+#define READ_COMMITTED 1
 
 struct fetch_partition {
 	const struct kmsg_fetch_partition *in;
@@ -110,9 +111,13 @@ static void take_result(struct fetch *fetch, struct fetch_partition *partition)
 	struct read_task *read = partition->read;
 	struct kmsg_fetch_partition_result *out = partition->out;
 	out->error_code = (int16_t)error_of(read->task.err);
-	out->high_watermark = read->op.high_watermark;
-	out->last_stable_offset = read->op.last_stable_offset;
-	out->log_start_offset = read->op.log_start_offset;
+	if (!out->error_code) { /* with an error Kafka tells no offsets */
+		out->high_watermark = read->op.high_watermark;
+		out->last_stable_offset = read->op.last_stable_offset;
+		out->log_start_offset = read->op.log_start_offset;
+		if (fetch->in.isolation_level == READ_COMMITTED)
+			out->aborted_transactions.count = 0; /* none, rather than not asked for */
+	}
 	if (read->is_diverging)
 		out->diverging_epoch = (struct kmsg_fetch_epoch_end){read->diverging_epoch, read->diverging_end_offset};
 	if (out->error_code || read->is_diverging)

@@ -5,6 +5,8 @@
 #include "kmsg_list_offsets.h"
 #include "net/api/handlers.h"
 
+#include <limits.h>
+
 /* Timestamps with a meaning of their own. */
 enum {
 	LATEST = -1,
@@ -31,6 +33,7 @@ struct list_offsets {
 	struct lookup *lookups;
 };
 
+/* The version a special timestamp came with; no version for those that mean nothing. */
 static int version_of(int64_t timestamp)
 {
 	switch (timestamp) {
@@ -42,8 +45,11 @@ static int version_of(int64_t timestamp)
 		return 9;
 	case EARLIEST_PENDING_UPLOAD:
 		return 11;
-	default:
+	case LATEST:
+	case EARLIEST:
 		return 0;
+	default:
+		return timestamp < 0 ? INT_MAX : 0;
 	}
 }
 

@@ -60,7 +60,7 @@ static struct partition *find(struct shard *shard, struct task *task)
 int task_check_epoch(const struct partition *partition, int32_t current_leader_epoch)
 {
 	int32_t epoch = partition_leader_epoch(partition);
-	if (current_leader_epoch < 0 || current_leader_epoch == epoch)
+	if (current_leader_epoch == TASK_NO_EPOCH || current_leader_epoch == epoch)
 		return 0;
 	return current_leader_epoch < epoch ? TASK_FENCED_EPOCH : TASK_UNKNOWN_EPOCH;
 }

@@ -80,6 +80,7 @@ MUST_USE enum task_result read_task_submit(struct read_task *task);
 /* Gives the pieces back, on the owner; pending until then. Harmless without pieces. */
 MUST_USE enum task_result read_task_release(struct read_task *task);
 
+#define TASK_NO_EPOCH (-1)   /* of a client that does not say; other negative ones are old */
 #define TASK_FENCED_EPOCH 74
 #define TASK_UNKNOWN_EPOCH 75
 

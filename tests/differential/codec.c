@@ -43,6 +43,20 @@ static void encode_length(struct encoder *e, struct bytes_out *out, int64_t leng
 
 static const char *hex_of(const json_t *value) { return json_string_value(json_object_get(value, "hex")); }
 
+/* {message, version, value}: a message inside bytes, behind its version, as members of groups send them. */
+static void message_bytes(struct encoder *e, const struct kmsg_field *field, const json_t *spec, struct bytes_out *bytes)
+{
+	const struct kmsg_description *message = kmsg_description_find(json_string_value(json_object_get(spec, "message")));
+	int version = (int)json_integer_value(json_object_get(spec, "version"));
+	if (!message) {
+		complain(e, field, "there is no such message");
+		return;
+	}
+	bytes_out_number(bytes, version, 2);
+	if (!codec_encode(bytes, message, version, json_object_get(spec, "value"), &e->why))
+		complain(e, field, "the message inside cannot be made");
+}
+
 /* The bytes a value stands for; false for null. */
 static bool value_bytes(struct encoder *e, const struct kmsg_field *field, const json_t *value, struct bytes_out *bytes)
 {
@@ -53,7 +67,9 @@ static bool value_bytes(struct encoder *e, const struct kmsg_field *field, const
 	else if (hex_of(value)) {
 		if (!bytes_out_hex(bytes, hex_of(value)))
 			complain(e, field, "not hex");
-	} else if (field->type == KMSG_TYPE_records && json_is_object(value)) {
+	} else if (json_object_get(value, "message"))
+		message_bytes(e, field, value, bytes);
+	else if (field->type == KMSG_TYPE_records && json_is_object(value)) {
 		if (!records_build(bytes, value, &e->why))
 			complain(e, field, "records cannot be made");
 	} else

@@ -5,6 +5,7 @@
  *
  *	{hex: "00ff"}       in place of a string, bytes or records: these bytes
  *	{claim: N}          in place of an array or string: its length says N, and nothing follows
+ *	{message: consumer_protocol_subscription, version: 1, value: {...}}   in place of bytes: a message, its version before it
  *	{count: 3, ...}     in place of records: batches made on the spot (records.h)
  *	__tags: {"99": "00ff"}   in a struct: unknown tagged fields, in flexible versions
  *	__after: "00ff"     in the message itself: bytes behind its end */

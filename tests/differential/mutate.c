@@ -79,11 +79,15 @@ static void set_numbers(struct mutator *m, const struct kmsg_field *field)
 		}
 }
 
+/* So long once ${case} is filled in: a name of this case alone. */
 static json_t *long_text(size_t size)
 {
-	char *text = malloc(size);
-	memset(text, 'x', size);
-	json_t *json = json_stringn(text, size);
+	static const char variable[] = "${case}";
+	size_t own = size - strlen("d000000-case");
+	char *text = malloc(strlen(variable) + own + 1);
+	memcpy(text, variable, sizeof variable);
+	memset(text + strlen(variable), 'x', own);
+	json_t *json = json_stringn(text, strlen(variable) + own);
 	free(text);
 	return json;
 }

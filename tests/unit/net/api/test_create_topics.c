@@ -72,7 +72,7 @@ static const struct topic_case refused[] = {
 	{"no replicas", "p", 1, 0, .error = KERR_INVALID_REPLICATION_FACTOR, .message = "Replication factor must be larger than 0, or -1"},
 	{"replicas below -1", "p", 1, -2, .error = KERR_INVALID_REPLICATION_FACTOR, .message = "Replication factor must be larger than 0, or -1"},
 	{"more replicas than brokers", "p", 1, 3, .error = KERR_INVALID_REPLICATION_FACTOR,
-	 .message = "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached because only 1 broker(s) are registered"},
+	 .message = "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned."},
 	{"no partitions before too many replicas", "p", 0, 5, .error = KERR_INVALID_PARTITIONS, .message = "Number of partitions"},
 	{"more partitions than one request may", "p", 10001, 1, .error = KERR_POLICY_VIOLATION, .message = "Excessively large number of partitions per request."},
 	{"all partitions there are", "p", INT32_MAX, 1, .error = KERR_POLICY_VIOLATION, .message = "Excessively large number"},
