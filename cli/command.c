@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cli/completion.h"
 #include "cli/progress.h"
 #include "log/base/edit_distance.h"
 
@@ -45,6 +46,10 @@ static bool asks_for_help(const char *word)
 
 int command_dispatch(const struct command *commands, uint32_t count, const char *prefix, int argc, char **argv)
 {
+	if (completion_is_on() && argc <= 2) {
+		completion_offer_commands(commands, count, argc == 2 ? argv[1] : "");
+		return STATUS_OK;
+	}
 	if (argc < 2 || asks_for_help(argv[1])) {
 		printf("%s COMMAND ...\n\n", prefix);
 		command_print_table(commands, count);
@@ -54,5 +59,5 @@ int command_dispatch(const struct command *commands, uint32_t count, const char 
 	for (uint32_t i = 0; i < count; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	return refuse_name(commands, count, prefix, argv[1]);
+	return completion_is_on() ? STATUS_OK : refuse_name(commands, count, prefix, argv[1]);
 }

@@ -37,3 +37,4 @@ int consume_run(int argc, char **argv);
 int log_run(int argc, char **argv);
 int config_run(int argc, char **argv);
 int bench_run(int argc, char **argv);
+int completion_run(int argc, char **argv);

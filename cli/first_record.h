@@ -6,7 +6,7 @@
 
 /* One batch of each partition is all that is needed, and an offset that is gone is an error, not a jump. */
 #define FIRST_RECORD_SETTINGS                                                                                  \
-	{"enable.partition.eof", "true"}, {"auto.offset.reset", "error"}, {"queued.min.messages", "1"},        \
+	{"enable.partition.eof", "true"}, {"auto.offset.reset", "error"},                                        \
 	{"fetch.message.max.bytes", "4096"}, {"fetch.wait.max.ms", "10"}, {"check.crcs", "true"}
 
 struct first_record {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cli/command.h"
+#include "cli/completion.h"
 #include "log/base/edit_distance.h"
 
 /* ---- help ------------------------------------------------------------------------------------------------------ */
@@ -166,6 +167,11 @@ bool flags_parse(const struct flag_table *table, int argc, char **argv, struct a
 {
 	struct parse parse = {.table = table, .argc = argc, .at = 1, .argv = argv};
 	bool are_flags_over = false, goes_on = true;
+	if (completion_is_on()) {
+		completion_offer_flags(table, argc, argv);
+		*status = STATUS_OK;
+		return false;
+	}
 	*arguments = (struct arguments){0};
 	while (goes_on && parse.at < argc)
 		goes_on = take_word(&parse, arguments, &are_flags_over);

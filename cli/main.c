@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/completion.h"
 
 static const struct command commands[] = {
 	{"serve", "run the broker", serve_run},
@@ -12,6 +13,7 @@ static const struct command commands[] = {
 	{"log", "look into a data directory, or check it, without the broker", log_run},
 	{"config", "explain the configuration", config_run},
 	{"bench", "measure a broker over the wire", bench_run},
+	{"completion", "complete command lines in bash", completion_run},
 };
 
 static int print_help(void)
@@ -43,5 +45,10 @@ int main(int argc, char **argv)
 		return printf("spate %s\n", SPATE_VERSION) < 0;
 	if (argc < 2 || strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return print_help();
+	if (strcmp(word, "__complete") == 0) {
+		completion_begin();
+		argc--;
+		argv++;
+	}
 	return command_dispatch(commands, COUNT_OF(commands), "spate", argc, argv);
 }

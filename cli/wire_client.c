@@ -15,15 +15,17 @@
 
 #include "cli/address.h"
 #include "kmsg_describe_log_dirs.h"
+#include "kmsg_list_groups.h"
 #include "kmsg_metadata.h"
 #include "net/wire/header.h"
 #include "net/wire/kerr.h"
 
-#define CONNECT_TIMEOUT_MS 5000
-#define ANSWER_TIMEOUT_S 10
+/* To connect; an answer may take twice as long. */
+#define PATIENCE_MS 5000
 #define ANSWER_SIZE_MAX (64u << 20)
 #define METADATA_VERSION 12
 #define LOG_DIRS_VERSION 2
+#define LIST_GROUPS_VERSION 4
 
 struct wire_client {
 	int fd;
@@ -34,12 +36,12 @@ struct wire_client {
 
 /* ---- connecting ------------------------------------------------------------------------------------------------------ */
 
-static int finish_connect(int fd)
+static int finish_connect(int fd, int patience_ms)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLOUT};
 	int err = 0;
 	socklen_t size = sizeof err;
-	int ready = poll(&wait, 1, CONNECT_TIMEOUT_MS);
+	int ready = poll(&wait, 1, patience_ms);
 	if (ready == 0)
 		return -ETIMEDOUT;
 	if (ready < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size))
@@ -47,22 +49,22 @@ static int finish_connect(int fd)
 	return -err;
 }
 
-static int connect_one(const struct addrinfo *info)
+static int connect_one(const struct addrinfo *info, int patience_ms)
 {
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	int err = connect(fd, info->ai_addr, info->ai_addrlen) == 0 ? 0 : errno == EINPROGRESS ? finish_connect(fd) : -errno;
+	int err = connect(fd, info->ai_addr, info->ai_addrlen) == 0 ? 0 : errno == EINPROGRESS ? finish_connect(fd, patience_ms) : -errno;
 	if (!err)
 		return fd;
 	close(fd);
 	return err;
 }
 
-/* Blocking from here on, but for so many seconds at most. */
-static void set_patience(int fd)
+/* Blocking from here on, but for so long at most. */
+static void set_patience(int fd, int patience_ms)
 {
-	struct timeval patience = {.tv_sec = ANSWER_TIMEOUT_S};
+	struct timeval patience = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
 	int one = 1;
 	int flags = fcntl(fd, F_GETFL);
 	if (flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
@@ -72,7 +74,7 @@ static void set_patience(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
-static int connect_to(const struct address *address, char *why, size_t why_size)
+static int connect_to(const struct address *address, int patience_ms, char *why, size_t why_size)
 {
 	char port[8];
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
@@ -85,17 +87,17 @@ static int connect_to(const struct address *address, char *why, size_t why_size)
 	}
 	int fd = -EHOSTUNREACH;
 	for (struct addrinfo *info = list; info && fd < 0; info = info->ai_next)
-		fd = connect_one(info);
+		fd = connect_one(info, patience_ms);
 	freeaddrinfo(list);
 	if (fd < 0)
 		snprintf(why, why_size, "no broker answers at %s:%s: %s; is it running ('spate serve'), and is --broker right?", host, port, strerror(-fd));
 	else
-		set_patience(fd);
+		set_patience(fd, 2 * patience_ms);
 	return fd;
 }
 
 /* The first broker of the list that answers. */
-static int connect_any(const char *brokers, char *why, size_t why_size)
+static int connect_any(const char *brokers, int patience_ms, char *why, size_t why_size)
 {
 	int fd = -EINVAL;
 	for (const char *at = brokers; fd < 0 && *at;) {
@@ -106,15 +108,20 @@ static int connect_any(const char *brokers, char *why, size_t why_size)
 		at += size + (at[size] == ',');
 		if (!address_parse_broker(&address, one, why, why_size))
 			return -EINVAL;
-		fd = connect_to(&address, why, why_size);
+		fd = connect_to(&address, patience_ms, why, why_size);
 	}
 	return fd;
 }
 
 int wire_client_open(struct wire_client **out, const char *brokers, char *why, size_t why_size)
 {
+	return wire_client_open_within(out, brokers, PATIENCE_MS, why, why_size);
+}
+
+int wire_client_open_within(struct wire_client **out, const char *brokers, int patience_ms, char *why, size_t why_size)
+{
 	snprintf(why, why_size, "no broker is named");
-	int fd = connect_any(brokers, why, why_size);
+	int fd = connect_any(brokers, patience_ms, why, why_size);
 	if (fd < 0)
 		return fd;
 	struct wire_client *client = calloc(1, sizeof *client);
@@ -313,4 +320,39 @@ int wire_client_topic(struct wire_client *client, const char *name, struct wire_
 		out->sizes_bytes[i] = -1;
 	/* Sizes are told by the brokers that hold the partitions; what this one does not tell stays unknown. */
 	return ask_sizes(client, name, out) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* ---- names -------------------------------------------------------------------------------------------------------------- */
+
+int wire_client_topic_names(struct wire_client *client, wire_name_fn *name, void *context)
+{
+	struct kmsg_metadata_request request;
+	struct kmsg_metadata_response response;
+	struct reader reader;
+	kmsg_metadata_request_init(&request);
+	arena_reset(&client->arena);
+	int err = call(client, KMSG_METADATA_KEY, METADATA_VERSION, encode_metadata, &request, &reader);
+	err = err ? err : kmsg_metadata_response_decode(&reader, &client->arena, METADATA_VERSION, &response);
+	for (int32_t i = 0; !err && i < response.topics.count; i++)
+		name(context, response.topics.items[i].name);
+	return err;
+}
+
+static void encode_list_groups(struct writer *writer, const void *message)
+{
+	kmsg_list_groups_request_encode(writer, LIST_GROUPS_VERSION, message);
+}
+
+int wire_client_group_names(struct wire_client *client, wire_name_fn *name, void *context)
+{
+	struct kmsg_list_groups_request request;
+	struct kmsg_list_groups_response response;
+	struct reader reader;
+	kmsg_list_groups_request_init(&request);
+	arena_reset(&client->arena);
+	int err = call(client, KMSG_LIST_GROUPS_KEY, LIST_GROUPS_VERSION, encode_list_groups, &request, &reader);
+	err = err ? err : kmsg_list_groups_response_decode(&reader, &client->arena, LIST_GROUPS_VERSION, &response);
+	for (int32_t i = 0; !err && i < response.groups.count; i++)
+		name(context, response.groups.items[i].group_id);
+	return err;
 }

@@ -1,4 +1,5 @@
-/* A small blocking client of the wire protocol, for what librdkafka 2.0 cannot ask: topic ids and sizes on disk. Also tells, before librdkafka
+/* A small blocking client of the wire protocol, for what librdkafka 2.0 cannot ask: topic ids and sizes on disk; and for
+ * completion, which is to be quick. Also tells, before librdkafka
  * is asked anything, whether a broker is there at all. Owner: the main thread. Bounded: answers above 64 MiB are refused, and every wait
  * ends after some seconds. */
 #pragma once
@@ -10,6 +11,8 @@ struct wire_client;
 /* Connects to the first of a comma list of HOST:PORT that answers. 0; -EINVAL for an address that is none; -errno if nobody
  * answers. A sentence in `why` either way. */
 MUST_USE int wire_client_open(struct wire_client **out, const char *brokers, char *why, size_t why_size);
+/* The same, with no more patience than so many milliseconds for each step. */
+MUST_USE int wire_client_open_within(struct wire_client **out, const char *brokers, int patience_ms, char *why, size_t why_size);
 void wire_client_close(struct wire_client *client);
 
 struct wire_topic {
@@ -20,3 +23,8 @@ struct wire_topic {
 
 /* -ENOENT: no such topic; -EOPNOTSUPP and others: the broker does not tell. */
 MUST_USE int wire_client_topic(struct wire_client *client, const char *name, struct wire_topic *out);
+
+/* Each topic, and each group that this broker coordinates; the name lives as long as the call. -errno: the broker does not tell. */
+typedef void wire_name_fn(void *context, struct slice name);
+MUST_USE int wire_client_topic_names(struct wire_client *client, wire_name_fn *name, void *context);
+MUST_USE int wire_client_group_names(struct wire_client *client, wire_name_fn *name, void *context);

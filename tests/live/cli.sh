@@ -118,6 +118,24 @@ says "a line that is no JSON" 1 'line 2: it is no JSON' produce json --json -q -
 says "--json with --key" 2 'leave --key' produce json --json -k x
 expect "consume stops when its reader has gone, though nothing follows" "0 0" "$(sp consume many -q | head -1 > "$WORK/head"; echo "${PIPESTATUS[*]}")"
 
+# ---- completion for bash ---------------------------------------------------------------------------------
+# completes LINE: what bash would offer at its end
+completes() {
+	"$BASH" -c 'cd "$1" && source <("$2" completion bash) && COMP_LINE="$2 $3" && COMP_POINT=${#COMP_LINE} && _spate 2> /dev/null
+		echo "${COMPREPLY[@]}"' _ "$WORK" "$(realpath "$SPATE_BIN")" "$1"
+}
+expect "completion: verbs" "topic" "$(completes 'to')"
+expect "completion: sub-verbs" "create" "$(completes 'topic cr')"
+expect "completion: flags" "--partitions" "$(completes 'topic create x --par')"
+expect "completion: topics of the broker" "$topic" "$(completes "topic describe ${topic:0:5}")"
+expect "completion: ... of the one that the line names, or none" "" "$(completes "consume --broker 127.0.0.1:1 ${topic:0:5}")"
+expect "completion: a flag's values" "zstd" "$(completes 'produce x --compression zs')"
+expect "completion: config keys" "retention.bytes= retention.ms=" "$(completes 'topic create x --config rete')"
+expect "completion: what a config can be" "delete" "$(completes 'topic create x --config cleanup.policy=de')"
+expect "completion: behind --flag=" "$topic" "$(completes "group rewind g --topic=${topic:0:5}")"
+expect "completion: files" "records.json" "$(completes 'produce x --file rec')"
+expect "completion: nothing for what is no verb" "" "$(completes 'topik cr')"
+
 # ---- a terminal ------------------------------------------------------------------------------------------
 # at_terminal SECONDS ARGS...: what a terminal shows, while the broker sleeps for so long
 at_terminal() {
