@@ -154,6 +154,8 @@ Test(classic_many, join_assign_live_leave, .timeout = 60)
 	for (uint32_t i = 0; i < MEMBERS; i++)
 		cr_assert_eq(heartbeat(coordinator, clock, i), KERR_NONE);
 	tell("10,000 heartbeats", &since);
+	if (getenv("SPATE_TELL"))
+		fprintf(stderr, "%.1f MB\n", (double)coordinator->memory_bytes / 1e6);
 	for (uint32_t i = 0; i < MEMBERS; i++)
 		leave(coordinator, clock, i);
 	tell("10,000 leave, one by one", &since);
