@@ -265,7 +265,7 @@ bool refuse_resource_type(struct request *request, struct refusal *refusal, int8
 			      "Resource type CLIENT_METRICS is not supported: this broker takes no client metrics.");
 	case RESOURCE_GROUP:
 		return refuse(request, refusal, error,
-			      "Resource type GROUP is not supported: this broker has no groups yet.");
+			      "Resource type GROUP is not supported: all groups have the broker's configs, group.*.");
 	default:
 		return refuse(request, refusal, error, "Unknown resource type %d", type);
 	}

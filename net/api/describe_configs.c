@@ -1,5 +1,6 @@
-/* DescribeConfigs: the configs of topics and of this broker, where each value comes from, and what it would
- * be otherwise.
+/* DescribeConfigs: the configs of topics, of this broker and of groups, where each value comes from, and what it would
+ * be otherwise. Single groups, and subscriptions to client metrics, are never given configs of their own: any name has the defaults,
+ * as in Kafka.
  *
  * Values come from the tables of log/config alone, so that what is told is what is in force. The broker's
  * are all read-only: they are read at start. A null or empty list of keys asks for all; unknown keys are
@@ -170,6 +171,55 @@ static bool list_broker(const struct listing *listing)
 	return true;
 }
 
+/* ---- groups and client metrics ------------------------------------------------------------------------- */
+
+static const struct config_key group_keys[] = {
+	{.name = "consumer.assignment.interval.ms", .type = CONFIG_INT, .broker_name = "group.consumer.assignment.interval.ms",
+	 .doc = "The group's assignment is computed at most once in so much time."},
+	{.name = "consumer.heartbeat.interval.ms", .type = CONFIG_INT, .broker_name = "group.consumer.heartbeat.interval.ms",
+	 .doc = "How often the group's members of the consumer protocol (KIP-848) send heartbeats."},
+	{.name = "consumer.session.timeout.ms", .type = CONFIG_INT, .broker_name = "group.consumer.session.timeout.ms",
+	 .doc = "A member of the consumer protocol (KIP-848) that sends no heartbeat for so long is dead."},
+};
+
+static const struct config_key client_metrics_keys[] = {
+	{.name = "interval.ms", .type = CONFIG_INT, .default_value = "300000", .doc = "How often clients push their metrics."},
+	{.name = "match", .type = CONFIG_LIST, .default_value = "", .doc = "Which clients push."},
+	{.name = "metrics", .type = CONFIG_LIST, .default_value = "", .doc = "Which metrics they push, by prefix."},
+};
+
+static bool list_default(const struct listing *listing, const struct config_key *key)
+{
+	const struct broker_config *config = listing->request->shard->facts->config;
+	struct kmsg_describe_configs_config *out = add_config(listing, key);
+	if (!out)
+		return false;
+	out->value = slice_from(key->broker_name ? broker_config_value(config, key->broker_name) : key->default_value);
+	bool is_set = key->broker_name && broker_config_is_set(config, key->broker_name);
+	out->config_source = is_set ? CONFIG_SOURCE_BROKER : CONFIG_SOURCE_DEFAULT;
+	if (listing->in->include_synonyms)
+		add_broker_synonyms(listing, out, key->broker_name);
+	return true;
+}
+
+/* `what`: for the sentence about a resource without a name. */
+static bool list_defaults(const struct listing *listing, const char *what, const struct config_key *keys, uint32_t count)
+{
+	struct refusal refusal = {.message = SLICE_EMPTY};
+	if (listing->resource->resource_name.size == 0)
+		refuse(listing->request, &refusal, KERR_INVALID_REQUEST, "%s name must not be empty", what);
+	listing->out->error_code = (int16_t)refusal.error;
+	listing->out->error_message = refusal.message;
+	if (refusal.error)
+		return true;
+	if (!reserve(listing, count))
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (is_asked(listing->resource, &keys[i]) && !list_default(listing, &keys[i]))
+			return false;
+	return true;
+}
+
 /* ---- all ----------------------------------------------------------------------------------------------- */
 
 static bool list_resource(const struct listing *listing)
@@ -182,6 +232,10 @@ static bool list_resource(const struct listing *listing)
 		return list_topic(listing);
 	if (listing->resource->resource_type == RESOURCE_BROKER)
 		return list_broker(listing);
+	if (listing->resource->resource_type == RESOURCE_GROUP)
+		return list_defaults(listing, "Group", group_keys, COUNT_OF(group_keys));
+	if (listing->resource->resource_type == RESOURCE_CLIENT_METRICS)
+		return list_defaults(listing, "Client metrics subscription", client_metrics_keys, COUNT_OF(client_metrics_keys));
 	refuse_resource_type(listing->request, &refusal, listing->resource->resource_type);
 	listing->out->error_code = (int16_t)refusal.error;
 	listing->out->error_message = refusal.message;

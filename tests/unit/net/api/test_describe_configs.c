@@ -37,8 +37,8 @@ Test(describe_configs, refusals)
 		{"no broker", BROKER, "x", KERR_INVALID_REQUEST, "Broker id must be an integer, but it is: x"},
 		{"a space", BROKER, " 1", KERR_INVALID_REQUEST, "Broker id must be an integer, but it is:  1"},
 		{"loggers", BROKER_LOGGER, "1", KERR_INVALID_REQUEST, "Resource type BROKER_LOGGER is not supported"},
-		{"client metrics", CLIENT_METRICS, "m", KERR_INVALID_REQUEST, "Resource type CLIENT_METRICS is not supported"},
-		{"groups", GROUP, "g", KERR_INVALID_REQUEST, "Resource type GROUP is not supported"},
+		{"no client metrics", CLIENT_METRICS, "", KERR_INVALID_REQUEST, "Client metrics subscription name must not be empty"},
+		{"no group", GROUP, "", KERR_INVALID_REQUEST, "Group name must not be empty"},
 		{"no type", 0, "t", KERR_INVALID_REQUEST, "Unknown resource type 0"},
 		{"a negative type", -1, "t", KERR_INVALID_REQUEST, "Unknown resource type -1"},
 	};
@@ -51,6 +51,40 @@ Test(describe_configs, refusals)
 		cr_expect_eq(out.results.items[0].resource_type, cases[i].type);
 		cr_expect_str_eq(text_of(out.results.items[0].resource_name), cases[i].name);
 	}
+	admin_close(&admin);
+}
+
+/* Groups have the broker's values, subscriptions to client metrics the defaults, whatever their names. */
+Test(describe_configs, defaults_of_any_name)
+{
+	static const char *const settings[] = {"group.consumer.session.timeout.ms", "30000", NULL};
+	static const struct {
+		int type;
+		const char *name, *key, *value;
+		int source, synonyms;
+	} cases[] = {
+		{GROUP, "g", "consumer.session.timeout.ms", "30000", CONFIG_SOURCE_BROKER, 2},
+		{GROUP, "g", "consumer.heartbeat.interval.ms", "5000", CONFIG_SOURCE_DEFAULT, 1},
+		{GROUP, "other", "consumer.assignment.interval.ms", "1000", CONFIG_SOURCE_DEFAULT, 1},
+		{CLIENT_METRICS, "m", "interval.ms", "300000", CONFIG_SOURCE_DEFAULT, 0},
+		{CLIENT_METRICS, "m", "match", "", CONFIG_SOURCE_DEFAULT, 0},
+		{CLIENT_METRICS, "m", "metrics", "", CONFIG_SOURCE_DEFAULT, 0},
+	};
+	struct admin admin;
+	admin_open(&admin, settings);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const char *const keys[] = {cases[i].key, "nope", NULL};
+		struct kmsg_describe_configs_response out = describe(&admin.client, 4, cases[i].type, cases[i].name, keys, true);
+		const struct kmsg_describe_configs_config *config = out.results.items[0].configs.items;
+		cr_assert_eq(out.results.items[0].configs.count, 1, "%s", cases[i].key);
+		cr_expect_str_eq(text_of(config->name), cases[i].key);
+		cr_expect_str_eq(text_of(config->value), cases[i].value, "%s", cases[i].key);
+		cr_expect_eq(config->config_source, cases[i].source, "%s", cases[i].key);
+		cr_expect_eq(config->synonyms.count, cases[i].synonyms, "%s", cases[i].key);
+		cr_expect_gt(config->documentation.size, 10);
+		cr_expect_not(config->read_only);
+	}
+	cr_expect_eq(describe(&admin.client, 1, GROUP, "g", NULL, false).results.items[0].configs.count, 3);
 	admin_close(&admin);
 }
 
