@@ -162,8 +162,21 @@ void consumer__cancel_timers(struct consumer_member *member)
 	io_timers_cancel(timers, &member->sync);
 }
 
+/* Patterns whose last member has gone: their tombstone is in the log, or will come when the group's do. */
+static void forget_unused_patterns(struct consumer *consumer)
+{
+	LIST_FOR_EACH_SAFE(node, &consumer->pattern_list) {
+		struct group_pattern *pattern = LIST_ENTRY(node, struct group_pattern, node);
+		if (pattern->user_count > 0)
+			continue;
+		pattern->user_count = 1;
+		consumer__pattern_release(consumer, pattern);
+	}
+}
+
 void consumer_loaded(struct consumer *consumer)
 {
+	forget_unused_patterns(consumer);
 	LIST_FOR_EACH(node, &consumer->members) {
 		struct consumer_member *member = consumer__member_at(node);
 		consumer__touch(member);

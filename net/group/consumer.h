@@ -11,6 +11,7 @@
  *   consumer_record.c      records, to and from
  *   consumer_describe.c    ConsumerGroupDescribe
  *   consumer_classic.c     members that speak the classic protocol, in the same group
+ *   consumer_embedded.c    what such members say in their own protocol
  *   consumer_convert.c     from a classic group and back
  *
  * Owner: the group's coordinator. All calls finish before the verb returns. */

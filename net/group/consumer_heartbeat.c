@@ -375,6 +375,10 @@ static void take_classic(struct consumer_member *member, struct classic_side *cl
 	}
 	*has_changed = true;
 	consumer__set_classic(member, classic);
+	if (!classic) {
+		io_timers_cancel(&consumer__coordinator(member->consumer)->timers, &member->join);
+		io_timers_cancel(&consumer__coordinator(member->consumer)->timers, &member->sync);
+	}
 }
 
 static bool take_names(struct consumer_member *member, const struct member_wish *wish, bool *has_changed)

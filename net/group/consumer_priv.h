@@ -99,6 +99,7 @@ struct consumer_member {
 	struct partition_list target;
 	bool has_target;               /* there is a record of it */
 
+	bool is_leaving;               /* while members are taken out together */
 	struct io_timer session;
 	struct io_timer rebalance;     /* it has to give partitions up until then */
 	int32_t rebalance_epoch;       /* the epoch it has to leave until then */
@@ -282,3 +283,22 @@ enum kerr consumer__upgrade(struct group *group, char *why, size_t why_size);
 struct classic_side *consumer__make_classic(int32_t session_timeout_ms, const struct classic_side_protocol *protocols, uint32_t count);
 /* Only members of the classic protocol would be left without these: makes a classic group of them, if the policy allows it. Then `consumer` is gone. */
 bool consumer__downgrade_without(struct consumer *consumer, struct consumer_member **leaving, uint32_t count);
+/* Were this member classic, could the group be? */
+bool consumer__is_last_of_new_protocol(const struct consumer_member *member);
+/* All members are classic. True: `consumer` is gone. */
+bool consumer__downgrade_all(struct consumer *consumer);
+
+/* ---- consumer_embedded.c ------------------------------------------------------------------------------------------------------------------------- */
+
+struct kmsg_consumer_protocol_subscription;
+/* What a classic member says in JoinGroup. ERR_FORMAT, -ENOMEM. */
+MUST_USE int consumer__decode_subscription(struct slice bytes, struct arena *arena, struct kmsg_consumer_protocol_subscription *out);
+/* What a classic leader has assigned; `epoch` goes with each partition. ERR_FORMAT, -ENOMEM. */
+MUST_USE int consumer__decode_assignment(struct consumer *consumer, struct slice bytes, int32_t epoch, struct arena *arena, struct partition_maker *maker,
+					 bool *has_user_data);
+/* The bytes of SyncGroup's answer, in the version that the member's `metadata` is in. ERR_FORMAT, -ENOMEM. */
+MUST_USE int consumer__encode_assignment(const struct consumer *consumer, const struct partition_list *list, struct slice metadata, struct arena *arena,
+					 struct slice *out);
+/* What a classic member says that it owns. -ENOMEM. */
+MUST_USE int consumer__owned_of(const struct consumer *consumer, const struct kmsg_consumer_protocol_subscription *subscription, struct arena *arena,
+				struct owned_topics *out);

@@ -654,17 +654,39 @@ static struct node *parse_piece(struct parser *parser, struct node *sequence)
 	}
 }
 
-/* The repetition behind a piece. Two of them in a row mean something else in Perl, and are refused. */
-static struct node *parse_repeats(struct parser *parser, struct node *piece)
+/* The repetition behind a piece. Two of them in a row mean something else in Perl, and are refused; so is one behind a '{' that stands for itself, since
+ * RE2/J takes that for a repetition here. */
+static struct node *parse_repeats(struct parser *parser, struct node *piece, bool is_brace)
 {
 	int min, max;
 	if (!parse_repeat(parser, &min, &max))
 		return piece;
 	skip(parser, "?");
 	piece = repeat(parser, piece, min, max);
-	if (!parser->err && parse_repeat(parser, &min, &max))
+	if (!parser->err && (is_brace || parse_repeat(parser, &min, &max)))
 		fail(parser, "invalid nested repetition operator");
 	return piece;
+}
+
+/* Behind flags, or nothing quoted, a repetition is of what was before them. */
+static void repeat_last(struct parser *parser, struct node *sequence)
+{
+	int min, max;
+	struct node *last = sequence->last;
+	if (!parse_repeat(parser, &min, &max) || parser->err)
+		return;
+	struct node *piece = last ? make_node(parser, last->kind) : NULL;
+	if (!piece) {
+		fail(parser, "missing argument to repetition operator");
+		return;
+	}
+	skip(parser, "?");
+	*piece = *last;
+	struct node *repeated = repeat(parser, piece, min, max);
+	if (repeated)
+		*last = *repeated;
+	if (!parser->err && parse_repeat(parser, &min, &max))
+		fail(parser, "invalid nested repetition operator");
 }
 
 static struct node *parse_sequence(struct parser *parser)
@@ -674,13 +696,14 @@ static struct node *parse_sequence(struct parser *parser)
 	if (parse_repeat(parser, &min, &max) && !parser->err)
 		fail(parser, "missing argument to repetition operator");
 	while (!parser->err && has_more(parser) && *parser->at != '|' && *parser->at != ')') {
+		bool is_brace = *parser->at == '{';
 		struct node *piece = parse_piece(parser, node);
 		if (parser->err)
 			return NULL;
 		if (piece)
-			add_part(node, parse_repeats(parser, piece));
-		else if (parse_repeat(parser, &min, &max)) /* a(?i)*: RE2/J repeats the a; nobody means that */
-			fail(parser, "missing argument to repetition operator");
+			add_part(node, parse_repeats(parser, piece, is_brace));
+		else
+			repeat_last(parser, node);
 	}
 	return node;
 }
@@ -782,6 +805,8 @@ static void add_alternate(struct topic_pattern *pattern, const struct node *node
 		if (!part->next || pattern->is_too_large)
 			break;
 		uint32_t jump = add_step(pattern, STEP_JUMP);
+		if (pattern->is_too_large)
+			break;
 		pattern->steps[jump].to = jumps;
 		jumps = jump;
 		pattern->steps[split].to = split + 1;
@@ -799,6 +824,7 @@ static void add_node(struct topic_pattern *pattern, const struct node *node)
 	static const enum step_kind plain[] = {
 		[NODE_SET] = STEP_SET, [NODE_BEGIN] = STEP_BEGIN, [NODE_END] = STEP_END, [NODE_WORD] = STEP_WORD, [NODE_NOT_WORD] = STEP_NOT_WORD,
 	};
+	uint32_t step;
 	switch (node->kind) {
 	case NODE_CONCAT:
 		for (const struct node *part = node->first; part && !pattern->is_too_large; part = part->next)
@@ -811,7 +837,8 @@ static void add_node(struct topic_pattern *pattern, const struct node *node)
 		add_repeat(pattern, node);
 		break;
 	default:
-		pattern->steps[add_step(pattern, plain[node->kind])].set = node->set;
+		step = add_step(pattern, plain[node->kind]);
+		pattern->steps[step].set = node->set;
 	}
 }
 
