@@ -43,6 +43,7 @@ struct rewinding {
 	struct kafka_client *client;
 	const char *name;
 	char keeper[GROUP_NAME_SIZE_MAX];
+	bool is_known;
 	rd_kafka_topic_partition_list_t *committed;
 	rd_kafka_topic_partition_list_t *kept; /* by the last rewind, if --undo */
 	struct step *steps;
@@ -300,7 +301,7 @@ static int plan_undo(struct rewinding *rewinding)
 		status = add_undo_step(rewinding, &rewinding->kept->elems[i]);
 	if (status || rewinding->count)
 		return status;
-	if (!rewinding->committed->cnt)
+	if (!rewinding->is_known)
 		group_complain_unknown(rewinding->client, rewinding->name);
 	else
 		complain("there is no rewind of group '%s' to undo; what it needs is kept as long as the broker keeps offsets (offsets.retention.minutes)",
@@ -431,8 +432,8 @@ static int check_group(struct rewinding *rewinding, const rd_kafka_ConsumerGroup
 		group_complain_active(group, "rewind");
 		return STATUS_FAILED;
 	}
-	bool is_there = rewinding->committed->cnt || kafka()->rd_kafka_ConsumerGroupDescription_state(group) != RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
-	if (is_there || rewinding->flags->is_created || rewinding->flags->is_undo)
+	rewinding->is_known = rewinding->committed->cnt || kafka()->rd_kafka_ConsumerGroupDescription_state(group) != RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
+	if (rewinding->is_known || rewinding->flags->is_created || rewinding->flags->is_undo)
 		return STATUS_OK;
 	group_complain_unknown(rewinding->client, rewinding->name);
 	return STATUS_FAILED;

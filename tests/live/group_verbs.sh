@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# `spate group` and `spate consume --group` as their users see them. With BROKER set it runs against that broker: Apache Kafka passes.
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+SPATE_ARGS="--set group.initial.rebalance.delay.ms=200 ${SPATE_ARGS:-}"
+broker_start
+export SPATE_BROKER=$BROKER
+sp() { timeout 60 "$SPATE_BIN" "$@" < "${IN:-/dev/null}"; }
+topic=$(topic_name groups)
+group=$(topic_name readers)
+
+# says WHAT STATUS REGEX ARGS...: one line on stderr, and the exit status.
+says() {
+	local what=$1 wanted=$2 regex=$3 status=0 out
+	shift 3
+	out=$(sp "$@" 2>&1 > /dev/null) || status=$?
+	if [ "$status" -ne "$wanted" ]; then fail "$what: status $status, not $wanted: $out"; return; fi
+	if [ "$(wc -l <<< "$out")" -ne 1 ]; then fail "$what: takes one line: $out"; return; fi
+	expect_match "$what" "$regex" "$out"
+}
+# of GROUP FILTER: from its description in JSON
+of() { sp group describe "$1" --json | jq -c "$2"; }
+# committed: what the group has committed for the topic's partitions, in order
+committed() { of "${1:-$group}" "[.partitions[] | select(.topic == \"$topic\") | .committed_offset]"; }
+# eventually WHAT WANTED COMMAND...: within ten seconds
+eventually() {
+	local what=$1 wanted=$2 got=
+	shift 2
+	for _ in $(seq 100); do got=$("$@" 2> /dev/null); [ "$got" = "$wanted" ] && break; sleep 0.1; done
+	expect "$what" "$wanted" "$got"
+}
+
+sp topic create "$topic" -p 3 > /dev/null
+for p in 0 1 2; do seq $((p * 100)) $((p * 100 + 9)) | timeout 60 "$SPATE_BIN" produce "$topic" -p $p -q; done
+
+# ---- consume --group ------------------------------------------------------------------------------------
+expect "a new group reads all" "$(seq 0 9; seq 100 109; seq 200 209)" "$(sp consume "$topic" -g "$group" -e -q | sort -n)"
+expect "and has committed all" '[10,10,10]' "$(committed)"
+expect "again it has nothing to read" "" "$(sp consume "$topic" -g "$group" -e -q)"
+echo more | timeout 60 "$SPATE_BIN" produce "$topic" -p 1 -q
+expect "it reads on where it was" more "$(sp consume "$topic" -g "$group" -e -q)"
+sp group rewind "$group" --to start > /dev/null
+expect "--count reads so many" 7 "$(sp consume "$topic" -g "$group" -c 7 -q | wc -l)"
+expect "and commits just those" 7 "$(committed | jq 'map(. // 0) | add')"
+expect "the rest comes next" 24 "$(sp consume "$topic" -g "$group" -e -q | wc -l)"
+other=$(topic_name late)
+expect "a group that begins at the end reads nothing old" "" "$(sp consume "$topic" -g "$other" -o end -e -q)"
+says "--offset N is not a group's" 2 'start or end.*spate group rewind' consume "$topic" -g "$group" -o 5
+says "--partition is not a group's" 2 'exclude each other' consume "$topic" -g "$group" -p 1
+says "a topic that is not there" 1 "did you mean '$topic'" consume "${topic}x" -g "$group"
+# ---- members ---------------------------------------------------------------------------------------------
+sp group rewind "$group" --to start > /dev/null
+timeout 100 "$SPATE_BIN" consume "$topic" -g "$group" -q -X client.id=first > "$WORK/first" 2>&1 &
+first=$!
+timeout 100 "$SPATE_BIN" consume "$topic" -g "$group" -q -X client.id=second -X group.instance.id=two > "$WORK/second" 2>&1 &
+second=$!
+# shape: state, and how many partitions each client has
+shape() { of "$group" '[.state, ([.partitions[] | select(.client_id != null) | .client_id] | unique | length), .lag]'; }
+eventually "two members share the partitions and read all" '["Stable",2,0]' shape
+expect "describe: who and where" '[["first",null,"127.0.0.1"],["second","two","127.0.0.1"]]' "$(of "$group" '[.members[] | [.client_id, .group_instance_id, .host]] | sort')"
+expect "describe: what they have is all there is" "$topic:0 $topic:1 $topic:2" \
+	"$(of "$group" '.members[].assignment' | tr -d '"' | sed -E "s/,([0-9])/ $topic:\\1/g" | tr ' ' '\n' | sort | tr '\n' ' ' | sed 's/ $//')"
+expect_match "describe: for people" "^$topic +[0-9] +[0-9]+ +[0-9]+ +0 +0 ms +(first|second)\$" "$(sp group describe "$group")"
+expect_match "list: state and members" "^$group +Stable +2\$" "$(sp group list)"
+says "a group with members is not rewound" 1 "has 2 active members \((first|second) at 127.0.0.1, (first|second) at 127.0.0.1\).*stop them" group rewind "$group" --to start
+says "nor deleted" 1 'has 2 active members' group delete "$group"
+kill "$first" "$second"
+wait "$first"
+expect "a member that is stopped ends with 0" 0 $?
+wait "$second"
+expect "they printed each record once" "$(seq 0 9; seq 100 109; seq 200 209; echo more)" "$(cat "$WORK/first" "$WORK/second" | sort -n | sed '/more/d'; echo more)"
+# A static member keeps its place until its session ends (KIP-345); take it out.
+eventually "the first has left at once" true eval "of $group '[.members[].client_id] | index(\"first\") == null'"
+
+# ---- lag --------------------------------------------------------------------------------------------------
+group=$(topic_name lagging)
+now=$(date +%s)
+echo "{\"value\":\"old\",\"timestamp\":$(((now - 3600) * 1000)),\"partition\":0}" > "$WORK/old"
+echo "{\"value\":\"older\",\"timestamp\":$(((now - 86400) * 1000)),\"partition\":0}" >> "$WORK/old"
+echo "{\"value\":\"future\",\"timestamp\":$(((now + 3600) * 1000)),\"partition\":1}" >> "$WORK/old"
+sp topic create "$topic-lag" -p 2 > /dev/null
+sp group rewind "$group" --create --topic "$topic-lag" --to end > /dev/null
+expect "no record, no lag" '[0,0]' "$(of "$group" '[.lag, .lag_seconds]')"
+sp produce "$topic-lag" --json --file "$WORK/old" -q
+expect "lag in records" 3 "$(of "$group" .lag)"
+expect "lag in time is that of the record at the commit, to the second" true "$(of "$group" '.partitions[0] | (.lag_seconds >= 3600 and .lag_seconds < 3640 and .timestamp_type == "create")')"
+expect "a time in the future is no lag" '[1,0]' "$(of "$group" '.partitions[1] | [.lag, .lag_seconds]')"
+sp group rewind "$group" --by 1 --topic "$topic-lag:0" > /dev/null
+expect "one further on, the next record decides" true "$(of "$group" '.lag_seconds >= 86400 and .lag_seconds < 86440')"
+expect_match "and who wrote the time is said" 'producer wrote \(message.timestamp.type = CreateTime\)' "$(sp group describe "$group")"
+sp topic trim "$topic-lag" --to 2 -p 0 > /dev/null
+expect "records deleted unread are no lag, and are told" '[0,1]' "$(of "$group" '.partitions[0] | [.lag, .lost]')"
+sp topic create "$topic-append" -c message.timestamp.type=LogAppendTime > /dev/null
+sp group rewind "$group" --topic "$topic-append" --to end > /dev/null
+head -1 "$WORK/old" | timeout 60 "$SPATE_BIN" produce "$topic-append" --json -q
+expect "with LogAppendTime the broker's clock decides" true "$(of "$group" ".partitions[] | select(.topic == \"$topic-append\") | .lag_seconds < 60 and .timestamp_type == \"append\"")"
+sp topic delete "$topic-append" > /dev/null
+expect_match "a topic that is gone does not hinder" "^$topic-lag +0 +1 +2 +0" "$(sp group describe "$group")"
+
+# ---- rewind -------------------------------------------------------------------------------------------------
+group=$(topic_name rewound)
+sp consume "$topic" -g "$group" -e -q > /dev/null
+expect "rewind --dry-run shows the plan" '[[10,0,-10],[11,0,-11],[10,0,-10]]' "$(sp group rewind "$group" --to start -n --json | jq -c '[.partitions[] | [.before, .after, .moved]]')"
+expect "and moves nothing" '[10,11,10]' "$(committed)"
+# moved FLAGS... : rewinds, and shows what is committed then
+moved() { sp group rewind "$group" "$@" > /dev/null && committed; }
+expect "rewind --to 4" '[4,4,4]' "$(moved --to 4)"
+expect "rewind --to -2: the last two" '[8,9,8]' "$(moved --to -2)"
+expect "rewind --to +1: behind the first" '[1,1,1]' "$(moved --to +1)"
+expect "rewind --to end, of one topic's two partitions" '[10,11,1]' "$(moved --to end --topic "$topic:0,1")"
+expect "rewind --to @time" '[0,0,0]' "$(moved --to @-1h)"
+expect "rewind --to @time after all" '[10,11,10]' "$(moved --to @+1h)"
+expect "rewind --by" '[7,8,7]' "$(moved --by -3)"
+expect "rewind --by stays within the log" '[10,11,10]' "$(moved --by 1000)"
+expect "what was rewound is read again" "7 8 9" "$(moved --to 7 --topic "$topic:0" > /dev/null; sp consume "$topic" -g "$group" -e -q | tr '\n' ' ' | sed 's/ $//')"
+expect "--undo, though the consumers have run on since" '[10,11,10]' "$(moved --undo)"
+expect "--undo again takes back the undo" '[10,11,10]' "$(moved --undo)"
+moved --to 3 > /dev/null
+expect "a plan for --undo" '[[3,10],[3,11],[3,10]]' "$(sp group rewind "$group" --undo -n --json | jq -c '[.partitions[] | [.before, .after]]')"
+if [ -n "$OWN_BROKER" ]; then
+	broker_kill9
+	broker_start
+	expect "after kill -9 of the broker the group is where it was" '[3,3,3]' "$(committed)"
+fi
+expect "--undo, from any shell" '[10,11,10]' "$(HOME=/nonexistent XDG_STATE_HOME=/nonexistent moved --undo)"
+expect "--undo of the undo" '[3,3,3]' "$(moved --undo)"
+expect "and back" '[10,11,10]' "$(moved --undo)"
+expect_match "what moves nothing says so" '^already there: ' "$(sp group rewind "$group" --to end)"
+expect "and --undo is still of the last that did" '[3,3,3]' "$(moved --undo)"
+new=$(topic_name fresh)
+says "a group with a slip is not made" 1 "did you mean '$group'" group rewind "${group}x" --topic "$topic" --to end
+expect "with --create a group begins where it is told" '[2,2,2]' "$(sp group rewind "$new" --create --topic "$topic" --to 2 > /dev/null; committed "$new")"
+sp group rewind "$new" --undo > /dev/null
+expect "and --undo takes that back, too: nothing is committed" "" "$("$LIVE_BIN/group" "$BROKER" offsets "$new")"
+# commit OFFSET METADATA, or nothing: commits for partition 0 if it is told to, and prints what is committed.
+commit() {
+	timeout 60 /usr/bin/python3 - "$BROKER" "$group" "$topic" "$@" << 'EOF'
+import sys
+from kafka import KafkaConsumer, TopicPartition
+from kafka.structs import OffsetAndMetadata
+broker, group, topic = sys.argv[1:4]
+consumer = KafkaConsumer(bootstrap_servers=broker, group_id=group, enable_auto_commit=False)
+partition = TopicPartition(topic, 0)
+consumer.assign([partition])
+if len(sys.argv) > 4:
+    consumer.commit({partition: OffsetAndMetadata(int(sys.argv[4]), sys.argv[5])})
+print(*consumer.committed(partition, metadata=True))
+EOF
+}
+expect "a commit with metadata" "5 AgAAAY==" "$(commit 5 AgAAAY==)"
+moved --to 1 --topic "$topic:0" > /dev/null
+expect "is moved without it" "1 " "$(commit)"
+moved --undo > /dev/null
+expect "and comes back with it" "5 AgAAAY==" "$(commit)"
+moved --to 3 > /dev/null
+expect "the offsets for --undo are a group of their own, shown with --internal" "0 1" \
+	"$(sp group list --json | jq "[.groups[] | select(.name == \"$group.before-rewind\")] | length") $(sp group list -i --json | jq "[.groups[] | select(.name == \"$group.before-rewind\")] | length")"
+says "an unknown group" 1 "did you mean '$group'" group rewind "${group}y" --to end
+says "nothing to undo" 1 "no rewind of group '$other'" group rewind "$other" --undo
+says "an unknown topic" 1 "did you mean '$topic'" group rewind "$group" --to end --topic "${topic}z"
+says "no such partition" 2 'there is no partition 9' group rewind "$group" --to end --topic "$topic:9"
+says "no way given" 2 'say where to' group rewind "$group"
+says "two ways given" 2 'exclude each other' group rewind "$group" --to end --undo
+says "no offset" 2 "'soon' is no offset" group rewind "$group" --to soon
+says "a range" 2 'one offset, not a range' group rewind "$group" --to 1:2
+says "no number" 2 'number of records' group rewind "$group" --by soon
+
+# ---- delete ---------------------------------------------------------------------------------------------------
+says "describe an unknown group" 1 "did you mean '$group'" group describe "${group}x"
+out=$(sp group delete "$group" nobody-knows-this 2>&1)
+expect_match "delete: all or none" 'nothing was deleted' "$out"
+expect "... so it is there" '[3,3,3]' "$(moved --to 3 > /dev/null; committed)"
+expect "delete" "deleted $group" "$(sp group delete "$group")"
+expect "and it is gone, with what was kept for --undo" "" "$(sp group list -i --json | jq -r '.groups[].name' | grep "$group")"
+says "nobody there" 3 'no broker answers at 127.0.0.1:1' group list --broker 127.0.0.1:1
