@@ -163,6 +163,8 @@ MUST_USE int segment_seal(struct segment *segment);
 
 typedef void filing_done_fn(struct segment *segment, void *context, struct mark target, int err);
 
+/* Is there a filing free, so that segment_file will not say -EAGAIN? */
+bool segment_can_file(const struct segment_home *home);
 /* Begins to write [filed, target) and sync it; done() runs from the loop, and moves nothing: the caller does. -EAGAIN: all filings are taken;
  * -EBUSY: this segment has one in flight; other errors: the file cannot be made. */
 MUST_USE int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context);

@@ -21,6 +21,8 @@
 #include "log/store/store_priv.h"
 
 #define PIECES_MAX 1100 /* of 4 KiB chunks: a whole group */
+#define DIRECT_COUNT_ENOUGH 8
+#define DIRECT_BYTES_ENOUGH (2u << 20)
 
 static struct commit_item *add_item(struct group *group)
 {
@@ -88,6 +90,15 @@ static void direct_done(struct segment *segment, void *context, struct mark targ
 		journal_release(store->journal, store->group.seq);
 }
 
+/* Does the group have its share of large pieces? Each costs a sync of its file, so few large ones beat many small: what a partition receives while
+ * it waits for the next group makes its piece larger. (16 partitions: 8 pieces of 512 KiB take 1.5 GB/s of the disk, 16 of 256 KiB 1.3.) */
+static bool is_direct_share_full(const struct store *store)
+{
+	const struct group *group = &store->group;
+	return !segment_can_file(&store->home.segments) ||
+	       (group->direct_count >= DIRECT_COUNT_ENOUGH && group->direct_bytes >= DIRECT_BYTES_ENOUGH);
+}
+
 /* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry. */
 static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment)
 {
@@ -128,6 +139,8 @@ static bool commit_direct(struct store *store, struct partition *partition, stru
 	if (err)
 		store__fail(store, err);
 	store->cycle.direct_bytes += entry.data_size_bytes;
+	store->group.direct_count++;
+	store->group.direct_bytes += entry.data_size_bytes;
 	return true;
 }
 
@@ -210,31 +223,50 @@ static struct segment *first_uncommitted(const struct partition *partition)
 	return first;
 }
 
-/* Adds all that a partition has to commit; false if the group is full before that. */
-static bool commit_partition(struct store *store, struct partition *partition)
+enum added { ADDED_ALL, ADDED_DEFERRED, ADDED_GROUP_FULL };
+
+/* Adds what a partition has to commit: all of it; or up to a large piece that the next group shall take; or what still fits. */
+static enum added commit_partition(struct store *store, struct partition *partition)
 {
 	uint64_t group_max = store->group_size_bytes_max - JOURNAL_OVERHEAD;
 	if (!commit_trims(store, partition))
-		return false;
+		return ADDED_GROUP_FULL;
 	for (struct segment *segment; (segment = first_uncommitted(partition));) {
-		bool is_added = can_go_direct(store, partition, segment) ? commit_direct(store, partition, segment)
-									  : commit_through_journal(store, partition, segment, group_max);
+		bool is_direct = can_go_direct(store, partition, segment);
+		if (is_direct && is_direct_share_full(store))
+			return ADDED_DEFERRED;
+		bool is_added = is_direct ? commit_direct(store, partition, segment)
+					  : commit_through_journal(store, partition, segment, group_max);
 		if (!is_added || store->failure)
-			return false;
+			return ADDED_GROUP_FULL;
 	}
-	return true;
+	return ADDED_ALL;
+}
+
+/* Who was deferred comes first in the next group. */
+static void commit_dirty(struct store *store)
+{
+	struct list deferred;
+	list_init(&deferred);
+	enum added added = ADDED_ALL;
+	while (added != ADDED_GROUP_FULL && !list_is_empty(&store->home.dirty)) {
+		struct partition *partition = LIST_ENTRY(store->home.dirty.next, struct partition, dirty_node);
+		added = commit_partition(store, partition);
+		if (added == ADDED_GROUP_FULL)
+			break;
+		list_remove(&partition->dirty_node);
+		if (added == ADDED_DEFERRED)
+			list_push_back(&deferred, &partition->dirty_node);
+	}
+	list_splice(&deferred, &store->home.dirty);
+	list_splice(&store->home.dirty, &deferred);
 }
 
 void store__commit(struct store *store)
 {
 	if (store->group.is_in_flight || store->failure)
 		return;
-	while (!list_is_empty(&store->home.dirty)) {
-		struct partition *partition = LIST_ENTRY(store->home.dirty.next, struct partition, dirty_node);
-		if (!commit_partition(store, partition))
-			break;
-		list_remove(&partition->dirty_node);
-	}
+	commit_dirty(store);
 	if (store->failure || (store->group.count == 0 && list_is_empty(&store->group.trims)))
 		return;
 	store->group.is_in_flight = true;
@@ -296,7 +328,8 @@ void store__group_durable(void *context, uint64_t seq)
 	list_splice(&trims, &group->trims);
 	group->items = store->spare_items;
 	group->capacity = store->spare_capacity;
-	group->count = 0;
+	group->count = group->direct_count = 0;
+	group->direct_bytes = 0;
 	group->is_in_flight = false;
 	move_marks(&done);
 	store__commit(store);

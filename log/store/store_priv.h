@@ -26,6 +26,8 @@ struct group {
 	uint64_t seq;
 	uint32_t count, capacity;
 	struct commit_item *items;
+	uint32_t direct_count;         /* pieces on their way straight to their segments, and their bytes */
+	uint64_t direct_bytes;
 	struct list trims;
 };
 

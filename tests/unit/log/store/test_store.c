@@ -336,3 +336,29 @@ Test(store, a_batch_larger_than_an_answers_pieces)
 	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 13);
 	world_fini(&world);
 }
+
+/* More partitions have a large piece to commit than files can be written at once: those left over ride the next groups, and nothing breaks.
+ * (Before, the 65th broke the store.) */
+Test(store, more_direct_pieces_than_filings_wait_for_the_next_group)
+{
+	enum { PARTITIONS = 200, SIZE = 30000 };
+	struct world world;
+	world_init(&world, 1);
+	world.options.direct_size_bytes_min = 20000;
+	world_open(&world);
+	world_create_topic(&world, "wide", PARTITIONS, NULL, 0);
+	for (uint32_t round = 0; round < 2; round++) { /* the first one makes the files */
+		static struct append appends[PARTITIONS];
+		for (uint32_t i = 0; i < PARTITIONS; i++)
+			cr_assert_eq(world_append_begin(world_partition(&world, "wide", i), &appends[i], round, 1, SIZE), 0);
+		store_turn(world.store);
+		for (uint32_t i = 0; i < PARTITIONS; i++) {
+			for (int turns = 0; !appends[i].is_done && turns < 100000; turns++)
+				world_turn(&world);
+			cr_assert(appends[i].is_done);
+			cr_assert_eq(appends[i].op.err, 0, "partition %u: %s", i, err_name(appends[i].op.err));
+		}
+	}
+	cr_assert(!store_has_failed(world.store));
+	world_fini(&world);
+}
