@@ -133,8 +133,9 @@ asan: ## units and live tests under ASan and UBSan
 	@$(MAKE) --no-print-directory -j1 MODE=asan unit live
 
 TIME ?= 600
-soak: live-programs ## produce, fetch and kill -9 for TIME seconds (600); memory is watched
-	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live SOAK_TIME=$(TIME) LIVE_TIMEOUT=$$(($(TIME) + 300)) tests/run-live tests/live/kill9.sh
+soak: live-programs ## half of TIME seconds (600) produce, fetch and kill -9, half of it groups; memory is watched
+	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live SOAK_TIME=$$(($(TIME) / 2)) LIVE_TIMEOUT=$$(($(TIME) + 300)) \
+		tests/run-live tests/live/kill9.sh tests/live/members.sh
 
 check-clients: deps deps-clients live-programs ## clients from npm and Maven against the broker (downloads them)
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/clients/run

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Consumer groups whose members come, consume, commit, leave and crash (members.c), through kill -9 of the broker: no partition has two owners, no
+# acked commit is lost, every acked record is consumed, no call is left waiting. Then many members that only join and leave: no leak, no stuck group.
+#
+#   SEED=N      the moments and choices of a run before (printed)         KILLS=N   how many (4)
+#   KINDS=...   the kinds of groups (csnt), see members.c                 GROUPS_=N (8)   MEMBERS=N of each (4)   LIFE=MS of a member, on the average (4000)
+#   CHURN=N     groups of 20 members in the second part (25)              SPATE_ARGS="..." the broker's settings; by default one of `variants`
+#   SOAK_TIME=S the long form: kills for the first third of S seconds, then a calm stretch of members alone, in which the broker's memory is sampled
+#               and must not grow
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+needs_own_broker
+SEED=${SEED:-$(($(date +%s%N) % 100000))}
+RANDOM=$SEED
+export SEED
+KILLS=${KILLS:-4} KINDS=${KINDS:-csnt} GROUPS_=${GROUPS_:-8} MEMBERS=${MEMBERS:-4} LIFE=${LIFE:-4000} CHURN=${CHURN:-25}
+PARTITIONS=6
+variants=("--set spate.shards=1" "--set spate.shards=2" "--set spate.io=syscalls"
+	"--set spate.cache.bytes=8388608 --set spate.journal.bytes=16777216")
+SPATE_ARGS=${SPATE_ARGS-${variants[RANDOM % ${#variants[@]}]}}
+echo "#     SEED=$SEED SPATE_ARGS='$SPATE_ARGS' KINDS=$KINDS"
+# Short, so that what a crash leaves behind is soon noticed.
+SPATE_ARGS+=" --set group.initial.rebalance.delay.ms=300 --set group.consumer.session.timeout.ms=8000 --set group.consumer.heartbeat.interval.ms=1000"
+
+# random_ms FROM TO: sleeps that long
+random_ms() {
+	local ms=$(($1 + RANDOM % ($2 - $1)))
+	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
+}
+
+mean() { awk '{sum += $1} END {printf "%d", NR ? sum / NR : 0}'; }
+
+# What each group had committed is there after one more kill.
+check_commits() {
+	local group partition offset wrong=
+	sed -nE 's/^committed (.*)/\1/p' "$WORK/members.out" > "$WORK/wanted"
+	for group in $(cut -d ' ' -f 1 "$WORK/wanted" | sort -u); do
+		"$LIVE_BIN/group" "$BROKER" offsets "$group" > "$WORK/found"
+		while read -r _ partition offset; do
+			grep -qx "$topic $partition $offset" "$WORK/found" || wrong+=" $group/$partition"
+		done < <(grep "^$group " "$WORK/wanted")
+	done
+	expect "all $(wc -l < "$WORK/wanted") offsets that were committed last are there after a kill" "" "$wrong"
+}
+
+broker_start
+topic=$(topic_name members)
+"$LIVE_BIN/admin" "$BROKER" create "$topic" "$PARTITIONS" || die "the topic is created"
+"$LIVE_BIN/members" "$BROKER" "$topic" "$PARTITIONS" "$KINDS" "$GROUPS_" "$MEMBERS" "$LIFE" > "$WORK/members.out" 2>&1 &
+load=$!
+killed=0 until_s=$((SECONDS + ${SOAK_TIME:-0} / 3))
+while kill -0 "$load" 2> /dev/null; do
+	if [ -n "${SOAK_TIME:-}" ]; then [ "$SECONDS" -lt "$until_s" ] || break; else [ "$killed" -lt "$KILLS" ] || break; fi
+	random_ms 500 $([ -n "${SOAK_TIME:-}" ] && echo 9000 || echo 4000)
+	broker_kill9
+	random_ms 1 400
+	broker_start
+	killed=$((killed + 1))
+done
+
+# Memory is read once a second; the mean of the last quarter is held against that of the second quarter.
+if [ -n "${SOAK_TIME:-}" ]; then
+	for _ in $(seq $((SOAK_TIME * 2 / 3))); do
+		kill -0 "$load" 2> /dev/null || break
+		broker_rss_kib
+		sleep 1
+	done > "$WORK/rss"
+	quarter=$(($(wc -l < "$WORK/rss") / 4))
+	early=$(head -$((quarter * 2)) "$WORK/rss" | tail -"$quarter" | mean) late=$(tail -"$quarter" "$WORK/rss" | mean)
+	echo "#     memory: $early KiB in the second quarter, $late KiB in the last"
+	if [ "$late" -le $((early + early / 10 + 4096)) ]; then pass "memory does not grow"; else fail "memory does not grow: $early -> $late KiB"; fi
+fi
+
+random_ms 500 1500
+kill "$load" 2> /dev/null
+status=0
+wait "$load" || status=$?
+grep -v '^committed' "$WORK/members.out"
+[ "$status" -eq 0 ] || fail "the members end well after $killed kills (status $status, SEED=$SEED)"
+echo "#     $killed kills"
+broker_kill9
+broker_start
+check_commits
+
+# Members that only join and leave, twice: the second time must take no more memory than the first.
+churn() {
+	local churn_status=0
+	"$LIVE_BIN/members" "$BROKER" "$topic" "$PARTITIONS" CN "$CHURN" 20 2000 "$((${SOAK_TIME:-40} / 4))" > "$WORK/churn.out" 2>&1 || churn_status=$?
+	grep -v '^ok    the' "$WORK/churn.out" | sed "s/^ok    all groups become quiet.*/ok    all groups of the churn become quiet/"
+	expect_status "the churn ends well (SEED=$SEED)" 0 [ "$churn_status" -eq 0 ]
+}
+churn
+first_kib=$(broker_rss_kib)
+churn
+second_kib=$(broker_rss_kib)
+echo "#     memory: $first_kib KiB after the first churn, $second_kib KiB after the second"
+if [ "$second_kib" -le $((first_kib + first_kib / 10 + 4096)) ]; then pass "members that are gone leave no memory behind"; else
+	fail "members that are gone leave no memory behind: $first_kib -> $second_kib KiB"; fi
+broker_stop
+expect_status "log verify finds no damage" 0 "$SPATE_BIN" log verify "$DATA"
