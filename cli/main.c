@@ -30,11 +30,13 @@ static int print_help(void)
 	       "  seq 10 | spate produce orders                    ten records\n"
 	       "  spate consume orders --exit-eof                  all of them, then stop\n"
 	       "  spate consume orders --offset @-1h -f '%%o %%k %%s\\n'\n"
+	       "  spate consume orders --group billing             as a member of a group\n"
+	       "  spate group describe billing                     members, lag in records and in time\n"
 	       "  spate log verify ./data                          check every byte on disk\n"
 	       "  spate config explain retention.ms\n"
 	       "\n"
-	       "Exit status: 0 done; 1 tried and failed; 2 wrong flag, name, address or configuration; 3 no broker answered;\n"
-	       "4 'log verify' found damage.\n");
+	       "Exit status: 0 done; 1 tried and failed, or not all of it; 2 wrong flag, name, address or configuration: nothing was tried;\n"
+	       "3 no broker answered; 4 'log verify' found damage.\n");
 	return STATUS_OK;
 }
 
