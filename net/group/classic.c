@@ -198,6 +198,7 @@ static void prepare_rebalance(struct classic *classic, const char *why, va_list 
 	bool is_initial = classic->state == CLASSIC_EMPTY;
 	become(classic, CLASSIC_PREPARING_REBALANCE);
 	classic->rebalance_began_ns = classic->group->coordinator->clock.now_ns;
+	classic->silent_count = 0;
 	vsnprintf(classic->why, sizeof classic->why, why, arguments);
 	if (is_initial)
 		begin_initial_delay(classic);
@@ -345,14 +346,17 @@ static void note_join_phase(const struct classic *classic, const struct absent *
 		if (!last || member->joined_ns > last->joined_ns)
 			last = member;
 	}
-	char late[200] = "", gone[360] = "";
+	char late[220] = "", silent[180] = "", gone[360] = "";
 	if (last)
-		snprintf(late, sizeof late, "; the last to join was %.*s (%.*s)", (int)member_id(last).size, (const char *)member_id(last).data,
-			 (int)last->client_host.size, (const char *)last->client_host.data);
+		snprintf(late, sizeof late, "; the last to join was %.*s (%.*s), after %.1f s", (int)member_id(last).size,
+			 (const char *)member_id(last).data, (int)last->client_host.size, (const char *)last->client_host.data,
+			 last->joined_ns > classic->rebalance_began_ns ? (double)(last->joined_ns - classic->rebalance_began_ns) / 1e9 : 0.0);
+	if (classic->silent_count)
+		snprintf(silent, sizeof silent, "; the sessions of %u ended meanwhile, the last of them %s", classic->silent_count, classic->silent);
 	if (absent->count)
 		snprintf(gone, sizeof gone, "; %u did not come and were put out: %s", absent->count, absent->names);
-	group__note(coordinator, "group %s: gathering generation %d took %.1f s (%u members); it began because %s%s%s", classic->group->id,
-		    classic->generation, (double)took_ns / 1e9, classic->member_count, classic->why, late, gone);
+	group__note(coordinator, "group %s: gathering generation %d took %.1f s (%u members); it began because %s%s%s%s", classic->group->id,
+		    classic->generation, (double)took_ns / 1e9, classic->member_count, classic->why, late, silent, gone);
 }
 
 static void complete_join(struct classic *classic)
@@ -463,6 +467,8 @@ static void remove_silent(struct classic_member *member)
 	group__note(classic->group->coordinator, "group %s: nothing was heard of member %s (%.*s) for %.1f s: it is put out", classic->group->id, id,
 		    (int)member->client_host.size, (const char *)member->client_host.data,
 		    (member->is_new ? NEW_MEMBER_JOIN_TIMEOUT_MS : member->session_timeout_ms) / 1e3);
+	classic->silent_count++;
+	snprintf(classic->silent, sizeof classic->silent, "%s", id);
 	classic__refuse_join(member, SLICE_EMPTY, KERR_UNKNOWN_MEMBER_ID);
 	classic__refuse_sync(member, KERR_UNKNOWN_MEMBER_ID);
 	classic__remove(member);

@@ -84,6 +84,8 @@ struct classic {
 	/* For the operator. */
 	uint64_t rebalance_began_ns, sync_began_ns;
 	char why[160];
+	uint32_t silent_count;         /* members whose session ended while the others waited in this join phase, and the last of them */
+	char silent[100];
 };
 
 /* ---- life: NULL means no memory ------------------------------------------------------------------------------------------------------ */

@@ -723,10 +723,23 @@ Test(classic, long_rebalances_are_told)
 		"- sync a 0 \n"
 		"tick 10000\n"
 		"- record g g5  leader=- []\n");
+	script_run(&s, "join a id=-\n- join a 79 id=a\n" "join a v=3\n" "join b id=- v=3\n" "tick 6000\n"
+		"- join a 0 g6 range leader=a [a:m b:m]\n"
+		"- join b 0 g6 range leader=a\n"
+		"sync b gen=6\n"
+		"sync a gen=6\n"
+		"- record g g6 range leader=a [a:m= b:m=]\n"
+		"- sync a 0 \n"
+		"- sync b 0 \n"
+		"tick 1000\n"
+		"join a\n"
+		"tick 9000\n"
+		"- join a 0 g7 range leader=a [a:m]\n");
 	const char *told[] = {
 		"group g: gathering generation 3 took 9.0 s (2 members); it began because member c-", "leads and joined again, reason: not given; the last to join was c-",
 		"group g: the leader c-", "took 8.0 s to assign generation 3 (2 members)", "1 did not come and were put out: c-",
 		"group g: nothing was heard of member c-", "(/127.0.0.1) for 10.0 s: it is put out",
+		"gathering generation 7 took 9.0 s (1 members)", "after 0.0 s; the sessions of 1 ended meanwhile, the last of them c-",
 	};
 	for (size_t i = 0; i < COUNT_OF(told); i++)
 		cr_assert(strstr(s.notes, told[i]), "no '%s' in\n%s", told[i], s.notes);
