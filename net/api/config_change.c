@@ -257,9 +257,6 @@ bool refuse_resource_type(struct request *request, struct refusal *refusal, int8
 {
 	enum kerr error = KERR_INVALID_REQUEST;
 	switch (type) {
-	case RESOURCE_BROKER_LOGGER:
-		return refuse(request, refusal, error,
-			      "Resource type BROKER_LOGGER is not supported: this broker has no loggers.");
 	case RESOURCE_CLIENT_METRICS:
 		return refuse(request, refusal, error,
 			      "Resource type CLIENT_METRICS is not supported: this broker takes no client metrics.");
@@ -291,6 +288,15 @@ static bool refuse_broker(struct request *request, struct config_target *target)
 	return names.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST,
 				    "Cannot update these configs dynamically: [%.*s]",
 				    SHOWN(names));
+}
+
+/* There are no loggers, so none of them can be given a level. */
+static bool refuse_loggers(struct request *request, struct config_target *target)
+{
+	if (refuse_broker_name(request, &target->refusal, target->name, "Node", ""))
+		return true;
+	return target->count > 0 && refuse(request, &target->refusal, KERR_INVALID_CONFIG, "Logger %.*s does not exist!",
+					   SHOWN(target->changes[0].name));
 }
 
 /* Keys named twice, values that are missing. */
@@ -358,6 +364,8 @@ static void alter(struct config_alteration *alteration, struct config_target *ta
 		alter_topic(alteration, target, catalog);
 	else if (target->type == RESOURCE_BROKER)
 		refuse_broker(alteration->request, target);
+	else if (target->type == RESOURCE_BROKER_LOGGER && !alteration->is_replacing)
+		refuse_loggers(alteration->request, target);
 	else
 		refuse_resource_type(alteration->request, &target->refusal, target->type);
 }

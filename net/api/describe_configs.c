@@ -171,6 +171,19 @@ static bool list_broker(const struct listing *listing)
 	return true;
 }
 
+/* There are none, which is no error: tools ask. */
+static void list_loggers(const struct listing *listing)
+{
+	struct refusal refusal = {.message = SLICE_EMPTY};
+	struct slice name = listing->resource->resource_name;
+	if (name.size == 0)
+		refuse(listing->request, &refusal, KERR_INVALID_REQUEST, "Broker id must not be empty");
+	else
+		refuse_broker_name(listing->request, &refusal, name, "Broker", "");
+	listing->out->error_code = (int16_t)refusal.error;
+	listing->out->error_message = refusal.message;
+}
+
 /* ---- groups and client metrics ------------------------------------------------------------------------- */
 
 static const struct config_key group_keys[] = {
@@ -236,6 +249,10 @@ static bool list_resource(const struct listing *listing)
 		return list_defaults(listing, "Group", group_keys, COUNT_OF(group_keys));
 	if (listing->resource->resource_type == RESOURCE_CLIENT_METRICS)
 		return list_defaults(listing, "Client metrics subscription", client_metrics_keys, COUNT_OF(client_metrics_keys));
+	if (listing->resource->resource_type == RESOURCE_BROKER_LOGGER) {
+		list_loggers(listing);
+		return true;
+	}
 	refuse_resource_type(listing->request, &refusal, listing->resource->resource_type);
 	listing->out->error_code = (int16_t)refusal.error;
 	listing->out->error_message = refusal.message;

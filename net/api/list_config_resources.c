@@ -1,5 +1,5 @@
-/* ListConfigResources (KIP-1142; KIP-1000 before version 1): what DescribeConfigs knows: this broker and the topics. Single groups and
- * subscriptions to client metrics have no configs of their own, and there are no loggers. */
+/* ListConfigResources (KIP-1142; KIP-1000 before version 1): what DescribeConfigs knows: this broker, its loggers (none, but they may be asked
+ * for) and the topics. Single groups and subscriptions to client metrics have no configs of their own. */
 #include "kmsg_list_config_resources.h"
 #include "net/api/config_change.h"
 #include "net/api/handlers.h"
@@ -30,9 +30,11 @@ static bool list(struct request *request, int kinds, struct kmsg_list_config_res
 {
 	const struct catalog_image *image = request->shard->image;
 	struct slice self = text_format(request, "%d", (int)request->shard->facts->node_id);
-	out->config_resources.items = request_alloc_array(request, (size_t)image->topic_count + 1, sizeof *out->config_resources.items);
+	out->config_resources.items = request_alloc_array(request, (size_t)image->topic_count + 2, sizeof *out->config_resources.items);
 	if (!out->config_resources.items || !self.data)
 		return false;
+	if (kinds & RESOURCE_BROKER_LOGGER)
+		add(out, RESOURCE_BROKER_LOGGER, self);
 	if (kinds & RESOURCE_BROKER)
 		add(out, RESOURCE_BROKER, self);
 	for (uint32_t t = 0; (kinds & RESOURCE_TOPIC) && t < image->topic_count; t++)

@@ -1,8 +1,11 @@
-/* ListTransactions (KIP-664, KIP-994, KIP-1152): there are none. States that there are not either are told back; the pattern has no id that it
- * could be held against, and is not looked at. */
+/* ListTransactions (KIP-664, KIP-994, KIP-1152): there are none. States that there are not either are told back, and a pattern that is none is
+ * refused. */
 #include "kmsg_list_transactions.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
+#include "net/group/topic_pattern.h"
+
+#include <errno.h>
 
 static bool is_state(struct slice name)
 {
@@ -30,6 +33,14 @@ static bool list_unknown_states(struct request *request, const struct kmsg_list_
 	return true;
 }
 
+static bool is_pattern(struct slice text)
+{
+	struct topic_pattern *pattern = NULL;
+	int err = text.size ? topic_pattern_compile(&pattern, text, NULL, 0) : 0;
+	topic_pattern_free(pattern);
+	return err != -EINVAL;
+}
+
 enum step list_transactions_handle(struct request *request)
 {
 	struct kmsg_list_transactions_request in;
@@ -37,7 +48,9 @@ enum step list_transactions_handle(struct request *request)
 	if (kmsg_list_transactions_request_decode(&request->body, &request->arena, request->version, &in))
 		return request_reject(request, NULL);
 	kmsg_list_transactions_response_init(&out);
-	if (!list_unknown_states(request, &in, &out))
+	if (!is_pattern(in.transactional_id_pattern))
+		out.error_code = KERR_INVALID_REGULAR_EXPRESSION;
+	else if (!list_unknown_states(request, &in, &out))
 		return request_reject(request, NULL);
 	return REQUEST_ANSWER(request, list_transactions, &out);
 }

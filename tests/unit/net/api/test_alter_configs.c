@@ -91,7 +91,6 @@ static const struct alteration refused[] = {
 	{"another broker", BROKER, "2", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Unexpected broker id, expected 1, but received 2"},
 	{"no broker", BROKER, "x", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Node id must be an integer, but it is: x"},
 	{"a number too large", BROKER, "4294967297", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Node id must be an integer, but it is: 4294967297"},
-	{"loggers", BROKER_LOGGER, "1", {{"root", SET, "INFO"}}, KERR_INVALID_REQUEST, "Resource type BROKER_LOGGER is not supported"},
 	{"client metrics", CLIENT_METRICS, "m", {{"interval.ms", SET, "1000"}}, KERR_INVALID_REQUEST, "Resource type CLIENT_METRICS is not supported"},
 	{"groups", GROUP, "g", {{"consumer.session.timeout.ms", SET, "45000"}}, KERR_INVALID_REQUEST, "Resource type GROUP is not supported"},
 	{"no type", 0, "t", {{"retention.ms", SET, "5"}}, KERR_INVALID_REQUEST, "Unknown resource type 0"},
@@ -132,6 +131,8 @@ Test(alter_configs, operations_refused)
 		{"append nothing", TOPIC, "t", {{"cleanup.policy", APPEND, ""}}, KERR_INVALID_CONFIG, "Configuration 'cleanup.policy' values must not be empty."},
 		{"append null", TOPIC, "t", {{"cleanup.policy", APPEND, NULL}}, KERR_INVALID_REQUEST, "Null value not supported for : cleanup.policy"},
 		{"an unknown operation", TOPIC, "t", {{"retention.ms", 4, "5"}}, KERR_INVALID_REQUEST, "Unknown operation 4 for config retention.ms."},
+		{"loggers", BROKER_LOGGER, "1", {{"root", SET, "INFO"}}, KERR_INVALID_CONFIG, "Logger root does not exist!"},
+		{"loggers of another broker", BROKER_LOGGER, "2", {{"root", SET, "INFO"}}, KERR_INVALID_REQUEST, "Unexpected broker id, expected 1"},
 		{"a negative operation", TOPIC, "t", {{"retention.ms", -1, "5"}}, KERR_INVALID_REQUEST, "Unknown operation -1"},
 	};
 	struct admin admin;

@@ -36,7 +36,8 @@ Test(describe_configs, refusals)
 		{"another broker", BROKER, "2", KERR_INVALID_REQUEST, "Unexpected broker id, expected 1 or empty string, but received 2"},
 		{"no broker", BROKER, "x", KERR_INVALID_REQUEST, "Broker id must be an integer, but it is: x"},
 		{"a space", BROKER, " 1", KERR_INVALID_REQUEST, "Broker id must be an integer, but it is:  1"},
-		{"loggers", BROKER_LOGGER, "1", KERR_INVALID_REQUEST, "Resource type BROKER_LOGGER is not supported"},
+		{"loggers of another broker", BROKER_LOGGER, "2", KERR_INVALID_REQUEST, "Unexpected broker id, expected 1"},
+		{"loggers of nobody", BROKER_LOGGER, "", KERR_INVALID_REQUEST, "Broker id must not be empty"},
 		{"no client metrics", CLIENT_METRICS, "", KERR_INVALID_REQUEST, "Client metrics subscription name must not be empty"},
 		{"no group", GROUP, "", KERR_INVALID_REQUEST, "Group name must not be empty"},
 		{"no type", 0, "t", KERR_INVALID_REQUEST, "Unknown resource type 0"},
@@ -84,6 +85,7 @@ Test(describe_configs, defaults_of_any_name)
 		cr_expect_gt(config->documentation.size, 10);
 		cr_expect_not(config->read_only);
 	}
+	cr_expect_eq(describe(&admin.client, 4, BROKER_LOGGER, "1", NULL, true).results.items[0].error_code, 0);
 	cr_expect_eq(describe(&admin.client, 1, GROUP, "g", NULL, false).results.items[0].configs.count, 3);
 	admin_close(&admin);
 }

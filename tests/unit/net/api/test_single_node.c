@@ -208,7 +208,7 @@ Test(single_node, credentials)
 	check(cases, COUNT_OF(cases));
 }
 
-/* There are no transactions. (A pattern that is none is no error here; Kafka says 128.) */
+/* There are no transactions. */
 Test(single_node, transactions)
 {
 	static const struct json_case cases[] = {
@@ -217,6 +217,12 @@ Test(single_node, transactions)
 		 "{'throttle_time_ms':0,'error_code':0,'unknown_state_filters':['a','empty',''],'transaction_states':[]}"},
 		{"list_transactions", 2, 2, "{'transactional_id_pattern':'a.*'}",
 		 "{'throttle_time_ms':0,'error_code':0,'unknown_state_filters':[],'transaction_states':[]}"},
+		{"list_transactions", 2, 2, "{'transactional_id_pattern':''}",
+		 "{'throttle_time_ms':0,'error_code':0,'unknown_state_filters':[],'transaction_states':[]}"},
+		{"list_transactions", 2, 2, "{'state_filters':['a'],'transactional_id_pattern':'['}",
+		 "{'throttle_time_ms':0,'error_code':128,'unknown_state_filters':[],'transaction_states':[]}"},
+		{"list_transactions", 2, 2, "{'transactional_id_pattern':'(?=a)'}",
+		 "{'throttle_time_ms':0,'error_code':128,'unknown_state_filters':[],'transaction_states':[]}"},
 		{"describe_transactions", 0, 0, "{'transactional_ids':['a','']}",
 		 "{'throttle_time_ms':0,'transaction_states':["
 		 "{'error_code':105,'transactional_id':'a','transaction_state':'','transaction_timeout_ms':0,'transaction_start_time_ms':0,'producer_id':0,'producer_epoch':0,'topics':[]},"
@@ -300,19 +306,21 @@ Test(single_node, features)
 	check(cases, COUNT_OF(cases));
 }
 
-/* What has configs: the broker and the topics. (Kafka lists a broker's loggers as well; there are none.) */
+/* What has configs: the broker's loggers, the broker, and the topics. */
 Test(single_node, config_resources)
 {
 #define BROKER "{'resource_name':'1','resource_type':4}"
+#define LOGGERS "{'resource_name':'1','resource_type':8}"
 #define TOPIC "{'resource_name':'t','resource_type':2}"
 #define RESOURCES(list) "{'throttle_time_ms':0,'error_code':0,'config_resources':[" list "]}"
 	static const struct json_case cases[] = {
 		{"list_config_resources", 0, 0, "{}", RESOURCES("")},
-		{"list_config_resources", 1, 1, "{}", RESOURCES(BROKER "," TOPIC)},
-		{"list_config_resources", 1, 1, "{'resource_types':[2,4,8,16,32]}", RESOURCES(BROKER "," TOPIC)},
+		{"list_config_resources", 1, 1, "{}", RESOURCES(LOGGERS "," BROKER "," TOPIC)},
+		{"list_config_resources", 1, 1, "{'resource_types':[2,4,8,16,32]}", RESOURCES(LOGGERS "," BROKER "," TOPIC)},
 		{"list_config_resources", 1, 1, "{'resource_types':[4,4]}", RESOURCES(BROKER)},
 		{"list_config_resources", 1, 1, "{'resource_types':[2]}", RESOURCES(TOPIC)},
-		{"list_config_resources", 1, 1, "{'resource_types':[16,32,8]}", RESOURCES("")},
+		{"list_config_resources", 1, 1, "{'resource_types':[16,32]}", RESOURCES("")},
+		{"list_config_resources", 1, 1, "{'resource_types':[8]}", RESOURCES(LOGGERS)},
 		{"list_config_resources", 1, 1, "{'resource_types':[2,99]}", "{'throttle_time_ms':0,'error_code':35,'config_resources':[]}"},
 		{"list_config_resources", 1, 1, "{'resource_types':[0]}", "{'throttle_time_ms':0,'error_code':35,'config_resources':[]}"},
 		{"list_config_resources", 1, 1, "{'resource_types':[6]}", "{'throttle_time_ms':0,'error_code':35,'config_resources':[]}"},
