@@ -78,11 +78,8 @@ void consumer_destroy(struct consumer *consumer)
 		consumer__remove(consumer__member_at(node));
 	if (consumer->empty_set)
 		consumer__set_release(consumer, consumer->empty_set);
-	LIST_FOR_EACH_SAFE(node, &consumer->pattern_list) { /* records of patterns that nobody uses */
-		struct group_pattern *pattern = LIST_ENTRY(node, struct group_pattern, node);
-		pattern->user_count = 1;
-		consumer__pattern_release(consumer, pattern);
-	}
+	LIST_FOR_EACH_SAFE(node, &consumer->pattern_list) /* of records: nobody uses them */
+		consumer__pattern_free(consumer, LIST_ENTRY(node, struct group_pattern, node));
 	free_topics(consumer);
 	name_table_fini(&consumer->ids);
 	name_table_fini(&consumer->instances);
@@ -167,10 +164,8 @@ static void forget_unused_patterns(struct consumer *consumer)
 {
 	LIST_FOR_EACH_SAFE(node, &consumer->pattern_list) {
 		struct group_pattern *pattern = LIST_ENTRY(node, struct group_pattern, node);
-		if (pattern->user_count > 0)
-			continue;
-		pattern->user_count = 1;
-		consumer__pattern_release(consumer, pattern);
+		if (pattern->user_count == 0)
+			consumer__pattern_free(consumer, pattern);
 	}
 }
 

@@ -200,6 +200,8 @@ void consumer__set_release(struct consumer *consumer, struct topic_set *set);
 /* Finds or makes it; has a user more. NULL: no memory. */
 struct group_pattern *consumer__pattern(struct consumer *consumer, struct slice text);
 void consumer__pattern_release(struct consumer *consumer, struct group_pattern *pattern);
+/* Nobody uses it. */
+void consumer__pattern_free(struct consumer *consumer, struct group_pattern *pattern);
 struct group_pattern *consumer__find_pattern(const struct consumer *consumer, struct slice text);
 /* What it came to, replaced. False: no memory. */
 MUST_USE bool consumer__pattern_set_matched(struct consumer *consumer, struct group_pattern *pattern, const struct slice *names, int32_t count);

@@ -344,8 +344,7 @@ static int replay_pattern(struct consumer *consumer, const struct group_message 
 	struct group_pattern *pattern = consumer__find_pattern(consumer, text);
 	if (message->is_tombstone) {
 		if (pattern && pattern->user_count == 0) {
-			pattern->user_count = 1;
-			consumer__pattern_release(consumer, pattern);
+			consumer__pattern_free(consumer, pattern);
 		} else if (pattern && pattern->matched) {
 			consumer__set_release(consumer, pattern->matched);
 			pattern->matched = NULL;

@@ -302,10 +302,15 @@ struct group_pattern *consumer__pattern(struct consumer *consumer, struct slice 
 	return pattern;
 }
 
+/* While records are replayed, a pattern without members is one whose members may come with the next record: its own says when it goes. */
 void consumer__pattern_release(struct consumer *consumer, struct group_pattern *pattern)
 {
-	if (--pattern->user_count > 0)
-		return;
+	if (--pattern->user_count == 0 && consumer__coordinator(consumer)->is_loaded)
+		consumer__pattern_free(consumer, pattern);
+}
+
+void consumer__pattern_free(struct consumer *consumer, struct group_pattern *pattern)
+{
 	if (pattern->matched)
 		consumer__set_release(consumer, pattern->matched);
 	name_table_remove(&consumer->patterns, &pattern->entry);

@@ -14,7 +14,7 @@ struct client {
 	const char *topics[8];         /* NULL-terminated */
 	const char *pattern, *assignor;
 	int32_t epoch;
-	bool is_asking;                /* says what it owns in every heartbeat, as after an error */
+	bool is_asking;                /* an answer was lost: the next heartbeat says everything, and is told everything */
 	/* What it owns, as its last answer said. */
 	struct uuid ids[CLIENT_TOPICS_MAX];
 	uint64_t owned[CLIENT_TOPICS_MAX]; /* a bit for each partition */
@@ -126,9 +126,10 @@ static inline enum kerr client_join(struct client *client)
 static inline enum kerr client_beat(struct client *client)
 {
 	arena_reset(&client->world->arena);
-	struct kmsg_consumer_group_heartbeat_request in = client_request(client, &client->world->arena, false);
+	struct kmsg_consumer_group_heartbeat_request in = client_request(client, &client->world->arena, client->is_asking);
 	client_add_owned(client, &in, &client->world->arena);
 	client_send(client, 1, &in);
+	client->is_asking = false;
 	return client_done(client);
 }
 
