@@ -24,7 +24,7 @@ void complain(const char *format, ...)
 void command_print_table(const struct command *commands, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+		printf("  %-11s %s\n", commands[i].name, commands[i].summary);
 }
 
 static int refuse_name(const struct command *commands, uint32_t count, const char *prefix, const char *name)

@@ -33,15 +33,14 @@ static size_t take_names(const char **names, const struct group_list *groups, bo
 	return count;
 }
 
-static void show_groups(const struct group_descriptions *groups, bool is_json)
+static void show_groups(const struct group_views *groups, bool is_json)
 {
-	static const char *const columns[] = {"name=GROUP", "state=STATE", "members=>MEMBERS"};
+	static const char *const columns[] = {"name=GROUP", "state=STATE", "protocol=PROTOCOL", "members=>MEMBERS"};
 	struct out *out = out_open(is_json);
 	struct out_table *table = out_table_begin(out, "groups", columns, COUNT_OF(columns));
 	for (size_t i = 0; i < groups->count; i++)
-		OUT_ROW(table, cell_text(kafka()->rd_kafka_ConsumerGroupDescription_group_id(groups->items[i])),
-			cell_text(kafka()->rd_kafka_consumer_group_state_name(kafka()->rd_kafka_ConsumerGroupDescription_state(groups->items[i]))),
-			cell_int((int64_t)kafka()->rd_kafka_ConsumerGroupDescription_member_count(groups->items[i])));
+		OUT_ROW(table, cell_text(groups->items[i].name), cell_text(groups->items[i].state), cell_text(groups->items[i].protocol),
+			cell_int(groups->items[i].member_count));
 	out_table_end(table, NULL, "no groups; a consumer with a group.id makes one ('spate consume TOPIC --group NAME')");
 	out_close(out);
 }
@@ -49,20 +48,17 @@ static void show_groups(const struct group_descriptions *groups, bool is_json)
 static int list_groups(struct kafka_client *client, void *context, const struct arguments *arguments)
 {
 	const struct list_flags *flags = context;
-	struct admin_call listing, describing;
+	struct admin_call call;
 	struct group_list groups;
-	struct group_descriptions descriptions = {0};
-	int status = group_list_ask(&listing, client, &groups);
+	struct group_views views = {0};
+	int status = group_list_ask(&call, client, &groups);
 	const char **names = calloc(groups.count + 1, sizeof *names);
 	size_t count = status || !names ? 0 : take_names(names, &groups, flags->with_internal);
-	if (count) {
-		status = group_descriptions_ask(&describing, client, names, count, &descriptions);
-		show_groups(&descriptions, flags->is_json);
-		admin_end(&describing);
-	} else if (!status) {
-		show_groups(&descriptions, flags->is_json);
-	}
-	admin_end(&listing);
+	status = status ? status : group_views_ask(&views, client, names, count);
+	if (!status)
+		show_groups(&views, flags->is_json);
+	group_views_free(&views);
+	admin_end(&call);
 	free(names);
 	return status;
 }
@@ -90,20 +86,19 @@ static int list(int argc, char **argv)
 
 /* ---- delete ------------------------------------------------------------------------------------------------------------------ */
 
-/* A group that is not there is described as Dead; so is one of which only offsets are left, which can be deleted. */
-static int check_deletion(struct kafka_client *client, const rd_kafka_ConsumerGroupDescription_t *group)
+/* One that no coordinator knows may have offsets, and can then be deleted. */
+static int check_deletion(struct kafka_client *client, const struct group_view *group)
 {
-	const char *name = kafka()->rd_kafka_ConsumerGroupDescription_group_id(group);
 	rd_kafka_topic_partition_list_t *offsets;
-	if (group_is_active(group)) {
+	if (group->member_count) {
 		group_complain_active(group, "delete");
 		return STATUS_FAILED;
 	}
-	if (kafka()->rd_kafka_ConsumerGroupDescription_state(group) != RD_KAFKA_CONSUMER_GROUP_STATE_DEAD)
+	if (group->is_there)
 		return STATUS_OK;
-	int status = group_offsets_ask(client, name, &offsets);
+	int status = group_offsets_ask(client, group->name, &offsets);
 	if (!status && !offsets->cnt) {
-		group_complain_unknown(client, name);
+		group_complain_unknown(client, group->name);
 		status = STATUS_FAILED;
 	}
 	kafka()->rd_kafka_topic_partition_list_destroy(offsets);
@@ -129,20 +124,19 @@ static int delete_one(struct kafka_client *client, const char *name)
 
 static int delete_groups(struct kafka_client *client, void *context, const struct arguments *names)
 {
-	struct admin_call call;
-	struct group_descriptions groups;
+	struct group_views groups;
 	const char *asked[ARGUMENTS_MAX];
 	memcpy(asked, names->items, sizeof asked);
-	int status = group_descriptions_ask(&call, client, asked, names->count, &groups);
+	int status = group_views_ask(&groups, client, asked, names->count);
 	for (size_t i = 0; i < groups.count; i++) {
-		int one = check_deletion(client, groups.items[i]);
+		int one = check_deletion(client, &groups.items[i]);
 		status = status ? status : one;
 	}
 	if (status && names->count > 1)
 		complain("nothing was deleted");
 	for (uint32_t i = 0; !status && i < names->count; i++)
 		status = delete_one(client, names->items[i]);
-	admin_end(&call);
+	group_views_free(&groups);
 	return status;
 }
 

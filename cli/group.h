@@ -4,6 +4,7 @@
 
 #include "cli/admin.h"
 #include "cli/client_verb.h"
+#include "cli/group_view.h"
 
 int group_describe_run(int argc, char **argv);
 int group_rewind_run(int argc, char **argv);
@@ -15,18 +16,8 @@ struct group_list {
 };
 MUST_USE int group_list_ask(struct admin_call *call, struct kafka_client *client, struct group_list *out);
 
-/* What the coordinators say of the groups, in the order of the names. As above. A group that is not there is described as Dead. */
-struct group_descriptions {
-	const rd_kafka_ConsumerGroupDescription_t **items;
-	size_t count;
-};
-MUST_USE int group_descriptions_ask(struct admin_call *call, struct kafka_client *client, const char **names, size_t count,
-				    struct group_descriptions *out);
-
-/* Members that the coordinator knows; only then a group's offsets may not be touched. */
-bool group_is_active(const rd_kafka_ConsumerGroupDescription_t *group);
-/* "group 'x' has 2 active members (rdkafka at /10.0.0.1, ...)": says why `what` cannot be done now, and what to do. */
-void group_complain_active(const rd_kafka_ConsumerGroupDescription_t *group, const char *what);
+/* "group 'x' has 2 active members (rdkafka at 10.0.0.1, ...)": says why `what` cannot be done now, and what to do. */
+void group_complain_active(const struct group_view *group, const char *what);
 /* Says that the group is not there, with the nearest name. */
 void group_complain_unknown(struct kafka_client *client, const char *name);
 

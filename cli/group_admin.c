@@ -46,48 +46,18 @@ void group_complain_unknown(struct kafka_client *client, const char *name)
 	admin_end(&call);
 }
 
-/* ---- describing -------------------------------------------------------------------------------------------------------------- */
-
-int group_descriptions_ask(struct admin_call *call, struct kafka_client *client, const char **names, size_t count, struct group_descriptions *out)
-{
-	*out = (struct group_descriptions){0};
-	admin_begin(call, client, false);
-	kafka()->rd_kafka_DescribeConsumerGroups(client->handle, names, count, call->options, call->queue);
-	int status = admin_wait(call);
-	if (status)
-		return status;
-	out->items = kafka()->rd_kafka_DescribeConsumerGroups_result_groups(kafka()->rd_kafka_event_DescribeConsumerGroups_result(call->event), &out->count);
-	for (size_t i = 0; i < out->count; i++) {
-		const rd_kafka_error_t *error = kafka()->rd_kafka_ConsumerGroupDescription_error(out->items[i]);
-		if (!error || kafka()->rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-			continue;
-		complain("group '%s': %s", kafka()->rd_kafka_ConsumerGroupDescription_group_id(out->items[i]), kafka()->rd_kafka_error_string(error));
-		status = STATUS_FAILED;
-	}
-	return status;
-}
-
-bool group_is_active(const rd_kafka_ConsumerGroupDescription_t *group)
-{
-	return kafka()->rd_kafka_ConsumerGroupDescription_member_count(group) > 0;
-}
-
 #define MEMBERS_SAID 3
 
-void group_complain_active(const rd_kafka_ConsumerGroupDescription_t *group, const char *what)
+void group_complain_active(const struct group_view *group, const char *what)
 {
-	char members[512];
-	size_t used = 0, count = kafka()->rd_kafka_ConsumerGroupDescription_member_count(group);
-	*members = '\0';
-	for (size_t i = 0; i < count && i < MEMBERS_SAID && used < sizeof members; i++) {
-		const rd_kafka_MemberDescription_t *member = kafka()->rd_kafka_ConsumerGroupDescription_member(group, i);
-		const char *host = kafka()->rd_kafka_MemberDescription_host(member);
-		used += (size_t)snprintf(members + used, sizeof members - used, "%s%s at %s", i ? ", " : "",
-					 kafka()->rd_kafka_MemberDescription_client_id(member), host + (*host == '/'));
-	}
-	complain("group '%s' has %zu active member%s (%s%s): %s needs a group without members; stop %s, and try again once %s session has ended",
-		 kafka()->rd_kafka_ConsumerGroupDescription_group_id(group), count, count == 1 ? "" : "s", members, count > MEMBERS_SAID ? ", ..." : "",
-		 what, count == 1 ? "it" : "them", count == 1 ? "its" : "their");
+	char members[512] = "";
+	size_t used = 0;
+	bool is_one = group->member_count == 1;
+	for (uint32_t i = 0; i < group->member_count && i < MEMBERS_SAID && used < sizeof members; i++)
+		used += (size_t)snprintf(members + used, sizeof members - used, "%s%s at %s", i ? ", " : "", group->members[i].client_id, group->members[i].host);
+	complain("group '%s' has %u active member%s (%s%s): %s needs a group without members; stop %s, and try again once %s session has ended",
+		 group->name, group->member_count, is_one ? "" : "s", members, group->member_count > MEMBERS_SAID ? ", ..." : "", what,
+		 is_one ? "it" : "them", is_one ? "its" : "their");
 }
 
 /* ---- offsets ------------------------------------------------------------------------------------------------------------------ */

@@ -19,14 +19,13 @@ struct row {
 	const char *topic;
 	int32_t partition;
 	int64_t committed; /* -1: nothing */
-	const rd_kafka_MemberDescription_t *member;
+	const struct group_member *member;
 };
 
 struct describing {
 	struct kafka_client *client;
-	const char *name;
 	bool is_json;
-	const rd_kafka_ConsumerGroupDescription_t *group;
+	const struct group_view *group;
 	rd_kafka_topic_partition_list_t *committed;
 	struct row *rows;
 	/* Beside the rows. */
@@ -52,23 +51,17 @@ static int compare_rows(const void *a, const void *b)
 	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
-static void add_member(struct describing *describing, const rd_kafka_MemberDescription_t *member)
+static void add_member(struct describing *describing, const struct group_member *member)
 {
-	const rd_kafka_topic_partition_list_t *assigned =
-		kafka()->rd_kafka_MemberAssignment_partitions(kafka()->rd_kafka_MemberDescription_assignment(member));
-	for (int i = 0; assigned && i < assigned->cnt; i++)
-		describing->rows[describing->count++] = (struct row){assigned->elems[i].topic, assigned->elems[i].partition, -1, member};
+	for (uint32_t i = 0; i < member->partition_count; i++)
+		describing->rows[describing->count++] = (struct row){member->partitions[i].topic, member->partitions[i].partition, -1, member};
 }
 
 static size_t count_assigned(const struct describing *describing)
 {
-	size_t count = 0, members = kafka()->rd_kafka_ConsumerGroupDescription_member_count(describing->group);
-	for (size_t i = 0; i < members; i++) {
-		const rd_kafka_MemberDescription_t *member = kafka()->rd_kafka_ConsumerGroupDescription_member(describing->group, i);
-		const rd_kafka_topic_partition_list_t *assigned =
-			kafka()->rd_kafka_MemberAssignment_partitions(kafka()->rd_kafka_MemberDescription_assignment(member));
-		count += assigned ? (size_t)assigned->cnt : 0;
-	}
+	size_t count = 0;
+	for (uint32_t i = 0; i < describing->group->member_count; i++)
+		count += describing->group->members[i].partition_count;
 	return count;
 }
 
@@ -120,7 +113,6 @@ static size_t count_committed(const struct describing *describing)
 
 static int make_rows(struct describing *describing)
 {
-	size_t members = kafka()->rd_kafka_ConsumerGroupDescription_member_count(describing->group);
 	size_t room = count_assigned(describing) + count_committed(describing) + 1;
 	describing->rows = calloc(room, sizeof *describing->rows);
 	describing->offsets = calloc(room, sizeof *describing->offsets);
@@ -128,8 +120,8 @@ static int make_rows(struct describing *describing)
 	if (!describing->rows || !describing->offsets || !describing->oldest)
 		return STATUS_FAILED;
 	add_committed(describing);
-	for (size_t i = 0; i < members; i++)
-		add_member(describing, kafka()->rd_kafka_ConsumerGroupDescription_member(describing->group, i));
+	for (uint32_t i = 0; i < describing->group->member_count; i++)
+		add_member(describing, &describing->group->members[i]);
 	merge_rows(describing);
 	return STATUS_OK;
 }
@@ -214,13 +206,13 @@ static int64_t delay_of(const struct describing *describing, uint32_t i)
 /* ---- what is said ------------------------------------------------------------------------------------------------------------- */
 
 /* "orders:0,1,2 payments:0"; what does not fit ends with "...". */
-static void format_assignment(char *out, size_t size, const rd_kafka_topic_partition_list_t *assigned)
+static void format_assignment(char *out, size_t size, const struct group_member *member)
 {
 	size_t used = 0;
 	snprintf(out, size, "-");
-	for (int i = 0; assigned && i < assigned->cnt; i++) {
-		const rd_kafka_topic_partition_t *partition = &assigned->elems[i];
-		bool is_same = i && strcmp(partition->topic, assigned->elems[i - 1].topic) == 0;
+	for (uint32_t i = 0; i < member->partition_count; i++) {
+		const struct group_partition *partition = &member->partitions[i];
+		bool is_same = i && strcmp(partition->topic, member->partitions[i - 1].topic) == 0;
 		int more = is_same ? snprintf(out + used, size - used, ",%" PRId32, partition->partition)
 				   : snprintf(out + used, size - used, "%s%s:%" PRId32, i ? " " : "", partition->topic, partition->partition);
 		if (more < 0 || (size_t)more >= size - used) {
@@ -231,25 +223,16 @@ static void format_assignment(char *out, size_t size, const rd_kafka_topic_parti
 	}
 }
 
-static const char *host_of(const rd_kafka_MemberDescription_t *member)
-{
-	const char *host = kafka()->rd_kafka_MemberDescription_host(member);
-	return *host == '/' ? host + 1 : host;
-}
-
 static void show_members(struct out *out, const struct describing *describing)
 {
 	static const char *const columns[] = {"member_id=MEMBER", "client_id=CLIENT", "group_instance_id=INSTANCE", "host=HOST", "assignment=PARTITIONS"};
 	struct out_table *table = out_table_begin(out, "members", columns, COUNT_OF(columns));
-	size_t count = kafka()->rd_kafka_ConsumerGroupDescription_member_count(describing->group);
-	for (size_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < describing->group->member_count; i++) {
 		char assignment[4096];
-		const rd_kafka_MemberDescription_t *member = kafka()->rd_kafka_ConsumerGroupDescription_member(describing->group, i);
-		format_assignment(assignment, sizeof assignment,
-				  kafka()->rd_kafka_MemberAssignment_partitions(kafka()->rd_kafka_MemberDescription_assignment(member)));
-		OUT_ROW(table, cell_text(kafka()->rd_kafka_MemberDescription_consumer_id(member)),
-			cell_text(kafka()->rd_kafka_MemberDescription_client_id(member)),
-			cell_text(kafka()->rd_kafka_MemberDescription_group_instance_id(member)), cell_text(host_of(member)), cell_text(assignment));
+		const struct group_member *member = &describing->group->members[i];
+		format_assignment(assignment, sizeof assignment, member);
+		OUT_ROW(table, cell_text(member->id), cell_text(member->client_id), cell_text(member->instance_id), cell_text(member->host),
+			cell_text(assignment));
 	}
 	out_table_end(table, "members", "none");
 }
@@ -269,8 +252,8 @@ static void show_row(struct out_table *table, const struct describing *describin
 		cell_int_if(is_there, describing->offsets[i].end),
 		cell_int_if(has_lag(describing, i), has_lag(describing, i) ? lag_of(describing, i) : 0),
 		cell_seconds_if(has_delay(describing, i), delay_of(describing, i)),
-		cell_text(row->member ? kafka()->rd_kafka_MemberDescription_client_id(row->member) : NULL),
-		cell_text(row->member ? kafka()->rd_kafka_MemberDescription_consumer_id(row->member) : NULL),
+		cell_text(row->member ? row->member->client_id : NULL),
+		cell_text(row->member ? row->member->id : NULL),
 		cell_int_if(is_there, describing->offsets[i].start),
 		cell_int(lost_of(describing, i)),
 		cell_int_if(oldest->is_found, oldest->timestamp_ms),
@@ -331,27 +314,15 @@ static void show_sums(struct out *out, const struct describing *describing)
 	out_seconds(out, "lag_seconds", "lag time", is_delay_known, delay_ms);
 }
 
-static void show_coordinator(struct out *out, const struct describing *describing)
-{
-	char text[512];
-	const rd_kafka_Node_t *node = kafka()->rd_kafka_ConsumerGroupDescription_coordinator(describing->group);
-	if (!node)
-		return;
-	snprintf(text, sizeof text, "%d (%s:%u)", kafka()->rd_kafka_Node_id(node), kafka()->rd_kafka_Node_host(node), kafka()->rd_kafka_Node_port(node));
-	out_text(out, "coordinator", "coordinator", text);
-}
-
 static void show_group(const struct describing *describing)
 {
-	const char *assignor = kafka()->rd_kafka_ConsumerGroupDescription_partition_assignor(describing->group);
-	rd_kafka_consumer_group_state_t state = kafka()->rd_kafka_ConsumerGroupDescription_state(describing->group);
-	/* Only offsets are left of it: consumers that assign themselves, or none. */
-	bool is_simple = state == RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
+	const struct group_view *group = describing->group;
 	struct out *out = out_open(describing->is_json);
-	out_text(out, "name", "group", describing->name);
-	out_text(out, "state", "state", is_simple ? "Empty" : kafka()->rd_kafka_consumer_group_state_name(state));
-	out_text(out, "assignor", "assignor", assignor && *assignor ? assignor : NULL);
-	show_coordinator(out, describing);
+	out_text(out, "name", "group", group->name);
+	out_text(out, "state", "state", group->state);
+	out_text(out, "protocol", "protocol", group->protocol);
+	out_text(out, "assignor", "assignor", group->assignor);
+	out_text(out, "coordinator", "coordinator", group->coordinator);
 	show_sums(out, describing);
 	show_members(out, describing);
 	show_rows(out, describing);
@@ -362,16 +333,11 @@ static void show_group(const struct describing *describing)
 
 /* ---- the verb ------------------------------------------------------------------------------------------------------------------ */
 
-static bool is_there(const struct describing *describing)
-{
-	return describing->committed->cnt || kafka()->rd_kafka_ConsumerGroupDescription_state(describing->group) != RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
-}
-
 static int describe_group(struct describing *describing)
 {
-	int status = group_offsets_ask(describing->client, describing->name, &describing->committed);
-	if (!status && !is_there(describing)) {
-		group_complain_unknown(describing->client, describing->name);
+	int status = group_offsets_ask(describing->client, describing->group->name, &describing->committed);
+	if (!status && !describing->committed->cnt && !describing->group->is_there) {
+		group_complain_unknown(describing->client, describing->group->name);
 		status = STATUS_FAILED;
 	}
 	status = status ? status : make_rows(describing);
@@ -394,23 +360,17 @@ struct describe_flags {
 static int describe_groups(struct kafka_client *client, void *context, const struct arguments *names)
 {
 	const struct describe_flags *flags = context;
-	struct admin_call call;
-	struct group_descriptions groups;
+	struct group_views groups;
 	const char *asked[ARGUMENTS_MAX];
 	memcpy(asked, names->items, sizeof asked);
-	int status = group_descriptions_ask(&call, client, asked, names->count, &groups);
+	int status = group_views_ask(&groups, client, asked, names->count);
 	for (size_t i = 0; !status && i < groups.count; i++) {
-		struct describing describing = {
-			.client = client,
-			.name = kafka()->rd_kafka_ConsumerGroupDescription_group_id(groups.items[i]),
-			.is_json = flags->is_json,
-			.group = groups.items[i],
-		};
+		struct describing describing = {.client = client, .is_json = flags->is_json, .group = &groups.items[i]};
 		status = describe_group(&describing);
 		if (i + 1 < groups.count && !flags->is_json)
 			putchar('\n');
 	}
-	admin_end(&call);
+	group_views_free(&groups);
 	return status;
 }
 

@@ -426,13 +426,13 @@ static int plan(struct rewinding *rewinding)
 	return status ? status : aim(rewinding);
 }
 
-static int check_group(struct rewinding *rewinding, const rd_kafka_ConsumerGroupDescription_t *group)
+static int check_group(struct rewinding *rewinding, const struct group_view *group)
 {
-	if (group_is_active(group)) {
+	if (group->member_count) {
 		group_complain_active(group, "rewind");
 		return STATUS_FAILED;
 	}
-	rewinding->is_known = rewinding->committed->cnt || kafka()->rd_kafka_ConsumerGroupDescription_state(group) != RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
+	rewinding->is_known = rewinding->committed->cnt || group->is_there;
 	if (rewinding->is_known || rewinding->flags->is_created || rewinding->flags->is_undo)
 		return STATUS_OK;
 	group_complain_unknown(rewinding->client, rewinding->name);
@@ -441,12 +441,11 @@ static int check_group(struct rewinding *rewinding, const rd_kafka_ConsumerGroup
 
 static int look_at_group(struct rewinding *rewinding)
 {
-	struct admin_call call;
-	struct group_descriptions groups;
-	int status = group_descriptions_ask(&call, rewinding->client, &rewinding->name, 1, &groups);
+	struct group_views groups;
+	int status = group_views_ask(&groups, rewinding->client, &rewinding->name, 1);
 	status = status ? status : group_offsets_ask(rewinding->client, rewinding->name, &rewinding->committed);
-	status = status ? status : check_group(rewinding, groups.items[0]);
-	admin_end(&call);
+	status = status ? status : check_group(rewinding, &groups.items[0]);
+	group_views_free(&groups);
 	return status;
 }
 

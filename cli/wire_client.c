@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/address.h"
+#include "kmsg_consumer_group_describe.h"
 #include "kmsg_describe_log_dirs.h"
 #include "kmsg_list_groups.h"
 #include "kmsg_metadata.h"
@@ -26,6 +27,7 @@
 #define METADATA_VERSION 12
 #define LOG_DIRS_VERSION 2
 #define LIST_GROUPS_VERSION 4
+#define CONSUMER_GROUP_DESCRIBE_VERSION 0
 
 struct wire_client {
 	int fd;
@@ -355,4 +357,63 @@ int wire_client_group_names(struct wire_client *client, wire_name_fn *name, void
 	for (int32_t i = 0; !err && i < response.groups.count; i++)
 		name(context, response.groups.items[i].group_id);
 	return err;
+}
+
+/* ---- a group ------------------------------------------------------------------------------------------------------------ */
+
+static void encode_group_describe(struct writer *writer, const void *message)
+{
+	kmsg_consumer_group_describe_request_encode(writer, CONSUMER_GROUP_DESCRIBE_VERSION, message);
+}
+
+static int take_assignment(struct wire_client *client, const struct kmsg_consumer_group_describe_assignment *assignment, struct wire_group_member *out)
+{
+	size_t count = 0;
+	for (int32_t i = 0; i < assignment->topic_partitions.count; i++)
+		count += (size_t)assignment->topic_partitions.items[i].partitions.count;
+	out->partitions = arena_alloc(&client->arena, (count + 1) * sizeof *out->partitions);
+	if (!out->partitions)
+		return -ENOMEM;
+	for (int32_t i = 0; i < assignment->topic_partitions.count; i++) {
+		const struct kmsg_consumer_group_describe_topic_partitions *topic = &assignment->topic_partitions.items[i];
+		for (int32_t j = 0; j < topic->partitions.count; j++)
+			out->partitions[out->partition_count++] = (struct wire_group_partition){topic->topic_name, topic->partitions.items[j]};
+	}
+	return 0;
+}
+
+static int take_group(struct wire_client *client, const struct kmsg_consumer_group_describe_group *group, struct wire_group *out)
+{
+	int err = 0;
+	*out = (struct wire_group){.state = group->group_state, .assignor = group->assignor_name};
+	out->members = arena_alloc(&client->arena, ((size_t)group->members.count + 1) * sizeof *out->members);
+	if (!out->members)
+		return -ENOMEM;
+	for (int32_t i = 0; !err && i < group->members.count; i++) {
+		const struct kmsg_consumer_group_describe_member *member = &group->members.items[i];
+		struct wire_group_member *one = &out->members[out->member_count++];
+		*one = (struct wire_group_member){
+			.id = member->member_id, .client_id = member->client_id, .host = member->client_host, .instance_id = member->instance_id};
+		err = take_assignment(client, &member->assignment, one);
+	}
+	return err;
+}
+
+int wire_client_group(struct wire_client *client, const char *name, struct wire_group *out)
+{
+	struct kmsg_consumer_group_describe_request request;
+	struct kmsg_consumer_group_describe_response response;
+	struct reader reader;
+	struct slice group_id = slice_from(name);
+	kmsg_consumer_group_describe_request_init(&request);
+	request.group_ids.items = &group_id;
+	request.group_ids.count = 1;
+	arena_reset(&client->arena);
+	int err = call(client, KMSG_CONSUMER_GROUP_DESCRIBE_KEY, CONSUMER_GROUP_DESCRIBE_VERSION, encode_group_describe, &request, &reader);
+	err = err ? err : kmsg_consumer_group_describe_response_decode(&reader, &client->arena, CONSUMER_GROUP_DESCRIBE_VERSION, &response);
+	if (err)
+		return err;
+	if (response.groups.count != 1 || response.groups.items[0].error_code)
+		return -ENOENT;
+	return take_group(client, &response.groups.items[0], out);
 }

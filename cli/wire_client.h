@@ -28,3 +28,21 @@ MUST_USE int wire_client_topic(struct wire_client *client, const char *name, str
 typedef void wire_name_fn(void *context, struct slice name);
 MUST_USE int wire_client_topic_names(struct wire_client *client, wire_name_fn *name, void *context);
 MUST_USE int wire_client_group_names(struct wire_client *client, wire_name_fn *name, void *context);
+
+/* A group of KIP-848, as its coordinator describes it; all of it lives until the next question. */
+struct wire_group_partition {
+	struct slice topic;
+	int32_t partition;
+};
+struct wire_group_member {
+	struct slice id, client_id, host, instance_id; /* instance_id.data NULL: it is not static */
+	struct wire_group_partition *partitions;
+	uint32_t partition_count;
+};
+struct wire_group {
+	struct slice state, assignor;
+	struct wire_group_member *members;
+	uint32_t member_count;
+};
+/* -ENOENT: there is no such group of this protocol; others: the broker does not tell. */
+MUST_USE int wire_client_group(struct wire_client *client, const char *name, struct wire_group *out);

@@ -60,7 +60,7 @@ expect "describe: who and where" '[["first",null,"127.0.0.1"],["second","two","1
 expect "describe: what they have is all there is" "$topic:0 $topic:1 $topic:2" \
 	"$(of "$group" '.members[].assignment' | tr -d '"' | sed -E "s/,([0-9])/ $topic:\\1/g" | tr ' ' '\n' | sort | tr '\n' ' ' | sed 's/ $//')"
 expect_match "describe: for people" "^$topic +[0-9] +[0-9]+ +[0-9]+ +0 +0 ms +(first|second)\$" "$(sp group describe "$group")"
-expect_match "list: state and members" "^$group +Stable +2\$" "$(sp group list)"
+expect_match "list: state and members" "^$group +Stable +classic +2\$" "$(sp group list)"
 says "a group with members is not rewound" 1 "has 2 active members \((first|second) at 127.0.0.1, (first|second) at 127.0.0.1\).*stop them" group rewind "$group" --to start
 says "nor deleted" 1 'has 2 active members' group delete "$group"
 kill "$first" "$second"
