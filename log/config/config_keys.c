@@ -186,18 +186,28 @@ static const struct config_key broker_keys[] = {
 	 "The kernel's send buffer of a connection, if set; otherwise the system sizes it as it goes, which is faster.")},
 
 	/* Groups and their offsets. */
-	{LIST_KEY("group.consumer.assignors", "uniform,range", NULL), LIVE(
+	{LIST_KEY("group.consumer.assignors", "uniform,range", "uniform,range"), LIVE(
 	 "The assignors of the consumer protocol (KIP-848): uniform, range; the first is used by groups that ask for none.")},
 	{INT_KEY("group.consumer.assignment.interval.ms", "1000", 0, I32), LIVE(
 	 "A consumer group's assignment is computed at most once in so much time, so that many changes at once cost one.")},
 	{INT_KEY("group.consumer.heartbeat.interval.ms", "5000", 1, I32), LIVE("How often members of the consumer protocol (KIP-848) send heartbeats.")},
+	{INT_KEY("group.consumer.max.assignment.interval.ms", "15000", 0, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
+	{INT_KEY("group.consumer.max.heartbeat.interval.ms", "15000", 1, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
+	{INT_KEY("group.consumer.max.session.timeout.ms", "60000", 1, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
 	{INT_KEY("group.consumer.max.size", I32_TEXT, 1, I32), LIVE("The most members of a group of the consumer protocol (KIP-848).")},
 	{ENUM_KEY("group.consumer.migration.policy", "bidirectional", "bidirectional,upgrade,downgrade,disabled"), LIVE(
 	 "Whether a group with members may turn from the classic protocol to the consumer protocol (upgrade), back (downgrade), both, or neither.")},
+	{INT_KEY("group.consumer.min.assignment.interval.ms", "0", 0, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
+	{INT_KEY("group.consumer.min.heartbeat.interval.ms", "5000", 1, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
+	{INT_KEY("group.consumer.min.session.timeout.ms", "45000", 1, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
 	{INT_KEY("group.consumer.session.timeout.ms", "45000", 1, I32), LIVE(
 	 "A member of the consumer protocol (KIP-848) that sends no heartbeat for so long is dead.")},
+	{INT_KEY("group.coordinator.append.linger.ms", "-1", -1, I32), INERT(
+	 "How long Kafka gathers what groups write. Without effect: what comes in one turn of the loop is one batch.")},
+	{INT_KEY("group.coordinator.background.threads", "2", 1, I32), INERT("Kafka's threads for groups. Without effect: see spate.shards.")},
 	{LIST_KEY("group.coordinator.rebalance.protocols", "classic,consumer,streams", "classic,consumer,share,streams"), INERT(
 	 "Which group protocols are offered. Without effect: classic and consumer are.")},
+	{INT_KEY("group.coordinator.threads", "4", 1, I32), INERT("Kafka's threads for groups. Without effect: see spate.shards.")},
 	{INT_KEY("group.initial.rebalance.delay.ms", "3000", INT32_MIN, I32), LIVE(
 	 "The first rebalance of an empty group waits so long for more members, and again while they keep coming. 0 for tests.")},
 	{INT_KEY("group.max.session.timeout.ms", "1800000", INT32_MIN, I32), LIVE("The longest session timeout a member may ask for.")},
@@ -206,9 +216,12 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("offset.metadata.max.bytes", "4096", INT32_MIN, I32), LIVE("The longest text beside a committed offset.")},
 	{INT_KEY("offsets.commit.timeout.ms", "5000", 1, I32), INERT(
 	 "How long a commit may wait for replicas. Without effect: it is durable on one node, or refused at once.")},
+	{INT_KEY("offsets.load.buffer.size", "5242880", 1, I32), INERT("How much of the log Kafka reads at a time when it loads groups. Without effect.")},
 	{LONG_KEY("offsets.retention.check.interval.ms", "600000", 1, I64), LIVE("How often expired offsets and empty groups are looked for.")},
 	{INT_KEY("offsets.retention.minutes", "10080", 1, I32), LIVE(
 	 "How long the offsets of a group are kept after it became empty; those without a group, after each was committed.")},
+	{INT_KEY("offsets.topic.compression.codec", "0", 0, 4), INERT(
+	 "How Kafka compresses what groups write: 0 not at all, 1 gzip, 2 snappy, 3 lz4, 4 zstd. Without effect: it is not compressed.")},
 	{INT_KEY("offsets.topic.num.partitions", "50", 1, I32), LIVE("The partitions of __consumer_offsets, when it is made.")},
 	{INT_KEY("offsets.topic.replication.factor", "1", 1, 32767), INERT("The replicas of __consumer_offsets. One node holds one.")},
 	{INT_KEY("offsets.topic.segment.bytes", "104857600", 1, I32), LIVE("The segment size of __consumer_offsets, when it is made.")},
