@@ -27,14 +27,24 @@ static size_t write_prefix(char *line, enum log_level level)
 	return size + (size_t)snprintf(line + size, LINE_SIZE_MAX - size, ".%03ldZ %s: ", now.tv_nsec / 1000000, names[level]);
 }
 
+/* What clients call themselves is in lines: it cannot make a line of its own, nor move the cursor. */
+static void make_printable(char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+}
+
 static void write_line(enum log_level level, uint64_t dropped, const char *format, va_list arguments)
 {
 	char line[LINE_SIZE_MAX];
 	size_t size = write_prefix(line, level);
+	size_t prefix = size;
 	int more = vsnprintf(line + size, sizeof line - size, format, arguments);
 	size += more > 0 ? (size_t)more : 0;
 	if (size > sizeof line - 64)
 		size = sizeof line - 64;
+	make_printable(line + prefix, size - prefix);
 	if (dropped)
 		size += (size_t)snprintf(line + size, 48, " (%llu such lines left out)", (unsigned long long)dropped);
 	line[size++] = '\n';

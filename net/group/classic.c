@@ -339,7 +339,7 @@ static void note_join_phase(const struct classic *classic, const struct absent *
 	struct coordinator *coordinator = classic->group->coordinator;
 	uint64_t took_ns = coordinator->clock.now_ns - classic->rebalance_began_ns;
 	const struct classic_member *last = NULL;
-	if (took_ns < LONG_REBALANCE_NS && !absent->count)
+	if (took_ns < LONG_REBALANCE_NS && !absent->count && !classic->silent_count)
 		return;
 	LIST_FOR_EACH(node, &classic->members) {
 		const struct classic_member *member = LIST_ENTRY(node, struct classic_member, node);
@@ -464,10 +464,11 @@ static void remove_silent(struct classic_member *member)
 	struct classic *classic = member->classic;
 	char id[100];
 	snprintf(id, sizeof id, "%.*s", (int)member_id(member).size, (const char *)member_id(member).data);
-	group__note(classic->group->coordinator, "group %s: nothing was heard of member %s (%.*s) for %.1f s: it is put out", classic->group->id, id,
-		    (int)member->client_host.size, (const char *)member->client_host.data,
-		    (member->is_new ? NEW_MEMBER_JOIN_TIMEOUT_MS : member->session_timeout_ms) / 1e3);
-	classic->silent_count++;
+	if (classic->state != CLASSIC_PREPARING_REBALANCE) /* later ones are counted: note_join_phase */
+		group__note(classic->group->coordinator, "group %s: nothing was heard of member %s (%.*s) for %.1f s: it is put out, and a rebalance begins",
+			    classic->group->id, id, (int)member->client_host.size, (const char *)member->client_host.data,
+			    member->session_timeout_ms / 1e3);
+	classic->silent_count += classic->state == CLASSIC_PREPARING_REBALANCE;
 	snprintf(classic->silent, sizeof classic->silent, "%s", id);
 	classic__refuse_join(member, SLICE_EMPTY, KERR_UNKNOWN_MEMBER_ID);
 	classic__refuse_sync(member, KERR_UNKNOWN_MEMBER_ID);

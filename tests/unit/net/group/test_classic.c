@@ -738,7 +738,7 @@ Test(classic, long_rebalances_are_told)
 	const char *told[] = {
 		"group g: gathering generation 3 took 9.0 s (2 members); it began because member c-", "leads and joined again, reason: not given; the last to join was c-",
 		"group g: the leader c-", "took 8.0 s to assign generation 3 (2 members)", "1 did not come and were put out: c-",
-		"group g: nothing was heard of member c-", "(/127.0.0.1) for 10.0 s: it is put out",
+		"group g: nothing was heard of member c-", "(/127.0.0.1) for 10.0 s: it is put out, and a rebalance begins",
 		"gathering generation 7 took 9.0 s (1 members)", "after 0.0 s; the sessions of 1 ended meanwhile, the last of them c-",
 	};
 	for (size_t i = 0; i < COUNT_OF(told); i++)
