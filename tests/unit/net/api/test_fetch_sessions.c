@@ -130,7 +130,7 @@ Test(fetch_sessions, a_life, .timeout = 60)
 		produce_tens(&admin.client, topic, 1);
 		EXPECT_FETCH(&consumer, "");
 		want(&consumer, 0, 99);
-		EXPECT_FETCH(&consumer, "0:40!1");
+		EXPECT_FETCH(&consumer, "0:-1!1");
 		want(&consumer, 0, 40);
 		EXPECT_FETCH(&consumer, "0:40");
 		consumer.in.session_epoch = -1;
