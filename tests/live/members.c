@@ -6,7 +6,8 @@
  * KINDS is a string of letters, and group number i is of the kind KINDS[i % length]:
  *   c  classic, dynamic members      s  classic, static members (KIP-345)
  *   n  consumer protocol (KIP-848)   t  consumer protocol, static members
- *   C, N  as c, n, but its members only join and leave, and seldom crash: they read nothing
+ *   x  every other member of each protocol, in one group
+ *   C, N, X  as c, n, x, but its members only join and leave, and seldom crash: they read nothing
  * GROUPS groups have MEMBERS members each, and a member lives LIFE_MS on the average, then it leaves, or crashes (closes its connection without
  * a word), or only loses its connection. Runs SECONDS, or until SIGTERM; then no more are born or die, and all must become quiet: all that was
  * acked to the producer is consumed and committed by each reading group, within a minute.
@@ -59,8 +60,8 @@ struct member;
 
 struct group {
 	char id[64];
-	bool is_consumer, is_static, reads;
-	struct { struct member *member; int32_t generation; } owner[PARTITIONS_MAX];
+	bool is_static, reads;
+	struct member *owner[PARTITIONS_MAX];
 	int64_t consumed[PARTITIONS_MAX];   /* every record below was consumed by some member */
 	int64_t acked[PARTITIONS_MAX];      /* the commit acked last; -1: none */
 	int64_t tried[PARTITIONS_MAX];      /* the highest commit ever sent; -1: none */
@@ -70,6 +71,7 @@ struct group {
 struct member {
 	struct group *group;
 	char id[120], instance[80];
+	bool is_consumer;                   /* speaks the consumer protocol */
 	int fd;
 	int32_t correlation;
 	int16_t asked;                      /* the API whose answer is waited for; -1: none */
@@ -134,26 +136,25 @@ static uint64_t bit(int32_t partition) { return (uint64_t)1 << partition; }
 static void give_away(struct member *m, uint64_t partitions)
 {
 	for (int32_t p = 0; p < partition_count; p++)
-		if (m->owned & partitions & bit(p) && m->group->owner[p].member == m)
-			m->group->owner[p].member = NULL;
+		if (m->owned & partitions & bit(p) && m->group->owner[p] == m)
+			m->group->owner[p] = NULL;
 	m->owned &= ~partitions;
 	m->located &= ~partitions;
 	m->uncommitted &= ~partitions;
 }
 
-/* With the classic protocol an owner of an earlier generation may not know yet that it is over; its commits are refused. With the consumer
- * protocol nobody gets a partition before its owner has let it go. */
+/* Members of the consumer protocol get nothing before its owner has let it go. With the classic protocol an owner of an earlier generation may
+ * not know yet that it is over; its commits are refused. */
 static void take(struct member *m, uint64_t partitions)
 {
 	for (int32_t p = 0; p < partition_count; p++) {
 		if (!(partitions & bit(p)) || m->owned & bit(p))
 			continue;
-		struct member *other = m->group->owner[p].member;
-		if (other && other != m && (m->group->is_consumer || m->group->owner[p].generation == m->generation))
+		struct member *other = m->group->owner[p];
+		if (other && other != m && ((m->is_consumer && other->is_consumer) || other->generation == m->generation))
 			give_up(m, "partition %d is owned by two members, the other one is %s (number %ld, generation %d)", p, other->id, (long)(other - members),
-				m->group->owner[p].generation);
-		m->group->owner[p].member = m;
-		m->group->owner[p].generation = m->generation;
+				other->generation);
+		m->group->owner[p] = m;
 	}
 	m->owned |= partitions;
 }
@@ -327,7 +328,7 @@ static void ask_consumer_heartbeat(struct member *m, int32_t epoch, int64_t now)
 
 static void put_count(struct buf *b, const struct member *m, int32_t count)
 {
-	if (m->group->is_consumer)
+	if (m->is_consumer)
 		put_uvarint(b, (uint64_t)count + 1);
 	else
 		put_i32(b, count);
@@ -335,7 +336,7 @@ static void put_count(struct buf *b, const struct member *m, int32_t count)
 
 static void put_text(struct buf *b, const struct member *m, const char *text)
 {
-	if (m->group->is_consumer)
+	if (m->is_consumer)
 		put_compact(b, text);
 	else
 		put_string(b, text);
@@ -343,7 +344,7 @@ static void put_text(struct buf *b, const struct member *m, const char *text)
 
 static void put_tags(struct buf *b, const struct member *m)
 {
-	if (m->group->is_consumer)
+	if (m->is_consumer)
 		put_uvarint(b, 0);
 }
 
@@ -351,7 +352,7 @@ static void put_tags(struct buf *b, const struct member *m)
 static void ask_commit(struct member *m, int64_t now)
 {
 	struct group *g = m->group;
-	struct buf b = begin(m, API_OFFSET_COMMIT, g->is_consumer ? 9 : 7, g->is_consumer);
+	struct buf b = begin(m, API_OFFSET_COMMIT, m->is_consumer ? 9 : 7, m->is_consumer);
 	put_text(&b, m, g->id);
 	put_i32(&b, m->generation);
 	put_text(&b, m, m->id);
@@ -382,11 +383,11 @@ static void ask_offsets(struct member *m, int64_t now)
 {
 	struct group *g = m->group;
 	uint64_t unknown = m->owned & ~m->located;
-	struct buf b = begin(m, API_OFFSET_FETCH, g->is_consumer ? 9 : 5, g->is_consumer);
-	if (g->is_consumer)
+	struct buf b = begin(m, API_OFFSET_FETCH, m->is_consumer ? 9 : 5, m->is_consumer);
+	if (m->is_consumer)
 		put_count(&b, m, 1);
 	put_text(&b, m, g->id);
-	if (g->is_consumer) {
+	if (m->is_consumer) {
 		put_text(&b, m, m->id);
 		put_i32(&b, m->generation);
 	}
@@ -400,7 +401,7 @@ static void ask_offsets(struct member *m, int64_t now)
 	}
 	put_tags(&b, m);
 	put_tags(&b, m);
-	if (g->is_consumer)
+	if (m->is_consumer)
 		put_i8(&b, 1);
 	put_tags(&b, m);
 	send_off(m, &b, now);
@@ -444,7 +445,7 @@ static bool bear(struct member *m, int error, int64_t now)
 	} else if (error == ILLEGAL_GENERATION || error == FENCED_MEMBER_EPOCH) {
 		start_anew(m, true);
 	} else if (error == UNKNOWN_MEMBER_ID) {
-		start_anew(m, m->group->is_consumer);
+		start_anew(m, m->is_consumer);
 	} else if (error == FENCED_INSTANCE_ID) {
 		start_anew(m, false); /* its answer was lost in a kill, and the next of the name came before it */
 		m->idle_until_ms = now + 1000;
@@ -534,10 +535,11 @@ static void read_sync(struct member *m, struct reader *r, int64_t now)
 	}
 	if (get_i32(r) > 0) {
 		get_i16(r);
-		get_i32(r);
-		get_string(r, text, sizeof(text));
-		for (int32_t n = get_i32(r); n > 0 && !r->bad; n--)
-			given |= bit(get_i32(r) & 63);
+		for (int32_t t = get_i32(r); t > 0 && !r->bad; t--) {
+			get_string(r, text, sizeof(text));
+			for (int32_t n = get_i32(r); n > 0 && !r->bad; n--)
+				given |= bit(get_i32(r) & 63);
+		}
 	}
 	m->needs_sync = false;
 	m->assignment.size = 0;
@@ -627,20 +629,20 @@ static void read_commit(struct member *m, struct reader *r, int64_t now)
 {
 	struct group *g = m->group;
 	char text[300];
-	if (g->is_consumer)
+	if (m->is_consumer)
 		get_tags(r);
 	get_i32(r);
-	int32_t topics = g->is_consumer ? (int32_t)get_uvarint(r) - 1 : get_i32(r);
+	int32_t topics = m->is_consumer ? (int32_t)get_uvarint(r) - 1 : get_i32(r);
 	if (topics != 1)
 		give_up(m, "OffsetCommit: %d topics in the answer", topics);
-	if (g->is_consumer)
+	if (m->is_consumer)
 		get_compact(r, text, sizeof(text));
 	else
 		get_string(r, text, sizeof(text));
-	for (int32_t n = g->is_consumer ? (int32_t)get_uvarint(r) - 1 : get_i32(r); n > 0 && !r->bad; n--) {
+	for (int32_t n = m->is_consumer ? (int32_t)get_uvarint(r) - 1 : get_i32(r); n > 0 && !r->bad; n--) {
 		int32_t p = get_i32(r) & 63;
 		int error = get_i16(r);
-		if (g->is_consumer)
+		if (m->is_consumer)
 			get_tags(r);
 		if (error == 0) {
 			g->acked[p] = m->asked_commit[p];
@@ -667,7 +669,7 @@ static void locate(struct member *m, int32_t p, int64_t offset)
 
 static void read_offsets(struct member *m, struct reader *r, int64_t now)
 {
-	bool flexible = m->group->is_consumer;
+	bool flexible = m->is_consumer;
 	char text[5000];
 	int error = 0;
 	struct { int32_t partition; int64_t offset; } found[PARTITIONS_MAX];
@@ -788,7 +790,7 @@ static void be_reborn(struct member *m, int64_t now)
 	static long serial;
 	hang_up(m);
 	start_anew(m, false);
-	if (m->group->is_consumer)
+	if (m->is_consumer)
 		snprintf(m->id, sizeof(m->id), "m-%ld-%lld", ++serial, (long long)now);
 	m->idle_until_ms = is_calm ? now : in_about(now, life_ms / 10 + 50);
 	m->death_due_ms = in_about(m->idle_until_ms, life_ms);
@@ -856,7 +858,7 @@ static void step(struct member *m, int64_t now)
 		meet_fate(m, now);
 	if (now < m->idle_until_ms || (m->fd < 0 && !dial(m, now)))
 		return;
-	if (m->group->is_consumer)
+	if (m->is_consumer)
 		step_consumer(m, now);
 	else
 		step_classic(m, now);
@@ -984,15 +986,15 @@ static void make_world(const char *kinds)
 	members = calloc((size_t)group_count * (size_t)member_count, sizeof(*members));
 	for (int i = 0; i < group_count; i++) {
 		char kind = kinds[(size_t)i % strlen(kinds)];
-		groups[i].is_consumer = strchr("ntN", kind) != NULL;
 		groups[i].is_static = strchr("st", kind) != NULL;
-		groups[i].reads = strchr("csnt", kind) != NULL;
+		groups[i].reads = strchr("csntx", kind) != NULL;
 		snprintf(groups[i].id, sizeof(groups[i].id), "%.40s-%c%d", topic, kind, i);
 		for (int32_t p = 0; p < PARTITIONS_MAX; p++)
 			groups[i].acked[p] = groups[i].tried[p] = -1;
 		for (int k = 0; k < member_count; k++) {
 			struct member *m = &members[i * member_count + k];
 			m->group = &groups[i];
+			m->is_consumer = strchr("ntN", kind) || (strchr("xX", kind) && k % 2);
 			m->fd = -1;
 			if (groups[i].is_static)
 				snprintf(m->instance, sizeof(m->instance), "instance-%d", k);
@@ -1008,7 +1010,7 @@ static bool is_quiet(const char **why)
 	*why = text;
 	for (int i = 0; i < group_count * member_count; i++) {
 		const struct member *m = &members[i];
-		if (!m->is_member || m->needs_join || m->needs_sync || m->owned != (m->group->is_consumer ? m->wanted : m->owned)) {
+		if (!m->is_member || m->needs_join || m->needs_sync || m->owned != (m->is_consumer ? m->wanted : m->owned)) {
 			snprintf(text, sizeof(text), "member %s of %s is not in (waits for API %d)", m->id, m->group->id, m->asked);
 			return false;
 		}

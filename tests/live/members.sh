@@ -3,7 +3,7 @@
 # acked commit is lost, every acked record is consumed, no call is left waiting. Then many members that only join and leave: no leak, no stuck group.
 #
 #   SEED=N      the moments and choices of a run before (printed)         KILLS=N   how many (4)
-#   KINDS=...   the kinds of groups (csnt), see members.c                 GROUPS_=N (8)   MEMBERS=N of each (4)   LIFE=MS of a member, on the average (4000)
+#   KINDS=...   the kinds of groups (csntx), see members.c                 GROUPS_=N (10)   MEMBERS=N of each (4)   LIFE=MS of a member, on the average (4000)
 #   CHURN=N     groups of 20 members in the second part (25)              SPATE_ARGS="..." the broker's settings; by default one of `variants`
 #   SOAK_TIME=S the long form: kills for the first third of S seconds, then a calm stretch of members alone, in which the broker's memory is sampled
 #               and must not grow
@@ -12,7 +12,7 @@ needs_own_broker
 SEED=${SEED:-$(($(date +%s%N) % 100000))}
 RANDOM=$SEED
 export SEED
-KILLS=${KILLS:-4} KINDS=${KINDS:-csnt} GROUPS_=${GROUPS_:-8} MEMBERS=${MEMBERS:-4} LIFE=${LIFE:-4000} CHURN=${CHURN:-25}
+KILLS=${KILLS:-4} KINDS=${KINDS:-csntx} GROUPS_=${GROUPS_:-10} MEMBERS=${MEMBERS:-4} LIFE=${LIFE:-4000} CHURN=${CHURN:-25}
 PARTITIONS=6
 variants=("--set spate.shards=1" "--set spate.shards=2" "--set spate.io=syscalls"
 	"--set spate.cache.bytes=8388608 --set spate.journal.bytes=16777216")
@@ -84,7 +84,7 @@ check_commits
 # Members that only join and leave, twice: the second time must take no more memory than the first.
 churn() {
 	local churn_status=0
-	"$LIVE_BIN/members" "$BROKER" "$topic" "$PARTITIONS" CN "$CHURN" 20 2000 "$((${SOAK_TIME:-40} / 4))" > "$WORK/churn.out" 2>&1 || churn_status=$?
+	"$LIVE_BIN/members" "$BROKER" "$topic" "$PARTITIONS" CNX "$CHURN" 20 2000 "$((${SOAK_TIME:-40} / 4))" > "$WORK/churn.out" 2>&1 || churn_status=$?
 	grep -v '^ok    the' "$WORK/churn.out" | sed "s/^ok    all groups become quiet.*/ok    all groups of the churn become quiet/"
 	expect_status "the churn ends well (SEED=$SEED)" 0 [ "$churn_status" -eq 0 ]
 }
