@@ -146,7 +146,7 @@ static json_t *copy_numbers(const struct canon *canon) { return json_deep_copy(c
 /* Asks until the answers are the same, and compares the last ones. */
 static void play_eventually(struct player *p, const struct step *step)
 {
-	int64_t until_ms = now_ms() + SETTLE_TIMEOUT_MS / 4;
+	int64_t until_ms = now_ms() + SETTLE_TIMEOUT_MS / 2;
 	int version = step_version(p, step);
 	json_t *before[2] = {copy_numbers(&p->canons[0]), copy_numbers(&p->canons[1])};
 	for (;;) {
@@ -331,6 +331,9 @@ static void begin(struct player *p)
 		canon_reset(&p->canons[i]);
 	}
 	make_fresh(p, "case");
+	const struct sequence *always = script_find(p->script, "every_case");
+	if (always)
+		play_steps(p, always, 0);
 }
 
 static void play_once(struct player *p)
@@ -432,6 +435,15 @@ static void play_mutants(struct player *p, const struct step *mutated)
 	mutants_free(&mutants);
 }
 
+/* What the first case that is played needs of both sides; where they differ here, it shows again in the cases. */
+static void prepare_sides(struct player *p)
+{
+	const struct sequence *first = script_find(p->script, "before_all");
+	begin(p);
+	if (first)
+		play_steps(p, first, 0);
+}
+
 void player_play(struct player *p, const struct test_case *test_case, int version)
 {
 	if (!p->found)
@@ -440,6 +452,9 @@ void player_play(struct player *p, const struct test_case *test_case, int versio
 	p->test_case = test_case;
 	p->version = version;
 	p->mutant = NULL;
+	if (!p->is_prepared)
+		prepare_sides(p);
+	p->is_prepared = true;
 	const struct step *mutated = p->mutates ? find_mutated(&test_case->sequence) : NULL;
 	if (mutated)
 		play_mutants(p, mutated);

@@ -13,6 +13,7 @@ struct player {
 	struct canon canons[2];
 	bool shows;              /* print each request and answer */
 	bool mutates;
+	bool is_prepared;        /* before_all has been played */
 	int played;              /* cases */
 	int odd;                 /* differences that did not occur again */
 	int counts[256];         /* cases by API key */
