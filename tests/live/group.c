@@ -276,6 +276,7 @@ static int delete_group(const char *group)
 	size_t count;
 	rd_kafka_DeleteGroup_t *one = rd_kafka_DeleteGroup_new(group);
 	rd_kafka_DeleteGroups(client, &one, 1, NULL, queue);
+	rd_kafka_DeleteGroup_destroy(one);
 	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_DELETEGROUPS_RESULT);
 	return event ? print_group_result(rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &count)[0], 0) : 1;
 }
@@ -285,6 +286,7 @@ static int print_offsets(const char *group)
 	size_t count;
 	rd_kafka_ListConsumerGroupOffsets_t *one = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
 	rd_kafka_ListConsumerGroupOffsets(client, &one, 1, NULL, queue);
+	rd_kafka_ListConsumerGroupOffsets_destroy(one);
 	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT);
 	if (!event)
 		return 1;
@@ -297,6 +299,7 @@ static int delete_offsets(const char *group, const char *topic, int partition)
 	rd_kafka_topic_partition_list_t *partitions = offsets_of(topic, partition, 1, 0);
 	rd_kafka_DeleteConsumerGroupOffsets_t *one = rd_kafka_DeleteConsumerGroupOffsets_new(group, partitions);
 	rd_kafka_DeleteConsumerGroupOffsets(client, &one, 1, NULL, queue);
+	rd_kafka_DeleteConsumerGroupOffsets_destroy(one);
 	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_DELETECONSUMERGROUPOFFSETS_RESULT);
 	if (!event)
 		return 1;

@@ -40,6 +40,7 @@ check_commits() {
 		done < <(grep "^$group " "$WORK/wanted")
 	done
 	expect "all $(wc -l < "$WORK/wanted") offsets that were committed last are there after a kill" "" "$wrong"
+	if [ -n "$wrong" ]; then sed 's/^/#     found: /' "$WORK/found" | head -10; fi
 }
 
 broker_start
@@ -93,7 +94,7 @@ first_kib=$(broker_rss_kib)
 churn
 second_kib=$(broker_rss_kib)
 echo "#     memory: $first_kib KiB after the first churn, $second_kib KiB after the second"
-if [ "$second_kib" -le $((first_kib + first_kib / 10 + 4096)) ]; then pass "members that are gone leave no memory behind"; else
+if case $SPATE_BIN in *asan*) true ;; *) false ;; esac; then skip "the memory of members that are gone: a sanitizer keeps what is freed"; elif [ "$second_kib" -le $((first_kib + first_kib / 10 + 4096)) ]; then pass "members that are gone leave no memory behind"; else
 	fail "members that are gone leave no memory behind: $first_kib -> $second_kib KiB"; fi
 broker_stop
 expect_status "log verify finds no damage" 0 "$SPATE_BIN" log verify "$DATA"
