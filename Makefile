@@ -139,6 +139,8 @@ soak: live-programs ## half of TIME seconds (600) produce, fetch and kill -9, ha
 
 check-clients: deps deps-clients live-programs ## clients from npm and Maven against the broker (downloads them)
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/clients/run
+check-librdkafka: deps deps-clients live-programs ## the whole of librdkafka's own test suites, new and old, against the broker
+	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live SUITE=all CLIENT_TIMEOUT=3000 tests/clients/run tests/clients/librdkafka_suite.sh
 deps-clients: ## install what check-clients runs on: Node, Java, Maven
 	@tests/clients/install-deps
 
@@ -168,7 +170,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs live live-programs test asan soak check-clients check-differential deps deps-clients deps-stamp clean help
+.PHONY: spate run bench unit unit-programs live live-programs test asan soak check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help
 
 clean: ## remove all that was built
 	rm -rf build spate

@@ -2,20 +2,12 @@
 # The newest librdkafka, whose source comes with Confluent's JavaScript client: the live tests' own programs (admin.c,
 # load.c), built against it. Debian's 2.0.2, which the live tests use, speaks older versions of every request.
 source "$(dirname "${BASH_SOURCE[0]}")/../live/harness.sh"
-source_dir=$CLIENTS/node/node_modules/@confluentinc/kafka-javascript/deps/librdkafka
-build=$CLIENTS/librdkafka-$(jq -r .version "$CLIENTS/node/node_modules/@confluentinc/kafka-javascript/package.json")
-if [ ! -f "$build/src/librdkafka.a" ]; then
-	rm -rf "$build"
-	cp -r "$source_dir" "$build"
-	(cd "$build" && bash ./configure --disable-ssl --disable-gssapi --disable-curl --disable-lz4-ext && make -j"$(nproc)" -C src librdkafka.a CFLAGS="-O1 -w") \
-		> "$build.log" 2>&1 < /dev/null || { tail -20 "$build.log"; die "librdkafka builds"; }
-	ln -s src "$build/librdkafka"
-fi
+build=$(tests/clients/librdkafka/build 2.15.1 "$CLIENTS/node/node_modules/@confluentinc/kafka-javascript/deps/librdkafka") || die "librdkafka builds"
 libs=$(sed -nE 's/^LIBS\+?=[ \t]*//p' "$build/Makefile.config" | tail -1)
 for program in admin load peek; do
 	# shellcheck disable=SC2086 # the libraries are several words
 	gcc -std=gnu17 -D_GNU_SOURCE -O1 -w -I. -I"$build" -o "$build/$program" "tests/live/$program.c" tests/live/lib/*.c "$build/src/librdkafka.a" \
-		$libs -lz -lzstd -lm -ldl -lpthread || die "$program builds against it"
+		$libs -lssl -lcrypto -lz -lzstd -lm -ldl -lpthread || die "$program builds against it"
 done
 version=$(sed -nE 's/^#define RD_KAFKA_VERSION +0x([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2}).*/0x\1 0x\2 0x\3/p' "$build/src/rdkafka.h")
 # shellcheck disable=SC2086 # three words, three numbers
