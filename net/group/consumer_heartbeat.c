@@ -223,7 +223,12 @@ static bool find_static(struct heartbeat *heartbeat)
 			return refuse(heartbeat, KERR_UNRELEASED_INSTANCE_ID,
 				      "Static member %.*s with instance id %.*s cannot join the group because the instance id is owned by %.*s member.",
 				      SLICE_ARGUMENTS(heartbeat->member_id), SLICE_ARGUMENTS(in->instance_id), SLICE_ARGUMENTS(consumer__member_id(member)));
+		struct consumer_member *same_id = heartbeat->consumer ? consumer__find(heartbeat->consumer, heartbeat->member_id) : NULL;
+		if (member && same_id && same_id != member)
+			return refuse(heartbeat, KERR_INVALID_REQUEST, "Member id %.*s is another member's.", SLICE_ARGUMENTS(heartbeat->member_id));
 		heartbeat->is_replacing = member != NULL;
+		if (!member)
+			heartbeat->member = same_id; /* a dynamic member becomes static */
 		return true;
 	}
 	if (!member)
