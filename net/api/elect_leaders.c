@@ -21,11 +21,18 @@ static bool list_all(struct request *request, struct kmsg_elect_leaders_response
 	return true;
 }
 
-static void judge(struct request *request, const struct topic *topic, struct slice name, int32_t index,
+static bool is_known_election(int8_t type)
+{
+	return type == ELECT_PREFERRED || type == ELECT_UNCLEAN;
+}
+
+static void judge(struct request *request, int8_t election_type, const struct topic *topic, struct slice name, int32_t index,
 		  struct kmsg_elect_leaders_partition_result *out)
 {
 	struct refusal refusal;
-	if (!topic)
+	if (!is_known_election(election_type))
+		refuse(request, &refusal, KERR_INVALID_REQUEST, "Unknown election type %d", election_type);
+	else if (!topic)
 		refuse(request, &refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION, "No such topic as %.*s", SHOWN(name));
 	else if (index < 0 || (uint32_t)index >= topic->partition_count)
 		refuse(request, &refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION, "No such partition as %s-%d", topic->name, (int)index);
@@ -34,7 +41,7 @@ static void judge(struct request *request, const struct topic *topic, struct sli
 	*out = (struct kmsg_elect_leaders_partition_result){index, (int16_t)refusal.error, refusal.message};
 }
 
-static bool judge_topic(struct request *request, const struct kmsg_elect_leaders_topic *in,
+static bool judge_topic(struct request *request, int8_t election_type, const struct kmsg_elect_leaders_topic *in,
 			struct kmsg_elect_leaders_topic_result *out)
 {
 	const struct topic *topic = request_topic_by_name(request, in->topic);
@@ -43,7 +50,7 @@ static bool judge_topic(struct request *request, const struct kmsg_elect_leaders
 	out->partition_result.items =
 		request_alloc_array(request, (size_t)in->partitions.count, sizeof *out->partition_result.items);
 	for (int32_t p = 0; out->partition_result.items && p < in->partitions.count; p++)
-		judge(request, topic, in->topic, in->partitions.items[p], &out->partition_result.items[p]);
+		judge(request, election_type, topic, in->topic, in->partitions.items[p], &out->partition_result.items[p]);
 	return out->partition_result.items != NULL;
 }
 
@@ -56,7 +63,7 @@ static bool list_asked(struct request *request, const struct kmsg_elect_leaders_
 	if (!out->replica_election_results.items)
 		return false;
 	for (int32_t t = 0; t < in->topic_partitions.count; t++)
-		if (!judge_topic(request, &in->topic_partitions.items[t], &out->replica_election_results.items[t]))
+		if (!judge_topic(request, in->election_type, &in->topic_partitions.items[t], &out->replica_election_results.items[t]))
 			return false;
 	return true;
 }
@@ -68,9 +75,11 @@ enum step elect_leaders_handle(struct request *request)
 	if (kmsg_elect_leaders_request_decode(&request->body, &request->arena, request->version, &in))
 		return request_reject(request, NULL);
 	kmsg_elect_leaders_response_init(&out);
-	if (in.election_type != ELECT_PREFERRED && in.election_type != ELECT_UNCLEAN)
+	bool is_known = is_known_election(in.election_type), is_all = in.topic_partitions.count < 0;
+	if (!is_known && in.topic_partitions.count)
 		out.error_code = KERR_INVALID_REQUEST;
-	else if (!(in.topic_partitions.count < 0 ? list_all(request, &out) : list_asked(request, &in, &out)))
-		return request_reject(request, NULL);
+	if (is_known || !is_all)
+		if (!(is_all ? list_all(request, &out) : list_asked(request, &in, &out)))
+			return request_reject(request, NULL);
 	return REQUEST_ANSWER(request, elect_leaders, &out);
 }

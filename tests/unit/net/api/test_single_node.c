@@ -102,7 +102,11 @@ Test(single_node, elections)
 		{"elect_leaders", 0, 0, "{" T_REQUEST "}", "{'throttle_time_ms':0," T_RESULTS "}"},
 		{"elect_leaders", 1, 2, "{'election_type':0," T_REQUEST "}", "{'throttle_time_ms':0,'error_code':0," T_RESULTS "}"},
 		{"elect_leaders", 1, 2, "{'election_type':1," T_REQUEST "}", "{'throttle_time_ms':0,'error_code':0," T_RESULTS "}"},
-		{"elect_leaders", 1, 2, "{'election_type':7," T_REQUEST "}", "{'throttle_time_ms':0,'error_code':42,'replica_election_results':[]}"},
+		{"elect_leaders", 1, 2, "{'election_type':7,'topic_partitions':null}", "{'throttle_time_ms':0,'error_code':42,'replica_election_results':[]}"},
+		{"elect_leaders", 1, 2, "{'election_type':7,'topic_partitions':[]}", "{'throttle_time_ms':0,'error_code':0,'replica_election_results':[]}"},
+		{"elect_leaders", 1, 2, "{'election_type':-1,'topic_partitions':[{'topic':'t','partitions':[9]},{'topic':'u','partitions':[]}]}",
+		 "{'throttle_time_ms':0,'error_code':42,'replica_election_results':[{'topic':'t','partition_result':["
+		 "{'partition_id':9,'error_code':42,'error_message':'Unknown election type -1'}]},{'topic':'u','partition_result':[]}]}"},
 		{"elect_leaders", 0, 0, "{'topic_partitions':null}", "{'throttle_time_ms':0,'replica_election_results':[{'topic':'t','partition_result':[]}]}"},
 		{"elect_leaders", 1, 2, "{'topic_partitions':null}",
 		 "{'throttle_time_ms':0,'error_code':0,'replica_election_results':[{'topic':'t','partition_result':[]}]}"},
