@@ -91,11 +91,9 @@ static int refuse_key(const char *name)
 static void list_keys(struct out_table *table, const struct config_key *keys, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		out_cell_text(table, keys[i].name);
-		out_cell_text(table, kind_of(&keys[i]));
-		out_cell_text(table, keys[i].default_value);
-		out_cell_text(table, keys[i].is_inert ? "none" : "yes");
-		out_cell_text(table, keys[i].doc);
+		OUT_ROW(table, cell_text(keys[i].name), cell_text(kind_of(&keys[i])),
+			cell_text(keys[i].default_value), cell_text(keys[i].is_inert ? "none" : "yes"),
+			cell_text(keys[i].doc));
 	}
 }
 

@@ -123,20 +123,11 @@ static void show_topics(struct out *out, const struct catalog_image *image)
 	for (uint32_t i = 0; image && i < image->topic_count; i++) {
 		char id[UUID_TEXT_SIZE];
 		uuid_text_format(id, &image->topics[i]->id);
-		out_cell_text(table, image->topics[i]->name);
-		out_cell_text(table, id);
-		out_cell_int(table, image->topics[i]->partition_count);
-		out_cell_int(table, image->topics[i]->override_count);
+		OUT_ROW(table, cell_text(image->topics[i]->name), cell_text(id),
+			cell_int(image->topics[i]->partition_count),
+			cell_int(image->topics[i]->override_count));
 	}
 	out_table_end(table, "topics", "none");
-}
-
-static void cell_offset(struct out_table *table, int64_t offset)
-{
-	if (offset == NOWHERE)
-		out_cell_none(table);
-	else
-		out_cell_int(table, offset);
 }
 
 static void add_partition(struct out_table *table, const struct inspect *inspect, const char *topic,
@@ -150,14 +141,11 @@ static void add_partition(struct out_table *table, const struct inspect *inspect
 		logs += files->segments[i].has[SEGMENT_FILE_LOG];
 		sealed += files->segments[i].has[SEGMENT_FILE_SEAL];
 	}
-	out_cell_text(table, topic);
-	cell_offset(table, index);
-	cell_offset(table, picture ? picture->start_offset : NOWHERE);
-	cell_offset(table, picture ? picture->next_offset : NOWHERE);
-	cell_offset(table, picture ? picture->journal_from : NOWHERE);
-	out_cell_int(table, logs);
-	out_cell_int(table, sealed);
-	out_cell_int(table, (int64_t)bytes);
+	OUT_ROW(table, cell_text(topic), cell_offset(index),
+		cell_offset(picture ? picture->start_offset : NOWHERE),
+		cell_offset(picture ? picture->next_offset : NOWHERE),
+		cell_offset(picture ? picture->journal_from : NOWHERE), cell_int(logs), cell_int(sealed),
+		cell_int((int64_t)bytes));
 }
 
 /* Those with a directory, then those that are in the journal alone. */
@@ -226,15 +214,13 @@ static void add_segment(struct out_table *table, const struct inspect *inspect,
 	bool is_sealed = read_seal(inspect, files, segment, &seal);
 	struct picture_partition *picture = find_picture(inspect, files->topic, files->partition);
 	const struct picture_segment *known = picture ? picture_segment(picture, segment->base_offset) : NULL;
-	out_cell_text(table, files->topic);
-	cell_offset(table, files->partition);
-	out_cell_int(table, segment->base_offset);
-	cell_offset(table, is_sealed ? seal.next_offset : known ? known->required.offset : NOWHERE);
-	out_cell_int(table, (int64_t)segment->size_bytes[SEGMENT_FILE_LOG]);
-	cell_offset(table, is_sealed ? (int64_t)seal.batch_count : NOWHERE);
-	cell_offset(table, is_sealed ? (int64_t)seal.record_count : NOWHERE);
-	cell_offset(table, is_sealed ? seal.max_timestamp_ms : NOWHERE);
-	out_cell_text(table, is_sealed ? "sealed" : known && known->is_complete ? "complete" : "active");
+	OUT_ROW(table, cell_text(files->topic), cell_offset(files->partition), cell_int(segment->base_offset),
+		cell_offset(is_sealed ? seal.next_offset : known ? known->required.offset : NOWHERE),
+		cell_int((int64_t)segment->size_bytes[SEGMENT_FILE_LOG]),
+		cell_offset(is_sealed ? (int64_t)seal.batch_count : NOWHERE),
+		cell_offset(is_sealed ? (int64_t)seal.record_count : NOWHERE),
+		cell_offset(is_sealed ? seal.max_timestamp_ms : NOWHERE),
+		cell_text(is_sealed ? "sealed" : known && known->is_complete ? "complete" : "active"));
 }
 
 static int show_segments(const struct inspect *inspect)

@@ -3,7 +3,9 @@
  * log_inspect_file.c. Owner: the main thread. Reads only. */
 #pragma once
 
+#include "cli/out.h"
 #include "log/io/io.h"
+#include "log/verify/finding.h"
 
 int log_inspect_run(int argc, char **argv);
 
@@ -19,3 +21,9 @@ int log_inspect_log(struct io *io, const char *dir, const char *file, const char
 
 /* Prints an index, a seal, a snapshot, a checkpoint or a journal. False: it is none of these. */
 bool log_inspect_file(struct io *io, const char *path, bool is_json, int *status);
+
+/* Nothing for NOWHERE. */
+static inline struct out_cell cell_offset(int64_t offset)
+{
+	return cell_int_if(offset != NOWHERE, offset);
+}

@@ -30,8 +30,8 @@ static int show_index(struct out *out, struct slice bytes, int64_t base_offset)
 	static const char *const columns[] = {"offset=>OFFSET", "position=>POSITION"};
 	struct out_table *table = out_table_begin(out, "entries", columns, COUNT_OF(columns));
 	for (size_t at = 0; at + OFFSET_INDEX_ENTRY_SIZE <= bytes.size; at += OFFSET_INDEX_ENTRY_SIZE) {
-		out_cell_int(table, (int64_t)((uint64_t)base_offset + load_be32(bytes.data + at)));
-		out_cell_int(table, load_be32(bytes.data + at + 4));
+		OUT_ROW(table, cell_int((int64_t)((uint64_t)base_offset + load_be32(bytes.data + at))),
+			cell_int(load_be32(bytes.data + at + 4)));
 	}
 	out_table_end(table, NULL, "no entries");
 	return 0;
@@ -42,8 +42,8 @@ static int show_time_index(struct out *out, struct slice bytes, int64_t base_off
 	static const char *const columns[] = {"timestamp=>TIMESTAMP", "offset=>OFFSET"};
 	struct out_table *table = out_table_begin(out, "entries", columns, COUNT_OF(columns));
 	for (size_t at = 0; at + TIME_INDEX_ENTRY_SIZE <= bytes.size; at += TIME_INDEX_ENTRY_SIZE) {
-		out_cell_int(table, (int64_t)load_be64(bytes.data + at));
-		out_cell_int(table, (int64_t)((uint64_t)base_offset + load_be32(bytes.data + at + 8)));
+		OUT_ROW(table, cell_int((int64_t)load_be64(bytes.data + at)),
+			cell_int((int64_t)((uint64_t)base_offset + load_be32(bytes.data + at + 8))));
 	}
 	out_table_end(table, NULL, "no entries");
 	return 0;
@@ -94,11 +94,9 @@ static int show_snapshot(struct out *out, struct slice bytes, int64_t base_offse
 	struct out_table *table = out_table_begin(out, "producers", columns, COUNT_OF(columns));
 	for (uint32_t i = 0; i < producer_count(state); i++) {
 		const struct producer *producer = producer_at(state, i);
-		out_cell_int(table, producer->producer_id);
-		out_cell_int(table, producer->epoch);
-		out_cell_int(table, producer_last_sequence(producer));
-		out_cell_int(table, producer_last_offset(producer));
-		out_cell_int(table, producer->last_timestamp_ms);
+		OUT_ROW(table, cell_int(producer->producer_id), cell_int(producer->epoch),
+			cell_int(producer_last_sequence(producer)), cell_int(producer_last_offset(producer)),
+			cell_int(producer->last_timestamp_ms));
 	}
 	out_table_end(table, NULL, "no producers");
 	producer_destroy(&state);
@@ -114,16 +112,11 @@ static void add_checkpoint_segments(struct out_table *table, const struct checkp
 	for (uint32_t i = 0; i < partition->segment_count; i++) {
 		struct checkpoint_segment segment;
 		checkpoint_segment_at(partition, i, &segment);
-		out_cell_text(table, id);
-		out_cell_int(table, partition->index);
-		out_cell_int(table, partition->start_offset);
-		out_cell_int(table, segment.base_offset);
-		out_cell_int(table, segment.filed_offset);
-		out_cell_int(table, (int64_t)segment.filed_position);
-		out_cell_int(table, (int64_t)segment.batches);
-		out_cell_int(table, (int64_t)segment.records);
-		out_cell_text(table,
-			      segment.is_sealed ? "sealed" : segment.is_complete ? "complete" : "active");
+		OUT_ROW(table, cell_text(id), cell_int(partition->index), cell_int(partition->start_offset),
+			cell_int(segment.base_offset), cell_int(segment.filed_offset),
+			cell_int((int64_t)segment.filed_position), cell_int((int64_t)segment.batches),
+			cell_int((int64_t)segment.records),
+			cell_text(segment.is_sealed ? "sealed" : segment.is_complete ? "complete" : "active"));
 	}
 }
 
@@ -183,16 +176,10 @@ static int add_entry(void *context, uint64_t seq, bool is_vouched, const struct 
 	struct out_table *table = context;
 	char id[UUID_TEXT_SIZE];
 	uuid_text_format(id, &entry->topic_id);
-	out_cell_int(table, (int64_t)seq);
-	out_cell_text(table, entry_kind_name(entry->kind));
-	out_cell_text(table, id);
-	out_cell_int(table, entry->partition);
-	out_cell_int(table, entry->base_offset);
-	out_cell_int(table, entry->end_offset);
-	out_cell_int(table, entry->segment_base_offset);
-	out_cell_int(table, (int64_t)entry->position);
-	out_cell_int(table, entry->data_size_bytes);
-	out_cell_bool(table, is_vouched);
+	OUT_ROW(table, cell_int((int64_t)seq), cell_text(entry_kind_name(entry->kind)), cell_text(id),
+		cell_int(entry->partition), cell_int(entry->base_offset), cell_int(entry->end_offset),
+		cell_int(entry->segment_base_offset), cell_int((int64_t)entry->position),
+		cell_int(entry->data_size_bytes), cell_bool(is_vouched));
 	return 0;
 }
 

@@ -8,24 +8,20 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/log_inspect.h"
 #include "cli/out.h"
+#include "cli/progress.h"
 #include "log/io/io.h"
 #include "log/verify/verify.h"
-
-#define PROGRESS_AFTER_NS 1000000000ull
-#define PROGRESS_EVERY_NS 200000000ull
 
 struct verifying {
 	bool is_json, is_quiet;
 	const char *dir;
 	struct out_table *table;      /* JSON */
-	bool is_terminal, is_line_open;
-	uint64_t began_ns, shown_ns;
+	uint64_t began_ns;
 };
 
 static uint64_t now_ns(void)
@@ -35,27 +31,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
-/* ---- progress, on a terminal --------------------------------------------------------------------------- */
-
-static void clear_progress(struct verifying *verifying)
-{
-	if (verifying->is_line_open)
-		fputs("\r\033[K", stderr);
-	verifying->is_line_open = false;
-}
-
 static void show_progress(void *context, uint64_t done_bytes, uint64_t total_bytes)
 {
 	struct verifying *verifying = context;
-	uint64_t now = now_ns();
-	if (!verifying->is_terminal || now - verifying->began_ns < PROGRESS_AFTER_NS ||
-	    now - verifying->shown_ns < PROGRESS_EVERY_NS)
-		return;
 	char done[32], total[32];
-	verifying->shown_ns = now;
-	verifying->is_line_open = true;
-	fprintf(stderr, "\r\033[Kchecking %s: %s of %s", verifying->dir, out_bytes(done_bytes, done),
-		out_bytes(total_bytes, total));
+	progress_say("checking %s: %s of %s", verifying->dir, out_bytes(done_bytes, done), out_bytes(total_bytes, total));
 }
 
 /* ---- findings ------------------------------------------------------------------------------------------ */
@@ -90,37 +70,27 @@ static void print_finding(const struct finding *finding)
 	puts((finding->topic && *finding->file) || finding->position_to > finding->position_from ? ")" : "");
 }
 
-static void cell_or_none(struct out_table *table, int64_t value)
-{
-	if (value == NOWHERE)
-		out_cell_none(table);
-	else
-		out_cell_int(table, value);
-}
-
 static void add_finding(struct out_table *table, const struct finding *finding)
 {
-	out_cell_text(table, finding_kind_name(finding->kind));
-	out_cell_text(table, finding->topic);
-	cell_or_none(table, finding->partition);
-	out_cell_text(table, *finding->file ? finding->file : NULL);
-	cell_or_none(table, finding->from);
-	cell_or_none(table, finding->to);
-	cell_or_none(table, finding->position_from);
-	cell_or_none(table, finding->position_to);
-	out_cell_text(table, finding->what);
+	OUT_ROW(table, cell_text(finding_kind_name(finding->kind)), cell_text(finding->topic),
+		cell_offset(finding->partition), cell_text(*finding->file ? finding->file : NULL),
+		cell_offset(finding->from), cell_offset(finding->to), cell_offset(finding->position_from),
+		cell_offset(finding->position_to), cell_text(finding->what));
 }
 
 static void take_finding(void *context, const struct finding *finding)
 {
 	struct verifying *verifying = context;
-	clear_progress(verifying);
 	if (verifying->is_quiet && finding->kind == FINDING_NOTE)
 		return;
-	if (verifying->is_json)
+	if (verifying->is_json) {
 		add_finding(verifying->table, finding);
-	else
-		print_finding(finding);
+		return;
+	}
+	progress_hide();
+	print_finding(finding);
+	fflush(stdout);
+	progress_show();
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------- */
@@ -250,8 +220,9 @@ static int verify_with(struct io *io, struct verifying *verifying)
 	struct out *out = out_open(verifying->is_json);
 	if (verifying->is_json)
 		verifying->table = out_table_begin(out, "findings", columns, COUNT_OF(columns));
+	progress_begin("checking %s", verifying->dir);
 	int err = verify_directory(io, &options, &report);
-	clear_progress(verifying);
+	progress_end();
 	if (!err)
 		tell_report(out, verifying, &report);
 	if (verifying->is_json)
@@ -266,7 +237,7 @@ static int verify_with(struct io *io, struct verifying *verifying)
 
 static int verify(int argc, char **argv)
 {
-	struct verifying verifying = {.is_terminal = isatty(STDERR_FILENO), .began_ns = now_ns()};
+	struct verifying verifying = {.began_ns = now_ns()};
 	const struct flag flags[] = {
 		BOOL_FLAG("quiet", 'q', &verifying.is_quiet,
 			  "leave out notes: what is worth knowing and not wrong"),

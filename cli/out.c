@@ -138,61 +138,40 @@ static void add_text(struct out_table *table, const char *text)
 	table->cells[table->count++] = must(strdup(text));
 }
 
-void out_cell_text(struct out_table *table, const char *value)
-{
-	if (table->out->is_json)
-		add_json(table, json_text(value));
-	else
-		add_text(table, value ? value : "-");
-}
-
-void out_cell_int(struct out_table *table, int64_t value)
-{
-	char text[24];
-	snprintf(text, sizeof text, "%" PRId64, value);
-	if (table->out->is_json)
-		add_json(table, must(json_integer(value)));
-	else
-		add_text(table, text);
-}
-
-void out_cell_bool(struct out_table *table, bool value)
-{
-	if (table->out->is_json)
-		add_json(table, json_boolean(value));
-	else
-		add_text(table, value ? "yes" : "no");
-}
-
-void out_cell_none(struct out_table *table)
-{
-	out_cell_text(table, NULL);
-}
-
-static void add_seconds(struct out_table *table, int64_t value_ms)
+static void add_cell_for_people(struct out_table *table, const struct out_cell *cell)
 {
 	char text[32];
-	if (table->out->is_json)
-		add_json(table, must(json_real((double)value_ms / 1000)));
-	else
-		add_text(table, out_duration(value_ms, text));
+	switch (cell->kind) {
+	case CELL_NONE: add_text(table, "-"); break;
+	case CELL_TEXT: add_text(table, cell->text); break;
+	case CELL_BOOL: add_text(table, cell->number ? "yes" : "no"); break;
+	case CELL_SECONDS: add_text(table, out_duration(cell->number, text)); break;
+	case CELL_INT:
+		snprintf(text, sizeof text, "%" PRId64, cell->number);
+		add_text(table, text);
+	}
 }
 
-void out_cell(struct out_table *table, struct out_cell cell)
+static void add_cell_for_programs(struct out_table *table, const struct out_cell *cell)
 {
-	switch (cell.kind) {
-	case CELL_NONE: out_cell_text(table, NULL); break;
-	case CELL_TEXT: out_cell_text(table, cell.text); break;
-	case CELL_INT: out_cell_int(table, cell.number); break;
-	case CELL_SECONDS: add_seconds(table, cell.number); break;
+	switch (cell->kind) {
+	case CELL_NONE: add_json(table, must(json_null())); break;
+	case CELL_TEXT: add_json(table, json_text(cell->text)); break;
+	case CELL_BOOL: add_json(table, json_boolean(cell->number)); break;
+	case CELL_SECONDS: add_json(table, must(json_real((double)cell->number / 1000))); break;
+	case CELL_INT: add_json(table, must(json_integer(cell->number))); break;
 	}
 }
 
 void out_row(struct out_table *table, const struct out_cell *cells, uint32_t count)
 {
 	CHECK(count == table->column_count);
-	for (uint32_t i = 0; i < count; i++)
-		out_cell(table, cells[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		if (table->out->is_json)
+			add_cell_for_programs(table, &cells[i]);
+		else
+			add_cell_for_people(table, &cells[i]);
+	}
 }
 
 static const char *heading_of(const struct out_table *table, uint32_t column, bool *is_right)

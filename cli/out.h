@@ -21,14 +21,8 @@ void out_seconds(struct out *out, const char *name, const char *label, bool is_k
 
 /* A table, or an array of objects. `columns` are "name=HEADING" pairs; a heading that begins with ">" is set flush right. */
 struct out_table *out_table_begin(struct out *out, const char *name, const char *const *columns, uint32_t column_count);
-/* One cell after the other, row by row. */
-void out_cell_text(struct out_table *table, const char *value);
-void out_cell_int(struct out_table *table, int64_t value);
-void out_cell_bool(struct out_table *table, bool value);
-void out_cell_none(struct out_table *table);
-
-/* A whole row in one call, when its cells are known: OUT_ROW(table, cell_text(name), cell_int(count)). As many cells as columns. */
-enum cell_kind { CELL_NONE, CELL_TEXT, CELL_INT, CELL_SECONDS };
+/* A row is added in one call: OUT_ROW(table, cell_text(name), cell_int(count)). As many cells as columns. */
+enum cell_kind { CELL_NONE, CELL_TEXT, CELL_INT, CELL_BOOL, CELL_SECONDS };
 struct out_cell {
 	enum cell_kind kind;
 	const char *text;
@@ -41,6 +35,10 @@ static inline struct out_cell cell_text(const char *text)
 static inline struct out_cell cell_int(int64_t number)
 {
 	return (struct out_cell){.kind = CELL_INT, .number = number};
+}
+static inline struct out_cell cell_bool(bool value)
+{
+	return (struct out_cell){.kind = CELL_BOOL, .number = value};
 }
 /* Nothing, unless it is known. */
 static inline struct out_cell cell_int_if(bool is_known, int64_t number)
@@ -55,8 +53,6 @@ static inline struct out_cell cell_seconds_if(bool is_known, int64_t number_ms)
 #define OUT_ROW(table, ...) \
 	out_row(table, (const struct out_cell[]){__VA_ARGS__}, COUNT_OF(((const struct out_cell[]){__VA_ARGS__})))
 void out_row(struct out_table *table, const struct out_cell *cells, uint32_t count);
-/* One cell of these. */
-void out_cell(struct out_table *table, struct out_cell cell);
 /* `title` (for people) may be NULL; `empty` is said instead of a table without rows. Frees the table. */
 void out_table_end(struct out_table *table, const char *title, const char *empty);
 
