@@ -19,6 +19,8 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -I. -I$(GEN) $(CPPFLAGS)
 CFLAGS_release := -O2 -g
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_asan   := -fsanitize=address,undefined
+CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS_fuzz   := -fsanitize=fuzzer,address,undefined
 CFLAGS_ALL := -std=gnu17 -fno-strict-aliasing -pthread $(WARN) $(if $(WERROR),-Werror) $(CFLAGS_$(MODE)) $(CFLAGS)
 LDFLAGS_ALL := -pthread $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
@@ -30,6 +32,7 @@ LIBS := $(STATIC_LIBS) -lisal -l:libstdc++.a -lm -ldl
 DEB_BUILD := gcc make pkg-config liburing-dev libisal-dev libxxhash-dev libzstd-dev liblz4-dev \
              libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libstdc++-12-dev
 DEB_TEST  := libcriterion-dev kcat jq python3-kafka
+DEB_FUZZ  := clang-14 libclang-rt-14-dev
 
 # ---- sources ---------------------------------------------------------------------------------
 SRC_LOG  := $(sort $(wildcard log/*.c log/*/*.c))
@@ -137,6 +140,18 @@ soak: live-programs ## half of TIME seconds (600) produce, fetch and kill -9, ha
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live SOAK_TIME=$$(($(TIME) / 2)) LIVE_TIMEOUT=$$(($(TIME) + 300)) \
 		tests/run-live tests/live/kill9.sh tests/live/members.sh
 
+# Fuzzers: whatever is read from the wire, the disk or people. MODE=fuzz builds with clang's libFuzzer.
+FUZZERS  := $(sort $(wildcard tests/fuzz/*.c))
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libnet.a $(BUILD)/liblog.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libnet.a $(BUILD)/liblog.a $(LIBS)
+fuzz-programs: $(FUZZ_BINS)
+check-fuzz: deps ## fuzz everything that parses: TIME seconds for each target (60), SEED=N to repeat, FUZZ=NAME for one
+	@tests/install-deps $(DEB_FUZZ)
+	@$(BUILD_ALL) MODE=fuzz CC=clang-14 fuzz-programs
+	@TIME=$(if $(filter command\ line,$(origin TIME)),$(TIME),60) SEED=$(SEED) tests/fuzz/run build/fuzz/fuzz $(FUZZ)
+
 check-clients: deps deps-clients live-programs ## clients from npm and Maven against the broker (downloads them)
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/clients/run
 check-librdkafka: deps deps-clients live-programs ## the whole of librdkafka's own test suites, new and old, against the broker
@@ -170,7 +185,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs live live-programs test asan soak check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help
+.PHONY: spate run bench unit unit-programs live live-programs test asan soak check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz
 
 clean: ## remove all that was built
 	rm -rf build spate

@@ -20,7 +20,7 @@ static uint8_t nowhere[16] __attribute__((aligned(16)));
 static void use_first_block(struct arena *arena)
 {
 	uint8_t *aligned = (uint8_t *)align_up((uintptr_t)arena->first, 16);
-	uint8_t *end = arena->first + arena->first_size;
+	uint8_t *end = arena->first ? arena->first + arena->first_size : NULL;
 	bool usable = arena->first && aligned < end;
 	arena->at = usable ? aligned : nowhere;
 	arena->end = usable ? end : nowhere;

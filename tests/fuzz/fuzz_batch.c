@@ -2,8 +2,7 @@
  * the rules and the window; the rest is the batch, whose length field, magic and CRC are set right so that the fuzzer gets past them. What
  * validation lets pass must be walked to its end with as many records, and rebuilt, without an error.
  *
- * Build with clang's -fsanitize=fuzzer,address,undefined together with all of log/batch and log/base; link isal, z, lz4, zstd, snappy. Start it with
- * -max_len=4096; tests/golden/batches holds good seeds (hexadecimal; one byte of choice goes before the batch). */
+ * tests/golden/batches holds good first inputs (hexadecimal; one byte of choice goes before the batch). */
 #include <stdlib.h>
 
 #include "log/base/check.h"

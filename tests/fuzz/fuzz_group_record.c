@@ -2,11 +2,8 @@
  * and must end up with a state that it can write as a snapshot, from which another coordinator comes to the same state: its snapshot has the same
  * records. What decodes alone must encode again.
  *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -Ibuild/gen tests/fuzz/fuzz_group_record.c \
- *		net/group/[a-z]*.c net/wire/[a-z]*.c build/gen/kmsg_*.c log/[a-z]*[a-z]/[a-z]*.c $(the Makefile's LIBS) -o build/fuzz_group_record
- *
  * A record of the input: a byte of flags (1: no value; 2: the first byte of the key picks a known kind), an int16 size of the key, an int16 size
- * of the value, and their bytes. Good first inputs: the golden keys and values of tests/golden/messages.txt. Start it with -max_len=4096. */
+ * of the value, and their bytes. Good first inputs: the golden keys and values of tests/golden/messages.txt. */
 #include "log/base/bytes.h"
 #include "log/base/check.h"
 #include "log/base/err.h"

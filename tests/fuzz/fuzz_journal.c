@@ -1,10 +1,7 @@
 /* Fuzzes recovery of a journal: a file with two sound superblocks and groups whose every field the input
  * chooses, their checksums set right so that the fuzzer gets past them, and some bytes flipped afterwards.
  * Opening must decide, replay must hand out what opening counted, the journal must go on, and the next
- * opening must find the same history and the new entry behind it.
- *
- * Build with clang's -fsanitize=fuzzer,address,undefined together with all of log/journal, log/io and
- * log/base; link uring and xxhash. Start it with -max_len=1024. */
+ * opening must find the same history and the new entry behind it. */
 #include <stdlib.h>
 
 #include "log/base/bytes.h"

@@ -1,10 +1,7 @@
 /* Fuzzes the check of a data directory (log/verify): each of its files may hold any bytes. The input is a
  * list of files, each with a kind, a size and its bytes; checksums are set right half of the time, so that
  * the fuzzer gets past them. The check must end, with the same findings when it is done again, and
- * positions and offsets of findings must be ranges.
- *
- * Build with clang's -fsanitize=fuzzer,address,undefined together with all of log/; link what the
- * Makefile's LIBS says. Start it with -max_len=4096. */
+ * positions and offsets of findings must be ranges. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>

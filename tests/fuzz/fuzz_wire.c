@@ -1,9 +1,6 @@
 /* libFuzzer: every request header and every decoder, in every version, over the input. What decodes is encoded again
  * and must take the size that was foretold.
  *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -Ibuild/gen tests/fuzz/fuzz_wire.c \
- *		net/wire/{cursor,dump,header}.c log/base/{arena,check}.c $(ls build/gen/kmsg_?*.c) -o build/fuzz_wire
- *
  * Good first inputs are the bytes of tests/golden/messages.txt, a file a line. */
 #include "kmsg_table.h"
 #include "log/base/check.h"
