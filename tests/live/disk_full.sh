@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A full disk: produces are refused, reads are served, the broker lives, and goes on by itself once there is room.
+# A full disk: produces and commits are refused, reads and members' heartbeats are served, the broker lives, and goes on by itself once there is room.
 # The disk is a tmpfs in a mount namespace of our own, so this needs the right to make one.
 if [ -z "${IN_NAMESPACE:-}" ]; then
 	for flags in -m -rm; do
@@ -16,7 +16,13 @@ trap 'clean_up_disk' EXIT
 clean_up_disk() { local status=$?; broker_stop; umount -l "$WORK/small"; (exit $status); clean_up; }
 DATA=$WORK/small/data
 head -c $((60 << 20)) /dev/zero > "$WORK/small/ballast"
-broker_start --set spate.journal.bytes=33554432
+broker_start --set spate.journal.bytes=33554432 --set group.initial.rebalance.delay.ms=100
+group() { timeout 30 "$LIVE_BIN/group" "$BROKER" "$@"; }
+echo x | kc_produce -t members
+group commit committed members 0 7
+"$LIVE_BIN/group" "$BROKER" consume live members 0 200 session.timeout.ms=6000 heartbeat.interval.ms=500 enable.auto.commit=false > "$WORK/member" 2>&1 &
+member=$!
+for _ in $(seq 100); do grep -q '^record' "$WORK/member" && break; sleep 0.1; done
 
 # Values of 600 kB until one is refused; each line of `acked` is one that was not.
 acked=0
@@ -35,6 +41,10 @@ wanted=$(for n in $(seq "$acked"); do printf '%06d\n' "$n"; done | md5sum)
 expect "every value acked is served while the disk is full" "$wanted" "$(read_back)"
 expect_match "metadata is served while the disk is full" 'topic "full"' "$(kc -L -t full)"
 broker_is_alive && pass "it is still alive" || fail "it is still alive"
+expect "a group's offsets are served while the disk is full" "members 0 7" "$(group offsets committed)"
+expect_match "a commit is refused while the disk is full" 'COORDINATOR_NOT_AVAILABLE|TIMED_OUT' "$(group commit committed members 0 8)"
+sleep 8
+expect "a member lives on, longer than its session" "assigned 0 record 0 0 x" "$(xargs < "$WORK/member")"
 
 rm "$WORK/small/ballast"
 begin=$SECONDS resumed=
@@ -44,6 +54,13 @@ while [ $((SECONDS - begin)) -lt 15 ]; do
 done
 [ -n "$resumed" ] && pass "produces are taken again by themselves once there is room" || fail "produces are taken again once there is room: $(tail -1 "$WORK/produce.out")"
 expect "and every value acked is still there" "$wanted" "$(read_back)"
+expect "commits are taken again" "" "$(group commit committed members 0 9)"
+echo y | kc_produce -t members
+for _ in $(seq 100); do grep -q 'y$' "$WORK/member" && break; sleep 0.1; done
+expect "the member reads on, and no rebalance was made" "assigned 0 record 0 0 x record 0 1 y" "$(xargs < "$WORK/member")"
+kill -TERM "$member"
+wait "$member"
 broker_kill9
 broker_start --set spate.journal.bytes=33554432
+expect "the commit is there after kill -9" "members 0 9" "$(group offsets committed)"
 expect "and after kill -9" "$wanted" "$(read_back)"

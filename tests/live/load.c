@@ -210,8 +210,7 @@ static rd_kafka_t *make_reader(void)
 static bool is_harmless(rd_kafka_resp_err_t error)
 {
 	return error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
-	       error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__RESOLVE ||
-	       error == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
+	       error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__RESOLVE;
 }
 
 /* Reads at most one record and counts it in `next`; false if none came. */

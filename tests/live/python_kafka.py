@@ -6,6 +6,7 @@ import time
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 from kafka.errors import TopicAlreadyExistsError
+from kafka.structs import OffsetAndMetadata
 
 broker, prefix = sys.argv[1:3]
 failed = 0
@@ -103,6 +104,33 @@ def _():
     same(1000, consumer.position(partition))
     assert topic("codec-None") in consumer.topics()
     consumer.close()
+
+
+@case("a group: join, commit, go on from there, list, describe, offsets")
+def _():
+    name, group = topic("codec-None"), topic("group")
+
+    def member():
+        return KafkaConsumer(name, bootstrap_servers=broker, group_id=group, auto_offset_reset="earliest",
+                             enable_auto_commit=False, consumer_timeout_ms=5000)
+
+    partition = TopicPartition(name, 0)
+    consumer = member()
+    for _, record in zip(range(400), consumer):
+        last = record.offset
+    same(399, last)
+    consumer.commit({partition: OffsetAndMetadata(400, "so far")})
+    same(400, consumer.committed(partition))
+    consumer.close()
+    consumer = member()
+    same(400, next(iter(consumer)).offset)
+    admin = KafkaAdminClient(bootstrap_servers=broker)
+    same([(group, "consumer")], [one for one in admin.list_consumer_groups() if one[0] == group])
+    described = admin.describe_consumer_groups([group])[0]
+    same(("Stable", "consumer", 1), (described.state, described.protocol_type, len(described.members)))
+    same({partition: OffsetAndMetadata(400, "so far")}, admin.list_consumer_group_offsets(group))
+    consumer.close()
+    admin.close()
 
 
 sys.exit(1 if failed else 0)
