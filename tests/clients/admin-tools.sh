@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Kafka's tools for what a single node without an authorizer has little to tell of: ACLs, quotas, credentials, elections, moves, the quorum,
+# features, transactions, client metrics. What is wanted is what they print of a Kafka 4.3 of one node; what only Spate refuses comes last.
+source "$(dirname "${BASH_SOURCE[0]}")/../live/harness.sh"
+broker_start
+echo "# VERSION: kafka-tools $(ls "$CLIENTS/java/libs" | sed -nE 's/^kafka-tools-([0-9.]+)\.jar/\1/p')"
+tool() { timeout 60 java -Xmx128M -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$CLIENTS/java/libs/*" "$@" 2>&1 | grep -v SLF4J; }
+broker_tool() { local class=$1; shift; tool "$class" --bootstrap-server "$BROKER" "$@"; }
+configs() { broker_tool kafka.admin.ConfigCommand "$@"; }
+t=org.apache.kafka.tools
+topic=$(topic_name admin-tools)
+broker_tool $t.TopicCommand --create --topic "$topic" --partitions 3 > /dev/null
+node=$(kc -L -J | jq '.brokers[0].id')
+
+for kind in users clients ips client-metrics; do
+	expect "kafka-configs --describe of all $kind: none" "" "$(configs --describe --entity-type $kind)"
+done
+expect "kafka-configs --describe of one user: none" "" "$(configs --describe --entity-type users --entity-name "nobody-$topic")"
+expect_match "kafka-configs --describe of a group: none of its own" "doesn't exist and doesn't have dynamic config" \
+	"$(configs --describe --entity-type groups --entity-name "none-$topic")"
+expect_match "kafka-configs --describe of all topics" "Dynamic configs for topic $topic are:" "$(configs --describe --entity-type topics)"
+expect_match "kafka-configs --describe of the broker's loggers" "Dynamic configs for broker-logger $node are:" \
+	"$(configs --describe --entity-type broker-loggers --entity-name "$node")"
+expect_match "kafka-client-metrics --describe of one: none" "doesn't exist and doesn't have dynamic config" \
+	"$(broker_tool $t.ClientMetricsCommand --describe --name "none-$topic")"
+
+expect_match "kafka-acls --list: there is no authorizer" "SecurityDisabledException: No Authorizer is configured" "$(broker_tool $t.AclCommand --list)"
+expect_match "kafka-acls --add: neither" "SecurityDisabledException: No Authorizer is configured" \
+	"$(broker_tool $t.AclCommand --add --allow-principal User:a --topic "$topic" --operation Read)"
+
+expect_match "kafka-leader-election of one partition: it has its leader" "Valid replica already elected for partitions $topic-0" \
+	"$(broker_tool $t.LeaderElectionCommand --election-type preferred --topic "$topic" --partition 0)"
+expect "kafka-leader-election of all: nothing to do" "" "$(broker_tool $t.LeaderElectionCommand --election-type preferred --all-topic-partitions)"
+
+echo "{\"version\":1,\"partitions\":[{\"topic\":\"$topic\",\"partition\":0,\"replicas\":[$node],\"log_dirs\":[\"any\"]}]}" > "$WORK/moves.json"
+expect "kafka-reassign-partitions --list: none under way" "No partition reassignments found." "$(broker_tool $t.reassign.ReassignPartitionsCommand --list)"
+expect_match "kafka-reassign-partitions --execute to where it is" "Successfully started partition reassignment for $topic-0" \
+	"$(broker_tool $t.reassign.ReassignPartitionsCommand --execute --reassignment-json-file "$WORK/moves.json")"
+expect_match "kafka-reassign-partitions --verify" "Reassignment of partition $topic-0 is completed." \
+	"$(broker_tool $t.reassign.ReassignPartitionsCommand --verify --reassignment-json-file "$WORK/moves.json")"
+
+expect_match "kafka-metadata-quorum --status: this node leads" "LeaderId: +$node" "$(broker_tool $t.MetadataQuorumCommand describe --status)"
+expect_match "kafka-metadata-quorum --replication: and keeps up" "^$node\s.*Leader" "$(broker_tool $t.MetadataQuorumCommand describe --replication)"
+features=$(broker_tool $t.FeatureCommand describe)
+expect_match "kafka-features describe: the metadata of Kafka 4.3" "metadata.version.*FinalizedVersionLevel: 4.3-IV0" "$features"
+expect_match "kafka-features describe: groups of KIP-848" "group.version.*FinalizedVersionLevel: 1" "$features"
+expect_match "kafka-features upgrade to what is there" "metadata.version was upgraded to 30" \
+	"$(broker_tool $t.FeatureCommand upgrade --feature metadata.version=30)"
+expect_match "kafka-features upgrade to what there is not" "only supports versions" "$(broker_tool $t.FeatureCommand upgrade --feature group.version=9)"
+
+expect_match "kafka-transactions list: none" "^TransactionalId" "$(broker_tool $t.TransactionsCommand list | tail -1)"
+expect_match "kafka-transactions find-hanging: none" "^Topic" "$(broker_tool $t.TransactionsCommand find-hanging --broker-id "$node" | tail -1)"
+
+# Kafka keeps these; a broker that would not act by them refuses them.
+if [ -n "$OWN_BROKER" ]; then
+	expect_match "kafka-configs: a quota is refused" "UnsupportedVersionException: This broker holds no client back" \
+		"$(configs --alter --entity-type users --entity-name a --add-config producer_byte_rate=1000)"
+	expect_match "kafka-configs: a credential is refused" "UnsupportedSaslMechanismException: This broker authenticates nobody" \
+		"$(configs --alter --entity-type users --entity-name a --add-config 'SCRAM-SHA-256=[password=x]')"
+	expect_match "kafka-configs: configs of one group are refused" "InvalidRequestException: Resource type GROUP is not supported" \
+		"$(configs --alter --entity-type groups --entity-name g --add-config consumer.session.timeout.ms=50000)"
+fi
