@@ -214,6 +214,8 @@ MUST_USE bool consumer__patterns_refresh(struct consumer *consumer, bool *has_ch
 MUST_USE bool consumer__member_topics(struct consumer_member *member, struct arena *arena, const uint32_t **topics, uint32_t *count);
 /* Do all members subscribe to the same, in a way Kafka's assignors take as such? */
 bool consumer__is_homogeneous(const struct consumer *consumer);
+/* Kafka's hash of one topic. */
+int64_t consumer__topic_hash(const struct topic *topic);
 /* Kafka's hash over all subscribed topics that exist. False: no memory. */
 MUST_USE bool consumer__metadata_hash(struct consumer *consumer, int64_t *hash);
 /* About how much memory the group (NULL: one that is not there yet) needs more, if a member subscribes to these names. */

@@ -48,7 +48,7 @@ static void release_name(struct consumer *consumer, struct topic_name *name)
 
 /* A hash of Kafka's (KIP-1101): it changes when the topic is made anew or gets partitions. Numbers are little-endian, text is UTF-16; brokers' racks
  * would go in after each partition, but one broker without a rack has none. */
-static int64_t topic_hash(const struct topic *topic)
+int64_t consumer__topic_hash(const struct topic *topic)
 {
 	XXH3_state_t state;
 	uint8_t bytes[1 + 16 + 2 * TOPIC_NAME_SIZE_MAX + 8];
@@ -85,7 +85,7 @@ static bool resolve_name(struct consumer *consumer, struct topic_name *name)
 			return false;
 		name->topic = known->number;
 		name->partition_count = topic->partition_count;
-		name->hash = topic_hash(topic);
+		name->hash = consumer__topic_hash(topic);
 	}
 	name->resolved_version = image->version + 1;
 	return true;
