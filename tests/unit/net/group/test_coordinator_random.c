@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "net/group/group_priv.h"
+#include "net/group/classic.h"
+#include "net/group/offsets.h"
 
 #define GROUPS 3
 #define IDS_MAX 12
@@ -368,8 +369,15 @@ static void load(struct world *w, struct coordinator **out)
 	coordinator_loaded(*out, w->clock);
 }
 
-/* Which groups there are, what they are, and their offsets' size: what a record must not lose. Groups in the middle of a classic rebalance are
- * left out, as their state is not stored. */
+/* No record says that it is there: it held offsets of a topic that was deleted. */
+static bool is_only_in_memory(struct coordinator *coordinator, const char *name)
+{
+	struct group *group = group__find(coordinator, slice_from(name));
+	return group && group->classic && classic_is_simple(group->classic) && !group->classic->stored.data && offsets_is_empty(group);
+}
+
+/* Which groups there are, and what they are: what a record must not lose. Groups in the middle of a classic rebalance are left out, as their
+ * state is not stored. */
 static void print_groups(struct coordinator *coordinator, char *out, size_t size)
 {
 	struct arena arena;
@@ -387,7 +395,7 @@ static void print_groups(struct coordinator *coordinator, char *out, size_t size
 			;
 		bool is_moving = slice_equal(classic.group_state, slice_from("PreparingRebalance")) ||
 				 slice_equal(classic.group_state, slice_from("CompletingRebalance"));
-		if (!is_moving)
+		if (!is_moving && !is_only_in_memory(coordinator, group_names[i]))
 			used += (size_t)snprintf(out + used, size - used, "%s: %.*s %d, %d %.*s %d %d %d\n", group_names[i],
 						 (int)classic.group_state.size, (const char *)classic.group_state.data, classic.members.count,
 						 consumer.error_code, (int)consumer.group_state.size, (const char *)consumer.group_state.data,
