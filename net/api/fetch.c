@@ -313,10 +313,10 @@ static enum step park(struct request *request)
 /* Made when a client first asks for one. NULL: no memory. */
 static struct fetch_sessions *sessions_of(struct shard *shard)
 {
-	const struct broker_config *config = shard->facts->config;
-	uint32_t slots = (uint32_t)broker_config_int(config, "max.incremental.fetch.session.cache.slots"), seed;
 	if (shard->fetch_sessions)
 		return shard->fetch_sessions;
+	const struct broker_config *config = shard->facts->config;
+	uint32_t slots = (uint32_t)broker_config_int(config, "max.incremental.fetch.session.cache.slots"), seed;
 	io_random(shard->io, &seed, sizeof seed);
 	struct fetch_session_limits limits = {
 		.slots = (slots + shard->shard_count - 1) / shard->shard_count,

@@ -325,3 +325,118 @@ Test(fetch_sessions, all_are_read, .timeout = 60)
 	cr_expect_eq(seen, 8, "%d of 8 partitions brought records", seen);
 	admin_close(&admin);
 }
+
+/* ---- nothing is missed ------------------------------------------------------------------------------------------------- */
+
+#define PARTITIONS 8
+
+/* What a consumer knows: which partitions it has in its session, how far it has read each, and the watermark it was told. */
+struct reader_model {
+	struct consumer consumer;
+	bool is_wanted[PARTITIONS], has_moved[PARTITIONS];
+	int64_t position[PARTITIONS], told[PARTITIONS];
+	int32_t dropped;               /* the partition to forget, or -1 */
+};
+
+static void produce_to(struct client *client, int32_t partition)
+{
+	static uint8_t memory[4096];
+	struct produce_one one;
+	struct kmsg_produce_response out;
+	client_call(client, "produce", 9, produce_one(&one, "t", partition, -1, make_batch(memory, sizeof memory, 10, 20)), &out);
+	cr_assert_eq(produce_result(&out).error_code, 0);
+}
+
+/* Reads on: positions go to the end of what came. Returns whether anything came. */
+static bool take_results(struct reader_model *model, const int64_t *ends)
+{
+	const struct kmsg_fetch_response *out = &model->consumer.out;
+	bool has_come = false;
+	for (int32_t t = 0; t < out->responses.count; t++)
+		for (int32_t i = 0; i < out->responses.items[t].partitions.count; i++) {
+			const struct kmsg_fetch_partition_result *result = &out->responses.items[t].partitions.items[i];
+			int32_t p = result->partition_index;
+			cr_assert(p >= 0 && p < PARTITIONS && model->is_wanted[p], "partition %d", p);
+			cr_assert_eq(result->error_code, 0);
+			cr_assert(result->high_watermark >= model->told[p] && result->high_watermark <= ends[p]);
+			model->told[p] = result->high_watermark;
+			if (result->records.whole.size == 0)
+				continue;
+			cr_assert_eq((int64_t)load_be64(result->records.whole.data), model->position[p], "it starts where the client is");
+			model->position[p] += 10; /* the first batch; what is behind it comes again */
+			model->has_moved[p] = has_come = true;
+		}
+	return has_come;
+}
+
+static bool read_on(struct reader_model *model, const int64_t *ends)
+{
+	struct consumer *consumer = &model->consumer;
+	bool is_full = consumer->in.session_epoch == 0;
+	for (int32_t p = 0; p < PARTITIONS; p++)
+		if (model->is_wanted[p] && (is_full || model->has_moved[p]))
+			want(consumer, p, model->position[p]);
+	if (model->dropped >= 0 && !is_full)
+		forget(consumer, model->dropped);
+	memset(model->has_moved, 0, sizeof model->has_moved);
+	model->dropped = -1;
+	cr_assert_neq(fetch(consumer)[0], 'e');
+	if (consumer->in.session_id == 0)
+		consumer->in.session_epoch = 0; /* everything was forgotten */
+	return take_results(model, ends);
+}
+
+static void change_mind(struct reader_model *model)
+{
+	int32_t p = rand() % PARTITIONS;
+	if (model->dropped >= 0 || model->has_moved[p])
+		return;
+	model->is_wanted[p] = !model->is_wanted[p];
+	model->has_moved[p] = model->is_wanted[p];
+	if (model->is_wanted[p])
+		model->told[p] = -1;
+	else
+		model->dropped = p;
+}
+
+/* Consumers that add and forget partitions at random, with room for little in an answer, while others produce: at the end each has read every
+ * partition it has, and was told the last watermark. */
+Test(fetch_sessions, nothing_is_missed, .timeout = 120)
+{
+	static struct reader_model models[4];
+	int64_t ends[PARTITIONS] = {0};
+	struct admin admin;
+	admin_open(&admin, NULL);
+	struct uuid id = create_topic(&admin.client, "t", PARTITIONS, NULL);
+	srand(7);
+	for (int m = 0; m < 4; m++) {
+		consumer_init(&models[m].consumer, m % 2 ? &admin.client : &admin.other, m < 2 ? 12 : 17, "t", &id);
+		models[m].consumer.in.max_bytes = m == 3 ? 1 << 20 : 700;
+		models[m].dropped = -1;
+		for (int p = 0; p < PARTITIONS; p++)
+			models[m].told[p] = -1;
+	}
+	for (int i = 0; i < 4000; i++) {
+		struct reader_model *model = &models[rand() % 4];
+		int32_t p = rand() % PARTITIONS;
+		if (rand() % 4 == 0) {
+			produce_to(&admin.client, p);
+			ends[p] += 10;
+		}
+		if (rand() % 8 == 0)
+			change_mind(model);
+		read_on(model, ends);
+	}
+	for (int m = 0; m < 4; m++) {
+		int idle = 0;
+		for (int i = 0; i < 20000 && idle < 3; i++)
+			idle = read_on(&models[m], ends) ? 0 : idle + 1;
+		for (int p = 0; p < PARTITIONS; p++)
+			if (models[m].is_wanted[p]) {
+				cr_expect_eq(models[m].position[p], ends[p], "consumer %d, partition %d: at %lld of %lld", m, p,
+					     (long long)models[m].position[p], (long long)ends[p]);
+				cr_expect_eq(models[m].told[p], ends[p], "consumer %d, partition %d", m, p);
+			}
+	}
+	admin_close(&admin);
+}
