@@ -166,6 +166,25 @@ says "no offset" 2 "'soon' is no offset" group rewind "$group" --to soon
 says "a range" 2 'one offset, not a range' group rewind "$group" --to 1:2
 says "no number" 2 'number of records' group rewind "$group" --by soon
 
+# ---- a member of KIP-848, which librdkafka 2.0 cannot ask about ---------------------------------------------------
+newer=$(topic_name newer)
+# ConsumerGroupHeartbeat v0, once: the member joins, and stays until its session ends.
+/usr/bin/python3 - "$BROKER" "$newer" "$topic" << 'EOF'
+import socket, struct, sys
+host, port = sys.argv[1].rsplit(":", 1)
+text = lambda s: bytes([len(s) + 1]) + s.encode()
+body = text(sys.argv[2]) + text("") + struct.pack(">i", 0) + b"\0\0" + struct.pack(">i", 60000)
+body += b"\2" + text(sys.argv[3]) + b"\0" + b"\1" + b"\0"
+request = struct.pack(">hhih", 68, 0, 1, 5) + b"newer" + b"\0" + body
+with socket.create_connection((host, int(port))) as s:
+    s.sendall(struct.pack(">i", len(request)) + request)
+    s.recv(4096)
+EOF
+expect "list: a group of the consumer protocol" '["Stable","consumer",1]' "$(sp group list --json | jq -c ".groups[] | select(.name == \"$newer\") | [.state, .protocol, .members]")"
+expect "describe: its member has the partitions" "[\"newer\",[0,1,2]]" "$(of "$newer" '[.members[0].client_id, ([.partitions[] | select(.member_id != null) | .partition] | sort)]')"
+says "it is not rewound under its member either" 1 'has 1 active member \(newer at 127.0.0.1\)' group rewind "$newer" --topic "$topic" --to start
+says "nor deleted" 1 'has 1 active member' group delete "$newer"
+
 # ---- delete ---------------------------------------------------------------------------------------------------
 says "describe an unknown group" 1 "did you mean '$group'" group describe "${group}x"
 out=$(sp group delete "$group" nobody-knows-this 2>&1)
