@@ -89,6 +89,7 @@ static void clear_result(struct fetch_partition *partition)
 	kmsg_fetch_partition_result_init(out);
 	out->partition_index = partition->in->partition;
 	out->high_watermark = -1;
+	out->aborted_transactions.count = 0;
 	out->preferred_read_replica = -1;
 	out->records.whole = SLICE_EMPTY;
 }
@@ -115,8 +116,8 @@ static void take_result(struct fetch *fetch, struct fetch_partition *partition)
 		out->high_watermark = read->op.high_watermark;
 		out->last_stable_offset = read->op.last_stable_offset;
 		out->log_start_offset = read->op.log_start_offset;
-		if (fetch->in.isolation_level == READ_COMMITTED)
-			out->aborted_transactions.count = 0; /* none, rather than not asked for */
+		if (fetch->in.isolation_level != READ_COMMITTED)
+			out->aborted_transactions.count = -1; /* not asked for, rather than none */
 	}
 	if (read->is_diverging)
 		out->diverging_epoch = (struct kmsg_fetch_epoch_end){read->diverging_epoch, read->diverging_end_offset};
@@ -151,7 +152,8 @@ static bool start_read(struct fetch *fetch, struct fetch_partition *partition)
 	if (!read)
 		return false;
 	task_init(&read->task, request, &partition->topic_id, partition->in->partition);
-	read->current_leader_epoch = partition->in->current_leader_epoch;
+	int32_t epoch = partition->in->current_leader_epoch;
+	read->current_leader_epoch = epoch < 0 ? TASK_NO_EPOCH : epoch; /* every negative one, as in Kafka's Fetch alone */
 	read->last_fetched_epoch = partition->in->last_fetched_epoch;
 	read->op.offset = partition->in->fetch_offset;
 	read->op.size_bytes_max = partition->granted_bytes = grant(fetch, partition);

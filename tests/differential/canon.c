@@ -180,15 +180,30 @@ struct keyed {
 
 static int compare_keyed(const void *a, const void *b) { return strcmp(((const struct keyed *)a)->key, ((const struct keyed *)b)->key); }
 
-/* By the field named behind "sort:", or by the whole. */
+/* What an element is sorted by: the fields named behind "sort:", or the whole. */
+static char *sort_key(const json_t *item, const char *how)
+{
+	char fields[64], *key = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&key, &size);
+	snprintf(fields, sizeof fields, "%s", how[4] == ':' ? how + 5 : "");
+	for (char *rest = fields, *field; (field = strsep(&rest, "+"));) {
+		json_t *value = json_object_get(item, field);
+		char *text = json_dumps(value ? value : item, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+		fputs(text, out);
+		free(text);
+	}
+	fclose(out);
+	return key;
+}
+
 static json_t *sorted(const json_t *list, const char *how)
 {
 	size_t count = json_array_size(list), i;
 	json_t *item, *result = json_array();
 	struct keyed *items = calloc(count + 1, sizeof *items);
 	json_array_foreach(list, i, item) {
-		json_t *key = how[4] == ':' ? json_object_get(item, how + 5) : NULL;
-		items[i] = (struct keyed){json_dumps(key ? key : item, JSON_ENCODE_ANY | JSON_SORT_KEYS), item};
+		items[i] = (struct keyed){sort_key(item, how), item};
 	}
 	qsort(items, count, sizeof *items, compare_keyed);
 	for (i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
-/* A play: fresh names, then each step on both sides. What differs is looked at a second time with fresh names: only what differs again counts, so
- * that a slow moment of one side is no finding. Steps that wait for a broker's own pace (a topic that appears) poll. */
+/* A play: fresh names, then each step on both sides. What differs is played again with fresh names, twice: only what differs each time
+ * counts, so that a slow moment of one side is no finding. Steps that wait for a broker's own pace (a topic that appears) poll. */
 #include "tests/differential/player.h"
 
 #include "log/base/check.h"
@@ -16,6 +16,7 @@
 #define SETTLE_STEP_MS 10
 #define FINDINGS_MAX 200
 #define NESTING_MAX 8
+#define PLAYS_MAX 3
 
 static int64_t now_ms(void)
 {
@@ -365,28 +366,33 @@ static bool found_field(const struct player *p, const struct finding *finding)
 	return false;
 }
 
-static void hand_on(struct player *p, const struct finding *found, int count, bool is_second)
+/* Keeps those of `found` that are expected or have been found again; returns how many. */
+static int keep_again(struct player *p, struct finding *found, int count)
 {
+	int kept = 0;
 	for (int i = 0; i < count; i++)
-		if (!is_second || findings_is_expected(&found[i]) || found_field(p, &found[i]))
-			findings_add(&found[i]);
+		if (findings_is_expected(&found[i]) || found_field(p, &found[i]))
+			found[kept++] = found[i];
 		else
 			p->odd++;
+	return kept;
 }
 
-/* `play` once, and once more if it differs in a way nobody expects. */
+/* `play` once, and up to PLAYS_MAX times as long as it differs in a way nobody expects. */
 static void play_and_judge(struct player *p, void (*play)(struct player *p, const void *context), const void *context)
 {
-	struct finding *first = malloc(FINDINGS_MAX * sizeof *first);
+	struct finding *found = malloc(FINDINGS_MAX * sizeof *found);
 	play(p, context);
 	count_play(p);
-	int first_count = p->found_count;
-	memcpy(first, p->found, (size_t)first_count * sizeof *first);
-	bool again = has_news(p);
-	if (again)
+	int count = p->found_count;
+	memcpy(found, p->found, (size_t)count * sizeof *found);
+	for (int plays = 1; plays < PLAYS_MAX && has_news(p); plays++) {
 		play(p, context);
-	hand_on(p, first, first_count, again);
-	free(first);
+		count = keep_again(p, found, count);
+	}
+	for (int i = 0; i < count; i++)
+		findings_add(&found[i]);
+	free(found);
 }
 
 static void play_whole(struct player *p, const void *context) { play_once(p); }
@@ -414,7 +420,8 @@ static void play_shared(struct player *p, const struct step *mutated, const stru
 	p->mutant = NULL;
 	for (const struct step *step = sequence->steps; step < mutated; step++)
 		play_step(p, step, 0);
-	hand_on(p, p->found, p->found_count, false);
+	for (int i = 0; i < p->found_count; i++)
+		findings_add(&p->found[i]);
 	for (int i = 0; i < mutants->count; i++) {
 		p->mutant = &mutants->items[i];
 		play_and_judge(p, play_alone, mutated);
