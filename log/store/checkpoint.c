@@ -185,6 +185,31 @@ static int take_segment(struct partition *partition, const uint8_t *at)
 	return 0;
 }
 
+/* Can there be such segments? The checksum says that we wrote them; but a slip of ours, or a stranger's hand, must not become a bug's abort. */
+static bool segments_fit(const uint8_t *at, uint32_t count)
+{
+	int64_t end_before = 0;
+	for (uint32_t i = 0; i < count; i++, at += SEGMENT_SIZE) {
+		int64_t base = (int64_t)load_le64(at), end = (int64_t)load_le64(at + 8);
+		uint64_t position = load_le64(at + 16);
+		uint32_t flags = load_le32(at + 24);
+		bool is_last = i + 1 == count, is_empty = end == base;
+		if (base < end_before || end < base || is_empty != (position == 0) || position > INT64_MAX ||
+		    (position > 0 && !(flags & SEGMENT_HAS_FILE)) || !(flags & SEGMENT_IS_COMPLETE) != is_last || (is_empty && !is_last))
+			return false;
+		end_before = end;
+	}
+	return true;
+}
+
+static bool damages_fit(const uint8_t *at, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++, at += DAMAGE_SIZE)
+		if ((int64_t)load_le64(at) < 0 || (int64_t)load_le64(at + 8) <= (int64_t)load_le64(at))
+			return false;
+	return true;
+}
+
 static int take_partition(struct store *store, const uint8_t *at, const uint8_t *end, size_t *taken)
 {
 	if (end - at < PARTITION_SIZE)
@@ -197,6 +222,9 @@ static int take_partition(struct store *store, const uint8_t *at, const uint8_t 
 	if (size > (uint64_t)(end - at))
 		return ERR_CORRUPT_LOG;
 	*taken = size;
+	const uint8_t *segments_at = at + PARTITION_SIZE, *damages_at = segments_at + (size_t)segments * SEGMENT_SIZE + (size_t)epochs * EPOCH_SIZE;
+	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments) || !damages_fit(damages_at, damages))
+		return ERR_CORRUPT_LOG;
 	struct partition *partition = store__partition(store, &id, index);
 	if (!partition)
 		return 0; /* deleted since, or another shard's by now */
