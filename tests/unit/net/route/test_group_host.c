@@ -167,7 +167,8 @@ void coordinator_heartbeat(struct coordinator *coordinator, struct group_clock c
 	finish(coordinator, call);
 }
 
-/* A commit for "broken" loses its record: the state is not what is in the log. */
+/* A commit for "broken" loses its record: the state is not what is in the log. One for "wide..." emits many records, one for "huge..." one
+ * that is larger than any message may be. */
 void coordinator_offset_commit(struct coordinator *coordinator, struct group_clock clock, struct group_call *call,
 			       const struct kmsg_offset_commit_request *in, struct kmsg_offset_commit_response *out)
 {
@@ -177,8 +178,12 @@ void coordinator_offset_commit(struct coordinator *coordinator, struct group_clo
 	entry->offset = partition->committed_offset;
 	if (slice_equal(in->group_id, slice_from("broken")))
 		coordinator->outbox.is_out_of_memory = true;
+	else if (in->group_id.size > 4 && memcmp(in->group_id.data, "huge", 4) == 0)
+		emit(coordinator, entry, 3 << 20);
 	else
 		emit(coordinator, entry, partition->committed_metadata.size);
+	for (int i = 0; in->group_id.size > 4 && memcmp(in->group_id.data, "wide", 4) == 0 && i < 20; i++)
+		emit(coordinator, entry, 32 << 10);
 	finish(coordinator, call);
 }
 
@@ -233,13 +238,12 @@ static int find_coordinator(struct client *client, const char *group)
 	return out.error_code;
 }
 
-static int commit(struct client *client, const char *group, int64_t offset, size_t padding)
+static void send_commit(struct client *client, const char *group, int64_t offset, size_t padding)
 {
 	static uint8_t bytes[32 << 10];
 	struct kmsg_offset_commit_partition partition;
 	struct kmsg_offset_commit_topic topic;
 	struct kmsg_offset_commit_request in;
-	struct kmsg_offset_commit_response out;
 	kmsg_offset_commit_partition_init(&partition);
 	kmsg_offset_commit_topic_init(&topic);
 	kmsg_offset_commit_request_init(&in);
@@ -252,8 +256,20 @@ static int commit(struct client *client, const char *group, int64_t offset, size
 	in.group_id = slice_from(group);
 	in.topics.items = &topic;
 	in.topics.count = 1;
-	client_call(client, "offset_commit", 8, &in, &out);
+	client_send(client, "offset_commit", 8, &in);
+}
+
+static int receive_commit(struct client *client)
+{
+	struct kmsg_offset_commit_response out;
+	cr_assert(client_receive(client, "offset_commit", 8, client->correlation_id, &out));
 	return out.topics.count > 0 ? out.topics.items[0].partitions.items[0].error_code : 0;
+}
+
+static int commit(struct client *client, const char *group, int64_t offset, size_t padding)
+{
+	send_commit(client, group, offset, padding);
+	return receive_commit(client);
 }
 
 /* -1000 - code: an error. */
@@ -517,6 +533,54 @@ Test(group_host, snapshots, .timeout = 120)
 		snprintf(group, sizeof group, "group-%d", i);
 		cr_expect_eq(fetch(&client, group), 390 + i);
 	}
+	end(&broker, &client);
+}
+
+/* The log has not enough memory for what many calls of a turn emit: they wait, in order, and all is there in the end. */
+Test(group_host, no_room_in_the_log, .timeout = 120)
+{
+	static const char *const settings[] = {"offsets.topic.num.partitions", "2", "spate.cache.bytes", "4194304", NULL};
+	struct broker broker;
+	struct client clients[16];
+	char group[32];
+	broker_start(&broker, 1, settings);
+	for (int i = 0; i < 16; i++)
+		client_open(&clients[i], &broker);
+	cr_assert_eq(find_coordinator(&clients[0], "any"), 0);
+	for (int round = 0; round < 5; round++) {
+		for (int i = 0; i < 16; i++) {
+			snprintf(group, sizeof group, "wide-%d", i);
+			send_commit(&clients[i], group, 100 * round + i, 0);
+		}
+		for (int i = 0; i < 16; i++)
+			cr_expect_eq(receive_commit(&clients[i]), 0);
+	}
+	for (int i = 1; i < 16; i++)
+		client_close(&clients[i]);
+	client_close(&clients[0]);
+	broker_restart(&broker);
+	client_open(&clients[0], &broker);
+	for (int i = 0; i < 16; i++) {
+		snprintf(group, sizeof group, "wide-%d", i);
+		cr_expect_eq(fetch(&clients[0], group), 400 + i);
+	}
+	end(&broker, &clients[0]);
+}
+
+/* A record larger than max.message.bytes, such as that of a group of thousands of members, is kept. */
+Test(group_host, huge_record, .timeout = 60)
+{
+	struct broker broker;
+	struct client client;
+	start(&broker, &client, 1);
+	for (int i = 0; i < 5; i++)
+		cr_expect_eq(commit(&client, "huge-1", i, 0), 0);
+	cr_expect_eq(commit(&client, "small", 77, 0), 0);
+	client_close(&client);
+	broker_restart(&broker);
+	client_open(&client, &broker);
+	cr_expect_eq(fetch(&client, "huge-1"), 4);
+	cr_expect_eq(fetch(&client, "small"), 77);
 	end(&broker, &client);
 }
 
