@@ -71,11 +71,7 @@ static bool fill(struct request *request, struct find_coordinator *state)
 static enum step answer(struct request *request)
 {
 	struct find_coordinator *state = request->state;
-	if (!fill(request, state))
-		return request_reject(request, NULL);
-	struct writer writer = request_answer_begin(request, kmsg_find_coordinator_response_size(&state->out, request->version));
-	kmsg_find_coordinator_response_encode(&writer, request->version, &state->out);
-	return request_answer_end(request, &writer);
+	return fill(request, state) ? REQUEST_ANSWER(request, find_coordinator, &state->out) : request_reject(request, NULL);
 }
 
 enum step find_coordinator_handle(struct request *request)

@@ -35,10 +35,9 @@ enum step group_api_start(struct request *request, int traits, struct slice grou
 			kmsg_##name##_response_init(&api->out);                                                                \
 			is_filled = fail(request, api, api->task.error);                                                       \
 		}                                                                                                              \
-		struct writer writer = request_answer_begin(request, kmsg_##name##_response_size(&api->out, request->version)); \
-		kmsg_##name##_response_encode(&writer, request->version, &api->out);                                           \
+		enum step step = is_filled ? REQUEST_ANSWER(request, name, &api->out) : request_reject(request, NULL);         \
 		group_task_free(&api->task);                                                                                   \
-		return is_filled ? request_answer_end(request, &writer) : request_reject(request, NULL);                       \
+		return step;                                                                                                   \
 	}                                                                                                                      \
 	enum step name##_handle(struct request *request)                                                                       \
 	{                                                                                                                      \
@@ -105,10 +104,9 @@ void group_entries_free(struct group_entry *entries, uint32_t count);
 		struct name##_api *api = request->state;                                                                       \
 		for (int32_t i = 0; i < api->out.results.count; i++)                                                           \
 			finish(api, i);                                                                                        \
-		struct writer writer = request_answer_begin(request, kmsg_##name##_response_size(&api->out, request->version)); \
-		kmsg_##name##_response_encode(&writer, request->version, &api->out);                                           \
+		enum step step = REQUEST_ANSWER(request, name, &api->out);                                                     \
 		group_entries_free(api->entries, (uint32_t)api->out.results.count);                                            \
-		return request_answer_end(request, &writer);                                                                   \
+		return step;                                                                                                   \
 	}                                                                                                                      \
 	enum step name##_handle(struct request *request)                                                                       \
 	{                                                                                                                      \

@@ -56,11 +56,10 @@ static enum step answer(struct request *request)
 	kmsg_list_groups_response_init(&api->out);
 	api->out.error_code = (int16_t)first_error(api);
 	bool is_filled = api->out.error_code || gather(request, api);
-	struct writer writer = request_answer_begin(request, kmsg_list_groups_response_size(&api->out, request->version));
-	kmsg_list_groups_response_encode(&writer, request->version, &api->out);
+	enum step step = is_filled ? REQUEST_ANSWER(request, list_groups, &api->out) : request_reject(request, NULL);
 	for (uint32_t i = 0; i < api->count; i++)
 		group_task_free(&api->parts[i].task);
-	return is_filled ? request_answer_end(request, &writer) : request_reject(request, NULL);
+	return step;
 }
 
 enum step list_groups_handle(struct request *request)

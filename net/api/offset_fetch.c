@@ -116,10 +116,9 @@ static enum step answer(struct request *request)
 		is_filled = give_single(request, api);
 	api->out.groups.items = api->results;
 	api->out.groups.count = (int32_t)api->count;
-	struct writer writer = request_answer_begin(request, kmsg_offset_fetch_response_size(&api->out, request->version));
-	kmsg_offset_fetch_response_encode(&writer, request->version, &api->out);
+	enum step step = is_filled ? REQUEST_ANSWER(request, offset_fetch, &api->out) : request_reject(request, NULL);
 	group_entries_free(api->entries, api->count);
-	return is_filled ? request_answer_end(request, &writer) : request_reject(request, NULL);
+	return step;
 }
 
 static bool lay_out(struct request *request, struct offset_fetch_api *api)
