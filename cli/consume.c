@@ -310,13 +310,13 @@ int consume_run(int argc, char **argv)
 	struct consume_flags flags = {.offset = "start"};
 	kafka_flags_init(&flags.kafka);
 	const struct flag table[] = {
-		TEXT_FLAG("offset", 'o', &flags.offset, "OFFSET", "where to begin, and end if it is a range (start); see below"),
+		TEXT_FLAG("offset", 'o', &flags.offset, "OFFSET", "where to begin, and end if it is a range (start); see above"),
 		LIST_FLAG("partition", 'p', &flags.partitions, "N", "read this one alone; may be given often (all)"),
 		TEXT_FLAG("group", 'g', &flags.group, "GROUP", "read as a member of this group, and commit what was printed"),
 		INT_FLAG("count", 'c', &flags.count, "N", 1, INT64_MAX, "stop after so many records"),
 		BOOL_FLAG("exit-eof", 'e', &flags.exit_eof, "stop where the topic ends now, rather than follow it"),
 		BOOL_FLAG("exit", 0, &flags.exit_eof, "the same"),
-		TEXT_FLAG("format", 'f', &flags.format, "FORMAT", "how to print a record ('%s\\n'); see below"),
+		TEXT_FLAG("format", 'f', &flags.format, "FORMAT", "how to print a record ('%s\\n'); see above"),
 		BOOL_FLAG("json", 'J', &flags.is_json, "print one JSON object a line"),
 		BOOL_FLAG("null", 'Z', &flags.is_null_shown, "print NULL for a null key or value (nothing)"),
 		BOOL_FLAG("quiet", 'q', &flags.is_quiet, "say nothing but what went wrong"),

@@ -13,8 +13,7 @@
 
 #include "cli/group_undo.h"
 #include "cli/out.h"
-#include "cli/partition_choice.h"
-#include "cli/partition_offsets.h"
+#include "cli/rewind_plan.h"
 
 /* The broker takes 4096 bytes of metadata (offset.metadata.max.bytes), of which the note needs some; Streams writes about twenty. */
 #define KEPT_METADATA_SIZE_MAX 3584
@@ -24,31 +23,17 @@ struct rewind_flags {
 	const char *to, *by;
 	struct flag_list topics;
 	bool is_undo, is_rehearsal, is_json, is_created;
-	/* What `to` and `by` say. */
-	struct offset_point point;
-	int64_t shift;
-};
-
-/* One partition's commit, before and after; -1 is none. */
-struct step {
-	const char *topic;
-	int32_t partition;
-	int64_t before, after;
-	struct slice metadata; /* of the commit before, and after */
-	struct slice metadata_after;
+	struct rewind_aim aim; /* what `to` and `by` say */
 };
 
 struct rewinding {
 	const struct rewind_flags *flags;
 	struct kafka_client *client;
 	const char *name;
+	struct rewind_plan plan;
 	char keeper[GROUP_NAME_SIZE_MAX];
 	bool is_known;
-	rd_kafka_topic_partition_list_t *committed;
 	rd_kafka_topic_partition_list_t *kept; /* by the last rewind, if --undo */
-	struct step *steps;
-	struct partition_offsets *offsets; /* beside the steps */
-	uint32_t count, capacity;
 	int64_t undone_ms;                     /* when what is to be undone was done */
 };
 
@@ -62,7 +47,7 @@ static int read_shift(struct rewind_flags *flags)
 		complain("--by %s: it must be a number of records: -100 goes back, 100 goes on", flags->by);
 		return STATUS_USAGE;
 	}
-	flags->shift = number;
+	flags->aim = (struct rewind_aim){.is_shift = true, .shift = number};
 	return STATUS_OK;
 }
 
@@ -83,194 +68,8 @@ static int check_flags(void *context, const struct arguments *arguments)
 		return STATUS_USAGE;
 	}
 	if (flags->to)
-		return offset_point_from_flag(&flags->point, "--to", flags->to);
+		return offset_point_from_flag(&flags->aim.point, "--to", flags->to);
 	return flags->by ? read_shift(flags) : STATUS_OK;
-}
-
-/* ---- which partitions --------------------------------------------------------------------------------------------------------- */
-
-static int reserve(struct rewinding *rewinding, uint32_t more)
-{
-	if (rewinding->count + more <= rewinding->capacity)
-		return STATUS_OK;
-	uint32_t capacity = 2 * (rewinding->count + more);
-	struct step *steps = realloc(rewinding->steps, capacity * sizeof *steps);
-	if (!steps)
-		return STATUS_FAILED;
-	rewinding->steps = steps;
-	rewinding->capacity = capacity;
-	return STATUS_OK;
-}
-
-static struct step *add_step(struct rewinding *rewinding, const char *topic, int32_t partition)
-{
-	const rd_kafka_topic_partition_t *commit = kafka()->rd_kafka_topic_partition_list_find(rewinding->committed, topic, partition);
-	struct step *step = &rewinding->steps[rewinding->count++];
-	*step = (struct step){.topic = topic, .partition = partition, .before = -1, .after = -1};
-	if (commit && commit->offset >= 0) {
-		step->before = commit->offset;
-		step->metadata = (struct slice){commit->metadata, commit->metadata_size};
-	}
-	return step;
-}
-
-static int add_partitions(struct rewinding *rewinding, const struct rd_kafka_metadata_topic *topic, const struct flag_list *chosen)
-{
-	struct partition_choice choice;
-	int status = partition_choice_make(&choice, topic, chosen);
-	status = status ? status : reserve(rewinding, choice.count);
-	for (uint32_t i = 0; !status && i < choice.count; i++)
-		add_step(rewinding, topic->topic, choice.ids[i]);
-	partition_choice_free(&choice);
-	return status;
-}
-
-/* Cuts "0,1,2" in place. */
-static int split_partitions(struct flag_list *out, const char *flag, char *list)
-{
-	*out = (struct flag_list){0};
-	for (char *rest = NULL, *one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
-		if (out->count == FLAG_LIST_MAX) {
-			complain("--topic %s: it names more than %d partitions; leave them out to mean all", flag, FLAG_LIST_MAX);
-			return STATUS_USAGE;
-		}
-		out->items[out->count++] = one;
-	}
-	if (out->count)
-		return STATUS_OK;
-	complain("--topic %s: write TOPIC, or TOPIC:0,1,2", flag);
-	return STATUS_USAGE;
-}
-
-/* TOPIC or TOPIC:0,1,2. */
-static int add_from_flag(struct rewinding *rewinding, const char *flag)
-{
-	struct flag_list chosen = {0};
-	char *text = strdup(flag), *colon = text ? strchr(text, ':') : NULL;
-	int status = text ? STATUS_OK : STATUS_FAILED;
-	if (colon) {
-		*colon = '\0';
-		status = split_partitions(&chosen, flag, colon + 1);
-	}
-	const struct rd_kafka_metadata_topic *topic = status ? NULL : kafka_client_topic(rewinding->client, text);
-	if (!status && !topic) {
-		kafka_complain_topic(rewinding->client, text);
-		status = STATUS_FAILED;
-	}
-	status = status ? status : add_partitions(rewinding, topic, &chosen);
-	free(text);
-	return status;
-}
-
-/* All partitions of the topics that it has committed for, as a consumer that begins anew reads them all. */
-static int add_committed(struct rewinding *rewinding)
-{
-	const struct flag_list all = {0};
-	const char *last = "";
-	int status = STATUS_OK;
-	for (int i = 0; !status && i < rewinding->committed->cnt; i++) {
-		const char *name = rewinding->committed->elems[i].topic;
-		const struct rd_kafka_metadata_topic *topic = kafka_client_topic(rewinding->client, name);
-		if (strcmp(name, last) == 0)
-			continue;
-		last = name;
-		if (topic)
-			status = add_partitions(rewinding, topic, &all);
-		else
-			complain("topic '%s' is gone; what the group committed for it is left alone", name);
-	}
-	return status;
-}
-
-static int compare_steps(const void *a, const void *b)
-{
-	const struct step *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
-	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
-}
-
-static void sort_steps(struct rewinding *rewinding)
-{
-	uint32_t kept = 0;
-	if (rewinding->count)
-		qsort(rewinding->steps, rewinding->count, sizeof *rewinding->steps, compare_steps);
-	for (uint32_t i = 0; i < rewinding->count; i++)
-		if (!kept || compare_steps(&rewinding->steps[kept - 1], &rewinding->steps[i]) != 0)
-			rewinding->steps[kept++] = rewinding->steps[i];
-	rewinding->count = kept;
-}
-
-static int choose_partitions(struct rewinding *rewinding)
-{
-	int status = rewinding->flags->topics.count ? STATUS_OK : add_committed(rewinding);
-	for (uint32_t i = 0; !status && i < rewinding->flags->topics.count; i++)
-		status = add_from_flag(rewinding, rewinding->flags->topics.items[i]);
-	sort_steps(rewinding);
-	if (status || rewinding->count)
-		return status;
-	complain("group '%s' has committed nothing; name what to commit with --topic", rewinding->name);
-	return STATUS_FAILED;
-}
-
-/* ---- where to ----------------------------------------------------------------------------------------------------------------- */
-
-static int refuse_unreadable(const struct rewinding *rewinding)
-{
-	for (uint32_t i = 0; i < rewinding->count; i++) {
-		if (!rewinding->offsets[i].err)
-			continue;
-		complain("cannot ask where %s-%" PRId32 " begins and ends: %s", rewinding->steps[i].topic, rewinding->steps[i].partition,
-			 kafka()->rd_kafka_err2str(rewinding->offsets[i].err));
-		return STATUS_FAILED;
-	}
-	return STATUS_OK;
-}
-
-/* From the group's own commit; a partition without one stays so. */
-static void shift_steps(struct rewinding *rewinding, uint32_t from, uint32_t to)
-{
-	for (uint32_t i = from; i < to; i++) {
-		struct step *step = &rewinding->steps[i];
-		const struct partition_offsets *offsets = &rewinding->offsets[i];
-		if (step->before < 0)
-			continue;
-		int64_t after = step->before + rewinding->flags->shift;
-		step->after = after < offsets->start ? offsets->start : after > offsets->end ? offsets->end : after;
-	}
-}
-
-static int aim_topic(struct rewinding *rewinding, uint32_t from, uint32_t to, int64_t *targets)
-{
-	const char *topic = rewinding->steps[from].topic;
-	struct partition_offsets *offsets = &rewinding->offsets[from];
-	for (uint32_t i = from; i < to; i++)
-		rewinding->offsets[i].partition = rewinding->steps[i].partition;
-	int status = partition_offsets_ask(rewinding->client, topic, offsets, to - from);
-	status = status ? status : refuse_unreadable(rewinding);
-	if (status || rewinding->flags->by) {
-		shift_steps(rewinding, from, to);
-		return status;
-	}
-	status = partition_offsets_resolve(rewinding->client, topic, &rewinding->flags->point, offsets, to - from, targets);
-	for (uint32_t i = from; !status && i < to; i++)
-		rewinding->steps[i].after = targets[i - from];
-	return status;
-}
-
-static int aim(struct rewinding *rewinding)
-{
-	int64_t *targets = calloc(rewinding->count + 1, sizeof *targets);
-	rewinding->offsets = calloc(rewinding->count + 1, sizeof *rewinding->offsets);
-	int status = targets && rewinding->offsets ? STATUS_OK : STATUS_FAILED;
-	for (uint32_t i = 0; !status && i < rewinding->count;) {
-		uint32_t end = i;
-		while (end < rewinding->count && strcmp(rewinding->steps[end].topic, rewinding->steps[i].topic) == 0)
-			end++;
-		status = aim_topic(rewinding, i, end, targets);
-		i = end;
-	}
-	free(targets);
-	return status;
 }
 
 /* ---- undoing ------------------------------------------------------------------------------------------------------------------- */
@@ -284,10 +83,9 @@ static int add_undo_step(struct rewinding *rewinding, const rd_kafka_topic_parti
 		complain("topic '%s' is gone; its part of the rewind is not taken back", kept->topic);
 		return STATUS_OK;
 	}
-	int status = reserve(rewinding, 1);
-	if (status)
-		return status;
-	struct step *step = add_step(rewinding, kept->topic, kept->partition);
+	struct rewind_step *step = rewind_plan_add(&rewinding->plan, kept->topic, kept->partition);
+	if (!step)
+		return STATUS_FAILED;
 	step->after = note.had_commit ? kept->offset : -1;
 	step->metadata_after = note.metadata;
 	rewinding->undone_ms = note.rewound_ms;
@@ -299,7 +97,7 @@ static int plan_undo(struct rewinding *rewinding)
 	int status = group_offsets_ask(rewinding->client, rewinding->keeper, &rewinding->kept);
 	for (int i = 0; !status && i < rewinding->kept->cnt; i++)
 		status = add_undo_step(rewinding, &rewinding->kept->elems[i]);
-	if (status || rewinding->count)
+	if (status || rewinding->plan.count)
 		return status;
 	if (!rewinding->is_known)
 		group_complain_unknown(rewinding->client, rewinding->name);
@@ -316,7 +114,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int add_kept(rd_kafka_topic_partition_list_t *kept, const struct step *step)
+static int add_kept(rd_kafka_topic_partition_list_t *kept, const struct rewind_step *step)
 {
 	struct group_undo_note note = {.rewound_ms = now_ms(), .had_commit = step->before >= 0, .metadata = step->metadata};
 	if (note.metadata.size > KEPT_METADATA_SIZE_MAX)
@@ -330,10 +128,10 @@ static int add_kept(rd_kafka_topic_partition_list_t *kept, const struct step *st
 /* In place of what an earlier rewind kept: one can be undone, the last. */
 static int keep_for_undo(struct rewinding *rewinding)
 {
-	rd_kafka_topic_partition_list_t *kept = kafka()->rd_kafka_topic_partition_list_new((int)rewinding->count);
+	rd_kafka_topic_partition_list_t *kept = kafka()->rd_kafka_topic_partition_list_new((int)rewinding->plan.count);
 	int status = STATUS_OK;
-	for (uint32_t i = 0; !status && i < rewinding->count; i++)
-		status = add_kept(kept, &rewinding->steps[i]);
+	for (uint32_t i = 0; !status && i < rewinding->plan.count; i++)
+		status = add_kept(kept, &rewinding->plan.steps[i]);
 	rd_kafka_resp_err_t err = status ? 0 : group_delete_quietly(rewinding->client, rewinding->keeper);
 	if (err && err != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
 		complain("what --undo needs cannot be kept in group '%s': %s; nothing was moved", rewinding->keeper, kafka()->rd_kafka_err2str(err));
@@ -348,11 +146,11 @@ static int keep_for_undo(struct rewinding *rewinding)
 
 static int commit_steps(struct rewinding *rewinding)
 {
-	rd_kafka_topic_partition_list_t *moved = kafka()->rd_kafka_topic_partition_list_new((int)rewinding->count);
-	rd_kafka_topic_partition_list_t *forgotten = kafka()->rd_kafka_topic_partition_list_new((int)rewinding->count);
+	rd_kafka_topic_partition_list_t *moved = kafka()->rd_kafka_topic_partition_list_new((int)rewinding->plan.count);
+	rd_kafka_topic_partition_list_t *forgotten = kafka()->rd_kafka_topic_partition_list_new((int)rewinding->plan.count);
 	int status = STATUS_OK;
-	for (uint32_t i = 0; !status && i < rewinding->count; i++) {
-		const struct step *step = &rewinding->steps[i];
+	for (uint32_t i = 0; !status && i < rewinding->plan.count; i++) {
+		const struct rewind_step *step = &rewinding->plan.steps[i];
 		if (step->after < 0 && step->before < 0)
 			continue;
 		rd_kafka_topic_partition_t *commit =
@@ -382,21 +180,12 @@ static void show_undone(struct out *out, const struct rewinding *rewinding)
 		out_text(out, "", "takes back", text);
 }
 
-/* What is there already need not be committed, and what the last rewind kept stays. */
-static bool has_moves(const struct rewinding *rewinding)
-{
-	for (uint32_t i = 0; i < rewinding->count; i++)
-		if (rewinding->steps[i].before != rewinding->steps[i].after)
-			return true;
-	return false;
-}
-
 static void show(const struct rewinding *rewinding)
 {
 	static const char *const columns[] = {"topic=TOPIC", "partition=>PARTITION", "before=>COMMITTED", "after=>TO", "moved=>MOVED"};
 	const struct rewind_flags *flags = rewinding->flags;
 	struct out *out = out_open(flags->is_json);
-	out_text(out, "name", !has_moves(rewinding) ? "already there" : flags->is_rehearsal ? "would move" : "moved", rewinding->name);
+	out_text(out, "name", !rewind_plan_has_moves(&rewinding->plan) ? "already there" : flags->is_rehearsal ? "would move" : "moved", rewinding->name);
 	if (flags->is_json) {
 		out_bool(out, "dry_run", "", flags->is_rehearsal);
 		out_bool(out, "undo", "", flags->is_undo);
@@ -404,26 +193,26 @@ static void show(const struct rewinding *rewinding)
 	if (flags->is_undo)
 		show_undone(out, rewinding);
 	struct out_table *table = out_table_begin(out, "partitions", columns, COUNT_OF(columns));
-	for (uint32_t i = 0; i < rewinding->count; i++) {
-		const struct step *step = &rewinding->steps[i];
+	for (uint32_t i = 0; i < rewinding->plan.count; i++) {
+		const struct rewind_step *step = &rewinding->plan.steps[i];
 		bool is_move = step->before >= 0 && step->after >= 0;
 		OUT_ROW(table, cell_text(step->topic), cell_int(step->partition), cell_int_if(step->before >= 0, step->before),
 			cell_int_if(step->after >= 0, step->after), cell_int_if(is_move, step->after - step->before));
 	}
 	out_table_end(table, NULL, NULL);
-	if (!flags->is_json && !flags->is_rehearsal && has_moves(rewinding))
+	if (!flags->is_json && !flags->is_rehearsal && rewind_plan_has_moves(&rewinding->plan))
 		printf("to take it back: spate group rewind %s --undo\n", rewinding->name);
 	out_close(out);
 }
 
 /* ---- the verb ------------------------------------------------------------------------------------------------------------------ */
 
-static int plan(struct rewinding *rewinding)
+static int make_plan(struct rewinding *rewinding)
 {
 	if (rewinding->flags->is_undo)
 		return plan_undo(rewinding);
-	int status = choose_partitions(rewinding);
-	return status ? status : aim(rewinding);
+	int status = rewind_plan_choose(&rewinding->plan, &rewinding->flags->topics);
+	return status ? status : rewind_plan_aim(&rewinding->plan, &rewinding->flags->aim);
 }
 
 static int check_group(struct rewinding *rewinding, const struct group_view *group)
@@ -432,7 +221,7 @@ static int check_group(struct rewinding *rewinding, const struct group_view *gro
 		group_complain_active(group, "rewind");
 		return STATUS_FAILED;
 	}
-	rewinding->is_known = rewinding->committed->cnt || group->is_there;
+	rewinding->is_known = rewinding->plan.committed->cnt || group->is_there;
 	if (rewinding->is_known || rewinding->flags->is_created || rewinding->flags->is_undo)
 		return STATUS_OK;
 	group_complain_unknown(rewinding->client, rewinding->name);
@@ -443,7 +232,7 @@ static int look_at_group(struct rewinding *rewinding)
 {
 	struct group_views groups;
 	int status = group_views_ask(&groups, rewinding->client, &rewinding->name, 1);
-	status = status ? status : group_offsets_ask(rewinding->client, rewinding->name, &rewinding->committed);
+	status = status ? status : group_offsets_ask(rewinding->client, rewinding->name, &rewinding->plan.committed);
 	status = status ? status : check_group(rewinding, &groups.items[0]);
 	group_views_free(&groups);
 	return status;
@@ -452,24 +241,25 @@ static int look_at_group(struct rewinding *rewinding)
 static int rewind_group(struct kafka_client *client, void *context, const struct arguments *arguments)
 {
 	struct rewinding rewinding = {.flags = context, .client = client, .name = arguments->items[0]};
+	rewinding.plan = (struct rewind_plan){.client = client, .group = rewinding.name};
 	if (!group_undo_name(rewinding.keeper, rewinding.name)) {
 		complain("the name of the group is too long");
 		return STATUS_USAGE;
 	}
 	int status = look_at_group(&rewinding);
-	status = status ? status : plan(&rewinding);
-	if (!status && !rewinding.flags->is_rehearsal && has_moves(&rewinding)) {
+	status = status ? status : make_plan(&rewinding);
+	/* What is there already need not be committed, and what the last rewind kept stays. */
+	if (!status && !rewinding.flags->is_rehearsal && rewind_plan_has_moves(&rewinding.plan)) {
 		status = keep_for_undo(&rewinding);
 		status = status ? status : commit_steps(&rewinding);
 	}
 	if (!status)
 		show(&rewinding);
-	if (rewinding.committed)
-		kafka()->rd_kafka_topic_partition_list_destroy(rewinding.committed);
+	if (rewinding.plan.committed)
+		kafka()->rd_kafka_topic_partition_list_destroy(rewinding.plan.committed);
 	if (rewinding.kept)
 		kafka()->rd_kafka_topic_partition_list_destroy(rewinding.kept);
-	free(rewinding.steps);
-	free(rewinding.offsets);
+	rewind_plan_free(&rewinding.plan);
 	return status;
 }
 
@@ -478,7 +268,7 @@ int group_rewind_run(int argc, char **argv)
 	struct rewind_flags flags = {0};
 	kafka_flags_init(&flags.kafka);
 	const struct flag list[] = {
-		TEXT_FLAG("to", 't', &flags.to, "OFFSET", "where each partition is to be read from; see below"),
+		TEXT_FLAG("to", 't', &flags.to, "OFFSET", "where each partition is to be read from; see above"),
 		TEXT_FLAG("by", 0, &flags.by, "N", "so many records from what is committed: -100 goes back, 100 skips"),
 		BOOL_FLAG("undo", 'u', &flags.is_undo, "take back the last rewind (or the last undo)"),
 		LIST_FLAG("topic", 0, &flags.topics, "TOPIC[:0,1]", "this topic alone, or these partitions of it; may be given often"),

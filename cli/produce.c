@@ -519,7 +519,7 @@ int produce_run(int argc, char **argv)
 	kafka_flags_init(&flags.kafka);
 	const struct flag table[] = {
 		TEXT_FLAG("file", 'l', &flags.file, "FILE", "read lines from FILE, not from stdin"),
-		BOOL_FLAG("json", 'J', &flags.is_json, "each line is a record as JSON, as 'consume --json' prints it; see below"),
+		BOOL_FLAG("json", 'J', &flags.is_json, "each line is a record as JSON, as 'consume --json' prints it; see above"),
 		BOOL_FLAG("repartition", 0, &flags.is_repartitioned, "with --json: the key decides, not the partition that a line names"),
 		TEXT_FLAG("key-separator", 'K', &flags.key_separator, "TEXT", "what stands before it in a line is the key"),
 		TEXT_FLAG("key", 'k', &flags.key, "KEY", "the key of records that have none in their line"),

@@ -162,7 +162,7 @@ int topic_trim_run(int argc, char **argv)
 	struct trim_flags flags = {0};
 	kafka_flags_init(&flags.kafka);
 	const struct flag list[] = {
-		TEXT_FLAG("to", 't', &flags.to, "OFFSET", "what becomes the first record there is; see below"),
+		TEXT_FLAG("to", 't', &flags.to, "OFFSET", "what becomes the first record there is; see above"),
 		LIST_FLAG("partition", 'p', &flags.partitions, "N", "trim this one alone; may be given often (all)"),
 		BOOL_FLAG("dry-run", 'n', &flags.is_rehearsal, "show what would go, and delete nothing"),
 		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
