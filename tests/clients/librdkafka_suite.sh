@@ -7,12 +7,12 @@ here=tests/clients/librdkafka
 sets='^quick$'
 [ "${SUITE:-quick}" = all ] && sets='^(quick|full|fails)$'
 versions=(2.15.1)
-[ "${SUITE:-quick}" = all ] && versions=(2.15.1 1.5.3 1.2.2)
-declare -A source=([2.15.1]=@confluentinc/kafka-javascript [1.5.3]=node-rdkafka-1.5 [1.2.2]=node-rdkafka-1.2)
+[ "${SUITE:-quick}" = all ] && versions=(2.15.1 1.8.2)
+declare -A source=([2.15.1]=@confluentinc/kafka-javascript [1.8.2]=node-rdkafka)
 
 # Tests that call Kafka's scripts find them here.
 mkdir -p "$CLIENTS/kafka-home/bin"
-for tool in topics:org.apache.kafka.tools.TopicCommand configs:kafka.admin.ConfigCommand acls:kafka.admin.AclCommand; do
+for tool in topics:org.apache.kafka.tools.TopicCommand configs:kafka.admin.ConfigCommand acls:org.apache.kafka.tools.AclCommand; do
 	script=$CLIENTS/kafka-home/bin/kafka-${tool%%:*}.sh
 	printf '#!/bin/sh\nexec java -Xmx128M -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "%s/java/libs/*" %s "$@"\n' "$CLIENTS" "${tool#*:}" > "$script"
 	chmod +x "$script"

@@ -73,15 +73,15 @@ for (const protocol of ['classic', 'consumer']) {
     await next.close()
   })
   await test(`${protocol}: list groups; offsets listed, altered, deleted; the group deleted`, async () => {
-    const listed = (await admin.listGroups()).get(groupId)
+    const listed = (await admin.listGroups({ types: [protocol] })).get(groupId)
     assert.strictEqual(listed.groupType, protocol)
-    await until('no members', async () => (await admin.listGroups({ states: ['EMPTY'] })).has(groupId))
+    await until('no members', async () => (await admin.listGroups({ types: [protocol], states: ['EMPTY'] })).has(groupId))
     await admin.alterConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionOffsets: [{ partition: 1, offset: 3n }] }] })
     const offsets = await admin.listConsumerGroupOffsets({ groups: [groupId] })
     assert.strictEqual(offsets[0].topics[0].partitions.find(p => p.partitionIndex === 1).committedOffset, 3n)
     await admin.deleteConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionIndexes: [1] }] })
     await admin.deleteGroups({ groups: [groupId] })
-    assert.ok(!(await admin.listGroups()).has(groupId))
+    assert.ok(!(await admin.listGroups({ types: [protocol] })).has(groupId))
   })
 }
 await producer.close()
