@@ -218,8 +218,25 @@ static int give_member(struct classic *classic, const struct consumer_member *me
 	return given ? 0 : -ENOMEM;
 }
 
-/* Each gets its target as what a leader would have assigned. */
-static int give_assignments(struct classic *classic, const struct consumer *consumer)
+/* What it owns, and what it has still to give up. */
+static int list_owned(const struct consumer_member *member, struct arena *arena, struct partition_list *out)
+{
+	struct partition_maker maker;
+	const struct partition_list *assigned = &member->assigned, *revoking = &member->revoking;
+	if (partition_maker_init(&maker, arena, (size_t)assigned->count + revoking->count) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < assigned->count; i++)
+		partition_maker_add(&maker, assigned->items[i].topic, assigned->items[i].partition, 0);
+	for (uint32_t i = 0; i < revoking->count; i++)
+		partition_maker_add(&maker, revoking->items[i].topic, revoking->items[i].partition, 0);
+	partition_maker_sort(&maker);
+	*out = partition_maker_view(&maker);
+	return 0;
+}
+
+/* What a leader would have assigned to each is its target. If a rebalance follows at once, that reaches nobody; then it is what each owns, so that a group that
+ * becomes a consumer group again before that rebalance is over knows it. (Kafka forgets it: its record has the target in either case.) */
+static int give_assignments(struct classic *classic, const struct consumer *consumer, bool will_rebalance)
 {
 	struct arena arena;
 	int err = 0;
@@ -227,8 +244,12 @@ static int give_assignments(struct classic *classic, const struct consumer *cons
 	LIST_FOR_EACH(node, &classic->members) {
 		struct classic_member *given = LIST_ENTRY(node, struct classic_member, node);
 		const struct consumer_member *member = consumer__find(consumer, member_id(given));
+		struct partition_list list = member->target;
 		struct slice assignment;
-		err = consumer__encode_assignment(consumer, &member->target, classic__metadata(given), &arena, &assignment);
+		if (will_rebalance)
+			err = list_owned(member, &arena, &list);
+		if (err == 0)
+			err = consumer__encode_assignment(consumer, &list, classic__metadata(given), &arena, &assignment);
 		if (err == 0)
 			err = classic__set_assignment(given, assignment);
 		if (err < 0)
@@ -239,7 +260,7 @@ static int give_assignments(struct classic *classic, const struct consumer *cons
 	return err;
 }
 
-static int give_members(struct classic *classic, const struct consumer *consumer)
+static int give_members(struct classic *classic, const struct consumer *consumer, bool will_rebalance)
 {
 	LIST_FOR_EACH(node, &consumer->members)
 		if (!consumer__member_at(node)->is_leaving && give_member(classic, consumer__member_at(node)) < 0)
@@ -250,7 +271,7 @@ static int give_members(struct classic *classic, const struct consumer *consumer
 	if (classic__set_bytes(classic, &classic->protocol_type, slice_from("consumer")) < 0 ||
 	    classic__set_bytes(classic, &classic->protocol, classic__vote(classic)) < 0)
 		return -ENOMEM;
-	return give_assignments(classic, consumer);
+	return give_assignments(classic, consumer, will_rebalance);
 }
 
 /* Makes a classic group of all members that are not leaving; all of them are classic. False: the group stays what it is. */
@@ -258,7 +279,7 @@ static bool downgrade(struct consumer *consumer, const char *rebalance_reason)
 {
 	struct group *group = consumer->group;
 	struct classic *classic = classic_create(group);
-	if (!classic || give_members(classic, consumer) < 0) {
+	if (!classic || give_members(classic, consumer, rebalance_reason != NULL) < 0) {
 		if (classic)
 			classic_destroy(classic);
 		return false;
