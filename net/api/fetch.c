@@ -14,7 +14,7 @@
  * A full request names all its partitions; one that continues a session (KIP-227, net/api/fetch_session.h) names what changes, and is laid out
  * from the session: a copy, because the session may go while the fetch waits. Its answer leaves out what the client knows already.
  *
- * Failures: an error in any partition ends the waiting; positions are filled in where the partition is known. A session that has gone, or
+ * Failures: an error in any partition ends the waiting; it tells no positions. A session that has gone, or
  * gone on, while the fetch waited is an error that makes the client start anew. A client that believed in an old leader epoch is told the new
  * one at once (KIP-951). */
 #include "kmsg_fetch.h"

@@ -30,9 +30,9 @@ Test(reading, isolation_levels)
 	quirk_close(&quirk);
 }
 
-/* Errors tell the positions too, where the partition is known (redpanda #580): clients reset from them. An offset above the end is an error,
- * not an empty answer (redpanda #4201). No other leader is named, since there is none (KIP-951). */
-Test(reading, errors_tell_positions)
+/* An offset above the end is an error, not an empty answer (redpanda #4201). It tells no positions, as in Kafka: clients ask ListOffsets where to
+ * go on. No other leader is named, since there is none (KIP-951). */
+Test(reading, out_of_range)
 {
 	struct quirk quirk;
 	struct fetch_call call;
@@ -43,9 +43,9 @@ Test(reading, errors_tell_positions)
 		fetch_prepare(&call, "t", &id, 0, 6);
 		struct kmsg_fetch_partition_result result = fetch_run(&call, &quirk.client, version);
 		cr_expect_eq(result.error_code, KERR_OFFSET_OUT_OF_RANGE, "version %d", version);
-		cr_expect_eq(result.high_watermark, 5, "version %d", version);
-		cr_expect_eq(result.last_stable_offset, 5, "version %d", version);
-		cr_expect_eq(result.log_start_offset, version >= 5 ? 0 : -1, "version %d", version);
+		cr_expect_eq(result.high_watermark, -1, "version %d", version);
+		cr_expect_eq(result.last_stable_offset, -1, "version %d", version);
+		cr_expect_eq(result.log_start_offset, -1, "version %d", version);
 		cr_expect(result.current_leader.leader_id == -1 && result.current_leader.leader_epoch == -1 && call.out.node_endpoints.count == 0);
 		cr_expect_not_null(result.records.whole.data, "version %d: null records", version);
 	}
