@@ -103,6 +103,7 @@ struct consumer_member {
 	struct io_timer session;
 	struct io_timer rebalance;     /* it has to give partitions up until then */
 	int32_t rebalance_epoch;       /* the epoch it has to leave until then */
+	uint64_t unrevoked_since_ns;
 	struct io_timer join, sync;    /* a member of the classic protocol has to call until then */
 };
 

@@ -7,6 +7,9 @@
  * Failure mode: memory (consumer__broken). */
 #include "net/group/consumer_priv.h"
 
+/* Two heartbeats: longer than a client needs that revokes at once. */
+#define SLOW_REVOCATION_NS 10000000000u
+
 /* ---- what the member says ------------------------------------------------------------------------------------------------------------- */
 
 static const struct group_topic *topic_of(const struct consumer *consumer, const struct kmsg_consumer_group_heartbeat_topic_partitions *item)
@@ -94,6 +97,20 @@ static void compare_with_target(struct step *step)
 	}
 }
 
+/* Others wait for what a member has to give up; a client that takes long over it is why. */
+static void note_revocation(struct consumer_member *member, enum member_state state)
+{
+	struct coordinator *coordinator = consumer__coordinator(member->consumer);
+	uint64_t now_ns = coordinator->clock.now_ns;
+	if (state == MEMBER_UNREVOKED && member->state != MEMBER_UNREVOKED)
+		member->unrevoked_since_ns = now_ns;
+	if (state == MEMBER_UNREVOKED || member->state != MEMBER_UNREVOKED || now_ns - member->unrevoked_since_ns < SLOW_REVOCATION_NS)
+		return;
+	group__note(coordinator, "group %.*s: member %.*s (%.*s) took %.1f s to give up its partitions; others have waited for them",
+		    NAME_ARGUMENTS(slice_from(member->consumer->group->id)), NAME_ARGUMENTS(consumer__member_id(member)),
+		    NAME_ARGUMENTS(member->client_host), (double)(now_ns - member->unrevoked_since_ns) / 1e9);
+}
+
 /* The member's next state, if it differs from what it is in. */
 static bool move_to(struct consumer_member *member, enum member_state state, int32_t epoch, const struct partition_list *assigned,
 		    const struct partition_list *revoking)
@@ -103,6 +120,7 @@ static bool move_to(struct consumer_member *member, enum member_state state, int
 		return true;
 	if (!consumer__set_partitions(member, assigned, revoking))
 		return false;
+	note_revocation(member, state);
 	member->state = state;
 	member->previous_epoch = member->epoch;
 	member->epoch = epoch;
