@@ -107,6 +107,7 @@ static void receive(struct shard *shard, struct message *message)
 	case MESSAGE_GROUP_RETURN:
 	case MESSAGE_GROUP_CANCEL:
 	case MESSAGE_GROUP_CANCEL_RETURN:
+	case MESSAGE_GROUP_SEEN:
 		group_host_receive(shard, message);
 		return;
 	case MESSAGE_ADOPT:

@@ -6,26 +6,18 @@ static void cancel(struct request *request)
 	group_task_cancel(request->state);
 }
 
-/* The coordinator has seen the request, if it is on this shard and did not have to be loaded first. */
-static bool has_been_seen(const struct group_task *task)
-{
-	return !task->is_pending || (task->owner == task->origin && !list_is_linked(&task->node));
-}
-
 enum step group_api_start(struct request *request, int traits, struct slice group_id, step_fn *answer)
 {
 	struct group_task *task = request->state;
 	task->is_reader = traits & GROUP_READS;
+	task->lets_go = traits & GROUP_WAITS;
 	if ((traits & GROUP_ID_REQUIRED) && group_id.size == 0) {
 		task->error = KERR_INVALID_GROUP_ID;
 		return answer(request);
 	}
 	request_count(request, group_task_submit(task));
-	if (traits & GROUP_WAITS) {
+	if (traits & GROUP_WAITS)
 		request->cancel = cancel;
-		if (has_been_seen(task))
-			request_drop_frame(request);
-	}
 	return request_join(request, answer);
 }
 

@@ -177,7 +177,7 @@ void hosted__loaded(struct hosted *hosted, enum kerr error)
 	coordinator_loaded(hosted->coordinator, hosted__clock(hosted));
 	hosted__settle(hosted);
 	for (struct list *node; hosted->state == HOSTED_READY && (node = list_pop_front(&hosted->waiting));)
-		start(hosted, LIST_ENTRY(node, struct group_task, node));
+		group_task__start(hosted->host->shard, LIST_ENTRY(node, struct group_task, node), start);
 }
 
 void hosted__cancel(struct hosted *hosted, struct group_task *task)

@@ -28,6 +28,7 @@ struct group_task {
 	void (*run)(struct group_task *task, struct coordinator *coordinator, struct group_clock clock);
 	void (*done)(struct group_task *task);   /* runs when a pending task has returned, before its request goes on; or NULL */
 	bool is_reader;                          /* emits no records: goes on while the disk is full */
+	bool lets_go;                            /* the request's frame, once the call waits: `in` is not looked at again */
 
 	/* Valid when it is done: NONE, and the answer is there; or why there is none: COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE,
 	 * NOT_COORDINATOR, UNKNOWN_SERVER_ERROR. */
@@ -40,7 +41,7 @@ struct group_task {
 	uint32_t origin, owner, partition;
 	struct hosted *hosted;                   /* NULL: it has nothing of this task (any more) */
 	struct list node;
-	struct message cancel;
+	struct message cancel, seen;
 	size_t counted_bytes;
 	bool is_known;                           /* there is such a partition, as far as the origin knows */
 	bool is_pending, is_starting, is_cancelled;
@@ -73,5 +74,5 @@ void group_host_set_image(struct group_host *host);
 /* No more calls: unloads all. */
 void group_host_stop(struct group_host *host);
 bool group_host_is_idle(const struct group_host *host);
-/* MESSAGE_GROUP to MESSAGE_GROUP_CANCEL_RETURN. */
+/* MESSAGE_GROUP to MESSAGE_GROUP_SEEN. */
 void group_host_receive(struct shard *shard, struct message *message);

@@ -97,8 +97,10 @@ struct group_clock hosted__clock(const struct hosted *hosted);
 
 /* ---- group_task.c ------------------------------------------------------------------------------------------------------- */
 
-/* On the owner: the task is complete. */
+/* On the owner: the task is complete. It may be gone when this returns. */
 void group_task__finish(struct group_task *task, enum kerr error);
+/* Runs `start` for a task that waited for its coordinator. The task may be gone when this returns. */
+void group_task__start(struct shard *owner, struct group_task *task, void (*start)(struct hosted *hosted, struct group_task *task));
 
 /* ---- group_load.c ------------------------------------------------------------------------------------------------------- */
 

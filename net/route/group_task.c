@@ -126,6 +126,16 @@ static void come_home(struct group_task *task)
 
 /* ---- on the owner ------------------------------------------------------------------------------------------------------- */
 
+static void go_home(struct shard *owner, struct group_task *task)
+{
+	if (task->owner == task->origin) {
+		come_home(task);
+		return;
+	}
+	task->message.kind = MESSAGE_GROUP_RETURN;
+	shard_post(owner, owner->peers[task->origin], &task->message);
+}
+
 void group_task__finish(struct group_task *task, enum kerr error)
 {
 	task->error = error ? error : task->call.is_out_of_memory || task->arena.overflow ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
@@ -134,12 +144,33 @@ void group_task__finish(struct group_task *task, enum kerr error)
 	task->hosted = NULL;
 	if (task->is_starting)
 		task->is_starting = false;
-	else if (task->owner == task->origin)
-		come_home(task);
-	else {
-		task->message.kind = MESSAGE_GROUP_RETURN;
-		shard_post(owner, owner->peers[task->origin], &task->message);
+	else
+		go_home(owner, task);
+}
+
+/* It waits, and needs its request's frame no more: a large one goes. The message arrives before the task itself, which the same shard posts later. */
+static void let_go(struct shard *owner, struct group_task *task)
+{
+	if (!task->lets_go)
+		return;
+	if (task->owner == task->origin) {
+		request_drop_frame(task->request);
+		return;
 	}
+	task->seen.kind = MESSAGE_GROUP_SEEN;
+	shard_post(owner, owner->peers[task->origin], &task->seen);
+}
+
+void group_task__start(struct shard *owner, struct group_task *task, void (*start)(struct hosted *hosted, struct group_task *task))
+{
+	task->is_starting = true;
+	start(task->hosted, task);
+	if (!task->is_starting) {
+		go_home(owner, task);
+		return;
+	}
+	task->is_starting = false;
+	let_go(owner, task);
 }
 
 /* is_starting while the caller waits: what finishes meanwhile does not travel. */
@@ -162,6 +193,8 @@ static enum task_result perform(struct shard *shard, struct group_task *task)
 	if (!task->is_starting)
 		return TASK_DONE;
 	task->is_starting = false;
+	if (!list_is_linked(&task->node))
+		let_go(shard, task);
 	return TASK_PENDING;
 }
 
@@ -217,10 +250,11 @@ void group_host_receive(struct shard *shard, struct message *message)
 	struct group_task *task = CONTAINER_OF(message, struct group_task, message);
 	switch ((enum message_kind)message->kind) {
 	case MESSAGE_GROUP:
-		if (perform(shard, task) == TASK_PENDING)
-			return;
-		task->message.kind = MESSAGE_GROUP_RETURN;
-		shard_post(shard, shard->peers[task->origin], &task->message);
+		if (perform(shard, task) == TASK_DONE)
+			go_home(shard, task);
+		return;
+	case MESSAGE_GROUP_SEEN:
+		request_drop_frame(CONTAINER_OF(message, struct group_task, seen)->request);
 		return;
 	case MESSAGE_GROUP_RETURN:
 		come_home(task);

@@ -28,6 +28,7 @@ enum message_kind {
 	MESSAGE_GROUP_RETURN,
 	MESSAGE_GROUP_CANCEL,
 	MESSAGE_GROUP_CANCEL_RETURN,
+	MESSAGE_GROUP_SEEN,
 	MESSAGE_STOP,             /* the stop goes on to its next stage (net/shard.c) */
 };
 

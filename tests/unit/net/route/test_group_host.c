@@ -456,6 +456,29 @@ static void wait_for(uint32_t *counter, uint32_t value)
 	cr_expect_eq(__atomic_load_n(counter, __ATOMIC_RELAXED), value);
 }
 
+/* Joins that wait hold little memory, on either shard: many with large metadata, more than all frames may have together. */
+Test(group_host, waiting_joins_let_go_of_frames, .timeout = 60)
+{
+	static const char *const settings[] = {"offsets.topic.num.partitions", "4", "spate.frame.memory.bytes", "8388608", NULL};
+	struct broker broker;
+	struct client client, joiners[20];
+	broker_start(&broker, 2, settings);
+	client_open(&client, &broker);
+	cr_assert_eq(find_coordinator(&client, "any"), 0);
+	for (int i = 0; i < 20; i++) {
+		client_open(&joiners[i], &broker);
+		send_join(&joiners[i], i % 4 < 2 ? "one" : "two", 1000000);
+		cr_expect(!client_has_answer(&joiners[i], 30));
+	}
+	cr_expect_eq(heartbeat(&client, "one"), 0);
+	cr_expect_eq(heartbeat(&client, "two"), 0);
+	for (int i = 0; i < 20; i++) {
+		receive_join(&joiners[i], 0);
+		client_close(&joiners[i]);
+	}
+	end(&broker, &client);
+}
+
 /* A client that goes takes its waiting join with it, wherever that is. */
 Test(group_host, client_goes, .timeout = 60)
 {
