@@ -112,12 +112,12 @@ static void take_result(struct fetch *fetch, struct fetch_partition *partition)
 	struct read_task *read = partition->read;
 	struct kmsg_fetch_partition_result *out = partition->out;
 	out->error_code = (int16_t)error_of(read->task.err);
+	/* Null: not asked for, or nothing was read; a partition that is not there has the empty list of clear_result. All as in Kafka. */
+	out->aborted_transactions.count = !out->error_code && fetch->in.isolation_level == READ_COMMITTED ? 0 : -1;
 	if (!out->error_code) { /* with an error Kafka tells no offsets */
 		out->high_watermark = read->op.high_watermark;
 		out->last_stable_offset = read->op.last_stable_offset;
 		out->log_start_offset = read->op.log_start_offset;
-		if (fetch->in.isolation_level != READ_COMMITTED)
-			out->aborted_transactions.count = -1; /* not asked for, rather than none */
 	}
 	if (read->is_diverging)
 		out->diverging_epoch = (struct kmsg_fetch_epoch_end){read->diverging_epoch, read->diverging_end_offset};
