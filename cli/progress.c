@@ -3,8 +3,10 @@
 #include "cli/progress.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,9 +73,21 @@ static void set_text(const char *format, va_list arguments)
 	pthread_mutex_unlock(&progress.lock);
 }
 
+/* Signals are the main thread's: one that came here would not end the read or the wait that it is to end. */
+static bool start_thread(void)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	bool is_started = pthread_create(&progress.thread, NULL, run, NULL) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return is_started;
+}
+
 void progress_begin(const char *format, ...)
 {
-	if (progress.is_running || !isatty(STDERR_FILENO))
+	const char *terminal = getenv("TERM");
+	if (progress.is_running || !isatty(STDERR_FILENO) || !terminal || strcmp(terminal, "dumb") == 0)
 		return;
 	va_list arguments;
 	va_start(arguments, format);
@@ -83,9 +97,10 @@ void progress_begin(const char *format, ...)
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&progress.wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	clock_gettime(CLOCK_MONOTONIC, &progress.began);
 	progress.is_ending = false;
-	progress.is_running = pthread_create(&progress.thread, NULL, run, NULL) == 0;
+	progress.is_running = start_thread();
 }
 
 void progress_say(const char *format, ...)

@@ -1,5 +1,5 @@
 /* A line for whoever waits at a terminal: what is being done, and for how long. It appears once a second has passed, on stderr, and only if that is a
- * terminal; it is gone before anything else is printed there. A thread of its own shows it, so that it runs on while the verb waits for an answer.
+ * terminal that can erase a line; it is gone before anything else is printed there. A thread of its own shows it, so that it runs on while the verb waits for an answer.
  * Owner: the main thread calls; the text is shared with the progress thread under a lock. Never fails: without a thread there is no line. */
 #pragma once
 

@@ -143,11 +143,12 @@ at_terminal() {
 	shift
 	kill -STOP "$BROKER_PID"
 	(sleep "$seconds"; kill -CONT "$BROKER_PID") &
-	script -qec "$SPATE_BIN $* > $WORK/shown" /dev/null < /dev/null
+	TERM=${TERM_IS:-xterm} script -qec "$SPATE_BIN $* > $WORK/shown" /dev/null < /dev/null
 	wait $!
 }
 expect_match "who waits at a terminal sees what for" "asking $BROKER, 1 s" "$(at_terminal 1.7 topic list)"
 expect_match "and it is gone before anything is printed" '^TOPIC' "$(cat "$WORK/shown")"
+expect "a terminal that cannot erase shows nothing" "" "$(TERM_IS=dumb at_terminal 1.7 topic list)"
 expect "who waits for less sees nothing" "" "$(at_terminal 0.2 topic list)"
 
 # ---- alter, trim -----------------------------------------------------------------------------------------
