@@ -20,6 +20,9 @@
 /* A rebalance that takes longer is worth a line. The first of a group takes group.initial.rebalance.delay.ms, 3 s, when all is well. */
 #define LONG_REBALANCE_NS (5 * UINT64_C(1000000000))
 
+/* A join phase to which nobody came is prolonged by at least this: members may ask for a rebalance timeout of nothing. */
+#define NOBODY_CAME_MS_MIN 1000
+
 static void initial_delay_over(struct io_timer *timer);
 static void join_phase_over(struct io_timer *timer);
 static void sync_phase_over(struct io_timer *timer);
@@ -129,7 +132,7 @@ static void start_phase_timer(struct classic *classic, int32_t timeout_ms, io_ti
 {
 	struct coordinator *coordinator = classic->group->coordinator;
 	classic->phase.run = run;
-	io_timers_set(&coordinator->timers, &classic->phase, group__in_ms(coordinator, timeout_ms > 0 ? timeout_ms : 0));
+	io_timers_set(&coordinator->timers, &classic->phase, group__in_ms(coordinator, timeout_ms));
 }
 
 static void stop_phase_timer(struct classic *classic)
@@ -141,7 +144,7 @@ void classic__start_session(struct classic_member *member, int32_t timeout_ms)
 {
 	struct coordinator *coordinator = member->classic->group->coordinator;
 	member->session.run = session_over;
-	io_timers_set(&coordinator->timers, &member->session, group__in_ms(coordinator, timeout_ms > 0 ? timeout_ms : 0));
+	io_timers_set(&coordinator->timers, &member->session, group__in_ms(coordinator, timeout_ms));
 }
 
 /* The longest that any member asks the others to wait. */
@@ -366,7 +369,8 @@ static void complete_join(struct classic *classic)
 	put_out_absent(classic, &absent);
 	if (classic->member_count && !elect_leader(classic)) {
 		/* Static members alone, and none is back: their sessions end it, or they come. */
-		start_phase_timer(classic, classic__rebalance_timeout_ms(classic), join_phase_over);
+		int32_t timeout_ms = classic__rebalance_timeout_ms(classic);
+		start_phase_timer(classic, timeout_ms > NOBODY_CAME_MS_MIN ? timeout_ms : NOBODY_CAME_MS_MIN, join_phase_over);
 		return;
 	}
 	next_generation(classic);

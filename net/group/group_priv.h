@@ -93,7 +93,9 @@ static inline struct slice group__id(const struct group *group)
 	return (struct slice){(const uint8_t *)group->id, group->id_size};
 }
 
+/* When a timer that is set now runs out. Never now: what a timer does may set it again, and a tick must end. Timeouts come from clients: a negative
+ * one is none. */
 static inline uint64_t group__in_ms(const struct coordinator *coordinator, int64_t ms)
 {
-	return coordinator->clock.now_ns + (uint64_t)ms * 1000000u;
+	return coordinator->clock.now_ns + (uint64_t)(ms > 0 ? ms : 1) * 1000000u;
 }

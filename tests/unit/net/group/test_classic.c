@@ -427,6 +427,24 @@ static const struct {
 		"- describe 0 PreparingRebalance consumer  [b:=]\n"
 		"join b inst=i\n"
 		"- join b 0 g4 range leader=b [b:m]\n"},
+	{"a rebalance timeout of nothing makes nobody spin", A_IS_STABLE
+		"join b inst=i rebalance=0 session=20000\n"
+		"join a rebalance=-5\n"
+		"- join a 0 g2 range leader=a [a:m b:m]\n"
+		"- join b 0 g2 range leader=a\n"
+		"sync b gen=2 inst=i\n"
+		"sync a gen=2 assign=b:y\n"
+		"- record g g2 range leader=a [a:m= b:m=y]\n"
+		"- sync a 0 \n"
+		"- sync b 0 y\n"
+		"leave a\n"
+		"- leave 0 a:0\n"
+		"tick 0\n"
+		"tick 10\n"
+		"describe\n"
+		"- describe 0 PreparingRebalance consumer  [b:=y]\n"
+		"tick 20000\n"
+		"- record g g3  leader=- []\n"},
 	{"leaving, several at once", A_AND_B_ARE_STABLE
 		"leave a,nobody,b v=3\n"
 		"- record g g3  leader=- []\n"
@@ -655,7 +673,7 @@ Test(classic, no_initial_delay)
 	script_run(&s,
 		"join a v=3\n"
 		"- record g g0  leader=- []\n"
-		"tick 0\n"
+		"tick 1\n"
 		"- join a 0 g1 range leader=a [a:m]\n");
 	script_end(&s);
 }

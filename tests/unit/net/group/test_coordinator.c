@@ -141,7 +141,7 @@ Test(coordinator, stored_nonsense)
 	struct group_call call = {.arena = &arena, .version = 6};
 	coordinator_describe_group(coordinator, clock_at_start, &call, slice_from("g"), &described);
 	cr_assert_eq(described.members.count, 1);
-	coordinator_tick(coordinator, clock_at_start);
+	coordinator_tick(coordinator, (struct group_clock){clock_at_start.now_ns + 1000000, clock_at_start.wall_ms + 1});
 	cr_assert_eq(group__find(coordinator, slice_from("g"))->classic->state, CLASSIC_EMPTY);
 	cr_assert_eq(group__find(coordinator, slice_from("g"))->classic->generation, 1);
 	forget_output(coordinator);
