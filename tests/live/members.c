@@ -96,7 +96,7 @@ static int group_count, member_count, life_ms, poll_fd;
 static struct group *groups;
 static struct member *members;
 static volatile sig_atomic_t stop_asked;
-static bool is_calm;
+static bool is_calm, any_reads;
 static _Atomic bool producer_stops;
 static _Atomic int64_t produced[PARTITIONS_MAX]; /* acked: every offset below is there */
 static uint64_t dice;
@@ -792,7 +792,7 @@ static void be_reborn(struct member *m, int64_t now)
 	start_anew(m, false);
 	if (m->is_consumer)
 		snprintf(m->id, sizeof(m->id), "m-%ld-%lld", ++serial, (long long)now);
-	m->idle_until_ms = is_calm ? now : in_about(now, life_ms / 10 + 50);
+	m->idle_until_ms = is_calm ? now : in_about(now, life_ms < 10000 ? life_ms / 10 + 50 : 1000);
 	m->death_due_ms = in_about(m->idle_until_ms, life_ms);
 	m->heartbeat_ms = 5000;
 }
@@ -936,7 +936,7 @@ static void note_produced(struct reader *r, int32_t p, int32_t count)
 static void *produce_main(void *unused)
 {
 	struct peer peer = { .fd = -1 };
-	for (int32_t n = 0; !producer_stops; n++) {
+	for (int32_t n = 0; !producer_stops && any_reads; n++) {
 		struct buf request = { 0 }, records = { 0 };
 		struct batch batch = batch_spec(1 + n % 5);
 		struct reader r;
@@ -988,6 +988,7 @@ static void make_world(const char *kinds)
 		char kind = kinds[(size_t)i % strlen(kinds)];
 		groups[i].is_static = strchr("st", kind) != NULL;
 		groups[i].reads = strchr("csntx", kind) != NULL;
+		any_reads |= groups[i].reads;
 		snprintf(groups[i].id, sizeof(groups[i].id), "%.40s-%c%d", topic, kind, i);
 		for (int32_t p = 0; p < PARTITIONS_MAX; p++)
 			groups[i].acked[p] = groups[i].tried[p] = -1;
