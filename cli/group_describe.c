@@ -342,14 +342,15 @@ static int describe_group(struct describing *describing)
 	}
 	status = status ? status : make_rows(describing);
 	status = status ? status : ask_offsets(describing);
-	status = status ? status : read_oldest(describing);
+	/* Without the oldest records all else can be shown. */
+	int incomplete = status ? STATUS_OK : read_oldest(describing);
 	if (!status)
 		show_group(describing);
 	kafka()->rd_kafka_topic_partition_list_destroy(describing->committed);
 	free(describing->rows);
 	free(describing->offsets);
 	free(describing->oldest);
-	return status;
+	return status ? status : incomplete;
 }
 
 struct describe_flags {
@@ -364,9 +365,11 @@ static int describe_groups(struct kafka_client *client, void *context, const str
 	const char *asked[ARGUMENTS_MAX];
 	memcpy(asked, names->items, sizeof asked);
 	int status = group_views_ask(&groups, client, asked, names->count);
-	for (size_t i = 0; !status && i < groups.count; i++) {
+	bool is_answered = !status;
+	for (size_t i = 0; is_answered && i < groups.count; i++) {
 		struct describing describing = {.client = client, .is_json = flags->is_json, .group = &groups.items[i]};
-		status = describe_group(&describing);
+		int one = describe_group(&describing);
+		status = status ? status : one;
 		if (i + 1 < groups.count && !flags->is_json)
 			putchar('\n');
 	}
