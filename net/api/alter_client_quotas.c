@@ -1,5 +1,5 @@
-/* AlterClientQuotas (KIP-546): nobody is held back here, so a quota is refused rather than kept and ignored. To remove one succeeds: it is not
- * there afterwards. What Kafka refuses is refused in its words. */
+/* AlterClientQuotas (KIP-546): nobody is held back here, so a quota is refused rather than kept and ignored.
+ * To remove one succeeds: it is not there afterwards. What Kafka refuses is refused in its words. */
 #include "kmsg_alter_client_quotas.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"

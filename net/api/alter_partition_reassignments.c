@@ -1,5 +1,6 @@
-/* AlterPartitionReassignments (KIP-455): a partition can be sent only to where it is, this broker, which is done at once. To stop a move
- * fails, as none is ever under way. Failure modes, for each partition: unknown, replicas that there are not. */
+/* AlterPartitionReassignments (KIP-455): a partition can be sent only to where it is, this broker, which is
+ * done at once. To stop a move fails, as none is ever under way. Failure modes, for each partition: unknown,
+ * replicas that there are not. */
 #include "kmsg_alter_partition_reassignments.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"

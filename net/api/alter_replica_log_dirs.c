@@ -1,5 +1,5 @@
-/* AlterReplicaLogDirs: there is one data directory, so a partition can only stay where it is, which is granted. Failure modes, for each
- * partition: another directory, an unknown partition. */
+/* AlterReplicaLogDirs: there is one data directory, so a partition can only stay where it is, which is
+ * granted. Failure modes, for each partition: another directory, an unknown partition. */
 #include "kmsg_alter_replica_log_dirs.h"
 #include "net/api/handlers.h"
 

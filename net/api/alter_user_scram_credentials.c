@@ -1,7 +1,9 @@
-/* AlterUserScramCredentials (KIP-554): this broker authenticates nobody, so it keeps no credentials and refuses to take any: a user who
- * sets a password must not believe that it is asked for. What Kafka refuses is refused in its words; there is nothing to remove.
+/* AlterUserScramCredentials (KIP-554): this broker authenticates nobody, so it keeps no credentials and
+ * refuses to take any: a user who sets a password must not believe that it is asked for. What Kafka refuses is
+ * refused in its words; there is nothing to remove.
  *
- * Each user has one result, that of the first change that names it: every change is refused, so the first refusal is the answer. */
+ * Each user has one result, that of the first change that names it: every change is refused, so the first
+ * refusal is the answer. */
 #include "kmsg_alter_user_scram_credentials.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"

@@ -1,4 +1,5 @@
-/* DeleteAcls: there are no rules, and no authorizer that could have any: SECURITY_DISABLED for each filter. See net/api/acl.h. */
+/* DeleteAcls: there are no rules, and no authorizer that could have any: SECURITY_DISABLED for each filter.
+ * See net/api/acl.h. */
 #include "kmsg_delete_acls.h"
 #include "net/api/acl.h"
 #include "net/api/handlers.h"

@@ -1,4 +1,5 @@
-/* DescribeClientQuotas (KIP-546): there are none. The filter is judged as Kafka does, in its order and words. */
+/* DescribeClientQuotas (KIP-546): there are none. The filter is judged as Kafka does, in its order and
+ * words. */
 #include "kmsg_describe_client_quotas.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"

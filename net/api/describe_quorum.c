@@ -1,8 +1,8 @@
-/* DescribeQuorum (KIP-595, KIP-836, KIP-853): a quorum of one, this broker, which keeps the catalog. Its changes are counted as offsets, its
- * starts as epochs.
+/* DescribeQuorum (KIP-595, KIP-836, KIP-853): a quorum of one, this broker, which keeps the catalog. Its
+ * changes are counted as offsets, its starts as epochs.
  *
- * There is one partition to ask for, __cluster_metadata-0, and it must be asked for alone: anything else in the request makes all of it
- * unknown, as in Kafka. */
+ * There is one partition to ask for, __cluster_metadata-0, and it must be asked for alone: anything else in
+ * the request makes all of it unknown, as in Kafka. */
 #include "kmsg_describe_quorum.h"
 #include "net/api/handlers.h"
 

@@ -1,5 +1,5 @@
-/* DescribeUserScramCredentials (KIP-554): nobody has any. Asked for all users the answer is empty; asked for some, each is said not to
- * exist, and a user named twice to be named twice, in the words of Kafka. */
+/* DescribeUserScramCredentials (KIP-554): nobody has any. Asked for all users the answer is empty; asked for
+ * some, each is said not to exist, and a user named twice to be named twice, in the words of Kafka. */
 #include "kmsg_describe_user_scram_credentials.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"

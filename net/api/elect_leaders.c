@@ -1,7 +1,9 @@
-/* ElectLeaders (KIP-183, KIP-460): every partition is led by its only replica, the preferred one, so no election is ever needed.
+/* ElectLeaders (KIP-183, KIP-460): every partition is led by its only replica, the preferred one, so no
+ * election is ever needed.
  *
- * Asked for all partitions, the answer names each topic and none of its partitions: those that need nothing are left out, as in Kafka.
- * Failure modes: a kind of election nobody knows; unknown topics and partitions, each for itself. */
+ * Asked for all partitions, the answer names each topic and none of its partitions: those that need nothing
+ * are left out, as in Kafka. Failure modes: a kind of election nobody knows; unknown topics and partitions,
+ * each for itself. */
 #include "kmsg_elect_leaders.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"

@@ -1,7 +1,9 @@
-/* The features (KIP-584) this broker runs, each at one level for good: what ApiVersions tells and UpdateFeatures judges by.
+/* The features (KIP-584) this broker runs, each at one level for good: what ApiVersions tells and
+ * UpdateFeatures judges by.
  *
- * Clients read more into them than their names say: group.version tells that the consumer protocol of KIP-848 is there, and transaction.version
- * that transactions are those of KIP-890. So a feature is told only while the API that it stands for is served. Owner: any thread; constant. */
+ * Clients read more into them than their names say: group.version tells that the consumer protocol of
+ * KIP-848 is there, and transaction.version that transactions are those of KIP-890. So a feature is told
+ * only while the API that it stands for is served. Owner: any thread; constant. */
 #pragma once
 
 #include "net/api/api.h"

@@ -1,8 +1,9 @@
-/* Sessions by id in a hash, and in a list by their last use; a session's topics and partitions likewise in hashes, and the partitions in a list in
- * the order of reading. A continued session costs a look-up for each partition the request names.
+/* Sessions by id in a hash, and in a list by their last use; a session's topics and partitions likewise in
+ * hashes, and the partitions in a list in the order of reading. A continued session costs a look-up for each
+ * partition the request names.
  *
- * Failures: no memory, or more bytes than the bound, ends the session that asked for them; its client is told that there is none, and
- * starts anew with a full request. */
+ * Failures: no memory, or more bytes than the bound, ends the session that asked for them; its client is
+ * told that there is none, and starts anew with a full request. */
 #include "net/api/fetch_session.h"
 
 #include <stdlib.h>
@@ -42,7 +43,8 @@ uint64_t fetch_sessions_bytes(const struct fetch_sessions *sessions)
 	return sessions->size_bytes;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------------ */
+/* ---- memory ----------------------------------------------------------------------------------------------
+ * -------------- */
 
 static void count_bytes(struct fetch_sessions *sessions, struct fetch_session *session, int64_t bytes)
 {
@@ -101,7 +103,8 @@ void fetch_sessions_destroy(struct fetch_sessions *sessions)
 	free(sessions);
 }
 
-/* ---- sessions ---------------------------------------------------------------------------------------------------------- */
+/* ---- sessions
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static struct slice bytes_of(const int32_t *id)
 {
@@ -139,9 +142,11 @@ static void touch(struct fetch_sessions *sessions, struct fetch_session *session
 	list_push_back(&sessions->by_use, &session->node);
 }
 
-/* ---- making room --------------------------------------------------------------------------------------------------------- */
+/* ---- making room
+ * --------------------------------------------------------------------------------------------------------- */
 
-/* The smallest of those that have been in use for long; the oldest of equals. NULL: none. Looks at all: it is rare that all slots are taken. */
+/* The smallest of those that have been in use for long; the oldest of equals. NULL: none. Looks at all: it
+ * is rare that all slots are taken. */
 static struct fetch_session *find_smallest(struct fetch_sessions *sessions)
 {
 	struct fetch_session *smallest = NULL;
@@ -196,7 +201,8 @@ struct fetch_session *fetch_session_open(struct fetch_sessions *sessions, uint64
 	return session;
 }
 
-/* ---- partitions ---------------------------------------------------------------------------------------------------------- */
+/* ---- partitions
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static struct slice topic_key(const struct fetch_session *session, const struct uuid *id, struct slice name)
 {
@@ -270,7 +276,8 @@ struct session_partition *fetch_session_add(struct fetch_sessions *sessions, str
 	return partition;
 }
 
-/* ---- going on ------------------------------------------------------------------------------------------------------------ */
+/* ---- going on --------------------------------------------------------------------------------------------
+ * ---------------- */
 
 static bool add_all(struct fetch_sessions *sessions, struct fetch_session *session, const struct kmsg_fetch_request *in)
 {
@@ -319,7 +326,8 @@ enum kerr fetch_session_continue(struct fetch_sessions *sessions, uint64_t now_n
 	return KERR_NONE;
 }
 
-/* ---- what is told --------------------------------------------------------------------------------------------------------- */
+/* ---- what is told
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* After an error the partition is told again as soon as it is well. */
 void fetch_session_told(struct session_partition *partition, const struct kmsg_fetch_partition_result *result)

@@ -1,13 +1,17 @@
-/* Fetch sessions (KIP-227): what each consumer reads, remembered, so that a request names only what changes and an answer only what is new.
+/* Fetch sessions (KIP-227): what each consumer reads, remembered, so that a request names only what changes
+ * and an answer only what is new.
  *
- * A session is a list of partitions, in the order they are read, each with what was asked of it and what was told of it last. It is opened by
- * a full request (epoch 0), and each request that continues it carries the next epoch; one out of order is refused, and the client starts anew.
+ * A session is a list of partitions, in the order they are read, each with what was asked of it and what was
+ * told of it last. It is opened by a full request (epoch 0), and each request that continues it carries the
+ * next epoch; one out of order is refused, and the client starts anew.
  *
- * Sessions belong to a shard, not to a connection: a client that reconnects may go on. An id is unlike all those of other shards, so a request
- * that arrives on another shard finds nothing, and its client starts anew there.
+ * Sessions belong to a shard, not to a connection: a client that reconnects may go on. An id is unlike all
+ * those of other shards, so a request that arrives on another shard finds nothing, and its client starts anew
+ * there.
  *
- * Bounded by slots and by bytes. When they are full, a new session may take the place of one that was not used for two minutes, or of a smaller
- * one that has lived for two; otherwise none is made, and the client's requests stay full. Owner: the shard. Never reads, never waits. */
+ * Bounded by slots and by bytes. When they are full, a new session may take the place of one that was not
+ * used for two minutes, or of a smaller one that has lived for two; otherwise none is made, and the client's
+ * requests stay full. Owner: the shard. Never reads, never waits. */
 #pragma once
 
 #include "kmsg_fetch.h"
@@ -77,18 +81,20 @@ void fetch_session_close(struct fetch_sessions *sessions, int32_t id);
 /* A new session for so many partitions, to be added; its next epoch is 1. NULL: there is no room for it. */
 struct fetch_session *fetch_session_open(struct fetch_sessions *sessions, uint64_t now_ns, bool is_by_id, uint32_t partition_count);
 
-/* A partition to read: added at the end, or asked differently from now on. Names are copied. NULL: no memory. */
+/* A partition to read: added at the end, or asked differently from now on. Names are copied. NULL: no
+ * memory. */
 struct session_partition *fetch_session_add(struct fetch_sessions *sessions, struct fetch_session *session, const struct uuid *topic_id,
 					    struct slice topic_name, const struct kmsg_fetch_partition *in);
 
-/* The session that a request of epoch `in->session_epoch` continues, with the request's partitions in and the forgotten ones out; its epoch is
- * the next one. A session that has nothing left is closed, and *session NULL. FETCH_SESSION_ID_NOT_FOUND (also when its new partitions find no
- * room: the client starts anew), INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR when names and ids are mixed. */
+/* The session that a request of epoch `in->session_epoch` continues, with the request's partitions in and
+ * the forgotten ones out; its epoch is the next one. A session that has nothing left is closed, and *session
+ * NULL. FETCH_SESSION_ID_NOT_FOUND (also when its new partitions find no room: the client starts anew),
+ * INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR when names and ids are mixed. */
 MUST_USE enum kerr fetch_session_continue(struct fetch_sessions *sessions, uint64_t now_ns, bool is_by_id,
 					  const struct kmsg_fetch_request *in, struct fetch_session **session);
 
-/* Is there anything in the result that the client does not know? Takes it as told, if so. What brought records is read last the next
- * time, so that it does not keep others from being read. */
+/* Is there anything in the result that the client does not know? Takes it as told, if so. What brought
+ * records is read last the next time, so that it does not keep others from being read. */
 bool fetch_session_tells(struct fetch_session *session, struct session_partition *partition, const struct kmsg_fetch_partition_result *result);
 /* It is told, whatever is in it: the answer to a full request. */
 void fetch_session_told(struct session_partition *partition, const struct kmsg_fetch_partition_result *result);

@@ -1,5 +1,6 @@
-/* ListConfigResources (KIP-1142; KIP-1000 before version 1): what DescribeConfigs knows: this broker, its loggers (none, but they may be asked
- * for) and the topics. Single groups and subscriptions to client metrics have no configs of their own. */
+/* ListConfigResources (KIP-1142; KIP-1000 before version 1): what DescribeConfigs knows: this broker, its
+ * loggers (none, but they may be asked for) and the topics. Single groups and subscriptions to client
+ * metrics have no configs of their own. */
 #include "kmsg_list_config_resources.h"
 #include "net/api/config_change.h"
 #include "net/api/handlers.h"

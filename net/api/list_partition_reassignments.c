@@ -1,5 +1,5 @@
-/* ListPartitionReassignments (KIP-455): with one broker no partition is ever on its way. Topics that do not exist are no error, as in
- * Kafka. */
+/* ListPartitionReassignments (KIP-455): with one broker no partition is ever on its way. Topics that do not
+ * exist are no error, as in Kafka. */
 #include "kmsg_list_partition_reassignments.h"
 #include "net/api/handlers.h"
 

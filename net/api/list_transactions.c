@@ -1,5 +1,5 @@
-/* ListTransactions (KIP-664, KIP-994, KIP-1152): there are none. States that there are not either are told back, and a pattern that is none is
- * refused. */
+/* ListTransactions (KIP-664, KIP-994, KIP-1152): there are none. States that there are not either are told
+ * back, and a pattern that is none is refused. */
 #include "kmsg_list_transactions.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"

@@ -1,5 +1,6 @@
-/* UpdateFeatures (KIP-584): the levels are what this broker is, and do not change. An update to the level that is there succeeds; all others are
- * refused, in Kafka's words as far as it would refuse them too. One refusal refuses the whole request. */
+/* UpdateFeatures (KIP-584): the levels are what this broker is, and do not change. An update to the level
+ * that is there succeeds; all others are refused, in Kafka's words as far as it would refuse them too. One
+ * refusal refuses the whole request. */
 #include "kmsg_update_features.h"
 #include "net/api/feature.h"
 #include "net/api/handlers.h"

@@ -1,6 +1,7 @@
-/* Requests and answers as JSON text, for tables of what an API answers: the request is encoded by the table of its fields (kmsg_fields.h), the
- * answer printed by the codec's own dump. In the text ' stands for ", and ` for an apostrophe. A field that the text leaves out has the schema's
- * default, and one that the version does not have is left out. */
+/* Requests and answers as JSON text, for tables of what an API answers: the request is encoded by the table
+ * of its fields (kmsg_fields.h), the answer printed by the codec's own dump. In the text ' stands for ", and
+ * ` for an apostrophe. A field that the text leaves out has the schema's default, and one that the version
+ * does not have is left out. */
 #pragma once
 
 #include "tests/unit/net/server_fixture.h"

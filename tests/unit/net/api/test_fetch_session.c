@@ -1,4 +1,5 @@
-/* Fetch sessions (KIP-227) as a structure: ids, epochs, what is remembered, what is told, and who goes when there is no room. */
+/* Fetch sessions (KIP-227) as a structure: ids, epochs, what is remembered, what is told, and who goes when
+ * there is no room. */
 #include "net/api/fetch_session.h"
 
 #include <criterion/criterion.h>
@@ -127,7 +128,8 @@ static const char *text_of(const struct fetch_session *session)
 	return text;
 }
 
-/* Requests add and change partitions first, and forget then; what has nothing left is closed. By names as by ids. */
+/* Requests add and change partitions first, and forget then; what has nothing left is closed. By names as by
+ * ids. */
 Test(fetch_session, what_is_remembered)
 {
 	static const struct {
@@ -164,8 +166,8 @@ Test(fetch_session, what_is_remembered)
 	}
 }
 
-/* A partition is told when it brings records, when its watermark or start has moved, and when something is wrong; and once more when that is
- * over. The rows follow each other. */
+/* A partition is told when it brings records, when its watermark or start has moved, and when something is
+ * wrong; and once more when that is over. The rows follow each other. */
 Test(fetch_session, what_is_told)
 {
 	static const struct {
@@ -267,7 +269,8 @@ Test(fetch_session, who_goes)
 	}
 }
 
-/* Bytes are bounded: for a new session, and for one that grows, which then is closed. None at all with no slots. */
+/* Bytes are bounded: for a new session, and for one that grows, which then is closed. None at all with no
+ * slots. */
 Test(fetch_session, bytes)
 {
 	struct fetch_session_limits limits = {.slots = 1000, .bytes_max = 100000, .shard_count = 1};

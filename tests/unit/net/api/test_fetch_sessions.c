@@ -1,4 +1,5 @@
-/* Fetch sessions (KIP-227) against a broker: a consumer's requests one after another, in the versions that have them, on one shard and two. */
+/* Fetch sessions (KIP-227) against a broker: a consumer's requests one after another, in the versions that
+ * have them, on one shard and two. */
 #include "admin_fixture.h"
 
 #include "kmsg_delete_topics.h"
@@ -55,7 +56,8 @@ static void send_fetch(struct consumer *consumer)
 	consumer->in.topics.count = consumer->topic.partitions.count = consumer->in.forgotten_topics_data.count = 0;
 }
 
-/* "0:10 3:5!3": partition, high watermark, records if there are (+), error if there is; an error of the whole as "error 70". */
+/* "0:10 3:5!3": partition, high watermark, records if there are (+), error if there is; an error of the
+ * whole as "error 70". */
 static const char *take_answer(struct consumer *consumer)
 {
 	static char text[1024];
@@ -97,7 +99,8 @@ static const char *fetch(struct consumer *consumer)
 		cr_expect_str_eq(got_, wanted, "version %d: \"%s\"", (consumer)->version, got_); \
 	} while (0)
 
-/* The life of a session, in each version and by whichever shard: only what is new is told; positions and partitions change as the client says. */
+/* The life of a session, in each version and by whichever shard: only what is new is told; positions and
+ * partitions change as the client says. */
 Test(fetch_sessions, a_life, .timeout = 60)
 {
 	struct admin admin;
@@ -161,7 +164,8 @@ Test(fetch_sessions, waiting, .timeout = 60)
 	admin_close(&admin);
 }
 
-/* What is out of order is refused, and the session stays; on a connection of the other shard it is not known. */
+/* What is out of order is refused, and the session stays; on a connection of the other shard it is not
+ * known. */
 Test(fetch_sessions, refusals, .timeout = 60)
 {
 	struct admin admin;
@@ -194,7 +198,8 @@ Test(fetch_sessions, refusals, .timeout = 60)
 	admin_close(&admin);
 }
 
-/* A session that is closed, or goes on, on one connection while a fetch of it waits on another of the same shard. */
+/* A session that is closed, or goes on, on one connection while a fetch of it waits on another of the same
+ * shard. */
 Test(fetch_sessions, gone_while_waiting, .timeout = 60)
 {
 	static const struct {
@@ -242,7 +247,8 @@ static void delete_topic(struct client *client, const char *name)
 	cr_assert_eq(out.responses.items[0].error_code, 0);
 }
 
-/* A topic goes and comes again: a session by name finds the new one; one by id is told that it is unknown, until the client asks with the new. */
+/* A topic goes and comes again: a session by name finds the new one; one by id is told that it is unknown,
+ * until the client asks with the new. */
 Test(fetch_sessions, topics_come_and_go, .timeout = 60)
 {
 	struct admin admin;
@@ -273,7 +279,8 @@ Test(fetch_sessions, topics_come_and_go, .timeout = 60)
 	admin_close(&admin);
 }
 
-/* Without slots, and without memory for them, requests are answered in full and there is no session; before version 7 nobody speaks of them. */
+/* Without slots, and without memory for them, requests are answered in full and there is no session; before
+ * version 7 nobody speaks of them. */
 Test(fetch_sessions, none, .timeout = 60)
 {
 	static const char *const settings[][3] = {{"max.incremental.fetch.session.cache.slots", "0"}, {"spate.fetch.session.bytes", "100"}};
@@ -293,7 +300,8 @@ Test(fetch_sessions, none, .timeout = 60)
 	}
 }
 
-/* With a budget for one partition, those that brought records wait their turn: all are read, whatever their order. */
+/* With a budget for one partition, those that brought records wait their turn: all are read, whatever their
+ * order. */
 Test(fetch_sessions, all_are_read, .timeout = 60)
 {
 	struct admin admin;
@@ -326,11 +334,13 @@ Test(fetch_sessions, all_are_read, .timeout = 60)
 	admin_close(&admin);
 }
 
-/* ---- nothing is missed ------------------------------------------------------------------------------------------------- */
+/* ---- nothing is missed
+ * ------------------------------------------------------------------------------------------------- */
 
 #define PARTITIONS 8
 
-/* What a consumer knows: which partitions it has in its session, how far it has read each, and the watermark it was told. */
+/* What a consumer knows: which partitions it has in its session, how far it has read each, and the watermark
+ * it was told. */
 struct reader_model {
 	struct consumer consumer;
 	bool is_wanted[PARTITIONS], has_moved[PARTITIONS];
@@ -399,8 +409,8 @@ static void change_mind(struct reader_model *model)
 		model->dropped = p;
 }
 
-/* Consumers that add and forget partitions at random, with room for little in an answer, while others produce: at the end each has read every
- * partition it has, and was told the last watermark. */
+/* Consumers that add and forget partitions at random, with room for little in an answer, while others
+ * produce: at the end each has read every partition it has, and was told the last watermark. */
 Test(fetch_sessions, nothing_is_missed, .timeout = 120)
 {
 	static struct reader_model models[4];

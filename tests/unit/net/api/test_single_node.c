@@ -1,5 +1,5 @@
-/* The administrative APIs of which a single node without an authorizer has little to tell. What is wanted was taken from a Kafka 4.3 node; where
- * the answer differs from Kafka's, the row says so. */
+/* The administrative APIs of which a single node without an authorizer has little to tell. What is wanted
+ * was taken from a Kafka 4.3 node; where the answer differs from Kafka's, the row says so. */
 #include "admin_fixture.h"
 #include "tests/unit/net/json_call.h"
 
@@ -16,7 +16,8 @@ static void check(const struct json_case *cases, size_t count)
 }
 
 
-/* There is no authorizer; kinds that the client itself calls unknown end the connection, kinds nobody has heard of do not. */
+/* There is no authorizer; kinds that the client itself calls unknown end the connection, kinds nobody has
+ * heard of do not. */
 Test(single_node, acls)
 {
 	static const struct json_case cases[] = {
@@ -151,7 +152,8 @@ Test(single_node, quotas_described)
 	"{'throttle_time_ms':0,'entries':[{'error_code':" code ",'error_message':" why ",'entity':[{'entity_type':'" type "','entity_name':" name "}]}]}"
 #define KEPT_NOT "'This broker holds no client back, so it keeps no quotas.'"
 
-/* Nothing that would be ignored is taken (Kafka keeps it: 35 is ours); what Kafka refuses is refused as there, and to remove succeeds. */
+/* Nothing that would be ignored is taken (Kafka keeps it: 35 is ours); what Kafka refuses is refused as
+ * there, and to remove succeeds. */
 Test(single_node, quotas_altered)
 {
 	static const struct json_case cases[] = {
