@@ -3,5 +3,4 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../live/harness.sh"
 broker_start
 echo "# VERSION: kafka-clients $(ls "$CLIENTS/java/libs" | sed -nE 's/^kafka-clients-(.*)\.jar/\1/p')"
-javac -nowarn -cp "$CLIENTS/java/libs/*" -d "$CLIENTS/java/classes" tests/clients/java/JavaClient.java || die "the test program compiles"
 run_cases java -Xmx256M -XX:+UseSerialGC -cp "$CLIENTS/java/classes:$CLIENTS/java/libs/*" JavaClient "$BROKER" "$(topic_name java)"

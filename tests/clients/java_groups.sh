@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Kafka's Java client in consumer groups of both protocols (java/JavaGroups.java), the two beside each other.
 source "$(dirname "${BASH_SOURCE[0]}")/../live/harness.sh"
-broker_start
+broker_start --set group.initial.rebalance.delay.ms=100 # the many groups would each wait 3 s for their first members
 echo "# VERSION: kafka-clients $(ls "$CLIENTS/java/libs" | sed -nE 's/^kafka-clients-(.*)\.jar/\1/p')"
-javac -nowarn -cp "$CLIENTS/java/libs/*" -d "$CLIENTS/java/classes" tests/clients/java/*.java || die "the test programs compile"
 for protocol in classic consumer; do
 	timeout 200 java -Xmx256M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$CLIENTS/java/classes:$CLIENTS/java/libs/*" \
 		JavaGroups "$BROKER" "$(topic_name java)" $protocol > "$WORK/$protocol" 2>&1 &

@@ -1,7 +1,7 @@
 /*
  * Kafka's own Java client against the broker named by the first argument: producer, assigned consumer, admin.
  * Each case prints "ok    name" or "FAIL  name: why"; the status is 1 if any failed. The second argument is a
- * prefix for topic names. No consumer groups: those come with the coordinator.
+ * prefix for topic names. JavaGroups.java has the consumer groups.
  */
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -561,6 +561,53 @@ public class JavaClient {
         test("describeFeatures", () -> check(get(admin.describeFeatures().featureMetadata()) != null, "none"));
     }
 
+    /** What a single node without an authorizer, quotas, transactions or users answers. */
+    static void administration() {
+        String topic = topic("administration");
+        TopicPartition p0 = new TopicPartition(topic, 0);
+        test("ACLs are refused: no authorizer", () -> {
+            refused(SecurityDisabledException.class, admin.describeAcls(org.apache.kafka.common.acl.AclBindingFilter.ANY).values());
+            org.apache.kafka.common.acl.AclBinding binding = new org.apache.kafka.common.acl.AclBinding(
+                new org.apache.kafka.common.resource.ResourcePattern(org.apache.kafka.common.resource.ResourceType.TOPIC, "t", org.apache.kafka.common.resource.PatternType.LITERAL),
+                new org.apache.kafka.common.acl.AccessControlEntry("User:u", "*", org.apache.kafka.common.acl.AclOperation.READ, org.apache.kafka.common.acl.AclPermissionType.ALLOW));
+            refused(SecurityDisabledException.class, admin.createAcls(List.of(binding)).all());
+            refused(SecurityDisabledException.class, admin.deleteAcls(List.of(binding.toFilter())).all());
+        });
+        test("no users, quotas, reassignments, transactions", () -> {
+            same(Map.of(), get(admin.describeUserScramCredentials().all()));
+            same(Map.of(), get(admin.describeClientQuotas(org.apache.kafka.common.quota.ClientQuotaFilter.all()).entities()));
+            same(Map.of(), get(admin.listPartitionReassignments().reassignments()));
+            check(get(admin.listTransactions().all()).stream().noneMatch(t -> t.transactionalId().startsWith(prefix)), "transactions");
+            refused(ResourceNotFoundException.class, admin.describeUserScramCredentials(List.of("nobody")).description("nobody"));
+        });
+        test("elect leaders: none is needed, unknown ones are", () -> {
+            create(topic, 2);
+            Map<TopicPartition, Optional<Throwable>> elected = get(admin.electLeaders(ElectionType.PREFERRED, Set.of(p0, new TopicPartition(topic, 99))).partitions());
+            check(elected.get(p0).get() instanceof ElectionNotNeededException, "of a partition: " + elected);
+            check(elected.get(new TopicPartition(topic, 99)).get() instanceof UnknownTopicOrPartitionException, "of an unknown one: " + elected);
+        });
+        test("the quorum is this node", () -> {
+            QuorumInfo quorum = get(admin.describeMetadataQuorum().quorumInfo());
+            int id = get(admin.describeCluster().nodes()).iterator().next().id();
+            same(id, quorum.leaderId());
+            same(List.of(id), quorum.voters().stream().map(QuorumInfo.ReplicaState::replicaId).toList());
+        });
+        test("log dirs: replicas described, moved to where they are, not elsewhere", () -> {
+            int id = get(admin.describeCluster().nodes()).iterator().next().id();
+            TopicPartitionReplica replica = new TopicPartitionReplica(topic, 0, id);
+            String dir = get(admin.describeReplicaLogDirs(List.of(replica)).all()).get(replica).getCurrentReplicaLogDir();
+            check(dir != null && !dir.isEmpty(), "its directory");
+            get(admin.alterReplicaLogDirs(Map.of(replica, dir)).all());
+            refused(LogDirNotFoundException.class, admin.alterReplicaLogDirs(Map.of(replica, "/nowhere")).all());
+        });
+        test("config resources are listed", () -> {
+            check(get(admin.listConfigResources(Set.of(ConfigResource.Type.TOPIC), new ListConfigResourcesOptions()).all()).contains(new ConfigResource(ConfigResource.Type.TOPIC, topic)), "the topic");
+            same(List.of(), List.copyOf(get(admin.listConfigResources(Set.of(ConfigResource.Type.CLIENT_METRICS), new ListConfigResourcesOptions()).all())));
+        });
+        test("features: an unknown one is refused", () -> refused(InvalidUpdateVersionException.class,
+            admin.updateFeatures(Map.of("nonsense.version", new FeatureUpdate((short) 1, FeatureUpdate.UpgradeType.UPGRADE)), new UpdateFeaturesOptions()).all()));
+    }
+
     public static void main(String[] args) {
         broker = args[0];
         prefix = args[1];
@@ -571,6 +618,7 @@ public class JavaClient {
         producing();
         consuming();
         offsets();
+        administration();
         admin.close(Duration.ofSeconds(5));
         System.exit(failed == 0 ? 0 : 1);
     }
