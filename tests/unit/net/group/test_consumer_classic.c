@@ -18,7 +18,8 @@ enum phase { OUT, JOINING, SYNCING, IN };
 /* A client of the classic protocol, with at most one call under way. */
 struct old_client {
 	enum phase phase;
-	bool is_up, is_ever_in;
+	bool is_up;
+	bool is_cooperative;            /* keeps what it owns while it joins again, and says so */
 	char id[64];
 	int32_t generation;
 	uint64_t owned;
@@ -82,12 +83,20 @@ static struct group_call *begin_call(struct old_client *old, int16_t version)
 
 /* ---- the old protocol ---------------------------------------------------------------------------------------------------------------------- */
 
-static struct slice subscription(uint8_t *bytes, size_t size)
+/* `owned` are partitions of the one topic. */
+static struct slice subscription(uint64_t owned, uint8_t *bytes, size_t size)
 {
 	struct slice topic = text("a");
+	int32_t numbers[64];
+	struct kmsg_consumer_protocol_topic_partition item = {.topic = topic, .partitions = {numbers, 0}};
 	struct kmsg_consumer_protocol_subscription message;
 	struct writer writer = writer_into(bytes, size);
 	kmsg_consumer_protocol_subscription_init(&message);
+	for (int32_t p = 0; p < 64; p++)
+		if (owned >> p & 1)
+			numbers[item.partitions.count++] = p;
+	message.owned_partitions.items = &item;
+	message.owned_partitions.count = owned != 0;
 	message.topics.items = &topic;
 	message.topics.count = 1;
 	writer_int16(&writer, 1);
@@ -98,8 +107,10 @@ static struct slice subscription(uint8_t *bytes, size_t size)
 static void old_join(struct both *both, struct old_client *old)
 {
 	struct kmsg_join_group_request in;
-	uint8_t bytes[100];
-	struct kmsg_join_group_protocol protocol = {.name = text("range"), .metadata = subscription(bytes, sizeof bytes)};
+	uint8_t bytes[400];
+	if (!old->is_cooperative)
+		old->owned = 0;
+	struct kmsg_join_group_protocol protocol = {.name = text("range"), .metadata = subscription(old->owned, bytes, sizeof bytes)};
 	kmsg_join_group_request_init(&in);
 	in.group_id = text("g");
 	in.member_id = text(old->id);
@@ -108,7 +119,6 @@ static void old_join(struct both *both, struct old_client *old)
 	in.protocol_type = text("consumer");
 	in.protocols.items = &protocol;
 	in.protocols.count = 1;
-	old->owned = 0;
 	old->phase = JOINING;
 	coordinator_join_group(both->world.coordinator, both->world.clock, begin_call(old, 5), &in, &old->join);
 	collect(both);
@@ -430,4 +440,132 @@ Test(consumer_classic, both_protocols_at_random, .timeout = 300)
 		run_both(seed, &upgrades, &downgrades);
 	cr_log_info("%u upgrades, %u downgrades\n", upgrades, downgrades);
 	cr_assert(only || (upgrades > SEEDS && downgrades > SEEDS / 5));
+}
+
+/* ---- step by step: as a Kafka 4.3 node answers, call for call ----------------------------------------------------------------------------- */
+
+static struct both *make_both(void)
+{
+	struct both *both = calloc(1, sizeof *both);
+	both->random = 1;
+	world_open(&both->world);
+	world_make_topic(&both->world, "a", PARTITIONS);
+	for (int i = 0; i < CLASSIC; i++)
+		arena_init(&both->old[i].arena, NULL, 0, 1 << 20);
+	both->new[0] = client_make(&both->world, "g", "n", "a");
+	return both;
+}
+
+static void free_both(struct both *both)
+{
+	coordinator_fail_calls(both->world.coordinator, KERR_COORDINATOR_NOT_AVAILABLE);
+	collect(both);
+	world_close(&both->world);
+	for (int i = 0; i < CLASSIC; i++)
+		arena_fini(&both->old[i].arena);
+	free(both);
+}
+
+static enum kerr heartbeat_error(struct both *both, struct old_client *old)
+{
+	struct kmsg_heartbeat_request in;
+	struct kmsg_heartbeat_response out;
+	kmsg_heartbeat_request_init(&in);
+	in.group_id = text("g");
+	in.member_id = text(old->id);
+	in.generation_id = old->generation;
+	coordinator_heartbeat(both->world.coordinator, both->world.clock, begin_call(old, 3), &in, &out);
+	collect(both);
+	return out.error_code;
+}
+
+/* JoinGroup and SyncGroup, answered at once. */
+static enum kerr join_and_sync(struct both *both, struct old_client *old)
+{
+	old_join(both, old);
+	cr_assert(old->is_finished);
+	if (old->join.error_code)
+		return old->join.error_code;
+	old_joined(both, old);
+	cr_assert(old->is_finished);
+	if (old->sync.error_code == KERR_NONE)
+		old->owned = read_assignment(old->sync.assignment);
+	return old->sync.error_code;
+}
+
+/* A classic member alone in its group, with all partitions. */
+static void settle_classic(struct both *both, struct old_client *old)
+{
+	old_join(both, old);
+	old_joined(both, old); /* an id is required, and given */
+	old_join(both, old);
+	world_pass(&both->world, 3000);
+	collect(both);
+	old->is_finished = true;
+	old_joined(both, old);
+	old->owned = read_assignment(old->sync.assignment);
+}
+
+/* Up: the classic member goes on as it was, hears that it has to join again, gives up half, and the new one gets that. Down: the new one leaves. */
+Test(consumer_classic, up_and_down)
+{
+	struct both *both = make_both();
+	struct old_client *old = &both->old[0];
+	struct client *new = &both->new[0];
+	old->is_cooperative = true;
+	settle_classic(both, old);
+	cr_assert_neq(old->owned, 0);
+	cr_assert_str_eq(group_state(&both->world, "g"), "absent"); /* as a consumer group */
+	cr_assert_eq(client_join(new), KERR_NONE, "%s", new->message);
+	cr_assert_eq(new->epoch, 2);
+	cr_assert_eq(client_owned(new, "a"), 0);
+	cr_assert_str_eq(group_state(&both->world, "g"), "Reconciling");
+	cr_assert_eq(heartbeat_error(both, old), KERR_REBALANCE_IN_PROGRESS);
+	cr_assert_eq(join_and_sync(both, old), KERR_NONE);
+	cr_assert_eq(old->generation, 1); /* it has to give up half first */
+	cr_assert_eq(__builtin_popcountll(old->owned), PARTITIONS / 2);
+	cr_assert_eq(old->join.leader.size, 0);
+	cr_assert_eq(heartbeat_error(both, old), KERR_REBALANCE_IN_PROGRESS);
+	cr_assert_eq(join_and_sync(both, old), KERR_NONE);
+	cr_assert_eq(old->generation, 2);
+	cr_assert_eq(heartbeat_error(both, old), KERR_NONE);
+	cr_assert_eq(client_beat(new), KERR_NONE);
+	cr_assert_eq(client_owned(new, "a") | old->owned, ALL);
+	cr_assert_eq(client_owned(new, "a") & old->owned, 0);
+	cr_assert_str_eq(group_state(&both->world, "g"), "Stable");
+	world_restart(&both->world);
+	cr_assert_eq(heartbeat_error(both, old), KERR_NONE);
+	cr_assert_eq(client_leave(new, -1), KERR_NONE);
+	cr_assert_str_eq(group_state(&both->world, "g"), "absent"); /* as a consumer group */
+	cr_assert_eq(heartbeat_error(both, old), KERR_REBALANCE_IN_PROGRESS);
+	cr_assert_eq(join_and_sync(both, old), KERR_NONE);
+	cr_assert_eq(old->generation, 3);
+	cr_assert_eq(old->join.members.count, 1); /* it leads */
+	free_both(both);
+}
+
+/* Who may not: another protocol type, a policy that says no; and the sentences. */
+Test(consumer_classic, refusals)
+{
+	static const struct {
+		const char *policy;
+		const char *message;
+	} cases[] = {
+		{"disabled", "Cannot upgrade classic group g to consumer group because online upgrade is disabled."},
+		{"downgrade", "Cannot upgrade classic group g to consumer group because online upgrade is disabled."},
+		{"upgrade", ""},
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct both *both = make_both();
+		both->world.config.consumer_migration_policy = cases[i].policy;
+		world_restart(&both->world);
+		settle_classic(both, &both->old[0]);
+		cr_expect_eq(client_join(&both->new[0]), *cases[i].message ? KERR_GROUP_ID_NOT_FOUND : KERR_NONE);
+		cr_expect_str_eq(both->new[0].message, cases[i].message);
+		if (!*cases[i].message) { /* and never back */
+			cr_expect_eq(client_leave(&both->new[0], -1), KERR_NONE);
+			cr_expect_str_eq(group_state(&both->world, "g"), "Assigning");
+		}
+		free_both(both);
+	}
 }
