@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Consumer groups whose members come, consume, commit, leave and crash (members.c), through kill -9 of the broker: no partition has two owners, no
-# acked commit is lost, every acked record is consumed, no call is left waiting. Then many members that only join and leave: no leak, no stuck group.
+# acked commit is lost, every acked record is consumed, no call is left waiting. Beside them, a group of librdkafka consumers that stop and are killed: no
+# record escapes them. Then many members that only join and leave: no leak, no stuck group.
 #
 #   SEED=N      the moments and choices of a run before (printed)         KILLS=N   how many (4)
 #   KINDS=...   the kinds of groups (csntx), see members.c                 GROUPS_=N (10)   MEMBERS=N of each (4)   LIFE=MS of a member, on the average (4000)
@@ -43,11 +44,51 @@ check_commits() {
 	if [ -n "$wrong" ]; then sed 's/^/#     found: /' "$WORK/found" | head -10; fi
 }
 
+# Consumers of librdkafka, one after the other, until $WORK/stop is there; each ends well, or by kill -9.
+real_members() {
+	local n=0 pid
+	while [ ! -e "$WORK/stop" ]; do
+		n=$((n + 1))
+		"$LIVE_BIN/group" "$BROKER" consume "$topic-real" "$topic" 0 600 auto.commit.interval.ms=300 session.timeout.ms=6000 fetch.wait.max.ms=100 \
+			"partition.assignment.strategy=$1" > "$WORK/real.$1.$2.$n" &
+		pid=$!
+		random_ms 2000 9000
+		if [ $((RANDOM % 3)) = 0 ]; then kill -9 "$pid"; else kill "$pid"; fi
+		wait "$pid" 2> /dev/null
+	done
+}
+
+# Each record below what the others have committed was seen by one of them.
+check_real_members() {
+	local partition offset wrong= other
+	other=$(head -1 "$WORK/wanted" | cut -d ' ' -f 1)
+	[ -n "$other" ] || wrong=" nothing was committed by others"
+	cat "$WORK"/real.* | awk '$1 == "record" {print $2, $3}' | sort -u > "$WORK/seen"
+	while read -r partition offset; do
+		[ "$(awk -v p="$partition" -v end="$offset" '$1 == p && $2 < end' "$WORK/seen" | wc -l)" = "$offset" ] || wrong+=" $partition"
+	done < <(grep "^$other " "$WORK/wanted" | cut -d ' ' -f 2,3)
+	expect "the members of librdkafka have seen each of $(wc -l < "$WORK/seen") records, $(cat "$WORK"/real.* | grep -c '^record') times in all" "" "$wrong"
+}
+
+# A last one reads what they have left, and then nothing.
+finish_real_members() {
+	local lines=-1
+	"$LIVE_BIN/group" "$BROKER" consume "$topic-real" "$topic" 0 120 session.timeout.ms=6000 "partition.assignment.strategy=cooperative-sticky" > "$WORK/real.last" &
+	local pid=$!
+	for _ in $(seq 60); do
+		sleep 1
+		[ "$lines" = "$(wc -l < "$WORK/real.last")" ] && [ "$lines" -gt 0 ] && break
+		lines=$(wc -l < "$WORK/real.last")
+	done
+	kill "$pid" && wait "$pid"
+}
+
 broker_start
 topic=$(topic_name members)
 "$LIVE_BIN/admin" "$BROKER" create "$topic" "$PARTITIONS" || die "the topic is created"
 "$LIVE_BIN/members" "$BROKER" "$topic" "$PARTITIONS" "$KINDS" "$GROUPS_" "$MEMBERS" "$LIFE" > "$WORK/members.out" 2>&1 &
 load=$!
+for n in 1 2 3; do real_members cooperative-sticky $n & real[n]=$!; done
 killed=0 until_s=$((SECONDS + ${SOAK_TIME:-0} / 3))
 while kill -0 "$load" 2> /dev/null; do
 	if [ -n "${SOAK_TIME:-}" ]; then [ "$SECONDS" -lt "$until_s" ] || break; else [ "$killed" -lt "$KILLS" ] || break; fi
@@ -72,15 +113,19 @@ if [ -n "${SOAK_TIME:-}" ]; then
 fi
 
 random_ms 500 1500
+touch "$WORK/stop"
+wait "${real[@]}"
 kill "$load" 2> /dev/null
 status=0
 wait "$load" || status=$?
 grep -v '^committed' "$WORK/members.out"
 [ "$status" -eq 0 ] || fail "the members end well after $killed kills (status $status, SEED=$SEED)"
 echo "#     $killed kills"
+finish_real_members
 broker_kill9
 broker_start
 check_commits
+check_real_members
 
 # Members that only join and leave, twice: the second time must take no more memory than the first.
 churn() {
