@@ -322,9 +322,11 @@ static void next_generation(struct classic *classic)
 	become(classic, classic->member_count ? CLASSIC_COMPLETING_REBALANCE : CLASSIC_EMPTY);
 }
 
+/* Who lost its connection while it waited is told nothing; its session has been running since then. */
 static void answer_join(struct classic_member *member)
 {
 	struct group_call *call = member->join;
+	bool has_gone = member->has_joined && !call;
 	member->join = NULL;
 	member->has_joined = false;
 	member->is_new = false;
@@ -333,7 +335,8 @@ static void answer_join(struct classic_member *member)
 		classic__fill_join(member, call, call->answer);
 		group__finish(member->classic->group->coordinator, call);
 	}
-	classic__start_session(member, member->session_timeout_ms);
+	if (!has_gone)
+		classic__start_session(member, member->session_timeout_ms);
 }
 
 /* What an operator asks: how long did it take, why did it begin, for whom did all wait? */

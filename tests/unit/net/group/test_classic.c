@@ -487,12 +487,13 @@ static const struct {
 		"join b p=range:other\n"
 		"cancel b\n"
 		"- join b 15 id=b\n"
+		"tick 5000\n"
 		"join a\n"
 		"- join a 0 g3 range leader=a [a:m b:other]\n"
-		"tick 9000\n"
+		"tick 4999\n"
 		"heartbeat a gen=3\n"
 		"- heartbeat a 0\n"
-		"tick 1000\n"
+		"tick 1\n"
 		"heartbeat a gen=3\n"
 		"- heartbeat a 27\n"},
 	{"who has gone does not lead", A_AND_B_ARE_STABLE
