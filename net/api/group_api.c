@@ -1,6 +1,8 @@
 /* What the group APIs have in common but their types. */
 #include "net/api/group_api.h"
 
+#include "net/api/refusal.h"
+
 static void cancel(struct request *request)
 {
 	group_task_cancel(request->state);
@@ -37,6 +39,19 @@ struct group_entry *group_entries_submit(struct request *request, int traits, co
 			request_count(request, group_task_submit(&entry->task));
 	}
 	return entries;
+}
+
+bool group_ids_once(struct request *request, struct slice *group_ids, uint32_t *count)
+{
+	struct repeats repeats;
+	uint32_t kept = 0;
+	if (!find_repeats(request, group_ids, *count, &repeats))
+		return false;
+	for (uint32_t i = 0; i < *count; i++)
+		if (repeats.is_first[i])
+			group_ids[kept++] = group_ids[i];
+	*count = kept;
+	return true;
 }
 
 void group_entries_free(struct group_entry *entries, uint32_t count)

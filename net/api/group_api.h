@@ -14,6 +14,7 @@ enum group_api_traits {
 	GROUP_ID_REQUIRED = 1,         /* an empty one is INVALID_GROUP_ID */
 	GROUP_WAITS = 2,               /* for other members: ends when its client goes, and lets go of a large frame */
 	GROUP_READS = 4,               /* see group_task.is_reader */
+	GROUPS_ONCE = 8,               /* of several groups: one that is named twice is answered once */
 };
 
 /* Submits the task, which is the first member of request->state, and joins it. */
@@ -70,6 +71,8 @@ struct group_entry {
  * empty and are have INVALID_GROUP_ID as their task's error. NULL: no memory. */
 struct group_entry *group_entries_submit(struct request *request, int traits, const struct slice *group_ids, uint32_t count, void *api,
 					 void (*run)(struct group_task *task, struct coordinator *coordinator, struct group_clock clock));
+/* Leaves the first of each. False: no memory. */
+MUST_USE bool group_ids_once(struct request *request, struct slice *group_ids, uint32_t *count);
 /* Gives the answers' memory back; the answer has been written. */
 void group_entries_free(struct group_entry *entries, uint32_t count);
 
@@ -115,12 +118,14 @@ void group_entries_free(struct group_entry *entries, uint32_t count);
 			return request_reject(request, NULL);                                                                  \
 		request->state = api;                                                                                          \
 		kmsg_##name##_response_init(&api->out);                                                                        \
-		int32_t count = api->in.ids.count;                                                                             \
-		api->out.results.items = request_alloc_array(request, (size_t)count, sizeof *api->out.results.items);          \
+		uint32_t count = (uint32_t)api->in.ids.count;                                                                  \
+		if (((traits) & GROUPS_ONCE) && !group_ids_once(request, api->in.ids.items, &count))                             \
+			return request_reject(request, NULL);                                                                  \
+		api->out.results.items = request_alloc_array(request, count, sizeof *api->out.results.items);                  \
 		if (!api->out.results.items)                                                                                   \
 			return request_reject(request, NULL);                                                                  \
-		api->out.results.count = count;                                                                                \
-		api->entries = group_entries_submit(request, traits, api->in.ids.items, (uint32_t)count, api, run);            \
+		api->out.results.count = (int32_t)count;                                                                       \
+		api->entries = group_entries_submit(request, traits, api->in.ids.items, count, api, run);                      \
 		return api->entries ? request_join(request, answer) : request_reject(request, NULL);                           \
 	}
 
