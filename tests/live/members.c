@@ -833,9 +833,11 @@ static void step_classic(struct member *m, int64_t now)
 static void step_consumer(struct member *m, int64_t now)
 {
 	uint64_t lost = m->owned & ~m->wanted;
-	if (m->is_leaving)
+	if (m->is_leaving) {
+		/* The broker may hand on what it had before it hears the answer, or instead of that, if it is killed between. */
+		give_away(m, ~(uint64_t)0);
 		ask_consumer_heartbeat(m, m->group->is_static ? -2 : -1, now);
-	else if (m->needs_join)
+	} else if (m->needs_join)
 		ask_consumer_heartbeat(m, 0, now);
 	else if (lost & m->uncommitted)
 		ask_commit(m, now);
