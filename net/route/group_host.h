@@ -27,7 +27,7 @@ struct group_task {
 	/* Runs on the owner: starts the call with one coordinator_ verb, whose answer goes into memory of the task's own arena. */
 	void (*run)(struct group_task *task, struct coordinator *coordinator, struct group_clock clock);
 	void (*done)(struct group_task *task);   /* runs when a pending task has returned, before its request goes on; or NULL */
-	bool is_reader;                          /* emits no records: goes on while the disk is full */
+	bool is_reader;                          /* seldom or never emits records: goes on while the disk is full */
 	bool lets_go;                            /* the request's frame, once the call waits: `in` is not looked at again */
 
 	/* Valid when it is done: NONE, and the answer is there; or why there is none: COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE,
