@@ -260,7 +260,7 @@ static const struct config_key broker_keys[] = {
 	{LONG_KEY("spate.frame.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(
 	 "Memory of each shard for requests being received and answered. When it is full, connections wait to be read.")},
 	{LONG_KEY("spate.group.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(
-	 "Memory of each shard for groups, their members and committed offsets. When it is full, new members and groups are refused.")},
+	 "Memory for groups, their members and committed offsets; each shard has its part of it. When that is full, new members and groups are refused.")},
 	{ENUM_KEY("spate.io", "auto", "auto,io_uring,syscalls"), OURS(
 	 "How the broker does its I/O: io_uring, plain system calls, or auto, which takes io_uring where the system allows it.")},
 	{LONG_KEY("spate.journal.bytes", "67108864", 8388608, INT64_C(1) << 40), OURS(
