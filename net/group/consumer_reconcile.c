@@ -9,6 +9,8 @@
 
 /* Two heartbeats: longer than a client needs that revokes at once. */
 #define SLOW_REVOCATION_NS 10000000000u
+/* And the whole rebalance, in which a partition that moves needs three. */
+#define SLOW_REBALANCE_NS 20000000000u
 
 /* ---- what the member says ------------------------------------------------------------------------------------------------------------- */
 
@@ -184,6 +186,22 @@ static bool take_step(struct step *step, bool has_subscription_changed)
 	return advance(step);
 }
 
+/* The last member has its target. A rebalance takes two or three heartbeats; the operator hears of one that took longer. */
+static void note_settled(struct consumer *consumer)
+{
+	struct coordinator *coordinator = consumer__coordinator(consumer);
+	if (consumer->unsettled_since_ns == 0 || consumer->epoch > consumer->assignment_epoch)
+		return;
+	LIST_FOR_EACH(node, &consumer->members)
+		if (!consumer__is_reconciled(consumer__member_at(node)))
+			return;
+	uint64_t took_ns = coordinator->clock.now_ns - consumer->unsettled_since_ns;
+	consumer->unsettled_since_ns = 0;
+	if (took_ns >= SLOW_REBALANCE_NS)
+		group__note(coordinator, "group %.*s: it took %.1f s until all %u members had the assignment of epoch %d",
+			    NAME_ARGUMENTS(slice_from(consumer->group->id)), (double)took_ns / 1e9, consumer->member_count, consumer->epoch);
+}
+
 void consumer__reconcile(struct consumer_member *member, bool has_subscription_changed, const struct owned_topics *owned)
 {
 	struct step step = {.member = member, .owned = owned};
@@ -194,4 +212,6 @@ void consumer__reconcile(struct consumer_member *member, bool has_subscription_c
 	if (!begin(&step, &arena) || !take_step(&step, has_subscription_changed))
 		consumer__broken(member->consumer);
 	arena_fini(&arena);
+	if (consumer__is_reconciled(member))
+		note_settled(member->consumer);
 }

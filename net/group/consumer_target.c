@@ -188,6 +188,8 @@ static bool take_over(struct computation *computation)
 	}
 	consumer->assignment_epoch = consumer->epoch;
 	consumer->assignment_time_ms = consumer__coordinator(consumer)->clock.wall_ms;
+	if (consumer->unsettled_since_ns == 0)
+		consumer->unsettled_since_ns = consumer__coordinator(consumer)->clock.now_ns;
 	consumer__emit_target_epoch(consumer);
 	return true;
 }

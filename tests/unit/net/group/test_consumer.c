@@ -377,3 +377,69 @@ Test(consumer, commits)
 	client_leave(&n, -1);
 	cr_assert_eq(consumer_check_commit(consumer, text(""), -1, 8, false, &commit), KERR_NONE);
 }
+
+/* ---- for the operator --------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_noted(const char *part)
+{
+	bool is_there = false;
+	for (const struct group_note *note = coordinator_outbox(world.coordinator)->notes; note; note = note->next)
+		is_there = is_there || strstr(note->text, part);
+	return is_there;
+}
+
+/* A client that takes long to give up its partitions is named, and the time that the others waited. */
+Test(consumer, slow_rebalance_is_noted)
+{
+	struct client m = client_make(&world, "g", "m", "a"), n = client_make(&world, "g", "n", "a");
+	client_join(&m);
+	world_pass(&world, 2000);
+	client_join(&n);
+	struct client slow = m;
+	client_beat(&m);
+	slow.epoch = m.epoch;
+	for (int i = 0; i < 4; i++) {
+		world_pass(&world, 6000);
+		client_beat(&slow); /* still reads all */
+		client_ping(&n);
+	}
+	arena_reset(&world.arena);
+	struct kmsg_consumer_group_heartbeat_request in = client_request(&m, &world.arena, false);
+	client_add_owned(&m, &in, &world.arena);
+	client_send(&m, 1, &in);
+	cr_assert(is_noted("group g: member m (/127.0.0.1) took 24.0 s to give up its partitions"));
+	client_done(&m);
+	arena_reset(&world.arena);
+	in = client_request(&n, &world.arena, false);
+	client_send(&n, 1, &in);
+	cr_assert(is_noted("group g: it took 24.0 s until all 2 members had the assignment of epoch 3"));
+	client_done(&n);
+}
+
+/* All memory that a group has taken is given back with it. */
+Test(consumer, memory_is_given_back)
+{
+	struct client m = client_make(&world, "g", "m", "a"), n = client_make(&world, "g", "n", "b"), r = client_make(&world, "g", "r", NULL);
+	uint64_t before = world.coordinator->memory_bytes;
+	n.instance = "i";
+	r.pattern = ".*";
+	client_join(&m);
+	client_join(&n);
+	client_join(&r);
+	world_pass(&world, 2000);
+	for (int i = 0; i < 3; i++)
+		client_beat(&m), client_beat(&n), client_beat(&r);
+	cr_assert_gt(world.coordinator->memory_bytes, before);
+	client_leave(&m, -1);
+	client_leave(&n, -2);
+	client_leave(&r, -1);
+	world_pass(&world, 60000);
+	struct kmsg_delete_groups_result out;
+	coordinator_delete_group(world.coordinator, world.clock, world_call(&world, 2), text("g"), &out);
+	cr_assert_eq(out.error_code, KERR_NONE);
+	world_flush(&world);
+	cr_assert_eq(world.coordinator->memory_bytes, before);
+	cr_assert_str_eq(group_state(&world, "g"), "absent");
+	world_restart(&world);
+	cr_assert_str_eq(group_state(&world, "g"), "absent");
+}
