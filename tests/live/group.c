@@ -3,7 +3,8 @@
  *   group HOST:PORT consume GROUP TOPIC COUNT SECONDS [key=value]...  joins; "assigned PARTITIONS...", "revoked PARTITIONS...", "record PARTITION OFFSET
  *                                                                     VALUE"; leaves and ends after COUNT records (0: none ends it) or so many seconds, or SIGTERM
  *   group HOST:PORT commit GROUP TOPIC PARTITION OFFSET               as no member
- *   group HOST:PORT flood GROUP TOPIC PARTITIONS COUNT                COUNT commits of all partitions, one after the other: "p50 MICROSECONDS"
+ *   group HOST:PORT flood GROUP TOPIC PARTITIONS COUNT                COUNT commits of all partitions, one after the other: "acked N" for each,
+ *                                                                     then "p50 MICROSECONDS"
  *   group HOST:PORT offsets GROUP                                     "TOPIC PARTITION OFFSET"
  *   group HOST:PORT delete-offsets GROUP TOPIC PARTITION              prints the error's name, or nothing
  *   group HOST:PORT list                                              "GROUP STATE"
@@ -181,6 +182,8 @@ static int flood(const char *group, const char *topic, int partitions, int count
 		rd_kafka_topic_partition_list_destroy(list);
 		if (err)
 			return fail("commit", rd_kafka_err2name(err));
+		printf("acked %d\n", i);
+		fflush(stdout);
 	}
 	qsort(times, (size_t)count, sizeof(*times), compare);
 	printf("p50 %lld\n", (long long)times[count / 2]);

@@ -129,5 +129,21 @@ b 127.0.0.1 - 2 3" "$(group describe pair | sed 's|/127|127|' | sort | sed '1{h;
 	broker_start --set group.initial.rebalance.delay.ms=200
 	expect "$name: 600 commits of 100 partitions each: the last ones are there after kill -9" "100 599" \
 		"$(group offsets flood | awk '$1 == "wide" {n++; if (n == 1 || $3 < min) min = $3} END {print n, min}')"
+
+	# Killed while it commits (some hundred times a second, a snapshot for each hundred), writes snapshots and trims: what was acked is there, and a commit of 100 partitions is there whole or not at all.
+	for round in 1 2 3 4; do
+		"$LIVE_BIN/group" "$BROKER" flood killed wide 100 100000 > "$WORK/acked" 2>&1 &
+		flood=$!
+		sleep "$((round % 2)).$((RANDOM % 9))"
+		broker_kill9
+		kill -9 "$flood"
+		wait "$flood" 2> /dev/null
+		broker_start --set group.initial.rebalance.delay.ms=200
+		read -r least most count <<< "$(group offsets killed | awk '{n++; if (n == 1 || $3 < min) min = $3; if ($3 > max) max = $3} END {print min, max, n}')"
+		acked=$(sed -n 's/^acked //p' "$WORK/acked" | tail -1)
+		[ "${count:-0}" = 100 ] && [ "$least" = "$most" ] && [ "$least" -ge "${acked:--1}" ] &&
+			pass "$name: killed after commit ${acked:-none}: all partitions are at one commit, $most" ||
+			fail "$name: killed after commit ${acked:-?}: $count partitions, at $least to $most"
+	done
 	broker_stop
 done
