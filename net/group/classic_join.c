@@ -4,9 +4,6 @@
  * Failure modes: refusals, at once. The order of the checks is Kafka's. */
 #include "net/group/classic.h"
 
-#include <errno.h>
-
-#include "log/base/check.h"
 #include "net/group/classic_priv.h"
 
 #define VERSION_PROTOCOL_NAME_NULLABLE 7

@@ -6,10 +6,11 @@
  *
  * The bytes of the last record are kept, so that a snapshot in the middle of a rebalance says exactly what the log says.
  * Failure modes: no memory makes outbox.is_out_of_memory. */
+#include "net/group/classic.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "log/base/check.h"
 #include "net/group/classic_priv.h"
 #include "net/group/group_record.h"
 
@@ -206,10 +207,6 @@ struct classic_topics {
 	struct arena arena;
 };
 
-struct topic_entry {
-	struct name_entry entry;
-};
-
 #define TOPICS_BYTES_MAX ((size_t)256 << 20)
 
 void classic__forget_topics(struct classic *classic)
@@ -226,12 +223,12 @@ static bool add_topic(struct classic_topics *topics, struct slice name)
 {
 	if (name_table_find(&topics->names, name))
 		return true;
-	struct topic_entry *entry = arena_alloc(&topics->arena, sizeof *entry + name.size);
+	struct name_entry *entry = arena_alloc(&topics->arena, sizeof *entry + name.size);
 	if (!entry)
 		return false;
-	*entry = (struct topic_entry){0};
+	*entry = (struct name_entry){0};
 	memcpy(entry + 1, name.data, name.size);
-	name_table_add(&topics->names, &entry->entry, (struct slice){(uint8_t *)(entry + 1), name.size});
+	name_table_add(&topics->names, entry, (struct slice){(uint8_t *)(entry + 1), name.size});
 	return true;
 }
 

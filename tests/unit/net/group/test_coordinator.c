@@ -150,6 +150,51 @@ Test(coordinator, stored_nonsense)
 }
 
 static const struct {
+	const char *what, *type, *says;
+	size_t says_size;
+	int members;
+	bool subscribes_t, subscribes_other, expires;
+	int64_t since_ms;
+} readers[] = {
+	{"a member that reads t", "consumer", "\0\1\0\0\0\1\0\1t\xff\xff\xff\xff", 13, 1, true, false, true, -1},
+	{"a member that cannot be understood", "consumer", "\0\1\0\0\0\1\0\x7ft", 9, 1, true, true, false, -1},
+	{"a member that says nothing", "consumer", "", 0, 1, true, true, false, -1},
+	{"nobody any more", "consumer", "", 0, 0, false, false, true, 1234},
+	{"members of another kind", "connect", "\0\1\0\0\0\1\0\1t\xff\xff\xff\xff", 13, 1, false, false, false, -1},
+	{"a group without a kind", "", "", 0, 0, false, false, true, -1},
+};
+
+/* Whose offsets may expire, and from when: by what the members read, if that is known. */
+Test(coordinator, what_members_read)
+{
+	for (size_t i = 0; i < COUNT_OF(readers); i++) {
+		struct coordinator *coordinator = open_coordinator(1 << 20, NULL);
+		struct kmsg_group_record_classic_member member;
+		struct arena arena;
+		struct slice value;
+		int64_t since_ms;
+		arena_init(&arena, NULL, 0, 1 << 20);
+		kmsg_group_record_classic_member_init(&member);
+		member.member_id = slice_from("b");
+		member.session_timeout = 7000;
+		member.subscription = (struct slice){(const uint8_t *)readers[i].says, readers[i].says_size};
+		struct group_message message = group_message("g", 5, &member, readers[i].members);
+		message.value.group_metadata.protocol_type = slice_from(readers[i].type);
+		message.value.group_metadata.current_state_timestamp = 1234;
+		struct slice key = encoded(&arena, &message, &value);
+		cr_assert_eq(coordinator_replay(coordinator, key, value), 0);
+		coordinator_loaded(coordinator, clock_at_start);
+		struct group *group = group__find(coordinator, slice_from("g"));
+		cr_assert_eq(classic_subscribes(group, slice_from("t")), readers[i].subscribes_t, "%s", readers[i].what);
+		cr_assert_eq(classic_subscribes(group, slice_from("other")), readers[i].subscribes_other, "%s", readers[i].what);
+		cr_assert_eq(classic_expiry(group, &since_ms), readers[i].expires, "%s", readers[i].what);
+		cr_assert_eq(since_ms, readers[i].since_ms, "%s", readers[i].what);
+		coordinator_close(coordinator);
+		arena_fini(&arena);
+	}
+}
+
+static const struct {
 	const char *what;
 	const char *key, *value;
 	size_t key_size, value_size;
