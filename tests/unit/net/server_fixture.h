@@ -132,6 +132,7 @@ static void broker_end(struct broker *broker)
 struct client {
 	int fd;
 	int32_t correlation_id;
+	const char *client_id;         /* NULL: "test" */
 	struct arena arena;
 	uint8_t *answer;               /* the last one, with its header */
 	size_t answer_size;
@@ -191,14 +192,14 @@ static bool client_is_closed(struct client *client)
 }
 
 /* A whole request: `name` is the API's in the codec, "metadata". Returns its size at *out (malloc'ed). */
-static size_t encode_request(const char *name, int version, int32_t correlation_id, const void *in, uint8_t **out)
+static size_t encode_request_from(const char *client_id, const char *name, int version, int32_t correlation_id, const void *in, uint8_t **out)
 {
 	char full[64];
 	snprintf(full, sizeof full, "%s_request", name);
 	const struct kmsg_message *message = kmsg_message_find(full);
 	cr_assert_not_null(message, "%s", full);
 	struct request_header header = {
-		.api_key = (int16_t)message->key, .api_version = (int16_t)version, .correlation_id = correlation_id, .client_id = slice_from("test")};
+		.api_key = (int16_t)message->key, .api_version = (int16_t)version, .correlation_id = correlation_id, .client_id = slice_from(client_id)};
 	struct writer counter = writer_counting();
 	request_header_encode(&counter, &header);
 	message->encode(&counter, version, in);
@@ -212,10 +213,15 @@ static size_t encode_request(const char *name, int version, int32_t correlation_
 	return size;
 }
 
+static size_t encode_request(const char *name, int version, int32_t correlation_id, const void *in, uint8_t **out)
+{
+	return encode_request_from("test", name, version, correlation_id, in, out);
+}
+
 static void client_send(struct client *client, const char *name, int version, const void *in)
 {
 	uint8_t *bytes;
-	size_t size = encode_request(name, version, ++client->correlation_id, in, &bytes);
+	size_t size = encode_request_from(client->client_id ? client->client_id : "test", name, version, ++client->correlation_id, in, &bytes);
 	client_send_raw(client, bytes, size);
 	free(bytes);
 }

@@ -607,6 +607,53 @@ Test(group_host, huge_record, .timeout = 60)
 	end(&broker, &client);
 }
 
+/* A batch of one record as the fake coordinator writes them, in any codec. */
+static struct slice foreign_batch(uint8_t *out, size_t capacity, unsigned codec, const char *key, const void *value, size_t value_size)
+{
+	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
+	struct batch_workspace *workspace;
+	struct batch_builder builder;
+	uint32_t size;
+	options.codec = codec;
+	options.level = codec_level_default(codec);
+	cr_assert_eq(batch_workspace_open(&workspace, COMPRESS_WINDOW_SIZE), 0);
+	cr_assert_eq(batch_builder_open(&builder, workspace, &options, out, capacity), 0);
+	struct record record = {.timestamp_ms = 1, .key = slice_from(key), .value = {value, value_size}};
+	cr_assert_eq(batch_builder_append(&builder, &record), 0);
+	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
+	batch_workspace_close(workspace);
+	return (struct slice){out, size};
+}
+
+/* What others have written is loaded too, compressed or not; a record of no known form is left out, and the rest is there. */
+Test(group_host, records_of_others, .timeout = 60)
+{
+	static const char *const settings[] = {"offsets.topic.num.partitions", "1", NULL};
+	static const char *const groups[] = {"none", "gzip", "snappy", "lz4", "zstd"};
+	struct broker broker;
+	struct client client;
+	broker_start(&broker, 1, settings);
+	client_open(&client, &broker);
+	cr_assert_eq(find_coordinator(&client, "any"), 0);
+	client.client_id = "__admin_client";
+	for (unsigned codec = 0; codec < batch_codec_count; codec++) {
+		uint8_t bytes[4096], value[200] = {0};
+		struct produce_one one;
+		struct kmsg_produce_response out;
+		int64_t offset = 100 + codec;
+		memcpy(value, &offset, sizeof offset);
+		struct slice batch = foreign_batch(bytes, sizeof bytes, codec, groups[codec], value, sizeof value);
+		client_call(&client, "produce", 9, produce_one(&one, GROUP_TOPIC, 0, -1, batch), &out);
+		cr_assert_eq(produce_result(&out).error_code, 0);
+		batch = foreign_batch(bytes, sizeof bytes, codec, groups[codec], "?", 1);
+		client_call(&client, "produce", 9, produce_one(&one, GROUP_TOPIC, 0, -1, batch), &out);
+		cr_assert_eq(produce_result(&out).error_code, 0);
+	}
+	for (unsigned codec = 0; codec < batch_codec_count; codec++)
+		cr_expect_eq(fetch(&client, groups[codec]), 100 + codec, "%s", groups[codec]);
+	end(&broker, &client);
+}
+
 /* The topic is deleted and made anew: its groups are gone, those that wait are told, and new ones are kept. */
 Test(group_host, topic_deleted, .timeout = 60)
 {
