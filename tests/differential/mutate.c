@@ -67,7 +67,7 @@ static void set_numbers(struct mutator *m, const struct kmsg_field *field)
 		{KMSG_TYPE_int8, {-128, -1, 0, 1, 2, 127}, 6},
 		{KMSG_TYPE_int16, {-32768, -1, 0, 1, 2, 32767}, 6},
 		{KMSG_TYPE_uint16, {0, 1, 65535}, 3},
-		{KMSG_TYPE_int32, {INT32_MIN, -2, -1, 0, 1, 1000, INT32_MAX}, 7},
+		{KMSG_TYPE_int32, {INT32_MIN, -2, -1, 0, 1, 7, INT32_MAX}, 7},
 		{KMSG_TYPE_uint32, {0, 1, UINT32_MAX}, 3},
 		{KMSG_TYPE_int64, {INT64_MIN, -2, -1, 0, 1, 1000, INT64_MAX}, 7},
 	};
