@@ -1,7 +1,8 @@
-/* FindCoordinator: this node coordinates all groups. The topic that keeps their state, __consumer_offsets, is made when the first client asks.
+/* FindCoordinator: this node coordinates all groups. The topic that keeps their state, __consumer_offsets, is
+ * made when the first client asks.
  *
- * Transactions and share groups are not served, and the answer says so with an error that ends the client's attempt: COORDINATOR_NOT_AVAILABLE
- * would have it try for ever. */
+ * Transactions and share groups are not served, and the answer says so with an error that ends the client's
+ * attempt: COORDINATOR_NOT_AVAILABLE would have it try for ever. */
 #include "kmsg_find_coordinator.h"
 #include "net/api/group_topic.h"
 #include "net/api/handlers.h"
@@ -31,7 +32,8 @@ static enum kerr judge(const struct find_coordinator *state, const char **why)
 	}
 }
 
-static struct kmsg_find_coordinator_coordinator coordinator_of(struct request *request, const struct find_coordinator *state, struct slice key)
+static struct kmsg_find_coordinator_coordinator coordinator_of(struct request *request, const struct find_coordinator *state,
+							       struct slice key)
 {
 	const struct broker_facts *facts = request->shard->facts;
 	const char *why;

@@ -1,8 +1,10 @@
-/* The shape of the APIs that ask coordinators: decode, a task to each group's coordinator, encode. An API of this shape is a line of
- * GROUP_API or GROUPS_API in its file, and how its answer says that a coordinator cannot be reached.
+/* The shape of the APIs that ask coordinators: decode, a task to each group's coordinator, encode. An API of
+ * this shape is a line of GROUP_API or GROUPS_API in its file, and how its answer says that a coordinator
+ * cannot be reached.
  *
- * Owner: the request. Its frame stays until the answer is written, because answers may point into it; a call that waits for other members
- * gives a large one back as soon as the coordinator has seen it (see net/group/coordinator.h: what such a call answers is its own). */
+ * Owner: the request. Its frame stays until the answer is written, because answers may point into it; a call
+ * that waits for other members gives a large one back as soon as the coordinator has seen it (see
+ * net/group/coordinator.h: what such a call answers is its own). */
 #pragma once
 
 #include "net/api/handlers.h"
@@ -20,8 +22,9 @@ enum group_api_traits {
 /* Submits the task, which is the first member of request->state, and joins it. */
 enum step group_api_start(struct request *request, int traits, struct slice group_id, step_fn *answer);
 
-/* Defines struct name_api, with `in` and `out`, and name_handle. `fail` fills `out`, which is initialised, with an error in place of what a
- * coordinator would have answered; false: no memory. With GROUP_WAITS, it must not look at `in`, but for INVALID_GROUP_ID. */
+/* Defines struct name_api, with `in` and `out`, and name_handle. `fail` fills `out`, which is initialised, with
+ * an error in place of what a coordinator would have answered; false: no memory. With GROUP_WAITS, it must not
+ * look at `in`, but for INVALID_GROUP_ID. */
 #define GROUP_API(name, traits, fail)                                                                                          \
 	static void run(struct group_task *task, struct coordinator *coordinator, struct group_clock clock)                    \
 	{                                                                                                                      \
@@ -67,8 +70,8 @@ struct group_entry {
 	uint32_t index;                /* in the request and in its answer */
 };
 
-/* An entry for each of `group_ids`: `run` finds its place with CONTAINER_OF(task, struct group_entry, task). Those that are not allowed to be
- * empty and are have INVALID_GROUP_ID as their task's error. NULL: no memory. */
+/* An entry for each of `group_ids`: `run` finds its place with CONTAINER_OF(task, struct group_entry, task).
+ * Those that are not allowed to be empty and are have INVALID_GROUP_ID as their task's error. NULL: no memory. */
 struct group_entry *group_entries_submit(struct request *request, int traits, const struct slice *group_ids, uint32_t count, void *api,
 					 void (*run)(struct group_task *task, struct coordinator *coordinator, struct group_clock clock));
 /* Leaves the first of each. False: no memory. */
@@ -76,8 +79,9 @@ MUST_USE bool group_ids_once(struct request *request, struct slice *group_ids, u
 /* Gives the answers' memory back; the answer has been written. */
 void group_entries_free(struct group_entry *entries, uint32_t count);
 
-/* Defines name_handle for an API that asks the same of a list of groups: `ids` is the request's list, `results` the answer's, of `struct kmsg_item`,
- * which has group_id and error_code; `verb` the coordinator's; `authorize` fills in what the caller may do with a group that was found. */
+/* Defines name_handle for an API that asks the same of a list of groups: `ids` is the request's list, `results`
+ * the answer's, of `struct kmsg_item`, which has group_id and error_code; `verb` the coordinator's; `authorize`
+ * fills in what the caller may do with a group that was found. */
 #define GROUPS_API(name, traits, ids, results, item, verb, authorize)                                                          \
 	struct name##_api {                                                                                                    \
 		struct kmsg_##name##_request in;                                                                               \

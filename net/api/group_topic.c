@@ -1,12 +1,13 @@
-/* The topic's configs are Kafka's, from the same broker keys. Two requests may find it missing at once: the second is told that it exists, which
- * is what it wanted. */
+/* The topic's configs are Kafka's, from the same broker keys. Two requests may find it missing at once: the
+ * second is told that it exists, which is what it wanted. */
 #include "net/api/group_topic.h"
 
 #include "net/route/group_host.h"
 
 static struct config_override override_of(const char *name, const char *value)
 {
-	return (struct config_override){.name = config_topic_key(slice_from(name))->name, .value = (char *)value}; /* copied, not written to */
+	/* The value is copied, not written to. */
+	return (struct config_override){.name = config_topic_key(slice_from(name))->name, .value = (char *)value};
 }
 
 static void create(struct control_op *op, struct catalog *catalog)
@@ -18,7 +19,8 @@ static void create(struct control_op *op, struct catalog *catalog)
 		override_of("segment.bytes", broker_config_value(make->config, "offsets.topic.segment.bytes")),
 	};
 	struct topic_spec spec = {
-		.name = slice_from(GROUP_TOPIC), .partition_count = (uint32_t)broker_config_int(make->config, "offsets.topic.num.partitions"),
+		.name = slice_from(GROUP_TOPIC),
+		.partition_count = (uint32_t)broker_config_int(make->config, "offsets.topic.num.partitions"),
 		.override_count = COUNT_OF(overrides), .overrides = overrides};
 	int topic_err = 0;
 	make->err = catalog_create_topics(catalog, &spec, 1, &topic_err);

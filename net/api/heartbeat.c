@@ -1,4 +1,5 @@
-/* Heartbeat: a member of a classic group says that it lives. While its coordinator is being loaded that is taken for said, as by Kafka. */
+/* Heartbeat: a member of a classic group says that it lives. While its coordinator is being loaded that is
+ * taken for said, as by Kafka. */
 #include "net/api/group_api.h"
 
 GROUP_API_STATE(heartbeat);

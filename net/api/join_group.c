@@ -1,5 +1,6 @@
-/* JoinGroup: a member joins a classic group, and is answered when the group has assembled: with a rebalance timeout of minutes, that may
- * take as long. What its connection asks behind it waits for the answer, as at Kafka. */
+/* JoinGroup: a member joins a classic group, and is answered when the group has assembled: with a rebalance
+ * timeout of minutes, that may take as long. What its connection asks behind it waits for the answer, as at
+ * Kafka. */
 #include "net/api/group_api.h"
 
 GROUP_API_STATE(join_group);

@@ -1,7 +1,9 @@
-/* ListGroups: every partition of __consumer_offsets is asked for its groups, on the shard that owns it; coordinators that nobody has used yet are
- * loaded for it. The lists are laid behind one another in the order of the partitions.
+/* ListGroups: every partition of __consumer_offsets is asked for its groups, on the shard that owns it;
+ * coordinators that nobody has used yet are loaded for it. The lists are laid behind one another in the order
+ * of the partitions.
  *
- * Failures: one partition that cannot say fails the whole, as with Kafka: a list that lacks groups looks like one that has them all. */
+ * Failures: one partition that cannot say fails the whole, as with Kafka: a list that lacks groups looks like
+ * one that has them all. */
 #include "net/api/group_api.h"
 
 struct list_groups_part {

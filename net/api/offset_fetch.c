@@ -1,5 +1,5 @@
-/* OffsetFetch: what groups have committed. From version 8 on several groups are asked for at once, each of its own coordinator; before, one,
- * which is brought into the newer form and back.
+/* OffsetFetch: what groups have committed. From version 8 on several groups are asked for at once, each of its
+ * own coordinator; before, one, which is brought into the newer form and back.
  *
  * Failures are a group's; version 1 has no place for that, and says it of every partition. */
 #include "net/api/group_api.h"
@@ -17,7 +17,8 @@ static void run(struct group_task *task, struct coordinator *coordinator, struct
 {
 	const struct group_entry *entry = CONTAINER_OF(task, struct group_entry, task);
 	struct offset_fetch_api *api = entry->api;
-	coordinator_offset_fetch(coordinator, clock, &task->call, &api->groups[entry->index], api->in.require_stable, &api->results[entry->index]);
+	coordinator_offset_fetch(coordinator, clock, &task->call, &api->groups[entry->index], api->in.require_stable,
+				 &api->results[entry->index]);
 }
 
 /* ---- versions 1 to 7 ---------------------------------------------------------------------------------------------------- */
@@ -41,7 +42,8 @@ static bool take_single(struct request *request, struct offset_fetch_api *api)
 	return true;
 }
 
-static bool give_topic(struct request *request, const struct kmsg_offset_fetch_group_topic_result *in, struct kmsg_offset_fetch_topic_result *out)
+static bool give_topic(struct request *request, const struct kmsg_offset_fetch_group_topic_result *in,
+		       struct kmsg_offset_fetch_topic_result *out)
 {
 	kmsg_offset_fetch_topic_result_init(out);
 	out->name = in->name;

@@ -1,15 +1,17 @@
 /* The coordinators of a shard.
  *
- * Happy path: the first call makes a hosted coordinator of its partition and begins the load; when that is done, it and those that came
- * meanwhile run, in order of arrival. Each input is settled: records that came out are appended at the end of the turn, all of them as one
- * batch if they fit; what was finished is answered when everything before it is durable, at once if all is.
+ * Happy path: the first call makes a hosted coordinator of its partition and begins the load; when that is
+ * done, it and those that came meanwhile run, in order of arrival. Each input is settled: records that came out
+ * are appended at the end of the turn, all of them as one batch if they fit; what was finished is answered when
+ * everything before it is durable, at once if all is.
  *
- * Failures: a record that the log refuses ends the coordinator, because what is in its memory is not in the log: calls end with
- * COORDINATOR_NOT_AVAILABLE, and the next one loads it again, when nothing of the old one is in flight. While the disk is full nothing is
- * tried that would write, so that members' heartbeats are answered: calls that may write are refused, timers wait.
+ * Failures: a record that the log refuses ends the coordinator, because what is in its memory is not in the
+ * log: calls end with COORDINATOR_NOT_AVAILABLE, and the next one loads it again, when nothing of the old one
+ * is in flight. While the disk is full nothing is tried that would write, so that members' heartbeats are
+ * answered: calls that may write are refused, timers wait.
  *
- * A coordinator that nobody calls is not loaded, so its timers do not run: members of a group that all went away while the broker was
- * down are noticed when somebody asks for the group. */
+ * A coordinator that nobody calls is not loaded, so its timers do not run: members of a group that all went
+ * away while the broker was down are noticed when somebody asks for the group. */
 #include "net/route/group_host_priv.h"
 
 #include <errno.h>

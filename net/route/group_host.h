@@ -1,10 +1,11 @@
-/* The coordinators of one shard: those of the partitions of __consumer_offsets that it owns, and the way of a call to them. A host loads a
- * coordinator from its partition when the first call comes, appends the records it emits, answers its calls when those are durable,
- * runs its timers, and lets the log before a snapshot go.
+/* The coordinators of one shard: those of the partitions of __consumer_offsets that it owns, and the way of a
+ * call to them. A host loads a coordinator from its partition when the first call comes, appends the records it
+ * emits, answers its calls when those are durable, runs its timers, and lets the log before a snapshot go.
  *
- * Owner: the shard's thread. A group task works as any task (net/route/task.h): it belongs to its request; between submit and return it
- * belongs to the shard that owns the group's partition; handlers cannot tell. A log that is broken or full unloads the coordinator: calls
- * end with COORDINATOR_NOT_AVAILABLE, and it is loaded again from what the log has when the next one comes. */
+ * Owner: the shard's thread. A group task works as any task (net/route/task.h): it belongs to its request;
+ * between submit and return it belongs to the shard that owns the group's partition; handlers cannot tell. A
+ * log that is broken or full unloads the coordinator: calls end with COORDINATOR_NOT_AVAILABLE, and it is
+ * loaded again from what the log has when the next one comes. */
 #pragma once
 
 #include "net/group/coordinator.h"
@@ -21,17 +22,19 @@ uint32_t group_partition(struct slice group_id, uint32_t partition_count);
 /* ---- tasks ------------------------------------------------------------------------------------------------------------ */
 
 struct group_task {
-	/* The handler's: group_task_init, then fill `run`, and the rest if it must. The task is embedded in what else `run` needs. */
+	/* The handler's: group_task_init, then fill `run`, and the rest if it must. The task is embedded in
+	 * what else `run` needs. */
 	struct message message;
 	struct request *request;
-	/* Runs on the owner: starts the call with one coordinator_ verb, whose answer goes into memory of the task's own arena. */
+	/* Runs on the owner: starts the call with one coordinator_ verb, whose answer goes into memory of the
+	 * task's own arena. */
 	void (*run)(struct group_task *task, struct coordinator *coordinator, struct group_clock clock);
 	void (*done)(struct group_task *task);   /* runs when a pending task has returned, before its request goes on; or NULL */
 	bool is_reader;                          /* seldom or never emits records: goes on while the disk is full */
 	bool lets_go;                            /* the request's frame, once the call waits: `in` is not looked at again */
 
-	/* Valid when it is done: NONE, and the answer is there; or why there is none: COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE,
-	 * NOT_COORDINATOR, UNKNOWN_SERVER_ERROR. */
+	/* Valid when it is done: NONE, and the answer is there; or why there is none:
+	 * COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, UNKNOWN_SERVER_ERROR. */
 	enum kerr error;
 	struct group_call call;
 	struct arena arena;
@@ -53,7 +56,8 @@ void group_task_init_at(struct group_task *task, struct request *request, uint32
 MUST_USE enum task_result group_task_submit(struct group_task *task);
 /* The client has gone: makes it return soon. Harmless if it is not pending. */
 void group_task_cancel(struct group_task *task);
-/* Gives the answer's memory back, once it has been written out; every task that was initialised, whatever became of it. */
+/* Gives the answer's memory back, once it has been written out; every task that was initialised, whatever
+ * became of it. */
 void group_task_free(struct group_task *task);
 
 /* How many partitions GROUP_TOPIC has; 0: it is not there. */

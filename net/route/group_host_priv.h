@@ -81,7 +81,8 @@ struct hosted *hosted__find_or_make(struct group_host *host, uint32_t partition)
 /* Takes a task: it runs now, or waits for the load. */
 void hosted__take(struct hosted *hosted, struct group_task *task);
 void hosted__cancel(struct hosted *hosted, struct group_task *task);
-/* After every input: what has come out is appended this turn, answered, or waits behind what was appended before; the timer is set. */
+/* After every input: what has come out is appended this turn, answered, or waits behind what was appended
+ * before; the timer is set. */
 void hosted__settle(struct hosted *hosted);
 /* Answers calls: those of a flight that is durable (or not: `error`), or of the outbox. */
 void hosted__answer(struct list *calls, enum kerr error);

@@ -1,13 +1,15 @@
-/* A partition of __consumer_offsets, read from its start to its end into a coordinator. One read a turn, so that others have theirs.
+/* A partition of __consumer_offsets, read from its start to its end into a coordinator. One read a turn, so
+ * that others have theirs.
  *
- * Happy path: whole batches come from the log's memory or from the disk; they are laid side by side, because a batch may lie across two
- * pieces; each record is replayed. Batches may be compressed: the directory may have been Kafka's. Control batches hold nothing of ours,
- * and batches of a transaction that is not known to have committed are left out: an offset that was never committed would lose records for
- * its consumer, one that is missing only repeats some.
+ * Happy path: whole batches come from the log's memory or from the disk; they are laid side by side, because a
+ * batch may lie across two pieces; each record is replayed. Batches may be compressed: the directory may have
+ * been Kafka's. Control batches hold nothing of ours, and batches of a transaction that is not known to have
+ * committed are left out: an offset that was never committed would lose records for its consumer, one that is
+ * missing only repeats some.
  *
- * Failures: damage, an I/O error or no memory end the load, and its calls are told COORDINATOR_NOT_AVAILABLE; a log line says what and
- * where. To go on with what is readable would take groups back to older offsets, or to none, without a word. A record that is of no
- * known form is left out, with a log line. */
+ * Failures: damage, an I/O error or no memory end the load, and its calls are told COORDINATOR_NOT_AVAILABLE; a
+ * log line says what and where. To go on with what is readable would take groups back to older offsets, or to
+ * none, without a word. A record that is of no known form is left out, with a log line. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -43,8 +45,8 @@ static void trouble(struct hosted *hosted, int err, int64_t offset)
 {
 	struct group_host *host = hosted->host;
 	log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_ERROR,
-			 "the groups of " GROUP_TOPIC " partition %u cannot be loaded: %s, at offset %lld; their calls are refused", hosted->partition, err_text(err),
-			 (long long)offset);
+			 "the groups of " GROUP_TOPIC " partition %u cannot be loaded: %s, at offset %lld; their calls are refused",
+			 hosted->partition, err_text(err), (long long)offset);
 }
 
 /* ---- replay ------------------------------------------------------------------------------------------------------------ */
@@ -141,7 +143,8 @@ static void end_load(struct load *load)
 	hosted->snapshot.log_bytes = load->log_bytes;
 	if (load->unknown_records > 0)
 		log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_WARN,
-				 "%u records of " GROUP_TOPIC " partition %u are of no form known here, and left out", load->unknown_records, hosted->partition);
+				 "%u records of " GROUP_TOPIC " partition %u are of no form known here, and left out",
+				 load->unknown_records, hosted->partition);
 	hosted__loaded(hosted, KERR_NONE);
 }
 

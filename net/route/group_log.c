@@ -1,20 +1,22 @@
 /* What coordinators emit, as batches of their partition; and the snapshots that let the log before them go.
  *
- * Happy path: at the end of a turn the records in the outbox are built into batches, in order, as few as their size allows, and appended.
- * The calls that finished go with the last of these batches; when it is durable they are answered. Durability comes in the order of
- * appends, so everything before it is durable as well.
+ * Happy path: at the end of a turn the records in the outbox are built into batches, in order, as few as their
+ * size allows, and appended. The calls that finished go with the last of these batches; when it is durable they
+ * are answered. Durability comes in the order of appends, so everything before it is durable as well.
  *
- * Failures: no memory in the log: the records stay in the outbox, those that come later behind them, and the flush goes on when there is
- * room. Any other refusal, or a batch whose durability broke, ends the coordinator (hosted__end).
+ * Failures: no memory in the log: the records stay in the outbox, those that come later behind them, and the
+ * flush goes on when there is room. Any other refusal, or a batch whose durability broke, ends the coordinator
+ * (hosted__end).
  *
- * Snapshots. When the log since the last one is larger than the state it describes, several times over, the coordinator writes its whole
- * state as ordinary records, a piece a turn, while calls go on. When the last piece is durable, the log is trimmed to the first piece's
- * offset. Why a crash at any point is harmless:
+ * Snapshots. When the log since the last one is larger than the state it describes, several times over, the
+ * coordinator writes its whole state as ordinary records, a piece a turn, while calls go on. When the last
+ * piece is durable, the log is trimmed to the first piece's offset. Why a crash at any point is harmless:
  *   - before the trim is durable, the log still has everything from before the snapshot began, and the pieces only say again what was true
  *     when they were written; a key's last record wins, and pieces and changes were emitted in one order;
  *   - after it, every group that was there when the snapshot began has its state in a piece or has been deleted since (its tombstones say so), and
  *     every change made meanwhile is a record behind the first piece. So what is left makes the same state.
- * The threshold grows with the state, so that snapshots are a bounded share of what is written, and the log a bounded multiple of the state. */
+ * The threshold grows with the state, so that snapshots are a bounded share of what is written, and the log a
+ * bounded multiple of the state. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -68,7 +70,8 @@ static void refused(struct hosted *hosted, int err)
 	struct group_host *host = hosted->host;
 	if (err != ERR_CLOSED)
 		log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_ERROR,
-				 "the log refuses what the groups of " GROUP_TOPIC " partition %u have to write: %s; their calls are refused until it does not",
+				 "the log refuses what the groups of " GROUP_TOPIC
+				 " partition %u have to write: %s; their calls are refused until it does not",
 				 hosted->partition, err_text(err));
 	hosted__end(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
 }
@@ -121,8 +124,9 @@ static void give_back_large(struct group_host *host)
 	host->batch_capacity = 0;
 }
 
-/* One batch of as many records as the topic's largest message allows, from the first on; a record that is larger by itself goes alone: the group
- * of many members that it describes could not be kept otherwise. *next is the first that is not in it. */
+/* One batch of as many records as the topic's largest message allows, from the first on; a record that is
+ * larger by itself goes alone: the group of many members that it describes could not be kept otherwise. *next
+ * is the first that is not in it. */
 static int build_batch(struct hosted *hosted, size_t size_max, struct group_record *first, struct group_record **next, uint32_t *size_bytes)
 {
 	struct group_host *host = hosted->host;
@@ -214,7 +218,9 @@ static void trim_if_written(struct hosted *hosted)
 {
 	struct snapshot *snapshot = &hosted->snapshot;
 	struct partition *partition = hosted__partition(hosted);
-	if (snapshot->state != SNAPSHOT_WRITTEN || snapshot->end_offset < 0 || !partition || partition_high_watermark(partition) < snapshot->end_offset)
+	if (snapshot->state != SNAPSHOT_WRITTEN || snapshot->end_offset < 0 || !partition)
+		return;
+	if (partition_high_watermark(partition) < snapshot->end_offset)
 		return;
 	snapshot->trim = (struct trim_op){.done = trimmed, .offset = snapshot->start_offset};
 	if (partition_trim(partition, &snapshot->trim)) {
@@ -243,7 +249,8 @@ static void begin_snapshot(struct hosted *hosted, const struct partition *partit
 /* Is the log able to take another piece now? */
 static bool may_go_on(const struct hosted *hosted)
 {
-	return !list_is_linked(&hosted->room_wait.node) && hosted->in_flight < SNAPSHOT_FLIGHTS_MAX && !store_is_full(hosted->host->shard->store);
+	return !list_is_linked(&hosted->room_wait.node) && hosted->in_flight < SNAPSHOT_FLIGHTS_MAX &&
+	       !store_is_full(hosted->host->shard->store);
 }
 
 static void write_piece(struct hosted *hosted)
@@ -261,7 +268,9 @@ static void write_piece(struct hosted *hosted)
 /* The last piece has been appended, maybe after it waited for room. */
 static void note_end(struct hosted *hosted, const struct partition *partition)
 {
-	if (hosted->snapshot.state != SNAPSHOT_WRITTEN || hosted->snapshot.end_offset >= 0 || coordinator_outbox(hosted->coordinator)->records)
+	if (hosted->snapshot.state != SNAPSHOT_WRITTEN || hosted->snapshot.end_offset >= 0)
+		return;
+	if (coordinator_outbox(hosted->coordinator)->records)
 		return;
 	hosted->snapshot.end_offset = partition_log_end_offset(partition);
 	trim_if_written(hosted);

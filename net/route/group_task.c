@@ -1,10 +1,12 @@
-/* The way of a group task: origin -> the shard that owns the group's partition -> home, as a message or directly.
+/* The way of a group task: origin -> the shard that owns the group's partition -> home, as a message or
+ * directly.
  *
- * A task's arena is made by its origin and filled by the owner; what it took is counted to the origin's budget when it is home. A
- * cancel crosses as a message of its own, which counts as pending: it may meet the task on its way home, and then finds nothing to do.
+ * A task's arena is made by its origin and filled by the owner; what it took is counted to the origin's budget
+ * when it is home. A cancel crosses as a message of its own, which counts as pending: it may meet the task on
+ * its way home, and then finds nothing to do.
  *
- * Failures: no such partition (nobody asked for a coordinator yet, or the topic is deleted): NOT_COORDINATOR, upon which clients ask
- * FindCoordinator, which makes the topic. */
+ * Failures: no such partition (nobody asked for a coordinator yet, or the topic is deleted): NOT_COORDINATOR,
+ * upon which clients ask FindCoordinator, which makes the topic. */
 #include <errno.h>
 
 #include "log/base/check.h"
@@ -85,7 +87,8 @@ static void init(struct group_task *task, struct request *request, const struct 
 	void *first = request_alloc(request, FIRST_BLOCK_SIZE);
 	arena_init(&task->arena, first, first ? FIRST_BLOCK_SIZE : 0, left < REQUEST_MEMORY_MAX ? left : REQUEST_MEMORY_MAX);
 	task->call = (struct group_call){
-		.arena = &task->arena, .version = request->version, .client_id = request->client_id, .client_host = request_client_host(request)};
+		.arena = &task->arena, .version = request->version, .client_id = request->client_id,
+		.client_host = request_client_host(request)};
 }
 
 void group_task_init(struct group_task *task, struct request *request, struct slice group_id)
@@ -148,7 +151,8 @@ void group_task__finish(struct group_task *task, enum kerr error)
 		go_home(owner, task);
 }
 
-/* It waits, and needs its request's frame no more: a large one goes. The message arrives before the task itself, which the same shard posts later. */
+/* It waits, and needs its request's frame no more: a large one goes. The message arrives before the task
+ * itself, which the same shard posts later. */
 static void let_go(struct shard *owner, struct group_task *task)
 {
 	if (!task->lets_go)

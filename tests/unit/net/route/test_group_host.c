@@ -1,5 +1,6 @@
-/* The host of group coordinators, with a coordinator of the test's own: a table of numbers. What the host must do for it is seen from
- * outside: records are durable before calls are answered and are replayed in order, calls wait and are cancelled, snapshots let the log go. */
+/* The host of group coordinators, with a coordinator of the test's own: a table of numbers. What the host must
+ * do for it is seen from outside: records are durable before calls are answered and are replayed in order,
+ * calls wait and are cancelled, snapshots let the log go. */
 #include "tests/unit/net/server_fixture.h"
 
 #include "kmsg_delete_topics.h"
@@ -167,8 +168,8 @@ void coordinator_heartbeat(struct coordinator *coordinator, struct group_clock c
 	finish(coordinator, call);
 }
 
-/* A commit for "broken" loses its record: the state is not what is in the log. One for "wide..." emits many records, one for "huge..." one
- * that is larger than any message may be. */
+/* A commit for "broken" loses its record: the state is not what is in the log. One for "wide..." emits many
+ * records, one for "huge..." one that is larger than any message may be. */
 void coordinator_offset_commit(struct coordinator *coordinator, struct group_clock clock, struct group_call *call,
 			       const struct kmsg_offset_commit_request *in, struct kmsg_offset_commit_response *out)
 {
@@ -352,7 +353,8 @@ static int64_t list_offset(struct client *client, uint32_t partition, int64_t ti
 
 /* ---- tests -------------------------------------------------------------------------------------------------------------------- */
 
-/* |String.hashCode()| mod the count, as Java computes it: from UTF-16, and of the smallest integer 0. The numbers are Java's. */
+/* |String.hashCode()| mod the count, as Java computes it: from UTF-16, and of the smallest integer 0. The
+ * numbers are Java's. */
 Test(group_host, partition_of_a_group)
 {
 	static const struct {
@@ -456,7 +458,8 @@ static void wait_for(uint32_t *counter, uint32_t value)
 	cr_expect_eq(__atomic_load_n(counter, __ATOMIC_RELAXED), value);
 }
 
-/* Joins that wait hold little memory, on either shard: many with large metadata, more than all frames may have together. */
+/* Joins that wait hold little memory, on either shard: many with large metadata, more than all frames may have
+ * together. */
 Test(group_host, waiting_joins_let_go_of_frames, .timeout = 60)
 {
 	static const char *const settings[] = {"offsets.topic.num.partitions", "4", "spate.frame.memory.bytes", "8388608", NULL};
@@ -515,7 +518,8 @@ Test(group_host, stop_with_waiting_joins, .timeout = 20)
 	broker_remove(&broker);
 }
 
-/* A coordinator that lost a record is loaded again from what the log has; the call that did it is refused, and those that waited too. */
+/* A coordinator that lost a record is loaded again from what the log has; the call that did it is refused, and
+ * those that waited too. */
 Test(group_host, loaded_again, .timeout = 60)
 {
 	struct broker broker;
@@ -559,7 +563,8 @@ Test(group_host, snapshots, .timeout = 120)
 	end(&broker, &client);
 }
 
-/* The log has not enough memory for what many calls of a turn emit: they wait, in order, and all is there in the end. */
+/* The log has not enough memory for what many calls of a turn emit: they wait, in order, and all is there in
+ * the end. */
 Test(group_host, no_room_in_the_log, .timeout = 120)
 {
 	static const char *const settings[] = {"offsets.topic.num.partitions", "2", "spate.cache.bytes", "4194304", NULL};
@@ -625,7 +630,8 @@ static struct slice foreign_batch(uint8_t *out, size_t capacity, unsigned codec,
 	return (struct slice){out, size};
 }
 
-/* What others have written is loaded too, compressed or not; a record of no known form is left out, and the rest is there. */
+/* What others have written is loaded too, compressed or not; a record of no known form is left out, and the
+ * rest is there. */
 Test(group_host, records_of_others, .timeout = 60)
 {
 	static const char *const settings[] = {"offsets.topic.num.partitions", "1", NULL};
