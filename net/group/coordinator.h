@@ -55,8 +55,9 @@ struct coordinator_config {
 struct broker_config;
 void coordinator_config_from(struct coordinator_config *config, const struct broker_config *broker);
 
-/* One operation of a client. The caller fills the first part and keeps all of it, the request message and the answer in place until
- * the call is finished. */
+/* One operation of a client. The caller fills the first part and keeps all of it and the answer in place until the call is finished. A call
+ * that may wait (JoinGroup, SyncGroup, ConsumerGroupHeartbeat) has copied what it needs of the request message, client_id and client_host
+ * when its verb returns: those may go, and its answer has no views of them. The others' answers may. */
 struct group_call {
 	struct arena *arena;           /* the call's own: the answer is made there */
 	int16_t version;               /* of the API */
