@@ -1,10 +1,12 @@
 /* The differential test: the same requests to a Kafka and to Spate, the answers compared field by field. README.md says how to run it (by
  * tests/differential/run) and how cases are written.
  *
- *	differential --kafka HOST:PORT --spate HOST:PORT [--api NAME] [--case PATTERN] [--version N] [--show] [--no-mutants] [--number N] CASES...
+ *	differential --kafka HOST:PORT --spate HOST:PORT [--api NAME] [--case PATTERN] [--version N] [--show] [--no-mutants] [--number N] [--unmet]
+ *	             CASES...
  *	differential --table                  the expected differences, as README.md shows them
  *
- * Fresh names are numbered from N (1): brokers that have been played against before need another beginning.
+ * Fresh names are numbered from N (1): brokers that have been played against before need another beginning. What is listed but was not met is told
+ * when all is played, or with --unmet.
  *
  * Exit status: 0 no difference that is not listed; 1 some; 2 a mistake in the files, or no broker. */
 #include "tests/differential/player.h"
@@ -22,7 +24,7 @@
 struct options {
 	const char *kafka, *spate, *api, *name;
 	int version, number;
-	bool shows, mutates, prints_table;
+	bool shows, mutates, prints_table, tells_unmet;
 };
 
 static _Noreturn void usage(void)
@@ -38,6 +40,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 		{"kafka", required_argument, NULL, 'k'}, {"spate", required_argument, NULL, 's'}, {"api", required_argument, NULL, 'a'},
 		{"case", required_argument, NULL, 'c'},  {"version", required_argument, NULL, 'v'}, {"show", no_argument, NULL, 'w'},
 		{"no-mutants", no_argument, NULL, 'n'},  {"table", no_argument, NULL, 't'},
+		{"unmet", no_argument, NULL, 'u'},
 		{"number", required_argument, NULL, 'm'}, {0},
 	};
 	*o = (struct options){.version = -1, .mutates = true};
@@ -52,6 +55,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 		case 'n': o->mutates = false; break;
 		case 'm': o->number = atoi(optarg); break;
 		case 't': o->prints_table = true; break;
+		case 'u': o->tells_unmet = true; break;
 		default: usage();
 		}
 	if (!o->prints_table && (!o->kafka || !o->spate || optind == argc))
@@ -133,7 +137,7 @@ int main(int argc, char **argv)
 	print_counts(&player);
 	int news = findings_report(stdout);
 	bool is_whole = !options.api && !options.name && options.version < 0 && options.mutates;
-	int unmet = is_whole ? findings_report_unmet(stdout) : 0;
+	int unmet = is_whole || options.tells_unmet ? findings_report_unmet(stdout) : 0;
 	printf("differential: %d cases, %d differences not listed, %d listed but not met, %d seen once and not again\n", player.played, news, unmet,
 	       player.odd);
 	return news > 0;
