@@ -17,7 +17,7 @@
 #include "log/base/check.h"
 #include "net/group/classic_priv.h"
 
-/* A rebalance that takes longer is worth a line. The first of a group takes group.initial.rebalance.delay.ms, 3 s, when all is well. */
+/* A rebalance that takes longer is worth a line. The initial delay of an empty group does not count: it is meant. */
 #define LONG_REBALANCE_NS (5 * UINT64_C(1000000000))
 
 /* A join phase to which nobody came is prolonged by at least this: members may ask for a rebalance timeout of nothing. */
@@ -179,7 +179,7 @@ static void begin_initial_delay(struct classic *classic)
 	int32_t delay = classic->group->coordinator->config.initial_rebalance_delay_ms;
 	int64_t left = (int64_t)classic__rebalance_timeout_ms(classic) - delay;
 	classic->has_new_members = false;
-	classic->initial_delay_ms = delay;
+	classic->initial_delay_ms = classic->initial_spent_ms = delay;
 	classic->initial_left_ms = left > 0 ? (int32_t)left : 0;
 	start_phase_timer(classic, delay, initial_delay_over);
 }
@@ -202,6 +202,7 @@ static void prepare_rebalance(struct classic *classic, const char *why, va_list 
 	become(classic, CLASSIC_PREPARING_REBALANCE);
 	classic->rebalance_began_ns = classic->group->coordinator->clock.now_ns;
 	classic->silent_count = 0;
+	classic->initial_spent_ms = 0;
 	vsnprintf(classic->why, sizeof classic->why, why, arguments);
 	if (is_initial)
 		begin_initial_delay(classic);
@@ -250,6 +251,7 @@ static void initial_delay_over(struct io_timer *timer)
 	classic->has_new_members = false;
 	classic->initial_left_ms = left > classic->initial_delay_ms ? left - classic->initial_delay_ms : 0;
 	classic->initial_delay_ms = delay < left ? delay : left;
+	classic->initial_spent_ms += classic->initial_delay_ms;
 	start_phase_timer(classic, classic->initial_delay_ms, initial_delay_over);
 }
 
@@ -344,15 +346,18 @@ static void note_join_phase(const struct classic *classic, const struct absent *
 {
 	struct coordinator *coordinator = classic->group->coordinator;
 	uint64_t took_ns = coordinator->clock.now_ns - classic->rebalance_began_ns;
+	uint64_t delay_ns = (uint64_t)classic->initial_spent_ms * 1000000u;
 	const struct classic_member *last = NULL;
-	if (took_ns < LONG_REBALANCE_NS && !absent->count && !classic->silent_count)
+	if (took_ns < LONG_REBALANCE_NS + delay_ns && !absent->count && !classic->silent_count)
 		return;
 	LIST_FOR_EACH(node, &classic->members) {
 		const struct classic_member *member = LIST_ENTRY(node, struct classic_member, node);
 		if (!last || member->joined_ns > last->joined_ns)
 			last = member;
 	}
-	char late[220] = "", silent[180] = "", gone[360] = "";
+	char delay[100] = "", late[220] = "", silent[180] = "", gone[360] = "";
+	if (delay_ns)
+		snprintf(delay, sizeof delay, "; %.1f s of it was the initial delay of an empty group", (double)delay_ns / 1e9);
 	if (last)
 		snprintf(late, sizeof late, "; the last to join was %.*s (%.*s), after %.1f s", (int)member_id(last).size,
 			 (const char *)member_id(last).data, (int)last->client_host.size, (const char *)last->client_host.data,
@@ -361,8 +366,8 @@ static void note_join_phase(const struct classic *classic, const struct absent *
 		snprintf(silent, sizeof silent, "; the sessions of %u ended meanwhile, the last of them %s", classic->silent_count, classic->silent);
 	if (absent->count)
 		snprintf(gone, sizeof gone, "; %u did not come and were put out: %s", absent->count, absent->names);
-	group__note(coordinator, "group %s: gathering generation %d took %.1f s (%u members); it began because %s%s%s%s", classic->group->id,
-		    classic->generation, (double)took_ns / 1e9, classic->member_count, classic->why, late, silent, gone);
+	group__note(coordinator, "group %s: gathering generation %d took %.1f s (%u members); it began because %s%s%s%s%s", classic->group->id,
+		    classic->generation, (double)took_ns / 1e9, classic->member_count, classic->why, delay, late, silent, gone);
 }
 
 static void complete_join(struct classic *classic)

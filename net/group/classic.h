@@ -77,6 +77,7 @@ struct classic {
 	/* The first rebalance of an empty group waits for more members. */
 	bool has_new_members;
 	int32_t initial_delay_ms, initial_left_ms;
+	int32_t initial_spent_ms;      /* in all; 0: this rebalance had no such delay */
 
 	struct classic_topics *topics; /* what its members subscribe to: made when somebody asks, see classic_subscribes */
 	struct slice stored;           /* the value of the last record; data NULL: a "simple" group, that only holds offsets */

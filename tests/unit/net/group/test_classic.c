@@ -762,5 +762,6 @@ Test(classic, long_rebalances_are_told)
 	};
 	for (size_t i = 0; i < COUNT_OF(told); i++)
 		cr_assert(strstr(s.notes, told[i]), "no '%s' in\n%s", told[i], s.notes);
+	cr_assert(!strstr(s.notes, "generation 6"), "the initial delay, 6 s because members came, is meant:\n%s", s.notes);
 	script_end(&s);
 }
