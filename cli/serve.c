@@ -136,18 +136,21 @@ static void print_backend(const struct server_report *report, const struct broke
 static void print_recovery(const struct server_report *report)
 {
 	uint64_t entries = 0, torn = 0, damaged = 0;
-	bool was_clean = true;
+	bool was_clean = true, is_journal_lost = false;
 	for (uint32_t i = 0; i < report->shard_count; i++) {
 		entries += report->stores[i].entries_replayed;
 		torn += report->stores[i].torn_groups;
 		damaged += report->stores[i].damaged_ranges;
 		was_clean &= report->stores[i].was_clean;
+		is_journal_lost |= report->stores[i].is_journal_lost;
 	}
 	if (report->catalog.was_created)
 		return;
 	printf("  found     %u topics, %llu partitions; ", report->topic_count, (unsigned long long)report->partition_count);
 	if (was_clean)
 		printf("stopped cleanly before\n");
+	else if (is_journal_lost)
+		printf("a journal was lost, and acknowledged records with it\n");
 	else
 		printf("recovered after a crash: %llu journal entries replayed, %llu unacknowledged writes dropped\n",
 		       (unsigned long long)entries, (unsigned long long)torn);

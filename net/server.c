@@ -262,6 +262,9 @@ static int wait_for_stores(struct server *server, int err, struct sentence *why)
 	if (!err)
 		err = server->open_err;
 	pthread_mutex_unlock(&server->lock);
+	for (uint32_t i = 0; err && i < server->shard_count; i++)
+		if (*server->reports[i].why)
+			return fail(why, err, "%s", server->reports[i].why);
 	return err ? fail(why, err, "the store in %s cannot be opened: %s", server->dir, err_text(err)) : 0;
 }
 

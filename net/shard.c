@@ -59,6 +59,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.producers_max = (uint32_t)broker_config_int(config, "spate.producers.max"),
 		.producer_expiration_ms = broker_config_int(config, "producer.id.expiration.ms"),
 		.retention_check_ms = broker_config_int(config, "log.retention.check.interval.ms"),
+		.is_loss_accepted = broker_config_bool(config, "spate.accept.loss"),
 	};
 	int err = store_open(&shard->store, shard->io, &options, shard->image, report);
 	return err ? err : group_host_open(&shard->groups, shard);

@@ -251,6 +251,9 @@ static const struct config_key broker_keys[] = {
 	{LIST_KEY("process.roles", "broker,controller", "broker,controller"), INERT("What this process is. Without effect: one node is both.")},
 
 	/* Our own. */
+	{BOOL_KEY("spate.accept.loss", "false"), OURS(
+	 "Starts although files of the data directory that held acknowledged changes are lost, and goes on without what was in them alone. For one "
+	 "start, when nothing can be put back: such a start is refused otherwise.")},
 	{LONG_KEY("spate.cache.bytes", "134217728", 4194304, INT64_C(1) << 40), OURS(
 	 "Memory of each shard for records not yet filed into segments and for those just appended, which consumers at the tail read.")},
 	{INT_KEY("spate.direct.bytes", "0", 0, I32), OURS(

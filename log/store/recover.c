@@ -6,6 +6,9 @@
  *      taken as it lies in its segment.
  *   3. What was replayed is durable: it is in the journal. The first cycle of write-behind files it.
  *
+ * A journal that is missing, though there are topics, was refused before (store_open), or its loss accepted. What a scan has found is
+ * written as a checkpoint at the end, as it is in no journal.
+ *
  * Nothing is written before the replay is over, so a crash inside it leaves what it found.
  *
  * The decision for one entry of the journal, by its offsets [base, end), the partition's log end, and for a direct piece whether the
@@ -404,6 +407,7 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
+	bool has_scanned = false;
 	int err = store__read_checkpoint(store);
 	if (err && err != -ENOMEM && err != -EIO) {
 		/* Without one it never came to a checkpoint: that is nothing to report. */
@@ -413,7 +417,9 @@ int store__recover(struct store *store, struct store_report *report)
 		store__forget_partitions(store);
 		/* The journal is trimmed after a checkpoint alone: one that never was has everything, and files are what a crash left of the first
 		 * cycle, in any state. */
-		err = err == -ENOENT && store->is_journal_whole ? 0 : scan_directories(store);
+		bool is_whole = err == -ENOENT && store->is_journal_whole;
+		has_scanned = !is_whole && store->image->topic_count > 0;
+		err = is_whole ? 0 : scan_directories(store);
 	}
 	struct replay replay = {.store = store, .report = report};
 	if (!err)
@@ -430,5 +436,8 @@ int store__recover(struct store *store, struct store_report *report)
 	store->is_recovering = false;
 	if (!err && replay.has_unvouched_direct)
 		err = file_all(store);
+	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. */
+	if (!err && has_scanned)
+		err = store__write_checkpoint(store);
 	return err;
 }

@@ -27,23 +27,30 @@ uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard
 	return shard_count <= 1 ? 0 : (uint32_t)((hash_of(topic_id, index) >> 32) % shard_count);
 }
 
-static int note_journal(void *context, const char *name, bool is_directory)
+static void note_shard(uint32_t *count, const char *name, const char *prefix)
 {
-	static const char prefix[] = "journal-";
-	uint32_t *count = context;
-	if (is_directory || strncmp(name, prefix, strlen(prefix)))
-		return 0;
+	if (strncmp(name, prefix, strlen(prefix)))
+		return;
 	char *end;
 	unsigned long shard = strtoul(name + strlen(prefix), &end, 10);
 	if (*end == 0 && end != name + strlen(prefix) && shard < UINT32_MAX && shard + 1 > *count)
 		*count = (uint32_t)shard + 1;
+}
+
+/* The checkpoints count as well: the last journal may be lost. */
+static int note_file(void *context, const char *name, bool is_directory)
+{
+	if (is_directory)
+		return 0;
+	note_shard(context, name, "journal-");
+	note_shard(context, name, "checkpoint-");
 	return 0;
 }
 
 int store_shards_of(struct io *io, const char *dir, uint32_t *count)
 {
 	*count = 0;
-	int err = io_dir_list(io, dir, note_journal, count);
+	int err = io_dir_list(io, dir, note_file, count);
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -145,6 +152,29 @@ static void journal_failed(void *context, int err)
 	store__fail(context, err);
 }
 
+/* ---- a lost journal --------------------------------------------------------------------------------------------------- */
+
+bool store_must_have_journal(const struct catalog_image *image)
+{
+	return image->topic_count > 0;
+}
+
+static int refuse_lost_journal(const struct store *store, struct store_report *report)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s/journal-%u is missing, though there are topics: acknowledged records that were in it alone would be lost, and their offsets given "
+		 "out again. Nothing was changed. Put the file back; if it is lost for good, start once with --set spate.accept.loss=true",
+		 store->dir, store->options.shard);
+	return ERR_CORRUPT_LOG;
+}
+
+static void accept_lost_journal(const struct store *store, struct store_report *report)
+{
+	report->is_journal_lost = true;
+	fprintf(stderr, "spate: error: %s/journal-%u was missing, and spate.accept.loss is true: acknowledged records that were in it alone are lost, and their "
+			"offsets are given out again; a new journal was made\n", store->dir, store->options.shard);
+}
+
 /* ---- open ---------------------------------------------------------------------------------------------------------------- */
 
 static int open_memory(struct store *store)
@@ -184,28 +214,33 @@ static int open_journal(struct store *store, struct store_report *report)
 	store->is_journal_whole = !found.was_created && found.groups > 0 && found.first_seq == 1;
 	report->torn_groups = found.torn_groups;
 	report->damaged_ranges = found.damaged_groups;
-	report->was_clean = found.was_clean || found.was_created;
+	report->was_clean = (found.was_clean || found.was_created) && !report->is_journal_lost;
 	return 0;
 }
 
-/* A journal keeps the size it was made with; what is asked for since then counts for the next directory. 0: there is none yet. */
+/* A journal keeps the size it was made with; what is asked for since then counts for the next directory. -ENOENT: there is none. */
 static int64_t journal_size_now(struct store *store)
 {
 	char path[4096];
 	snprintf(path, sizeof path, "%s/journal-%u", store->dir, store->options.shard);
 	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
 	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
+		return fd;
 	int64_t size = io_file_size(store->home.io, fd);
 	io_close_fd(store->home.io, fd);
 	return size;
 }
 
 /* Before memory and journal are opened, which depend on it. */
-static int settle_journal_size(struct store *store)
+static int settle_journal_size(struct store *store, struct store_report *report)
 {
 	int64_t size = journal_size_now(store);
-	if (size < 0)
+	bool is_lost = size == -ENOENT && store_must_have_journal(store->image);
+	if (is_lost && !store->options.is_loss_accepted)
+		return refuse_lost_journal(store, report);
+	if (is_lost)
+		accept_lost_journal(store, report);
+	if (size < 0 && size != -ENOENT)
 		return (int)size;
 	/* A file that was cut is for the journal to judge. */
 	if (size > JOURNAL_SIZE_MIN && (uint64_t)size != store->options.journal_size_bytes) {
@@ -251,7 +286,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 		return -ENOMEM;
 	store->dir = strdup(options->dir);
 	init(store, io, options, image);
-	int err = store->dir ? settle_journal_size(store) : -ENOMEM;
+	int err = store->dir ? settle_journal_size(store, report) : -ENOMEM;
 	if (!err)
 		err = open_memory(store);
 	if (!err)

@@ -19,6 +19,7 @@ struct store_options {
 	uint32_t producers_max;           /* per partition */
 	int64_t producer_expiration_ms;   /* producer.id.expiration.ms */
 	int64_t retention_check_ms;       /* log.retention.check.interval.ms */
+	bool is_loss_accepted;            /* spate.accept.loss */
 };
 
 /* What recovery found and did; printed at start. */
@@ -28,10 +29,16 @@ struct store_report {
 	uint64_t torn_groups;             /* never acknowledged, dropped */
 	uint64_t damaged_ranges;          /* below the durable point: fenced, never truncated */
 	bool was_clean;
+	bool is_journal_lost;             /* the journal was missing: what was in it alone is lost, and that was accepted */
 	uint64_t duration_ns;
+	char why[512];                    /* when opening failed, and there is more to say than the error: what, and what can be done */
 };
 
-/* Recovers. The image says which partitions exist; what is on disk for others is left alone (and named in the report's log lines). */
+/* Does the catalog say that the shard's journal was there? Each shard has made its own before the first topic can be created, so with a topic in
+ * the image a journal that is not there is lost. */
+bool store_must_have_journal(const struct catalog_image *image);
+
+/* Recovers. ERR_CORRUPT_LOG if the journal is lost, unless that is accepted; then nothing was changed. The image says which partitions exist; what is on disk for others is left alone (and named in the report's log lines). */
 MUST_USE int store_open(struct store **out, struct io *io, const struct store_options *options,
 			const struct catalog_image *image, struct store_report *report);
 
@@ -45,7 +52,7 @@ void store_set_image(struct store *store, const struct catalog_image *image);
  * pointer across turns but through an operation, which the deletion ends first. */
 struct partition *store_partition(struct store *store, const struct uuid *topic_id, uint32_t index);
 
-/* With how many shards a data directory was made: the number of its journals, 0 if it is new or not there. A directory keeps that number, as each
+/* With how many shards a data directory was made: the number of its journals (one that is lost has its checkpoint), 0 if it is new or not there. A directory keeps that number, as each
  * partition's data are in the files of the shard that owns it. -errno. */
 MUST_USE int store_shards_of(struct io *io, const char *dir, uint32_t *count);
 

@@ -9,6 +9,7 @@
 
 #include "log/catalog/catalog.h"
 #include "log/catalog/meta_properties.h"
+#include "log/store/store.h"
 #include "log/verify/partition_check.h"
 
 struct verify {
@@ -108,11 +109,28 @@ static int open_catalog(struct verify *verify)
 
 /* ---- shards -------------------------------------------------------------------------------------------- */
 
+/* A directory with neither journals nor checkpoints had one shard at least. */
+static void check_lost_journals(struct verify *verify)
+{
+	uint32_t count = verify->dir.shard_count ? verify->dir.shard_count : 1;
+	if (!verify->image || !store_must_have_journal(verify->image) || verify->report->is_in_use)
+		return;
+	for (uint32_t shard = 0; shard < count; shard++) {
+		char name[64];
+		snprintf(name, sizeof name, "journal-%u", shard);
+		if (shard >= verify->dir.shard_count || !verify->dir.has_journal[shard])
+			tell(verify, FINDING_DAMAGE, name, NOWHERE, NOWHERE,
+			     "it is missing, though there are topics: acknowledged records that were in it alone "
+			     "are lost, and the broker will refuse to start");
+	}
+}
+
 static int read_shards(struct verify *verify)
 {
 	struct verify_report *report = verify->report;
 	int err = picture_open(&verify->picture, &verify->sink, verify->image);
 	report->was_clean = true;
+	check_lost_journals(verify);
 	for (uint32_t shard = 0; shard < verify->dir.shard_count && !err && !report->is_in_use; shard++) {
 		struct journal_report journal;
 		bool has_journal = verify->dir.has_journal[shard];
@@ -121,7 +139,7 @@ static int read_shards(struct verify *verify)
 		report->journals += has_journal;
 		report->journal_groups += journal.groups;
 		report->journal_entries += journal.entries;
-		report->was_clean &= !has_journal || journal.was_clean;
+		report->was_clean &= has_journal ? journal.was_clean : !verify->image || !store_must_have_journal(verify->image);
 	}
 	return err;
 }

@@ -90,3 +90,37 @@ expect "a changed base offset is named as that batch" "$topic 0 $from $to $topic
 flip "$log" $((position + 7))
 flip "$log" $((position + 14))
 expect "a changed leader epoch too" "$topic 0 $from $to $topic-0/${log##*/}" "$(damages | grep -v ' null$')"
+
+# ---- files that are lost: named, and nobody starts as if nothing had happened ---------------------------
+# refused WHAT: serve does not start on $DATA, says WHAT and how to go on, and verify names the file in FILE as damage
+refused() {
+	local out status=0
+	out=$(timeout 20 "$SPATE_BIN" serve --data "$DATA" --listen 127.0.0.1:0 2>&1) || status=$?
+	expect "serve refuses: $2" 1 "$status"
+	expect_match "... and says so" "$2" "$out"
+	expect_match "... and how to go on" "spate.accept.loss=true" "$out"
+	expect_status "verify: damage" 4 "$SPATE_BIN" log verify "$DATA"
+	expect_match "verify names the file" "^null null null null $1\$" "$(damages)"
+}
+fresh() { DATA=$WORK/$1; broker_start; "$LIVE_BIN/admin" "$BROKER" create kept 1 > /dev/null; seq 1 100 | kc_produce -t kept -p 0; }
+
+for how in stop kill9; do
+	fresh "journal-$how"
+	"broker_$how"
+	mv "$DATA/journal-0" "$WORK/journal-0"
+	refused journal-0 "journal-0 is missing"
+	mv "$WORK/journal-0" "$DATA/journal-0"
+	broker_start
+	expect "put back ($how), all is there" "100" "$(kc_consume kept | tail -1)"
+	broker_stop
+done
+rm "$DATA/journal-0" "$DATA/checkpoint-0"
+refused journal-0 "journal-0 is missing"
+broker_start --set spate.accept.loss=true
+expect_match "a loss that is accepted is named loudly" "^spate: error: .*journal-0 was missing, and spate.accept.loss is true" "$(cat "$LOG")"
+expect_match "... and not called clean" "found .*a journal was lost" "$(cat "$LOG")"
+expect "what was filed is there" "100" "$(kc_consume kept | tail -1)"
+broker_stop
+broker_start
+expect_match "the next start is as any" "stopped cleanly before" "$(cat "$LOG")"
+broker_stop

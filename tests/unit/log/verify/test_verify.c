@@ -333,6 +333,7 @@ static const struct file_row file_rows[] = {
 	{"meta.properties", JUNK, 0, FINDING_DAMAGE, "version", NOWHERE, NOWHERE},
 	{"meta.properties", REMOVE, 0, FINDING_NOTE, "missing", NOWHERE, NOWHERE},
 	{"journal-0", JUNK, 0, FINDING_DAMAGE, "cannot be used", NOWHERE, NOWHERE},
+	{"journal-0", REMOVE, 0, FINDING_DAMAGE, "missing, though there are topics", NOWHERE, NOWHERE},
 };
 
 static void change_file(struct world *world, const struct file_row *row, const char *path, uint8_t *data,
