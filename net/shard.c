@@ -243,7 +243,7 @@ static bool advance_stop(struct stopping *stopping)
 static bool has_work(const struct shard *shard)
 {
 	return !list_is_empty(&shard->runnable) || !list_is_empty(&shard->sendable) || shard->has_room_news ||
-	       group_host_has_work(shard->groups);
+	       frame_pool_has_work(shard->frames) || group_host_has_work(shard->groups);
 }
 
 static void woken(void *context)

@@ -261,7 +261,8 @@ static const struct config_key broker_keys[] = {
 	{LONG_KEY("spate.fetch.session.bytes", "33554432", 0, INT64_C(1) << 40), OURS(
 	 "Memory of each shard for fetch sessions (KIP-227). When it is full, clients fetch without.")},
 	{LONG_KEY("spate.frame.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(
-	 "Memory of each shard for requests being received and answered. When it is full, connections wait to be read.")},
+	 "Memory for requests being received and answered; each shard has its part of it. When that is full, connections wait to be read. "
+	 "Requests above 1.25 MiB take at most three quarters together, and wait apart from smaller ones.")},
 	{LONG_KEY("spate.group.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(
 	 "Memory for groups, their members and committed offsets; each shard has its part of it. When that is full, new members and groups are refused.")},
 	{ENUM_KEY("spate.io", "auto", "auto,io_uring,syscalls"), OURS(

@@ -106,13 +106,18 @@ static void drain(struct conn *conn)
 		list_push_back(&conn->shard->sendable, &conn->sendable);
 }
 
-static void refuse(struct conn *conn, const char *why)
+static void say_why(struct conn *conn, const char *why)
 {
 	struct shard *shard = conn->shard;
 	char peer[PEER_TEXT_SIZE];
 	peer_describe(conn->fd, peer);
-	metrics_add(&shard->metrics.requests_refused, 1);
 	log_line_limited(&shard->refusals, io_now_ns(shard->io), LOG_WARN, "the connection from %s is closed: %s", peer, why);
+}
+
+static void refuse(struct conn *conn, const char *why)
+{
+	say_why(conn, why);
+	metrics_add(&conn->shard->metrics.requests_refused, 1);
 	drain(conn);
 }
 
@@ -225,9 +230,12 @@ static void start_next(struct conn *conn)
 
 /* ---- receiving ------------------------------------------------------------------------------------------------------------ */
 
+/* It was we who kept the peer waiting: its time to send begins now. */
 static void memory_is_back(struct frame_wait *wait)
 {
-	advance(CONTAINER_OF(wait, struct conn, memory_wait));
+	struct conn *conn = CONTAINER_OF(wait, struct conn, memory_wait);
+	conn->active_ns = io_now_ns(conn->shard->io);
+	advance(conn);
 }
 
 static bool may_take_more(const struct conn *conn)
@@ -240,7 +248,7 @@ static void need_deadline(struct shard *shard, uint64_t deadline_ns);
 
 static void wait_for_memory(struct conn *conn)
 {
-	frame_pool_wait(conn->shard->frames, &conn->memory_wait);
+	frame_reader_wait(&conn->reader, conn->shard->frames, &conn->memory_wait);
 	need_deadline(conn->shard, io_now_ns(conn->shard->io) + CONN_STALL_NS);
 }
 
@@ -376,12 +384,11 @@ static bool take_rest(struct conn *conn)
 	return true;
 }
 
-/* A peer that waits for a large frame with the size alone read: its bytes are all still in the socket. */
-static void begin_waiting_frame(struct conn *conn)
+/* A peer of which all that came is taken in, and whose frame needs memory to go on: its bytes are still in the socket. */
+static void get_memory(struct conn *conn)
 {
-	if (conn->reader.frame || conn->reader.prefix_size < sizeof conn->reader.prefix || !may_take_more(conn))
-		return;
-	feed(conn, (const uint8_t *)"", 0);
+	if (frame_reader_needs_memory(&conn->reader) && may_take_more(conn))
+		feed(conn, (const uint8_t *)"", 0);
 }
 
 static void advance(struct conn *conn)
@@ -391,7 +398,7 @@ static void advance(struct conn *conn)
 	conn->is_advancing = true;
 	if (!conn->is_closing) {
 		take_bytes(conn, NULL, 0);
-		begin_waiting_frame(conn);
+		get_memory(conn);
 		if (take_rest(conn) && may_take_more(conn))
 			start_receive(conn);
 	}
@@ -462,18 +469,45 @@ void conn_flush_all(struct shard *shard)
 
 /* ---- idle and stalled peers ----------------------------------------------------------------------------------------------- */
 
-/* When this connection will have done nothing for too long. */
-static uint64_t deadline_of(const struct conn *conn)
+/* Does its peer hold memory that others wait for? Who waits for memory as well is not to blame. */
+static bool holds_up_others(const struct conn *conn)
+{
+	return conn->reader.frame && !list_is_linked(&conn->memory_wait.node) && frame_pool_has_waiters(conn->shard->frames);
+}
+
+enum stall { STALL_IDLE, STALL_SEND, STALL_FRAME };
+
+/* When this connection will have done nothing for too long, and what that is. */
+static uint64_t deadline_of(const struct conn *conn, enum stall *stall)
 {
 	const struct shard *shard = conn->shard;
 	uint64_t deadline = UINT64_MAX;
+	*stall = STALL_IDLE;
 	if (shard->limits.idle_max_ns > 0 && sendq_is_empty(&conn->sendq))
 		deadline = conn->active_ns + shard->limits.idle_max_ns;
-	if (conn->send.is_in_flight && conn->send_due_ns < deadline)
+	if (conn->send.is_in_flight && conn->send_due_ns < deadline) {
 		deadline = conn->send_due_ns;
-	if (conn->reader.frame && frame_pool_has_waiters(shard->frames) && conn->active_ns + CONN_STALL_NS < deadline)
+		*stall = STALL_SEND;
+	}
+	if (holds_up_others(conn) && conn->active_ns + CONN_STALL_NS < deadline) {
 		deadline = conn->active_ns + CONN_STALL_NS;
+		*stall = STALL_FRAME;
+	}
 	return deadline;
+}
+
+/* An idle connection ends without a word: that is its ordinary end. */
+static void close_stalled(struct conn *conn, enum stall stall)
+{
+	char why[160];
+	if (stall == STALL_SEND) {
+		say_why(conn, "it does not read its answers");
+	} else if (stall == STALL_FRAME) {
+		snprintf(why, sizeof why, "of a request of %d bytes it has sent %u, and nothing for %u s; others wait for the memory",
+			 frame_reader_size(&conn->reader), conn->reader.filled, (unsigned)(CONN_STALL_NS / 1000000000u));
+		say_why(conn, why);
+	}
+	close_now(conn);
 }
 
 static void sweep(struct io_timer *timer)
@@ -484,9 +518,10 @@ static void sweep(struct io_timer *timer)
 		next = now + shard->limits.idle_max_ns;
 	LIST_FOR_EACH_SAFE(node, &shard->conns) {
 		struct conn *conn = LIST_ENTRY(node, struct conn, node);
-		uint64_t deadline = deadline_of(conn);
+		enum stall stall;
+		uint64_t deadline = deadline_of(conn, &stall);
 		if (deadline <= now)
-			close_now(conn);
+			close_stalled(conn, stall);
 		else if (deadline < next)
 			next = deadline;
 	}

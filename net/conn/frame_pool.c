@@ -1,8 +1,9 @@
 /* Happy path: a take pops the newest frame of its class; a give pushes it back. A class that is empty asks malloc; if handing out and
  * keeping together would exceed the budget, kept frames of other classes are freed first, the largest ones first.
  *
- * Failure: the budget is handed out. The taker waits in a queue; what comes back goes to the queue before anybody else, so that a large
- * frame is not starved by small ones. */
+ * Failure: the budget is handed out. The taker waits in the queue of its kind; what comes back goes to the queues before anybody else. What
+ * the large frame at the front of its queue needs, and may have, is kept from ordinary ones meanwhile, so that they do not starve it; as
+ * large frames never have everything, ordinary ones go on all the same. */
 #include "net/conn/frame_pool.h"
 
 #include <errno.h>
@@ -17,10 +18,12 @@
 _Static_assert(sizeof(struct frame) <= HEAD_SIZE, "the head of a frame fits");
 
 struct frame_pool {
-	uint64_t budget_bytes, used_bytes, kept_bytes;
+	uint64_t budget_bytes, used_bytes[FRAME_KINDS], kept_bytes;
+	uint64_t starts_bytes_max;         /* 0: the budget is too small for large frames */
+	uint64_t large_bytes_max, one_large_bytes_max;
 	uint32_t overhead_bytes;
 	struct frame *kept[CLASS_COUNT];
-	struct list waiters;
+	struct list waiters[FRAME_KINDS];
 	bool has_news;
 };
 
@@ -41,6 +44,29 @@ static uint32_t capacity_of(unsigned class_index)
 	return (1u << shift) + ((class_index - 1) % 4 + 1) * (1u << (shift - 2));
 }
 
+static enum frame_kind kind_of(uint32_t size_bytes)
+{
+	return size_bytes > FRAME_ORDINARY_MAX ? FRAME_LARGE : FRAME_ORDINARY;
+}
+
+/* What a frame is charged with. */
+static uint64_t cost_of(const struct frame_pool *pool, uint32_t size_bytes)
+{
+	return (uint64_t)capacity_of(class_of(size_bytes)) + pool->overhead_bytes;
+}
+
+static void divide_budget(struct frame_pool *pool)
+{
+	uint64_t start = cost_of(pool, FRAME_START_SIZE), part = pool->budget_bytes / 32;
+	uint64_t starts = part > start ? part : start;
+	uint64_t one_large = pool->budget_bytes - pool->budget_bytes / 16;
+	if (one_large < starts + cost_of(pool, FRAME_ORDINARY_MAX + 1))
+		return;
+	pool->starts_bytes_max = starts;
+	pool->one_large_bytes_max = one_large - starts;
+	pool->large_bytes_max = pool->budget_bytes / 4 * 3;
+}
+
 int frame_pool_open(struct frame_pool **out, uint64_t budget_bytes, uint32_t overhead_bytes)
 {
 	struct frame_pool *pool = calloc(1, sizeof *pool);
@@ -48,7 +74,9 @@ int frame_pool_open(struct frame_pool **out, uint64_t budget_bytes, uint32_t ove
 		return -ENOMEM;
 	pool->budget_bytes = budget_bytes;
 	pool->overhead_bytes = overhead_bytes;
-	list_init(&pool->waiters);
+	divide_budget(pool);
+	for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+		list_init(&pool->waiters[kind]);
 	*out = pool;
 	return 0;
 }
@@ -71,7 +99,7 @@ void frame_pool_close(struct frame_pool *pool)
 {
 	if (!pool)
 		return;
-	CHECKF(pool->used_bytes == 0, "%llu bytes of frames are still out", (unsigned long long)pool->used_bytes);
+	CHECKF(frame_pool_used_bytes(pool) == 0, "%llu bytes of frames are still out", (unsigned long long)frame_pool_used_bytes(pool));
 	while (free_one_kept(pool))
 		;
 	free(pool);
@@ -79,7 +107,10 @@ void frame_pool_close(struct frame_pool *pool)
 
 bool frame_pool_fits(const struct frame_pool *pool, uint32_t size_bytes)
 {
-	return size_bytes <= 1u << 30 && (uint64_t)capacity_of(class_of(size_bytes)) + pool->overhead_bytes <= pool->budget_bytes;
+	if (size_bytes > 1u << 30)
+		return false;
+	uint64_t most = kind_of(size_bytes) == FRAME_LARGE ? pool->one_large_bytes_max : pool->budget_bytes - pool->starts_bytes_max;
+	return cost_of(pool, size_bytes) <= most;
 }
 
 static struct frame *make(unsigned class_index)
@@ -92,7 +123,7 @@ static struct frame *make(unsigned class_index)
 	return frame;
 }
 
-static struct frame *take(struct frame_pool *pool, unsigned class_index)
+static struct frame *take(struct frame_pool *pool, unsigned class_index, enum frame_kind kind)
 {
 	struct frame *frame = pool->kept[class_index];
 	uint32_t capacity = capacity_of(class_index);
@@ -100,39 +131,83 @@ static struct frame *take(struct frame_pool *pool, unsigned class_index)
 		pool->kept[class_index] = frame->next;
 		pool->kept_bytes -= capacity;
 	} else {
-		while (pool->used_bytes + pool->kept_bytes + capacity + pool->overhead_bytes > pool->budget_bytes && free_one_kept(pool))
+		while (frame_pool_used_bytes(pool) + pool->kept_bytes + capacity + pool->overhead_bytes > pool->budget_bytes && free_one_kept(pool))
 			;
 		frame = make(class_index);
 		if (!frame)
 			return NULL;
 	}
-	pool->used_bytes += capacity + pool->overhead_bytes;
+	pool->used_bytes[kind] += capacity + pool->overhead_bytes;
+	frame->kind = (uint8_t)kind;
 	frame->size_bytes = 0;
 	return frame;
 }
 
+/* All of the budget but the part of the starts. */
+static uint64_t shared_bytes(const struct frame_pool *pool)
+{
+	return pool->budget_bytes - pool->starts_bytes_max;
+}
+
+/* Do the large frames that are out let it in? */
+static bool is_large_allowed(const struct frame_pool *pool, uint64_t cost)
+{
+	uint64_t used = pool->used_bytes[FRAME_LARGE];
+	return used == 0 || used + cost <= pool->large_bytes_max;
+}
+
+/* What is kept for the large frame that waits longest, if only ordinary ones stand in its way. */
+static uint64_t kept_for_large(const struct frame_pool *pool)
+{
+	const struct list *waiters = &pool->waiters[FRAME_LARGE];
+	if (list_is_empty(waiters))
+		return 0;
+	uint64_t cost = cost_of(pool, LIST_ENTRY(waiters->next, struct frame_wait, node)->size_bytes);
+	return is_large_allowed(pool, cost) ? cost : 0;
+}
+
+static bool has_room(const struct frame_pool *pool, enum frame_kind kind, uint64_t cost)
+{
+	uint64_t used = pool->used_bytes[FRAME_ORDINARY] + pool->used_bytes[FRAME_LARGE];
+	switch (kind) {
+	case FRAME_START: return pool->used_bytes[FRAME_START] + cost <= pool->starts_bytes_max;
+	case FRAME_LARGE: return is_large_allowed(pool, cost) && used + cost <= shared_bytes(pool);
+	case FRAME_ORDINARY: return used + kept_for_large(pool) + cost <= shared_bytes(pool);
+	}
+	UNREACHABLE();
+}
+
+static struct frame *take_if_room(struct frame_pool *pool, uint32_t size_bytes, enum frame_kind kind)
+{
+	if (!list_is_empty(&pool->waiters[kind]) || !has_room(pool, kind, cost_of(pool, size_bytes)))
+		return NULL;
+	return take(pool, class_of(size_bytes), kind);
+}
+
 struct frame *frame_pool_take(struct frame_pool *pool, uint32_t size_bytes)
 {
-	unsigned class_index = class_of(size_bytes);
-	if (pool->used_bytes + capacity_of(class_index) + pool->overhead_bytes > pool->budget_bytes || !list_is_empty(&pool->waiters))
-		return NULL;
-	return take(pool, class_index);
+	return take_if_room(pool, size_bytes, kind_of(size_bytes));
+}
+
+struct frame *frame_pool_take_start(struct frame_pool *pool)
+{
+	return take_if_room(pool, FRAME_START_SIZE, FRAME_START);
 }
 
 struct frame *frame_pool_take_small(struct frame_pool *pool, uint32_t size_bytes)
 {
 	CHECK(size_bytes <= FRAME_SMALL_MAX);
-	return take(pool, class_of(size_bytes));
+	return take(pool, class_of(size_bytes), FRAME_ORDINARY);
 }
 
 void frame_pool_give(struct frame_pool *pool, struct frame *frame)
 {
 	if (!frame)
 		return;
-	CHECK(pool->used_bytes >= frame->capacity + pool->overhead_bytes);
-	pool->used_bytes -= frame->capacity + pool->overhead_bytes;
+	CHECK(pool->used_bytes[frame->kind] >= frame->capacity + pool->overhead_bytes);
+	pool->used_bytes[frame->kind] -= frame->capacity + pool->overhead_bytes;
 	pool->has_news = true;
-	if (pool->used_bytes + pool->kept_bytes + frame->capacity > pool->budget_bytes) {
+	if (frame_pool_used_bytes(pool) + pool->kept_bytes + frame->capacity > pool->budget_bytes) {
 		free(frame);
 		return;
 	}
@@ -141,33 +216,63 @@ void frame_pool_give(struct frame_pool *pool, struct frame *frame)
 	pool->kept_bytes += frame->capacity;
 }
 
-void frame_pool_wait(struct frame_pool *pool, struct frame_wait *wait)
+static void wait_in(struct frame_pool *pool, struct frame_wait *wait, uint32_t size_bytes, enum frame_kind kind)
 {
-	list_push_back(&pool->waiters, &wait->node);
+	wait->size_bytes = size_bytes;
+	list_push_back(&pool->waiters[kind], &wait->node);
+}
+
+void frame_pool_wait(struct frame_pool *pool, struct frame_wait *wait, uint32_t size_bytes)
+{
+	wait_in(pool, wait, size_bytes, kind_of(size_bytes));
+}
+
+void frame_pool_wait_start(struct frame_pool *pool, struct frame_wait *wait)
+{
+	wait_in(pool, wait, FRAME_START_SIZE, FRAME_START);
 }
 
 bool frame_pool_has_waiters(const struct frame_pool *pool)
 {
-	return !list_is_empty(&pool->waiters);
+	for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+		if (!list_is_empty(&pool->waiters[kind]))
+			return true;
+	return false;
+}
+
+bool frame_pool_has_work(const struct frame_pool *pool)
+{
+	return pool->has_news && frame_pool_has_waiters(pool);
 }
 
 /* Each is tried once, with the queue out of its way; the first that finds nothing goes back to the front, and the others stay. */
-void frame_pool_serve(struct frame_pool *pool)
+static void serve_queue(struct list *queue)
 {
-	if (!pool->has_news || list_is_empty(&pool->waiters))
-		return;
-	pool->has_news = false;
 	struct list waiters;
 	list_init(&waiters);
-	list_splice(&waiters, &pool->waiters);
-	while (!list_is_empty(&waiters) && list_is_empty(&pool->waiters)) {
+	list_splice(&waiters, queue);
+	while (!list_is_empty(&waiters) && list_is_empty(queue)) {
 		struct frame_wait *wait = LIST_ENTRY(list_pop_front(&waiters), struct frame_wait, node);
 		wait->ready(wait);
 	}
-	list_splice(&pool->waiters, &waiters);
+	list_splice(queue, &waiters);
+}
+
+/* Large ones first: what is kept for them is known to the ordinary ones only while they wait. */
+void frame_pool_serve(struct frame_pool *pool)
+{
+	if (!frame_pool_has_work(pool))
+		return;
+	pool->has_news = false;
+	serve_queue(&pool->waiters[FRAME_LARGE]);
+	serve_queue(&pool->waiters[FRAME_START]);
+	serve_queue(&pool->waiters[FRAME_ORDINARY]);
 }
 
 uint64_t frame_pool_used_bytes(const struct frame_pool *pool)
 {
-	return pool->used_bytes;
+	uint64_t used = 0;
+	for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+		used += pool->used_bytes[kind];
+	return used;
 }

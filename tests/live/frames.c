@@ -305,6 +305,56 @@ static void test_peer_that_never_reads(void)
 	expect_alive();
 }
 
+/* A produce too large for its topic is answered all the same: a request that is larger than the ordinary ones. */
+static void ask_others(const char *when, bool ask_large)
+{
+	struct peer p;
+	peer_open(&p);
+	struct batch large = batch_spec(1), middle = batch_spec(1), small = batch_spec(1);
+	middle.value_size = 800000;
+	large.value_size = 3000000;
+	int64_t begin = now_ms();
+	expect(broker_answers(), "%s: ApiVersions is not answered", when);
+	expect_int("a small produce's error", 0, peer_produce(&p, topic, 0, &small).error);
+	expect_int("a produce of 800 kB: its error", 0, peer_produce(&p, topic, 0, &middle).error);
+	if (ask_large)
+		expect_int("a produce of 3 MB: its error", 10, peer_produce(&p, topic, 0, &large).error);
+	expect(now_ms() - begin < 1000, "%s: it took %lld ms", when, (long long)(now_ms() - begin));
+	peer_close(&p);
+}
+
+/* What is only announced, or begun and then left, is in nobody's way: not when it is much, and not when many do so. */
+static void test_stalled_large_frames(void)
+{
+	enum { PEERS = 40, START = 64 << 10 };
+	static uint8_t start[4 + START] = { 6, 0x40, 0, 0 };
+	struct peer stalled[PEERS];
+	long before = broker_rss_kib();
+	case_begin("%d peers announce 100 MiB and send 24 bytes: others are answered within a second", PEERS);
+	for (int i = 0; i < PEERS; i++) {
+		peer_open(&stalled[i]);
+		expect(peer_send(&stalled[i], start, 24), "cannot send");
+	}
+	usleep(200000);
+	for (int round = 0; round < 4; round++)
+		ask_others("announced", true);
+	expect(broker_rss_kib() - before < 64 << 10, "the broker grew by %ld KiB", broker_rss_kib() - before);
+
+	case_begin("... and when they have sent 64 KiB, and hold or want the memory");
+	for (int i = 0; i < PEERS; i++)
+		expect(peer_send(&stalled[i], start + 24, sizeof(start) - 24), "cannot send");
+	usleep(200000);
+	for (int round = 0; round < 4; round++)
+		ask_others("begun", false);
+	for (int i = 0; i < PEERS; i++)
+		peer_close(&stalled[i]);
+
+	case_begin("... and when they have gone, large ones are answered too");
+	usleep(200000);
+	for (int round = 0; round < 4; round++)
+		ask_others("gone", true);
+}
+
 /* Closing one's own direction after a request: the requests already sent still count. */
 static void test_half_closed(void)
 {
@@ -413,6 +463,7 @@ int main(int argc, char **argv)
 	test_pipelining();
 	test_pipelined_produce_order();
 	test_peer_that_never_reads();
+	test_stalled_large_frames();
 	test_half_closed();
 	test_many_connections();
 	test_mutations();

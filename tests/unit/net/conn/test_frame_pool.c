@@ -84,18 +84,18 @@ static void try_again(struct frame_wait *wait)
 	waiter->called++;
 	waiter->got = frame_pool_take(waiter->pool, waiter->size);
 	if (!waiter->got)
-		frame_pool_wait(waiter->pool, wait);
+		frame_pool_wait(waiter->pool, wait, waiter->size);
 }
 
-/* Those who wait are served in order, and nobody overtakes a large one that waits. */
+/* Those who wait are served in order, and no ordinary one overtakes another. */
 Test(frame_pool, serves_waiters_in_order)
 {
 	struct frame_pool *pool = open_pool(64 << 10);
 	struct frame *a = frame_pool_take(pool, 32 << 10), *b = frame_pool_take(pool, 32 << 10);
 	struct waiter large = {.wait.ready = try_again, .pool = pool, .size = 64 << 10};
 	struct waiter small = {.wait.ready = try_again, .pool = pool, .size = 1000};
-	frame_pool_wait(pool, &large.wait);
-	frame_pool_wait(pool, &small.wait);
+	frame_pool_wait(pool, &large.wait, large.size);
+	frame_pool_wait(pool, &small.wait, small.size);
 	frame_pool_serve(pool);
 	cr_assert_eq(large.called, 0, "nothing has come back yet");
 	frame_pool_give(pool, a);
@@ -129,5 +129,118 @@ Test(frame_pool, charges_the_overhead)
 	while (count > 0)
 		frame_pool_give(pool, frames[--count]);
 	cr_assert_eq(frame_pool_used_bytes(pool), 0);
+	frame_pool_close(pool);
+}
+
+/* ---- large frames ------------------------------------------------------------------------------------------------------------ */
+
+#define MIB (1u << 20)
+
+/* Large frames have three quarters together, or one alone a little more; ordinary ones always find something. */
+Test(frame_pool, large_frames_leave_room_for_ordinary_ones)
+{
+	struct frame_pool *pool = open_pool(128 * MIB);
+	struct frame *large[8], *ordinary;
+	int count = 0;
+	while (count < 8 && (large[count] = frame_pool_take(pool, 16 * MIB)))
+		count++;
+	cr_assert_eq(count, 6, "96 of 128 MiB");
+	cr_assert_not_null(ordinary = frame_pool_take(pool, MIB));
+	frame_pool_give(pool, ordinary);
+	while (count > 0)
+		frame_pool_give(pool, large[--count]);
+	cr_assert(frame_pool_fits(pool, 100 * MIB), "the default of socket.request.max.bytes");
+	cr_assert_not(frame_pool_fits(pool, 128 * MIB));
+	cr_assert_not_null(large[0] = frame_pool_take(pool, 100 * MIB));
+	cr_assert_null(frame_pool_take(pool, 2 * MIB));
+	cr_assert_not_null(ordinary = frame_pool_take(pool, MIB));
+	frame_pool_give(pool, ordinary);
+	frame_pool_give(pool, large[0]);
+	frame_pool_close(pool);
+}
+
+/* Who waits for much is not in the way of who wants little, however long it takes. */
+Test(frame_pool, ordinary_ones_overtake_large_ones_that_wait)
+{
+	struct frame_pool *pool = open_pool(128 * MIB);
+	struct frame *hog = frame_pool_take(pool, 100 * MIB), *ordinary[8];
+	struct waiter large = {.wait.ready = try_again, .pool = pool, .size = 100 * MIB};
+	frame_pool_wait(pool, &large.wait, large.size);
+	for (int i = 0; i < 8; i++)
+		cr_assert_not_null(ordinary[i] = frame_pool_take(pool, MIB), "%d", i);
+	for (int i = 0; i < 8; i++)
+		frame_pool_give(pool, ordinary[i]);
+	frame_pool_serve(pool);
+	cr_assert_null(large.got);
+	frame_pool_give(pool, hog);
+	frame_pool_serve(pool);
+	cr_assert_not_null(large.got);
+	frame_pool_give(pool, large.got);
+	frame_pool_close(pool);
+}
+
+/* A stream of ordinary frames does not starve a large one: what it needs is kept for it, and they go on with the rest. */
+Test(frame_pool, a_large_one_is_not_starved)
+{
+	struct frame_pool *pool = open_pool(128 * MIB);
+	struct frame *frames[200], *one;
+	int count = 0;
+	while (count < 200 && (frames[count] = frame_pool_take(pool, MIB)))
+		count++;
+	cr_assert_geq(count, 120);
+	struct waiter large = {.wait.ready = try_again, .pool = pool, .size = 64 * MIB};
+	frame_pool_wait(pool, &large.wait, large.size);
+	for (int i = 0; i < 64; i++) {
+		cr_assert_null(large.got, "%d", i);
+		cr_assert_null(frame_pool_take(pool, MIB), "what comes back is kept");
+		frame_pool_give(pool, frames[--count]);
+		frame_pool_serve(pool);
+	}
+	cr_assert_not_null(large.got);
+	frame_pool_give(pool, frames[--count]);
+	cr_assert_not_null(one = frame_pool_take(pool, MIB));
+	frame_pool_give(pool, one);
+	while (count > 0)
+		frame_pool_give(pool, frames[--count]);
+	frame_pool_give(pool, large.got);
+	frame_pool_close(pool);
+}
+
+static void take_start(struct frame_wait *wait)
+{
+	struct waiter *waiter = CONTAINER_OF(wait, struct waiter, wait);
+	waiter->called++;
+	waiter->got = frame_pool_take_start(waiter->pool);
+}
+
+/* Starts have a part of their own, whatever else is out, and who finds none waits for that alone. */
+Test(frame_pool, starts_have_their_part)
+{
+	struct frame_pool *pool = open_pool(64 * MIB);
+	struct frame *starts[100], *ordinary[100], *large = frame_pool_take(pool, 48 * MIB);
+	int count = 0, ordinary_count = 0;
+	cr_assert_not_null(large);
+	while (ordinary_count < 100 && (ordinary[ordinary_count] = frame_pool_take(pool, MIB)))
+		ordinary_count++;
+	while (count < 100 && (starts[count] = frame_pool_take_start(pool)))
+		count++;
+	cr_assert_eq(count, 32, "2 of 64 MiB");
+	cr_assert_eq(frame_pool_used_bytes(pool), 64ull * MIB);
+	struct waiter waiter = {.wait.ready = take_start, .pool = pool};
+	frame_pool_wait_start(pool, &waiter.wait);
+	frame_pool_give(pool, ordinary[--ordinary_count]);
+	struct frame *again = frame_pool_take(pool, MIB);
+	cr_assert_not_null(again, "who waits for a start is in nobody's way");
+	frame_pool_give(pool, starts[--count]);
+	cr_assert(frame_pool_has_work(pool));
+	frame_pool_serve(pool);
+	cr_assert_not_null(waiter.got);
+	frame_pool_give(pool, waiter.got);
+	frame_pool_give(pool, again);
+	frame_pool_give(pool, large);
+	while (count > 0)
+		frame_pool_give(pool, starts[--count]);
+	while (ordinary_count > 0)
+		frame_pool_give(pool, ordinary[--ordinary_count]);
 	frame_pool_close(pool);
 }

@@ -3,6 +3,7 @@
 
 #include "log/base/bytes.h"
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #define LIMIT 100000u
 
@@ -127,4 +128,90 @@ Test(frame_reader, gives_room_inside_a_frame)
 	memset(at, 60, 30);
 	cr_assert(frame_reader_received(&reader, 30));
 	expect_frame(60);
+}
+
+/* ---- large frames ------------------------------------------------------------------------------------------------------------ */
+
+#define LARGE_SIZE (3u << 20)
+
+static struct frame_pool *large_pool;
+
+static void open_large_pool(void)
+{
+	cr_assert_eq(frame_pool_open(&large_pool, 16 << 20, 0), 0);
+	reader = (struct frame_reader){0};
+}
+
+static void close_large_pool(void)
+{
+	frame_reader_drop(&reader, large_pool);
+	frame_pool_close(large_pool);
+}
+
+static uint8_t byte_at(size_t at)
+{
+	return (uint8_t)(at * 7 + at / 251);
+}
+
+static uint8_t *large_frame(void)
+{
+	uint8_t *bytes = malloc(4 + LARGE_SIZE);
+	store_be32(bytes, LARGE_SIZE);
+	for (size_t i = 0; i < LARGE_SIZE; i++)
+		bytes[4 + i] = byte_at(i);
+	return bytes;
+}
+
+static void expect_large_frame(void)
+{
+	struct frame *frame = frame_reader_take(&reader);
+	cr_assert_eq(frame->size_bytes, LARGE_SIZE);
+	for (size_t i = 0; i < LARGE_SIZE; i++)
+		cr_assert_eq(frame->data[i], byte_at(i), "at %zu", i);
+	frame_pool_give(large_pool, frame);
+	cr_assert_eq(frame_pool_used_bytes(large_pool), 0);
+}
+
+/* A large frame takes its memory with the last byte of its start, not with its size; and comes out whole however it arrives. */
+Test(frame_reader_large, takes_memory_when_the_start_has_come, .init = open_large_pool, .fini = close_large_pool)
+{
+	static const size_t steps[] = {1000, 8192, FRAME_START_SIZE, FRAME_START_SIZE + 4, 4u << 20};
+	uint8_t *bytes = large_frame();
+	for (size_t s = 0; s < COUNT_OF(steps); s++) {
+		enum frame_result result = FRAME_MORE;
+		for (size_t at = 0; at < 4 + LARGE_SIZE;) {
+			size_t used, piece = 4 + LARGE_SIZE - at < steps[s] ? 4 + LARGE_SIZE - at : steps[s];
+			result = frame_reader_feed(&reader, large_pool, 100 << 20, bytes + at, piece, &used);
+			cr_assert_eq(used, piece);
+			at += used;
+			cr_assert_eq(frame_pool_used_bytes(large_pool) > FRAME_START_SIZE, at >= 4 + FRAME_START_SIZE, "at %zu", at);
+		}
+		cr_assert_eq(result, FRAME_WHOLE);
+		expect_large_frame();
+	}
+	free(bytes);
+}
+
+/* The start is received straight into its place as well; then it waits for memory with all that came. */
+Test(frame_reader_large, waits_with_its_start, .init = open_large_pool, .fini = close_large_pool)
+{
+	uint8_t *bytes = large_frame(), *at;
+	size_t used, size;
+	struct frame *hog = frame_pool_take(large_pool, 14 << 20);
+	cr_assert_not_null(hog);
+	cr_assert_eq(frame_reader_feed(&reader, large_pool, 100 << 20, bytes, 24, &used), FRAME_MORE);
+	cr_assert_not(frame_reader_needs_memory(&reader));
+	cr_assert(frame_reader_room(&reader, &at, &size));
+	cr_assert_eq(size, FRAME_START_SIZE - 20);
+	memcpy(at, bytes + 24, size);
+	cr_assert_not(frame_reader_received(&reader, size));
+	cr_assert(frame_reader_needs_memory(&reader));
+	cr_assert_not(frame_reader_room(&reader, &at, &size));
+	cr_assert_eq(frame_reader_feed(&reader, large_pool, 100 << 20, bytes + 4 + FRAME_START_SIZE, 100, &used), FRAME_NO_MEMORY);
+	cr_assert_eq(used, 0);
+	frame_pool_give(large_pool, hog);
+	cr_assert_eq(frame_reader_feed(&reader, large_pool, 100 << 20, bytes + 4 + FRAME_START_SIZE, LARGE_SIZE, &used), FRAME_WHOLE);
+	cr_assert_eq(used, LARGE_SIZE - FRAME_START_SIZE);
+	expect_large_frame();
+	free(bytes);
 }
