@@ -353,12 +353,41 @@ static void answer_finished(struct store *store)
 	}
 }
 
+/* What was not committed after so many tries, a second apart, finds no room in the journal either; nobody was told that it is there. */
+#define FULL_TRIES_MAX 5
+
+static bool is_stuck_on_full_disk(const struct store *store)
+{
+	bool is_committed = list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal);
+	return store->is_full && store->full_tries_at_stop > 0 && store->cycle.in_flight == 0 && !store->group.is_in_flight &&
+	       journal_is_idle(store->journal) && (is_committed || store->full_tries_at_stop >= FULL_TRIES_MAX);
+}
+
+/* All that was acknowledged is in the journal or filed. The seal says so if there is room for it; if not, the next start finds the same, and only
+ * says that it recovered. */
+static void stop_on_full_disk(struct store *store)
+{
+	bool is_filed = list_is_empty(&store->home.unfiled) && list_is_empty(&store->cycle.queue);
+	fprintf(stderr, is_filed ? "spate: %s: the disk is full: the checkpoint cannot be written at this stop; nothing is lost, and the next start reads "
+				   "the journal instead\n"
+				 : "spate: %s: the disk is full: what is not in segments yet stays in the journal; nothing is lost, and the next start takes "
+				   "it from there\n",
+		store->dir);
+	if (list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal) && journal_seal(store->journal))
+		fprintf(stderr, "spate: %s: the journal has no room to say that this was a clean stop: the next start recovers\n", store->dir);
+	store->is_stopped = true;
+}
+
 static void seal_when_quiet(struct store *store)
 {
 	bool is_quiet = store__cycle_is_idle(store) && !store->group.is_in_flight && list_is_empty(&store->home.dirty) &&
 			list_is_empty(&store->home.unfiled);
 	if (store->failure) {
 		store->is_stopped = !store->group.is_in_flight || journal_has_failed(store->journal);
+		return;
+	}
+	if (is_stuck_on_full_disk(store)) {
+		stop_on_full_disk(store);
 		return;
 	}
 	if (!is_quiet || !store->is_final_cycle_done || !journal_is_idle(store->journal))

@@ -69,6 +69,7 @@ struct store {
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
 	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
+	uint32_t full_tries_at_stop;   /* how often the disk was found full since the stop began */
 };
 
 /* store_commit.c */

@@ -9,7 +9,8 @@
  * It begins when the journal is half full, when appends lack memory, when much has gone straight to segments (that is checked at
  * recovery), some seconds after something became unfiled, and at the stop. Nothing unfiled and nothing to do: no timer, no wake-up.
  *
- * Failures: a full disk is a state: appends are refused, the cycle tries again every second, and resumes by itself. Any other error
+ * Failures: a full disk is a state: appends are refused, the cycle tries again every second, and resumes by itself; a stop does not
+ * wait for that, as what is not filed is in the journal (store.c). Any other error
  * breaks durability: the store fails, reads go on. */
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ bool store__cycle_is_idle(const struct store *store)
 
 static void set_full(struct store *store, bool is_full)
 {
+	store->full_tries_at_stop += is_full && store->is_stopping;
 	if (store->is_full == is_full)
 		return;
 	store->is_full = is_full;

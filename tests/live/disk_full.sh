@@ -64,3 +64,32 @@ broker_kill9
 broker_start --set spate.journal.bytes=33554432
 expect "the commit is there after kill -9" "members 0 9" "$(group offsets committed)"
 expect "and after kill -9" "$wanted" "$(read_back)"
+
+# A stop does not wait for room: what is not in segments stays in the journal, and the next start has it; a full disk is not called broken.
+for n in $(seq 60); do printf '%s %s\n' "$n" "$(head -c 20000 /dev/urandom | base64 -w 0)"; done > "$WORK/late"
+kc_produce -t late -X batch.num.messages=1 -X max.in.flight.requests.per.connection=1 < "$WORK/late"
+head -c 1073741824 /dev/zero > "$WORK/small/ballast" 2> /dev/null
+begin=$SECONDS
+broker_stop
+[ $((SECONDS - begin)) -lt 8 ] && pass "a broker with unfiled records and a full disk stops" || fail "a broker with unfiled records and a full disk stops: it took $((SECONDS - begin)) s"
+expect_match "... and says where they are" 'disk is full: what is not in segments yet stays in the journal; nothing is lost' "$(cat "$LOG")"
+broker_start --set spate.journal.bytes=33554432
+expect "the next start has the records" "$(md5sum < "$WORK/late")" "$(kc_consume late -o beginning | md5sum)"
+begin=$SECONDS
+broker_stop
+[ $((SECONDS - begin)) -lt 8 ] && pass "started and stopped on the full disk, it stops" || fail "started and stopped on the full disk, it stops: it took $((SECONDS - begin)) s"
+expect "... and nothing is called broken" "" "$(grep -E 'broken|not stop cleanly' "$LOG")"
+rm "$WORK/small/ballast"
+broker_start --set spate.journal.bytes=33554432
+expect "with room again every value acked is there" "$wanted" "$(read_back)"
+expect "... and the records" "$(md5sum < "$WORK/late")" "$(kc_consume late -o beginning | md5sum)"
+broker_stop
+head -c 1073741824 /dev/zero > "$WORK/small/ballast" 2> /dev/null
+broker_start --set spate.journal.bytes=33554432
+broker_stop
+expect_match "a cleanly stopped directory, started on a full disk, stops as it was" 'stopped: all is on disk' "$(cat "$LOG")"
+expect "... and nothing is called broken" "" "$(grep -E 'broken|not stop cleanly' "$LOG")"
+rm "$WORK/small/ballast"
+broker_start --set spate.journal.bytes=33554432
+expect_match "... which the next start knows" 'stopped cleanly before' "$(cat "$LOG")"
+expect "... with everything" "$wanted" "$(read_back)"
