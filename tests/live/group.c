@@ -301,6 +301,7 @@ static int delete_offsets(const char *group, const char *topic, int partition)
 	size_t count;
 	rd_kafka_topic_partition_list_t *partitions = offsets_of(topic, partition, 1, 0);
 	rd_kafka_DeleteConsumerGroupOffsets_t *one = rd_kafka_DeleteConsumerGroupOffsets_new(group, partitions);
+	rd_kafka_topic_partition_list_destroy(partitions);
 	rd_kafka_DeleteConsumerGroupOffsets(client, &one, 1, NULL, queue);
 	rd_kafka_DeleteConsumerGroupOffsets_destroy(one);
 	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_DELETECONSUMERGROUPOFFSETS_RESULT);
