@@ -243,6 +243,7 @@ static int serve(const struct broker_config *config, const struct addresses *add
 		.advertised_port = addresses->is_advertised ? addresses->advertised.port : 0,
 		.shard_count = count_shards(config),
 		.backend = backend_of(config),
+		.is_backend_required = strcmp(broker_config_value(config, "spate.io"), "io_uring") == 0,
 		.config = config,
 	};
 	options.is_pinned = options.shard_count > 1;
@@ -250,11 +251,6 @@ static int serve(const struct broker_config *config, const struct addresses *add
 	if (err) {
 		complain(err == ERR_CORRUPT_LOG ? "%s; 'spate log verify %s' names what is damaged" : "%s", *why ? why : err_text(err), options.dir);
 		return err == ERR_INVALID_CONFIG ? STATUS_USAGE : STATUS_FAILED;
-	}
-	if (report.fallback_reason && strcmp(broker_config_value(config, "spate.io"), "io_uring") == 0) {
-		complain("spate.io = io_uring, but it is not to be had here (%s); set it to auto to go on without", strerror(-report.fallback_reason));
-		server_close(server);
-		return STATUS_FAILED;
 	}
 	print_report(&report, config);
 	int status = run(server);

@@ -1,5 +1,6 @@
-/* Start, in order: the loop of this thread, the data directory and its lock, the catalog (which counts this start), the shards (each
- * recovers its part of the store in its own thread, all at once), the listener. Then server_run. The end is the same backwards.
+/* Start, in order: the loop of this thread, the data directory and its lock, a look whether the address is free, the catalog (which counts this
+ * start), the shards (each recovers its part of the store in its own thread, all at once), the listener. Then server_run. The end is the same
+ * backwards. What is likely to fail comes before the catalog: a start that counts and does not end cleanly is a crash for the next one.
  *
  * Failures before server_run undo what was done and leave a sentence. If the loop of any shard breaks, all stop. */
 #include "net/server.h"
@@ -72,6 +73,8 @@ static int open_io(struct server *server, struct sentence *why)
 	struct shard *shard = &server->shards[0];
 	server->backend = server->options.backend;
 	int err = shard_open_io(shard, server->backend);
+	if (server->backend == IO_URING && is_forbidden(err) && server->options.is_backend_required)
+		return fail(why, err, "spate.io = io_uring, but it is not to be had here (%s); set it to auto to go on without", err_text(err));
 	if (server->backend == IO_URING && is_forbidden(err)) {
 		server->fallback_reason = err;
 		server->backend = IO_SYSCALLS;
@@ -308,15 +311,32 @@ static void choose_advertised(struct server *server)
 	server->facts.advertised_port = server->advertised_port;
 }
 
+static int cannot_listen(const struct server *server, int err, struct sentence *why)
+{
+	uint16_t port = server->options.listen_port;
+	if (err == -EADDRINUSE)
+		return fail(why, err, "%s:%u is in use by another program: stop it, or listen on another port", server->listen_host, port);
+	return fail(why, err, "%s:%u cannot be listened on: %s", server->listen_host, port, err_text(err));
+}
+
+/* Only a look: the port opens for good when the log is there to be asked for. */
+static int try_address(struct server *server, struct sentence *why)
+{
+	struct io *io = server->shards[0].io;
+	uint16_t port;
+	int fd = io_listen(io, server->listen_host, server->options.listen_port, false, &port);
+	if (fd < 0)
+		return cannot_listen(server, fd, why);
+	io_shutdown(io, fd); /* at once, while the descriptor may close a little later */
+	io_close_fd(io, fd);
+	return 0;
+}
+
 static int start_listening(struct server *server, struct sentence *why)
 {
-	const struct server_options *options = &server->options;
-	int err = listener_open(&server->listener, &server->shards[0], server->listen_host, options->listen_port, &server->port);
-	if (err == -EADDRINUSE)
-		return fail(why, err, "%s:%u is in use by another program: stop it, or listen on another port", server->listen_host,
-			    options->listen_port);
+	int err = listener_open(&server->listener, &server->shards[0], server->listen_host, server->options.listen_port, &server->port);
 	if (err)
-		return fail(why, err, "%s:%u cannot be listened on: %s", server->listen_host, options->listen_port, err_text(err));
+		return cannot_listen(server, err, why);
 	choose_advertised(server);
 	return 0;
 }
@@ -358,6 +378,8 @@ static int open_all(struct server *server, struct server_report *report, struct 
 		err = make_dir(server, why);
 	if (!err)
 		err = lock_dir(server, why);
+	if (!err)
+		err = try_address(server, why);
 	if (!err)
 		err = open_catalog(server, &report->catalog, why);
 	if (!err)

@@ -22,6 +22,7 @@ struct server_options {
 	uint32_t shard_count;                /* 0: one */
 	bool is_pinned;                      /* pin each shard to a CPU of its own; with one shard, leave it to the scheduler */
 	enum io_backend backend;             /* IO_URING falls back to IO_SYSCALLS where it is forbidden */
+	bool is_backend_required;            /* it does not fall back: server_open fails instead */
 	const struct broker_config *config;  /* outlives the server */
 };
 
@@ -42,7 +43,8 @@ struct server_report {
 	struct store_report stores[SERVER_SHARDS_MAX]; /* one a shard */
 };
 
-/* Takes the directory's lock, recovers, starts the shards' threads and listens: connections are answered once server_run runs.
+/* Takes the directory's lock, recovers, starts the shards' threads and listens: connections are answered once server_run runs. Where it cannot
+ * listen, or cannot have the backend that is required, it fails before anything in the directory is changed.
  * On failure `why` is a sentence (what, why, how to fix) and nothing is left running: ERR_LOCKED, -EADDRINUSE, -EACCES ... */
 MUST_USE int server_open(struct server **out, const struct server_options *options, struct server_report *report,
 			 char *why, size_t why_size);

@@ -72,6 +72,24 @@ expect_match "a config file's num.partitions is used" '"three" with 3 partitions
 expect_match "--set message.max.bytes is used" 'too large' "$(head -c 6000 /dev/urandom | base64 -w0 | kc_produce -t three 2>&1)"
 broker_stop
 
+# ---- a start that fails is no crash -------------------------------------------------------------------
+clean=$DATA
+DATA=$WORK/occupant
+PORT=
+broker_start
+for data in "$clean" "$WORK/never"; do
+	refuses "a port in use, data ${data##*/}" 'in use by another program' serve --data "$data" --listen "$BROKER"
+done
+broker_stop
+DATA=$clean
+broker_start
+expect_match "after a start that could not listen, the directory is as clean as before" 'stopped cleanly before' "$(cat "$LOG")"
+broker_stop
+DATA=$WORK/never
+broker_start
+expect "... and a new one is new" "" "$(grep -E 'found|recovered' "$LOG")"
+broker_stop
+
 # ---- io_uring forbidden --------------------------------------------------------------------------------
 if "$LIVE_BIN/no_io_uring" true; then
 	DATA=$WORK/plain-calls
@@ -79,6 +97,12 @@ if "$LIVE_BIN/no_io_uring" true; then
 	printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$PWD/$LIVE_BIN/no_io_uring" "$(realpath "$real")" > "$WORK/forbidden"
 	chmod +x "$WORK/forbidden"
 	SPATE_BIN=$WORK/forbidden
+	refuses "io_uring demanded where it is forbidden" 'spate.io = io_uring, but it is not to be had' serve --data "$clean" --listen 127.0.0.1:0 --set spate.io=io_uring
+	DATA=$clean
+	broker_start
+	expect_match "... which leaves the directory as clean as before" 'stopped cleanly before' "$(cat "$LOG")"
+	broker_stop
+	DATA=$WORK/plain-calls
 	broker_start
 	expect_match "io_uring forbidden: the log says so, and what to do" 'io_uring.*(seccomp|forbid|allow|permit|not to be had)' "$(grep -i io_uring "$LOG" | paste -sd' ')"
 	seq 1 3000 | kc_produce -t plain -X enable.idempotence=true -z lz4

@@ -784,6 +784,7 @@ Test(server, what_is_in_use, .timeout = 60)
 	cr_assert_not_null(strstr(why, broker.dir), "%s", why);
 	second.options.dir = second.dir;
 	cr_assert_eq(broker_try_start(&second, why, sizeof why), 0, "%s", why);
+	cr_assert(second.report.catalog.was_created, "the starts that failed have made nothing");
 	broker_end(&second);
 	broker_end(&broker);
 }
