@@ -109,6 +109,18 @@ void format_print(FILE *out, const char *format, const struct shown_record *reco
 	}
 }
 
+size_t format_unescape(const char *text, char *out)
+{
+	size_t size = 0;
+	for (const char *at = text; *at; at++) {
+		char byte = *at;
+		if (*at == '\\')
+			at += read_escape(at + 1, &byte);
+		out[size++] = byte;
+	}
+	return size;
+}
+
 /* ---- JSON -------------------------------------------------------------------------------------------------------------- */
 
 /* The bytes of the UTF-8 sequence at `at`, or 0 if there is none (overlong, a surrogate, above U+10FFFF, cut short). */

@@ -30,6 +30,9 @@ MUST_USE bool format_check(const char *format, char *why, size_t why_size);
 /* The format was checked. `null_text` stands for a null key or value ("" or "NULL"). */
 void format_print(FILE *out, const char *format, const struct shown_record *record, const char *null_text);
 
+/* The bytes that a text with these escapes means: at most strlen(text), their number returned. What is no escape stands for itself. */
+size_t format_unescape(const char *text, char *out);
+
 /* One line: {"topic":..,"partition":..,"offset":..,"timestamp":..,"timestamp_type":..,"headers":[{"name":..,"value":..}],"key":..,"value":..};
  * bytes that are no UTF-8 come as "key_base64", "value_base64". */
 void format_print_json(FILE *out, const struct shown_record *record);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/format.h"
 #include "cli/json_record.h"
 #include "cli/progress.h"
 #include "cli/topic.h"
@@ -22,6 +23,8 @@ struct produce_flags {
 	const char *file, *key, *key_separator, *delimiter, *compression, *acks;
 	struct flag_list headers;
 	int64_t partition;
+	char separator_bytes[64], delimiter_byte; /* what key_separator and delimiter mean */
+	size_t separator_size;
 	bool is_null, is_quiet, is_created, is_json, is_repartitioned;
 };
 
@@ -41,6 +44,7 @@ struct producing {
 	rd_kafka_headers_t *headers; /* of every record, or NULL */
 	int topic_partitions;        /* how many the topic has */
 	uint64_t lines, sent, acked, failed;
+	uint64_t unseparated;        /* lines without the key separator */
 	bool has_timed_out;          /* nobody acknowledges any more: reading on would only leave holes */
 	struct written *partitions;
 	uint32_t partition_count;
@@ -130,15 +134,16 @@ struct line {
 	uint32_t header_count;
 };
 
-static struct line split_line(const struct produce_flags *flags, const char *text, size_t size)
+static struct line split_line(const struct produce_flags *flags, const char *text, size_t size, bool *is_separated)
 {
 	struct line line = {.key = flags->key, .key_size = flags->key ? strlen(flags->key) : 0, .value = text, .value_size = size,
 			    .partition = (int32_t)flags->partition};
-	const char *mark = flags->key_separator ? memmem(text, size, flags->key_separator, strlen(flags->key_separator)) : NULL;
+	const char *mark = flags->separator_size ? memmem(text, size, flags->separator_bytes, flags->separator_size) : NULL;
+	*is_separated = mark != NULL;
 	if (mark) {
 		line.key = text;
 		line.key_size = (size_t)(mark - text);
-		line.value = mark + strlen(flags->key_separator);
+		line.value = mark + flags->separator_size;
 		line.value_size = size - (size_t)(line.value - text);
 	}
 	if (flags->is_null && line.value_size == 0)
@@ -255,7 +260,9 @@ static int send_json(struct producing *producing, const char *text, size_t size)
 
 static int send_text(struct producing *producing, const char *text, size_t size)
 {
-	struct line line = split_line(producing->flags, text, size);
+	bool is_separated;
+	struct line line = split_line(producing->flags, text, size, &is_separated);
+	producing->unseparated += producing->flags->separator_size && !is_separated;
 	send_line(producing, &line);
 	return STATUS_OK;
 }
@@ -265,7 +272,7 @@ static int send_lines(struct producing *producing, FILE *in)
 	char *text = NULL;
 	size_t capacity = 0;
 	ssize_t size;
-	char delimiter = producing->flags->delimiter ? *producing->flags->delimiter : '\n';
+	char delimiter = producing->flags->delimiter_byte;
 	int status = STATUS_OK;
 	while (!status && !is_interrupted && !producing->has_timed_out && (size = getdelim(&text, &capacity, delimiter, in)) >= 0) {
 		if (size && text[size - 1] == delimiter)
@@ -332,6 +339,9 @@ static int report(const struct producing *producing, double seconds)
 			producing->topic, seconds);
 		report_partitions(producing);
 	}
+	if (!producing->flags->is_quiet && producing->unseparated)
+		fprintf(stderr, "spate: %" PRIu64 " of %" PRIu64 " lines had no key separator '%s': all of each is its value\n", producing->unseparated,
+			producing->lines, producing->flags->key_separator);
 	report_failures(producing);
 	if (producing->acked == producing->sent)
 		return STATUS_OK;
@@ -513,6 +523,27 @@ static int check_flags(const struct produce_flags *flags)
 	return status;
 }
 
+static int read_separators(struct produce_flags *flags)
+{
+	char bytes[64];
+	flags->delimiter_byte = '\n';
+	if ((flags->key_separator && strlen(flags->key_separator) > sizeof flags->separator_bytes) ||
+	    (flags->delimiter && strlen(flags->delimiter) > sizeof bytes)) {
+		complain("--key-separator and --delimiter may have %zu characters", sizeof bytes);
+		return STATUS_USAGE;
+	}
+	if (flags->key_separator)
+		flags->separator_size = format_unescape(flags->key_separator, flags->separator_bytes);
+	if (!flags->delimiter)
+		return STATUS_OK;
+	size_t size = format_unescape(flags->delimiter, bytes);
+	flags->delimiter_byte = size ? bytes[0] : '\0';
+	if (size <= 1)
+		return STATUS_OK;
+	complain("--delimiter %s: it must be one character, or one of \\n \\r \\t \\\\ \\0 \\xHH", flags->delimiter);
+	return STATUS_USAGE;
+}
+
 int produce_run(int argc, char **argv)
 {
 	struct produce_flags flags = {.partition = RD_KAFKA_PARTITION_UA};
@@ -521,13 +552,13 @@ int produce_run(int argc, char **argv)
 		TEXT_FLAG("file", 'l', &flags.file, "FILE", "read lines from FILE, not from stdin"),
 		BOOL_FLAG("json", 'J', &flags.is_json, "each line is a record as JSON, as 'consume --json' prints it; see above"),
 		BOOL_FLAG("repartition", 0, &flags.is_repartitioned, "with --json: the key decides, not the partition that a line names"),
-		TEXT_FLAG("key-separator", 'K', &flags.key_separator, "TEXT", "what stands before it in a line is the key"),
+		TEXT_FLAG("key-separator", 'K', &flags.key_separator, "TEXT", "what stands before it in a line is the key; \\t is a tab, as in 'consume -f'"),
 		TEXT_FLAG("key", 'k', &flags.key, "KEY", "the key of records that have none in their line"),
 		LIST_FLAG("header", 'H', &flags.headers, "NAME=VALUE", "a header of every record (NAME alone: null); may be given often"),
 		INT_FLAG("partition", 'p', &flags.partition, "N", 0, INT32_MAX, "write to this one (by the key's hash, or at random)"),
 		TEXT_FLAG("compression", 'z', &flags.compression, "CODEC", "none, gzip, snappy, lz4 or zstd (none)"),
 		TEXT_FLAG("acks", 'a', &flags.acks, "all|1|0", "when a record counts as written (all, which is idempotent too)"),
-		TEXT_FLAG("delimiter", 'D', &flags.delimiter, "CHAR", "what ends a record (a line end)"),
+		TEXT_FLAG("delimiter", 'D', &flags.delimiter, "CHAR", "what ends a record (a line end); \\0 is a zero byte"),
 		BOOL_FLAG("null", 'Z', &flags.is_null, "an empty value or key is null"),
 		BOOL_FLAG("create", 0, &flags.is_created, "make the topic if it is not there, as the broker's defaults say"),
 		BOOL_FLAG("quiet", 'q', &flags.is_quiet, "say nothing but what went wrong"),
@@ -554,6 +585,7 @@ int produce_run(int argc, char **argv)
 	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
 		return status;
 	status = check_flags(&flags);
+	status = status ? status : read_separators(&flags);
 	if (status)
 		return status;
 	FILE *in = flags.file && strcmp(flags.file, "-") != 0 ? fopen(flags.file, "re") : stdin;

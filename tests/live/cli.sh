@@ -210,3 +210,13 @@ says "config explain: a typo" 2 'did you mean num.partitions' config explain num
 expect_match "--version" '^spate [0-9]+\.[0-9]+' "$(sp --version)"
 expect_match "help has examples and exit statuses" 'Exit status: 0 done; 1' "$(sp help | tr '\n' ' ')"
 expect "serve does not load librdkafka" 0 "$(grep -c rdkafka "/proc/$BROKER_PID/maps")"
+
+# ---- separators as escapes -----------------------------------------------------------------------------
+printf 'a\tb:c\nno tab\n' > "$WORK/tabbed"
+sp topic create escapes -p 1 > /dev/null 2>&1
+out=$(IN=$WORK/tabbed sp produce escapes -K '\t' 2>&1 > /dev/null)
+expect_match "produce -K '\\t' says how many lines had no tab" "1 of 2 lines had no key separator" "$out"
+expect "... and splits at the tab" "a=b:c|=no tab|" "$(sp consume escapes --exit-eof -f '%k=%s|')"
+printf 'x\0y:z' > "$WORK/zeros"
+IN=$WORK/zeros sp produce escapes -D '\0' -K '\x3a' > /dev/null 2>&1
+expect "produce -D '\\0' -K '\\x3a'" "a=b:c|=no tab|=x|y=z|" "$(sp consume escapes --exit-eof -f '%k=%s|')"
