@@ -65,7 +65,7 @@ static void print_finding(const struct finding *finding)
 	if (finding->topic && *finding->file)
 		printf(" (%s", finding->file);
 	if (finding->position_to > finding->position_from)
-		printf("%s bytes %" PRId64 " to %" PRId64, finding->topic ? "," : " (",
+		printf("%sbytes %" PRId64 " to %" PRId64, finding->topic ? ", " : " (",
 		       finding->position_from, finding->position_to - 1);
 	puts((finding->topic && *finding->file) || finding->position_to > finding->position_from ? ")" : "");
 }
