@@ -166,7 +166,7 @@ static int show_small(struct io *io, const char *path, bool is_json, show_fn *sh
 
 static const char *entry_kind_name(uint8_t kind)
 {
-	static const char *const names[] = {"?", "batches", "direct", "log start"};
+	static const char *const names[] = {"?", "batches", "direct", "log start", "catalog"};
 	return names[kind < COUNT_OF(names) ? kind : 0];
 }
 

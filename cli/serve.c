@@ -147,14 +147,16 @@ static void print_recovery(const struct server_report *report)
 	if (report->catalog.was_created)
 		return;
 	printf("  found     %u topics, %llu partitions; ", report->topic_count, (unsigned long long)report->partition_count);
-	if (was_clean)
+	if (report->catalog.is_lost)
+		printf("the catalog has lost acknowledged changes, topics perhaps\n");
+	else if (was_clean)
 		printf("stopped cleanly before\n");
 	else if (is_journal_lost)
 		printf("a journal was lost, and acknowledged records with it\n");
 	else
 		printf("recovered after a crash: %llu journal entries replayed, %llu unacknowledged writes dropped\n",
 		       (unsigned long long)entries, (unsigned long long)torn);
-	if (report->catalog.torn_bytes)
+	if (report->catalog.torn_bytes && !report->catalog.is_lost)
 		printf("            %llu bytes of an unfinished change were cut off catalog.log\n", (unsigned long long)report->catalog.torn_bytes);
 	if (damaged)
 		printf("  DAMAGE    %llu ranges of stored records fail their checks and are not served; 'spate log verify' names them\n",

@@ -115,9 +115,13 @@ static int lock_dir(struct server *server, struct sentence *why)
 
 static int open_catalog(struct server *server, struct catalog_report *report, struct sentence *why)
 {
-	int err = catalog_open(&server->catalog, server->shards[0].io, server->dir, server->options.config, report);
+	struct catalog_knowledge known = {.is_loss_accepted = broker_config_bool(server->options.config, "spate.accept.loss")};
+	int err = store_read_catalog_mark(server->shards[0].io, server->dir, server->shard_count, &known.mark);
 	if (err)
-		return fail(why, err, "the catalog in %s cannot be opened: %s", server->dir, err_text(err));
+		return fail(why, err, "the journals and checkpoints in %s cannot be read: %s", server->dir, err_text(err));
+	err = catalog_open_knowing(&server->catalog, server->shards[0].io, server->dir, server->options.config, &known, report);
+	if (err)
+		return fail(why, err, "the catalog in %s cannot be opened: %s", server->dir, *report->why ? report->why : err_text(err));
 	server->facts = (struct broker_facts){
 		.dir = server->dir,
 		.cluster_id = catalog_cluster_id(server->catalog),

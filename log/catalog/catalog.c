@@ -3,7 +3,7 @@
  * Happy path of a change: check it, build the next image with it, encode it as one record, append and sync the record, publish the image.
  * Happy path of opening: read catalog.log whole, replay it, append "opened", sync.
  *
- * Failure modes: a torn last record is cut off; damage before the end, a record that makes no sense, or another node's directory refuse to
+ * Failure modes: a torn last record is cut off, unless it is known from elsewhere that there was more; damage before the end, a record that makes no sense, or another node's directory refuse to
  * open and change nothing; a failed write is undone by cutting the file back, and changes nothing; a failed sync is final (what is on disk is not
  * known any more): every later change is refused until a restart has read the file again. */
 #include "log/catalog/catalog.h"
@@ -140,6 +140,13 @@ static int undo_write(struct catalog *catalog, int err)
 	return err;
 }
 
+/* It is durable; before its image is published, so that nobody notes less than what he sees. */
+static void set_sequence(struct catalog *catalog, uint64_t sequence)
+{
+	catalog->sequence = sequence;
+	__atomic_store_n(&catalog->room->sequence, sequence, __ATOMIC_RELEASE);
+}
+
 /* Appends the one record in `bytes`, durably. The bytes are freed. */
 static int commit(struct catalog *catalog, struct catalog_bytes *bytes)
 {
@@ -157,7 +164,7 @@ static int commit(struct catalog *catalog, struct catalog_bytes *bytes)
 		return err;
 	}
 	catalog->end += bytes->size;
-	catalog->sequence++;
+	set_sequence(catalog, catalog->sequence + 1);
 	return 0;
 }
 
@@ -184,6 +191,40 @@ static void make_id(struct io *io, struct uuid *id)
 	} while (text[0] == '-'); /* as Kafka: it would look like an option to tools */
 }
 
+/* ---- opening: is anything missing at the end? ---------------------------------------------------------------------- */
+
+static int refuse_loss(const struct catalog *catalog, const struct catalog_mark *known, struct catalog_report *report)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s has lost acknowledged changes: it ends with record %llu of opening %llu, but the journal or the checkpoint beside it knew record %llu "
+		 "of opening %llu. Topics may be missing, and all their records with them. Nothing was changed. Put the file back; if it is lost for good, "
+		 "start once with --set spate.accept.loss=true", catalog->log_path, (unsigned long long)report->mark.sequence,
+		 (unsigned long long)report->mark.incarnation, (unsigned long long)known->sequence, (unsigned long long)known->incarnation);
+	return ERR_CORRUPT_LOG;
+}
+
+/* The openings that the file has forgotten have written journals: this one must be later than all of them. */
+static void accept_loss(struct catalog *catalog, const struct catalog_mark *known, struct catalog_report *report)
+{
+	report->is_lost = true;
+	if (catalog->state.incarnation < known->incarnation)
+		catalog->state.incarnation = known->incarnation;
+	fprintf(stderr, "spate: error: %s has lost acknowledged changes (it ended with record %llu of opening %llu; record %llu of opening %llu was known), and "
+			"spate.accept.loss is true: topics that it does not name any more are gone, with all their records\n", catalog->log_path,
+		(unsigned long long)report->mark.sequence, (unsigned long long)report->mark.incarnation, (unsigned long long)known->sequence,
+		(unsigned long long)known->incarnation);
+}
+
+static int check_loss(struct catalog *catalog, const struct catalog_knowledge *known, struct catalog_report *report)
+{
+	if (!catalog_mark_is_before(&report->mark, &known->mark))
+		return 0;
+	if (!known->is_loss_accepted)
+		return refuse_loss(catalog, &known->mark, report);
+	accept_loss(catalog, &known->mark, report);
+	return 0;
+}
+
 /* ---- opening: a new one ------------------------------------------------------------------------------------------- */
 
 static void make_identity(struct catalog *catalog)
@@ -203,12 +244,12 @@ static int write_anew(struct catalog *catalog, struct catalog_bytes *bytes, uint
 	if (err)
 		return err;
 	catalog->end = bytes->size;
-	catalog->sequence = sequence;
+	set_sequence(catalog, sequence);
 	return 0;
 }
 
 /* catalog.log comes first: with a meta.properties alone, a crash would leave what looks like somebody else's directory. */
-static int create(struct catalog *catalog, struct catalog_report *report)
+static int create(struct catalog *catalog, const struct catalog_knowledge *known, struct catalog_report *report)
 {
 	struct meta_properties other;
 	int err = meta_properties_read(&other, catalog->io, catalog->meta_path, report->why, sizeof report->why);
@@ -218,8 +259,11 @@ static int create(struct catalog *catalog, struct catalog_report *report)
 			 "Name an empty directory, or bring catalog.log back", catalog->meta_path);
 		return ERR_FORMAT;
 	}
+	err = check_loss(catalog, known, report);
+	if (err)
+		return err;
 	make_identity(catalog);
-	catalog->state.incarnation = 1;
+	catalog->state.incarnation++;
 	report->was_created = true;
 	struct catalog_bytes bytes = {0};
 	uint64_t sequence;
@@ -269,6 +313,7 @@ static int replay_file(struct catalog *catalog, struct slice file, struct catalo
 	size_t later = next == CATALOG_NEXT_BAD ? catalog_find_later(file, catalog->end, catalog->sequence + 1) : 0;
 	if (later)
 		return refuse_damage(catalog, report, catalog->end, later);
+	report->mark = (struct catalog_mark){catalog->state.incarnation, catalog->sequence};
 	report->bytes = catalog->end;
 	report->torn_bytes = file.size - catalog->end;
 	if (!catalog->state.has_identity)
@@ -314,12 +359,14 @@ static int append_opened(struct catalog *catalog)
 }
 
 /* Counts the opening: in a file written anew if more than half of the present one is superseded, else as one more record. */
-static int count_opening(struct catalog *catalog, struct catalog_report *report)
+static int count_opening(struct catalog *catalog, const struct catalog_knowledge *known, struct catalog_report *report)
 {
+	int err = check_loss(catalog, known, report);
+	if (err)
+		return err;
 	catalog->state.incarnation++;
 	struct catalog_bytes bytes = {0};
 	uint64_t sequence;
-	int err = 0;
 	if (catalog->end > REWRITE_SIZE_MIN)
 		catalog_put_state(&bytes, &catalog->state, &sequence);
 	report->was_compacted = bytes.size && bytes.size < catalog->end / 2;
@@ -363,10 +410,10 @@ static int ensure_meta(struct catalog *catalog)
 	return 0;
 }
 
-static int open_writable(struct catalog *catalog, struct catalog_report *report)
+static int open_writable(struct catalog *catalog, const struct catalog_knowledge *known, struct catalog_report *report)
 {
 	int err = read_and_replay(catalog, report);
-	err = err == -ENOENT ? create(catalog, report) : err ? err : count_opening(catalog, report);
+	err = err == -ENOENT ? create(catalog, known, report) : err ? err : count_opening(catalog, known, report);
 	if (err)
 		return err;
 	err = open_for_append(catalog, report);
@@ -411,15 +458,16 @@ static int publish_replayed(struct catalog *catalog)
 	return 0;
 }
 
-static int open_catalog(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, bool is_read_only,
-			struct catalog_report *report)
+/* Without knowledge: read only. */
+static int open_catalog(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker,
+			const struct catalog_knowledge *known, struct catalog_report *report)
 {
 	*report = (struct catalog_report){0};
 	struct catalog *catalog = allocate(io, dir, broker);
 	if (!catalog)
 		return -ENOMEM;
-	catalog->is_read_only = is_read_only;
-	int err = is_read_only ? read_and_replay(catalog, report) : open_writable(catalog, report);
+	catalog->is_read_only = !known;
+	int err = known ? open_writable(catalog, known, report) : read_and_replay(catalog, report);
 	err = err ? err : publish_replayed(catalog);
 	if (err) {
 		if (!report->why[0])
@@ -433,12 +481,19 @@ static int open_catalog(struct catalog **out, struct io *io, const char *dir, co
 
 int catalog_open(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report)
 {
-	return open_catalog(out, io, dir, broker, false, report);
+	static const struct catalog_knowledge nothing;
+	return open_catalog(out, io, dir, broker, &nothing, report);
+}
+
+int catalog_open_knowing(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker,
+			 const struct catalog_knowledge *known, struct catalog_report *report)
+{
+	return open_catalog(out, io, dir, broker, known, report);
 }
 
 int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report)
 {
-	return open_catalog(out, io, dir, broker, true, report);
+	return open_catalog(out, io, dir, broker, NULL, report);
 }
 
 /* A draft is left only when opening failed: its topics were never published. */
@@ -489,6 +544,11 @@ int32_t catalog_node_id(const struct catalog *catalog)
 const struct catalog_image *catalog_image_acquire(struct catalog *catalog)
 {
 	return image_room_acquire(catalog->room);
+}
+
+uint64_t catalog_sequence(const struct catalog_image *image)
+{
+	return __atomic_load_n(&image->room->sequence, __ATOMIC_ACQUIRE);
 }
 
 uint64_t catalog_version(struct catalog *catalog)

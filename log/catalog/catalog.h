@@ -41,12 +41,31 @@ struct catalog_image {
 	struct list node;
 };
 
+/* How far a catalog has come: the opening that wrote last, and the sequence of its last record. The pair, in this order, grows with each change,
+ * also where a file that is written anew counts its records from 1: that is done by an opening. */
+struct catalog_mark {
+	uint64_t incarnation, sequence;
+};
+
+static inline bool catalog_mark_is_before(const struct catalog_mark *mark, const struct catalog_mark *other)
+{
+	return mark->incarnation < other->incarnation || (mark->incarnation == other->incarnation && mark->sequence < other->sequence);
+}
+
+/* What is known from elsewhere when a catalog is opened (log/store/store.h: store_read_catalog_mark). */
+struct catalog_knowledge {
+	struct catalog_mark mark;            /* it had come this far at least */
+	bool is_loss_accepted;               /* if it is not that far any more, go on nevertheless */
+};
+
 struct catalog_report {
 	bool was_created;
+	struct catalog_mark mark;            /* of the file as it was found; zeros if there was none */
+	bool is_lost;                        /* it is behind what was known, and that was accepted */
 	uint64_t records, bytes;
 	uint64_t torn_bytes;                 /* cut from the end */
 	bool was_compacted;                  /* more than half was superseded, and the file was written anew */
-	char why[384];                       /* when opening failed: what, where, and what can be done */
+	char why[640];                       /* when opening failed: what, where, and what can be done */
 };
 
 /* Opens or makes `dir`/catalog.log and `dir`/meta.properties (Kafka's file: version, cluster.id, node.id, directory.id). Counts this opening:
@@ -54,6 +73,9 @@ struct catalog_report {
  * ERR_CORRUPT_LOG: damage before the end; ERR_FORMAT: not our file, or a newer one; ERR_INVALID_CONFIG: another node's directory; -errno.
  * Then nothing was changed, and report->why says more. */
 MUST_USE int catalog_open(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
+/* The same, with what is known from elsewhere. ERR_CORRUPT_LOG also if the file has lost changes that were durable once, and that is not accepted. */
+MUST_USE int catalog_open_knowing(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker,
+				  const struct catalog_knowledge *known, struct catalog_report *report);
 /* The same for tools: reads, changes nothing, counts nothing. -ENOENT if there is no catalog. */
 MUST_USE int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
 void catalog_close(struct catalog *catalog);
@@ -66,6 +88,8 @@ int32_t catalog_node_id(const struct catalog *catalog);
 /* Any thread. Every acquire has its release. */
 const struct catalog_image *catalog_image_acquire(struct catalog *catalog);
 void catalog_image_release(const struct catalog_image *image);
+/* The sequence of the catalog's last durable record, now: at least that of the change that made this image. Any thread. */
+uint64_t catalog_sequence(const struct catalog_image *image);
 /* Cheap: does the image differ from the current one? Any thread. */
 uint64_t catalog_version(struct catalog *catalog);
 

@@ -16,6 +16,7 @@ struct image_room {
 	struct topic *retired, **retired_end; /* by retired_version */
 	struct catalog_image *current;
 	uint64_t version;                /* of the current image; atomic */
+	uint64_t sequence;               /* of the last durable record; atomic */
 };
 
 /* The next image in the making, seen by nobody else. */

@@ -45,6 +45,7 @@ struct journal_options {
 struct journal_report {
 	bool was_created;
 	bool was_clean;               /* the last group is a seal */
+	uint64_t incarnation;         /* of the last opening that began to write; 0 if there was none, or nothing tells */
 	uint64_t groups;
 	uint64_t entries;
 	uint64_t bytes_scanned;

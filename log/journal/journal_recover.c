@@ -168,6 +168,8 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 		return (int)read;
 	if (facts & FACT_VALID && recovery->superblock.file_size_bytes == (uint64_t)file_size)
 		facts |= FACT_SIZE;
+	if (facts & FACT_VALID)
+		recovery->report.incarnation = recovery->superblock.incarnation;
 	if (facts & FACT_VALID && recovery->superblock.incarnation < incarnation)
 		facts |= FACT_PAST;
 	const struct recovery_row *row = recovery_decide(&recovery_file_table, facts);

@@ -4,7 +4,8 @@
  *
  * `checkpoint-<shard>`, little endian, XXH3-64 of everything before it at the end:
  *
- *   magic "SPATECKP" 8 | version u32 = 1 | shard u32 | incarnation u64 | partitions u32, then for each partition:
+ *   magic "SPATECKP" 8 | version u32 = 2 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 (version 1: not there),
+ *   then for each partition:
  *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
  *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2
@@ -22,8 +23,9 @@
 #include "log/io/small_file.h"
 #include "log/store/store_priv.h"
 
-#define CHECKPOINT_VERSION 1
-#define HEADER_SIZE 28
+#define CHECKPOINT_VERSION 2
+#define HEADER_SIZE 36
+#define HEADER_SIZE_V1 28
 #define PARTITION_SIZE 44
 #define SEGMENT_SIZE 76
 #define EPOCH_SIZE 12
@@ -133,6 +135,7 @@ int store__write_checkpoint(struct store *store)
 	store_le32(data + 12, store->options.shard);
 	store_le64(data + 16, store->options.incarnation);
 	store_le32(data + 24, count);
+	store_le64(data + 28, catalog_sequence(store->image));
 	uint8_t *at = data + HEADER_SIZE;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
@@ -247,18 +250,39 @@ static int take_partition(struct store *store, const uint8_t *at, const uint8_t 
 	return err;
 }
 
+/* *header_size becomes that of its version. */
+static int check_file(struct slice file, size_t *header_size)
+{
+	if (file.size < HEADER_SIZE_V1 + CHECKSUM_SIZE || memcmp(file.data, magic, sizeof magic))
+		return ERR_CORRUPT_LOG;
+	if (XXH3_64bits(file.data, file.size - CHECKSUM_SIZE) != load_le64(file.data + file.size - CHECKSUM_SIZE))
+		return ERR_CORRUPT_LOG;
+	uint32_t version = load_le32(file.data + 8);
+	if (version != 1 && version != CHECKPOINT_VERSION)
+		return ERR_FORMAT;
+	*header_size = version == 1 ? HEADER_SIZE_V1 : HEADER_SIZE;
+	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
+}
+
+int store__checkpoint_mark(struct slice file, struct catalog_mark *mark)
+{
+	size_t header_size;
+	int err = check_file(file, &header_size);
+	if (!err)
+		*mark = (struct catalog_mark){load_le64(file.data + 16), header_size == HEADER_SIZE ? load_le64(file.data + 28) : 0};
+	return err;
+}
+
 static int take_checkpoint(struct store *store, const uint8_t *data, size_t size)
 {
-	if (size < HEADER_SIZE + CHECKSUM_SIZE || memcmp(data, magic, sizeof magic))
-		return ERR_CORRUPT_LOG;
-	if (XXH3_64bits(data, size - CHECKSUM_SIZE) != load_le64(data + size - CHECKSUM_SIZE))
-		return ERR_CORRUPT_LOG;
-	if (load_le32(data + 8) != CHECKPOINT_VERSION)
-		return ERR_FORMAT;
-	const uint8_t *at = data + HEADER_SIZE, *end = data + size - CHECKSUM_SIZE;
+	size_t header_size;
+	int err = check_file((struct slice){data, size}, &header_size);
+	if (err)
+		return err;
+	const uint8_t *at = data + header_size, *end = data + size - CHECKSUM_SIZE;
 	for (uint32_t left = load_le32(data + 24); left; left--) {
 		size_t taken;
-		int err = take_partition(store, at, end, &taken);
+		err = take_partition(store, at, end, &taken);
 		if (err)
 			return err;
 		at += taken;

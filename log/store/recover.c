@@ -26,6 +26,7 @@
  *   @H  base > log end, after @G for this partition          -> skip: as unvouched as what it follows
  *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E
  *   @J  log start                                            -> move the log start
+ *   @N  catalog                                              -> nothing: it was read before the catalog was opened (catalog_mark.c)
  *   @L  batches, base <= log end, payload damaged            -> damage: fence [log end, end), go on behind it
  *
  * When the journal starts, it vouches for all that was replayed. The entries of @G and @K must be out of it by then (new batches may take
@@ -373,6 +374,8 @@ static int leave_gap(struct replay *replay, struct partition *partition, int64_t
 static int replay_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
 	struct replay *replay = context;
+	if (entry->kind == ENTRY_CATALOG) /* @N */
+		return 0;
 	struct partition *partition = store__partition(replay->store, &entry->topic_id, entry->partition);
 	if (!partition) /* @A */
 		return 0;

@@ -34,6 +34,10 @@ struct store_report {
 	char why[512];                    /* when opening failed, and there is more to say than the error: what, and what can be done */
 };
 
+/* How far the catalog of this directory had come at least, as the journals and checkpoints of its shards know; zeros if nothing tells. Damage
+ * in them is passed over, as opening the store names it. Reads only. -EIO, -ENOMEM: not known. */
+MUST_USE int store_read_catalog_mark(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known);
+
 /* Does the catalog say that the shard's journal was there? Each shard has made its own before the first topic can be created, so with a topic in
  * the image a journal that is not there is lost. */
 bool store_must_have_journal(const struct catalog_image *image);

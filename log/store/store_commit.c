@@ -1,6 +1,7 @@
 /* The commit: one durable group for what all partitions have staged.
  *
  * Happy path, once a turn, when no group is in flight:
+ *   - if the catalog has changed, an entry says how far it has come;
  *   - every dirty partition adds one entry for each segment it has staged bytes in: the bytes themselves (small), or, for a large piece, an
  *     entry that says what its segment will hold, while the piece goes straight to the segment file;
  *   - the group is written; what arrives meanwhile waits for the next one;
@@ -262,12 +263,27 @@ static void commit_dirty(struct store *store)
 	list_splice(&store->home.dirty, &deferred);
 }
 
+/* What the group acknowledges may depend on what the catalog says since the last one, so the journal knows how far the catalog has come.
+ * False: nothing to say, or no room, and then hardly for anything else. */
+static bool note_catalog(struct store *store)
+{
+	uint64_t sequence = catalog_sequence(store->image);
+	if (sequence == store->catalog_sequence || list_is_empty(&store->home.dirty))
+		return false;
+	struct journal_entry entry = {.kind = ENTRY_CATALOG, .base_offset = (int64_t)sequence, .end_offset = (int64_t)store->options.incarnation};
+	if (!journal_add(store->journal, &entry, NULL, 0))
+		return false;
+	store->catalog_sequence = sequence;
+	return true;
+}
+
 void store__commit(struct store *store)
 {
 	if (store->group.is_in_flight || store->failure)
 		return;
+	bool is_noted = note_catalog(store);
 	commit_dirty(store);
-	if (store->failure || (store->group.count == 0 && list_is_empty(&store->group.trims)))
+	if (store->failure || (store->group.count == 0 && list_is_empty(&store->group.trims) && !is_noted))
 		return;
 	store->group.is_in_flight = true;
 	store->group.seq = journal_commit(store->journal);

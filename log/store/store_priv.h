@@ -10,6 +10,7 @@ enum entry_kind {
 	ENTRY_BATCHES = 1,   /* the payload is whole batches, to be staged at (segment, position) */
 	ENTRY_DIRECT = 2,    /* the batches lie in the segment file itself; data_checksum is direct_checksum's */
 	ENTRY_LOG_START = 3, /* base_offset is the partition's log start offset from now on */
+	ENTRY_CATALOG = 4,   /* of no partition: the catalog's last durable record had the sequence base_offset, in the opening end_offset */
 };
 
 /* One segment's part in a group. */
@@ -64,6 +65,7 @@ struct store {
 	struct io_timer retention_timer;
 	struct XXH3_state_s *hash;
 	uint32_t group_size_bytes_max;
+	uint64_t catalog_sequence;     /* the last one that the journal was told; 0: none in this life */
 	uint64_t room_generation;      /* cache_generation when those who wait for room were last told */
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
@@ -86,8 +88,16 @@ bool store__cycle_is_idle(const struct store *store);
 
 /* checkpoint.c */
 MUST_USE int store__write_checkpoint(struct store *store);
+/* How far the catalog had come when these bytes were written. ERR_CORRUPT_LOG, ERR_FORMAT: they are no checkpoint. */
+MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark);
 /* -ENOENT: there is none. ERR_CORRUPT_LOG, ERR_FORMAT: it cannot be used, and nothing was taken from it. */
 MUST_USE int store__read_checkpoint(struct store *store);
+
+/* catalog_mark.c */
+/* The larger of the two into `known`. */
+void store__raise_mark(struct catalog_mark *known, struct catalog_mark mark);
+/* What the entry says, which is of the kind ENTRY_CATALOG. */
+struct catalog_mark store__entry_mark(const struct journal_entry *entry);
 
 /* recover.c */
 MUST_USE int store__recover(struct store *store, struct store_report *report);

@@ -6,8 +6,9 @@
 
 #include "log/base/bytes.h"
 
-#define CHECKPOINT_VERSION 1
-#define HEADER_SIZE 28u
+#define CHECKPOINT_VERSION 2
+#define HEADER_SIZE 36u
+#define HEADER_SIZE_V1 28u
 #define PARTITION_SIZE 44u
 #define SEGMENT_SIZE 76u
 #define EPOCH_SIZE 12u
@@ -16,17 +17,22 @@
 
 int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct slice file)
 {
-	if (file.size < HEADER_SIZE + CHECKSUM_SIZE || memcmp(file.data, "SPATECKP", 8) != 0)
+	if (file.size < HEADER_SIZE_V1 + CHECKSUM_SIZE || memcmp(file.data, "SPATECKP", 8) != 0)
 		return ERR_CORRUPT_LOG;
 	size_t size = file.size - CHECKSUM_SIZE;
 	if (XXH3_64bits(file.data, size) != load_le64(file.data + size))
 		return ERR_CORRUPT_LOG;
-	if (load_le32(file.data + 8) != CHECKPOINT_VERSION)
+	uint32_t version = load_le32(file.data + 8);
+	if (version != 1 && version != CHECKPOINT_VERSION)
 		return ERR_FORMAT;
+	size_t header_size = version == 1 ? HEADER_SIZE_V1 : HEADER_SIZE;
+	if (size < header_size)
+		return ERR_CORRUPT_LOG;
 	header->shard = load_le32(file.data + 12);
 	header->incarnation = load_le64(file.data + 16);
 	header->partition_count = load_le32(file.data + 24);
-	*rest = (struct slice){file.data + HEADER_SIZE, size - HEADER_SIZE};
+	header->catalog_sequence = version == 1 ? 0 : load_le64(file.data + 28);
+	*rest = (struct slice){file.data + header_size, size - header_size};
 	return 0;
 }
 

@@ -25,6 +25,7 @@ struct checkpoint_partition {
 struct checkpoint_header {
 	uint32_t shard;
 	uint64_t incarnation;
+	uint64_t catalog_sequence; /* of the catalog's last record by then; 0: written before that was noted */
 	uint32_t partition_count;
 };
 

@@ -183,6 +183,8 @@ static int take_checkpoint(struct picture *picture, struct slice file)
 	struct checkpoint_header header = {0};
 	struct slice rest;
 	int err = checkpoint_open(&header, &rest, file);
+	if (!err)
+		store__raise_mark(&picture->catalog_mark, (struct catalog_mark){header.incarnation, header.catalog_sequence});
 	for (uint32_t i = 0; i < header.partition_count && !err; i++) {
 		struct checkpoint_partition partition;
 		err = !checkpoint_next(&partition, &rest) ? ERR_CORRUPT_LOG
@@ -305,6 +307,10 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 	if (picture->image)
 		topic = catalog_topic_by_id(picture->image, &entry->topic_id);
 	picture->entries++;
+	if (entry->kind == ENTRY_CATALOG) {
+		store__raise_mark(&picture->catalog_mark, store__entry_mark(entry));
+		return 0;
+	}
 	if (!topic || entry->partition >= topic->partition_count || !is_entry_possible(entry))
 		return 0;
 	struct picture_partition *partition = find_or_add(replay, entry);
@@ -365,6 +371,7 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	int err = journal_open(&journal, picture->sink->io, &options, report);
 	if (err == -ENOMEM)
 		return err;
+	store__raise_mark(&picture->catalog_mark, (struct catalog_mark){report->incarnation, 0});
 	tell_journal(picture, name, report, err);
 	if (err)
 		return 0;

@@ -5,12 +5,12 @@
  * Owner: the thread that verifies or inspects. Reads only. */
 #pragma once
 
+#include "log/catalog/catalog.h"
 #include "log/journal/journal.h"
 #include "log/segment/epoch_file.h"
 #include "log/segment/segment.h"
 #include "log/verify/segment_check.h"
 
-struct catalog_image;
 
 /* Can a segment of this base end there? What a checksum vouches for may still be nonsense, and no file is
  * that large. */
@@ -52,6 +52,7 @@ struct picture {
 	struct picture_partition **buckets;
 	uint32_t bucket_mask;
 	uint64_t entries;              /* of journals */
+	struct catalog_mark catalog_mark; /* how far the catalog had come, as checkpoints and journals know */
 	int err;
 };
 

@@ -18,6 +18,7 @@ struct verify {
 	struct data_dir dir;
 	struct broker_config *config;
 	struct catalog *catalog;
+	struct catalog_report catalog_found;
 	const struct catalog_image *image;
 	struct picture picture;
 	int lock;
@@ -85,22 +86,18 @@ static int open_catalog(struct verify *verify)
 			     "it is missing, though journals are there: no topic is known");
 		return 0;
 	}
-	struct catalog_report found;
 	int err = broker_config_create(&verify->config);
 	if (!err)
 		err = catalog_open_read_only(&verify->catalog, verify->sink.io, verify->sink.dir,
-					     verify->config, &found);
+					     verify->config, &verify->catalog_found);
 	if (err == -ENOMEM)
 		return err;
 	if (err) {
 		if (is_meta_good)
-			tell(verify, FINDING_DAMAGE, "catalog.log", NOWHERE, NOWHERE, found.why);
+			tell(verify, FINDING_DAMAGE, "catalog.log", NOWHERE, NOWHERE,
+			     verify->catalog_found.why);
 		return 0;
 	}
-	if (found.torn_bytes && !verify->report->is_in_use)
-		tell(verify, FINDING_NOTE, "catalog.log", (int64_t)found.bytes,
-		     (int64_t)(found.bytes + found.torn_bytes),
-		     "the last record is torn: it was never answered, and the next start cuts it off");
 	verify->image = catalog_image_acquire(verify->catalog);
 	verify->report->has_catalog = true;
 	verify->report->topics = verify->image->topic_count;
@@ -142,6 +139,33 @@ static int read_shards(struct verify *verify)
 		report->was_clean &= has_journal ? journal.was_clean : !verify->image || !store_must_have_journal(verify->image);
 	}
 	return err;
+}
+
+/* Its end, which nothing in it vouches for: what the journals and checkpoints know decides whether what is
+ * torn, or not there at all, was ever answered. */
+static void check_catalog_end(struct verify *verify)
+{
+	const struct catalog_report *found = &verify->catalog_found;
+	const struct catalog_mark *known = &verify->picture.catalog_mark;
+	int64_t from = NOWHERE, to = NOWHERE;
+	char what[512];
+	if (!verify->image || verify->report->is_in_use)
+		return;
+	if (found->torn_bytes) {
+		from = (int64_t)found->bytes;
+		to = (int64_t)(found->bytes + found->torn_bytes);
+	}
+	if (catalog_mark_is_before(&found->mark, known)) {
+		snprintf(what, sizeof what,
+			 "it ends with record %llu of opening %llu, but the journal or the checkpoint knew record %llu of "
+			 "opening %llu: acknowledged changes are lost, perhaps topics with all their records, and the "
+			 "broker will refuse to start",
+			 (unsigned long long)found->mark.sequence, (unsigned long long)found->mark.incarnation,
+			 (unsigned long long)known->sequence, (unsigned long long)known->incarnation);
+		tell(verify, FINDING_DAMAGE, "catalog.log", from, to, what);
+	} else if (found->torn_bytes)
+		tell(verify, FINDING_NOTE, "catalog.log", from, to,
+		     "the last record is torn: it was never answered, and the next start cuts it off");
 }
 
 /* ---- partitions ---------------------------------------------------------------------------------------- */
@@ -224,6 +248,8 @@ static int run(struct verify *verify)
 	err = open_catalog(verify);
 	if (!err)
 		err = read_shards(verify);
+	if (!err)
+		check_catalog_end(verify);
 	return err ? err : check_partitions(verify);
 }
 

@@ -124,3 +124,51 @@ broker_stop
 broker_start
 expect_match "the next start is as any" "stopped cleanly before" "$(cat "$LOG")"
 broker_stop
+
+# The end of the catalog: a bit of the last record, a file that was cut, and one whose very openings are gone.
+for how in stop kill9; do
+	for what in flipped cut opening; do
+		fresh "catalog-$how-$what"
+		if [ $what = opening ]; then broker_stop; broker_start; fi
+		"broker_$how"
+		cp "$DATA/catalog.log" "$WORK/catalog.log"
+		size=$(stat -c %s "$DATA/catalog.log")
+		if [ $what = flipped ]; then flip "$DATA/catalog.log" $((size - 1)); else truncate -s $((size - 7)) "$DATA/catalog.log"; fi
+		refused catalog.log "has lost acknowledged changes"
+		expect "nothing is called unanswered" 0 "$(verify | grep -c "never answered")"
+		refused catalog.log "has lost acknowledged changes"
+		cp "$WORK/catalog.log" "$DATA/catalog.log"
+		broker_start
+		expect "put back ($how, $what), all is there" "100" "$(kc_consume kept | tail -1)"
+		broker_stop
+	done
+done
+truncate -s $(($(stat -c %s "$DATA/catalog.log") - 7)) "$DATA/catalog.log"
+broker_start --set spate.accept.loss=true
+expect_match "a loss that is accepted is named loudly" "^spate: error: .*catalog.log has lost acknowledged changes .* spate.accept.loss is true" "$(cat "$LOG")"
+broker_stop
+broker_start
+expect_match "the next start is as any" "stopped cleanly before" "$(cat "$LOG")"
+broker_stop
+printf 'torn' >> "$DATA/catalog.log"
+expect_status "a torn tail that nothing contradicts is no damage" 0 "$SPATE_BIN" log verify "$DATA"
+expect_match "... and said, with its bytes" "^note .*catalog.log: .*never answered.* \(bytes [0-9]+ to [0-9]+\)$" "$(verify)"
+broker_start
+broker_stop
+
+# The last of several journals is missed too.
+DATA=$WORK/shards
+broker_start --set spate.shards=2
+"$LIVE_BIN/admin" "$BROKER" create kept 4 > /dev/null
+seq 1 100 | kc_produce -t kept
+broker_stop
+mv "$DATA/journal-1" "$WORK/journal-1"
+refused journal-1 "journal-1 is missing"
+mv "$WORK/journal-1" "$DATA/journal-1"
+cp "$DATA/catalog.log" "$WORK/catalog.log"
+truncate -s $(($(stat -c %s "$DATA/catalog.log") - 7)) "$DATA/catalog.log"
+refused catalog.log "has lost acknowledged changes"
+cp "$WORK/catalog.log" "$DATA/catalog.log"
+broker_start
+expect "put back, all is there" "100" "$(kc_consume kept | wc -l)"
+broker_stop

@@ -12,6 +12,7 @@ struct lives {
 	uint64_t random;
 	uint64_t value_size_max; /* of a large record, beyond what makes it large */
 	int64_t certain[PARTITIONS]; /* offsets below this were acknowledged or served */
+	int64_t certain_producer_id; /* ids below this were handed out */
 };
 
 static uint64_t draw(struct lives *lives, uint64_t count)
@@ -25,6 +26,7 @@ static uint64_t draw(struct lives *lives, uint64_t count)
 static void check_all(struct lives *lives, uint64_t seed, int life)
 {
 	cr_assert_eq(lives->world.report.damaged_ranges, 0, "seed %lu life %d", seed, life);
+	cr_assert_not(lives->world.found.is_lost || lives->world.report.is_journal_lost);
 	for (uint32_t p = 0; p < PARTITIONS; p++) {
 		struct partition *partition = world_partition(&lives->world, "t", p);
 		int64_t end = world_check_all(&lives->world, partition, 0, 50000);
@@ -47,6 +49,12 @@ static void append_for_a_while(struct lives *lives)
 	/* Sometimes nothing comes for a while at the end: then timers are due, and a cycle of write-behind runs. */
 	uint64_t idle_turns = draw(lives, 3) ? 0 : 40;
 	for (uint64_t turns = idle_turns + 5 + draw(lives, 60); turns > 0; turns--) {
+		/* The catalog goes on as well; where the power is cut, so does its file end. */
+		int64_t first;
+		if (draw(lives, 16) == 0 && catalog_reserve_producer_ids(world->catalog, 1, &first) == 0) {
+			cr_assert_geq(first, lives->certain_producer_id);
+			lives->certain_producer_id = first + 1;
+		}
 		for (int i = 0; i < IN_FLIGHT; i++) {
 			if (is_begun[i] && appends[i].is_done && appends[i].op.err == 0) {
 				int64_t end = appends[i].op.base_offset + count_of[i];

@@ -1,25 +1,36 @@
 /* Files of a data directory that are lost: opening refuses, changes nothing, and goes on when the loss is accepted. */
-#include "tests/unit/log/store/world.h"
+#include "tests/unit/log/verify/rot.h"
+
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
+#include "log/catalog/catalog_file.h"
 
 #define RECORDS 5
 
 static void unlink_file(struct world *world, const char *path)
 {
-	struct io_options options = {.backend = IO_SIM, .disk = world->disk, .seed = 1};
-	struct io *io;
-	cr_assert_eq(io_open(&io, &options), 0);
-	cr_assert_eq(io_unlink(io, path), 0);
+	rot_unlink(world, path);
+	struct io *io = rot_open(world);
 	cr_assert_eq(io_dir_sync(io, "/"), 0);
 	io_close(io);
 }
 
-static void expect_refused(struct world *world, const char *what)
+/* The store or the catalog refuses, again and again, and the verifier names the file. */
+static void expect_refused(struct world *world, const char *file, const char *what)
 {
 	for (int tries = 0; tries < 3; tries++) {
 		cr_assert_eq(world_try_open(world), ERR_CORRUPT_LOG);
-		cr_assert_not_null(strstr(world->report.why, what), "%s", world->report.why);
-		cr_assert_not_null(strstr(world->report.why, "spate.accept.loss=true"), "%s", world->report.why);
+		const char *why = *world->found.why ? world->found.why : world->report.why;
+		cr_assert_not_null(strstr(why, what), "%s", why);
+		cr_assert_not_null(strstr(why, "spate.accept.loss=true"), "%s", why);
 		world_close(world);
+		struct verdict verdict;
+		rot_verify(world, &verdict);
+		uint32_t damages = 0;
+		for (uint32_t i = 0; i < verdict.count; i++)
+			damages += verdict.found[i].kind == FINDING_DAMAGE && strcmp(verdict.found[i].file, file) == 0;
+		cr_assert_eq(damages, 1, "%s is not named", file);
 	}
 }
 
@@ -39,7 +50,7 @@ static void lose_journal(bool is_clean, bool has_checkpoint)
 	unlink_file(&world, "//journal-0");
 	if (is_clean && !has_checkpoint)
 		unlink_file(&world, "//checkpoint-0");
-	expect_refused(&world, "journal-0 is missing");
+	expect_refused(&world, "journal-0", "journal-0 is missing");
 	world.options.is_loss_accepted = true;
 	world_open(&world);
 	cr_assert(world.report.is_journal_lost);
@@ -71,5 +82,191 @@ Test(store_loss, a_first_start_that_crashed)
 	cr_assert_not(world.report.is_journal_lost);
 	cr_assert(world.report.was_clean);
 	world_create_topic(&world, "t", 1, NULL, 0);
+	world_fini(&world);
+}
+
+/* ---- the catalog's end ------------------------------------------------------------------------------------------------- */
+
+/* Where the record begins that is the `back`-th from the end; 1 is the last. */
+static size_t record_from_end(struct world *world, int back)
+{
+	size_t size, at = CATALOG_HEADER_SIZE, starts[64];
+	int count = 0;
+	struct catalog_frame frame;
+	uint8_t *data = rot_read(world, "//catalog.log", &size);
+	while (catalog_next((struct slice){data, size}, at, (uint64_t)count + 1, &frame) == CATALOG_NEXT_RECORD) {
+		starts[count++] = at;
+		at = frame.end;
+	}
+	free(data);
+	cr_assert_geq(count, back);
+	return starts[count - back];
+}
+
+enum end { FLIPPED, CUT_WITHIN, CUT_BEFORE, GONE };
+
+static void lose_end(struct world *world, enum end end, int records)
+{
+	size_t position = record_from_end(world, records);
+	switch (end) {
+	case FLIPPED: rot_flip(world, "//catalog.log", position + CATALOG_FRAME_SIZE + 6, 4); break;
+	case CUT_WITHIN: rot_cut(world, "//catalog.log", position + 30); break;
+	case CUT_BEFORE: rot_cut(world, "//catalog.log", position); break;
+	case GONE: unlink_file(world, "//catalog.log"); unlink_file(world, "//meta.properties"); break;
+	}
+}
+
+/* Two topics with acknowledged records, and a third that is created last. */
+static void make_topics(struct world *world, uint64_t seed, int lives)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "a", 1, NULL, 0);
+	world_append(world, world_partition(world, "a", 0), 0, RECORDS, 100);
+	for (int i = 0; i < lives; i++) {
+		world_crash(world);
+		world_open(world);
+	}
+	world_create_topic(world, "b", 1, NULL, 0);
+	world_append(world, world_partition(world, "b", 0), 0, RECORDS, 100);
+}
+
+/* The end of catalog.log is lost: refused, whatever it looks like; accepted, what it does not name is gone, and all later starts are as any. */
+Test(store_loss, the_end_of_the_catalog, .timeout = 120)
+{
+	for (int is_clean = 0; is_clean < 2; is_clean++) {
+		for (int lives = 0; lives < 3; lives++) {
+			for (int records = 1; records <= 2; records++) {
+				for (enum end end = FLIPPED; end <= GONE; end++) {
+					struct world world;
+					if (end == FLIPPED && records > 1)
+						continue; /* damage before the end: another refusal */
+					make_topics(&world, 7, lives);
+					if (is_clean)
+						world_stop(&world);
+					else
+						world_crash(&world);
+					lose_end(&world, end, records);
+					if (end != GONE)
+						expect_refused(&world, "catalog.log", "has lost acknowledged changes");
+					world.options.is_loss_accepted = true;
+					world_open(&world);
+					world.options.is_loss_accepted = false;
+					cr_assert(world.found.is_lost);
+					cr_assert_null(catalog_topic_by_name(world.image, (struct slice){(const uint8_t *)"b", 1}));
+					for (int life = 0; life < 3; life++) {
+						if (life == 1)
+							world_create_topic(&world, "b", 1, NULL, 0);
+						if (life > 0)
+							world_append(&world, world_partition(&world, "b", 0), (uint64_t)(life - 1) * RECORDS,
+								     RECORDS, 100);
+						if (life == 2)
+							world_stop(&world);
+						else
+							world_crash(&world);
+						world_open(&world);
+						cr_assert_not(world.found.is_lost);
+					}
+					world_fini(&world);
+				}
+			}
+		}
+	}
+}
+
+/* A torn tail that nothing contradicts was never answered: cut off, and named as no damage. */
+Test(store_loss, a_torn_tail_of_the_catalog)
+{
+	for (int is_clean = 0; is_clean < 2; is_clean++) {
+		struct world world;
+		struct verdict verdict;
+		size_t size;
+		make_topics(&world, 8, 1);
+		if (is_clean)
+			world_stop(&world);
+		else
+			world_crash(&world);
+		uint8_t *data = rot_read(&world, "//catalog.log", &size);
+		data = realloc(data, size + 30);
+		memset(data + size, 0, 30);
+		rot_write(&world, "//catalog.log", data, size + 30);
+		free(data);
+		rot_verify(&world, &verdict);
+		cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0);
+		cr_assert_geq(verdict.count, 1);
+		cr_assert_not_null(strstr(verdict.found[0].what, "never answered"), "%s", verdict.found[0].what);
+		world_open(&world);
+		cr_assert_eq(world.found.torn_bytes, 30);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "b", 0), 0, 50000), RECORDS);
+		world_fini(&world);
+	}
+}
+
+/* Producer ids that were handed out count as well, though no image shows them. */
+Test(store_loss, producer_ids)
+{
+	struct world world;
+	int64_t first;
+	make_topics(&world, 9, 0);
+	cr_assert_eq(catalog_reserve_producer_ids(world.catalog, 1000, &first), 0);
+	world_append(&world, world_partition(&world, "b", 0), RECORDS, RECORDS, 100);
+	world_crash(&world);
+	lose_end(&world, CUT_BEFORE, 1);
+	expect_refused(&world, "catalog.log", "has lost acknowledged changes");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* A catalog that is written anew at opening counts its records from 1: no loss. */
+Test(store_loss, a_catalog_that_was_compacted)
+{
+	struct world world;
+	struct config_override override = {"retention.ms", "1"};
+	make_topics(&world, 10, 0);
+	const struct topic *topic = catalog_topic_by_name(world.image, (struct slice){(const uint8_t *)"a", 1});
+	for (int i = 0; i < 1000; i++) {
+		char value[16];
+		snprintf(value, sizeof value, "%d", 1000000 + i);
+		override.value = value;
+		cr_assert_eq(catalog_set_overrides(world.catalog, &topic->id, &override, 1), 0);
+	}
+	world_append(&world, world_partition(&world, "b", 0), RECORDS, RECORDS, 100);
+	bool was_compacted = false;
+	for (int life = 2; life < 6; life++) {
+		if (life % 2)
+			world_crash(&world);
+		else
+			world_stop(&world);
+		world_open(&world);
+		was_compacted |= world.found.was_compacted;
+		world_append(&world, world_partition(&world, "b", 0), (uint64_t)life * RECORDS, RECORDS, 100);
+	}
+	cr_assert(was_compacted);
+	world_fini(&world);
+}
+
+/* A directory of the version before: its checkpoint says nothing of the catalog, and is taken. */
+Test(store_loss, a_checkpoint_of_version_1)
+{
+	struct world world;
+	struct verdict verdict;
+	size_t size;
+	make_topics(&world, 11, 1);
+	world_stop(&world);
+	uint8_t *data = rot_read(&world, "//checkpoint-0", &size);
+	cr_assert_eq(load_le32(data + 8), 2);
+	store_le32(data + 8, 1);
+	memmove(data + 28, data + 36, size - 36);
+	size -= 8;
+	store_le64(data + size - 8, XXH3_64bits(data, size - 8));
+	rot_write(&world, "//checkpoint-0", data, size);
+	free(data);
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.count, 0);
+	world_open(&world);
+	cr_assert(world.report.was_clean);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "a", 0), 0, 50000), RECORDS);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "b", 0), 0, 50000), RECORDS);
 	world_fini(&world);
 }

@@ -19,6 +19,7 @@ struct world {
 	const struct catalog_image *image;
 	struct store *store;
 	struct store_report report;
+	struct catalog_report found;
 	struct store_options options;
 	uint64_t seed;
 };
@@ -35,11 +36,15 @@ static inline int world_try_open(struct world *world)
 	struct io_options io = {.backend = IO_SIM, .disk = world->disk, .seed = world->seed++};
 	int err = io_open(&world->io, &io);
 	cr_assert_eq(err, 0);
-	struct catalog_report catalog;
+	struct catalog_knowledge known = {.is_loss_accepted = world->options.is_loss_accepted};
 	world->catalog = NULL;
 	world->store = NULL;
 	world->image = NULL;
-	err = catalog_open(&world->catalog, world->io, "/", world->config, &catalog);
+	world->found = (struct catalog_report){0};
+	world->report = (struct store_report){0};
+	err = store_read_catalog_mark(world->io, "/", 1, &known.mark);
+	if (!err)
+		err = catalog_open_knowing(&world->catalog, world->io, "/", world->config, &known, &world->found);
 	if (!err) {
 		world->image = catalog_image_acquire(world->catalog);
 		world->options.incarnation = catalog_incarnation(world->catalog);

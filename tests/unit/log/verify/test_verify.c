@@ -455,7 +455,7 @@ Test(verify, all_in_the_journal)
 	expect_clean(&verdict, "after a crash");
 	cr_assert_eq(verdict.count, 0);
 	cr_assert_not(verdict.report.was_clean);
-	cr_assert_eq(verdict.report.journal_entries, 20);
+	cr_assert_eq(verdict.report.journal_entries, 21); /* one says how far the catalog had come */
 	end_world(&world);
 }
 

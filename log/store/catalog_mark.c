@@ -1,0 +1,82 @@
+/* How far the catalog had come, as told by what lies beside it. Nothing in catalog.log can say that its last records are missing: a file that was cut
+ * looks like one that was never longer, and a bad last record like one that a crash tore. So others note it, after the record is durable and
+ * before what depends on it is acknowledged: each journal in its superblocks (which opening writes it) and in an entry of the first group after a
+ * change, each checkpoint in its header.
+ *
+ * Happy path, before the catalog is opened, which would write to it: read all of them, and take the largest mark.
+ * Failure modes: what is missing or damaged tells nothing; a read that fails, or no memory, ends with that error. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/io/small_file.h"
+#include "log/store/store_priv.h"
+
+#define CHECKPOINT_SIZE_MAX (1ull << 30)
+
+void store__raise_mark(struct catalog_mark *known, struct catalog_mark mark)
+{
+	if (catalog_mark_is_before(known, &mark))
+		*known = mark;
+}
+
+struct catalog_mark store__entry_mark(const struct journal_entry *entry)
+{
+	return (struct catalog_mark){(uint64_t)entry->end_offset, (uint64_t)entry->base_offset};
+}
+
+static int final_error(int err)
+{
+	return err == -EIO || err == -ENOMEM ? err : 0;
+}
+
+static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, struct catalog_mark *known)
+{
+	char path[4096];
+	uint8_t *data;
+	size_t size;
+	snprintf(path, sizeof path, "%s/checkpoint-%u", dir, shard);
+	int err = small_file_read(io, path, CHECKPOINT_SIZE_MAX, &data, &size);
+	if (err)
+		return final_error(err);
+	struct catalog_mark mark;
+	if (store__checkpoint_mark((struct slice){data, size}, &mark) == 0)
+		store__raise_mark(known, mark);
+	free(data);
+	return 0;
+}
+
+static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	if (entry->kind == ENTRY_CATALOG)
+		store__raise_mark(context, store__entry_mark(entry));
+	return 0;
+}
+
+static int read_journal(struct io *io, const char *dir, uint32_t shard, struct catalog_mark *known)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/journal-%u", dir, shard);
+	struct journal_options options = {.path = path, .is_read_only = true};
+	struct journal_report report;
+	struct journal *journal;
+	int err = journal_open(&journal, io, &options, &report);
+	store__raise_mark(known, (struct catalog_mark){report.incarnation, 0});
+	if (err)
+		return final_error(err);
+	err = journal_replay(journal, take_entry, known);
+	journal_close(journal);
+	return final_error(err);
+}
+
+int store_read_catalog_mark(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known)
+{
+	*known = (struct catalog_mark){0};
+	int err = 0;
+	for (uint32_t shard = 0; shard < shard_count && !err; shard++) {
+		err = read_checkpoint(io, dir, shard, known);
+		if (!err)
+			err = read_journal(io, dir, shard, known);
+	}
+	return err;
+}
