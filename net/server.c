@@ -12,11 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/shard.h"
 
 #define LOCK_WAIT_MS 2000
+#define ADDRESS_WAIT_MS 1000
+#define ADDRESS_RETRY_MS 10
 #define FILES_MIN 32u
 
 struct server {
@@ -323,12 +326,23 @@ static int cannot_listen(const struct server *server, int err, struct sentence *
 	return fail(why, err, "%s:%u cannot be listened on: %s", server->listen_host, port, err_text(err));
 }
 
+/* The socket of a killed broker listens until its last I/O has ended, which is some milliseconds behind its lock. */
+static int listen_patiently(struct server *server)
+{
+	uint16_t port;
+	for (uint32_t waited_ms = 0;; waited_ms += ADDRESS_RETRY_MS) {
+		int fd = io_listen(server->shards[0].io, server->listen_host, server->options.listen_port, false, &port);
+		if (fd != -EADDRINUSE || waited_ms >= ADDRESS_WAIT_MS)
+			return fd;
+		nanosleep(&(struct timespec){.tv_nsec = ADDRESS_RETRY_MS * 1000000}, NULL);
+	}
+}
+
 /* Only a look: the port opens for good when the log is there to be asked for. */
 static int try_address(struct server *server, struct sentence *why)
 {
 	struct io *io = server->shards[0].io;
-	uint16_t port;
-	int fd = io_listen(io, server->listen_host, server->options.listen_port, false, &port);
+	int fd = listen_patiently(server);
 	if (fd < 0)
 		return cannot_listen(server, fd, why);
 	io_shutdown(io, fd); /* at once, while the descriptor may close a little later */
