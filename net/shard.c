@@ -226,7 +226,8 @@ static bool advance_stop(struct stopping *stopping)
 	case STOPPING:
 		if (!has_stopped(shard) && !stopping->is_late)
 			return false;
-		if (!has_stopped(shard))
+		/* What broke durability before is not mended by a stop. */
+		if (!has_stopped(shard) || store_has_failed(shard->store))
 			__atomic_store_n(&stop->has_failed, true, __ATOMIC_RELEASE);
 		enter(stopping, STOPPED, 0);
 		count_and_wake(&stop->stopped_count, shard);

@@ -90,6 +90,20 @@ broker_start
 expect "... and a new one is new" "" "$(grep -E 'found|recovered' "$LOG")"
 broker_stop
 
+# ---- durability is broken ------------------------------------------------------------------------------
+# The directory goes away under a broker that has records to file: it must not say at its end that all is on disk.
+DATA=$WORK/gone
+broker_start
+seq 1 1000 | kc_produce -t gone
+rm -rf "$DATA"
+kill -TERM "$BROKER_PID"
+status=0; wait "$BROKER_PID" || status=$?
+expect "a stop after broken durability is no clean one" 1 "$status"
+expect "... and says nothing else" "" "$(grep -h 'all is on disk' "$LOG")"
+DATA=$clean
+broker_start
+broker_stop
+
 # ---- io_uring forbidden --------------------------------------------------------------------------------
 if "$LIVE_BIN/no_io_uring" true; then
 	DATA=$WORK/plain-calls
