@@ -224,7 +224,8 @@ static int take_batches(struct read_op *op, uint64_t got)
 	while (at + BATCH_HEADER_SIZE <= got) {
 		struct batch batch;
 		struct slice rest = {stretch(op) + at, got - at};
-		bool is_bad = batch_parse_header(rest, &batch) || batch_next_offset(&batch) > segment->durable.offset ||
+		bool is_bad = batch_parse_header(rest, &batch) || !segment_header_fits(segment, op->position + at, &batch) ||
+			      batch_next_offset(&batch) > segment->durable.offset ||
 			      op->position + at + batch.size_bytes > segment->durable.position;
 		if (expected < 0) {
 			if (is_bad || batch_last_offset(&batch) != op->index_offset)

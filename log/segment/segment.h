@@ -144,6 +144,8 @@ MUST_USE int segment_find(struct segment *segment, int64_t offset, uint64_t *pos
 /* The same for a timestamp: the first record at or after it is not before this position. */
 MUST_USE int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position);
 
+/* Could the batch stand there, by its header: an offset range of this segment, and its bytes within what is staged? */
+bool segment_header_fits(const struct segment *segment, uint64_t position, const struct batch *batch);
 /* Reads the header of the batch at `position` from memory or the file, now. ERR_CORRUPT_LOG if there is none, or not one of this segment. */
 MUST_USE int segment_read_header(struct segment *segment, uint64_t position, struct batch *out);
 /* Reads bytes from memory or the file, now. ERR_CORRUPT_LOG: they are not all there. */

@@ -181,10 +181,9 @@ int segment_read_bytes(struct segment *segment, void *out, uint32_t size, uint64
 	return 0;
 }
 
-/* A header fits if it could stand there: of this segment, and its batch within what is staged. */
-static bool header_fits(const struct segment *segment, uint64_t position, const struct batch *batch)
+bool segment_header_fits(const struct segment *segment, uint64_t position, const struct batch *batch)
 {
-	return batch->base_offset >= segment->base_offset && batch->last_offset_delta >= 0 &&
+	return batch->base_offset >= segment->base_offset && batch->base_offset < segment->staged.offset && batch->last_offset_delta >= 0 &&
 	       batch_next_offset(batch) <= segment->staged.offset && position + batch->size_bytes <= segment->staged.position;
 }
 
@@ -196,7 +195,7 @@ int segment_read_header(struct segment *segment, uint64_t position, struct batch
 	int err = segment_read_bytes(segment, header, sizeof header, position);
 	if (err)
 		return err;
-	if (batch_parse_header((struct slice){header, sizeof header}, out) || !header_fits(segment, position, out))
+	if (batch_parse_header((struct slice){header, sizeof header}, out) || !segment_header_fits(segment, position, out))
 		return ERR_CORRUPT_LOG;
 	return 0;
 }
@@ -364,7 +363,7 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 			if (!err)
 				err = end - position < BATCH_HEADER_SIZE ? ERR_CORRUPT_LOG
 				      : batch_parse_header((struct slice){buffer + (position - start), end - position}, &batch);
-			if (!err && (!header_fits(segment, position, &batch) || is_base_changed(segment, position, &batch, expected)))
+			if (!err && (!segment_header_fits(segment, position, &batch) || is_base_changed(segment, position, &batch, expected)))
 				err = ERR_CORRUPT_LOG;
 		}
 		if (err == ERR_CORRUPT_LOG || err == ERR_CORRUPT_BATCH || err == ERR_INVALID_RECORD)
@@ -506,7 +505,7 @@ static int learn_from_file(struct segment *segment)
 	for (uint64_t at = 0; !err && at < segment->staged.position; at += batch.size_bytes) {
 		uint8_t header[BATCH_HEADER_SIZE];
 		err = segment_read_bytes(segment, header, sizeof header, at);
-		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !header_fits(segment, at, &batch)))
+		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !segment_header_fits(segment, at, &batch)))
 			err = ERR_CORRUPT_LOG;
 		if (err)
 			return err;

@@ -114,3 +114,45 @@ Test(store_damage, a_forged_checkpoint_aborts_nothing)
 		}
 	}
 }
+
+static void change_byte(struct world *world, const char *path, uint64_t position, uint8_t change)
+{
+	struct io_options options = {.backend = IO_SIM, .disk = world->disk, .seed = 1};
+	struct io *io;
+	uint8_t byte;
+	cr_assert_eq(io_open(&io, &options), 0);
+	int fd = io_file_open(io, path, 0);
+	cr_assert_eq(io_file_read(io, fd, &byte, 1, position), 1);
+	byte ^= change;
+	cr_assert_eq(io_file_write(io, fd, &byte, 1, position), 1);
+	io_close_fd(io, fd);
+	io_close(io);
+}
+
+static void lie(uint32_t at, uint8_t change)
+{
+	struct config_override override = {"segment.ms", "20"};
+	struct world world;
+	uint8_t first[8192];
+	uint32_t batch_size = make_batch(first, sizeof first, 0, RECORDS, 1000, 1000);
+	world_init(&world, 12);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, &override, 1);
+	for (int i = 0; i < BATCHES; i++)
+		world_append(&world, world_partition(&world, "t", 0), (uint64_t)i * RECORDS, RECORDS, 1000);
+	world_stop(&world);
+	change_byte(&world, "/t-0/00000000000000000000.log", 2 * batch_size + at, change);
+	world_open(&world);
+	cr_assert_eq(count_fenced(&world, 2 * RECORDS, 3 * RECORDS, BATCHES * RECORDS), RECORDS, "byte %u ^ %u", at, change);
+	world_fini(&world);
+}
+
+/* Whatever the header of a batch in a complete segment says, every read ends, the batch's offsets are named damaged, and all others are served.
+ * (Found by fuzz_recovery: a last offset below the base offset sent a read to the segment's beginning, again and again.) */
+Test(store_damage, a_lying_header_keeps_no_read_going)
+{
+	static const uint8_t changes[] = {0x01, 0x80, 0xff};
+	for (uint32_t at = 0; at < BATCH_HEADER_SIZE; at++)
+		for (size_t i = 0; i < sizeof changes; i++)
+			lie(at, changes[i]);
+}
