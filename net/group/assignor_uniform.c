@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "net/group/sorted_numbers.h"
+
 /* ---- all subscribe to the same ------------------------------------------------------------------------------------------------------- */
 
 struct free_partition {
@@ -235,19 +237,6 @@ static int compare_topics(const void *a, const void *b, void *context)
 	return memcmp(&first->id, &second->id, sizeof first->id);
 }
 
-static bool is_subscriber(const struct subscribers *subscribers, uint32_t member)
-{
-	uint32_t low = 0, high = subscribers->count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (subscribers->members[middle] < member)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < subscribers->count && subscribers->members[low] == member;
-}
-
 static void give(struct hetero *hetero, uint32_t topic, uint32_t partition, uint32_t member)
 {
 	int32_t *owner = &hetero->problem->topics[topic].owners[partition];
@@ -266,7 +255,7 @@ static void keep_owners(struct hetero *hetero)
 			int32_t owner = topic->owners[p];
 			if (owner == ASSIGNOR_NOBODY)
 				continue;
-			if (is_subscriber(&hetero->subscribers[t], (uint32_t)owner))
+			if (sorted_numbers_have(hetero->subscribers[t].members, hetero->subscribers[t].count, (uint32_t)owner))
 				hetero->loads[owner]++;
 			else
 				topic->owners[p] = ASSIGNOR_NOBODY;

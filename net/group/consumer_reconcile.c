@@ -6,6 +6,7 @@
  *
  * Failure mode: memory (consumer__broken). */
 #include "net/group/consumer_priv.h"
+#include "net/group/sorted_numbers.h"
 
 /* Two heartbeats: longer than a client needs that revokes at once. */
 #define SLOW_REVOCATION_NS 10000000000u
@@ -61,15 +62,7 @@ struct step {
 
 static bool subscribes_to(const struct step *step, uint32_t topic)
 {
-	uint32_t low = 0, high = step->topic_count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (step->topics[middle] < topic)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < step->topic_count && step->topics[low] == topic;
+	return sorted_numbers_have(step->topics, step->topic_count, topic);
 }
 
 /* What it has to give up is its own still: it may have it back. */
