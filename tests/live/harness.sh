@@ -33,10 +33,21 @@ skip() { echo "skip  $*"; }
 die() { fail "$*"; exit 1; }
 needs_own_broker() { [ -n "$OWN_BROKER" ] || { skip "${0##*/}: needs to start the broker itself, and BROKER is set"; exit 0; }; }
 
+# A port nobody listens on, below those that the kernel gives to clients: a broker that is killed finds it free again, whatever other scripts do beside it.
+free_port() {
+	local port
+	while :; do
+		port=$((10240 + RANDOM % 22000))
+		(: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null || break
+	done
+	echo "$port"
+}
+
 broker_spawn() {
 	: > "$LOG"
+	[ -n "$PORT" ] || PORT=$(free_port)
 	# shellcheck disable=SC2086 # several words
-	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:${PORT:-0}" ${SPATE_ARGS:-} "$@" >> "$LOG" 2>&1 &
+	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:$PORT" ${SPATE_ARGS:-} "$@" >> "$LOG" 2>&1 &
 	BROKER_PID=$!
 }
 
