@@ -27,7 +27,9 @@
 	X(-1018, ERR_LOCKED, "the data directory is in use by another process")                       \
 	X(-1019, ERR_FORMAT, "a file is not of the format expected")                                  \
 	X(-1020, ERR_CLOSED, "the partition was closed or deleted")                                   \
-	X(-1021, ERR_UNKNOWN_PRODUCER, "the producer id has no open transaction here")
+	X(-1021, ERR_UNKNOWN_PRODUCER, "the producer id has no open transaction here")   \
+	X(-1022, ERR_INVALID_SETTING, "a setting's name, key or value is too long")                   \
+	X(-1023, ERR_TOO_MANY_SETTINGS, "there would be more settings than the catalog keeps")
 
 enum err {
 #define X(code, name, text) name = code,

@@ -793,6 +793,46 @@ int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const 
 	return commit_replaced(catalog, &bytes, old, new);
 }
 
+/* ---- settings ----------------------------------------------------------------------------------------------------------------- */
+
+static int commit_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count)
+{
+	struct catalog_bytes bytes;
+	begin(catalog, &bytes, CATALOG_SETTINGS);
+	catalog_put_u32(&bytes, count);
+	for (uint32_t i = 0; i < count; i++)
+		catalog_put_setting(&bytes, &changes[i]);
+	catalog_end(&bytes);
+	return commit(catalog, &bytes);
+}
+
+static int draft_settings(struct image_draft *draft, const struct setting_change *changes, uint32_t count)
+{
+	struct setting_set *settings = image_draft_settings(draft);
+	int err = settings ? 0 : -ENOMEM;
+	for (uint32_t i = 0; i < count && !err; i++)
+		err = setting_set_change(settings, &changes[i]);
+	return err;
+}
+
+int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count)
+{
+	int err = check_writable(catalog);
+	if (err || !count)
+		return err;
+	struct image_draft draft;
+	err = image_draft_begin(&draft, catalog->room, 0);
+	if (err)
+		return err;
+	err = draft_settings(&draft, changes, count);
+	err = err ? err : commit_settings(catalog, changes, count);
+	if (err)
+		image_draft_discard(&draft);
+	else
+		image_draft_publish(&draft, catalog->room);
+	return err;
+}
+
 /* ---- producer ids ----------------------------------------------------------------------------------------------------------- */
 
 int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_t *first)

@@ -1,5 +1,5 @@
-/* The catalog: which topics exist, with their ids, partition counts and configs; the producer ids handed out; and how often
- * the data directory was opened. It survives any crash: each change is one checksummed record appended to `catalog.log` and
+/* The catalog: which topics exist, with their ids, partition counts and configs; settings of brokers, groups, users and the like; the producer
+ * ids handed out; and how often the data directory was opened. It survives any crash: each change is one checksummed record appended to `catalog.log` and
  * synced before it is visible; a torn last record is cut, damage before it refuses to open.
  *
  * Owner: one thread (the control shard) opens and changes it. Any thread may take the current image: an immutable picture
@@ -7,6 +7,7 @@
  * topic is a new object with the same id). Taking and giving back an image is a short lock, meant for cold paths: hold one for long. */
 #pragma once
 
+#include "log/catalog/setting.h"
 #include "log/config/config.h"
 #include "log/io/io.h"
 
@@ -33,6 +34,8 @@ struct catalog_image {
 	uint64_t version;                    /* grows with each change */
 	uint32_t topic_count;
 	struct topic **topics;               /* sorted by name */
+	uint64_t settings_version;           /* of the first image with these settings */
+	struct setting_set *settings;        /* see catalog_settings */
 	/* The catalog's own: a hash of the ids, the holders (under the room's lock), the images that live. */
 	struct topic **by_id;
 	uint32_t by_id_mask;
@@ -97,6 +100,11 @@ uint64_t catalog_version(struct catalog *catalog);
 const struct topic *catalog_topic_by_name(const struct catalog_image *image, struct slice name);
 const struct topic *catalog_topic_by_id(const struct catalog_image *image, const struct uuid *id);
 
+/* The settings of a type, those of one name in it, and one of them or NULL; valid as long as the image is held. Any thread. */
+struct setting_range catalog_settings(const struct catalog_image *image, uint8_t type);
+struct setting_range catalog_settings_of(const struct catalog_image *image, uint8_t type, struct slice name);
+const struct setting *catalog_setting(const struct catalog_image *image, uint8_t type, struct slice name, struct slice key);
+
 /* Kafka's rule (1..249 of [a-zA-Z0-9._-], not "." or ".."): 0 or ERR_INVALID_TOPIC_NAME. Any thread. */
 MUST_USE int catalog_check_topic_name(struct slice name);
 
@@ -124,6 +132,10 @@ MUST_USE int catalog_delete_topics(struct catalog *catalog, const struct uuid *i
 MUST_USE int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t partition_count);
 /* Replaces the whole set of overrides (the caller merges for incremental changes). */
 MUST_USE int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count);
+
+/* Sets and unsets settings, in this order, all or none: durable when it returns 0, and then in the current image. The texts are copied.
+ * ERR_INVALID_SETTING, ERR_TOO_MANY_SETTINGS (the bounds are in setting.h), or the file's error; then nothing has changed. */
+MUST_USE int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count);
 
 /* Reserves `count` producer ids, never handed out before or again; *first is the first of them (Kafka's ProducerIdManager: blocks of 1000). */
 MUST_USE int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_t *first);

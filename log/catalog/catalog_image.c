@@ -145,6 +145,21 @@ const struct topic *catalog_topic_by_id(const struct catalog_image *image, const
 	return image->by_id[find_slot(image, id)];
 }
 
+struct setting_range catalog_settings(const struct catalog_image *image, uint8_t type)
+{
+	return setting_set_find(image->settings, type, NULL);
+}
+
+struct setting_range catalog_settings_of(const struct catalog_image *image, uint8_t type, struct slice name)
+{
+	return setting_set_find(image->settings, type, &name);
+}
+
+const struct setting *catalog_setting(const struct catalog_image *image, uint8_t type, struct slice name, struct slice key)
+{
+	return setting_set_get(image->settings, type, name, key);
+}
+
 /* ---- drafts ----------------------------------------------------------------------------------------------------- */
 
 static void free_image(struct catalog_image *image)
@@ -153,6 +168,7 @@ static void free_image(struct catalog_image *image)
 		return;
 	free(image->topics);
 	free(image->by_id);
+	setting_set_release(image->settings);
 	free(image);
 }
 
@@ -191,6 +207,8 @@ int image_draft_begin(struct image_draft *draft, struct image_room *room, uint32
 	*draft = (struct image_draft){.image = allocate_image(room->current->topic_count + more)};
 	if (!draft->image)
 		return -ENOMEM;
+	draft->image->settings = setting_set_retain(room->current->settings);
+	draft->image->settings_version = room->current->settings_version;
 	draft->capacity = room->current->topic_count + more;
 	copy_topics(draft->image, room->current);
 	draft->image->version = room->current->version + 1;
@@ -208,6 +226,8 @@ int image_draft_reserve(struct image_draft *draft, uint32_t more)
 		return -ENOMEM;
 	copy_topics(larger, draft->image);
 	larger->version = draft->image->version;
+	larger->settings_version = draft->image->settings_version;
+	larger->settings = setting_set_retain(draft->image->settings);
 	free_image(draft->image);
 	draft->image = larger;
 	draft->capacity = capacity;
@@ -276,6 +296,20 @@ void image_draft_replace(struct image_draft *draft, const struct topic *old, str
 	retire(draft, replaced);
 }
 
+struct setting_set *image_draft_settings(struct image_draft *draft)
+{
+	struct catalog_image *image = draft->image;
+	if (__atomic_load_n(&image->settings->references, __ATOMIC_ACQUIRE) == 1)
+		return image->settings;
+	struct setting_set *own = setting_set_copy(image->settings);
+	if (!own)
+		return NULL;
+	setting_set_release(image->settings);
+	image->settings = own;
+	image->settings_version = image->version;
+	return own;
+}
+
 void image_draft_discard(struct image_draft *draft)
 {
 	free_image(draft->image);
@@ -297,7 +331,9 @@ struct image_room *image_room_open(void)
 {
 	struct image_room *room = calloc(1, sizeof *room);
 	struct catalog_image *image = allocate_image(0);
-	if (!room || !image) {
+	if (image)
+		image->settings = setting_set_create();
+	if (!room || !image || !image->settings) {
 		free(room);
 		free_image(image);
 		return NULL;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "log/catalog/catalog.h"
+#include "log/catalog/setting_set.h"
 
 /* What images share; lives until the catalog is closed and the last image released. */
 struct image_room {
@@ -41,6 +42,8 @@ void image_draft_insert(struct image_draft *draft, struct topic *topic);
 void image_draft_remove(struct image_draft *draft, const struct topic *topic);
 /* The new object has the old one's id and name. */
 void image_draft_replace(struct image_draft *draft, const struct topic *old, struct topic *new);
+/* The draft's settings, to be changed: its own, no longer shared. NULL if there is no memory. */
+struct setting_set *image_draft_settings(struct image_draft *draft);
 /* Nothing was changed: topics that were inserted are the caller's again. */
 void image_draft_discard(struct image_draft *draft);
 void image_draft_publish(struct image_draft *draft, struct image_room *room);

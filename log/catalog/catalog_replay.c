@@ -252,6 +252,31 @@ static int replay_producer_ids(struct replay *replay)
 	return 0;
 }
 
+/* A type of a later version is kept as it is. */
+static int replay_setting(struct replay *replay, struct setting_set *settings)
+{
+	struct setting_change change = {.type = *catalog_take(&replay->body, 1)};
+	uint8_t is_set = *catalog_take(&replay->body, 1);
+	change.name = catalog_take_text(&replay->body);
+	change.key = catalog_take_text(&replay->body);
+	struct slice value = is_set ? catalog_take_text(&replay->body) : (struct slice){0};
+	if (replay->body.has_failed || is_set > 1)
+		return refuse(replay, "its settings are cut short");
+	change.value = is_set ? &value : NULL;
+	int err = setting_set_change(settings, &change);
+	return err && err != -ENOMEM ? refuse(replay, "%s", err_text(err)) : err;
+}
+
+static int replay_settings(struct replay *replay)
+{
+	uint32_t count = catalog_take_u32(&replay->body);
+	struct setting_set *settings = image_draft_settings(&replay->state->draft);
+	int err = settings ? 0 : -ENOMEM;
+	for (uint32_t i = 0; i < count && !err; i++)
+		err = replay_setting(replay, settings);
+	return err;
+}
+
 int catalog_replay(struct catalog_state *state, const struct catalog_frame *frame, char *why, size_t why_size)
 {
 	static int (*const replays[catalog_kind_count])(struct replay *replay) = {
@@ -262,6 +287,7 @@ int catalog_replay(struct catalog_state *state, const struct catalog_frame *fram
 		[CATALOG_GROWN] = replay_grown,
 		[CATALOG_CONFIGURED] = replay_configured,
 		[CATALOG_PRODUCER_IDS] = replay_producer_ids,
+		[CATALOG_SETTINGS] = replay_settings,
 	};
 	struct replay replay = {
 		.state = state,
@@ -302,6 +328,29 @@ void catalog_put_identity(struct catalog_bytes *bytes, const struct meta_propert
 	catalog_put_text(bytes, (struct slice){(const uint8_t *)identity->cluster_id, strlen(identity->cluster_id)});
 }
 
+void catalog_put_setting(struct catalog_bytes *bytes, const struct setting_change *change)
+{
+	uint8_t head[2] = {change->type, change->value != NULL};
+	catalog_put(bytes, head, sizeof head);
+	catalog_put_text(bytes, change->name);
+	catalog_put_text(bytes, change->key);
+	if (change->value)
+		catalog_put_text(bytes, *change->value);
+}
+
+static void put_settings(struct catalog_bytes *bytes, const struct setting_set *settings, uint64_t *sequence)
+{
+	if (!settings->count)
+		return;
+	catalog_begin(bytes, CATALOG_SETTINGS, ++*sequence);
+	catalog_put_u32(bytes, settings->count);
+	for (uint32_t i = 0; i < settings->count; i++) {
+		const struct setting *setting = settings->settings[i];
+		catalog_put_setting(bytes, &(struct setting_change){setting->type, setting->name, setting->key, &setting->value});
+	}
+	catalog_end(bytes);
+}
+
 void catalog_put_state(struct catalog_bytes *bytes, const struct catalog_state *state, uint64_t *sequence)
 {
 	*sequence = 0;
@@ -321,4 +370,5 @@ void catalog_put_state(struct catalog_bytes *bytes, const struct catalog_state *
 		catalog_put_topic(bytes, state->draft.image->topics[i]);
 		catalog_end(bytes);
 	}
+	put_settings(bytes, state->draft.image->settings, sequence);
 }

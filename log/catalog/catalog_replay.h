@@ -27,5 +27,7 @@ void catalog_put_identity(struct catalog_bytes *bytes, const struct meta_propert
 void catalog_put_topic(struct catalog_bytes *bytes, const struct topic *topic);
 void catalog_put_overrides(struct catalog_bytes *bytes, const struct config_override *overrides, uint32_t count);
 
+void catalog_put_setting(struct catalog_bytes *bytes, const struct setting_change *change);
+
 /* Known names and values that pass: 0 or ERR_INVALID_CONFIG with a sentence. */
 MUST_USE int catalog_check_overrides(const struct config_override *overrides, uint32_t count, char *why, size_t why_size);

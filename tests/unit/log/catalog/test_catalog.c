@@ -141,6 +141,24 @@ static int set_retention(struct catalog *catalog, const char *name, const char *
 	return catalog_set_overrides(catalog, &id, &override, 1);
 }
 
+static int set_setting(struct catalog *catalog, uint8_t type, const char *name, const char *key, const char *value)
+{
+	struct slice text = slice_of(value ? value : "");
+	struct setting_change change = {type, slice_of(name), slice_of(key), value ? &text : NULL};
+	return catalog_change_settings(catalog, &change, 1);
+}
+
+/* The value, or "-" if it is not set. Copied: an image is not held. */
+static const char *setting_of(struct catalog *catalog, uint8_t type, const char *name, const char *key)
+{
+	static char value[64];
+	const struct catalog_image *image = catalog_image_acquire(catalog);
+	const struct setting *setting = catalog_setting(image, type, slice_of(name), slice_of(key));
+	snprintf(value, sizeof value, "%s", setting ? (const char *)setting->value.data : "-");
+	catalog_image_release(image);
+	return value;
+}
+
 /* ---- what it remembers --------------------------------------------------------------------------------------------- */
 
 /* All that was answered is there after a restart, with the same ids, and the incarnation has grown. */
@@ -312,6 +330,123 @@ Test(catalog, overrides)
 	machine_fini(&machine);
 }
 
+/* ---- settings ------------------------------------------------------------------------------------------------------------ */
+
+/* Settings are set, replaced and unset, several in one change; they come in order, by type and by name; all of them survive a restart. */
+Test(catalog, settings)
+{
+	struct machine machine;
+	machine_init(&machine, 20);
+	machine_open_well(&machine);
+	struct slice empty = {0}, one = slice_of("1"), two = slice_of("2"), binary = {(const uint8_t *)"a\0b", 3};
+	const struct setting_change changes[] = {
+		{SETTING_GROUP, slice_of("g"), slice_of("b"), &one},
+		{SETTING_GROUP, slice_of("g"), slice_of("a"), &two},
+		{SETTING_GROUP, slice_of("f"), slice_of("z"), &one},
+		{SETTING_GROUP, slice_of("ga"), slice_of("a"), &one},
+		{SETTING_BROKER, empty, slice_of("k"), &empty},
+		{SETTING_USER, slice_of("u"), slice_of("k"), &one},
+		{SETTING_GROUP, slice_of("g"), slice_of("b"), &binary},
+		{SETTING_USER, slice_of("u"), slice_of("k"), NULL},
+		{SETTING_USER, slice_of("nobody"), slice_of("k"), NULL},
+	};
+	uint64_t version = catalog_version(machine.catalog);
+	cr_assert_eq(catalog_change_settings(machine.catalog, changes, COUNT_OF(changes)), 0);
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	for (int restart = 0; restart < 2; restart++) {
+		const struct catalog_image *image = catalog_image_acquire(machine.catalog);
+		if (restart == 0)
+			cr_assert_eq(image->settings_version, version + 1);
+		struct setting_range groups = catalog_settings(image, SETTING_GROUP);
+		cr_assert_eq(groups.count, 4);
+		cr_assert_str_eq((const char *)groups.at[0]->name.data, "f");
+		cr_assert_str_eq((const char *)groups.at[3]->name.data, "ga");
+		struct setting_range of_g = catalog_settings_of(image, SETTING_GROUP, slice_of("g"));
+		cr_assert_eq(of_g.count, 2);
+		cr_assert_str_eq((const char *)of_g.at[0]->key.data, "a");
+		cr_assert_str_eq((const char *)of_g.at[0]->value.data, "2");
+		cr_assert(of_g.at[1]->value.size == 3 && memcmp(of_g.at[1]->value.data, "a\0b", 4) == 0);
+		cr_assert_eq(catalog_setting(image, SETTING_BROKER, empty, slice_of("k"))->value.size, 0);
+		cr_assert_null(catalog_setting(image, SETTING_BROKER, slice_of("1"), slice_of("k")));
+		cr_assert_eq(catalog_settings(image, SETTING_USER).count, 0);
+		catalog_image_release(image);
+		machine_crash(&machine);
+		machine_open_well(&machine);
+	}
+	machine_fini(&machine);
+}
+
+/* A change of several is one: a bad one among them, a full disk or too many settings leave all as they were. */
+Test(catalog, settings_all_or_none)
+{
+	struct machine machine;
+	machine_init(&machine, 21);
+	machine_open_well(&machine);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "k", "before"), 0);
+	char *long_text = calloc(1, SETTING_VALUE_SIZE_MAX + 1);
+	struct slice value = slice_of("after"), too_long = {(uint8_t *)long_text, SETTING_VALUE_SIZE_MAX + 1};
+	const struct setting_change bad[] = {
+		{0, slice_of("g"), slice_of("k"), &value},
+		{SETTING_GROUP, slice_of("g"), slice_of("k"), &too_long},
+		{SETTING_GROUP, slice_of("g"), too_long, &value},
+		{SETTING_GROUP, too_long, slice_of("k"), NULL},
+	};
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		struct setting_change changes[] = {{SETTING_GROUP, slice_of("g"), slice_of("k"), &value}, bad[i]};
+		cr_assert_eq(catalog_change_settings(machine.catalog, changes, 2), ERR_INVALID_SETTING, "%zu", i);
+		cr_assert_str_eq(setting_of(machine.catalog, SETTING_GROUP, "g", "k"), "before");
+	}
+	sim_disk_fail(machine.disk, 1, ENOSPC);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "k", "after"), -ENOSPC);
+	cr_assert_str_eq(setting_of(machine.catalog, SETTING_GROUP, "g", "k"), "before");
+
+	struct setting_change *many = calloc(SETTINGS_MAX, sizeof *many);
+	char (*entities)[8] = calloc(SETTINGS_MAX, sizeof *entities);
+	for (int i = 0; i < SETTINGS_MAX; i++) {
+		snprintf(entities[i], sizeof entities[i], "%06d", i);
+		many[i] = (struct setting_change){SETTING_QUOTA, slice_of(entities[i]), slice_of("k"), &value};
+	}
+	cr_assert_eq(catalog_change_settings(machine.catalog, many, SETTINGS_MAX), ERR_TOO_MANY_SETTINGS);
+	cr_assert_eq(catalog_change_settings(machine.catalog, many, SETTINGS_MAX - 1), 0);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "l", "more"), ERR_TOO_MANY_SETTINGS);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "k", "replaced"), 0);
+	machine_crash(&machine);
+	machine_open_well(&machine);
+	cr_assert_str_eq(setting_of(machine.catalog, SETTING_GROUP, "g", "k"), "replaced");
+	cr_assert_str_eq(setting_of(machine.catalog, SETTING_QUOTA, "000123", "k"), "after");
+	free(many);
+	free(entities);
+	free(long_text);
+	machine_fini(&machine);
+}
+
+/* A held image keeps its settings; a file that is written anew has them all. */
+Test(catalog, settings_in_images_and_rewrites)
+{
+	struct machine machine;
+	char value[16];
+	machine_init(&machine, 22);
+	machine_open_well(&machine);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_CLUSTER, "c", "k", "old"), 0);
+	const struct catalog_image *held = catalog_image_acquire(machine.catalog);
+	for (int i = 0; i < 3000; i++) {
+		snprintf(value, sizeof value, "%d", i);
+		cr_assert_eq(set_setting(machine.catalog, SETTING_CLUSTER, "c", "k", value), 0);
+	}
+	cr_assert_eq(set_setting(machine.catalog, 200, "of a later version", "k", "kept"), 0);
+	machine_crash(&machine);
+	cr_assert_str_eq((const char *)catalog_setting(held, SETTING_CLUSTER, slice_of("c"), slice_of("k"))->value.data, "old");
+	catalog_image_release(held);
+	for (int restart = 0; restart < 2; restart++) {
+		machine_open_well(&machine);
+		cr_assert_eq(machine.report.was_compacted, restart == 0);
+		cr_assert_str_eq(setting_of(machine.catalog, SETTING_CLUSTER, "c", "k"), "2999");
+		cr_assert_str_eq(setting_of(machine.catalog, 200, "of a later version", "k"), "kept");
+		machine_crash(&machine);
+	}
+	machine_fini(&machine);
+}
+
 /* ---- images -------------------------------------------------------------------------------------------------------------- */
 
 /* A held image shows what it showed, after any change and after the catalog has closed. */
@@ -448,6 +583,13 @@ static void run_history(struct machine *machine, struct answered *answered)
 			}
 			break;
 		case 6: err = create_one(catalog, "a", 9); break;
+		case 7: err = set_setting(catalog, SETTING_USER, "u", "k", "first"); break;
+		case 8: {
+			struct slice value = slice_of("second");
+			struct setting_change changes[] = {{SETTING_USER, slice_of("u"), slice_of("k"), NULL}, {SETTING_GROUP, slice_of("g"), slice_of("k"), &value}};
+			err = catalog_change_settings(catalog, changes, 2);
+			break;
+		}
 		default: return;
 		}
 		/* What a crash kept without its having been answered is as good. */
@@ -478,6 +620,13 @@ static void check_history(struct machine *machine, const struct answered *answer
 		cr_assert(a == 0 || a == 9);
 	if (steps >= 7)
 		cr_assert_eq(a, 9);
+	bool has_first = strcmp(setting_of(catalog, SETTING_USER, "u", "k"), "first") == 0;
+	bool has_second = strcmp(setting_of(catalog, SETTING_GROUP, "g", "k"), "second") == 0;
+	cr_assert_not(has_first && has_second, "half a change");
+	if (steps >= 8)
+		cr_assert(has_first || has_second);
+	if (steps >= 9)
+		cr_assert(has_second);
 	int64_t first;
 	cr_assert_eq(catalog_reserve_producer_ids(catalog, 10, &first), 0);
 	cr_assert_geq(first, answered->producer_ids);
@@ -494,7 +643,7 @@ Test(catalog, crash_at_every_step, .timeout = 120)
 			machine_init(&machine, seed * 1000 + k);
 			sim_disk_cut_power(machine.disk, k);
 			run_history(&machine, &answered);
-			is_complete = answered.steps == 7;
+			is_complete = answered.steps == 9;
 			machine_crash(&machine);
 			/* Recovery is cut short too, at a place that varies. */
 			sim_disk_cut_power(machine.disk, 1 + seed % 12);
@@ -596,6 +745,7 @@ Test(catalog, random_files, .timeout = 60)
 	for (int i = 0; i < 8; i++)
 		cr_assert_eq(create_one(machine.catalog, (char[]){(char)('a' + i), 0}, 1 + (uint32_t)i), 0);
 	cr_assert_eq(set_retention(machine.catalog, "c", "5"), 0);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "k", "v"), 0);
 	machine_close(&machine);
 	struct slice good = read_log(&machine);
 	uint8_t *bad = malloc(good.size);
