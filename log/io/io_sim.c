@@ -207,6 +207,19 @@ static void lose_power(struct sim_user *user)
 	}
 }
 
+static void each_write(struct sim_user *user, sim_write_fn *note, void *context)
+{
+	struct sim *sim = CONTAINER_OF(user, struct sim, user);
+	if (is_dead(sim))
+		return;
+	LIST_FOR_EACH(node, &sim->pending) {
+		struct io_op *op = LIST_ENTRY(node, struct io_op, node);
+		struct open_file *file = op->kind == OP_WRITE ? file_of(sim, op->fd) : NULL;
+		if (file && !file->is_read_only)
+			note(context, file->node, op->vector, op->vector_count, op->position);
+	}
+}
+
 static void cancel(struct io *io, struct io_op *op)
 {
 	/* What the disk has begun it ends. */
@@ -257,8 +270,9 @@ static void reap(struct io *io)
 	io__woken(io);
 	struct io_op *op;
 	while ((op = find_next(sim)) && op->due_ns <= io->now_ns) {
+		int32_t result = run_op(sim, op);
 		list_remove(&op->node);
-		io__finish(io, op, run_op(sim, op));
+		io__finish(io, op, result);
 	}
 }
 
@@ -515,6 +529,7 @@ int io_sim__open(struct io **out, const struct io_options *options)
 	sim->random = options->seed;
 	list_init(&sim->pending);
 	sim->user.lose_power = lose_power;
+	sim->user.each_write = each_write;
 	sim_disk__attach(sim->disk, &sim->user);
 	clock_now(&sim->io, &sim->io.now_ns, &sim->io.wall_ms);
 	*out = &sim->io;

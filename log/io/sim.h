@@ -29,6 +29,10 @@ void sim_disk_cut_power(struct sim_disk *disk, uint64_t k);
  * after it do not. A failed sync loses for good what it should have made durable, though reads still show
  * it. */
 void sim_disk_fail(struct sim_disk *disk, uint64_t k, int error_number);
+/* `fn` is called before each I/O from now on, with the disk as it is before that takes effect (NULL: no more). It may look (sim_crash_look), and
+ * touch nothing of this disk. */
+typedef void sim_disk_io_fn(void *context);
+void sim_disk_on_io(struct sim_disk *disk, sim_disk_io_fn *fn, void *context);
 /* I/Os so far: each asynchronous operation and each cold call is one. */
 uint64_t sim_disk_io_count(const struct sim_disk *disk);
 
@@ -38,3 +42,22 @@ void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity_bytes);
 /* Flips every bit of a range, in what is read now and in what survives. -ENOENT, -EINVAL if it is not all
  * inside the file. */
 MUST_USE int sim_disk_corrupt(struct sim_disk *disk, const char *path, uint64_t position, uint64_t size);
+
+/* ---- every crash, one by one -------------------------------------------------------------------------------------- */
+
+/* What a crash now would decide: a list of items, each with its outcomes. An item is a sector that has been written and not synced (its outcomes are
+ * the contents it may have, those that differ), the size of a file, or a change of names. What is in flight counts as written. Outcome 0 loses
+ * everything, the last keeps everything. Valid until the disk changes. */
+struct sim_crash;
+
+struct sim_crash *sim_crash_look(struct sim_disk *disk);
+uint32_t sim_crash_items(const struct sim_crash *crash);
+uint32_t sim_crash_outcomes(const struct sim_crash *crash, uint32_t item);
+/* Another disk, as the crash leaves it with these outcomes, one for each item. The first goes on undisturbed. */
+struct sim_disk *sim_crash_make(const struct sim_crash *crash, const uint32_t *outcomes);
+void sim_crash_close(struct sim_crash *crash);
+
+/* Another disk with all that is visible on this one, as after a shutdown. */
+struct sim_disk *sim_disk_copy(struct sim_disk *disk);
+/* The same for two disks with the same names and bytes; of what is visible now. */
+uint64_t sim_disk_hash(struct sim_disk *disk);

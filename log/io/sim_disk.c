@@ -8,70 +8,12 @@
  * changes for the whole disk (a rename is one change with two entries). A crash keeps any subset of them.
  *
  * Memory that cannot be had ends the program: this is a machine for tests. */
-#include "log/io/sim_disk.h"
+#include "log/io/sim_disk_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "log/base/check.h"
-
-#define SECTOR 512u
-#define PAGE 4096u
-#define FILE_SIZE_MAX (1ull << 33)
-#define NAME_SIZE_MAX 255u
-
-/* Bytes that grow; those behind `size` are zero up to `capacity`. */
-struct image {
-	uint8_t *data;
-	uint64_t size, capacity;
-};
-
-/* Bytes [position, position + size) became `data` (zeros if NULL), and the file `size_after` long. */
-struct change {
-	uint64_t position, size;
-	uint8_t *data;
-	uint64_t size_after;
-};
-
-struct sim_node {
-	struct list node; /* in the disk's `nodes` */
-	bool is_directory, is_locked, is_marked;
-	uint32_t open_count, link_count;
-	/* of a directory */
-	struct list entries;
-	/* of a file */
-	struct image current, durable;
-	uint64_t allocated_bytes;
-	struct change *changes; /* those with numbers [first, first + count) */
-	uint64_t first, count, capacity;
-	uint64_t *floors; /* by sector */
-	uint64_t floor_count;
-	uint64_t size_floor; /* durable.size is that before this change */
-	uint64_t lost_below; /* changes with lower numbers were in a failed sync */
-};
-
-struct entry {
-	struct list node; /* in its directory's `entries` */
-	struct sim_node *directory, *current, *durable;
-	char name[NAME_SIZE_MAX + 1];
-};
-
-/* All of it happened or none. A half that was overtaken has no entry any more. */
-struct dir_change {
-	struct list node;
-	struct entry *entries[2];
-	struct sim_node *targets[2];
-};
-
-struct sim_disk {
-	struct list nodes, dir_changes, users;
-	struct sim_node *root;
-	uint64_t random, generation, clock_ns;
-	uint64_t io_count, cut_at, fail_at;
-	int fail_error;
-	uint64_t capacity_bytes;
-	bool has_garbage;
-};
 
 /* How a crash treats the undecided. */
 enum crash_mode { CRASH_LOSE_ALL, CRASH_KEEP_ALL, CRASH_PREFIX, CRASH_SUBSET, crash_mode_count };
@@ -97,48 +39,18 @@ bool sim_disk__flip(struct sim_disk *disk)
 	return draw(disk, 0, 1);
 }
 
-static void *take_zeroed(size_t count, size_t size)
+void *sim__take_zeroed(size_t count, size_t size)
 {
 	void *memory = calloc(count ? count : 1, size);
 	CHECK(memory);
 	return memory;
 }
 
-static void image_reserve(struct image *image, uint64_t size)
-{
-	if (size <= image->capacity)
-		return;
-	uint64_t capacity = align_up(size + size / 2, PAGE);
-	image->data = realloc(image->data, capacity);
-	CHECK(image->data);
-	memset(image->data + image->capacity, 0, capacity - image->capacity);
-	image->capacity = capacity;
-}
-
-static void image_resize(struct image *image, uint64_t size)
-{
-	image_reserve(image, size);
-	if (size < image->size)
-		memset(image->data + size, 0, image->size - size);
-	image->size = size;
-}
-
-static void image_put(struct image *image, uint64_t position, const uint8_t *data, uint64_t size)
-{
-	if (!size)
-		return;
-	image_reserve(image, position + size);
-	if (data)
-		memcpy(image->data + position, data, size);
-	else
-		memset(image->data + position, 0, size);
-}
-
 /* ---- nodes ----------------------------------------------------------------------------------------------- */
 
-static struct sim_node *make_node(struct sim_disk *disk, bool is_directory)
+struct sim_node *sim__make_node(struct sim_disk *disk, bool is_directory)
 {
-	struct sim_node *node = take_zeroed(1, sizeof(*node));
+	struct sim_node *node = sim__take_zeroed(1, sizeof(*node));
 	node->is_directory = is_directory;
 	list_init(&node->entries);
 	list_push_back(&disk->nodes, &node->node);
@@ -160,12 +72,12 @@ static void free_node(struct sim_node *node)
 {
 	struct list *link;
 	while ((link = list_pop_front(&node->entries)))
-		free(LIST_ENTRY(link, struct entry, node));
+		free(LIST_ENTRY(link, struct sim_entry, node));
 	forget_changes(node, node->first + node->count);
 	free(node->changes);
 	free(node->floors);
-	free(node->current.data);
-	free(node->durable.data);
+	sim_image_fini(&node->current);
+	sim_image_fini(&node->durable);
 	list_remove(&node->node);
 	free(node);
 }
@@ -176,7 +88,7 @@ static void mark(struct sim_node *node)
 		return;
 	node->is_marked = true;
 	LIST_FOR_EACH(link, &node->entries) {
-		struct entry *entry = LIST_ENTRY(link, struct entry, node);
+		struct sim_entry *entry = LIST_ENTRY(link, struct sim_entry, node);
 		mark(entry->current);
 		mark(entry->durable);
 	}
@@ -187,7 +99,7 @@ static void sweep(struct sim_disk *disk)
 {
 	mark(disk->root);
 	LIST_FOR_EACH(link, &disk->dir_changes) {
-		struct dir_change *change = LIST_ENTRY(link, struct dir_change, node);
+		struct sim_dir_change *change = LIST_ENTRY(link, struct sim_dir_change, node);
 		for (int half = 0; half < 2; half++) {
 			mark(change->targets[half]);
 			mark(change->entries[half] ? change->entries[half]->directory : NULL);
@@ -210,22 +122,22 @@ static void sweep(struct sim_disk *disk)
 
 /* ---- names ----------------------------------------------------------------------------------------------- */
 
-static struct entry *find_entry(struct sim_node *directory, const char *name, size_t size)
+static struct sim_entry *find_entry(struct sim_node *directory, const char *name, size_t size)
 {
 	LIST_FOR_EACH(link, &directory->entries) {
-		struct entry *entry = LIST_ENTRY(link, struct entry, node);
+		struct sim_entry *entry = LIST_ENTRY(link, struct sim_entry, node);
 		if (strncmp(entry->name, name, size) == 0 && !entry->name[size])
 			return entry;
 	}
 	return NULL;
 }
 
-static struct entry *take_entry(struct sim_node *directory, const char *name)
+static struct sim_entry *take_entry(struct sim_node *directory, const char *name)
 {
-	struct entry *entry = find_entry(directory, name, strlen(name));
+	struct sim_entry *entry = find_entry(directory, name, strlen(name));
 	if (entry)
 		return entry;
-	entry = take_zeroed(1, sizeof(*entry));
+	entry = sim__take_zeroed(1, sizeof(*entry));
 	memcpy(entry->name, name, strlen(name) + 1);
 	entry->directory = directory;
 	list_push_back(&directory->entries, &entry->node);
@@ -234,12 +146,12 @@ static struct entry *take_entry(struct sim_node *directory, const char *name)
 
 static struct sim_node *find_child(struct sim_node *directory, const char *name)
 {
-	struct entry *entry = find_entry(directory, name, strlen(name));
+	struct sim_entry *entry = find_entry(directory, name, strlen(name));
 	return entry ? entry->current : NULL;
 }
 
 /* Splits a path into its directory and its last name (empty for the root itself). */
-static int walk(struct sim_disk *disk, const char *path, struct sim_node **directory, char name[NAME_SIZE_MAX + 1])
+static int walk(struct sim_disk *disk, const char *path, struct sim_node **directory, char name[SIM_NAME_SIZE_MAX + 1])
 {
 	struct sim_node *at = disk->root;
 	name[0] = 0;
@@ -248,7 +160,7 @@ static int walk(struct sim_disk *disk, const char *path, struct sim_node **direc
 		size_t size = strcspn(path, "/");
 		if (!size)
 			break;
-		if (size > NAME_SIZE_MAX)
+		if (size > SIM_NAME_SIZE_MAX)
 			return -ENAMETOOLONG;
 		if (name[0]) {
 			at = find_child(at, name);
@@ -270,7 +182,7 @@ static int walk(struct sim_disk *disk, const char *path, struct sim_node **direc
 
 static int find_node(struct sim_disk *disk, const char *path, struct sim_node **out)
 {
-	char name[NAME_SIZE_MAX + 1];
+	char name[SIM_NAME_SIZE_MAX + 1];
 	struct sim_node *directory;
 	int err = walk(disk, path, &directory, name);
 	if (err < 0)
@@ -285,7 +197,7 @@ static int find_directory(struct sim_disk *disk, const char *path, struct sim_no
 	return err < 0 ? err : (*out)->is_directory ? 0 : -ENOTDIR;
 }
 
-static void set_current(struct sim_disk *disk, struct entry *entry, struct sim_node *target)
+static void set_current(struct sim_disk *disk, struct sim_entry *entry, struct sim_node *target)
 {
 	if (entry->current) {
 		entry->current->link_count--;
@@ -297,11 +209,11 @@ static void set_current(struct sim_disk *disk, struct entry *entry, struct sim_n
 }
 
 /* Enters a change of one or two names: done for who looks, undecided for who loses power. */
-static void change_names(struct sim_disk *disk, struct entry *a, struct sim_node *to_a, struct entry *b,
+static void change_names(struct sim_disk *disk, struct sim_entry *a, struct sim_node *to_a, struct sim_entry *b,
 			 struct sim_node *to_b)
 {
-	struct dir_change *change = take_zeroed(1, sizeof(*change));
-	*change = (struct dir_change){.entries = {a, b}, .targets = {to_a, to_b}};
+	struct sim_dir_change *change = sim__take_zeroed(1, sizeof(*change));
+	*change = (struct sim_dir_change){.entries = {a, b}, .targets = {to_a, to_b}};
 	list_push_back(&disk->dir_changes, &change->node);
 	set_current(disk, a, to_a);
 	if (b)
@@ -310,7 +222,7 @@ static void change_names(struct sim_disk *disk, struct entry *a, struct sim_node
 
 int sim_disk__open_file(struct sim_disk *disk, const char *path, uint32_t flags, struct sim_node **out)
 {
-	char name[NAME_SIZE_MAX + 1];
+	char name[SIM_NAME_SIZE_MAX + 1];
 	struct sim_node *directory;
 	int err = walk(disk, path, &directory, name);
 	if (err < 0)
@@ -323,7 +235,7 @@ int sim_disk__open_file(struct sim_disk *disk, const char *path, uint32_t flags,
 	if (!node && !(flags & IO_CREATE))
 		return -ENOENT;
 	if (!node) {
-		node = make_node(disk, false);
+		node = sim__make_node(disk, false);
 		change_names(disk, take_entry(directory, name), node, NULL, NULL);
 	}
 	node->open_count++;
@@ -340,28 +252,28 @@ void sim_disk__release(struct sim_disk *disk, struct sim_node *node)
 
 int sim_disk__make_dir(struct sim_disk *disk, const char *path)
 {
-	char name[NAME_SIZE_MAX + 1];
+	char name[SIM_NAME_SIZE_MAX + 1];
 	struct sim_node *directory;
 	int err = walk(disk, path, &directory, name);
 	if (err < 0)
 		return err;
 	if (!name[0] || find_child(directory, name))
 		return -EEXIST;
-	change_names(disk, take_entry(directory, name), make_node(disk, true), NULL, NULL);
+	change_names(disk, take_entry(directory, name), sim__make_node(disk, true), NULL, NULL);
 	return 0;
 }
 
 static bool is_empty(const struct sim_node *directory)
 {
 	LIST_FOR_EACH(link, (struct list *)&directory->entries)
-		if (LIST_ENTRY(link, struct entry, node)->current)
+		if (LIST_ENTRY(link, struct sim_entry, node)->current)
 			return false;
 	return true;
 }
 
 static int remove_name(struct sim_disk *disk, const char *path, bool is_directory)
 {
-	char name[NAME_SIZE_MAX + 1];
+	char name[SIM_NAME_SIZE_MAX + 1];
 	struct sim_node *directory;
 	int err = walk(disk, path, &directory, name);
 	if (err < 0)
@@ -400,7 +312,7 @@ static int check_rename(const struct sim_node *source, const struct sim_node *ta
 
 int sim_disk__rename(struct sim_disk *disk, const char *from, const char *to)
 {
-	char from_name[NAME_SIZE_MAX + 1], to_name[NAME_SIZE_MAX + 1];
+	char from_name[SIM_NAME_SIZE_MAX + 1], to_name[SIM_NAME_SIZE_MAX + 1];
 	struct sim_node *from_dir, *to_dir;
 	int err = walk(disk, from, &from_dir, from_name);
 	if (err == 0)
@@ -425,7 +337,7 @@ int sim_disk__list_dir(struct sim_disk *disk, const char *path, io_dir_entry_fn 
 		return err;
 	/* The callback may unlink; entries themselves stay. */
 	LIST_FOR_EACH(link, &directory->entries) {
-		struct entry *entry = LIST_ENTRY(link, struct entry, node);
+		struct sim_entry *entry = LIST_ENTRY(link, struct sim_entry, node);
 		int result = entry->current ? entry_fn(context, entry->name, entry->current->is_directory) : 0;
 		if (result)
 			return result;
@@ -434,10 +346,10 @@ int sim_disk__list_dir(struct sim_disk *disk, const char *path, io_dir_entry_fn 
 }
 
 /* What was entered earlier for this name has been overtaken. */
-static void overtake(struct sim_disk *disk, const struct dir_change *by, const struct entry *entry)
+static void overtake(struct sim_disk *disk, const struct sim_dir_change *by, const struct sim_entry *entry)
 {
 	LIST_FOR_EACH(link, &disk->dir_changes) {
-		struct dir_change *change = LIST_ENTRY(link, struct dir_change, node);
+		struct sim_dir_change *change = LIST_ENTRY(link, struct sim_dir_change, node);
 		if (change == by)
 			return;
 		for (int half = 0; half < 2; half++)
@@ -446,7 +358,7 @@ static void overtake(struct sim_disk *disk, const struct dir_change *by, const s
 	}
 }
 
-static bool touches(const struct dir_change *change, const struct sim_node *directory)
+static bool touches(const struct sim_dir_change *change, const struct sim_node *directory)
 {
 	for (int half = 0; half < 2; half++)
 		if (change->entries[half] && change->entries[half]->directory == directory)
@@ -454,7 +366,7 @@ static bool touches(const struct dir_change *change, const struct sim_node *dire
 	return false;
 }
 
-static void apply_names(struct dir_change *change)
+static void apply_names(struct sim_dir_change *change)
 {
 	for (int half = 0; half < 2; half++)
 		if (change->entries[half])
@@ -468,7 +380,7 @@ int sim_disk__sync_dir(struct sim_disk *disk, const char *path)
 	if (err < 0)
 		return err;
 	LIST_FOR_EACH_SAFE(link, &disk->dir_changes) {
-		struct dir_change *change = LIST_ENTRY(link, struct dir_change, node);
+		struct sim_dir_change *change = LIST_ENTRY(link, struct sim_dir_change, node);
 		if (!touches(change, directory))
 			continue;
 		for (int half = 0; half < 2; half++)
@@ -488,7 +400,7 @@ int sim_disk__sync_dir(struct sim_disk *disk, const char *path)
 static uint64_t charge_of(const struct sim_node *node)
 {
 	uint64_t bytes = node->current.size > node->allocated_bytes ? node->current.size : node->allocated_bytes;
-	return align_up(bytes, PAGE);
+	return align_up(bytes, SIM_PAGE_SIZE);
 }
 
 static uint64_t used_bytes(struct sim_disk *disk)
@@ -513,7 +425,7 @@ static uint64_t end_max(struct sim_disk *disk, const struct sim_node *node)
 {
 	uint64_t free_bytes, total_bytes;
 	sim_disk__space(disk, &free_bytes, &total_bytes);
-	return charge_of(node) + align_down(free_bytes, PAGE);
+	return charge_of(node) + align_down(free_bytes, SIM_PAGE_SIZE);
 }
 
 /* ---- the changes of a file ------------------------------------------------------------------------------- */
@@ -523,7 +435,7 @@ static uint64_t end_number(const struct sim_node *node)
 	return node->first + node->count;
 }
 
-static void add_change(struct sim_node *node, struct change change)
+static void add_change(struct sim_node *node, struct sim_change change)
 {
 	if (node->count == node->capacity) {
 		node->capacity = node->capacity ? node->capacity * 2 : 8;
@@ -533,7 +445,7 @@ static void add_change(struct sim_node *node, struct change change)
 	node->changes[node->count++] = change;
 }
 
-static uint64_t floor_of(const struct sim_node *node, uint64_t sector)
+uint64_t sim__floor_of(const struct sim_node *node, uint64_t sector)
 {
 	uint64_t floor = sector < node->floor_count ? node->floors[sector] : 0;
 	return floor > node->first ? floor : node->first;
@@ -559,20 +471,20 @@ static uint64_t sectors_changed(const struct sim_node *node)
 		uint64_t change_end = node->changes[i].position + node->changes[i].size;
 		end = change_end > end ? change_end : end;
 	}
-	return (end + SECTOR - 1) / SECTOR;
+	return (end + SIM_SECTOR - 1) / SIM_SECTOR;
 }
 
 /* Puts into the durable image, sector by sector, the changes from its floor up to its cut. */
 static void apply_cuts(struct sim_node *node, const uint64_t *cuts)
 {
 	for (uint64_t i = 0; i < node->count; i++) {
-		const struct change *change = &node->changes[i];
+		const struct sim_change *change = &node->changes[i];
 		uint64_t number = node->first + i, end = change->position + change->size;
 		for (uint64_t at = change->position, next; at < end; at = next) {
-			uint64_t sector = at / SECTOR;
-			next = (sector + 1) * SECTOR < end ? (sector + 1) * SECTOR : end;
-			if (number >= floor_of(node, sector) && number < cuts[sector])
-				image_put(&node->durable, at,
+			uint64_t sector = at / SIM_SECTOR;
+			next = (sector + 1) * SIM_SECTOR < end ? (sector + 1) * SIM_SECTOR : end;
+			if (number >= sim__floor_of(node, sector) && number < cuts[sector])
+				sim_image_put(&node->durable, at,
 					  change->data ? change->data + (at - change->position) : NULL, next - at);
 		}
 	}
@@ -595,12 +507,12 @@ void sim_node__sync(struct sim_node *node, uint64_t mark_number)
 	if (mark_number <= node->first)
 		return;
 	uint64_t count = sectors_changed(node);
-	uint64_t *cuts = take_zeroed(count, sizeof(*cuts));
+	uint64_t *cuts = sim__take_zeroed(count, sizeof(*cuts));
 	for (uint64_t i = 0; i < mark_number - node->first; i++) {
-		const struct change *change = &node->changes[i];
+		const struct sim_change *change = &node->changes[i];
 		if (node->first + i < node->lost_below || !change->size)
 			continue;
-		for (uint64_t s = change->position / SECTOR; s <= (change->position + change->size - 1) / SECTOR; s++)
+		for (uint64_t s = change->position / SIM_SECTOR; s <= (change->position + change->size - 1) / SIM_SECTOR; s++)
 			cuts[s] = mark_number;
 	}
 	uint64_t size = size_at(node, mark_number);
@@ -609,7 +521,7 @@ void sim_node__sync(struct sim_node *node, uint64_t mark_number)
 		if (cuts[s])
 			lift_floor(node, s, cuts[s]);
 	free(cuts);
-	image_resize(&node->durable, size);
+	sim_image_resize(&node->durable, size);
 	node->size_floor = mark_number > node->size_floor ? mark_number : node->size_floor;
 	if (node->lost_below <= node->first)
 		forget_changes(node, mark_number);
@@ -623,35 +535,35 @@ void sim_node__sync_failed(struct sim_node *node, uint64_t mark_number)
 /* Makes the sectors of a range durable as they are now. */
 static void settle(struct sim_node *node, uint64_t position, uint64_t size)
 {
-	uint64_t end = align_up(position + size, SECTOR);
+	uint64_t end = align_up(position + size, SIM_SECTOR);
 	end = end < node->current.size ? end : node->current.size;
-	uint64_t at = align_down(position, SECTOR);
-	image_put(&node->durable, at, node->current.data + at, end - at);
-	for (uint64_t s = at / SECTOR; s * SECTOR < end; s++)
+	uint64_t at = align_down(position, SIM_SECTOR);
+	sim_image_put_range(&node->durable, &node->current, at, end - at);
+	for (uint64_t s = at / SIM_SECTOR; s * SIM_SECTOR < end; s++)
 		lift_floor(node, s, end_number(node));
-	image_resize(&node->durable, node->current.size);
+	sim_image_resize(&node->durable, node->current.size);
 	node->size_floor = end_number(node);
 }
 
 static void write_current(struct sim_node *node, const uint8_t *data, uint64_t size, uint64_t position)
 {
 	if (position + size > node->current.size)
-		image_resize(&node->current, position + size);
-	image_put(&node->current, position, data, size);
+		sim_image_resize(&node->current, position + size);
+	sim_image_put(&node->current, position, data, size);
 }
 
 static void write_undecided(struct sim_node *node, const uint8_t *data, uint64_t size, uint64_t position)
 {
 	write_current(node, data, size, position);
-	uint8_t *copy = take_zeroed(size, 1);
+	uint8_t *copy = sim__take_zeroed(size, 1);
 	memcpy(copy, data, size);
-	add_change(node, (struct change){position, size, copy, node->current.size});
+	add_change(node, (struct sim_change){position, size, copy, node->current.size});
 }
 
 int sim_disk__write(struct sim_disk *disk, struct sim_node *node, const void *data, size_t size, uint64_t position,
 		    bool is_durable)
 {
-	if (position > FILE_SIZE_MAX || size > FILE_SIZE_MAX - position)
+	if (position > SIM_FILE_SIZE_MAX || size > SIM_FILE_SIZE_MAX - position)
 		return -EFBIG;
 	size_t fitting = size;
 	if (disk->capacity_bytes && position + size > charge_of(node)) {
@@ -669,20 +581,20 @@ int sim_disk__write(struct sim_disk *disk, struct sim_node *node, const void *da
 
 int sim_disk__truncate(struct sim_disk *disk, struct sim_node *node, uint64_t size)
 {
-	if (size > FILE_SIZE_MAX)
+	if (size > SIM_FILE_SIZE_MAX)
 		return -EFBIG;
 	uint64_t old = node->current.size;
 	if (size == old)
 		return 0;
-	image_resize(&node->current, size);
+	sim_image_resize(&node->current, size);
 	node->allocated_bytes = size < old ? 0 : node->allocated_bytes;
-	add_change(node, (struct change){size < old ? size : old, size < old ? old - size : 0, NULL, size});
+	add_change(node, (struct sim_change){size < old ? size : old, size < old ? old - size : 0, NULL, size});
 	return 0;
 }
 
 int sim_disk__allocate(struct sim_disk *disk, struct sim_node *node, uint64_t end, bool does_extend)
 {
-	if (end > FILE_SIZE_MAX)
+	if (end > SIM_FILE_SIZE_MAX)
 		return -EFBIG;
 	if (disk->capacity_bytes && end > charge_of(node) && end > end_max(disk, node))
 		return -ENOSPC;
@@ -701,7 +613,7 @@ size_t sim_node__read(const struct sim_node *node, void *data, size_t size, uint
 		return 0;
 	uint64_t there = node->current.size - position;
 	size = size < there ? size : (size_t)there;
-	memcpy(data, node->current.data + position, size);
+	sim_image_read(&node->current, position, data, size);
 	return size;
 }
 
@@ -721,6 +633,8 @@ void sim_node__unlock(struct sim_node *node)
 
 int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen)
 {
+	if (disk->on_io)
+		disk->on_io(disk->on_io_context);
 	uint64_t number = ++disk->io_count;
 	*does_happen = true;
 	if (disk->cut_at && number >= disk->cut_at) {
@@ -751,6 +665,12 @@ void sim_disk_fail(struct sim_disk *disk, uint64_t k, int error_number)
 	disk->fail_error = error_number;
 }
 
+void sim_disk_on_io(struct sim_disk *disk, sim_disk_io_fn *fn, void *context)
+{
+	disk->on_io = fn;
+	disk->on_io_context = context;
+}
+
 uint64_t sim_disk_io_count(const struct sim_disk *disk)
 {
 	return disk->io_count;
@@ -760,10 +680,10 @@ uint64_t sim_disk_io_count(const struct sim_disk *disk)
 static void respect_truncations(const struct sim_node *node, uint64_t *cuts, uint64_t sector_count, uint64_t size_cut)
 {
 	for (uint64_t i = 0; i < node->count && node->first + i < size_cut; i++) {
-		const struct change *change = &node->changes[i];
+		const struct sim_change *change = &node->changes[i];
 		if (change->data)
 			continue;
-		for (uint64_t s = change->position / SECTOR; s < sector_count; s++)
+		for (uint64_t s = change->position / SIM_SECTOR; s < sector_count; s++)
 			if (cuts[s] < node->first + i + 1)
 				cuts[s] = node->first + i + 1;
 	}
@@ -790,9 +710,9 @@ static void crash_file(struct sim_disk *disk, struct sim_node *node)
 	uint64_t end = end_number(node), count = sectors_changed(node);
 	enum crash_mode mode = (enum crash_mode)draw(disk, 0, crash_mode_count - 1);
 	uint64_t prefix = draw(disk, node->first, end);
-	uint64_t *cuts = take_zeroed(count, sizeof(*cuts));
+	uint64_t *cuts = sim__take_zeroed(count, sizeof(*cuts));
 	for (uint64_t s = 0; s < count; s++)
-		cuts[s] = draw_cut(disk, mode, prefix, floor_of(node, s), end);
+		cuts[s] = draw_cut(disk, mode, prefix, sim__floor_of(node, s), end);
 	uint64_t size_floor = node->size_floor > node->first ? node->size_floor : node->first;
 	uint64_t size_cut = draw_cut(disk, mode, prefix, size_floor, end);
 	respect_truncations(node, cuts, count, size_cut);
@@ -800,13 +720,11 @@ static void crash_file(struct sim_disk *disk, struct sim_node *node)
 	apply_cuts(node, cuts);
 	free(cuts);
 	/* Bytes put beyond the size that the file came to have are gone. */
-	node->durable.size = node->durable.capacity;
-	image_resize(&node->durable, size);
+	sim_image_resize(&node->durable, size);
 	forget_changes(node, end);
 	node->size_floor = node->lost_below = 0;
-	image_resize(&node->current, 0);
-	image_resize(&node->current, size);
-	image_put(&node->current, 0, node->durable.data, size);
+	sim_image_fini(&node->current);
+	sim_image_share(&node->current, &node->durable);
 	node->allocated_bytes = 0;
 	node->is_locked = false;
 	node->open_count = 0;
@@ -821,7 +739,7 @@ static void crash_names(struct sim_disk *disk)
 	uint64_t prefix = draw(disk, 0, count);
 	struct list *link;
 	while ((link = list_pop_front(&disk->dir_changes))) {
-		struct dir_change *change = LIST_ENTRY(link, struct dir_change, node);
+		struct sim_dir_change *change = LIST_ENTRY(link, struct sim_dir_change, node);
 		bool is_kept = mode == CRASH_SUBSET ? sim_disk__flip(disk)
 						    : draw_cut(disk, mode, prefix, 0, count) > number;
 		if (is_kept)
@@ -838,7 +756,7 @@ static void restore_names(struct sim_disk *disk)
 	LIST_FOR_EACH(link, &disk->nodes) {
 		struct sim_node *directory = LIST_ENTRY(link, struct sim_node, node);
 		LIST_FOR_EACH_SAFE(entry_link, &directory->entries) {
-			struct entry *entry = LIST_ENTRY(entry_link, struct entry, node);
+			struct sim_entry *entry = LIST_ENTRY(entry_link, struct sim_entry, node);
 			entry->current = entry->durable;
 			if (entry->current) {
 				entry->current->link_count++;
@@ -870,6 +788,14 @@ void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity_bytes)
 	disk->capacity_bytes = capacity_bytes;
 }
 
+static void flip_byte(struct sim_image *image, uint64_t position)
+{
+	uint8_t byte;
+	sim_image_read(image, position, &byte, 1);
+	byte ^= 0xff;
+	sim_image_put(image, position, &byte, 1);
+}
+
 int sim_disk_corrupt(struct sim_disk *disk, const char *path, uint64_t position, uint64_t size)
 {
 	struct sim_node *node;
@@ -879,9 +805,9 @@ int sim_disk_corrupt(struct sim_disk *disk, const char *path, uint64_t position,
 	if (position > node->current.size || size > node->current.size - position)
 		return -EINVAL;
 	for (uint64_t at = position; at < position + size; at++) {
-		node->current.data[at] ^= 0xff;
+		flip_byte(&node->current, at);
 		if (at < node->durable.size)
-			node->durable.data[at] ^= 0xff;
+			flip_byte(&node->durable, at);
 	}
 	return 0;
 }
@@ -918,7 +844,7 @@ struct sim_disk *sim_disk_open(uint64_t seed)
 	list_init(&disk->users);
 	disk->random = seed;
 	disk->clock_ns = 1000000000;
-	disk->root = make_node(disk, true);
+	disk->root = sim__make_node(disk, true);
 	return disk;
 }
 
@@ -929,7 +855,7 @@ void sim_disk_close(struct sim_disk *disk)
 	CHECK(list_is_empty(&disk->users));
 	struct list *link;
 	while ((link = list_pop_front(&disk->dir_changes)))
-		free(LIST_ENTRY(link, struct dir_change, node));
+		free(LIST_ENTRY(link, struct sim_dir_change, node));
 	while (!list_is_empty(&disk->nodes))
 		free_node(LIST_ENTRY(disk->nodes.next, struct sim_node, node));
 	free(disk);

@@ -9,10 +9,14 @@
 
 struct sim_node; /* a file or a directory; stays while it is reachable or open */
 
-/* An io that uses the disk: told when the power fails, before anything is decided. */
+/* Takes note of a write: the bytes it will put at a position. */
+typedef void sim_write_fn(void *context, struct sim_node *file, const struct iovec *vector, uint32_t count, uint64_t position);
+
+/* An io that uses the disk: told when the power fails, before anything is decided; and asked what it has in flight. */
 struct sim_user {
 	struct list node;
 	void (*lose_power)(struct sim_user *user);
+	void (*each_write)(struct sim_user *user, sim_write_fn *note, void *context);
 };
 
 /* The next number of a sequence that its seed decides (splitmix64). */

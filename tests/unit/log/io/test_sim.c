@@ -492,3 +492,90 @@ Test(sim, time_is_virtual)
 	cr_assert_eq(finish(f.io, &p), -ENOSYS);
 	fixture_close(&f);
 }
+
+/* ---- every crash, one by one ---- */
+
+static void note_io(void *context)
+{
+	++*(int *)context;
+}
+
+/* What is on a disk as made by outcome number `number`, as a letter for each sector: '-' no file, '.' zeros, else its first byte. */
+static void picture_of(const struct sim_crash *look, uint32_t number, char out[16])
+{
+	uint32_t outcomes[8];
+	uint8_t data[2048];
+	for (uint32_t i = 0; i < sim_crash_items(look); i++) {
+		outcomes[i] = number % sim_crash_outcomes(look, i);
+		number /= sim_crash_outcomes(look, i);
+	}
+	struct sim_disk *made = sim_crash_make(look, outcomes);
+	struct io *io = power_on(made, 1);
+	int64_t size = read_file(io, "/f", data, sizeof data);
+	size_t length = 0;
+	for (int64_t at = 0; at < size; at += 512)
+		out[length++] = data[at] ? (char)data[at] : '.';
+	size = read_file(io, "/g", data, sizeof data);
+	out[length++] = size < 0 ? '-' : 'g';
+	out[length] = 0;
+	io_close(io);
+	sim_disk_close(made);
+}
+
+/* A synced file of one sector, 'a'; then 'b' over it, 'c' over that, 'd' behind it, still in flight; a name: all crashes, each once. */
+Test(sim, every_crash)
+{
+	static const char *const expected[] = {"a-", "b-", "c-", "a.-", "b.-", "c.-", "ad-", "bd-", "cd-"};
+	struct sim_disk *disk = sim_disk_open(1);
+	struct io *io = power_on(disk, 1);
+	uint8_t sector[512];
+	int fd = create_durably(io, "/f");
+	for (char c = 'a'; c <= 'c'; c++) {
+		memset(sector, c, sizeof sector);
+		cr_assert_eq(io_file_write(io, fd, sector, sizeof sector, 0), 512);
+		if (c == 'a')
+			cr_assert_eq(io_file_sync(io, fd), 0);
+	}
+	cr_assert_eq(io_file_write(io, fd, sector, sizeof sector, 0), 512); /* the same again decides nothing */
+	memset(sector, 'd', sizeof sector);
+	struct probe p = {0};
+	struct iovec piece = {sector, sizeof sector};
+	io_write(io, probe_op(&p), fd, &piece, 1, 512, 0);
+	io_flush(io);
+	cr_assert_geq(io_file_open(io, "/g", IO_CREATE), 0);
+
+	struct sim_crash *look = sim_crash_look(disk);
+	cr_assert_eq(sim_crash_items(look), 4); /* the name, the size, two sectors */
+	bool seen[9][2] = {{false}};
+	for (uint32_t number = 0; number < 2 * 2 * 3 * 2; number++) {
+		char picture[16];
+		picture_of(look, number, picture);
+		bool has_g = strchr(picture, 'g') != NULL;
+		picture[strlen(picture) - 1] = '-';
+		size_t i = 0;
+		while (i < 9 && strcmp(picture, expected[i]))
+			i++;
+		cr_assert_lt(i, 9, "%s", picture);
+		seen[i][has_g] = true;
+	}
+	for (size_t i = 0; i < 9; i++)
+		cr_assert(seen[i][0] && seen[i][1], "%s never came", expected[i]);
+	sim_crash_close(look);
+
+	/* The disk went on undisturbed. */
+	uint8_t back[1024];
+	int ios = 0;
+	sim_disk_on_io(disk, note_io, &ios);
+	cr_assert_eq(finish(io, &p), 512);
+	cr_assert_eq(ios, 1);
+	sim_disk_on_io(disk, NULL, NULL);
+	cr_assert_eq(read_file(io, "/f", back, sizeof back), 1024);
+	cr_assert(back[0] == 'c' && back[512] == 'd');
+	struct sim_disk *copy = sim_disk_copy(disk);
+	cr_assert_eq(sim_disk_hash(copy), sim_disk_hash(disk));
+	cr_assert_eq(io_file_write(io, fd, "x", 1, 700), 1);
+	cr_assert_neq(sim_disk_hash(copy), sim_disk_hash(disk));
+	io_close(io);
+	sim_disk_close(copy);
+	sim_disk_close(disk);
+}

@@ -1,0 +1,68 @@
+/* What the files of the simulated disk share: its structures. sim_disk.c says how they work. Private to log/io/. */
+#pragma once
+
+#include "log/io/sim_disk.h"
+#include "log/io/sim_image.h"
+
+#define SIM_SECTOR 512u
+#define SIM_FILE_SIZE_MAX (1ull << 33)
+#define SIM_NAME_SIZE_MAX 255u
+
+/* Bytes [position, position + size) became `data` (zeros if NULL), and the file `size_after` long. */
+struct sim_change {
+	uint64_t position, size;
+	uint8_t *data;
+	uint64_t size_after;
+};
+
+struct sim_node {
+	struct list node; /* in the disk's `nodes` */
+	bool is_directory, is_locked, is_marked;
+	uint32_t open_count, link_count;
+	/* of a directory */
+	struct list entries;
+	/* of a file */
+	struct sim_image current, durable;
+	uint64_t allocated_bytes;
+	struct sim_change *changes; /* those with numbers [first, first + count) */
+	uint64_t first, count, capacity;
+	uint64_t *floors; /* by sector */
+	uint64_t floor_count;
+	uint64_t size_floor; /* durable.size is that before this change */
+	uint64_t lost_below; /* changes with lower numbers were in a failed sync */
+	/* of sim_crash.c, while it makes a disk: this node's copy there */
+	struct sim_node *copy;
+};
+
+struct sim_entry {
+	struct list node; /* in its directory's `entries` */
+	struct sim_node *directory, *current, *durable;
+	struct sim_node *after; /* of sim_crash.c, while it makes a disk: what the name leads to there */
+	char name[SIM_NAME_SIZE_MAX + 1];
+};
+
+/* All of it happened or none. A half that was overtaken has no entry any more. */
+struct sim_dir_change {
+	struct list node;
+	struct sim_entry *entries[2];
+	struct sim_node *targets[2];
+};
+
+struct sim_disk {
+	struct list nodes, dir_changes, users;
+	struct sim_node *root;
+	uint64_t random, generation, clock_ns;
+	uint64_t io_count, cut_at, fail_at;
+	int fail_error;
+	uint64_t capacity_bytes;
+	bool has_garbage;
+	sim_disk_io_fn *on_io;
+	void *on_io_context;
+};
+
+/* A zeroed array; never NULL. */
+void *sim__take_zeroed(size_t count, size_t size);
+/* A new file or directory of the disk, which nothing leads to yet. */
+struct sim_node *sim__make_node(struct sim_disk *disk, bool is_directory);
+/* The changes to a sector below this number are in the durable image. */
+uint64_t sim__floor_of(const struct sim_node *node, uint64_t sector);

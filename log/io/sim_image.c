@@ -1,0 +1,155 @@
+/* Pages are counted: one that an image alone holds is written in place, one that is shared is copied first. */
+#include "log/io/sim_image.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
+#include "log/base/check.h"
+
+static void release(struct sim_page *page)
+{
+	if (page && --page->references == 0)
+		free(page);
+}
+
+void sim_image_fini(struct sim_image *image)
+{
+	for (uint64_t i = 0; i < image->page_count; i++)
+		release(image->pages[i]);
+	free(image->pages);
+	*image = (struct sim_image){0};
+}
+
+static void reserve_pages(struct sim_image *image, uint64_t count)
+{
+	if (count <= image->page_count)
+		return;
+	image->pages = realloc(image->pages, count * sizeof(*image->pages));
+	CHECK(image->pages);
+	memset(image->pages + image->page_count, 0, (count - image->page_count) * sizeof(*image->pages));
+	image->page_count = count;
+}
+
+static struct sim_page *writable_page(struct sim_image *image, uint64_t index)
+{
+	struct sim_page *page = image->pages[index];
+	if (page && page->references == 1) {
+		page->is_hashed = false;
+		return page;
+	}
+	struct sim_page *copy = page ? malloc(sizeof(*copy)) : calloc(1, sizeof(*copy));
+	CHECK(copy);
+	if (page)
+		memcpy(copy->data, page->data, SIM_PAGE_SIZE);
+	copy->references = 1;
+	copy->is_hashed = false;
+	release(page);
+	image->pages[index] = copy;
+	return copy;
+}
+
+static void drop_page(struct sim_image *image, uint64_t index)
+{
+	release(image->pages[index]);
+	image->pages[index] = NULL;
+}
+
+void sim_image_put(struct sim_image *image, uint64_t position, const uint8_t *data, uint64_t size)
+{
+	if (!size)
+		return;
+	reserve_pages(image, (position + size + SIM_PAGE_SIZE - 1) / SIM_PAGE_SIZE);
+	for (uint64_t done = 0, part; done < size; done += part) {
+		uint64_t index = (position + done) / SIM_PAGE_SIZE, within = (position + done) % SIM_PAGE_SIZE;
+		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
+		if (data)
+			memcpy(writable_page(image, index)->data + within, data + done, part);
+		else if (part == SIM_PAGE_SIZE)
+			drop_page(image, index);
+		else if (image->pages[index])
+			memset(writable_page(image, index)->data + within, 0, part);
+	}
+}
+
+void sim_image_resize(struct sim_image *image, uint64_t size)
+{
+	uint64_t count = (size + SIM_PAGE_SIZE - 1) / SIM_PAGE_SIZE, within = size % SIM_PAGE_SIZE;
+	for (uint64_t i = count; i < image->page_count; i++)
+		drop_page(image, i);
+	if (count < image->page_count)
+		image->page_count = count;
+	if (within && count <= image->page_count && image->pages[count - 1])
+		memset(writable_page(image, count - 1)->data + within, 0, SIM_PAGE_SIZE - within);
+	image->size = size;
+}
+
+void sim_image_read(const struct sim_image *image, uint64_t position, uint8_t *out, uint64_t size)
+{
+	for (uint64_t done = 0, part; done < size; done += part) {
+		uint64_t index = (position + done) / SIM_PAGE_SIZE, within = (position + done) % SIM_PAGE_SIZE;
+		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
+		const struct sim_page *page = index < image->page_count ? image->pages[index] : NULL;
+		if (page)
+			memcpy(out + done, page->data + within, part);
+		else
+			memset(out + done, 0, part);
+	}
+}
+
+static void share_page(struct sim_image *image, uint64_t index, struct sim_page *page)
+{
+	if (page)
+		page->references++;
+	release(image->pages[index]);
+	image->pages[index] = page;
+}
+
+void sim_image_put_range(struct sim_image *image, const struct sim_image *from, uint64_t position, uint64_t size)
+{
+	reserve_pages(image, (position + size + SIM_PAGE_SIZE - 1) / SIM_PAGE_SIZE);
+	for (uint64_t done = 0, part; done < size; done += part) {
+		uint64_t index = (position + done) / SIM_PAGE_SIZE, within = (position + done) % SIM_PAGE_SIZE;
+		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
+		struct sim_page *page = index < from->page_count ? from->pages[index] : NULL;
+		if (part == SIM_PAGE_SIZE)
+			share_page(image, index, page);
+		else
+			sim_image_put(image, position + done, page ? page->data + within : NULL, part);
+	}
+}
+
+void sim_image_share(struct sim_image *image, const struct sim_image *from)
+{
+	sim_image_put_range(image, from, 0, from->size);
+	image->size = from->size;
+}
+
+static uint64_t page_hash(struct sim_page *page)
+{
+	static const uint8_t zeros[SIM_PAGE_SIZE];
+	if (!page || !page->is_hashed) {
+		const uint8_t *data = page ? page->data : zeros;
+		if (memcmp(data, zeros, SIM_PAGE_SIZE) == 0) {
+			if (page) {
+				page->hash = 0;
+				page->is_hashed = true;
+			}
+			return 0;
+		}
+		page->hash = XXH3_64bits(page->data, SIM_PAGE_SIZE);
+		page->is_hashed = true;
+	}
+	return page->hash;
+}
+
+uint64_t sim_image_hash(const struct sim_image *image)
+{
+	uint64_t hash = image->size;
+	for (uint64_t i = 0; i < image->page_count; i++) {
+		uint64_t of_page = image->pages[i] ? page_hash(image->pages[i]) : 0;
+		if (of_page)
+			hash = (hash ^ of_page ^ i * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull, hash ^= hash >> 29;
+	}
+	return hash;
+}
