@@ -65,12 +65,15 @@ static void offer_topic(void *context, struct slice name)
 		offer_slice(offer, name, "");
 }
 
+/* Whether it is a keeper or a user's own group is not asked here: its name is offered to who has typed the other's in full. */
 static void offer_group(void *context, struct slice name)
 {
 	char text[GROUP_NAME_SIZE_MAX];
+	const struct offer *offer = context;
 	snprintf(text, sizeof text, "%.*s", (int)name.size, (const char *)name.data);
-	if (!group_is_undo(text))
-		offer_slice(context, name, "");
+	struct slice subject = group_undo_subject(text);
+	if (!subject.data || strlen(offer->word) >= subject.size)
+		offer_slice(offer, name, "");
 }
 
 static void offer_from_broker(const struct offer *offer, int (*ask)(struct wire_client *, wire_name_fn *, void *), wire_name_fn *name)

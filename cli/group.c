@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/group_undo.h"
+#include "cli/group_keeper.h"
 #include "cli/out.h"
 #include "cli/progress.h"
 
@@ -15,51 +15,129 @@ struct list_flags {
 	bool is_json, with_internal;
 };
 
-static int compare_names(const void *a, const void *b)
+/* A group with its part in undoing: what keeps that is shown on request, or if nobody else would show it. */
+struct list_row {
+	const char *name;
+	struct slice undo_of; /* no data: it is a group like others */
+	bool is_orphan;       /* the group that it was kept for is gone */
+};
+
+struct listing {
+	const struct list_flags *flags;
+	struct kafka_client *client;
+	struct list_row *rows;
+	size_t count;
+};
+
+static int compare_rows(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return strcmp(((const struct list_row *)a)->name, ((const struct list_row *)b)->name);
 }
 
-/* The names to show, sorted. */
-static size_t take_names(const char **names, const struct group_list *groups, bool with_internal)
+static bool is_listed(const struct group_list *groups, struct slice name)
 {
-	size_t count = 0;
 	for (size_t i = 0; i < groups->count; i++) {
-		const char *name = kafka()->rd_kafka_ConsumerGroupListing_group_id(groups->items[i]);
-		if (with_internal || !group_is_undo(name))
-			names[count++] = name;
+		const char *one = kafka()->rd_kafka_ConsumerGroupListing_group_id(groups->items[i]);
+		if (strlen(one) == name.size && memcmp(one, name.data, name.size) == 0)
+			return true;
 	}
-	qsort(names, count, sizeof *names, compare_names);
-	return count;
+	return false;
 }
 
-static void show_groups(const struct group_views *groups, bool is_json)
+/* The name only says that it may be a keeper; what it has committed says whether it is. */
+static int find_subject(struct listing *listing, const struct group_list *groups, struct list_row *row)
 {
-	static const char *const columns[] = {"name=GROUP", "state=STATE", "protocol=PROTOCOL", "members=>MEMBERS"};
-	struct out *out = out_open(is_json);
-	struct out_table *table = out_table_begin(out, "groups", columns, COUNT_OF(columns));
-	for (size_t i = 0; i < groups->count; i++)
-		OUT_ROW(table, cell_text(groups->items[i].name), cell_text(groups->items[i].state), cell_text(groups->items[i].protocol),
-			cell_int(groups->items[i].member_count));
+	rd_kafka_topic_partition_list_t *committed;
+	struct slice subject = group_undo_subject(row->name);
+	if (!subject.data)
+		return STATUS_OK;
+	int status = group_offsets_ask(listing->client, row->name, &committed);
+	if (!status && group_keeper_is_one(row->name, committed)) {
+		row->undo_of = subject;
+		row->is_orphan = !is_listed(groups, subject);
+	}
+	kafka()->rd_kafka_topic_partition_list_destroy(committed);
+	return status;
+}
+
+static int take_rows(struct listing *listing, const struct group_list *groups)
+{
+	int status = STATUS_OK;
+	for (size_t i = 0; !status && i < groups->count; i++) {
+		struct list_row row = {.name = kafka()->rd_kafka_ConsumerGroupListing_group_id(groups->items[i])};
+		status = find_subject(listing, groups, &row);
+		if (!row.undo_of.data || row.is_orphan || listing->flags->with_internal)
+			listing->rows[listing->count++] = row;
+	}
+	if (listing->count)
+		qsort(listing->rows, listing->count, sizeof *listing->rows, compare_rows);
+	return status;
+}
+
+static int view_groups(struct group_views *out, const struct listing *listing)
+{
+	const char **names = calloc(listing->count + 1, sizeof *names);
+	for (size_t i = 0; names && i < listing->count; i++)
+		names[i] = listing->rows[i].name;
+	int status = names ? group_views_ask(out, listing->client, names, listing->count) : STATUS_FAILED;
+	free(names);
+	return status;
+}
+
+static void explain_keepers(const struct listing *listing)
+{
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct list_row *row = &listing->rows[i];
+		int size = (int)row->undo_of.size;
+		const char *subject = (const char *)row->undo_of.data;
+		if (row->is_orphan)
+			printf("%s: what --undo of the last rewind of '%.*s' needs, but that group is gone; 'spate group delete %.*s' forgets it\n", row->name,
+			       size, subject, size, subject);
+		else if (subject)
+			printf("%s: what --undo of the last rewind of '%.*s' needs\n", row->name, size, subject);
+	}
+}
+
+#define LIST_COLUMNS 6
+#define LIST_COLUMNS_FOR_PEOPLE 4
+
+static void show_groups(const struct listing *listing, const struct group_views *groups)
+{
+	static const char *const columns[LIST_COLUMNS] = {"name=GROUP", "state=STATE", "protocol=PROTOCOL", "members=>MEMBERS", "undo_of=", "is_orphan="};
+	uint32_t column_count = listing->flags->is_json ? LIST_COLUMNS : LIST_COLUMNS_FOR_PEOPLE;
+	struct out *out = out_open(listing->flags->is_json);
+	struct out_table *table = out_table_begin(out, "groups", columns, column_count);
+	for (size_t i = 0; i < groups->count; i++) {
+		char subject[GROUP_NAME_SIZE_MAX];
+		const struct list_row *row = &listing->rows[i];
+		snprintf(subject, sizeof subject, "%.*s", (int)row->undo_of.size, row->undo_of.data ? (const char *)row->undo_of.data : "");
+		const struct out_cell cells[LIST_COLUMNS] = {
+			cell_text(groups->items[i].name), cell_text(groups->items[i].state), cell_text(groups->items[i].protocol),
+			cell_int(groups->items[i].member_count), cell_text(*subject ? subject : NULL), cell_bool(row->is_orphan),
+		};
+		out_row(table, cells, column_count);
+	}
 	out_table_end(table, NULL, "no groups; a consumer with a group.id makes one ('spate consume TOPIC --group NAME')");
+	if (!listing->flags->is_json)
+		explain_keepers(listing);
 	out_close(out);
 }
 
 static int list_groups(struct kafka_client *client, void *context, const struct arguments *arguments)
 {
-	const struct list_flags *flags = context;
+	struct listing listing = {.flags = context, .client = client};
 	struct admin_call call;
 	struct group_list groups;
 	struct group_views views = {0};
 	int status = group_list_ask(&call, client, &groups);
-	const char **names = calloc(groups.count + 1, sizeof *names);
-	size_t count = status || !names ? 0 : take_names(names, &groups, flags->with_internal);
-	status = status ? status : group_views_ask(&views, client, names, count);
+	listing.rows = calloc(groups.count + 1, sizeof *listing.rows);
+	status = status ? status : listing.rows ? take_rows(&listing, &groups) : STATUS_FAILED;
+	status = status ? status : view_groups(&views, &listing);
 	if (!status)
-		show_groups(&views, flags->is_json);
+		show_groups(&listing, &views);
 	group_views_free(&views);
 	admin_end(&call);
-	free(names);
+	free(listing.rows);
 	return status;
 }
 
@@ -68,7 +146,7 @@ static int list(int argc, char **argv)
 	struct list_flags flags = {0};
 	kafka_flags_init(&flags.kafka);
 	const struct flag list_of_flags[] = {
-		BOOL_FLAG("internal", 'i', &flags.with_internal, "those too that keep what 'rewind --undo' needs"),
+		BOOL_FLAG("internal", 'i', &flags.with_internal, "those too that keep what 'group rewind --undo' needs"),
 		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
 		KAFKA_FLAGS(&flags.kafka),
 	};
@@ -86,10 +164,11 @@ static int list(int argc, char **argv)
 
 /* ---- delete ------------------------------------------------------------------------------------------------------------------ */
 
-/* One that no coordinator knows may have offsets, and can then be deleted. */
+/* One that no coordinator knows may have offsets, and can then be deleted; of one that is gone, what undoing its rewind needs may be left. */
 static int check_deletion(struct kafka_client *client, const struct group_view *group)
 {
 	rd_kafka_topic_partition_list_t *offsets;
+	struct group_keeper keeper = {0};
 	if (group->member_count) {
 		group_complain_active(group, "delete");
 		return STATUS_FAILED;
@@ -97,29 +176,41 @@ static int check_deletion(struct kafka_client *client, const struct group_view *
 	if (group->is_there)
 		return STATUS_OK;
 	int status = group_offsets_ask(client, group->name, &offsets);
-	if (!status && !offsets->cnt) {
+	status = status || offsets->cnt ? status : group_keeper_open(&keeper, client, group->name);
+	if (!status && !offsets->cnt && keeper.kind != KEEPER_OURS) {
 		group_complain_unknown(client, group->name);
 		status = STATUS_FAILED;
 	}
+	group_keeper_free(&keeper);
 	kafka()->rd_kafka_topic_partition_list_destroy(offsets);
+	return status;
+}
+
+/* What an undo would bring back goes with it; mostly there is nothing. */
+static int delete_keeper(struct kafka_client *client, const char *name, bool is_alone)
+{
+	struct group_keeper keeper;
+	int status = group_keeper_open(&keeper, client, name);
+	status = status ? status : group_keeper_forget(&keeper, client);
+	if (!status && is_alone && keeper.kind == KEEPER_OURS)
+		printf("deleted %s; '%s' itself was gone\n", keeper.name, name);
+	group_keeper_free(&keeper);
 	return status;
 }
 
 static int delete_one(struct kafka_client *client, const char *name)
 {
-	char keeper[GROUP_NAME_SIZE_MAX];
 	rd_kafka_resp_err_t err = group_delete_quietly(client, name);
-	if (err) {
+	bool is_gone = err == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND;
+	if (err && !is_gone) {
 		complain("group '%s': %s", name, err == RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP ? "it has active members, which joined just now; stop them first"
 											   : kafka()->rd_kafka_err2str(err));
 		return STATUS_FAILED;
 	}
-	/* What an undo would bring back goes with it; mostly there is nothing. */
-	if (group_undo_name(keeper, name) && group_delete_quietly(client, keeper))
-		err = 0;
 	progress_end();
-	printf("deleted %s\n", name);
-	return STATUS_OK;
+	if (!is_gone)
+		printf("deleted %s\n", name);
+	return delete_keeper(client, name, is_gone);
 }
 
 static int delete_groups(struct kafka_client *client, void *context, const struct arguments *names)
@@ -148,7 +239,7 @@ static int delete(int argc, char **argv)
 	const struct flag_table table = {
 		.command = "spate group delete",
 		.arguments = "GROUP...",
-		.about = "Deletes groups without members, with the offsets they have committed. There is no way back.",
+		.about = "Deletes groups without members, with the offsets they have committed and what undoing a rewind needs. There is no way back.",
 		.examples = "  spate group delete billing\n",
 		.flags = list_of_flags,
 		.flag_count = COUNT_OF(list_of_flags),

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "cli/first_record.h"
+#include "cli/group_keeper.h"
 #include "cli/out.h"
 #include "cli/partition_offsets.h"
 
@@ -314,11 +315,24 @@ static void show_sums(struct out *out, const struct describing *describing)
 	out_seconds(out, "lag_seconds", "lag time", is_delay_known, delay_ms);
 }
 
+/* A group that keeps what undoing a rewind of another needs says so. */
+static void show_subject(struct out *out, const struct describing *describing)
+{
+	char text[GROUP_NAME_SIZE_MAX + 128];
+	struct slice subject = group_undo_subject(describing->group->name);
+	bool is_keeper = group_keeper_is_one(describing->group->name, describing->committed);
+	snprintf(text, sizeof text, describing->is_json ? "%.*s" : "what 'spate group rewind %.*s --undo' needs; nobody consumes with it", (int)subject.size,
+		 subject.data ? (const char *)subject.data : "");
+	if (is_keeper || describing->is_json)
+		out_text(out, "undo_of", "keeps", is_keeper ? text : NULL);
+}
+
 static void show_group(const struct describing *describing)
 {
 	const struct group_view *group = describing->group;
 	struct out *out = out_open(describing->is_json);
 	out_text(out, "name", "group", group->name);
+	show_subject(out, describing);
 	out_text(out, "state", "state", group->state);
 	out_text(out, "protocol", "protocol", group->protocol);
 	out_text(out, "assignor", "assignor", group->assignor);

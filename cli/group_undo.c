@@ -13,10 +13,12 @@ bool group_undo_name(char out[GROUP_NAME_SIZE_MAX], const char *group)
 	return size > 0 && size < GROUP_NAME_SIZE_MAX;
 }
 
-bool group_is_undo(const char *group)
+struct slice group_undo_subject(const char *keeper)
 {
-	size_t size = strlen(group), suffix = strlen(GROUP_UNDO_SUFFIX);
-	return size > suffix && strcmp(group + size - suffix, GROUP_UNDO_SUFFIX) == 0;
+	size_t size = strlen(keeper), suffix = strlen(GROUP_UNDO_SUFFIX);
+	if (size <= suffix || strcmp(keeper + size - suffix, GROUP_UNDO_SUFFIX) != 0)
+		return (struct slice){NULL, 0};
+	return (struct slice){(const uint8_t *)keeper, size - suffix};
 }
 
 char *group_undo_note_format(const struct group_undo_note *note, size_t *size)

@@ -1,6 +1,7 @@
-/* What a rewind needs to be undone: the offsets from before, kept where the group's own are, on the broker, committed under a group of their own. So any
- * shell on any machine can undo, also after the consumers have run on, and after a restart; the broker forgets them when it forgets offsets
- * (offsets.retention.minutes). Each commit's metadata says what it is. Owner: the main thread. */
+/* What a rewind needs to be undone: the offsets from before, kept where the group's own are, on the broker, committed under a group of their own, the
+ * keeper. So any shell on any machine can undo, also after the consumers have run on, and after a restart; the broker forgets them when it forgets
+ * offsets (offsets.retention.minutes). A keeper is found by its name and known by its notes, the metadata of its commits: a group of that name whose
+ * commits are no notes is a user's own. This file is the names and the notes; cli/group_keeper.h asks the broker. Owner: the main thread. */
 #pragma once
 
 #include "log/base/types.h"
@@ -10,7 +11,8 @@
 
 /* The name of the group that keeps them; false if it does not fit. */
 MUST_USE bool group_undo_name(char out[GROUP_NAME_SIZE_MAX], const char *group);
-bool group_is_undo(const char *group);
+/* The group that a keeper of this name is for; no data: it cannot be one. */
+struct slice group_undo_subject(const char *keeper);
 
 /* One partition's commit from before. */
 struct group_undo_note {

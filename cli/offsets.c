@@ -215,16 +215,33 @@ static bool is_reversed(const struct offset_range *range)
 	return from->kind == OFFSET_FROM_END ? from->value < to->value : from->value > to->value;
 }
 
+#define POINT_GRAMMAR "start, end, 42, +10 (behind the first), -10 (the last ten), @-1h, @2026-01-31T08:30Z, @1700000000000"
+
+static bool refuse_text(const char *text, const char *grammar, char *why, size_t why_size)
+{
+	snprintf(why, why_size, "'%.100s' is no offset; write %s", text, grammar);
+	return false;
+}
+
 bool offsets_parse(struct offset_range *out, const char *text, int64_t now_ms, char *why, size_t why_size)
 {
-	bool is_good = *text && strcmp(text, ":") != 0 && parse_range(out, text, now_ms);
-	if (!is_good)
-		snprintf(why, why_size,
-			 "'%.100s' is no offset; write start, end, 42, +10 (behind the first), -10 (the last ten), @-1h, @2026-01-31T08:30Z, "
-			 "@1700000000000, or a range of two: 10:20", text);
-	if (!is_good || !is_reversed(out))
-		return is_good;
+	if (!*text || strcmp(text, ":") == 0 || !parse_range(out, text, now_ms))
+		return refuse_text(text, POINT_GRAMMAR ", or a range of two: 10:20", why, why_size);
+	if (!is_reversed(out))
+		return true;
 	snprintf(why, why_size, "the range '%.100s' ends before it begins; write the earlier of the two first", text);
+	return false;
+}
+
+bool offsets_parse_point(struct offset_point *out, const char *text, int64_t now_ms, char *why, size_t why_size)
+{
+	struct offset_range range;
+	if (!*text || strcmp(text, ":") == 0 || !parse_range(&range, text, now_ms))
+		return refuse_text(text, POINT_GRAMMAR, why, why_size);
+	*out = range.from;
+	if (!range.has_to)
+		return true;
+	snprintf(why, why_size, "'%.100s': it takes one offset, not a range", text);
 	return false;
 }
 
@@ -233,16 +250,21 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 	return value < low ? low : value > high ? high : value;
 }
 
-int64_t offset_point_resolve(const struct offset_point *point, int64_t start, int64_t end, int64_t time_offset)
+int64_t offset_point_asked(const struct offset_point *point, int64_t start, int64_t end, int64_t time_offset)
 {
 	int64_t offset = start;
 	switch (point->kind) {
 	case OFFSET_START: break;
 	case OFFSET_END: offset = end; break;
 	case OFFSET_NUMBER: offset = point->value; break;
-	case OFFSET_FROM_START: offset = point->value > end - start ? end : start + point->value; break;
-	case OFFSET_FROM_END: offset = point->value > end - start ? start : end - point->value; break;
+	case OFFSET_FROM_START: offset = point->value > INT64_MAX - start ? INT64_MAX : start + point->value; break;
+	case OFFSET_FROM_END: offset = end - point->value; break;
 	case OFFSET_TIME: offset = time_offset < 0 ? end : time_offset; break;
 	}
-	return clamp(offset, start, end);
+	return offset;
+}
+
+int64_t offset_point_resolve(const struct offset_point *point, int64_t start, int64_t end, int64_t time_offset)
+{
+	return clamp(offset_point_asked(point, start, end, time_offset), start, end);
 }

@@ -27,7 +27,11 @@ struct offset_range {
  * -90s, -15m, -1h, -7d. Of A:B either may be left out (start, end); one that ends before it begins is
  * refused. False with a sentence in `why`. */
 MUST_USE bool offsets_parse(struct offset_range *out, const char *text, int64_t now_ms, char *why, size_t why_size);
+/* One point; a range is refused. */
+MUST_USE bool offsets_parse_point(struct offset_point *out, const char *text, int64_t now_ms, char *why, size_t why_size);
 
 /* The offset a point means in a partition with these first and next offsets, within them. `time_offset` is where the log has the
  * time of a point of that kind; -1 = nothing is that late. */
 int64_t offset_point_resolve(const struct offset_point *point, int64_t start, int64_t end, int64_t time_offset);
+/* The same without regard to what is there: what lies below `start` or above `end` was cut by the other. */
+int64_t offset_point_asked(const struct offset_point *point, int64_t start, int64_t end, int64_t time_offset);

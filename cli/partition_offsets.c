@@ -45,8 +45,8 @@ int partition_offsets_ask(struct kafka_client *client, const char *topic, struct
 	return status;
 }
 
-int partition_offsets_resolve(struct kafka_client *client, const char *topic, const struct offset_point *point,
-			      struct partition_offsets *partitions, uint32_t count, int64_t *offsets)
+int partition_offsets_asked(struct kafka_client *client, const char *topic, const struct offset_point *point,
+			    struct partition_offsets *partitions, uint32_t count, int64_t *offsets)
 {
 	int status = STATUS_OK;
 	for (uint32_t i = 0; i < count; i++)
@@ -54,24 +54,26 @@ int partition_offsets_resolve(struct kafka_client *client, const char *topic, co
 	if (point->kind == OFFSET_TIME)
 		status = ask(client, topic, point->value, partitions, count, offsets);
 	for (uint32_t i = 0; !status && i < count; i++)
-		offsets[i] = offset_point_resolve(point, partitions[i].start, partitions[i].end, offsets[i]);
+		offsets[i] = offset_point_asked(point, partitions[i].start, partitions[i].end, offsets[i]);
+	return status;
+}
+
+int partition_offsets_resolve(struct kafka_client *client, const char *topic, const struct offset_point *point,
+			      struct partition_offsets *partitions, uint32_t count, int64_t *offsets)
+{
+	int status = partition_offsets_asked(client, topic, point, partitions, count, offsets);
+	for (uint32_t i = 0; !status && i < count; i++)
+		offsets[i] = partition_offsets_nearest(&partitions[i], offsets[i]);
 	return status;
 }
 
 int offset_point_from_flag(struct offset_point *out, const char *flag, const char *text)
 {
 	char why[1024];
-	struct offset_range range;
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (!offsets_parse(&range, text, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, why, sizeof why)) {
-		complain("%s: %s", flag, why);
-		return STATUS_USAGE;
-	}
-	if (range.has_to) {
-		complain("%s %s: it takes one offset, not a range", flag, text);
-		return STATUS_USAGE;
-	}
-	*out = range.from;
-	return STATUS_OK;
+	if (offsets_parse_point(out, text, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, why, sizeof why))
+		return STATUS_OK;
+	complain("%s %s", flag, why);
+	return STATUS_USAGE;
 }

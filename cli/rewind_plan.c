@@ -27,7 +27,7 @@ static struct rewind_step *add_step(struct rewind_plan *plan, const char *topic,
 {
 	const rd_kafka_topic_partition_t *commit = kafka()->rd_kafka_topic_partition_list_find(plan->committed, topic, partition);
 	struct rewind_step *step = &plan->steps[plan->count++];
-	*step = (struct rewind_step){.topic = topic, .partition = partition, .before = -1, .after = -1};
+	*step = (struct rewind_step){.topic = topic, .partition = partition, .before = -1, .after = -1, .asked = -1};
 	if (commit && commit->offset >= 0) {
 		step->before = commit->offset;
 		step->metadata = (struct slice){commit->metadata, commit->metadata_size};
@@ -153,37 +153,38 @@ static int refuse_unreadable(const struct rewind_plan *plan)
 }
 
 /* From the group's own commit; a partition without one stays so. */
-static void shift_steps(struct rewind_plan *plan, const struct rewind_aim *aim, uint32_t from, uint32_t to)
+static void ask_shifted(struct rewind_step *step, int64_t shift)
 {
-	for (uint32_t i = from; i < to; i++) {
-		struct rewind_step *step = &plan->steps[i];
-		const struct partition_offsets *offsets = &plan->offsets[i];
-		if (step->before < 0)
-			continue;
-		int64_t after;
-		if (__builtin_add_overflow(step->before, aim->shift, &after))
-			after = offsets->end; /* a commit from nowhere, and on from there */
-		step->after = after < offsets->start ? offsets->start : after > offsets->end ? offsets->end : after;
+	if (step->before >= 0 && __builtin_add_overflow(step->before, shift, &step->asked))
+		step->asked = INT64_MAX; /* a commit from nowhere, and on from there */
+}
+
+static int ask_steps(struct rewind_plan *plan, const struct rewind_aim *aim, uint32_t from, uint32_t to, int64_t *targets)
+{
+	int status = STATUS_OK;
+	if (aim->kind == AIM_POINT)
+		status = partition_offsets_asked(plan->client, plan->steps[from].topic, &aim->point, &plan->offsets[from], to - from, targets);
+	for (uint32_t i = from; !status && i < to; i++) {
+		if (aim->kind == AIM_SHIFT)
+			ask_shifted(&plan->steps[i], aim->shift);
+		else if (aim->kind == AIM_POINT)
+			plan->steps[i].asked = targets[i - from];
 	}
+	return status;
 }
 
 static int aim_topic(struct rewind_plan *plan, const struct rewind_aim *aim, uint32_t from, uint32_t to, int64_t *targets)
 {
-	const char *topic = plan->steps[from].topic;
-	struct partition_offsets *offsets = &plan->offsets[from];
 	for (uint32_t i = from; i < to; i++)
 		plan->offsets[i].partition = plan->steps[i].partition;
-	int status = partition_offsets_ask(plan->client, topic, offsets, to - from);
+	int status = partition_offsets_ask(plan->client, plan->steps[from].topic, &plan->offsets[from], to - from);
 	status = status ? status : refuse_unreadable(plan);
-	if (status)
-		return status;
-	if (aim->is_shift) {
-		shift_steps(plan, aim, from, to);
-		return STATUS_OK;
+	status = status ? status : ask_steps(plan, aim, from, to, targets);
+	/* No commit stays none. */
+	for (uint32_t i = from; !status && i < to; i++) {
+		bool is_none = aim->kind == AIM_ASKED ? plan->steps[i].asked < 0 : aim->kind == AIM_SHIFT && plan->steps[i].before < 0;
+		plan->steps[i].after = is_none ? -1 : partition_offsets_nearest(&plan->offsets[i], plan->steps[i].asked);
 	}
-	status = partition_offsets_resolve(plan->client, topic, &aim->point, offsets, to - from, targets);
-	for (uint32_t i = from; !status && i < to; i++)
-		plan->steps[i].after = targets[i - from];
 	return status;
 }
 
@@ -204,6 +205,11 @@ int rewind_plan_aim(struct rewind_plan *plan, const struct rewind_aim *aim)
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
+
+bool rewind_plan_is_cut(const struct rewind_plan *plan, uint32_t step)
+{
+	return plan->steps[step].after >= 0 && plan->steps[step].after != plan->steps[step].asked;
+}
 
 bool rewind_plan_has_moves(const struct rewind_plan *plan)
 {

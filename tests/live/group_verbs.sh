@@ -154,15 +154,72 @@ expect "is moved without it" "1 " "$(commit)"
 moved --undo > /dev/null
 expect "and comes back with it" "5 AgAAAY==" "$(commit)"
 moved --to 3 > /dev/null
-expect "the offsets for --undo are a group of their own, shown with --internal" "0 1" \
-	"$(sp group list --json | jq "[.groups[] | select(.name == \"$group.before-rewind\")] | length") $(sp group list -i --json | jq "[.groups[] | select(.name == \"$group.before-rewind\")] | length")"
+# listed GROUP [FLAGS]: [undo_of, is_orphan] of it in the list, or nothing
+listed() { local name=$1; shift; sp group list "$@" --json | jq -c ".groups[] | select(.name == \"$name\") | [.undo_of, .is_orphan]"; }
+expect "the offsets for --undo are a group of their own, shown with --internal" "[\"$group\",false]" "$(listed "$group.before-rewind")$(listed "$group.before-rewind" -i)"
+expect_match "which says what it is" "^keeps: +what 'spate group rewind $group --undo' needs" "$(sp group describe "$group.before-rewind")"
+says "and is not rewound" 1 "keeps what 'spate group rewind $group --undo' needs" group rewind "$group.before-rewind" --to end
+
+# ---- where it goes elsewhere than was asked for ---------------------------------------------------------------------
+# cuts FLAGS...: what is asked for, and whether it is cut
+cuts() { sp group rewind "$group" "$@" -n --json | jq -c '[.partitions[] | [.requested, .after, .is_cut]]'; }
+expect "an offset beyond the end is cut, and that is in the plan" '[[1000,10,true],[1000,11,true],[1000,10,true]]' "$(cuts --to 1000)"
+expect "so is one before the start" '[[-97,0,true],[-97,0,true],[-97,0,true]]' "$(cuts --by -100)"
+expect "what lies there is not" '[[3,3,false],[3,3,false],[3,3,false]]' "$(cuts --to 3)"
+expect_match "and people are told" "^$topic-1: --to 1000 lies beyond the log's end, 11\$" "$(sp group rewind "$group" --to 1000 -n)"
+expect_match "... in the other direction, too" "^$topic-1: --by -100 lies before the log's start, 0\$" "$(sp group rewind "$group" --by -100 -n)"
+
+# ---- several rewinds, and what happens between them and --undo ---------------------------------------------------------
+expect "several rewinds: --undo takes back the last, not all" '[7,3,2]' "$(moved --to 7 --topic "$topic:0" > /dev/null; moved --to 2 --topic "$topic:2" > /dev/null; moved --to 9 --topic "$topic:1" > /dev/null; moved --undo)"
+expect "... and then its own undo, not the one before" '[7,9,2]' "$(moved --undo)"
+sp topic create "$topic-gone" -p 2 > /dev/null
+seq 9 | timeout 60 "$SPATE_BIN" produce "$topic-gone" -q
+sp group rewind "$group" --to 1 --topic "$topic-gone" --topic "$topic" > /dev/null
+sp topic delete "$topic-gone" > /dev/null
+sp topic create "$topic-gone" -p 1 > /dev/null
+expect "a topic made anew in between is left alone, the others go back" '[7,9,2]' "$(moved --undo)"
+expect "... it has no commit" 0 "$("$LIVE_BIN/group" "$BROKER" offsets "$group" | grep -c "$topic-gone [0-9]* [0-9]")"
+sp topic create "$topic-trim" -p 1 > /dev/null
+seq 0 9 | timeout 60 "$SPATE_BIN" produce "$topic-trim" -q
+sp group rewind "$group" --to 2 --topic "$topic-trim" > /dev/null
+sp group rewind "$group" --to end --topic "$topic-trim" > /dev/null
+sp topic trim "$topic-trim" --to 5 > /dev/null
+expect_match "--undo to what is deleted since goes to the log's start, and says so" "^$topic-trim-0: 2, which was committed, lies before the log's start, 5\$" "$(sp group rewind "$group" --undo)"
+
+users=$(topic_name users)
+sp consume "$topic" -g "$users" -e -q > /dev/null
+sp consume "$topic" -g "$users.before-rewind" -e -q > /dev/null
+expect "a user's own group of that name is listed" '[null,false]' "$(listed "$users.before-rewind")"
+says "and never written" 1 "group '$users.before-rewind' is somebody's own.*--no-undo" group rewind "$users" --to start
+expect "... nothing was moved" '[10,11,10] [10,11,10]' "$(committed "$users") $(committed "$users.before-rewind")"
+expect_match "--no-undo does without" '^--undo cannot take it back' "$(sp group rewind "$users" --to start --no-undo)"
+says "and so there is nothing to undo" 1 "no rewind of group '$users' to undo" group rewind "$users" --undo
+expect "delete leaves the user's group there" '[10,11,10]' "$(sp group delete "$users" > /dev/null; committed "$users.before-rewind")"
+users=$(topic_name unkept)
+sp consume "$topic" -g "$users" -e -q > /dev/null
+sp group rewind "$users" --to 1 > /dev/null
+sp group rewind "$users" --to 2 --no-undo > /dev/null
+says "after --no-undo the rewind before it is not undone either" 1 "no rewind of group '$users' to undo" group rewind "$users" --undo
+
+orphan=$(topic_name orphan)
+sp consume "$topic" -g "$orphan" -e -q > /dev/null
+sp group rewind "$orphan" --to 1 > /dev/null
+"$LIVE_BIN/group" "$BROKER" delete "$orphan"
+expect "deleted by another tool it leaves an orphan, shown as one" "[\"$orphan\",true]" "$(listed "$orphan.before-rewind")"
+expect_match "... for people, too" "^$orphan.before-rewind: what --undo .* '$orphan' needs, but that group is gone; 'spate group delete $orphan' forgets it" "$(sp group list)"
+says "--undo does not bring a group back by accident" 1 "group '$orphan' is gone.*--undo --create" group rewind "$orphan" --undo
+expect "but with --create" '[10,11,10]' "$(sp group rewind "$orphan" --undo --create > /dev/null; committed "$orphan")"
+"$LIVE_BIN/group" "$BROKER" delete "$orphan"
+expect "group delete takes the orphan along" "deleted $orphan.before-rewind; '$orphan' itself was gone" "$(sp group delete "$orphan")"
+says "and there is nothing left" 1 "there is no group '$orphan'" group delete "$orphan"
+moved --to 3 > /dev/null
 says "an unknown group" 1 "did you mean '$group'" group rewind "${group}y" --to end
 says "nothing to undo" 1 "no rewind of group '$other'" group rewind "$other" --undo
 says "an unknown topic" 1 "did you mean '$topic'" group rewind "$group" --to end --topic "${topic}z"
 says "no such partition" 2 'there is no partition 9' group rewind "$group" --to end --topic "$topic:9"
 says "no way given" 2 'say where to' group rewind "$group"
 says "two ways given" 2 'exclude each other' group rewind "$group" --to end --undo
-says "no offset" 2 "'soon' is no offset" group rewind "$group" --to soon
+says "no offset: what may be written is told, and no range is" 2 "'soon' is no offset; write start, .*@1700000000000\$" group rewind "$group" --to soon
 says "a range" 2 'one offset, not a range' group rewind "$group" --to 1:2
 says "no number" 2 'number of records' group rewind "$group" --by soon
 

@@ -56,9 +56,11 @@ Test(group_undo, names)
 	char name[GROUP_NAME_SIZE_MAX], *large = malloc(GROUP_NAME_SIZE_MAX + 1);
 	cr_assert(group_undo_name(name, "billing"));
 	cr_assert_str_eq(name, "billing.before-rewind");
-	cr_assert(group_is_undo(name));
-	cr_assert_not(group_is_undo("billing"));
-	cr_assert_not(group_is_undo(GROUP_UNDO_SUFFIX));
+	struct slice subject = group_undo_subject(name);
+	cr_assert(subject.size == strlen("billing") && memcmp(subject.data, "billing", subject.size) == 0);
+	cr_assert_null(group_undo_subject("billing").data);
+	cr_assert_null(group_undo_subject(GROUP_UNDO_SUFFIX).data);
+	cr_assert_null(group_undo_subject("billing.before-rewinds").data);
 	memset(large, 'x', GROUP_NAME_SIZE_MAX);
 	large[GROUP_NAME_SIZE_MAX] = '\0';
 	cr_assert_not(group_undo_name(name, large));
