@@ -70,7 +70,7 @@ struct walk {
 	int64_t max_timestamp_ms;
 	int32_t max_timestamp_index;
 	bool checks_time;                 /* CreateTime */
-	bool claims_append_time;          /* which a producer may not */
+	bool claims_append_time;          /* where a producer may not */
 	bool is_compacted;
 	bool is_sequential;
 	bool has_bad_timestamp;
@@ -86,6 +86,13 @@ static void set_bounds(struct walk *walk)
 		walk->timestamp_max = INT64_MAX;
 }
 
+/* A producer says that the batch's time is the broker's. As in Kafka that is refused where the broker's time is kept, or where the batch
+ * has none; else the claim is dropped, and the records have the times that the producer gave them. */
+static bool claims_append_time(const struct batch_rules *rules, const struct batch *batch)
+{
+	return batch_is_append_time(batch) && !rules->is_internal && (rules->is_append_time || batch->max_timestamp_ms == NO_TIMESTAMP);
+}
+
 static void start_walk(struct walk *walk, const struct batch_rules *rules, struct batch_verdict *verdict)
 {
 	*walk = (struct walk){
@@ -94,7 +101,7 @@ static void start_walk(struct walk *walk, const struct batch_rules *rules, struc
 		.base_timestamp_ms = verdict->batch.base_timestamp_ms,
 		.max_timestamp_ms = NO_TIMESTAMP,
 		.checks_time = !rules->is_append_time,
-		.claims_append_time = batch_is_append_time(&verdict->batch) && !rules->is_internal,
+		.claims_append_time = claims_append_time(rules, &verdict->batch),
 		.is_compacted = rules->is_compacted && !batch_is_control(&verdict->batch),
 		.is_sequential = true,
 	};
@@ -200,9 +207,9 @@ static void decide_time(const struct batch_rules *rules, int64_t max_timestamp_m
 	struct batch *batch = &verdict->batch;
 	if (rules->is_append_time)
 		max_timestamp_ms = rules->now_ms;
-	verdict->needs_stamp = rules->is_append_time || batch->max_timestamp_ms != max_timestamp_ms;
+	verdict->needs_stamp = rules->is_append_time || batch_is_append_time(batch) || batch->max_timestamp_ms != max_timestamp_ms;
 	verdict->append_time_ms = rules->is_append_time ? rules->now_ms : -1;
-	batch->attributes |= rules->is_append_time ? BATCH_IS_APPEND_TIME : 0;
+	batch->attributes = (int16_t)((batch->attributes & ~BATCH_IS_APPEND_TIME) | (rules->is_append_time ? BATCH_IS_APPEND_TIME : 0));
 	batch->max_timestamp_ms = max_timestamp_ms;
 }
 

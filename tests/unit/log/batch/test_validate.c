@@ -69,7 +69,6 @@ Test(validate, header_table)
 		{"codec 5", BATCH_AT_ATTRIBUTES, 2, 5, false, ERR_UNSUPPORTED_CODEC},
 		{"codec 7", BATCH_AT_ATTRIBUTES, 2, 7, false, ERR_UNSUPPORTED_CODEC},
 		{"control batch", BATCH_AT_ATTRIBUTES, 2, BATCH_IS_CONTROL, false, ERR_INVALID_RECORD},
-		{"LogAppendTime from a producer", BATCH_AT_ATTRIBUTES, 2, BATCH_IS_APPEND_TIME, false, ERR_INVALID_TIMESTAMP},
 		{"says gzip, is not", BATCH_AT_ATTRIBUTES, 2, CODEC_GZIP, false, ERR_BROKEN_COMPRESSION},
 		{"says snappy, is not", BATCH_AT_ATTRIBUTES, 2, CODEC_SNAPPY, false, ERR_BROKEN_COMPRESSION},
 		{"says lz4, is not", BATCH_AT_ATTRIBUTES, 2, CODEC_LZ4, false, ERR_BROKEN_COMPRESSION},
@@ -389,6 +388,39 @@ Test(validate, append_time)
 	cr_expect_eq(batch.max_timestamp_ms, rules.now_ms);
 	cr_expect_eq(verdict.append_time_ms, rules.now_ms);
 	cr_expect_eq(verdict.delta_of_max_timestamp, 0);
+}
+
+/* A producer that claims the broker's time: with CreateTime the claim is taken away and its records keep their times, unless the batch
+ * has none; where the broker's time is kept, it is refused. In every codec, as Kafka 4.3 does. */
+Test(validate, claims_append_time)
+{
+	static const struct { bool is_append_time; int64_t max_timestamp_ms; int err; } rows[] = {
+		{false, SAMPLE_NOW_MS + 9, 0},
+		{false, SAMPLE_NOW_MS + 5, 0},
+		{false, -1, ERR_INVALID_TIMESTAMP},
+		{true, SAMPLE_NOW_MS + 9, ERR_INVALID_TIMESTAMP},
+	};
+	for (unsigned codec = CODEC_NONE; codec < batch_codec_count; codec++)
+		for (size_t i = 0; i < COUNT_OF(rows); i++) {
+			struct batch_rules rules = sample_rules();
+			struct batch_builder_options options = sample_options(codec);
+			struct batch batch;
+			uint32_t size = sample_build(workspace, &options, 10, 20, batch_bytes, sizeof batch_bytes);
+			rules.is_append_time = rows[i].is_append_time;
+			batch_bytes[BATCH_AT_ATTRIBUTES + 1] |= BATCH_IS_APPEND_TIME;
+			store_be64(batch_bytes + BATCH_AT_MAX_TIMESTAMP, (uint64_t)rows[i].max_timestamp_ms);
+			batch_stamp_crc(batch_bytes, size);
+			cr_assert_eq(validate(size, &rules), rows[i].err, "row %zu, codec %u", i, codec);
+			if (rows[i].err)
+				continue;
+			cr_expect_not(batch_is_append_time(&verdict.batch));
+			batch_stamp_verdict(batch_bytes, &verdict);
+			cr_assert_eq(batch_parse_checked((struct slice){batch_bytes, size}, &batch), 0);
+			cr_expect_not(batch_is_append_time(&batch));
+			cr_expect_eq(batch.max_timestamp_ms, SAMPLE_NOW_MS + 9);
+			cr_expect_eq(batch_codec(&batch), codec);
+			cr_expect_eq(verdict.append_time_ms, -1);
+		}
 }
 
 static uint8_t rebuilt[SAMPLE_SIZE_MAX];
