@@ -1,8 +1,11 @@
 /* FindCoordinator: this node coordinates all groups. The topic that keeps their state, __consumer_offsets, is
  * made when the first client asks.
  *
- * Transactions and share groups are not served, and the answer says so with an error that ends the client's
- * attempt: COORDINATOR_NOT_AVAILABLE would have it try for ever. */
+ * It coordinates all transactions too, as far as there is anything to say of them: tools that ask about one hear that it is
+ * not there, and a producer that wants one is refused by InitProducerId.
+ *
+ * Share groups are not served, and the answer says so with an error that ends the client's attempt:
+ * COORDINATOR_NOT_AVAILABLE would have it try for ever. */
 #include "kmsg_find_coordinator.h"
 #include "net/api/group_topic.h"
 #include "net/api/handlers.h"
@@ -24,8 +27,7 @@ static enum kerr judge(const struct find_coordinator *state, const char **why)
 	case KEY_GROUP:
 		return state->make.err ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NONE;
 	case KEY_TRANSACTION:
-		*why = "Transactions are not supported yet.";
-		return KERR_UNSUPPORTED_VERSION;
+		return KERR_NONE;
 	default:
 		*why = "Share groups are not supported.";
 		return KERR_INVALID_REQUEST;

@@ -60,17 +60,29 @@ Test(find_coordinator, makes_the_topic)
 	admin_close(&admin);
 }
 
-/* Transactions and share groups: an error that clients do not try again, and no node. */
-Test(find_coordinator, what_is_not_served)
+/* Transactions: this node, so that who asks about one hears from it that there is none; no topic is made. */
+Test(find_coordinator, transactions)
 {
 	struct admin admin;
 	struct kmsg_find_coordinator_response out;
 	admin_open(&admin, NULL);
 	ask(&admin.client, 1, "tx", 1, &out);
-	cr_expect_eq(out.error_code, KERR_UNSUPPORTED_VERSION);
-	cr_expect_eq(out.node_id, -1);
-	ask(&admin.client, 6, "tx", 1, &out);
-	cr_expect_eq(out.coordinators.items[0].error_code, KERR_UNSUPPORTED_VERSION);
+	cr_expect_eq(out.error_code, 0);
+	cr_expect_eq(out.port, admin.broker.report.listen_port);
+	ask(&admin.client, 6, "", 1, &out);
+	cr_expect_eq(out.coordinators.items[0].error_code, 0);
+	cr_expect_eq(out.coordinators.items[0].port, admin.broker.report.listen_port);
+	admin_close(&admin);
+}
+
+/* Share groups: an error that clients do not try again, and no node. */
+Test(find_coordinator, what_is_not_served)
+{
+	struct admin admin;
+	struct kmsg_find_coordinator_response out;
+	admin_open(&admin, NULL);
+	ask(&admin.client, 5, "share:topic:0", 2, &out);
+	cr_expect_eq(out.coordinators.items[0].node_id, -1);
 	ask(&admin.client, 6, "share:topic:0", 2, &out);
 	cr_expect_eq(out.coordinators.items[0].error_code, KERR_INVALID_REQUEST);
 	admin_close(&admin);
