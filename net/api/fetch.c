@@ -58,6 +58,11 @@ struct fetch {
 static enum step read_more(struct request *request);
 static enum step decide(struct request *request);
 
+static const struct topic *find_topic(struct request *request, const struct uuid *id, struct slice name)
+{
+	return request->version >= ID_VERSION ? request_topic_by_id(request, id) : request_topic_by_name(request, name);
+}
+
 /* ---- one partition ------------------------------------------------------------------------------------------------------- */
 
 static struct read_task *take_read(struct fetch *fetch)
@@ -347,13 +352,15 @@ static bool wants_session(const struct fetch *fetch)
 }
 
 static bool remember_topic(struct fetch_sessions *sessions, struct fetch_session *session, const struct kmsg_fetch_topic *in,
-			   const struct kmsg_fetch_topic_result *out)
+			   const struct kmsg_fetch_topic_result *out, const struct topic *topic)
 {
 	for (int32_t p = 0; p < in->partitions.count; p++) {
 		struct session_partition *partition =
 			fetch_session_add(sessions, session, &in->topic_id, in->topic, &in->partitions.items[p]);
 		if (!partition)
 			return false;
+		if (topic)
+			fetch_session_seen(sessions, session, partition->key.topic, topic->name);
 		fetch_session_told(partition, &out->partitions.items[p]);
 	}
 	return true;
@@ -367,11 +374,14 @@ static void remember_all(struct fetch *fetch)
 	bool is_by_id = fetch->request->version >= ID_VERSION;
 	struct fetch_session *session =
 		sessions ? fetch_session_open(sessions, io_now_ns(shard->io), is_by_id, fetch->count) : NULL;
-	for (int32_t t = 0; session && t < fetch->in.topics.count; t++)
-		if (!remember_topic(sessions, session, &fetch->in.topics.items[t], &fetch->out.responses.items[t])) {
+	for (int32_t t = 0; session && t < fetch->in.topics.count; t++) {
+		const struct kmsg_fetch_topic *in = &fetch->in.topics.items[t];
+		const struct topic *topic = find_topic(fetch->request, &in->topic_id, in->topic);
+		if (!remember_topic(sessions, session, in, &fetch->out.responses.items[t], topic)) {
 			fetch_session_close(sessions, session->id);
 			session = NULL;
 		}
+	}
 	fetch->out.session_id = session ? session->id : FETCH_SESSION_NONE;
 }
 
@@ -466,8 +476,18 @@ static enum step decide(struct request *request)
 
 /* ---- the request --------------------------------------------------------------------------------------------------------------- */
 
-static void lay_out_partition(struct fetch *fetch, const struct topic *topic, const struct kmsg_fetch_partition *in,
-			      struct kmsg_fetch_partition_result *out)
+/* Why there is no such topic. A session by ids knows whether it was there before, and under which name, as Kafka's does. */
+static enum kerr error_of_missing(struct request *request, const struct session_topic *remembered)
+{
+	if (request->version < ID_VERSION)
+		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (!remembered || !remembered->seen_as)
+		return KERR_UNKNOWN_TOPIC_ID;
+	return request_topic_by_name(request, slice_from(remembered->seen_as)) ? KERR_INCONSISTENT_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
+static void lay_out_partition(struct fetch *fetch, const struct topic *topic, const struct session_topic *remembered,
+			      const struct kmsg_fetch_partition *in, struct kmsg_fetch_partition_result *out)
 {
 	struct fetch_partition *partition = &fetch->partitions[fetch->count++];
 	partition->in = in;
@@ -478,13 +498,9 @@ static void lay_out_partition(struct fetch *fetch, const struct topic *topic, co
 		partition->topic_id = topic->id;
 		return;
 	}
-	out->error_code = fetch->request->version >= ID_VERSION ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	out->error_code = (int16_t)error_of_missing(fetch->request, remembered);
+	out->aborted_transactions.count = out->error_code == KERR_INCONSISTENT_TOPIC_ID ? -1 : 0;
 	fetch->is_decided = true;
-}
-
-static const struct topic *find_topic(struct request *request, const struct uuid *id, struct slice name)
-{
-	return request->version >= ID_VERSION ? request_topic_by_id(request, id) : request_topic_by_name(request, name);
 }
 
 static void lay_out_topic(struct request *request, struct fetch *fetch, const struct kmsg_fetch_topic *in,
@@ -495,7 +511,7 @@ static void lay_out_topic(struct request *request, struct fetch *fetch, const st
 	out->topic_id = in->topic_id;
 	out->partitions.count = in->partitions.count;
 	for (int32_t p = 0; p < in->partitions.count; p++)
-		lay_out_partition(fetch, topic, &in->partitions.items[p], &out->partitions.items[p]);
+		lay_out_partition(fetch, topic, NULL, &in->partitions.items[p], &out->partitions.items[p]);
 }
 
 /* The shape of the answer is that of the request. */
@@ -569,12 +585,14 @@ static bool lay_out_session(struct request *request, struct fetch *fetch, struct
 		if (partition->key.topic != run) {
 			run = partition->key.topic;
 			topic = find_topic(request, &run->id, run->name);
+			if (topic)
+				fetch_session_seen(request->shard->fetch_sessions, session, partition->key.topic, topic->name);
 			if (!lay_out_run(request, fetch, run, &results[at]))
 				return false;
 		}
 		asked[at] = partition->in;
 		fetch->out.responses.items[fetch->out.responses.count - 1].partitions.count++;
-		lay_out_partition(fetch, topic, &asked[at], &results[at]);
+		lay_out_partition(fetch, topic, run, &asked[at], &results[at]);
 		fetch->partitions[at].remembered = partition;
 	}
 	return true;

@@ -7,6 +7,7 @@
 #include "net/api/fetch_session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Kafka's: idle for so long, a session may go; having lived for so long, it may go for a larger one. */
 #define EVICTION_NS (120ull * 1000 * 1000 * 1000)
@@ -54,7 +55,8 @@ static void count_bytes(struct fetch_sessions *sessions, struct fetch_session *s
 
 static int64_t topic_bytes(const struct session_topic *topic)
 {
-	return (int64_t)(sizeof *topic + topic->name.size + OVERHEAD_BYTES);
+	size_t seen_bytes = topic->seen_as ? strlen(topic->seen_as) + 1 + OVERHEAD_BYTES : 0;
+	return (int64_t)(sizeof *topic + topic->name.size + seen_bytes + OVERHEAD_BYTES);
 }
 
 #define PARTITION_BYTES ((int64_t)(sizeof(struct session_partition) + OVERHEAD_BYTES))
@@ -66,6 +68,7 @@ static void drop_unused_topic(struct fetch_sessions *sessions, struct fetch_sess
 		return;
 	name_table_remove(&session->topic_table, &topic->entry);
 	count_bytes(sessions, session, -topic_bytes(topic));
+	free(topic->seen_as);
 	free(topic);
 }
 
@@ -229,6 +232,15 @@ static struct session_topic *add_topic(struct fetch_sessions *sessions, struct f
 	name_table_add(&session->topic_table, &topic->entry, topic_key(session, &topic->id, topic->name));
 	count_bytes(sessions, session, topic_bytes(topic));
 	return topic;
+}
+
+void fetch_session_seen(struct fetch_sessions *sessions, struct fetch_session *session, struct session_topic *topic, const char *name)
+{
+	if (!session->is_by_id || topic->seen_as)
+		return;
+	count_bytes(sessions, session, -topic_bytes(topic));
+	topic->seen_as = strdup(name);
+	count_bytes(sessions, session, topic_bytes(topic));
 }
 
 static struct slice key_bytes(const struct session_partition_key *key)

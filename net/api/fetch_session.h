@@ -38,6 +38,7 @@ struct session_topic {
 	struct name_entry entry;       /* the key is the id's bytes, or the name */
 	struct uuid id;
 	struct slice name;             /* data NULL if it goes by id */
+	char *seen_as;                 /* goes by id: the name it had when it was there; NULL: it has not been there yet */
 	uint32_t partition_count;
 	char text[];
 };
@@ -92,6 +93,9 @@ struct session_partition *fetch_session_add(struct fetch_sessions *sessions, str
  * INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR when names and ids are mixed. */
 MUST_USE enum kerr fetch_session_continue(struct fetch_sessions *sessions, uint64_t now_ns, bool is_by_id,
 					  const struct kmsg_fetch_request *in, struct fetch_session **session);
+
+/* A topic that goes by its id is there, under this name: after that it is told to be gone, not to be unknown. Without memory it is unknown. */
+void fetch_session_seen(struct fetch_sessions *sessions, struct fetch_session *session, struct session_topic *topic, const char *name);
 
 /* Is there anything in the result that the client does not know? Takes it as told, if so. What brought
  * records is read last the next time, so that it does not keep others from being read. */
