@@ -10,22 +10,27 @@
 
 #define EXPECTED_MAX 512
 
-struct expected {
-	char api[64], versions[32], field[200], kafka[300], spate[300], where[200], reason[600];
-	int first, last, line, met;
-};
-
+/* Findings that are the same but for their version and case. */
 struct group {
 	struct finding first;
-	char versions[128];
 	int count;
 	bool version_seen[128];
 };
 
+struct table {
+	struct group *groups;
+	int count;
+};
+
+struct expected {
+	char api[64], versions[32], field[200], kafka[300], spate[300], where[200], reason[600];
+	int first, last, line;
+	struct table met;
+};
+
 static struct expected expected[EXPECTED_MAX];
 static int expected_count;
-static struct group *groups;
-static int group_count;
+static struct table news, vanished;
 
 /* ---- what is expected ----------------------------------------------------------------------------- */
 
@@ -115,32 +120,35 @@ bool findings_is_expected(const struct finding *finding) { return find_expected(
 
 /* ---- what was found --------------------------------------------------------------------------------- */
 
-static struct group *find_group(const struct finding *f)
+static struct group *find_group(struct table *table, const struct finding *f)
 {
-	for (int i = 0; i < group_count; i++) {
-		struct finding *g = &groups[i].first;
+	for (int i = 0; i < table->count; i++) {
+		struct finding *g = &table->groups[i].first;
 		if (strcmp(g->api, f->api) == 0 && strcmp(g->field, f->field) == 0 && strcmp(g->kafka, f->kafka) == 0 &&
 		    strcmp(g->spate, f->spate) == 0)
-			return &groups[i];
+			return &table->groups[i];
 	}
-	groups = realloc(groups, (size_t)(group_count + 1) * sizeof *groups);
-	CHECK(groups);
-	groups[group_count] = (struct group){.first = *f};
-	return &groups[group_count++];
+	table->groups = realloc(table->groups, (size_t)(table->count + 1) * sizeof *table->groups);
+	CHECK(table->groups);
+	table->groups[table->count] = (struct group){.first = *f};
+	return &table->groups[table->count++];
+}
+
+static void add_to(struct table *table, const struct finding *finding)
+{
+	struct group *group = find_group(table, finding);
+	group->count++;
+	if (finding->version >= 0 && finding->version < 128)
+		group->version_seen[finding->version] = true;
 }
 
 void findings_add(const struct finding *finding)
 {
 	struct expected *e = find_expected(finding);
-	if (e) {
-		e->met++;
-		return;
-	}
-	struct group *group = find_group(finding);
-	group->count++;
-	if (finding->version >= 0 && finding->version < 128)
-		group->version_seen[finding->version] = true;
+	add_to(e ? &e->met : &news, finding);
 }
+
+void findings_add_vanished(const struct finding *finding) { add_to(&vanished, finding); }
 
 /* "0-3,5" */
 static void print_versions(FILE *out, const struct group *g)
@@ -165,29 +173,44 @@ static int compare_groups(const void *a, const void *b)
 	return order ? order : strcmp(x->first.field, y->first.field);
 }
 
+static void print_table(FILE *out, const char *what, struct table *table)
+{
+	if (table->count)
+		qsort(table->groups, (size_t)table->count, sizeof *table->groups, compare_groups);
+	for (int i = 0; i < table->count; i++) {
+		const struct finding *f = &table->groups[i].first;
+		fprintf(out, "%s  %s ", what, f->api);
+		print_versions(out, &table->groups[i]);
+		fprintf(out, "  %s  (%d times)\n         kafka  %s\n         spate  %s\n         first  %s\n", f->field,
+			table->groups[i].count, f->kafka, f->spate, f->where);
+	}
+}
+
 int findings_report(FILE *out)
 {
-	if (group_count)
-		qsort(groups, (size_t)group_count, sizeof *groups, compare_groups);
-	for (int i = 0; i < group_count; i++) {
-		const struct finding *f = &groups[i].first;
-		fprintf(out, "DIFFERS  %s ", f->api);
-		print_versions(out, &groups[i]);
-		fprintf(out, "  %s  (%d times)\n         kafka  %s\n         spate  %s\n         first  %s\n", f->field, groups[i].count, f->kafka,
-			f->spate, f->where);
-	}
+	print_table(out, "VANISHED", &vanished);
+	print_table(out, "DIFFERS", &news);
 	int met = 0;
 	for (int i = 0; i < expected_count; i++)
-		met += expected[i].met > 0;
-	fprintf(out, "%d differences that are not listed, %d listed ones met\n", group_count, met);
-	return group_count;
+		met += expected[i].met.count > 0;
+	fprintf(out, "%d differences that are not listed, %d listed ones met\n", news.count, met);
+	return news.count;
+}
+
+void findings_report_met(FILE *out)
+{
+	for (int i = 0; i < expected_count; i++) {
+		const struct expected *e = &expected[i];
+		fprintf(out, "LISTED  expected:%d  %s %s %s | %s\n", e->line, e->api, e->versions, e->field, e->reason);
+		print_table(out, "    MET", &expected[i].met);
+	}
 }
 
 int findings_report_unmet(FILE *out)
 {
 	int unmet = 0;
 	for (int i = 0; i < expected_count; i++)
-		if (!expected[i].met) {
+		if (!expected[i].met.count) {
 			unmet++;
 			fprintf(out, "LISTED, BUT NOT MET  expected:%d  %s %s %s\n", expected[i].line, expected[i].api, expected[i].versions,
 				expected[i].field);

@@ -14,9 +14,13 @@ void findings_read_expected(const char *path);
 /* Does a line of `expected` cover it? Does not count it. */
 bool findings_is_expected(const struct finding *finding);
 void findings_add(const struct finding *finding);
+/* One that did not come again when its case was replayed: told, and no failure. */
+void findings_add_vanished(const struct finding *finding);
 
-/* The table of what is not expected, then one line for each expected row that was met. Returns how many differences are not expected. */
+/* The tables of what vanished and of what is not expected. Returns how many differences are not expected. */
 int findings_report(FILE *out);
+/* Each row of `expected` with all that it covered: a row that covers more than its reason says hides something. */
+void findings_report_met(FILE *out);
 /* Rows of `expected` that nothing met, one line each; returns how many. */
 int findings_report_unmet(FILE *out);
 /* `expected` as the table of README.md. */

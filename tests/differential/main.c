@@ -1,12 +1,12 @@
 /* The differential test: the same requests to a Kafka and to Spate, the answers compared field by field. README.md says how to run it (by
  * tests/differential/run) and how cases are written.
  *
- *	differential --kafka HOST:PORT --spate HOST:PORT [--api NAME] [--case PATTERN] [--version N] [--show] [--no-mutants] [--number N] [--unmet]
- *	             CASES...
+ *	differential --kafka HOST:PORT --spate HOST:PORT [--api NAME] [--case PATTERN] [--version N] [--show] [--no-mutants] [--listed]
+ *	             [--number N] [--whole] [--library FILE]... CASES...
  *	differential --table                  the expected differences, as README.md shows them
  *
- * Fresh names are numbered from N (1): brokers that have been played against before need another beginning. What is listed but was not met is told
- * when all is played, or with --unmet.
+ * Fresh names are numbered from N (1): brokers that have been played against before need another beginning. Of a library's files, only the
+ * sequences are used. --whole says that CASES are all there are: what is listed but was not met is then told, unless options leave cases out.
  *
  * Exit status: 0 no difference that is not listed; 1 some; 2 a mistake in the files, or no broker. */
 #include "tests/differential/player.h"
@@ -20,17 +20,18 @@
 #include <time.h>
 
 #define DIRECTORY "tests/differential/"
+#define LIBRARY_MAX 64
 
 struct options {
-	const char *kafka, *spate, *api, *name;
-	int version, number;
-	bool shows, mutates, prints_table, tells_unmet;
+	const char *kafka, *spate, *api, *name, *library[LIBRARY_MAX];
+	int version, number, library_count;
+	bool shows, mutates, prints_table, tells_listed, is_whole;
 };
 
 static _Noreturn void usage(void)
 {
 	fprintf(stderr, "usage: differential --kafka HOST:PORT --spate HOST:PORT [--api NAME] [--case PATTERN] [--version N] [--show] "
-			"[--no-mutants] CASES...\n       differential --table\n");
+			"[--no-mutants] [--listed] [--number N] [--whole] [--library FILE]... CASES...\n       differential --table\n");
 	exit(2);
 }
 
@@ -40,7 +41,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 		{"kafka", required_argument, NULL, 'k'}, {"spate", required_argument, NULL, 's'}, {"api", required_argument, NULL, 'a'},
 		{"case", required_argument, NULL, 'c'},  {"version", required_argument, NULL, 'v'}, {"show", no_argument, NULL, 'w'},
 		{"no-mutants", no_argument, NULL, 'n'},  {"table", no_argument, NULL, 't'},
-		{"unmet", no_argument, NULL, 'u'},
+		{"listed", no_argument, NULL, 'l'},	 {"whole", no_argument, NULL, 'e'},	    {"library", required_argument, NULL, 'y'},
 		{"number", required_argument, NULL, 'm'}, {0},
 	};
 	*o = (struct options){.version = -1, .mutates = true};
@@ -55,9 +56,16 @@ static void parse_options(struct options *o, int argc, char **argv)
 		case 'n': o->mutates = false; break;
 		case 'm': o->number = atoi(optarg); break;
 		case 't': o->prints_table = true; break;
-		case 'u': o->tells_unmet = true; break;
+		case 'l': o->tells_listed = true; break;
+		case 'e': o->is_whole = true; break;
+		case 'y':
+			if (o->library_count == LIBRARY_MAX)
+				usage();
+			o->library[o->library_count++] = optarg;
+			break;
 		default: usage();
 		}
+	o->is_whole = o->is_whole && !o->api && !o->name && o->version < 0 && o->mutates;
 	if (!o->prints_table && (!o->kafka || !o->spate || optind == argc))
 		usage();
 }
@@ -125,6 +133,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	canon_read_masks(DIRECTORY "masks");
+	for (int i = 0; i < options.library_count; i++)
+		script_read(&script, options.library[i]);
+	script.case_count = 0;
 	for (int i = optind; i < argc; i++)
 		script_read(&script, argv[i]);
 	if (!side_open(&sides[0], "kafka", options.kafka) || !side_open(&sides[1], "spate", options.spate)) {
@@ -135,10 +146,11 @@ int main(int argc, char **argv)
 				 .number = options.number};
 	play_all(&player, &options, &script);
 	print_counts(&player);
+	if (options.tells_listed)
+		findings_report_met(stdout);
 	int news = findings_report(stdout);
-	bool is_whole = !options.api && !options.name && options.version < 0 && options.mutates;
-	int unmet = is_whole || options.tells_unmet ? findings_report_unmet(stdout) : 0;
-	printf("differential: %d cases, %d differences not listed, %d listed but not met, %d seen once and not again\n", player.played, news, unmet,
-	       player.odd);
+	int unmet = options.is_whole ? findings_report_unmet(stdout) : 0;
+	printf("differential: %d cases, %d differences not listed, %d listed but not met, %d vanished when replayed\n", player.played, news, unmet,
+	       player.vanished);
 	return news > 0;
 }

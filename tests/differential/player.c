@@ -286,9 +286,28 @@ static void play_await(struct player *p, const struct step *step)
 
 static void play_steps(struct player *p, const struct sequence *sequence, int depth);
 
+static void play_named(struct player *p, const struct step *step, const char *name, int depth)
+{
+	const struct sequence *inner = script_find(p->script, name);
+	if (!inner || depth == NESTING_MAX)
+		script_die(step->file, step->line, "no sequence %s", name);
+	play_steps(p, inner, depth + 1);
+}
+
+static void play_each(struct player *p, const struct step *step, int depth)
+{
+	size_t i;
+	json_t *value;
+	json_array_foreach(step->value, i, value) {
+		struct step set = *step;
+		set.value = value;
+		play_set(p, &set);
+		play_named(p, step, step->path, depth);
+	}
+}
+
 static void play_step(struct player *p, const struct step *step, int depth)
 {
-	const struct sequence *inner;
 	switch (step->kind) {
 	case STEP_REQUEST:
 	case STEP_SEND:
@@ -308,12 +327,8 @@ static void play_step(struct player *p, const struct step *step, int depth)
 		side_disconnect(&p->sides[0], step->connection);
 		side_disconnect(&p->sides[1], step->connection);
 		break;
-	case STEP_DO:
-		inner = script_find(p->script, step->name);
-		if (!inner || depth == NESTING_MAX)
-			script_die(step->file, step->line, "no sequence %s", step->name);
-		play_steps(p, inner, depth + 1);
-		break;
+	case STEP_DO: play_named(p, step, step->name, depth); break;
+	case STEP_EACH: play_each(p, step, depth); break;
 	}
 }
 
@@ -373,8 +388,10 @@ static int keep_again(struct player *p, struct finding *found, int count)
 	for (int i = 0; i < count; i++)
 		if (findings_is_expected(&found[i]) || found_field(p, &found[i]))
 			found[kept++] = found[i];
-		else
-			p->odd++;
+		else {
+			findings_add_vanished(&found[i]);
+			p->vanished++;
+		}
 	return kept;
 }
 

@@ -15,7 +15,7 @@ struct player {
 	bool mutates;
 	bool is_prepared;        /* before_all has been played */
 	int played;              /* cases */
-	int odd;                 /* differences that did not occur again */
+	int vanished;            /* differences that did not occur again */
 	int counts[256];         /* cases by API key */
 	/* the play under way */
 	const struct test_case *test_case;

@@ -110,6 +110,8 @@ bool records_build(struct bytes_out *out, const json_t *spec, const char **why)
 	return built;
 }
 
+#define LENGTH_POSITION 8
+
 static json_t *batch_summary(const uint8_t *bytes, const struct batch *batch)
 {
 	uint32_t body = crc32c(bytes + BATCH_HEADER_SIZE, batch->size_bytes - BATCH_HEADER_SIZE);
@@ -121,12 +123,22 @@ static json_t *batch_summary(const uint8_t *bytes, const struct batch *batch)
 			 batch->records_count, "records_crc", (json_int_t)body);
 }
 
+/* Fewer bytes than the batch that begins with them says it has. */
+static bool is_cut_off(struct slice bytes)
+{
+	uint32_t length = 0;
+	if (bytes.size < LENGTH_POSITION + sizeof length)
+		return true;
+	memcpy(&length, bytes.data + LENGTH_POSITION, sizeof length);
+	return be32toh(length) <= INT32_MAX && be32toh(length) > bytes.size - LENGTH_POSITION - sizeof length;
+}
+
 json_t *records_summary(struct slice bytes)
 {
 	if (!bytes.data)
 		return json_null();
 	json_t *list = json_array();
-	while (bytes.size > 0) {
+	while (bytes.size > 0 && !is_cut_off(bytes)) {
 		struct batch batch;
 		if (batch_parse_checked(bytes, &batch) != 0) {
 			json_array_append_new(list, json_pack("{sI}", "not_a_batch", (json_int_t)bytes.size));

@@ -16,5 +16,6 @@
 bool records_build(struct bytes_out *out, const json_t *spec, const char **why);
 
 /* A list of batches: their header fields (but the leader epoch and what only says when it was appended), and a hash of the bytes behind the
- * header. Null stays null; bytes that are no batch are shown by their number. */
+ * header. Null stays null; bytes that are no batch are shown by their number. A batch that is cut off at the end is left out, as consumers
+ * do: Kafka cuts at partition_max_bytes. */
 json_t *records_summary(struct slice bytes);

@@ -167,6 +167,11 @@ static void parse_step(struct parser *p, char *rest)
 	} else if (strcmp(word, "do") == 0) {
 		step->kind = STEP_DO;
 		copy_name(p, step->name, sizeof step->name, next_word(&rest));
+	} else if (strcmp(word, "each") == 0) {
+		step->kind = STEP_EACH;
+		copy_name(p, step->name, sizeof step->name, next_word(&rest));
+		copy_name(p, step->path, sizeof step->path, next_word(&rest));
+		step->value = parse_json(p, rest);
 	} else if (strcmp(word, "sleep") == 0) {
 		step->kind = STEP_SLEEP;
 		step->milliseconds = atoll(next_word(&rest));

@@ -10,7 +10,7 @@ enum step_kind {
 	STEP_SEND,      /* ask, and let it wait */
 	STEP_AWAIT,     /* the answer of what waits on the connection */
 	STEP_EVENTUALLY,/* ask until both say the same, for a while */
-	STEP_TOPIC, STEP_FRESH, STEP_SET, STEP_SAVE, STEP_DO, STEP_SLEEP, STEP_CLOSE,
+	STEP_TOPIC, STEP_FRESH, STEP_SET, STEP_SAVE, STEP_DO, STEP_EACH, STEP_SLEEP, STEP_CLOSE,
 };
 
 enum mutation { MUTATE_NOT, MUTATE_EACH, MUTATE_SHARED };
@@ -21,8 +21,8 @@ struct step {
 	char connection[32];
 	char name[128];          /* the API, variable or sequence */
 	char version[16];        /* behind @; "" is the case's, or the latest */
-	char path[200];          /* save: where in the last answer */
-	json_t *value;           /* the request, or what is set */
+	char path[200];          /* save: where in the last answer; each: the sequence */
+	json_t *value;           /* the request, or what is set; each: the values */
 	int64_t milliseconds;
 	const char *file;
 	int line;
