@@ -104,7 +104,7 @@ static struct open_file *check_file(struct sim *sim, int fd, bool does_write, in
 
 /* ---- operations ------------------------------------------------------------------------------------------ */
 
-static uint64_t latency_of(struct sim *sim, const struct io_op *op)
+static uint64_t latency_of_kind(struct sim *sim, const struct io_op *op)
 {
 	switch ((enum io_kind)op->kind) {
 	case OP_DATASYNC:
@@ -114,6 +114,24 @@ static uint64_t latency_of(struct sim *sim, const struct io_op *op)
 	default:
 		return draw(sim, 5000, 100000);
 	}
+}
+
+static bool happens(struct sim *sim, uint32_t per_mille)
+{
+	return per_mille && draw(sim, 1, 1000) <= per_mille;
+}
+
+static uint64_t latency_of(struct sim *sim, const struct io_op *op)
+{
+	const struct sim_pace *pace = sim_disk__pace(sim->disk);
+	uint64_t latency_ns = latency_of_kind(sim, op) * pace->latency_percent / 100;
+	return happens(sim, pace->stall_per_mille) ? latency_ns + draw(sim, 0, pace->stall_ns) : latency_ns;
+}
+
+static void begin_part(struct sim *sim, struct io_op *op)
+{
+	op->due_ns = *sim_disk__clock_ns(sim->disk) + latency_of(sim, op);
+	list_push_back(&sim->pending, &op->node);
 }
 
 static void start(struct io *io, struct io_op *op)
@@ -126,45 +144,65 @@ static void start(struct io *io, struct io_op *op)
 	struct open_file *file = file_of(sim, op->fd);
 	if (op->kind == OP_DATASYNC && file && !is_dead(sim))
 		op->position = sim_node__mark(file->node);
-	op->due_ns = *sim_disk__clock_ns(sim->disk) + latency_of(sim, op);
-	list_push_back(&sim->pending, &op->node);
+	op->moved_bytes = 0;
+	begin_part(sim, op);
 }
 
-/* Writes every piece; with `is_torn` up to a random one of them only. */
-static int do_write(struct sim *sim, struct sim_node *node, const struct io_op *op, bool is_torn)
+static uint64_t total_of(const struct io_op *op)
 {
-	uint64_t position = op->position;
-	uint32_t count = is_torn ? (uint32_t)draw(sim, 0, op->vector_count) : op->vector_count;
-	bool is_durable = (op->flags & IO_DSYNC) && !is_torn;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct iovec *piece = &op->vector[i];
-		int err = sim_disk__write(sim->disk, node, piece->iov_base, piece->iov_len, position, is_durable);
-		if (err < 0)
-			return err;
-		position += piece->iov_len;
-	}
-	return (int)(position - op->position);
+	uint64_t total = 0;
+	for (uint32_t i = 0; i < op->vector_count; i++)
+		total += op->vector[i].iov_len;
+	return total;
 }
 
-static int do_read(const struct sim_node *node, const struct io_op *op)
+typedef int move_fn(struct sim *sim, struct sim_node *node, void *data, size_t size, uint64_t position, bool is_durable);
+
+static int move_in(struct sim *sim, struct sim_node *node, void *data, size_t size, uint64_t position, bool is_durable)
 {
-	size_t total = 0;
-	for (uint32_t i = 0; i < op->vector_count; i++) {
+	int err = sim_disk__write(sim->disk, node, data, size, position, is_durable);
+	return err < 0 ? err : (int)size;
+}
+
+static int move_out(struct sim *sim, struct sim_node *node, void *data, size_t size, uint64_t position, bool is_durable)
+{
+	return (int)sim_node__read(node, data, size, position);
+}
+
+/* Moves the bytes [op->moved_bytes, end) of the transfer, piece by piece. Returns how far it came, or an error. */
+static int64_t move(struct sim *sim, struct sim_node *node, const struct io_op *op, uint64_t end, bool is_durable, move_fn *move_piece)
+{
+	uint64_t at = 0, moved = op->moved_bytes;
+	for (uint32_t i = 0; i < op->vector_count && moved < end; i++) {
 		const struct iovec *piece = &op->vector[i];
-		size_t got = sim_node__read(node, piece->iov_base, piece->iov_len, op->position + total);
-		total += got;
-		if (got < piece->iov_len)
-			break;
+		uint64_t piece_end = at + piece->iov_len < end ? at + piece->iov_len : end;
+		if (moved < piece_end) {
+			size_t size = (size_t)(piece_end - moved);
+			int got = move_piece(sim, node, (uint8_t *)piece->iov_base + (moved - at), size, op->position + moved, is_durable);
+			if (got < 0)
+				return got;
+			moved += (uint64_t)got;
+			if ((size_t)got < size)
+				break;
+		}
+		at += piece->iov_len;
 	}
-	return (int)total;
+	return (int64_t)moved;
+}
+
+/* A random number of the pieces only, and nothing of it durable for sure. */
+static void write_torn(struct sim *sim, struct sim_node *node, const struct io_op *op)
+{
+	uint64_t end = 0;
+	for (uint64_t count = draw(sim, 0, op->vector_count), i = 0; i < count; i++)
+		end += op->vector[i].iov_len;
+	(void)move(sim, node, op, end, false, move_in);
 }
 
 static int do_failed(struct sim *sim, struct sim_node *node, const struct io_op *op, int err, bool does_happen)
 {
-	if (op->kind == OP_WRITE && (does_happen || err != -EIO)) {
-		int ignored = do_write(sim, node, op, true);
-		(void)ignored;
-	}
+	if (op->kind == OP_WRITE && (does_happen || err != -EIO))
+		write_torn(sim, node, op);
 	if (op->kind == OP_DATASYNC && does_happen)
 		sim_node__sync(node, op->position);
 	else if (op->kind == OP_DATASYNC && sim_disk__has_power(sim->disk))
@@ -172,25 +210,43 @@ static int do_failed(struct sim *sim, struct sim_node *node, const struct io_op 
 	return err;
 }
 
-static int run_op(struct sim *sim, struct io_op *op)
+static enum sim_kind kind_of(const struct io_op *op)
 {
-	int err = -EIO;
+	return op->kind == OP_WRITE ? SIM_WRITE : op->kind == OP_READ ? SIM_READ : SIM_SYNC;
+}
+
+/* A part of a transfer now, a whole number of sectors; or all that is left. True when that ended it. */
+static bool transfer(struct sim *sim, struct sim_node *node, struct io_op *op, int *result)
+{
+	uint64_t total = total_of(op), end = total, sectors = (total - op->moved_bytes) / SIM_SECTOR;
+	if (sectors > 1 && happens(sim, sim_disk__pace(sim->disk)->short_per_mille))
+		end = op->moved_bytes + draw(sim, 1, sectors - 1) * SIM_SECTOR;
+	int64_t moved = move(sim, node, op, end, op->flags & IO_DSYNC, op->kind == OP_WRITE ? move_in : move_out);
+	*result = (int)moved;
+	if (moved < 0 || (uint64_t)moved < end || end == total)
+		return true;
+	op->moved_bytes = (uint64_t)moved;
+	return false;
+}
+
+/* True when the operation has ended with `*result`; false if a part of it remains to be done. */
+static bool run_op(struct sim *sim, struct io_op *op, int *result)
+{
 	bool does_happen;
-	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, op->fd, op->kind == OP_WRITE, &err);
+	*result = -EIO;
+	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, op->fd, op->kind == OP_WRITE, result);
 	if (!file)
-		return err;
-	err = sim_disk__count_io(sim->disk, true, &does_happen);
-	if (err < 0)
-		return do_failed(sim, file->node, op, err, does_happen);
-	switch ((enum io_kind)op->kind) {
-	case OP_WRITE:
-		return do_write(sim, file->node, op, false);
-	case OP_READ:
-		return do_read(file->node, op);
-	default:
-		sim_node__sync(file->node, op->position);
-		return 0;
+		return true;
+	int err = sim_disk__count_io(sim->disk, kind_of(op), true, &does_happen);
+	if (err < 0) {
+		*result = do_failed(sim, file->node, op, err, does_happen);
+		return true;
 	}
+	if (op->kind != OP_DATASYNC)
+		return transfer(sim, file->node, op, result);
+	sim_node__sync(file->node, op->position);
+	*result = 0;
+	return true;
 }
 
 /* What the disk was doing when the power failed is done in part. */
@@ -270,16 +326,20 @@ static void reap(struct io *io)
 	io__woken(io);
 	struct io_op *op;
 	while ((op = find_next(sim)) && op->due_ns <= io->now_ns) {
-		int32_t result = run_op(sim, op);
+		int result;
+		bool has_ended = run_op(sim, op, &result);
 		list_remove(&op->node);
-		io__finish(io, op, result);
+		if (has_ended)
+			io__finish(io, op, result);
+		else
+			begin_part(sim, op);
 	}
 }
 
 static void clock_now(struct io *io, uint64_t *now_ns, int64_t *wall_ms)
 {
 	*now_ns = *sim_disk__clock_ns(sim_of(io)->disk);
-	*wall_ms = WALL_MS_AT_START + (int64_t)(*now_ns / NS_PER_MS);
+	*wall_ms = WALL_MS_AT_START + (int64_t)(*now_ns / NS_PER_MS) + sim_disk__wall_offset_ms(sim_of(io)->disk);
 }
 
 static void random_bytes(struct io *io, void *bytes, size_t size)
@@ -292,10 +352,10 @@ static void random_bytes(struct io *io, void *bytes, size_t size)
 
 /* Counts a cold call. Negative if it must not be done. Else it is done, and its answer is `*fault` if that
  * is negative: power may fail after the deed and before the answer. */
-static int begin(struct sim *sim, int *fault)
+static int begin(struct sim *sim, enum sim_kind kind, int *fault)
 {
 	bool does_happen = false;
-	*fault = is_dead(sim) ? -EIO : sim_disk__count_io(sim->disk, false, &does_happen);
+	*fault = is_dead(sim) ? -EIO : sim_disk__count_io(sim->disk, kind, false, &does_happen);
 	return does_happen ? 0 : *fault;
 }
 
@@ -308,7 +368,7 @@ static int file_open(struct io *io, const char *path, uint32_t flags)
 {
 	struct sim *sim = sim_of(io);
 	struct sim_node *node;
-	int fault, fate = begin(sim, &fault);
+	int fault, fate = begin(sim, SIM_OPEN, &fault);
 	if (fate < 0)
 		return fate;
 	int err = sim_disk__open_file(sim->disk, path, flags, &node);
@@ -338,7 +398,7 @@ static int truncate_open(struct sim *sim, int fd, uint64_t size)
 static int file_truncate(struct io *io, int fd, uint64_t size)
 {
 	int fault;
-	if (begin(sim_of(io), &fault) < 0)
+	if (begin(sim_of(io), SIM_SIZE, &fault) < 0)
 		return fault;
 	return answer(fault, truncate_open(sim_of(io), fd, size));
 }
@@ -353,7 +413,7 @@ static int allocate_open(struct sim *sim, int fd, uint64_t end, bool does_extend
 static int file_allocate(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend)
 {
 	int fault;
-	if (begin(sim_of(io), &fault) < 0)
+	if (begin(sim_of(io), SIM_SIZE, &fault) < 0)
 		return fault;
 	return answer(fault, allocate_open(sim_of(io), fd, position + size, does_extend));
 }
@@ -362,7 +422,7 @@ static int64_t file_read(struct io *io, int fd, void *data, size_t size, uint64_
 {
 	struct sim *sim = sim_of(io);
 	int fault, err;
-	if (begin(sim, &fault) < 0 || fault < 0)
+	if (begin(sim, SIM_READ, &fault) < 0 || fault < 0)
 		return fault;
 	struct open_file *file = check_file(sim, fd, false, &err);
 	return file ? (int64_t)sim_node__read(file->node, data, size, position) : err;
@@ -372,7 +432,7 @@ static int64_t file_write(struct io *io, int fd, const void *data, size_t size, 
 {
 	struct sim *sim = sim_of(io);
 	int fault, err;
-	if (begin(sim, &fault) < 0)
+	if (begin(sim, SIM_WRITE, &fault) < 0)
 		return fault;
 	struct open_file *file = check_file(sim, fd, true, &err);
 	if (!file)
@@ -385,7 +445,7 @@ static int file_sync(struct io *io, int fd)
 {
 	struct sim *sim = sim_of(io);
 	int err, fault;
-	int fate = begin(sim, &fault);
+	int fate = begin(sim, SIM_SYNC, &fault);
 	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, fd, false, &err);
 	if (!file)
 		return is_dead(sim) ? -EIO : err;
@@ -399,7 +459,7 @@ static int file_sync(struct io *io, int fd)
 static int dir_make(struct io *io, const char *path)
 {
 	int fault;
-	if (begin(sim_of(io), &fault) < 0)
+	if (begin(sim_of(io), SIM_NAMES, &fault) < 0)
 		return fault;
 	return answer(fault, sim_disk__make_dir(sim_of(io)->disk, path));
 }
@@ -407,7 +467,7 @@ static int dir_make(struct io *io, const char *path)
 static int dir_sync(struct io *io, const char *path)
 {
 	int fault;
-	if (begin(sim_of(io), &fault) < 0)
+	if (begin(sim_of(io), SIM_DIR_SYNC, &fault) < 0)
 		return fault;
 	return answer(fault, sim_disk__sync_dir(sim_of(io)->disk, path));
 }
@@ -415,7 +475,7 @@ static int dir_sync(struct io *io, const char *path)
 static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context)
 {
 	int fault;
-	if (begin(sim_of(io), &fault) < 0 || fault < 0)
+	if (begin(sim_of(io), SIM_LIST, &fault) < 0 || fault < 0)
 		return fault;
 	return sim_disk__list_dir(sim_of(io)->disk, path, entry, context);
 }
@@ -423,7 +483,7 @@ static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, voi
 static int rename_path(struct io *io, const char *from, const char *to)
 {
 	int fault;
-	if (begin(sim_of(io), &fault) < 0)
+	if (begin(sim_of(io), SIM_NAMES, &fault) < 0)
 		return fault;
 	return answer(fault, sim_disk__rename(sim_of(io)->disk, from, to));
 }
@@ -431,7 +491,7 @@ static int rename_path(struct io *io, const char *from, const char *to)
 static int unlink_path(struct io *io, const char *path)
 {
 	int fault;
-	if (begin(sim_of(io), &fault) < 0)
+	if (begin(sim_of(io), SIM_NAMES, &fault) < 0)
 		return fault;
 	return answer(fault, sim_disk__unlink(sim_of(io)->disk, path));
 }
@@ -439,7 +499,7 @@ static int unlink_path(struct io *io, const char *path)
 static int dir_remove(struct io *io, const char *path)
 {
 	int fault;
-	if (begin(sim_of(io), &fault) < 0)
+	if (begin(sim_of(io), SIM_NAMES, &fault) < 0)
 		return fault;
 	return answer(fault, sim_disk__remove_dir(sim_of(io)->disk, path));
 }

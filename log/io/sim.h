@@ -29,6 +29,19 @@ void sim_disk_cut_power(struct sim_disk *disk, uint64_t k);
  * after it do not. A failed sync loses for good what it should have made durable, though reads still show
  * it. */
 void sim_disk_fail(struct sim_disk *disk, uint64_t k, int error_number);
+/* The same for I/Os of some kinds only; with `is_sticky` every later one of these kinds fails as well, until a crash or another order. */
+enum sim_kind {
+	SIM_READ = 1,
+	SIM_WRITE = 2,
+	SIM_SYNC = 4,
+	SIM_OPEN = 8,
+	SIM_SIZE = 16,      /* truncate, allocate */
+	SIM_NAMES = 32,     /* make, rename, unlink, remove */
+	SIM_DIR_SYNC = 64,
+	SIM_LIST = 128,
+	SIM_ANY = 255,
+};
+void sim_disk_fail_kinds(struct sim_disk *disk, uint32_t kinds, uint64_t k, int error_number, bool is_sticky);
 /* `fn` is called before each I/O from now on, with the disk as it is before that takes effect (NULL: no more). It may look (sim_crash_look), and
  * touch nothing of this disk. */
 typedef void sim_disk_io_fn(void *context);
@@ -39,9 +52,42 @@ uint64_t sim_disk_io_count(const struct sim_disk *disk);
 /* Room for so many bytes of files, in pages of 4 KiB, holes counted in full; 0 = no limit. Beyond it
  * writes get -ENOSPC. */
 void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity_bytes);
+/* How fast asynchronous operations are, and how whole. */
+struct sim_pace {
+	uint32_t latency_percent;   /* 100 as made */
+	uint32_t stall_per_mille;   /* of the operations take up to `stall_ns` longer */
+	uint64_t stall_ns;
+	uint32_t short_per_mille;   /* of the transfers take a part now and the rest later, each an I/O of its own */
+};
+void sim_disk_set_pace(struct sim_disk *disk, const struct sim_pace *pace);
+/* The wall clock jumps; the monotonic one does not. */
+void sim_disk_shift_wall_clock(struct sim_disk *disk, int64_t by_ms);
+
+/* Each file, by its path as it is seen now, and its size. The walk changes nothing. */
+typedef void sim_file_fn(void *context, const char *path, uint64_t size_bytes);
+void sim_disk_list(struct sim_disk *disk, sim_file_fn *each, void *context);
+
+/* ---- faults that a correct disk does not have; what struck where is kept for the checker ----------------------------- */
+
 /* Flips every bit of a range, in what is read now and in what survives. -ENOENT, -EINVAL if it is not all
  * inside the file. */
 MUST_USE int sim_disk_corrupt(struct sim_disk *disk, const char *path, uint64_t position, uint64_t size);
+/* One bit of a byte, likewise. */
+MUST_USE int sim_disk_flip_bit(struct sim_disk *disk, const char *path, uint64_t position, unsigned bit);
+/* The k-th write from now (a piece of a vector counts as one; 0 = none any more) lands somewhere else, in this or another file, at a sector's
+ * start, durably; or nowhere at all. Either way it is answered as if it were where it should be. */
+void sim_disk_misdirect(struct sim_disk *disk, uint64_t k);
+void sim_disk_lose_write(struct sim_disk *disk, uint64_t k);
+
+#define SIM_PATH_SIZE 400
+enum sim_damage_kind { SIM_ROT, SIM_MISDIRECTED, SIM_LOST_WRITE };
+struct sim_damage {
+	enum sim_damage_kind kind;
+	char path[SIM_PATH_SIZE];
+	uint64_t position, size;
+};
+/* All there were on this disk; valid until the next. */
+uint32_t sim_disk_damages(const struct sim_disk *disk, const struct sim_damage **out);
 
 /* ---- every crash, one by one -------------------------------------------------------------------------------------- */
 

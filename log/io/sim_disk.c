@@ -29,14 +29,14 @@ uint64_t sim_random(uint64_t *state)
 }
 
 /* A number in [low, high]. */
-static uint64_t draw(struct sim_disk *disk, uint64_t low, uint64_t high)
+uint64_t sim__draw(struct sim_disk *disk, uint64_t low, uint64_t high)
 {
 	return low + sim_random(&disk->random) % (high - low + 1);
 }
 
 bool sim_disk__flip(struct sim_disk *disk)
 {
-	return draw(disk, 0, 1);
+	return sim__draw(disk, 0, 1);
 }
 
 void *sim__take_zeroed(size_t count, size_t size)
@@ -180,7 +180,7 @@ static int walk(struct sim_disk *disk, const char *path, struct sim_node **direc
 	return 0;
 }
 
-static int find_node(struct sim_disk *disk, const char *path, struct sim_node **out)
+int sim__find_node(struct sim_disk *disk, const char *path, struct sim_node **out)
 {
 	char name[SIM_NAME_SIZE_MAX + 1];
 	struct sim_node *directory;
@@ -193,7 +193,7 @@ static int find_node(struct sim_disk *disk, const char *path, struct sim_node **
 
 static int find_directory(struct sim_disk *disk, const char *path, struct sim_node **out)
 {
-	int err = find_node(disk, path, out);
+	int err = sim__find_node(disk, path, out);
 	return err < 0 ? err : (*out)->is_directory ? 0 : -ENOTDIR;
 }
 
@@ -565,6 +565,8 @@ int sim_disk__write(struct sim_disk *disk, struct sim_node *node, const void *da
 {
 	if (position > SIM_FILE_SIZE_MAX || size > SIM_FILE_SIZE_MAX - position)
 		return -EFBIG;
+	if (sim__write_astray(disk, node, data, size, position))
+		return 0;
 	size_t fitting = size;
 	if (disk->capacity_bytes && position + size > charge_of(node)) {
 		uint64_t end = end_max(disk, node);
@@ -631,7 +633,7 @@ void sim_node__unlock(struct sim_node *node)
 
 /* ---- faults and crashes ---------------------------------------------------------------------------------- */
 
-int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen)
+int sim_disk__count_io(struct sim_disk *disk, enum sim_kind kind, bool is_begun, bool *does_happen)
 {
 	if (disk->on_io)
 		disk->on_io(disk->on_io_context);
@@ -641,7 +643,7 @@ int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen)
 		*does_happen = (is_begun || number == disk->cut_at) && sim_disk__flip(disk);
 		return -EIO;
 	}
-	if (number == disk->fail_at) {
+	if (sim__must_fail(disk, kind)) {
 		*does_happen = false;
 		return -disk->fail_error;
 	}
@@ -656,13 +658,6 @@ bool sim_disk__has_power(const struct sim_disk *disk)
 void sim_disk_cut_power(struct sim_disk *disk, uint64_t k)
 {
 	disk->cut_at = k ? disk->io_count + k : 0;
-}
-
-void sim_disk_fail(struct sim_disk *disk, uint64_t k, int error_number)
-{
-	CHECK(error_number > 0);
-	disk->fail_at = k ? disk->io_count + k : 0;
-	disk->fail_error = error_number;
 }
 
 void sim_disk_on_io(struct sim_disk *disk, sim_disk_io_fn *fn, void *context)
@@ -702,14 +697,14 @@ static uint64_t draw_cut(struct sim_disk *disk, enum crash_mode mode, uint64_t p
 	case crash_mode_count:
 		break;
 	}
-	return draw(disk, floor, end);
+	return sim__draw(disk, floor, end);
 }
 
-static void crash_file(struct sim_disk *disk, struct sim_node *node)
+static void crash_changes(struct sim_disk *disk, struct sim_node *node)
 {
 	uint64_t end = end_number(node), count = sectors_changed(node);
-	enum crash_mode mode = (enum crash_mode)draw(disk, 0, crash_mode_count - 1);
-	uint64_t prefix = draw(disk, node->first, end);
+	enum crash_mode mode = (enum crash_mode)sim__draw(disk, 0, crash_mode_count - 1);
+	uint64_t prefix = sim__draw(disk, node->first, end);
 	uint64_t *cuts = sim__take_zeroed(count, sizeof(*cuts));
 	for (uint64_t s = 0; s < count; s++)
 		cuts[s] = draw_cut(disk, mode, prefix, sim__floor_of(node, s), end);
@@ -725,6 +720,12 @@ static void crash_file(struct sim_disk *disk, struct sim_node *node)
 	node->size_floor = node->lost_below = 0;
 	sim_image_fini(&node->current);
 	sim_image_share(&node->current, &node->durable);
+}
+
+static void crash_file(struct sim_disk *disk, struct sim_node *node)
+{
+	if (node->count) /* else what is seen is durable */
+		crash_changes(disk, node);
 	node->allocated_bytes = 0;
 	node->is_locked = false;
 	node->open_count = 0;
@@ -732,11 +733,11 @@ static void crash_file(struct sim_disk *disk, struct sim_node *node)
 
 static void crash_names(struct sim_disk *disk)
 {
-	enum crash_mode mode = (enum crash_mode)draw(disk, 0, crash_mode_count - 1);
+	enum crash_mode mode = (enum crash_mode)sim__draw(disk, 0, crash_mode_count - 1);
 	uint64_t count = 0, number = 0;
 	LIST_FOR_EACH(link, &disk->dir_changes)
 		count++;
-	uint64_t prefix = draw(disk, 0, count);
+	uint64_t prefix = sim__draw(disk, 0, count);
 	struct list *link;
 	while ((link = list_pop_front(&disk->dir_changes))) {
 		struct sim_dir_change *change = LIST_ENTRY(link, struct sim_dir_change, node);
@@ -775,7 +776,8 @@ void sim_disk_crash(struct sim_disk *disk)
 		user->lose_power(user);
 	}
 	disk->generation++;
-	disk->cut_at = disk->fail_at = 0;
+	disk->cut_at = 0;
+	sim__forget_orders(disk);
 	crash_names(disk);
 	restore_names(disk);
 	LIST_FOR_EACH(link, &disk->nodes)
@@ -786,30 +788,6 @@ void sim_disk_crash(struct sim_disk *disk)
 void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity_bytes)
 {
 	disk->capacity_bytes = capacity_bytes;
-}
-
-static void flip_byte(struct sim_image *image, uint64_t position)
-{
-	uint8_t byte;
-	sim_image_read(image, position, &byte, 1);
-	byte ^= 0xff;
-	sim_image_put(image, position, &byte, 1);
-}
-
-int sim_disk_corrupt(struct sim_disk *disk, const char *path, uint64_t position, uint64_t size)
-{
-	struct sim_node *node;
-	int err = find_node(disk, path, &node);
-	if (err < 0)
-		return err;
-	if (position > node->current.size || size > node->current.size - position)
-		return -EINVAL;
-	for (uint64_t at = position; at < position + size; at++) {
-		flip_byte(&node->current, at);
-		if (at < node->durable.size)
-			flip_byte(&node->durable, at);
-	}
-	return 0;
 }
 
 /* ---- the disk itself ------------------------------------------------------------------------------------- */
@@ -844,6 +822,7 @@ struct sim_disk *sim_disk_open(uint64_t seed)
 	list_init(&disk->users);
 	disk->random = seed;
 	disk->clock_ns = 1000000000;
+	disk->pace = (struct sim_pace){.latency_percent = 100};
 	disk->root = sim__make_node(disk, true);
 	return disk;
 }
@@ -858,5 +837,6 @@ void sim_disk_close(struct sim_disk *disk)
 		free(LIST_ENTRY(link, struct sim_dir_change, node));
 	while (!list_is_empty(&disk->nodes))
 		free_node(LIST_ENTRY(disk->nodes.next, struct sim_node, node));
+	free(disk->damages);
 	free(disk);
 }

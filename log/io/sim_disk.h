@@ -7,6 +7,8 @@
 #include "log/io/io.h"
 #include "log/io/sim.h"
 
+#define SIM_SECTOR 512u
+
 struct sim_node; /* a file or a directory; stays while it is reachable or open */
 
 /* Takes note of a write: the bytes it will put at a position. */
@@ -28,13 +30,15 @@ void sim_disk__detach(struct sim_user *user);
 uint64_t sim_disk__generation(const struct sim_disk *disk);
 /* The one virtual clock of all that use the disk; it goes on over crashes. */
 uint64_t *sim_disk__clock_ns(struct sim_disk *disk);
+int64_t sim_disk__wall_offset_ms(const struct sim_disk *disk);
+const struct sim_pace *sim_disk__pace(const struct sim_disk *disk);
 /* The disk's own randomness, for what faults leave behind. */
 bool sim_disk__flip(struct sim_disk *disk);
 
 /* Counts one I/O. 0, or the -errno with which it must fail; `*does_happen` then says whether it takes
  * effect all the same (as when power fails in the middle). `is_begun` marks an operation begun earlier,
  * which a cut of power may catch underway. */
-int sim_disk__count_io(struct sim_disk *disk, bool is_begun, bool *does_happen);
+int sim_disk__count_io(struct sim_disk *disk, enum sim_kind kind, bool is_begun, bool *does_happen);
 /* False from the I/O on at which sim_disk_cut_power failed the power: what was unsynced then is for the crash to decide. */
 bool sim_disk__has_power(const struct sim_disk *disk);
 

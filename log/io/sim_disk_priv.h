@@ -4,7 +4,6 @@
 #include "log/io/sim_disk.h"
 #include "log/io/sim_image.h"
 
-#define SIM_SECTOR 512u
 #define SIM_FILE_SIZE_MAX (1ull << 33)
 #define SIM_NAME_SIZE_MAX 255u
 
@@ -52,8 +51,15 @@ struct sim_disk {
 	struct list nodes, dir_changes, users;
 	struct sim_node *root;
 	uint64_t random, generation, clock_ns;
-	uint64_t io_count, cut_at, fail_at;
+	int64_t wall_offset_ms;
+	struct sim_pace pace;
+	uint64_t io_count, cut_at;
+	uint32_t fail_kinds;
 	int fail_error;
+	bool is_fail_sticky;
+	uint64_t fail_countdown, misdirect_countdown, lose_countdown; /* 0: none ordered */
+	struct sim_damage *damages;
+	uint32_t damage_count;
 	uint64_t capacity_bytes;
 	bool has_garbage;
 	sim_disk_io_fn *on_io;
@@ -66,3 +72,13 @@ void *sim__take_zeroed(size_t count, size_t size);
 struct sim_node *sim__make_node(struct sim_disk *disk, bool is_directory);
 /* The changes to a sector below this number are in the durable image. */
 uint64_t sim__floor_of(const struct sim_node *node, uint64_t sector);
+/* A number in [low, high] from the disk's own randomness. */
+uint64_t sim__draw(struct sim_disk *disk, uint64_t low, uint64_t high);
+int sim__find_node(struct sim_disk *disk, const char *path, struct sim_node **out);
+
+/* sim_fault.c */
+/* Is it the turn of the I/O that was ordered to fail? */
+bool sim__must_fail(struct sim_disk *disk, enum sim_kind kind);
+void sim__forget_orders(struct sim_disk *disk);
+/* Is this write one that was ordered to go astray or to be lost? Then what happens instead has happened. */
+bool sim__write_astray(struct sim_disk *disk, struct sim_node *node, const void *data, size_t size, uint64_t position);
