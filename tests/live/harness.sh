@@ -105,6 +105,29 @@ broker_died() {
 broker_is_alive() { [ -z "$OWN_BROKER" ] || kill -0 "$BROKER_PID" 2> /dev/null; }
 broker_rss_kib() { awk '/^VmRSS/ {print $2}' "/proc/$BROKER_PID/status" 2> /dev/null; }
 
+# A broker whose memory is watched has a small record cache: that grows to its bound and no further, and must have done so before anybody looks.
+WATCHED_CACHE_BYTES=4194304
+WATCHED_ARGS="--set spate.cache.bytes=$WATCHED_CACHE_BYTES"
+
+# watch_memory SECONDS WARM_UP_S LOAD_PID: the broker's memory, once a second while the load lasts, must not grow once it is warm: the mean of the last
+# third is held against that of the first.
+watch_memory() {
+	local samples=() third mean early late
+	sleep "$2"
+	for _ in $(seq $(($1 > $2 + 9 ? $1 - $2 : 9))); do
+		kill -0 "$3" 2> /dev/null || break
+		samples+=("$(broker_rss_kib)")
+		sleep 1
+	done
+	third=$((${#samples[@]} / 3))
+	[ "$third" -gt 0 ] || { fail "memory does not grow: the load ended early"; return; }
+	mean() { printf '%s\n' "${samples[@]:$1:third}" | awk '{sum += $1} END {printf "%d", sum / NR}'; }
+	early=$(mean 0) late=$(mean $((third * 2)))
+	echo "#     memory: $early KiB in the first third of ${#samples[@]} s, $late KiB in the last; warm after $2 s"
+	if [ "$late" -le $((early + early / 20 + 1024)) ]; then pass "memory does not grow"; else fail "memory does not grow: $early -> $late KiB"; fi
+	[ -z "${SAMPLES:-}" ] || printf '%s\n' "${samples[@]}" >> "$SAMPLES"
+}
+
 broker_log_is_clean() {
 	if grep -qE 'Sanitizer|runtime error:|spate: bug:|Assertion' "$LOG"; then
 		fail "the broker's log has no report of a sanitizer or a CHECK"

@@ -16,6 +16,7 @@ RATE=${RATE:-$([ -n "${SOAK_TIME:-}" ] && echo 6000000 || echo 20000000)}
 variants=("--set spate.shards=1" "--set spate.shards=2" "--set spate.io=syscalls"
 	"--set spate.cache.bytes=8388608 --set spate.journal.bytes=16777216")
 SPATE_ARGS=${SPATE_ARGS-${variants[RANDOM % ${#variants[@]}]}}
+[ -z "${SOAK_TIME:-}" ] || SPATE_ARGS+=" $WATCHED_ARGS"
 echo "#     SEED=$SEED SPATE_ARGS='$SPATE_ARGS'"
 
 # random_ms FROM TO: sleeps that long
@@ -92,20 +93,9 @@ while kill -0 "$load" 2> /dev/null; do
 	killed=$((killed + 1))
 done
 
-# Memory is read once a second; the mean of the last quarter is held against that of the second quarter.
 if [ -n "${SOAK_TIME:-}" ]; then
 	touch "$WORK/stop" # no more topics: each takes its own memory
-	calm_s=$((SOAK_TIME * 2 / 3)) samples=()
-	for _ in $(seq "$calm_s"); do
-		kill -0 "$load" 2> /dev/null || break
-		samples+=("$(broker_rss_kib)")
-		sleep 1
-	done
-	quarter=$((${#samples[@]} / 4))
-	mean() { printf '%s\n' "${samples[@]:$1:quarter}" | awk '{sum += $1} END {printf "%d", sum / NR}'; }
-	early=$(mean "$quarter") late=$(mean $((quarter * 3)))
-	echo "#     memory: $early KiB in the second quarter of ${#samples[@]} s, $late KiB in the last"
-	if [ "$late" -le $((early + early / 10 + 4096)) ]; then pass "memory does not grow"; else fail "memory does not grow: $early -> $late KiB"; fi
+	watch_memory $((SOAK_TIME * 2 / 3)) $((WATCHED_CACHE_BYTES * 4 / RATE + 1)) "$load"
 fi
 
 random_ms 500 1500

@@ -19,6 +19,7 @@ variants=("--set spate.shards=1" "--set spate.shards=2" "--set spate.io=syscalls
 	"--set spate.cache.bytes=8388608 --set spate.journal.bytes=16777216")
 SPATE_ARGS=${SPATE_ARGS-${variants[RANDOM % ${#variants[@]}]}}
 echo "#     SEED=$SEED SPATE_ARGS='$SPATE_ARGS' KINDS=$KINDS"
+[ -z "${SOAK_TIME:-}" ] || SPATE_ARGS+=" $WATCHED_ARGS"
 # Short, so that what a crash leaves behind is soon noticed.
 SPATE_ARGS+=" --set group.initial.rebalance.delay.ms=300 --set group.consumer.session.timeout.ms=8000 --set group.consumer.heartbeat.interval.ms=1000"
 
@@ -27,8 +28,6 @@ random_ms() {
 	local ms=$(($1 + RANDOM % ($2 - $1)))
 	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
 }
-
-mean() { awk '{sum += $1} END {printf "%d", NR ? sum / NR : 0}'; }
 
 # What each group had committed is there after one more kill.
 check_commits() {
@@ -100,18 +99,7 @@ while kill -0 "$load" 2> /dev/null; do
 	killed=$((killed + 1))
 done
 
-# Memory is read once a second; the mean of the last quarter is held against that of the second quarter.
-if [ -n "${SOAK_TIME:-}" ]; then
-	for _ in $(seq $((SOAK_TIME * 2 / 3))); do
-		kill -0 "$load" 2> /dev/null || break
-		broker_rss_kib
-		sleep 1
-	done > "$WORK/rss"
-	quarter=$(($(wc -l < "$WORK/rss") / 4))
-	early=$(head -$((quarter * 2)) "$WORK/rss" | tail -"$quarter" | mean) late=$(tail -"$quarter" "$WORK/rss" | mean)
-	echo "#     memory: $early KiB in the second quarter, $late KiB in the last"
-	if [ "$late" -le $((early + early / 10 + 4096)) ]; then pass "memory does not grow"; else fail "memory does not grow: $early -> $late KiB"; fi
-fi
+if [ -n "${SOAK_TIME:-}" ]; then watch_memory $((SOAK_TIME * 2 / 3)) $((SOAK_TIME / 6)) "$load"; fi
 
 random_ms 500 1500
 touch "$WORK/stop"
