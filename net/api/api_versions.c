@@ -52,22 +52,27 @@ static bool list_apis(struct request *request, struct kmsg_api_versions_response
 	return true;
 }
 
-/* Their only level is the least and the most of each, and in force. */
+/* A feature at level 0 is not in force. */
 static bool list_features(struct request *request, struct kmsg_api_versions_response *out)
 {
-	out->supported_features.items = request_alloc_array(request, COUNT_OF(features), sizeof *out->supported_features.items);
-	out->finalized_features.items = request_alloc_array(request, COUNT_OF(features), sizeof *out->finalized_features.items);
+	const struct catalog_image *image = request->shard->image;
+	out->supported_features.items = request_alloc_array(request, FEATURE_COUNT, sizeof *out->supported_features.items);
+	out->finalized_features.items = request_alloc_array(request, FEATURE_COUNT, sizeof *out->finalized_features.items);
 	if (!out->supported_features.items || !out->finalized_features.items)
 		return false;
-	for (size_t i = 0; i < COUNT_OF(features); i++) {
-		struct slice name = slice_from(features[i].name);
-		int16_t level = features[i].level;
-		if (!feature_is_served(&features[i]))
+	for (size_t i = 0; i < FEATURE_COUNT; i++) {
+		const struct feature *feature = &features[i];
+		struct slice name = slice_from(feature->name);
+		int16_t level = feature_level(image, feature);
+		if (!feature_is_served(feature))
 			continue;
-		out->supported_features.items[out->supported_features.count++] = (struct kmsg_api_versions_supported){name, level, level};
-		out->finalized_features.items[out->finalized_features.count++] = (struct kmsg_api_versions_finalized){name, level, level};
+		out->supported_features.items[out->supported_features.count++] =
+			(struct kmsg_api_versions_supported){name, feature->level_min, feature->level_max};
+		if (level > 0)
+			out->finalized_features.items[out->finalized_features.count++] = (struct kmsg_api_versions_finalized){name, level, level};
 	}
-	out->finalized_features_epoch = 0;
+	/* Clients take what has a later epoch than what they know. */
+	out->finalized_features_epoch = (int64_t)catalog_sequence(image);
 	return true;
 }
 

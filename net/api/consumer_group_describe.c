@@ -7,5 +7,5 @@ static void authorize(const struct kmsg_consumer_group_describe_request *in, str
 		out->authorized_operations = GROUP_OPERATIONS_ALL;
 }
 
-GROUPS_API(consumer_group_describe, GROUP_ID_REQUIRED | GROUP_READS, group_ids, groups, consumer_group_describe_group,
+GROUPS_API(consumer_group_describe, GROUP_ID_REQUIRED | GROUP_READS | GROUP_NEEDS_VERSION_1, group_ids, groups, consumer_group_describe_group,
 	   coordinator_describe_consumer_group, authorize)

@@ -12,4 +12,4 @@ static bool fail(struct request *request, struct consumer_group_heartbeat_api *a
 /* An empty group id is the coordinator's to judge, in its order. Most heartbeats write nothing, and nobody is
  * to be put out of a group because the disk is full: one that does write then ends its coordinator, which is
  * loaded again for the next one. */
-GROUP_API(consumer_group_heartbeat, GROUP_WAITS | GROUP_READS, fail)
+GROUP_API(consumer_group_heartbeat, GROUP_WAITS | GROUP_READS | GROUP_NEEDS_VERSION_1, fail)

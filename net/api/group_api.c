@@ -1,7 +1,16 @@
 /* What the group APIs have in common but their types. */
 #include "net/api/group_api.h"
 
+#include "net/api/feature.h"
 #include "net/api/refusal.h"
+
+/* Why a group's coordinator is not even asked. */
+static enum kerr refuse_at_once(const struct request *request, int traits, struct slice group_id)
+{
+	if ((traits & GROUP_NEEDS_VERSION_1) && feature_level(request->shard->image, feature_group_version) < 1)
+		return KERR_UNSUPPORTED_VERSION;
+	return (traits & GROUP_ID_REQUIRED) && group_id.size == 0 ? KERR_INVALID_GROUP_ID : KERR_NONE;
+}
 
 static void cancel(struct request *request)
 {
@@ -13,10 +22,9 @@ enum step group_api_start(struct request *request, int traits, struct slice grou
 	struct group_task *task = request->state;
 	task->is_reader = traits & GROUP_READS;
 	task->lets_go = traits & GROUP_WAITS;
-	if ((traits & GROUP_ID_REQUIRED) && group_id.size == 0) {
-		task->error = KERR_INVALID_GROUP_ID;
+	task->error = refuse_at_once(request, traits, group_id);
+	if (task->error)
 		return answer(request);
-	}
 	request_count(request, group_task_submit(task));
 	if (traits & GROUP_WAITS)
 		request->cancel = cancel;
@@ -33,9 +41,8 @@ struct group_entry *group_entries_submit(struct request *request, int traits, co
 		group_task_init(&entry->task, request, group_ids[i]);
 		entry->task.run = run;
 		entry->task.is_reader = traits & GROUP_READS;
-		if ((traits & GROUP_ID_REQUIRED) && group_ids[i].size == 0)
-			entry->task.error = KERR_INVALID_GROUP_ID;
-		else
+		entry->task.error = refuse_at_once(request, traits, group_ids[i]);
+		if (!entry->task.error)
 			request_count(request, group_task_submit(&entry->task));
 	}
 	return entries;

@@ -17,6 +17,7 @@ enum group_api_traits {
 	GROUP_WAITS = 2,               /* for other members: ends when its client goes, and lets go of a large frame */
 	GROUP_READS = 4,               /* see group_task.is_reader */
 	GROUPS_ONCE = 8,               /* of several groups: one that is named twice is answered once */
+	GROUP_NEEDS_VERSION_1 = 16,    /* UNSUPPORTED_VERSION while the feature group.version is at 0 */
 };
 
 /* Submits the task, which is the first member of request->state, and joins it. */

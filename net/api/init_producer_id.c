@@ -2,7 +2,8 @@
  * in the catalog; ids of a block that are not used up when the broker stops are never used.
  *
  * A producer that brings its id to have the epoch bumped (KIP-360) gets a new id, as from Kafka, where only transactional ids keep
- * theirs. Transactions are not served yet: a transactional id is refused with an error that the client does not try again. */
+ * theirs. Transactions are not served yet: a transactional id is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which ends
+ * the client's attempt: librdkafka would try UNSUPPORTED_VERSION again for ever. */
 #include "kmsg_init_producer_id.h"
 #include "net/api/handlers.h"
 
@@ -57,7 +58,7 @@ static enum kerr judge(const struct kmsg_init_producer_id_request *in)
 	if ((in->producer_id == -1) != (in->producer_epoch == -1))
 		return KERR_INVALID_REQUEST;
 	if (in->transactional_id.data)
-		return in->transactional_id.size == 0 ? KERR_INVALID_REQUEST : KERR_UNSUPPORTED_VERSION;
+		return in->transactional_id.size == 0 ? KERR_INVALID_REQUEST : KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 	return KERR_NONE;
 }
 

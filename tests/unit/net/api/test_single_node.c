@@ -285,7 +285,11 @@ Test(single_node, the_quorum)
 	"{'throttle_time_ms':0,'error_code':95,'error_message':'The update failed for all features since the following feature had an error: " \
 	"Invalid update version " level " for feature " name ". " why "'}"
 
-/* Levels stay: the one there is may be asked for. (Kafka may go from 7 to 30; here it is 30.) */
+#define NOT_LOWERED(level, why) \
+	"{'throttle_time_ms':0,'error_code':95,'error_message':'The update failed for all features since the following feature had an error: " \
+	"Unsupported metadata.version downgrade from 30 to " level ". " why "'}"
+
+/* What is refused, in Kafka's words, and what changes nothing. */
 Test(single_node, features)
 {
 	static const struct json_case cases[] = {
@@ -294,12 +298,19 @@ Test(single_node, features)
 		 "{'throttle_time_ms':0,'error_code':0,'error_message':null,'results':[{'feature':'metadata.version','error_code':0,'error_message':'NONE'}]}"},
 		{"update_features", 2, 2, UPDATE("metadata.version", "30", "1"), "{'throttle_time_ms':0,'error_code':0,'error_message':null}"},
 		{"update_features", 2, 2, UPDATE("metadata.version", "40", "1"),
-		 NOT_UPDATED("metadata.version", "40", "Local controller 1 only supports versions 30-30")},
+		 NOT_UPDATED("metadata.version", "40", "Local controller 1 only supports versions 7-30")},
 		{"update_features", 2, 2, UPDATE("metadata.version", "29", "1"),
 		 NOT_UPDATED("metadata.version", "29",
 			     "Can`t downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")},
 		{"update_features", 2, 2, UPDATE("metadata.version", "29", "2"),
-		 NOT_UPDATED("metadata.version", "29", "Local controller 1 only supports versions 30-30")},
+		 NOT_LOWERED("29", "Refusing to perform the requested downgrade because it might delete metadata information.")},
+		{"update_features", 2, 2, UPDATE("metadata.version", "7", "3"),
+		 NOT_LOWERED("7", "Unsafe metadata downgrade is not supported in this version.")},
+		{"update_features", 2, 2, UPDATE("group.version", "2", "1"),
+		 NOT_UPDATED("group.version", "2", "Local controller 1 only supports versions 0-1")},
+		{"update_features", 2, 2, UPDATE("group.version", "0", "1"),
+		 NOT_UPDATED("group.version", "0",
+			     "Can`t downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")},
 		{"update_features", 2, 2, UPDATE("metadata.version", "-1", "3"),
 		 NOT_UPDATED("metadata.version", "-1", "A feature version cannot be less than 0.")},
 		{"update_features", 2, 2, UPDATE("metadata.version", "30", "9"),

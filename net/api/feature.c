@@ -1,0 +1,46 @@
+/* The levels of features: a table, and what the catalog has about them. A kept level that this program does not
+ * know (an older one reads a newer one's catalog) counts as the feature's own. */
+#include "net/api/feature.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Kafka 4.3 tells metadata.version from 7 on, and refuses to go below the level it is at, as we do. */
+const struct feature features[FEATURE_COUNT] = {
+	{"group.version", 0, 1, 1, 68},      /* ConsumerGroupHeartbeat */
+	{"metadata.version", 7, 30, 30, 18}, /* 4.3-IV0, whose API versions are those of the table */
+};
+
+const struct feature *const feature_group_version = &features[0];
+const struct feature *const feature_metadata_version = &features[1];
+
+#define SETTING_NAME "feature"
+
+const struct feature *feature_find(struct slice name)
+{
+	for (size_t i = 0; i < FEATURE_COUNT; i++)
+		if (feature_is_served(&features[i]) && slice_equal(name, slice_from(features[i].name)))
+			return &features[i];
+	return NULL;
+}
+
+int16_t feature_level(const struct catalog_image *image, const struct feature *feature)
+{
+	const struct setting *kept = catalog_setting(image, SETTING_CLUSTER, slice_from(SETTING_NAME), slice_from(feature->name));
+	if (!kept)
+		return feature->level;
+	long level = strtol((const char *)kept->value.data, NULL, 10);
+	return level < feature->level_min || level > feature->level_max ? feature->level : (int16_t)level;
+}
+
+struct setting_change feature_change(const struct feature *feature, int16_t level, struct feature_text *text)
+{
+	snprintf(text->bytes, sizeof text->bytes, "%d", level);
+	text->view = slice_from(text->bytes);
+	return (struct setting_change){
+		.type = SETTING_CLUSTER,
+		.name = slice_from(SETTING_NAME),
+		.key = slice_from(feature->name),
+		.value = level == feature->level ? NULL : &text->view,
+	};
+}
