@@ -100,11 +100,6 @@ static bool is_clean(const struct verify_report *report)
 	return report->counts.findings[FINDING_DAMAGE] + report->counts.findings[FINDING_DERIVED] == 0;
 }
 
-static const char *s_of(uint64_t count)
-{
-	return count == 1 ? "" : "s";
-}
-
 static void print_verdict(const struct verifying *verifying, const struct verify_report *report)
 {
 	uint64_t damages = report->counts.findings[FINDING_DAMAGE];
@@ -113,7 +108,7 @@ static void print_verdict(const struct verifying *verifying, const struct verify
 	if (is_clean(report))
 		printf(report->is_in_use ? "no damage in what was checked" : "no damage");
 	if (damages)
-		printf("DAMAGED: %" PRIu64 " range%s", damages, s_of(damages));
+		printf("DAMAGED: %" PRIu64 " range%s", damages, out_plural(damages));
 	if (derived)
 		printf("%s%" PRIu64 " derived file%s not fit the log (no record is lost: stop the broker and delete "
 		       "%s, to be made anew)",
@@ -130,7 +125,7 @@ static void print_not_checked(const struct verify_report *report)
 	printf("NOT checked, because a running broker is writing there: journals (the newest records are there alone), checkpoints,\n"
 	       "and %" PRIu64 " segment%s that %s not sealed (%s); "
 	       "stop the broker to check every byte\n",
-	       report->counts.open_segments, s_of(report->counts.open_segments), report->counts.open_segments == 1 ? "is" : "are",
+	       report->counts.open_segments, out_plural(report->counts.open_segments), report->counts.open_segments == 1 ? "is" : "are",
 	       out_bytes(report->counts.open_bytes, bytes));
 }
 
@@ -139,11 +134,11 @@ static void print_looked_at(const struct verifying *verifying, const struct veri
 	const struct verify_counts *counts = &report->counts;
 	char bytes[32], tails[32];
 	printf("checked %u partition%s, %" PRIu64 " segment%s (%" PRIu64 " sealed), ", report->partitions,
-	       s_of(report->partitions), counts->segments, s_of(counts->segments), counts->sealed_segments);
+	       out_plural(report->partitions), counts->segments, out_plural(counts->segments), counts->sealed_segments);
 	printf("%" PRIu64 " batch%s, %" PRIu64 " record%s, %s", counts->batches, counts->batches == 1 ? "" : "es",
-	       counts->records, s_of(counts->records), out_bytes(counts->bytes, bytes));
+	       counts->records, out_plural(counts->records), out_bytes(counts->bytes, bytes));
 	if (report->journals)
-		printf(", %u journal%s (%" PRIu64 " entr%s, %s)", report->journals, s_of(report->journals),
+		printf(", %u journal%s (%" PRIu64 " entr%s, %s)", report->journals, out_plural(report->journals),
 		       report->journal_entries, report->journal_entries == 1 ? "y" : "ies",
 		       report->was_clean ? "cleanly stopped" : "not cleanly stopped");
 	printf(" in %.1f s\n", (double)(now_ns() - verifying->began_ns) / 1e9);

@@ -60,3 +60,8 @@ void out_table_end(struct out_table *table, const char *title, const char *empty
 const char *out_duration(int64_t duration_ms, char text[32]);
 /* "1.5 MiB": for people. */
 const char *out_bytes(uint64_t bytes, char text[32]);
+/* "1 topic", "2 topics": what is behind the noun. */
+static inline const char *out_plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}

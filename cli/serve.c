@@ -14,6 +14,7 @@
 #include "cli/address.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/out.h"
 #include "net/server.h"
 
 struct serve_flags {
@@ -38,23 +39,29 @@ static int set_from_flag(struct broker_config *config, const char *text)
 	return STATUS_USAGE;
 }
 
+static int set_from_file(struct broker_config *config, const char *path)
+{
+	char why[8192], *rest = why;
+	if (broker_config_load(config, path, why, sizeof why) == 0)
+		return STATUS_OK;
+	for (const char *line; (line = strsep(&rest, "\n"));)
+		complain("%s", line);
+	return STATUS_USAGE;
+}
+
+/* All mistakes are told, so that they can be mended at once. */
 static int configure(struct broker_config *config, const struct serve_flags *flags)
 {
 	char why[1024];
-	if (flags->config && broker_config_load(config, flags->config, why, sizeof why)) {
-		complain("%s", why);
-		return STATUS_USAGE;
-	}
+	int status = flags->config ? set_from_file(config, flags->config) : STATUS_OK;
 	for (uint32_t i = 0; i < flags->set.count; i++) {
-		int status = set_from_flag(config, flags->set.items[i]);
-		if (status)
-			return status;
+		int one = set_from_flag(config, flags->set.items[i]);
+		status = status ? status : one;
 	}
-	if (flags->data && broker_config_set(config, "log.dirs", flags->data, why, sizeof why)) {
-		complain("--data: %s", why);
-		return STATUS_USAGE;
-	}
-	return STATUS_OK;
+	if (!flags->data || broker_config_set(config, "log.dirs", flags->data, why, sizeof why) == 0)
+		return status;
+	complain("--data: %s", why);
+	return STATUS_USAGE;
 }
 
 struct addresses {
@@ -146,7 +153,8 @@ static void print_recovery(const struct server_report *report)
 	}
 	if (report->catalog.was_created)
 		return;
-	printf("  found     %u topics, %llu partitions; ", report->topic_count, (unsigned long long)report->partition_count);
+	printf("  found     %u topic%s, %llu partition%s; ", report->topic_count, out_plural(report->topic_count),
+	       (unsigned long long)report->partition_count, out_plural(report->partition_count));
 	if (report->catalog.is_lost)
 		printf("the catalog has lost acknowledged changes, topics perhaps\n");
 	else if (was_clean)
@@ -154,13 +162,15 @@ static void print_recovery(const struct server_report *report)
 	else if (is_journal_lost)
 		printf("a journal was lost, and acknowledged records with it\n");
 	else
-		printf("recovered after a crash: %llu journal entries replayed, %llu unacknowledged writes dropped\n",
-		       (unsigned long long)entries, (unsigned long long)torn);
+		printf("recovered after a crash: %llu journal entr%s replayed, %llu unacknowledged write%s dropped\n",
+		       (unsigned long long)entries, entries == 1 ? "y" : "ies", (unsigned long long)torn, out_plural(torn));
 	if (report->catalog.torn_bytes && !report->catalog.is_lost)
-		printf("            %llu bytes of an unfinished change were cut off catalog.log\n", (unsigned long long)report->catalog.torn_bytes);
+		printf("            %llu byte%s of an unfinished change were cut off catalog.log\n", (unsigned long long)report->catalog.torn_bytes,
+		       out_plural(report->catalog.torn_bytes));
 	if (damaged)
-		printf("  DAMAGE    %llu ranges of stored records fail their checks and are not served; 'spate log verify' names them\n",
-		       (unsigned long long)damaged);
+		printf("  DAMAGE    %llu range%s of stored records %s checks and %s not served; 'spate log verify' names %s\n",
+		       (unsigned long long)damaged, out_plural(damaged), damaged == 1 ? "fails its" : "fail their", damaged == 1 ? "is" : "are",
+		       damaged == 1 ? "it" : "them");
 }
 
 /* What a person can type here: a wildcard is no address to connect to. */

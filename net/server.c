@@ -320,9 +320,18 @@ static void choose_advertised(struct server *server)
 
 static int cannot_listen(const struct server *server, int err, struct sentence *why)
 {
+	static const char elsewhere[] = "listen on 127.0.0.1 (for this machine alone), 0.0.0.0 (on all its addresses), or one of its own";
 	uint16_t port = server->options.listen_port;
 	if (err == -EADDRINUSE)
 		return fail(why, err, "%s:%u is in use by another program: stop it, or listen on another port", server->listen_host, port);
+	if (err == -ENXIO)
+		return fail(why, ERR_INVALID_CONFIG, "%s:%u cannot be listened on: '%s' is a name that nobody here knows; %s", server->listen_host, port,
+			    server->listen_host, elsewhere);
+	if (err == -EADDRNOTAVAIL)
+		return fail(why, ERR_INVALID_CONFIG, "%s:%u cannot be listened on: this machine has no such address; %s (what clients are told is "
+			    "advertised.listeners)", server->listen_host, port, elsewhere);
+	if (err == -EACCES)
+		return fail(why, err, "%s:%u cannot be listened on: ports below 1024 are root's; listen on a higher one", server->listen_host, port);
 	return fail(why, err, "%s:%u cannot be listened on: %s", server->listen_host, port, err_text(err));
 }
 

@@ -99,9 +99,13 @@ int broker_config_set(struct broker_config *config, const char *name, const char
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
 /* One line of the file: NAME = VALUE, or nothing. Cuts the line in place. */
-static int set_from_line(struct broker_config *config, char *line, char *why, size_t why_size)
+static int set_from_line(struct broker_config *config, char *line, size_t size, char *why, size_t why_size)
 {
 	struct slice text = config_trim(slice_of(line));
+	if (memchr(line, '\0', size)) {
+		snprintf(why, why_size, "there is a zero byte in the line; is this a text file (in UTF-8 or ASCII)?");
+		return ERR_INVALID_CONFIG;
+	}
 	if (text.size == 0 || text.data[0] == '#' || text.data[0] == '!')
 		return 0;
 	char *equals = strchr(line, '=');
@@ -115,21 +119,45 @@ static int set_from_line(struct broker_config *config, char *line, char *why, si
 	return broker_config_set(config, (const char *)name.data, equals + 1, why, why_size);
 }
 
-static int load_lines(struct broker_config *config, FILE *file, const char *path, char *why, size_t why_size)
+/* Sentences of so many mistakes, and a last one for the others. */
+#define MISTAKES_SHOWN 20
+
+struct mistakes {
+	const char *path;
+	char *why;
+	size_t why_size, used;
+	unsigned count;
+};
+
+static void add_mistake(struct mistakes *mistakes, unsigned line, const char *reason)
+{
+	size_t room = mistakes->why_size - mistakes->used;
+	if (mistakes->count++ >= MISTAKES_SHOWN)
+		return;
+	int size = snprintf(mistakes->why + mistakes->used, room, "%s%s:%u: %s", mistakes->used ? "\n" : "", mistakes->path, line, reason);
+	mistakes->used += size > 0 && (size_t)size < room ? (size_t)size : room - 1;
+}
+
+static int load_lines(struct broker_config *config, FILE *file, struct mistakes *mistakes)
 {
 	char *line = NULL;
 	size_t line_size = 0;
+	ssize_t size;
 	int err = 0;
-	for (unsigned number = 1; !err && getline(&line, &line_size, file) >= 0; number++) {
+	for (unsigned number = 1; err != -ENOMEM && (size = getline(&line, &line_size, file)) >= 0; number++) {
 		char reason[512];
-		err = set_from_line(config, line, reason, sizeof reason);
-		if (err)
-			snprintf(why, why_size, "%s:%u: %s", path, number, reason);
+		int one = set_from_line(config, line, (size_t)size, reason, sizeof reason);
+		if (one)
+			add_mistake(mistakes, number, reason);
+		err = one ? one : err;
 	}
 	if (!err && ferror(file)) {
 		err = -EIO;
-		snprintf(why, why_size, "%s: %s", path, strerror(errno));
+		snprintf(mistakes->why, mistakes->why_size, "%s: %s", mistakes->path, strerror(errno));
 	}
+	if (mistakes->count > MISTAKES_SHOWN)
+		snprintf(mistakes->why + mistakes->used, mistakes->why_size - mistakes->used, "\n%s: and %u more", mistakes->path,
+			 mistakes->count - MISTAKES_SHOWN);
 	free(line);
 	return err;
 }
@@ -142,7 +170,8 @@ int broker_config_load(struct broker_config *config, const char *path, char *why
 		snprintf(why, why_size, "%s: %s", path, strerror(-err));
 		return err;
 	}
-	int err = load_lines(config, file, path, why, why_size);
+	struct mistakes mistakes = {.path = path, .why = why, .why_size = why_size};
+	int err = load_lines(config, file, &mistakes);
 	fclose(file);
 	return err;
 }

@@ -65,7 +65,8 @@ MUST_USE int broker_config_create(struct broker_config **out);
 void broker_config_destroy(struct broker_config *config);
 /* Sets one key: ERR_INVALID_CONFIG with a sentence (what, why, how to fix, "did you mean") in `why`. */
 MUST_USE int broker_config_set(struct broker_config *config, const char *name, const char *value, char *why, size_t why_size);
-/* Reads a flat `key = value` file (# comments); the sentence names the file and the line. */
+/* Reads a flat `key = value` file (# comments). What it refuses comes in `why` as a sentence a line, each with the file and the line, as many as
+ * fit; what is good is set all the same. */
 MUST_USE int broker_config_load(struct broker_config *config, const char *path, char *why, size_t why_size);
 /* The value in force; NULL for a key without value. Kafka's older names stand in: node.id is broker.id's value if only that is set, log.dirs log.dir's.
  * CHECKs that the key exists; the typed ones also that it has a value. */

@@ -80,6 +80,8 @@ static int check_bounds(const struct verdict *verdict, int64_t number)
 static int check_integer(const struct verdict *verdict)
 {
 	int64_t number;
+	if (config_is_whole(verdict->value) && !config_parse_int(verdict->value, &number))
+		return refuse(verdict, "it must be from %lld to %lld", (long long)verdict->key->min, (long long)verdict->key->max);
 	if (!config_parse_int(verdict->value, &number))
 		return refuse(verdict, "it must be a whole number (no unit, no decimal point)");
 	return check_bounds(verdict, number);

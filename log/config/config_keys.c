@@ -181,7 +181,7 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("socket.listen.backlog.size", "50", 1, I32), LIVE("How many connections wait to be accepted.")},
 	{INT_KEY("socket.receive.buffer.bytes", "102400", -1, I32), LIVE(
 	 "The kernel's receive buffer of a connection, if set; otherwise the system sizes it as it goes, which is faster.")},
-	{INT_KEY("socket.request.max.bytes", "104857600", 1, I32), LIVE("The largest request taken; a connection that announces a larger one is closed.")},
+	{INT_KEY("socket.request.max.bytes", "104857600", 1024, I32), LIVE("The largest request taken; a connection that announces a larger one is closed.")},
 	{INT_KEY("socket.send.buffer.bytes", "102400", -1, I32), LIVE(
 	 "The kernel's send buffer of a connection, if set; otherwise the system sizes it as it goes, which is faster.")},
 

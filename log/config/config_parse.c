@@ -47,6 +47,16 @@ bool config_parse_int(struct slice text, int64_t *out)
 	return true;
 }
 
+bool config_is_whole(struct slice text)
+{
+	text = config_trim(text);
+	size_t sign = text.size && (text.data[0] == '-' || text.data[0] == '+');
+	for (size_t i = sign; i < text.size; i++)
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+	return text.size > sign;
+}
+
 bool config_parse_double(struct slice text, double *out)
 {
 	char number[NUMBER_SIZE_MAX], *end;

@@ -243,7 +243,7 @@ static int error_of_lookup(int code)
 	case EAI_MEMORY:
 		return -ENOMEM;
 	default:
-		return -EADDRNOTAVAIL;
+		return -ENXIO; /* nobody knows the name */
 	}
 }
 

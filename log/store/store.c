@@ -163,7 +163,7 @@ static int refuse_lost_journal(const struct store *store, struct store_report *r
 {
 	snprintf(report->why, sizeof report->why,
 		 "%s/journal-%u is missing, though there are topics: acknowledged records that were in it alone would be lost, and their offsets given "
-		 "out again. Nothing was changed. Put the file back; if it is lost for good, start once with --set spate.accept.loss=true",
+		 "out again. No record was touched. Put the file back; if it is lost for good, start once with --set spate.accept.loss=true",
 		 store->dir, store->options.shard);
 	return ERR_CORRUPT_LOG;
 }

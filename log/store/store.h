@@ -42,7 +42,7 @@ MUST_USE int store_read_catalog_mark(struct io *io, const char *dir, uint32_t sh
  * the image a journal that is not there is lost. */
 bool store_must_have_journal(const struct catalog_image *image);
 
-/* Recovers. ERR_CORRUPT_LOG if the journal is lost, unless that is accepted; then nothing was changed. The image says which partitions exist;
+/* Recovers. ERR_CORRUPT_LOG if the journal is lost, unless that is accepted; then this shard's files are as they were. The image says which partitions exist;
  * what is on disk for others is left alone (and named in the report's log lines). A new directory is opened once before its first topic is
  * made, and the topic then comes with store_set_image. */
 MUST_USE int store_open(struct store **out, struct io *io, const struct store_options *options,

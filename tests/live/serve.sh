@@ -54,11 +54,17 @@ refuses "a topic key with a slip names the broker's" 'did you mean log.retention
 refuses "a value that is no number" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.ms=soon
 printf '# a comment\nlog.retention.ms = 1000000\nmesage.max.bytes = 5\n' > "$WORK/bad.properties"
 refuses "an unknown key in a config file names the nearest, and the line" 'message.max.bytes' serve --config "$WORK/bad.properties" --data "$WORK/other" --listen 127.0.0.1:0
+printf 'num.partitons=1\n\nlog.retention.ms=99999999999999999999\nwords\n' > "$WORK/bad.properties"
+out=$(timeout 10 "$SPATE_BIN" serve --config "$WORK/bad.properties" --set num.partitionz=1 --data "$WORK/other" --listen 127.0.0.1:0 2>&1)
+expect "all mistakes of a configuration are told, each in its line" 4 "$(grep -cE '^spate: .*(:1: unknown|:3: .* from -?[0-9]+ to|:4: .*key = value|--set: unknown key)' <<< "$out")"
 refuses "a config file that is not there" 'nowhere.properties' serve --config "$WORK/nowhere.properties"
 refuses "an unknown flag" '--dat' serve --dat "$WORK/other"
 refuses "an unknown command" 'serv' serv
 refuses "an address that is none" 'nonsense' serve --data "$WORK/other" --listen nonsense
 refuses "a port out of range" '99999' serve --data "$WORK/other" --listen 127.0.0.1:99999
+refuses "a name that nobody knows" "'no.such.host.invalid' is a name that nobody here knows; listen on 127.0.0.1" serve --data "$WORK/other" --listen no.such.host.invalid:9
+refuses "an address of somewhere else" 'this machine has no such address; listen on' serve --data "$WORK/other" --listen 192.0.2.1:9
+refuses "a request size that lets no request in" 'at least 1024' serve --data "$WORK/other" --listen 127.0.0.1:0 --set socket.request.max.bytes=10
 echo x > "$WORK/file"
 refuses "a data directory that is a file" "$WORK/file" serve --data "$WORK/file" --listen 127.0.0.1:0
 

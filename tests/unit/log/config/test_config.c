@@ -78,7 +78,7 @@ static const struct {
 	{"retention.ms", "", false, "whole number"},
 	{"retention.ms", "1e3", false, "whole number"},
 	{"retention.ms", "9223372036854775807", true, NULL},
-	{"retention.ms", "9223372036854775808", false, "whole number"},
+	{"retention.ms", "9223372036854775808", false, "from -1 to 9223372036854775807"},
 	{"retention.ms", "0000000000000000000000000000000000000000001", false, "whole number"},
 	{"retention.bytes", "-7", true, NULL},
 	{"segment.bytes", "1048576", true, NULL},
@@ -262,6 +262,33 @@ Test(config, file_errors)
 	cr_assert_not_null(strstr(why, ":1: 'just words' is not of the form key = value"), "%s", why);
 	cr_assert_eq(broker_config_load(config, "/nonexistent/spate.properties", why, sizeof why), -ENOENT);
 	cr_assert_not_null(strstr(why, "/nonexistent/spate.properties: No such file"), "%s", why);
+	broker_config_destroy(config);
+}
+
+/* All mistakes of a file are told, each with its line, up to a number; a zero byte is one, and does not cut its line short. */
+Test(config, file_errors_all)
+{
+	struct broker_config *config;
+	char why[4096] = "", path[] = "/tmp/spate-config-XXXXXX", text[4096] = "";
+	cr_assert_eq(broker_config_create(&config), 0);
+	cr_assert_eq(load(config, "num.partitons=3\nnum.partitions=4\n\nlog.retention.ms=soon\nwords\n", why, sizeof why), ERR_INVALID_CONFIG);
+	cr_assert_not_null(strstr(why, ":1: unknown key num.partitons"), "%s", why);
+	cr_assert_not_null(strstr(why, "\n"), "%s", why);
+	cr_assert_not_null(strstr(why, ":4: Invalid value soon"), "%s", why);
+	cr_assert_not_null(strstr(why, ":5: 'words'"), "%s", why);
+	cr_assert_null(strstr(why, ":2:"), "%s", why);
+	for (int i = 0; i < 100; i++)
+		strcat(text, "x\n");
+	cr_assert_eq(load(config, text, why, sizeof why), ERR_INVALID_CONFIG);
+	cr_assert_not_null(strstr(why, ": and 80 more"), "%s", why);
+	cr_assert_eq(load(config, text, why, 100), ERR_INVALID_CONFIG);
+	cr_assert_lt(strlen(why), 100);
+	int fd = mkstemp(path);
+	cr_assert(fd >= 0 && write(fd, "num.partitions=1\0000\n", 20) == 20);
+	close(fd);
+	cr_assert_eq(broker_config_load(config, path, why, sizeof why), ERR_INVALID_CONFIG);
+	cr_assert_not_null(strstr(why, ":1: there is a zero byte"), "%s", why);
+	unlink(path);
 	broker_config_destroy(config);
 }
 
