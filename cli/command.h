@@ -22,7 +22,7 @@ struct command {
 };
 
 /* Runs the command that argv[1] names; `prefix` ("spate", "spate topic") is how the table is reached. Prints the table on "help", "--help" or
- * nothing. */
+ * nothing; "help NAME..." is "NAME... --help". */
 int command_dispatch(const struct command *commands, uint32_t count, const char *prefix, int argc, char **argv);
 void command_print_table(const struct command *commands, uint32_t count);
 

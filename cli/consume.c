@@ -307,7 +307,7 @@ static int check_flags(const struct consume_flags *flags, const char *format, st
 
 int consume_run(int argc, char **argv)
 {
-	struct consume_flags flags = {.offset = "start"};
+	struct consume_flags flags = {0};
 	kafka_flags_init(&flags.kafka);
 	const struct flag table[] = {
 		TEXT_FLAG("offset", 'o', &flags.offset, "OFFSET", "where to begin, and end if it is a range (start); see above"),
@@ -344,6 +344,8 @@ int consume_run(int argc, char **argv)
 	int status;
 	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
 		return status;
+	flags.has_offset = flags.offset != NULL;
+	flags.offset = flags.has_offset ? flags.offset : "start";
 	const char *format = flags.format ? flags.format : "%s\\n";
 	status = check_flags(&flags, format, &range);
 	if (status)

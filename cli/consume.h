@@ -10,6 +10,7 @@ struct consume_flags {
 	struct flag_list partitions;
 	int64_t count;
 	bool is_json, exit_eof, is_null_shown, is_quiet;
+	bool has_offset; /* --offset was given */
 };
 
 /* When its queue is full, librdkafka 2.0 looks again a second later: a deep one keeps it reading. */

@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include "cli/consume.h"
+#include "cli/group.h"
+#include "cli/out.h"
 #include "cli/progress.h"
 
 #define PATIENCE_S 10
@@ -205,6 +207,33 @@ static int read_all(struct membership *membership)
 	return status;
 }
 
+/* ---- where it begins ----------------------------------------------------------------------------------------------------------- */
+
+static uint32_t count_committed(const rd_kafka_topic_partition_list_t *committed, const char *topic)
+{
+	uint32_t count = 0;
+	for (int i = 0; i < committed->cnt; i++)
+		count += strcmp(committed->elems[i].topic, topic) == 0 && committed->elems[i].offset >= 0;
+	return count;
+}
+
+/* --offset is for partitions without a commit; who wrote it may have meant all. */
+static int tell_unheeded_offset(struct membership *membership, const char *topic)
+{
+	rd_kafka_topic_partition_list_t *committed;
+	const struct consume_flags *flags = membership->flags;
+	if (!flags->has_offset || flags->is_quiet)
+		return STATUS_OK;
+	int status = group_offsets_ask(&membership->client, flags->group, &committed);
+	uint32_t count = status ? 0 : count_committed(committed, topic);
+	if (count)
+		complain("group '%s' reads on where it has committed, which it has in %" PRIu32 " partition%s; --offset %s is for where nothing is committed "
+			 "('spate group rewind %s --topic %s --to %s' moves it)",
+			 flags->group, count, out_plural(count), flags->offset, flags->group, topic, flags->offset);
+	kafka()->rd_kafka_topic_partition_list_destroy(committed);
+	return status;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
 
 static int join(struct membership *membership, const char *topic)
@@ -213,6 +242,9 @@ static int join(struct membership *membership, const char *topic)
 		kafka_complain_topic(&membership->client, topic);
 		return STATUS_FAILED;
 	}
+	int status = tell_unheeded_offset(membership, topic);
+	if (status)
+		return status;
 	rd_kafka_topic_partition_list_t *topics = kafka()->rd_kafka_topic_partition_list_new(1);
 	kafka()->rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
 	kafka()->rd_kafka_poll_set_consumer(membership->client.handle);

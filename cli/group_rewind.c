@@ -7,6 +7,7 @@
  * was. */
 #include "cli/group.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +39,15 @@ struct rewinding {
 static int read_shift(struct rewind_flags *flags)
 {
 	char *end;
+	errno = 0;
 	long long number = strtoll(flags->by, &end, 10);
-	if (end == flags->by || *end || number > INT64_MAX / 2 || number < -(INT64_MAX / 2)) {
-		complain("--by %s: it must be a number of records: -100 goes back, 100 goes on", flags->by);
-		return STATUS_USAGE;
+	bool is_number = end != flags->by && !*end;
+	if (is_number && !errno && number <= INT64_MAX / 2 && number >= -(INT64_MAX / 2)) {
+		flags->aim = (struct rewind_aim){.kind = AIM_SHIFT, .shift = number};
+		return STATUS_OK;
 	}
-	flags->aim = (struct rewind_aim){.kind = AIM_SHIFT, .shift = number};
-	return STATUS_OK;
+	complain(is_number ? "--by %s: so many records no log has" : "--by %s: it must be a number of records: -100 goes back, 100 goes on", flags->by);
+	return STATUS_USAGE;
 }
 
 static int check_flags(void *context, const struct arguments *arguments)

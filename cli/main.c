@@ -4,6 +4,8 @@
 #include "cli/command.h"
 #include "cli/completion.h"
 
+static int print_help(int argc, char **argv);
+
 static const struct command commands[] = {
 	{"serve", "run the broker", serve_run},
 	{"topic", "create, list, describe, alter, trim and delete topics", topic_run},
@@ -14,9 +16,10 @@ static const struct command commands[] = {
 	{"config", "explain the configuration", config_run},
 	{"bench", "measure a broker over the wire", bench_run},
 	{"completion", "complete command lines in bash", completion_run},
+	{"help", "say more about a command: 'spate help group rewind'", print_help},
 };
 
-static int print_help(void)
+static int print_help(int argc, char **argv)
 {
 	printf("spate %s: a durable, partitioned event log that speaks the Kafka protocol\n\n  spate COMMAND ...\n\n", SPATE_VERSION);
 	command_print_table(commands, COUNT_OF(commands));
@@ -45,8 +48,9 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "";
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0)
 		return printf("spate %s\n", SPATE_VERSION) < 0;
-	if (argc < 2 || strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-		return print_help();
+	bool is_help = strcmp(word, "help") == 0 && argc == 2;
+	if (argc < 2 || is_help || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return print_help(argc, argv);
 	if (strcmp(word, "__complete") == 0) {
 		completion_begin();
 		argc--;

@@ -3,6 +3,7 @@
 #include "cli/offsets.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -217,8 +218,20 @@ static bool is_reversed(const struct offset_range *range)
 
 #define POINT_GRAMMAR "start, end, 42, +10 (behind the first), -10 (the last ten), @-1h, @2026-01-31T08:30Z, @1700000000000"
 
+/* Nothing but a number that does not fit. */
+static bool is_too_large(const char *text)
+{
+	int64_t number;
+	const char *digits = text + (*text == '-' || *text == '+' || *text == '@'), *at = digits;
+	return strspn(digits, "0123456789") == strlen(digits) && *digits && (!take_digits(&at, 1, 19, &number) || *at);
+}
+
 static bool refuse_text(const char *text, const char *grammar, char *why, size_t why_size)
 {
+	if (is_too_large(text)) {
+		snprintf(why, why_size, "'%.100s' is too large a number; no offset is larger than %" PRId64, text, INT64_MAX);
+		return false;
+	}
 	snprintf(why, why_size, "'%.100s' is no offset; write %s", text, grammar);
 	return false;
 }

@@ -27,6 +27,9 @@ says "a config typo" 2 "did you mean retention.ms" topic create x --config reten
 says "a config value" 2 "retention.ms.*whole number" topic create x --config retention.ms=soon
 says "a topic typo" 1 "did you mean '$topic'" topic describe "${topic}x"
 says "a command typo" 2 "did you mean 'spate topic list'" topic lst
+expect "help VERB is VERB --help" "$(sp group --help)" "$(sp help group)"
+expect "... at each depth" "$(sp group rewind --help)$(sp group rewind --help)" "$(sp help group rewind)$(sp group help rewind)"
+says "help about what is no command" 2 "did you mean 'spate group'" help grop
 says "a flag typo" 2 "did you mean --partitions" topic create x --partitons 3
 
 # ---- produce and consume -------------------------------------------------------------------------------
@@ -82,6 +85,7 @@ says "a name that cannot be made" 2 "cannot be a topic's name" produce 'a/b' --c
 says "a record that is too large" 1 'too large.*max.message.bytes' produce "$topic" -q --file <(head -c 2000000 /dev/zero | tr '\0' x)
 says "no such partition" 2 'partitions 0 to 2; there is no partition 7' produce "$topic" -p 7
 says "no such codec" 2 'gzip, snappy, lz4, zstd' produce "$topic" -z lz5
+says "an offset that is too large" 2 'too large a number; no offset is larger than' consume "$topic" -o 99999999999999999999
 says "an offset that is none" 2 "'soon' is no offset" consume "$topic" -o soon
 says "a range that runs backwards" 2 "'5:1' ends before it begins" consume "$topic" -p 1 -e -o 5:1
 says "one that does so in this partition" 2 "ends before it begins: in partition 1 it is 98:5" consume "$topic" -p 1 -e -o -2:5
@@ -125,6 +129,7 @@ completes() {
 		echo "${COMPREPLY[@]}"' _ "$WORK" "$(realpath "$SPATE_BIN")" "$1"
 }
 expect "completion: verbs" "topic" "$(completes 'to')"
+expect "completion: help completes verbs, too" "rewind group" "$(completes 'help group rew') $(completes 'help gro')"
 expect "completion: sub-verbs" "create" "$(completes 'topic cr')"
 expect "completion: flags" "--partitions" "$(completes 'topic create x --par')"
 expect "completion: topics of the broker" "$topic" "$(completes "topic describe ${topic:0:5}")"

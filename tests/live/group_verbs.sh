@@ -39,6 +39,10 @@ expect "a new group reads all" "$(seq 0 9; seq 100 109; seq 200 209)" "$(sp cons
 expect "and has committed all" '[10,10,10]' "$(committed)"
 expect "again it has nothing to read" "" "$(sp consume "$topic" -g "$group" -e -q)"
 echo more | timeout 60 "$SPATE_BIN" produce "$topic" -p 1 -q
+expect_match "--offset is not ignored in silence where the group has committed" "reads on where it has committed, which it has in 3 partitions; --offset start is for where nothing is committed .'spate group rewind $group --topic $topic --to start'" \
+	"$(sp consume "$topic" -g "$group" -o start -c 1 2>&1 > "$WORK/unheeded")"
+expect "... and says nothing where it has not" "" "$(sp consume "$topic" -g "$group-unseen" -o end -e 2>&1 | grep committed)"
+sp group rewind "$group" --by -1 --topic "$topic:1" > /dev/null
 expect "it reads on where it was" more "$(sp consume "$topic" -g "$group" -e -q)"
 sp group rewind "$group" --to start > /dev/null
 expect "--count reads so many" 7 "$(sp consume "$topic" -g "$group" -c 7 -q | wc -l)"
@@ -221,6 +225,7 @@ says "no way given" 2 'say where to' group rewind "$group"
 says "two ways given" 2 'exclude each other' group rewind "$group" --to end --undo
 says "no offset: what may be written is told, and no range is" 2 "'soon' is no offset; write start, .*@1700000000000\$" group rewind "$group" --to soon
 says "a range" 2 'one offset, not a range' group rewind "$group" --to 1:2
+says "a number that is too large" 2 'so many records no log has' group rewind "$group" --by 99999999999999999999
 says "no number" 2 'number of records' group rewind "$group" --by soon
 
 # ---- a member of KIP-848, which librdkafka 2.0 cannot ask about ---------------------------------------------------
