@@ -97,10 +97,18 @@ endif
 run: deps spate ## install what is missing, build, start the broker on 127.0.0.1:9092 with data in ./data
 	@./spate serve --data ./data
 
+# The judge of histories, for simulation, kill loops and soaks; and the simulator.
+SRC_HISTORY := $(sort $(wildcard tests/history/*.c))
+SRC_SIM     := $(sort $(wildcard tests/sim/*.c))
+OBJ_HISTORY := $(call obj,$(SRC_HISTORY))
+OBJ_SIM     := $(call obj,$(SRC_SIM))
+$(BUILD)/libhistory.a: $(OBJ_HISTORY)
+
 UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
+UNIT_LIBS := $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
+$(BUILD)/unit/%: tests/unit/%.c $(UNIT_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a -lcriterion $(LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(UNIT_LIBS) -lcriterion $(LIBS)
 
 # The program in log/README.md, linked with the storage engine alone.
 $(BUILD)/readme-example: log/README.md $(BUILD)/liblog.a
@@ -197,4 +205,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d)
