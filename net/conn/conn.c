@@ -43,6 +43,7 @@ struct conn {
 	struct sendq sendq;
 	struct iovec *vector;              /* of a send of several answers */
 	uint64_t active_ns, send_due_ns;
+	uint64_t frame_ns;                 /* when the frame in the reader got its memory */
 };
 
 static void advance(struct conn *conn);
@@ -234,7 +235,7 @@ static void start_next(struct conn *conn)
 static void memory_is_back(struct frame_wait *wait)
 {
 	struct conn *conn = CONTAINER_OF(wait, struct conn, memory_wait);
-	conn->active_ns = io_now_ns(conn->shard->io);
+	conn->frame_ns = conn->active_ns = io_now_ns(conn->shard->io);
 	advance(conn);
 }
 
@@ -249,7 +250,7 @@ static void need_deadline(struct shard *shard, uint64_t deadline_ns);
 static void wait_for_memory(struct conn *conn)
 {
 	frame_reader_wait(&conn->reader, conn->shard->frames, &conn->memory_wait);
-	need_deadline(conn->shard, io_now_ns(conn->shard->io) + CONN_STALL_NS);
+	need_deadline(conn->shard, io_now_ns(conn->shard->io) + CONN_FRAME_STALL_NS);
 }
 
 static void refuse_size(struct conn *conn)
@@ -269,6 +270,8 @@ static size_t feed(struct conn *conn, const uint8_t *data, size_t size)
 {
 	struct shard *shard = conn->shard;
 	size_t used;
+	if (!conn->reader.frame)
+		conn->frame_ns = conn->active_ns;
 	switch (frame_reader_feed(&conn->reader, shard->frames, shard->limits.request_size_max, data, size, &used)) {
 	case FRAME_MORE:
 		break;
@@ -469,10 +472,15 @@ void conn_flush_all(struct shard *shard)
 
 /* ---- idle and stalled peers ----------------------------------------------------------------------------------------------- */
 
-/* Does its peer hold memory that others wait for? Who waits for memory as well is not to blame. */
+/* Does its peer hold memory that others wait for? Who waits for memory as well, or for us to take more, is not to blame. */
 static bool holds_up_others(const struct conn *conn)
 {
-	return conn->reader.frame && !list_is_linked(&conn->memory_wait.node) && frame_pool_has_waiters(conn->shard->frames);
+	return conn->reader.frame && may_take_more(conn) && frame_pool_has_waiters(conn->shard->frames);
+}
+
+static uint64_t frame_due_ns(const struct conn *conn)
+{
+	return conn->frame_ns + CONN_FRAME_STALL_NS + conn->reader.filled * CONN_NS_PER_BYTE_MAX;
 }
 
 enum stall { STALL_IDLE, STALL_SEND, STALL_FRAME };
@@ -489,8 +497,8 @@ static uint64_t deadline_of(const struct conn *conn, enum stall *stall)
 		deadline = conn->send_due_ns;
 		*stall = STALL_SEND;
 	}
-	if (holds_up_others(conn) && conn->active_ns + CONN_STALL_NS < deadline) {
-		deadline = conn->active_ns + CONN_STALL_NS;
+	if (holds_up_others(conn) && frame_due_ns(conn) < deadline) {
+		deadline = frame_due_ns(conn);
 		*stall = STALL_FRAME;
 	}
 	return deadline;
@@ -503,8 +511,8 @@ static void close_stalled(struct conn *conn, enum stall stall)
 	if (stall == STALL_SEND) {
 		say_why(conn, "it does not read its answers");
 	} else if (stall == STALL_FRAME) {
-		snprintf(why, sizeof why, "of a request of %d bytes it has sent %u, and nothing for %u s; others wait for the memory",
-			 frame_reader_size(&conn->reader), conn->reader.filled, (unsigned)(CONN_STALL_NS / 1000000000u));
+		snprintf(why, sizeof why, "of a request of %d bytes it has sent %u in %u s; others wait for the memory", frame_reader_size(&conn->reader),
+			 conn->reader.filled, (unsigned)((io_now_ns(conn->shard->io) - conn->frame_ns) / 1000000000u));
 		say_why(conn, why);
 	}
 	close_now(conn);

@@ -14,10 +14,11 @@
 
 #define CONN_REQUESTS_MAX 64u
 #define CONN_QUEUED_BYTES_MAX (1u << 20)
-/* A frame in memory that others wait for may make no progress for so long; and a send may take so long, and as much again as its
- * bytes take at 64 KiB/s: what it sends is held in memory meanwhile. */
+/* A send may take so long, and as much again as its bytes take at 64 KiB/s: what it sends is held in memory meanwhile. */
 #define CONN_STALL_NS (30ull * 1000 * 1000 * 1000)
 #define CONN_NS_PER_BYTE_MAX 15259ull
+/* While others wait for memory, a frame that has some may take so long to come, and as much again as what has come takes at 64 KiB/s. */
+#define CONN_FRAME_STALL_NS (5ull * 1000 * 1000 * 1000)
 
 struct conn;
 

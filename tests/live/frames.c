@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/live/lib/fixture.h"
@@ -355,6 +357,49 @@ static void test_stalled_large_frames(void)
 		ask_others("gone", true);
 }
 
+/* A byte to each of them twice a second, until it is killed. */
+static pid_t trickle(const struct peer *peers, int count)
+{
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	for (int round = 0; round < 60; round++, usleep(500000))
+		for (int i = 0; i < count; i++)
+			(void)!send(peers[i].fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	_exit(0);
+}
+
+/* Requests of ordinary size that are begun and never finished can take all memory: others wait some seconds and not for ever, and who sends
+ * a byte now and then is no better than who is silent. */
+static void test_stalled_ordinary_frames(void)
+{
+	enum { PEERS = 300 };
+	static const uint8_t start[64] = { 0, 0x0f, 0, 0 };
+	struct peer stalled[PEERS], p;
+	struct buf request = { 0 }, records = { 0 };
+	struct reader r;
+	struct batch batch = batch_spec(1);
+	case_begin("%d peers begin requests of 960 KiB and trickle: others are answered all the same", PEERS);
+	for (int i = 0; i < PEERS; i++) {
+		peer_open(&stalled[i]);
+		expect(peer_send(&stalled[i], start, sizeof(start)), "cannot send");
+	}
+	pid_t child = trickle(stalled, PEERS);
+	batch.value_size = 800000;
+	put_batch(&records, &batch);
+	put_produce_request(&request, 1, topic, 0, &records);
+	peer_open(&p);
+	expect(peer_send(&p, request.data, request.size), "cannot send");
+	expect_int("outcome", REPLY, peer_receive(&p, 8000, 1, &r));
+	buf_free(&records);
+	buf_free(&request);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	for (int i = 0; i < PEERS; i++)
+		peer_close(&stalled[i]);
+	peer_close(&p);
+}
+
 /* Closing one's own direction after a request: the requests already sent still count. */
 static void test_half_closed(void)
 {
@@ -464,6 +509,7 @@ int main(int argc, char **argv)
 	test_pipelined_produce_order();
 	test_peer_that_never_reads();
 	test_stalled_large_frames();
+	test_stalled_ordinary_frames();
 	test_half_closed();
 	test_many_connections();
 	test_mutations();
