@@ -330,7 +330,7 @@ static int inspect_file(struct inspect *inspect)
 	if (log_inspect_file(inspect->io, inspect->path, inspect->is_json, &status))
 		return status;
 	complain("%s: it is none of the files that can be inspected: .log, .index, .timeindex, .seal, "
-		 ".snapshot, journal-N, checkpoint-N",
+		 ".snapshot, journal-N, checkpoint-N, catalog.log",
 		 inspect->path);
 	return STATUS_USAGE;
 }
@@ -398,14 +398,16 @@ int log_inspect_run(int argc, char **argv)
 		.arguments = "DIR|FILE",
 		.about = "Shows what is in a data directory, without the broker: topics and partitions; with --topic\n"
 			 "its segments; with --batches, --records or --offset what is in them. Or what is in one file:\n"
-			 "a .log, .index, .timeindex, .seal, .snapshot, journal-N or checkpoint-N. Changes nothing.\n"
+			 "a .log, .index, .timeindex, .seal, .snapshot, journal-N, checkpoint-N or catalog.log. Changes\n"
+			 "nothing.\n"
 			 "What was appended in the last seconds is in the journal alone.\n"
 			 "For damage see 'spate log verify'.",
 		.examples = "  spate log inspect ./data\n"
 			    "  spate log inspect ./data --topic orders\n"
 			    "  spate log inspect ./data --topic orders --partition 0 --offset 100:110 --records\n"
 			    "  spate log inspect ./data/orders-0/00000000000000000000.log --json | jq .codec\n"
-			    "  spate log inspect ./data/journal-0\n",
+			    "  spate log inspect ./data/journal-0\n"
+			    "  spate log inspect ./data/catalog.log\n",
 		.flags = flags,
 		.flag_count = COUNT_OF(flags),
 		.argument_min = 1,

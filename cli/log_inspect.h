@@ -19,7 +19,10 @@ struct inspect_range {
 int log_inspect_log(struct io *io, const char *dir, const char *file, const char *topic, int32_t partition,
 		    int64_t base_offset, const struct inspect_range *range, bool with_records, bool is_json);
 
-/* Prints an index, a seal, a snapshot, a checkpoint or a journal. False: it is none of these. */
+/* Prints the changes in the bytes of a catalog.log; nonzero: they are none. */
+int log_inspect_catalog(struct out *out, struct slice file, int64_t unused);
+
+/* Prints an index, a seal, a snapshot, a checkpoint, a journal or the catalog. False: it is none of these. */
 bool log_inspect_file(struct io *io, const char *path, bool is_json, int *status);
 
 /* Nothing for NOWHERE. */

@@ -1,5 +1,5 @@
 /* Everything in a data directory that is no .log, by its name: indexes, seals, snapshots, checkpoints,
- * journals. Failure modes: a file that is not what its name says is one line on stderr. */
+ * journals; the catalog is in log_inspect_catalog.c. Failure modes: a file that is not what its name says is one line on stderr. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -231,6 +231,8 @@ bool log_inspect_file(struct io *io, const char *path, bool is_json, int *status
 		*status = show_small(io, path, is_json, show_checkpoint, 0);
 	else if (strncmp(name, "journal-", 8) == 0)
 		*status = show_journal(io, path, is_json);
+	else if (strcmp(name, "catalog.log") == 0)
+		*status = show_small(io, path, is_json, log_inspect_catalog, 0);
 	else if (segment_name_parse(name, &base_offset, &file) && shows[file])
 		*status = show_small(io, path, is_json, shows[file], base_offset);
 	else

@@ -129,19 +129,41 @@ static void print_not_checked(const struct verify_report *report)
 	       out_bytes(report->counts.open_bytes, bytes));
 }
 
+static void print_segments(const struct verify_report *report)
+{
+	const struct verify_counts *counts = &report->counts;
+	char bytes[32];
+	if (!counts->segments) {
+		printf("checked no segment: %s", report->journal_records ? "all records are in the journal still"
+				       : report->is_in_use ? "none is sealed" : "there is none");
+		return;
+	}
+	printf("checked %u partition%s, %" PRIu64 " segment%s (%" PRIu64 " sealed), ", report->partitions, out_plural(report->partitions),
+	       counts->segments, out_plural(counts->segments), counts->sealed_segments);
+	printf("%" PRIu64 " batch%s, %" PRIu64 " record%s, %s", counts->batches, counts->batches == 1 ? "" : "es", counts->records,
+	       out_plural(counts->records), out_bytes(counts->bytes, bytes));
+}
+
+/* "; journal: 5 entries with offsets of 10 records in 4 partitions". What is in the journal alone becomes segments at the next start. */
+static void print_journals(const struct verify_report *report)
+{
+	if (!report->journals)
+		return;
+	printf("; %u journal%s: %" PRIu64 " entr%s", report->journals, out_plural(report->journals), report->journal_entries,
+	       report->journal_entries == 1 ? "y" : "ies");
+	if (report->journal_records)
+		printf(" with %" PRIu64 " record%s of %u partition%s", report->journal_records, out_plural(report->journal_records),
+		       report->journal_partitions, out_plural(report->journal_partitions));
+	printf(", %s", report->was_clean ? "cleanly stopped" : "not cleanly stopped");
+}
+
 static void print_looked_at(const struct verifying *verifying, const struct verify_report *report)
 {
 	const struct verify_counts *counts = &report->counts;
-	char bytes[32], tails[32];
-	printf("checked %u partition%s, %" PRIu64 " segment%s (%" PRIu64 " sealed), ", report->partitions,
-	       out_plural(report->partitions), counts->segments, out_plural(counts->segments), counts->sealed_segments);
-	printf("%" PRIu64 " batch%s, %" PRIu64 " record%s, %s", counts->batches, counts->batches == 1 ? "" : "es",
-	       counts->records, out_plural(counts->records), out_bytes(counts->bytes, bytes));
-	if (report->journals)
-		printf(", %u journal%s (%" PRIu64 " entr%s, %s)", report->journals, out_plural(report->journals),
-		       report->journal_entries, report->journal_entries == 1 ? "y" : "ies",
-		       report->was_clean ? "cleanly stopped" : "not cleanly stopped");
-	printf(" in %.1f s\n", (double)(now_ns() - verifying->began_ns) / 1e9);
+	char tails[32];
+	print_segments(report);
+	print_journals(report);
+	printf("; in %.1f s\n", (double)(now_ns() - verifying->began_ns) / 1e9);
 	if (counts->tails)
 		printf("%" PRIu64 " file%s with %s behind the durable point: room, or what was never acknowledged or is "
 		       "still in the journal\n",
@@ -174,6 +196,8 @@ static void add_report(struct out *out, const struct verifying *verifying, const
 	out_int(out, "unchecked_bytes", "", (int64_t)counts->open_bytes);
 	out_int(out, "journals", "", report->journals);
 	out_int(out, "journal_entries", "", (int64_t)report->journal_entries);
+	out_int(out, "journal_records", "", (int64_t)report->journal_records);
+	out_int(out, "journal_partitions", "", report->journal_partitions);
 	out_bool(out, "was_cleanly_stopped", "", report->was_clean);
 }
 

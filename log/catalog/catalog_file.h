@@ -9,7 +9,7 @@
  *
  * A change is one record however many topics it names, so a write that a crash tore leaves one bad record with nothing behind it.
  * A bad record with a good one of a higher sequence anywhere behind it is damage to what was once synced, and never cut off.
- * Any thread; reads and writes memory alone. Private to log/store. */
+ * Any thread; reads and writes memory alone. Private to log/catalog and to those who look into its file. */
 #pragma once
 
 #include "log/base/types.h"

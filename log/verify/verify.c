@@ -122,6 +122,16 @@ static void check_lost_journals(struct verify *verify)
 	}
 }
 
+static void count_journal_records(struct verify *verify)
+{
+	for (uint32_t i = 0; i < verify->picture.count; i++) {
+		const struct picture_partition *partition = verify->picture.partitions[i];
+		bool holds_some = partition->journal_from != NOWHERE && partition->next_offset > partition->journal_from;
+		verify->report->journal_partitions += holds_some;
+		verify->report->journal_records += holds_some ? (uint64_t)(partition->next_offset - partition->journal_from) : 0;
+	}
+}
+
 static int read_shards(struct verify *verify)
 {
 	struct verify_report *report = verify->report;
@@ -138,6 +148,7 @@ static int read_shards(struct verify *verify)
 		report->journal_entries += journal.entries;
 		report->was_clean &= has_journal ? journal.was_clean : !verify->image || !store_must_have_journal(verify->image);
 	}
+	count_journal_records(verify);
 	return err;
 }
 

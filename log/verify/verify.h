@@ -28,6 +28,8 @@ struct verify_report {
 	uint32_t unknown_partitions;     /* of them: those that the catalog does not know */
 	uint32_t journals;
 	uint64_t journal_groups, journal_entries;
+	uint64_t journal_records;        /* offsets that the journals hold; of them some may be in segments, too */
+	uint32_t journal_partitions;     /* whose they are */
 	bool was_clean;                  /* every journal ends with a clean stop */
 };
 

@@ -48,6 +48,14 @@ sealed=$(find "$DATA/$topic-0" -name '*.seal' | sort | sed -n 2p)
 for file in "$DATA"/journal-0 "$DATA"/checkpoint-0 "$sealed" "${sealed%.seal}.index" "${sealed%.seal}.timeindex" "${sealed%.seal}.log"; do
 	expect_status "inspect looks into ${file##*/}" 0 "$SPATE_BIN" log inspect "$file"
 done
+expect "inspect prints the catalog's changes: identity, openings, topics with their configs" \
+	"1 1 identity opened 2 partitions, in opening 1 segment.bytes=1048576" \
+	"$("$SPATE_BIN" log inspect "$DATA/catalog.log" --json | jq -r '.records | "\(.[0].sequence) \([.[] | select(.name == "big")] | length) \(.[0].kind) \(.[1].kind) \(.[] | select(.name == "big") | .what)"')"
+cp "$DATA/catalog.log" "$WORK/catalog.log"
+head -c 30 /dev/zero >> "$WORK/catalog.log"
+expect_match "... and what is behind the last" '^behind that: +30 bytes of a change that was not finished' "$("$SPATE_BIN" log inspect "$WORK/catalog.log")"
+flip "$WORK/catalog.log" 100
+expect_match "... or damage" '^behind that: +damage: the record at byte 94 fails its check, byte 126 begins a good one' "$("$SPATE_BIN" log inspect "$WORK/catalog.log")"
 expect_status "a topic that is not there" 2 "$SPATE_BIN" log inspect "$DATA" -t nothing
 
 # ---- damage: named, and refused alone ------------------------------------------------------------------
@@ -172,3 +180,14 @@ cp "$WORK/catalog.log" "$DATA/catalog.log"
 broker_start
 expect "put back, all is there" "100" "$(kc_consume kept | wc -l)"
 broker_stop
+
+# ---- records that are in the journal alone ---------------------------------------------------------------
+DATA=$WORK/journaled
+PORT=
+broker_start
+"$LIVE_BIN/admin" "$BROKER" create small 3
+for p in 0 1; do seq 5 | kc_produce -t small -p $p; done
+broker_kill9
+expect_match "what only the journal has is told as that, not as 0 checked" \
+	'^checked no segment: all records are in the journal still; 1 journal: [0-9]+ entries with 10 records of 2 partitions, not cleanly stopped' "$(verify)"
+expect "... in JSON, too" "10 2" "$(verify --json | jq -r '"\(.journal_records) \(.journal_partitions)"')"

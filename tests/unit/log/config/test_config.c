@@ -79,7 +79,7 @@ static const struct {
 	{"retention.ms", "1e3", false, "whole number"},
 	{"retention.ms", "9223372036854775807", true, NULL},
 	{"retention.ms", "9223372036854775808", false, "from -1 to 9223372036854775807"},
-	{"retention.ms", "0000000000000000000000000000000000000000001", false, "whole number"},
+	{"retention.ms", "0000000000000000000000000000000000000000001", false, "from -1 to"},
 	{"retention.bytes", "-7", true, NULL},
 	{"segment.bytes", "1048576", true, NULL},
 	{"segment.bytes", "1048575", false, "at least 1048576"},
