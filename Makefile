@@ -27,10 +27,10 @@ LDFLAGS_ALL := -pthread $(LDFLAGS_$(MODE)) $(LDFLAGS)
 # What the broker needs at run time is linked in (Debian ships ISA-L as a shared library alone), so
 # that the binary starts in milliseconds. librdkafka is for the client verbs and is loaded by them.
 STATIC_LIBS := -Wl,-Bstatic -luring -lxxhash -lzstd -llz4 -lsnappy -lz -ljansson -Wl,-Bdynamic
-LIBS := $(STATIC_LIBS) -lisal -l:libstdc++.a -lm -ldl
+LIBS := $(STATIC_LIBS) -l:libcrypto.a -lisal -l:libstdc++.a -lm -ldl
 
 DEB_BUILD := gcc make pkg-config liburing-dev libisal-dev libxxhash-dev libzstd-dev liblz4-dev \
-             libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libstdc++-12-dev
+             libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libssl-dev libstdc++-12-dev
 DEB_TEST  := libcriterion-dev kcat jq python3-kafka
 DEB_FUZZ  := clang-14 libclang-rt-14-dev
 

@@ -184,36 +184,6 @@ Test(single_node, quotas_altered)
 	check(cases, COUNT_OF(cases));
 }
 
-#define UPSERT(name, mechanism, iterations) \
-	"{'upsertions':[{'name':'" name "','mechanism':" mechanism ",'iterations':" iterations ",'salt':'x','salted_password':'y'}]}"
-#define USER_RESULT(name, code, why) "{'throttle_time_ms':0,'results':[{'user':'" name "','error_code':" code ",'error_message':'" why "'}]}"
-
-/* Nobody has a credential, and nobody gets one (Kafka keeps it: the 33 of a good one is ours). */
-Test(single_node, credentials)
-{
-	static const struct json_case cases[] = {
-		{"describe_user_scram_credentials", 0, 0, "{'users':null}", "{'throttle_time_ms':0,'error_code':0,'error_message':'','results':[]}"},
-		{"describe_user_scram_credentials", 0, 0, "{'users':[]}", "{'throttle_time_ms':0,'error_code':0,'error_message':'','results':[]}"},
-		{"describe_user_scram_credentials", 0, 0, "{'users':[{'name':'a'},{'name':'b'},{'name':'a'}]}",
-		 "{'throttle_time_ms':0,'error_code':0,'error_message':'','results':[{'user':'a','error_code':92,"
-		 "'error_message':'Cannot describe SCRAM credentials for the same user twice in a single request: a','credential_infos':[]},"
-		 "{'user':'b','error_code':91,'error_message':'Attempt to describe a user credential that does not exist: b','credential_infos':[]}]}"},
-		{"alter_user_scram_credentials", 0, 0, "{}", "{'throttle_time_ms':0,'results':[]}"},
-		{"alter_user_scram_credentials", 0, 0,
-		 "{'deletions':[{'name':'a','mechanism':1},{'name':'a','mechanism':2},{'name':'b','mechanism':7},{'name':'','mechanism':1}],"
-		 "'upsertions':[{'name':'a','mechanism':1,'iterations':4096,'salt':'x','salted_password':'y'}]}",
-		 "{'throttle_time_ms':0,'results':[{'user':'a','error_code':91,'error_message':'Attempt to delete a user credential that does not exist'},"
-		 "{'user':'b','error_code':33,'error_message':'Unknown SCRAM mechanism'},{'user':'','error_code':93,'error_message':'Username must not be empty'}]}"},
-		{"alter_user_scram_credentials", 0, 0, UPSERT("u", "1", "4095"), USER_RESULT("u", "93", "Too few iterations")},
-		{"alter_user_scram_credentials", 0, 0, UPSERT("u", "1", "16385"), USER_RESULT("u", "93", "Too many iterations")},
-		{"alter_user_scram_credentials", 0, 0, UPSERT("u", "0", "4096"), USER_RESULT("u", "33", "Unknown SCRAM mechanism")},
-		{"alter_user_scram_credentials", 0, 0, UPSERT("", "0", "4096"), USER_RESULT("", "93", "Username must not be empty")},
-		{"alter_user_scram_credentials", 0, 0, UPSERT("u", "2", "4096"),
-		 USER_RESULT("u", "33", "This broker authenticates nobody, so it keeps no credentials.")},
-	};
-	check(cases, COUNT_OF(cases));
-}
-
 /* There are no transactions. */
 Test(single_node, transactions)
 {
