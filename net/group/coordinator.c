@@ -153,12 +153,21 @@ static struct group *make_group(struct coordinator *coordinator, struct slice id
 	return NULL;
 }
 
+/* Without groups there is nothing to look at, and nobody is woken for that. */
+static void set_expiry(struct coordinator *coordinator)
+{
+	if (coordinator->is_loaded && coordinator->expiry.heap_index == 0 && !list_is_empty(&coordinator->groups))
+		io_timers_set(&coordinator->timers, &coordinator->expiry,
+			      group__in_ms(coordinator, coordinator->config.offsets_retention_check_interval_ms));
+}
+
 static void add_group(struct coordinator *coordinator, struct group *group)
 {
 	group__charge_anyway(coordinator, group_size(group));
 	name_table_add(&coordinator->names, &group->entry, group__id(group));
 	list_push_back(&coordinator->groups, &group->node);
 	group->snapshot_number = coordinator->snapshot_number;
+	set_expiry(coordinator);
 }
 
 struct group *group__replayed(struct coordinator *coordinator, struct slice id)
@@ -416,7 +425,7 @@ void coordinator_loaded(struct coordinator *coordinator, struct group_clock cloc
 	}
 	coordinator->is_loaded = true;
 	offsets_topics_changed(coordinator, NULL, coordinator->image);
-	io_timers_set(&coordinator->timers, &coordinator->expiry, group__in_ms(coordinator, coordinator->config.offsets_retention_check_interval_ms));
+	set_expiry(coordinator);
 }
 
 /* ---- time and the world ------------------------------------------------------------------------------------------------------------ */
@@ -436,8 +445,8 @@ void coordinator_tick(struct coordinator *coordinator, struct group_clock clock)
 static void expiry_due(struct io_timer *timer)
 {
 	struct coordinator *coordinator = CONTAINER_OF(timer, struct coordinator, expiry);
-	io_timers_set(&coordinator->timers, timer, group__in_ms(coordinator, coordinator->config.offsets_retention_check_interval_ms));
 	offsets_expire(coordinator);
+	set_expiry(coordinator);
 }
 
 void coordinator_set_image(struct coordinator *coordinator, struct group_clock clock, const struct catalog_image *image)

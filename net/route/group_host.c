@@ -10,8 +10,8 @@
  * is in flight. While the disk is full nothing is tried that would write, so that members' heartbeats are
  * answered: calls that may write are refused, timers wait.
  *
- * A coordinator that nobody calls is not loaded, so its timers do not run: members of a group that all went
- * away while the broker was down are noticed when somebody asks for the group. */
+ * A group that nobody asks for has timers too: members that went away while the broker was down, offsets that are to expire. So every partition with
+ * records is loaded after the start (load_ahead), one at a time and a small read a turn: whoever calls meanwhile is served in between. */
 #include "net/route/group_host_priv.h"
 
 #include <errno.h>
@@ -21,8 +21,8 @@
 #include "net/api/api.h"
 
 #define SECOND_NS (1000ull * 1000 * 1000)
-/* How long a call waits for its coordinator to be loaded, before its client hears that it is being loaded. */
-#define LOAD_MAX_NS (5 * SECOND_NS)
+/* How long a call waits for its coordinator to be loaded, before its client hears, as from Kafka at once, that it is being loaded. */
+#define LOAD_MAX_NS SECOND_NS
 /* How long timers that come while the disk is full wait. */
 #define FULL_PAUSE_NS SECOND_NS
 
@@ -156,6 +156,12 @@ static void begin_load(struct hosted *hosted)
 	set_timer(hosted, io_now_ns(io) + LOAD_MAX_NS);
 }
 
+static void note_load_over(struct hosted *hosted)
+{
+	if (hosted->host->loading_ahead == hosted)
+		hosted->host->loading_ahead = NULL;
+}
+
 void hosted__take(struct hosted *hosted, struct group_task *task)
 {
 	if (hosted->state == HOSTED_READY) {
@@ -174,6 +180,7 @@ void hosted__loaded(struct hosted *hosted, enum kerr error)
 		hosted__end(hosted, error);
 		return;
 	}
+	note_load_over(hosted);
 	hosted->state = HOSTED_READY;
 	hosted__mark_due(hosted); /* What is there may want a snapshot. */
 	coordinator_loaded(hosted->coordinator, hosted__clock(hosted));
@@ -193,6 +200,50 @@ void hosted__cancel(struct hosted *hosted, struct group_task *task)
 	/* Else its call has ended, and waits for a flight. */
 }
 
+/* ---- loading what nobody asks for -------------------------------------------------------------------------------------------- */
+
+static bool has_records(const struct group_host *host, uint32_t partition)
+{
+	const struct partition *log = store_partition(host->shard->store, &host->topic_id, partition);
+	return log && partition_log_start_offset(log) < partition_high_watermark(log);
+}
+
+static bool is_cold(const struct group_host *host, uint32_t partition)
+{
+	return !host->hosted[partition] || host->hosted[partition]->state == HOSTED_COLD;
+}
+
+static bool may_load_ahead(const struct group_host *host)
+{
+	return host->ahead < host->partition_count && !host->loading_ahead && !host->is_stopping;
+}
+
+/* Begins the next load. One that fails is left to the next call, or the next start: it has said why. */
+static void load_ahead(struct group_host *host)
+{
+	while (may_load_ahead(host)) {
+		uint32_t partition = host->ahead++;
+		if (!is_cold(host, partition) || !has_records(host, partition))
+			continue;
+		struct hosted *hosted = hosted__find_or_make(host, partition);
+		if (!hosted)
+			continue;
+		host->loading_ahead = hosted;
+		begin_load(hosted);
+		if (hosted->state != HOSTED_LOADING)
+			host->loading_ahead = NULL;
+	}
+}
+
+/* It was in memory, and its groups' timers ran. */
+static void load_again(struct hosted *hosted)
+{
+	struct group_host *host = hosted->host;
+	hosted->was_ready = false;
+	if (hosted->partition < host->ahead)
+		host->ahead = hosted->partition;
+}
+
 /* ---- the end --------------------------------------------------------------------------------------------------------------- */
 
 /* What it had in flight is back: it may be loaded again. */
@@ -208,6 +259,8 @@ static void leave(struct hosted *hosted)
 	hosted->state = HOSTED_COLD;
 	if (!list_is_empty(&hosted->waiting))
 		begin_load(hosted);
+	else if (hosted->was_ready)
+		load_again(hosted);
 }
 
 void hosted__returned(struct hosted *hosted)
@@ -235,6 +288,8 @@ void hosted__end(struct hosted *hosted, enum kerr error)
 		return;
 	}
 	group_load__end(hosted);
+	note_load_over(hosted);
+	hosted->was_ready = hosted->state == HOSTED_READY;
 	if (hosted->coordinator)
 		close_coordinator(hosted, error);
 	set_timer(hosted, UINT64_MAX);
@@ -276,11 +331,12 @@ void group_host_turn(struct group_host *host)
 		if (hosted->state == HOSTED_READY)
 			group_log__snapshot(hosted);
 	}
+	load_ahead(host);
 }
 
 bool group_host_has_work(const struct group_host *host)
 {
-	return !list_is_empty(&host->due);
+	return !list_is_empty(&host->due) || may_load_ahead(host);
 }
 
 /* ---- the topic ------------------------------------------------------------------------------------------------------------- */
@@ -303,6 +359,8 @@ static void detach_all(struct group_host *host)
 /* Without memory for the table, calls are told NOT_COORDINATOR. */
 static void take_topic(struct group_host *host, const struct topic *topic)
 {
+	if (!uuid_equal(&topic->id, &host->topic_id))
+		host->ahead = 0;
 	host->topic_id = topic->id;
 	if (topic->partition_count <= host->partition_count)
 		return;

@@ -7,7 +7,8 @@
  *
  * A hosted coordinator's life:
  *
- *	COLD     nothing is in memory; the first call begins a load
+ *	COLD     nothing is in memory; the host loads those that have records, one after the other, once it has started; a call does not wait
+ *	         for that, and begins the load of its own
  *	LOADING  its partition is read; calls wait, for LOAD_MAX_NS at most
  *	READY    calls run
  *	ENDING   closed, because its log refused a record, or the topic or the broker goes; what is in flight returns first, as a new
@@ -46,6 +47,7 @@ struct hosted {
 	uint32_t partition;
 	enum hosted_state state;
 	bool is_detached;              /* its topic is gone: freed when nothing is in flight */
+	bool was_ready;                /* ENDING: it is loaded again though nobody asks: its groups have timers */
 	struct coordinator *coordinator;   /* while LOADING and READY */
 	struct load *load;             /* while LOADING */
 	struct list waiting;           /* struct group_task: their turn comes when it is READY */
@@ -65,6 +67,8 @@ struct group_host {
 	uint32_t partition_count;
 	struct hosted **hosted;        /* by partition; NULL: not used yet */
 	struct list due;
+	uint32_t ahead;                /* partitions from here on may have groups that are not in memory yet */
+	struct hosted *loading_ahead;  /* the one that is being loaded though nobody asks; NULL: none */
 	uint32_t detached_count;
 	bool is_stopping;
 	uint8_t *batch;                /* one batch is built at a time: the log copies it */

@@ -1,5 +1,5 @@
 /* A partition of __consumer_offsets, read from its start to its end into a coordinator. One read a turn, so
- * that others have theirs.
+ * that others have theirs; a small one while nobody waits for it.
  *
  * Happy path: whole batches come from the log's memory or from the disk; they are laid side by side, because a
  * batch may lie across two pieces; each record is replayed. Batches may be compressed: the directory may have
@@ -20,6 +20,8 @@
 
 /* One turn's work: some milliseconds. */
 #define READ_SIZE_MAX (1u << 20)
+/* The same while nobody waits: a fraction of one. */
+#define AHEAD_SIZE_MAX (64u << 10)
 
 struct load {
 	struct hosted *hosted;
@@ -194,7 +196,7 @@ void group_load__step(struct hosted *hosted)
 		return;
 	}
 	load->read.offset = load->next_offset;
-	load->read.size_bytes_max = READ_SIZE_MAX;
+	load->read.size_bytes_max = list_is_empty(&hosted->waiting) ? AHEAD_SIZE_MAX : READ_SIZE_MAX;
 	load->read.is_first = true;
 	load->read.done = read_done;
 	if (partition_read(partition, &load->read) == READ_PENDING) {

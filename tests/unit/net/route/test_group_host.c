@@ -1,13 +1,10 @@
 /* The host of group coordinators, with a coordinator of the test's own: a table of numbers. What the host must
  * do for it is seen from outside: records are durable before calls are answered and are replayed in order,
  * calls wait and are cancelled, snapshots let the log go. */
-#include "tests/unit/net/server_fixture.h"
+#include "tests/unit/net/route/group_calls.h"
 
 #include "kmsg_delete_topics.h"
-#include "kmsg_find_coordinator.h"
-#include "kmsg_list_offsets.h"
 #include "net/group/coordinator.h"
-#include "net/route/group_host.h"
 
 /* ---- the coordinator of the test --------------------------------------------------------------------------------------------- */
 
@@ -229,16 +226,6 @@ NOT_ASKED(delete_group, struct slice, struct kmsg_delete_groups_result)
 
 static const char *const FEW_PARTITIONS[] = {"offsets.topic.num.partitions", "4", NULL};
 
-static int find_coordinator(struct client *client, const char *group)
-{
-	struct kmsg_find_coordinator_request in;
-	struct kmsg_find_coordinator_response out;
-	kmsg_find_coordinator_request_init(&in);
-	in.key = slice_from(group);
-	client_call(client, "find_coordinator", 2, &in, &out);
-	return out.error_code;
-}
-
 static void send_commit(struct client *client, const char *group, int64_t offset, size_t padding)
 {
 	static uint8_t bytes[32 << 10];
@@ -334,21 +321,6 @@ static void end(struct broker *broker, struct client *client)
 {
 	client_close(client);
 	broker_end(broker);
-}
-
-static int64_t list_offset(struct client *client, uint32_t partition, int64_t time)
-{
-	struct kmsg_list_offsets_partition one = {.partition_index = (int32_t)partition, .current_leader_epoch = -1, .timestamp = time};
-	struct kmsg_list_offsets_topic topic = {.name = slice_from(GROUP_TOPIC), .partitions = {&one, 1}};
-	struct kmsg_list_offsets_request in;
-	struct kmsg_list_offsets_response out;
-	kmsg_list_offsets_request_init(&in);
-	in.replica_id = -1;
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	client_call(client, "list_offsets", 7, &in, &out);
-	cr_assert_eq(out.topics.items[0].partitions.items[0].error_code, 0);
-	return out.topics.items[0].partitions.items[0].offset;
 }
 
 /* ---- tests -------------------------------------------------------------------------------------------------------------------- */
