@@ -35,6 +35,7 @@ struct append_op {
 	uint32_t records_size_bytes;
 	bool is_zstd_allowed;          /* Produce v7 and later */
 	bool is_internal;              /* from a coordinator, not from a client: control batches pass */
+	bool begins_segment;           /* what is before it can be let go, files and all, once the log start is here */
 
 	/* Valid in done(), or on an immediate refusal. */
 	int err;

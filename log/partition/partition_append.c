@@ -86,7 +86,7 @@ static int judge(struct partition *partition, struct append_op *op, struct batch
 }
 
 /* Kafka's LogSegment.shouldRoll; the jitter is the partition's own, so that not all roll at once. */
-static bool should_roll(const struct partition *partition, const struct batch *batch, int64_t now_ms)
+static bool should_roll(const struct partition *partition, const struct append_op *op, const struct batch *batch, int64_t now_ms)
 {
 	const struct segment *segment = partition->active;
 	const struct topic_config *config = &partition->topic->config;
@@ -96,17 +96,17 @@ static bool should_roll(const struct partition *partition, const struct batch *b
 		return false;
 	int64_t jitter = config->segment_jitter_ms > 0 ? (int64_t)(partition->index * 2654435761u % (uint64_t)config->segment_jitter_ms) : 0;
 	int64_t end_offset = partition->next_offset + batch->last_offset_delta;
-	return segment_size_bytes(segment) + batch->size_bytes > (uint64_t)config->segment_bytes ||
+	return op->begins_segment || segment_size_bytes(segment) + batch->size_bytes > (uint64_t)config->segment_bytes ||
 	       (segment->first_timestamp_ms >= 0 && now_ms - segment->first_timestamp_ms > config->segment_ms - jitter &&
 		batch->max_timestamp_ms - segment->first_timestamp_ms > config->segment_ms - jitter) ||
 	       offset_index_is_full(&segment->offsets) || time_index_is_full(&segment->times) ||
 	       end_offset - segment->base_offset > INT32_MAX;
 }
 
-static int make_room(struct partition *partition, const struct batch *batch)
+static int make_room(struct partition *partition, const struct append_op *op, const struct batch *batch)
 {
 	int err = 0;
-	if (should_roll(partition, batch, io_wall_ms(partition->home->io)))
+	if (should_roll(partition, op, batch, io_wall_ms(partition->home->io)))
 		err = partition__roll(partition);
 	if (!err && batch_has_producer(batch))
 		err = producer_reserve(&partition->producers, batch->producer_id, partition->home->producers_max);
@@ -179,7 +179,7 @@ static int append(struct partition *partition, struct append_op *op)
 		return known;
 	if (known == PRODUCER_DUPLICATE)
 		return answer_duplicate(partition, op, &duplicate);
-	err = make_room(partition, batch);
+	err = make_room(partition, op, batch);
 	if (err)
 		return err;
 

@@ -1,6 +1,7 @@
 /* The log start offset moves up: by DeleteRecords or by retention, both as a trim that the journal makes durable before anybody sees
  * it. Whole segments before the log start are removed once they are sealed; a start in the middle of a batch is fine, as readers
- * filter. Kafka's rules: UnifiedLog.deletableSegments, oldest first, stopping at the first that must stay. */
+ * filter. Kafka's rules: UnifiedLog.deletableSegments, oldest first, stopping at the first that must stay. Retention leaves internal topics alone,
+ * whatever cleanup.policy somebody gives them: their coordinators know what may go, and trim. */
 #include "log/base/check.h"
 #include "log/partition/partition_priv.h"
 
@@ -85,7 +86,7 @@ static void retention_done(struct trim_op *op)
 bool partition__retain_check(struct partition *partition, int64_t now_ms)
 {
 	partition__drop_segments(partition);
-	if (partition->is_retaining || partition->is_closed || !partition->active || !partition->topic->config.is_deleted)
+	if (partition->is_retaining || partition->is_closed || !partition->active || !partition->topic->config.is_deleted || partition->topic->is_internal)
 		return false;
 	int64_t start = retained_from(partition, now_ms);
 	if (start <= partition->start_offset)

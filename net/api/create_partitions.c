@@ -1,6 +1,9 @@
 /* CreatePartitions: topics grow; they never shrink. Records stay where they are, and new ones with a key may
  * go elsewhere than older ones of the same key, as in Kafka.
  *
+ * __consumer_offsets stays as it is: the number of its partitions decides which of them has a group's offsets, so after a growth they would be
+ * looked for elsewhere. Kafka does grow it, and after its next start groups begin anew, without a word.
+ *
  * Failure modes: a refusal for each topic. The bound on new partitions holds for the whole request: the
  * topic that passes it is refused. */
 #include "kmsg_create_partitions.h"
@@ -27,6 +30,9 @@ static bool refuse_count(struct create_partitions *state, struct growth *growth,
 {
 	struct request *request = state->request;
 	int64_t now = topic->partition_count, wanted = growth->in->count;
+	if (topic->is_internal)
+		return refuse(request, &growth->refusal, KERR_INVALID_PARTITIONS,
+			      "The partitions of %s cannot be added to: their number says where a group's committed offsets are.", topic->name);
 	if (wanted == now)
 		return refuse(request, &growth->refusal, KERR_INVALID_PARTITIONS,
 			      "Topic already has %lld partition(s).", (long long)now);

@@ -36,6 +36,7 @@ enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_WRITING, SNAPSHOT_WRITTEN, SNAPSHO
 
 struct snapshot {
 	enum snapshot_state state;
+	bool begins_segment;           /* its first batch is still to come, and begins a segment */
 	int64_t start_offset, end_offset;   /* of its records and what came between them */
 	uint64_t log_bytes;            /* appended since the last one began, or loaded */
 	struct trim_op trim;

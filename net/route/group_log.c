@@ -10,7 +10,7 @@
  *
  * Snapshots. When the log since the last one is larger than the state it describes, several times over, the
  * coordinator writes its whole state as ordinary records, a piece a turn, while calls go on. When the last
- * piece is durable, the log is trimmed to the first piece's offset. Why a crash at any point is harmless:
+ * piece is durable, the log is trimmed to the first piece's offset, which begins a segment: those before it are deleted. Why a crash at any point is harmless:
  *   - before the trim is durable, the log still has everything from before the snapshot began, and the pieces only say again what was true
  *     when they were written; a key's last record wins, and pieces and changes were emitted in one order;
  *   - after it, every group that was there when the snapshot began has its state in a piece or has been deleted since (its tombstones say so), and
@@ -160,12 +160,14 @@ static int append_batch(struct hosted *hosted, struct partition *partition, stru
 	if (!flight)
 		return -ENOMEM;
 	flight->op = (struct append_op){
-		.done = landed, .records = hosted->host->batch, .records_size_bytes = size, .is_zstd_allowed = true, .is_internal = true};
+		.done = landed, .records = hosted->host->batch, .records_size_bytes = size, .is_zstd_allowed = true, .is_internal = true,
+		.begins_segment = hosted->snapshot.begins_segment};
 	err = partition_append(partition, &flight->op);
 	if (err) {
 		give_flight(hosted->host, flight);
 		return err;
 	}
+	hosted->snapshot.begins_segment = false;
 	list_push_back(&hosted->flights, &flight->node);
 	hosted->in_flight++;
 	hosted->snapshot.log_bytes += size;
@@ -241,6 +243,7 @@ static void begin_snapshot(struct hosted *hosted, const struct partition *partit
 {
 	coordinator_snapshot_begin(hosted->coordinator);
 	hosted->snapshot.state = SNAPSHOT_WRITING;
+	hosted->snapshot.begins_segment = true;
 	hosted->snapshot.start_offset = partition_log_end_offset(partition);
 	hosted->snapshot.end_offset = -1;
 	hosted->snapshot.log_bytes = 0;

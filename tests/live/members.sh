@@ -99,7 +99,7 @@ while kill -0 "$load" 2> /dev/null; do
 	killed=$((killed + 1))
 done
 
-if [ -n "${SOAK_TIME:-}" ]; then watch_memory $((SOAK_TIME * 2 / 3)) $((SOAK_TIME / 6)) "$load"; fi
+if [ -n "${SOAK_TIME:-}" ]; then watch_memory $((SOAK_TIME * 2 / 3)) 0 "$load"; fi
 
 random_ms 500 1500
 touch "$WORK/stop"

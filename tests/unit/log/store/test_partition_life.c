@@ -114,6 +114,40 @@ Test(partition, retention_by_time)
 	world_fini(&world);
 }
 
+/* An internal topic is left alone, whatever its configs say: its coordinator trims. And an append that begins a segment makes that give files back. */
+Test(partition, internal_topics_are_trimmed_by_their_coordinators)
+{
+	struct world world;
+	world_init(&world, 4);
+	world.options.retention_check_ms = 60000;
+	world_open(&world);
+	struct config_override overrides[] = {{"cleanup.policy", "delete"}, {"retention.ms", "1000"}, {"retention.bytes", "1000"}};
+	world_create_topic(&world, "__consumer_offsets", 1, overrides, 3);
+	struct partition *partition = world_partition(&world, "__consumer_offsets", 0);
+	world_append(&world, partition, 0, 10, 20000); /* timestamps of 1970 */
+	advance(&world, 100);
+	cr_assert_eq(partition_log_start_offset(partition), 0);
+
+	struct append append;
+	uint8_t bytes[512];
+	struct batch_builder builder;
+	struct record record = {.timestamp_ms = 5, .value = {(const uint8_t *)"12345678", 8}};
+	uint32_t size;
+	cr_assert_eq(batch_builder_open(&builder, NULL, &BATCH_BUILDER_PLAIN, bytes, sizeof bytes), 0);
+	cr_assert_eq(batch_builder_append(&builder, &record), 0);
+	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
+	append = (struct append){.op = {.done = append_done, .records = bytes, .records_size_bytes = size, .is_internal = true, .begins_segment = true}};
+	cr_assert_eq(partition_append(partition, &append.op), 0);
+	advance(&world, 100);
+	cr_assert(append.is_done);
+	int64_t start = 0;
+	cr_assert_eq(trim_to(&world, partition, 10, &start), 0);
+	cr_assert_eq(start, 10);
+	advance(&world, 100);
+	cr_expect_leq(partition_size_bytes(partition), 512, "the segment before it is gone: %llu", (unsigned long long)partition_size_bytes(partition));
+	world_fini(&world);
+}
+
 static int append_sequenced(struct world *world, struct partition *partition, struct append *append, int64_t producer_id, int16_t epoch, int32_t sequence)
 {
 	uint8_t bytes[512];

@@ -74,6 +74,22 @@ Test(create_partitions, refusals)
 	admin_close(&admin);
 }
 
+/* Where the offsets of a group are goes by the number of partitions of __consumer_offsets: nobody changes it, not even to try. */
+Test(create_partitions, internal_topic_does_not_grow)
+{
+	static const struct growth more = {"more", "__consumer_offsets", 60, -1, 0, {0}, KERR_INVALID_PARTITIONS, NULL};
+	struct admin admin;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "__consumer_offsets", 5, NULL);
+	for (int validate_only = 0; validate_only < 2; validate_only++) {
+		struct kmsg_create_partitions_response out = grow(&admin.client, 3, &more, 1, validate_only);
+		check_outcome(more.what, more.error, "The partitions of __consumer_offsets cannot be added to", out.results.items[0].error_code,
+			      out.results.items[0].error_message);
+	}
+	cr_expect_eq(partitions_of(&admin.other, "__consumer_offsets"), 5);
+	admin_close(&admin);
+}
+
 /* Topics grow in every version, for everybody, and keep their records; the new partitions take records at once. */
 Test(create_partitions, grows)
 {

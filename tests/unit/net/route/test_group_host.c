@@ -509,7 +509,17 @@ Test(group_host, loaded_again, .timeout = 60)
 	end(&broker, &client);
 }
 
-/* Snapshots let the log go: what is left is a small part of what was written, and makes the same state. */
+static uint64_t bytes_on_disk(const struct broker *broker)
+{
+	char command[256], text[64] = "";
+	snprintf(command, sizeof command, "cat %s/" GROUP_TOPIC "-*/*.log | wc -c", broker->dir);
+	FILE *pipe = popen(command, "r");
+	cr_assert_not_null(fgets(text, sizeof text, pipe));
+	pclose(pipe);
+	return strtoull(text, NULL, 10);
+}
+
+/* Snapshots let the log go, and its files: what is left is a small part of what was written, and makes the same state. */
 Test(group_host, snapshots, .timeout = 120)
 {
 	struct broker broker;
@@ -527,6 +537,7 @@ Test(group_host, snapshots, .timeout = 120)
 	cr_expect_leq(kept, 4 * 50, "%lld records are kept", (long long)kept);
 	client_close(&client);
 	broker_restart(&broker);
+	cr_expect_leq(bytes_on_disk(&broker), 6 << 20, "a snapshot for each MB of a partition: %llu", (unsigned long long)bytes_on_disk(&broker));
 	client_open(&client, &broker);
 	for (int i = 0; i < 10; i++) {
 		snprintf(group, sizeof group, "group-%d", i);
