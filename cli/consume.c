@@ -257,6 +257,7 @@ static int consume(const struct consume_flags *flags, const char *topic, const c
 	status = status ? status : start_lanes(&consuming);
 	status = status ? status : read_all(&consuming);
 	stop_lanes(&consuming);
+	record_sink_close(&consuming.sink);
 	kafka_client_close(&consuming.client);
 	free(consuming.lanes);
 	return status;

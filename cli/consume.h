@@ -4,6 +4,8 @@
 #include "cli/command.h"
 #include "cli/kafka_client.h"
 
+struct shown_header;
+
 struct consume_flags {
 	struct kafka_flags kafka;
 	const char *offset, *format, *group;
@@ -22,6 +24,8 @@ struct consume_flags {
 struct record_sink {
 	const struct consume_flags *flags;
 	const char *topic, *format;
+	struct shown_header *headers; /* room for those of a record */
+	uint32_t header_room;
 	int64_t printed;
 	bool has_progress;
 	bool has_failed;     /* stdout takes nothing any more ... */
@@ -30,6 +34,7 @@ struct record_sink {
 
 /* Catches Ctrl-C and SIGTERM too: they fill the sink. */
 void record_sink_open(struct record_sink *sink, const struct consume_flags *flags, const char *topic, const char *format);
+void record_sink_close(struct record_sink *sink);
 /* Records may come from now on: progress is shown on if they go to a file, else it ends. */
 void record_sink_ready(struct record_sink *sink);
 void record_sink_print(struct record_sink *sink, const rd_kafka_message_t *message);

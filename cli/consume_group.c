@@ -296,6 +296,7 @@ int consume_in_group(const struct consume_flags *flags, const char *topic, const
 		status = leave(&membership, status);
 	}
 	kafka()->rd_kafka_topic_partition_list_destroy(membership.assigned);
+	record_sink_close(&membership.sink);
 	kafka_client_close(&membership.client);
 	return status;
 }

@@ -84,9 +84,14 @@ static int set_all(rd_kafka_conf_t *conf, const struct kafka_flags *flags, const
 
 /* ---- connecting -------------------------------------------------------------------------------------------------------- */
 
-/* The library's own lines say what ours say better. */
-static void drop_line(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+/* The library's own lines say what ours say better, but to who asks for them. */
+static void take_line(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
+	const struct kafka_client *client = kafka()->rd_kafka_opaque(handle);
+	if (client->is_debugged)
+		complain("librdkafka: %s: %s", facility, text);
+	if (client->wishes->logged)
+		client->wishes->logged(facility, text, (void *)client);
 }
 
 static void note_error(rd_kafka_t *handle, int err, const char *reason, void *opaque)
@@ -106,7 +111,7 @@ static int create(struct kafka_client *client, rd_kafka_type_t type, const struc
 		return status;
 	}
 	kafka()->rd_kafka_conf_set_opaque(conf, client);
-	kafka()->rd_kafka_conf_set_log_cb(conf, drop_line);
+	kafka()->rd_kafka_conf_set_log_cb(conf, take_line);
 	kafka()->rd_kafka_conf_set_error_cb(conf, note_error);
 	if (wishes->delivered)
 		kafka()->rd_kafka_conf_set_dr_msg_cb(conf, wishes->delivered);
@@ -143,9 +148,12 @@ int kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const s
 {
 	static const struct kafka_wishes none;
 	client->brokers = flags->brokers;
+	client->wishes = wishes ? wishes : &none;
+	for (uint32_t i = 0; i < flags->settings.count; i++)
+		client->is_debugged |= strncmp(flags->settings.items[i], "debug=", 6) == 0;
 	int status = reach(client);
 	status = status ? status : load();
-	status = status ? status : create(client, type, flags, wishes ? wishes : &none);
+	status = status ? status : create(client, type, flags, client->wishes);
 	status = status ? status : ask_metadata(client);
 	if (status)
 		kafka_client_close(client);

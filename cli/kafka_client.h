@@ -37,7 +37,7 @@
 	X(rd_kafka_CreatePartitions) X(rd_kafka_event_CreatePartitions_result)                                     \
 	X(rd_kafka_CreatePartitions_result_topics) X(rd_kafka_DeleteRecords_new) X(rd_kafka_DeleteRecords_destroy) \
 	X(rd_kafka_DeleteRecords) X(rd_kafka_event_DeleteRecords_result) X(rd_kafka_DeleteRecords_result_offsets)  \
-	X(rd_kafka_poll_set_consumer) X(rd_kafka_subscribe) X(rd_kafka_consumer_poll) X(rd_kafka_consumer_close)   \
+	X(rd_kafka_opaque) X(rd_kafka_poll_set_consumer) X(rd_kafka_subscribe) X(rd_kafka_consumer_poll) X(rd_kafka_consumer_close)   \
 	X(rd_kafka_assign) X(rd_kafka_incremental_assign) X(rd_kafka_incremental_unassign)                         \
 	X(rd_kafka_assignment_lost) X(rd_kafka_rebalance_protocol) X(rd_kafka_offsets_store) X(rd_kafka_commit)    \
 	X(rd_kafka_topic_partition_list_del) X(rd_kafka_error_destroy)                                             \
@@ -90,6 +90,8 @@ void kafka_flags_init(struct kafka_flags *flags);
 	TEXT_FLAG("broker", 'b', &(where)->brokers, "HOST:PORT", "the broker ($SPATE_BROKER, or 127.0.0.1:9092)"),             \
 	LIST_FLAG("option", 'X', &(where)->settings, "PROPERTY=VALUE", "passed to librdkafka (TLS, SASL, tuning); may be given often")
 
+struct kafka_wishes;
+
 struct kafka_client {
 	rd_kafka_t *handle;
 	const char *brokers;
@@ -97,6 +99,8 @@ struct kafka_client {
 	struct wire_client *wire;
 	rd_kafka_resp_err_t fatal;                /* the broker went away for good while we worked, or 0 */
 	void *opaque;                             /* the verb's own, for its callbacks */
+	const struct kafka_wishes *wishes;
+	bool is_debugged;                         /* the user asked for librdkafka's own lines, with -X debug=... */
 };
 
 /* A key and a value that a verb sets before the user's -X. */
@@ -108,6 +112,7 @@ struct kafka_setting {
 struct kafka_wishes {
 	const struct kafka_setting *settings;
 	uint32_t setting_count;
+	void (*logged)(const char *facility, const char *text, void *client); /* librdkafka's own lines; runs in its threads */
 	void (*delivered)(rd_kafka_t *handle, const rd_kafka_message_t *message, void *client);
 	void (*rebalanced)(rd_kafka_t *handle, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions, void *client);
 };

@@ -3,369 +3,19 @@
  * Happy path: read a line, hand it to librdkafka, take delivery reports as they come; at the end wait for all of them and say how many were
  * acknowledged and where they lie. A record counts as written only when the broker has acknowledged it. Failure modes: whatever was not
  * acknowledged is counted, the first reason of each kind is told, and the exit status says so. */
+#include "cli/produce.h"
+
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/command.h"
 #include "cli/format.h"
-#include "cli/json_record.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/topic.h"
-#include "log/base/check.h"
-
-struct produce_flags {
-	struct kafka_flags kafka;
-	const char *file, *key, *key_separator, *delimiter, *compression, *acks;
-	struct flag_list headers;
-	int64_t partition;
-	char separator_bytes[64], delimiter_byte; /* what key_separator and delimiter mean */
-	size_t separator_size;
-	bool is_null, is_quiet, is_created, is_json, is_repartitioned;
-};
-
-/* What became of a partition's records. */
-struct written {
-	uint64_t count;
-	int64_t first, last;
-};
-
-#define REASONS_MAX 8
-#define PROGRESS_EVERY 1024
-
-struct producing {
-	const struct produce_flags *flags;
-	const char *topic;
-	struct kafka_client client;
-	rd_kafka_headers_t *headers; /* of every record, or NULL */
-	int topic_partitions;        /* how many the topic has */
-	uint64_t lines, sent, acked, failed;
-	uint64_t unseparated;        /* lines without the key separator */
-	bool has_timed_out;          /* nobody acknowledges any more: reading on would only leave holes */
-	struct written *partitions;
-	uint32_t partition_count;
-	struct {
-		rd_kafka_resp_err_t err;
-		uint64_t count;
-	} reasons[REASONS_MAX];
-	uint32_t reason_count;
-};
-
-static volatile sig_atomic_t is_interrupted;
-
-static void interrupt(int signal)
-{
-	is_interrupted = 1;
-}
-
-/* A read that waits must end: no SA_RESTART. */
-static void catch_interrupt(void)
-{
-	struct sigaction action = {.sa_handler = interrupt};
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-/* ---- delivery reports --------------------------------------------------------------------------------------------------- */
-
-static struct written *written_of(struct producing *producing, int32_t partition)
-{
-	CHECK(partition >= 0);
-	uint32_t needed = (uint32_t)partition + 1;
-	if (needed > producing->partition_count) {
-		producing->partitions = realloc(producing->partitions, needed * sizeof *producing->partitions);
-		CHECKF(producing->partitions, "out of memory");
-		memset(producing->partitions + producing->partition_count, 0, (needed - producing->partition_count) * sizeof *producing->partitions);
-		producing->partition_count = needed;
-	}
-	return &producing->partitions[partition];
-}
-
-static void note_acked(struct producing *producing, const rd_kafka_message_t *message)
-{
-	producing->acked++;
-	if (message->partition < 0)
-		return;
-	struct written *written = written_of(producing, message->partition);
-	if (!written->count || message->offset < written->first)
-		written->first = message->offset;
-	if (!written->count || message->offset > written->last)
-		written->last = message->offset;
-	written->count++;
-}
-
-static void note_failed(struct producing *producing, rd_kafka_resp_err_t err)
-{
-	producing->failed++;
-	producing->has_timed_out |= err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || err == RD_KAFKA_RESP_ERR__FATAL;
-	for (uint32_t i = 0; i < producing->reason_count; i++) {
-		if (producing->reasons[i].err == err) {
-			producing->reasons[i].count++;
-			return;
-		}
-	}
-	if (producing->reason_count == REASONS_MAX)
-		return;
-	producing->reasons[producing->reason_count].err = err;
-	producing->reasons[producing->reason_count++].count = 1;
-}
-
-static void note_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
-{
-	struct producing *producing = ((struct kafka_client *)opaque)->opaque;
-	if (message->err)
-		note_failed(producing, message->err);
-	else
-		note_acked(producing, message);
-}
-
-/* ---- sending -------------------------------------------------------------------------------------------------------------- */
-
-struct line {
-	const char *key, *value; /* NULL = null */
-	size_t key_size, value_size;
-	int32_t partition;
-	int64_t timestamp_ms;    /* 0 = now */
-	const struct json_header *headers;
-	uint32_t header_count;
-};
-
-static struct line split_line(const struct produce_flags *flags, const char *text, size_t size, bool *is_separated)
-{
-	struct line line = {.key = flags->key, .key_size = flags->key ? strlen(flags->key) : 0, .value = text, .value_size = size,
-			    .partition = (int32_t)flags->partition};
-	const char *mark = flags->separator_size ? memmem(text, size, flags->separator_bytes, flags->separator_size) : NULL;
-	*is_separated = mark != NULL;
-	if (mark) {
-		line.key = text;
-		line.key_size = (size_t)(mark - text);
-		line.value = mark + flags->separator_size;
-		line.value_size = size - (size_t)(line.value - text);
-	}
-	if (flags->is_null && line.value_size == 0)
-		line.value = NULL;
-	if (flags->is_null && line.key && line.key_size == 0)
-		line.key = NULL;
-	return line;
-}
-
-/* Those of every record, and the line's own. NULL: there are none. */
-static rd_kafka_headers_t *headers_of(const struct producing *producing, const struct line *line)
-{
-	rd_kafka_headers_t *headers = producing->headers ? kafka()->rd_kafka_headers_copy(producing->headers) : NULL;
-	if (!headers && line->header_count)
-		headers = kafka()->rd_kafka_headers_new(line->header_count);
-	for (uint32_t i = 0; i < line->header_count; i++) {
-		const struct json_header *header = &line->headers[i];
-		/* -1 would mean "up to the zero byte". */
-		if (kafka()->rd_kafka_header_add(headers, (const char *)header->name.data, (ssize_t)header->name.size, header->value.data,
-						 (ssize_t)header->value.size))
-			break;
-	}
-	return headers;
-}
-
-static rd_kafka_resp_err_t hand_over(struct producing *producing, const struct line *line)
-{
-	rd_kafka_headers_t *headers = headers_of(producing, line);
-	rd_kafka_resp_err_t err = kafka()->rd_kafka_producev(
-		producing->client.handle, RD_KAFKA_V_TOPIC(producing->topic), RD_KAFKA_V_PARTITION(line->partition),
-		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(line->key, line->key_size),
-		RD_KAFKA_V_VALUE((void *)line->value, line->value_size), RD_KAFKA_V_TIMESTAMP(line->timestamp_ms), RD_KAFKA_V_HEADERS(headers),
-		RD_KAFKA_V_END);
-	/* Headers were taken over only if the record was. */
-	if (err && headers)
-		kafka()->rd_kafka_headers_destroy(headers);
-	return err;
-}
-
-static void show_progress(const struct producing *producing)
-{
-	char sent[32], acked[32];
-	if (producing->sent % PROGRESS_EVERY == 0)
-		progress_say("%s records read, %s acknowledged by '%s'", progress_count(producing->sent, sent), progress_count(producing->acked, acked),
-			     producing->topic);
-}
-
-/* Waits while the queue is full: the broker is slower than the input. */
-static void send_line(struct producing *producing, const struct line *line)
-{
-	rd_kafka_resp_err_t err;
-	while ((err = hand_over(producing, line)) == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_interrupted && !producing->has_timed_out)
-		kafka()->rd_kafka_poll(producing->client.handle, 100);
-	producing->sent++;
-	if (err)
-		note_failed(producing, err);
-	kafka()->rd_kafka_poll(producing->client.handle, 0);
-	show_progress(producing);
-}
-
-/* ---- lines of JSON -------------------------------------------------------------------------------------------------------- */
-
-static int refuse_line(const struct producing *producing, const char *why)
-{
-	complain("line %" PRIu64 ": %s; it and what follows were not read", producing->lines, why);
-	return STATUS_FAILED;
-}
-
-/* --partition decides, then what the line says, then the key. */
-static int choose_partition(const struct producing *producing, const struct json_record *record, int32_t *out)
-{
-	char why[256];
-	*out = (int32_t)producing->flags->partition;
-	if (producing->flags->partition != RD_KAFKA_PARTITION_UA || producing->flags->is_repartitioned || record->partition < 0)
-		return STATUS_OK;
-	*out = record->partition;
-	if (record->partition < producing->topic_partitions)
-		return STATUS_OK;
-	snprintf(why, sizeof why, "topic '%s' has partitions 0 to %d, and the line names %d (--repartition lets the key decide)", producing->topic,
-		 producing->topic_partitions - 1, record->partition);
-	return refuse_line(producing, why);
-}
-
-static bool is_blank(const char *text, size_t size)
-{
-	return strspn(text, " \t\r") >= size;
-}
-
-static int send_json(struct producing *producing, const char *text, size_t size)
-{
-	char why[512];
-	struct json_record record;
-	int32_t partition;
-	if (is_blank(text, size))
-		return STATUS_OK;
-	if (!json_record_parse(&record, (struct slice){(const uint8_t *)text, size}, why, sizeof why))
-		return refuse_line(producing, why);
-	int status = choose_partition(producing, &record, &partition);
-	const struct line line = {
-		.key = (const char *)record.key.data,
-		.key_size = record.key.size,
-		.value = (const char *)record.value.data,
-		.value_size = record.value.size,
-		.partition = partition,
-		.timestamp_ms = record.timestamp_ms > 0 ? record.timestamp_ms : 0,
-		.headers = record.headers,
-		.header_count = record.header_count,
-	};
-	if (!status)
-		send_line(producing, &line);
-	json_record_free(&record);
-	return status;
-}
-
-static int send_text(struct producing *producing, const char *text, size_t size)
-{
-	bool is_separated;
-	struct line line = split_line(producing->flags, text, size, &is_separated);
-	producing->unseparated += producing->flags->separator_size && !is_separated;
-	send_line(producing, &line);
-	return STATUS_OK;
-}
-
-static int send_lines(struct producing *producing, FILE *in)
-{
-	char *text = NULL;
-	size_t capacity = 0;
-	ssize_t size;
-	char delimiter = producing->flags->delimiter_byte;
-	int status = STATUS_OK;
-	while (!status && !is_interrupted && !producing->has_timed_out && (size = getdelim(&text, &capacity, delimiter, in)) >= 0) {
-		if (size && text[size - 1] == delimiter)
-			text[--size] = '\0';
-		producing->lines++;
-		status = producing->flags->is_json ? send_json(producing, text, (size_t)size) : send_text(producing, text, (size_t)size);
-	}
-	free(text);
-	if (producing->has_timed_out && !feof(in))
-		complain("the broker at %s acknowledges nothing any more; the rest of the input was not read", producing->client.brokers);
-	if (!ferror(in) || is_interrupted)
-		return status;
-	complain("cannot read the input: %s", strerror(errno));
-	return STATUS_FAILED;
-}
-
-/* ---- reporting -------------------------------------------------------------------------------------------------------------- */
-
-#define PARTITIONS_SHOWN 8
-
-static void report_partitions(const struct producing *producing)
-{
-	uint32_t shown = 0, more = 0;
-	for (uint32_t i = 0; i < producing->partition_count; i++) {
-		const struct written *written = &producing->partitions[i];
-		if (!written->count)
-			continue;
-		if (shown++ >= PARTITIONS_SHOWN)
-			more++;
-		else if (written->first < 0)
-			fprintf(stderr, "  partition %u: %" PRIu64 " records\n", i, written->count);
-		else
-			fprintf(stderr, "  partition %u: %" PRIu64 " records, offsets %" PRId64 " to %" PRId64 "\n", i, written->count, written->first, written->last);
-	}
-	if (more)
-		fprintf(stderr, "  and %u more partitions\n", more);
-}
-
-static void report_failures(const struct producing *producing)
-{
-	for (uint32_t i = 0; i < producing->reason_count; i++) {
-		rd_kafka_resp_err_t err = producing->reasons[i].err;
-		const char *fix = "";
-		if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-			fix = "; allow larger ones with -X message.max.bytes=N here and max.message.bytes of the topic";
-		else if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
-			fix = "; make it with 'spate topic create'";
-		complain("%" PRIu64 " records were not written to '%s': %s (%s)%s", producing->reasons[i].count, producing->topic,
-			 kafka()->rd_kafka_err2str(err), kafka()->rd_kafka_err2name(err), fix);
-	}
-}
-
-static bool is_unacked(const struct produce_flags *flags)
-{
-	return flags->acks && strcmp(flags->acks, "0") == 0;
-}
-
-static int report(const struct producing *producing, double seconds)
-{
-	if (!producing->flags->is_quiet && is_unacked(producing->flags)) {
-		fprintf(stderr, "spate: sent %" PRIu64 " records to '%s'; with --acks 0 nobody says whether they arrived\n", producing->acked, producing->topic);
-	} else if (!producing->flags->is_quiet) {
-		fprintf(stderr, "spate: %" PRIu64 " of %" PRIu64 " records acknowledged by '%s' in %.3f s\n", producing->acked, producing->sent,
-			producing->topic, seconds);
-		report_partitions(producing);
-	}
-	if (!producing->flags->is_quiet && producing->unseparated)
-		fprintf(stderr, "spate: %" PRIu64 " of %" PRIu64 " lines had no key separator '%s': all of each is its value\n", producing->unseparated,
-			producing->lines, producing->flags->key_separator);
-	report_failures(producing);
-	if (producing->acked == producing->sent)
-		return STATUS_OK;
-	return producing->acked == 0 && producing->client.fatal == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ? STATUS_UNREACHABLE : STATUS_FAILED;
-}
-
-/* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
-
-static int make_headers(struct producing *producing)
-{
-	const struct flag_list *list = &producing->flags->headers;
-	if (list->count)
-		producing->headers = kafka()->rd_kafka_headers_new(list->count);
-	for (uint32_t i = 0; i < list->count; i++) {
-		const char *equals = strchr(list->items[i], '=');
-		size_t name_size = equals ? (size_t)(equals - list->items[i]) : strlen(list->items[i]);
-		/* "name" alone is a header with a null value. */
-		if (kafka()->rd_kafka_header_add(producing->headers, list->items[i], (ssize_t)name_size, equals ? equals + 1 : NULL, equals ? -1 : 0)) {
-			complain("--header %s: it is too long", list->items[i]);
-			return STATUS_USAGE;
-		}
-	}
-	return STATUS_OK;
-}
 
 #define CREATION_TRIES 30
 #define CREATION_WAIT_MS 100
@@ -437,35 +87,36 @@ static double seconds_since(const struct timespec *begin)
 	return (double)(now.tv_sec - begin->tv_sec) + (double)(now.tv_nsec - begin->tv_nsec) / 1e9;
 }
 
-/* Each record ends with its delivery report, at the latest when it has timed out. */
-static void wait_for_reports(struct producing *producing)
+/* So that progress can say how far it is. */
+static uint64_t size_of(FILE *in)
 {
-	while (kafka()->rd_kafka_outq_len(producing->client.handle) > 0)
-		kafka()->rd_kafka_flush(producing->client.handle, 100);
+	struct stat info;
+	return fstat(fileno(in), &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
 }
 
 static int produce(struct producing *producing, FILE *in)
 {
 	struct timespec begin;
 	int status = check_topic(producing);
-	status = status ? status : make_headers(producing);
+	status = status ? status : produce_make_headers(producing);
 	if (status)
 		return status;
-	catch_interrupt();
+	interrupt_catch();
+	producing->input_bytes = size_of(in);
 	/* Who types the records needs no line that moves. */
 	if (isatty(fileno(in)))
 		progress_end();
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	status = send_lines(producing, in);
-	wait_for_reports(producing);
+	status = produce_send_lines(producing, in);
+	produce_wait_for_reports(producing);
 	progress_end();
-	int reported = report(producing, seconds_since(&begin));
+	int reported = produce_report(producing, seconds_since(&begin));
 	return status ? status : reported;
 }
 
 static int open_and_produce(const struct produce_flags *flags, const char *topic, FILE *in)
 {
-	struct producing producing = {.flags = flags, .topic = topic};
+	struct producing producing = {.flags = flags, .topic = topic, .refusal.lock = PTHREAD_MUTEX_INITIALIZER};
 	bool is_acked_by_all = !flags->acks || strcmp(flags->acks, "all") == 0 || strcmp(flags->acks, "-1") == 0;
 	const struct kafka_setting settings[] = {
 		{"acks", flags->acks ? flags->acks : "all"},
@@ -474,10 +125,13 @@ static int open_and_produce(const struct produce_flags *flags, const char *topic
 		{"compression.codec", flags->compression ? flags->compression : "none"},
 		{"message.timeout.ms", "30000"},
 		{"queue.buffering.max.messages", "1000000"},
+		/* A line for each batch, of which those are kept that say why the broker refused it: else only the time-out would be known. */
+		{"debug", "msg"},
 	};
 	producing.client.opaque = &producing;
 	progress_begin("asking %s", flags->kafka.brokers);
-	const struct kafka_wishes wishes = {.settings = settings, .setting_count = COUNT_OF(settings), .delivered = note_delivery};
+	const struct kafka_wishes wishes = {.settings = settings, .setting_count = COUNT_OF(settings), .delivered = produce_note_delivery,
+					   .logged = produce_note_line};
 	int status = kafka_client_open(&producing.client, RD_KAFKA_PRODUCER, &flags->kafka, &wishes);
 	if (status) {
 		progress_end();
@@ -561,6 +215,7 @@ int produce_run(int argc, char **argv)
 		TEXT_FLAG("delimiter", 'D', &flags.delimiter, "CHAR", "what ends a record (a line end); \\0 is a zero byte"),
 		BOOL_FLAG("null", 'Z', &flags.is_null, "an empty value or key is null"),
 		BOOL_FLAG("create", 0, &flags.is_created, "make the topic if it is not there, as the broker's defaults say"),
+		BOOL_FLAG("report", 0, &flags.is_reported, "print what was acknowledged, and what not, as JSON on stdout"),
 		BOOL_FLAG("quiet", 'q', &flags.is_quiet, "say nothing but what went wrong"),
 		KAFKA_FLAGS(&flags.kafka),
 	};

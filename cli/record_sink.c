@@ -3,30 +3,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/consume.h"
 #include "cli/format.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "log/base/check.h"
 
 #define OUT_BUFFER_SIZE (256 << 10)
-#define HEADERS_MAX 256
 #define PROGRESS_EVERY 1024
-
-static volatile sig_atomic_t is_interrupted;
-
-static void interrupt(int signal)
-{
-	is_interrupted = 1;
-}
-
-static void catch_interrupt(void)
-{
-	struct sigaction action = {.sa_handler = interrupt};
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 /* Where nobody sees them: on a terminal, or through a pipe on one, the records show themselves. */
 static bool is_written_to_file(void)
@@ -39,9 +27,15 @@ void record_sink_open(struct record_sink *sink, const struct consume_flags *flag
 {
 	*sink = (struct record_sink){.flags = flags, .topic = topic, .format = format, .has_progress = is_written_to_file()};
 	setvbuf(stdout, NULL, _IOFBF, OUT_BUFFER_SIZE);
-	catch_interrupt();
+	interrupt_catch();
 	/* That the reader has gone is noticed when writing: a group is then left in order. */
 	signal(SIGPIPE, SIG_IGN);
+}
+
+void record_sink_close(struct record_sink *sink)
+{
+	free(sink->headers);
+	sink->headers = NULL;
 }
 
 void record_sink_ready(struct record_sink *sink)
@@ -52,7 +46,7 @@ void record_sink_ready(struct record_sink *sink)
 
 bool record_sink_is_full(const struct record_sink *sink)
 {
-	return is_interrupted || sink->has_failed || (sink->flags->count && sink->printed >= sink->flags->count);
+	return interrupt_was_seen() || sink->has_failed || (sink->flags->count && sink->printed >= sink->flags->count);
 }
 
 /* A pipe that nobody reads any more says so without being written to: `consume | head` ends, though nothing follows. */
@@ -92,18 +86,27 @@ int record_sink_flush(struct record_sink *sink)
 
 /* ---- one record ----------------------------------------------------------------------------------------------------------------- */
 
-static uint32_t read_headers(const rd_kafka_message_t *message, struct shown_header *out)
+static struct shown_header *room_for(struct record_sink *sink, uint32_t count)
+{
+	if (count >= sink->header_room) {
+		sink->header_room = 2 * sink->header_room + 16;
+		sink->headers = realloc(sink->headers, sink->header_room * sizeof *sink->headers);
+		CHECKF(sink->headers, "out of memory");
+	}
+	return &sink->headers[count];
+}
+
+static uint32_t read_headers(struct record_sink *sink, const rd_kafka_message_t *message)
 {
 	rd_kafka_headers_t *headers;
 	uint32_t count = 0;
 	if (kafka()->rd_kafka_message_headers(message, &headers))
 		return 0;
+	const char *name;
 	const void *value;
 	size_t size;
-	while (count < HEADERS_MAX && !kafka()->rd_kafka_header_get_all(headers, count, &out[count].name, &value, &size)) {
-		out[count].value = (struct slice){value, value ? size : 0};
-		count++;
-	}
+	while (!kafka()->rd_kafka_header_get_all(headers, count, &name, &value, &size))
+		*room_for(sink, count++) = (struct shown_header){name, {value, value ? size : 0}};
 	return count;
 }
 
@@ -111,8 +114,8 @@ static uint32_t read_headers(const rd_kafka_message_t *message, struct shown_hea
 void record_sink_print(struct record_sink *sink, const rd_kafka_message_t *message)
 {
 	char count[32];
-	struct shown_header headers[HEADERS_MAX];
 	rd_kafka_timestamp_type_t type;
+	uint32_t header_count = read_headers(sink, message);
 	int64_t timestamp_ms = kafka()->rd_kafka_message_timestamp(message, &type);
 	struct shown_record record = {
 		.topic = sink->topic,
@@ -122,8 +125,8 @@ void record_sink_print(struct record_sink *sink, const rd_kafka_message_t *messa
 		.is_append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME,
 		.key = {message->key, message->key_len},
 		.value = {message->payload, message->len},
-		.headers = headers,
-		.header_count = read_headers(message, headers),
+		.headers = sink->headers,
+		.header_count = header_count,
 	};
 	if (sink->flags->is_json)
 		format_print_json(stdout, &record);

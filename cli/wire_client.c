@@ -26,6 +26,7 @@
 #define ANSWER_SIZE_MAX (64u << 20)
 #define METADATA_VERSION 12
 #define LOG_DIRS_VERSION 2
+#define LOG_DIRS_VERSION_OF_DISKS 4
 #define LIST_GROUPS_VERSION 4
 #define CONSUMER_GROUP_DESCRIBE_VERSION 0
 
@@ -322,6 +323,41 @@ int wire_client_topic(struct wire_client *client, const char *name, struct wire_
 		out->sizes_bytes[i] = -1;
 	/* Sizes are told by the brokers that hold the partitions; what this one does not tell stays unknown. */
 	return ask_sizes(client, name, out) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* ---- the disk --------------------------------------------------------------------------------------------------------------- */
+
+static void encode_no_log_dirs(struct writer *writer, const void *message)
+{
+	kmsg_describe_log_dirs_request_encode(writer, LOG_DIRS_VERSION_OF_DISKS, message);
+}
+
+static const char *copy_path(struct wire_client *client, struct slice path)
+{
+	char *copy = arena_alloc(&client->arena, path.size + 1);
+	if (!copy)
+		return NULL;
+	memcpy(copy, path.data, path.size);
+	copy[path.size] = '\0';
+	return copy;
+}
+
+/* Of no topic: the directories alone. */
+int wire_client_disk(struct wire_client *client, struct wire_disk *out)
+{
+	struct kmsg_describe_log_dirs_request request;
+	struct kmsg_describe_log_dirs_response response;
+	struct reader reader;
+	arena_reset(&client->arena);
+	kmsg_describe_log_dirs_request_init(&request);
+	request.topics.count = 0;
+	int err = call(client, KMSG_DESCRIBE_LOG_DIRS_KEY, LOG_DIRS_VERSION_OF_DISKS, encode_no_log_dirs, &request, &reader);
+	err = err ? err : kmsg_describe_log_dirs_response_decode(&reader, &client->arena, LOG_DIRS_VERSION_OF_DISKS, &response);
+	if (err || response.results.count < 1 || response.results.items[0].total_bytes < 0)
+		return err ? err : -EOPNOTSUPP;
+	const struct kmsg_describe_log_dirs_result *dir = &response.results.items[0];
+	*out = (struct wire_disk){copy_path(client, dir->log_dir), dir->total_bytes, dir->usable_bytes};
+	return out->path ? 0 : -ENOMEM;
 }
 
 /* ---- names -------------------------------------------------------------------------------------------------------------- */

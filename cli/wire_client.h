@@ -24,6 +24,13 @@ struct wire_topic {
 /* -ENOENT: no such topic; -EOPNOTSUPP and others: the broker does not tell. */
 MUST_USE int wire_client_topic(struct wire_client *client, const char *name, struct wire_topic *out);
 
+/* The broker's data directory and the volume that it is on; the path lives until the next question. -EOPNOTSUPP and others: the broker does not tell. */
+struct wire_disk {
+	const char *path;
+	int64_t total_bytes, usable_bytes;
+};
+MUST_USE int wire_client_disk(struct wire_client *client, struct wire_disk *out);
+
 /* Each topic, and each group that this broker coordinates; the name lives as long as the call. -errno: the broker does not tell. */
 typedef void wire_name_fn(void *context, struct slice name);
 MUST_USE int wire_client_topic_names(struct wire_client *client, wire_name_fn *name, void *context);

@@ -37,7 +37,12 @@ printf 'k1:v1\nk2:\nplain\n' > "$WORK/lines"
 out=$(IN=$WORK/lines sp produce "$topic" --partition 0 -K : -Z -H a=1 -H b 2>&1 > /dev/null)
 expect_match "produce says what was acknowledged" '3 of 3 records acknowledged' "$out"
 expect_match "and where it lies" 'partition 0: 3 records, offsets 0 to 2' "$out"
-expect "consume prints values, and stops at the end" "v1||plain|" "$(sp consume "$topic" --exit-eof | tr '\n' '|')"
+out=$(IN=$WORK/lines sp produce "$topic" --partition 0 --report -q | jq -c '[.records, .acknowledged, .failed, .partitions[0].first_offset, .partitions[0].last_offset]')
+expect "produce --report says so in JSON" '[3,3,0,3,5]' "$out"
+sp topic create "reported" > /dev/null
+echo one | timeout 60 "$SPATE_BIN" produce "reported" 2> "$WORK/one"
+expect_match "one record is not 1 records" "^spate: 1 of 1 record acknowledged.*partition 0: 1 record, offset 0\$" "$(paste -sd' ' "$WORK/one")"
+expect "consume prints values, and stops at the end" "v1||plain|" "$(sp consume "$topic" --exit-eof -c 3 | tr '\n' '|')"
 expect "consume's formats are kcat's" "$(kc_consume "$topic" -o beginning -f '%t %p %o %k %K %s %S %h %T|\n')" \
 	"$(sp consume "$topic" -e -f '%t %p %o %k %K %s %S %h %T|\n')"
 expect "consume --json" '["k1","v1","a","1",null]' "$(sp consume "$topic" -c 1 --json | jq -c '[.key, .value, .headers[0].name, .headers[0].value, .headers[1].value]')"
@@ -61,7 +66,7 @@ offset @0:4 0 3
 expect "--offset end" "" "$(sp consume "$topic" -p 1 -e --offset end)"
 expect "--offset @ of the future" "" "$(sp consume "$topic" -p 1 -e --offset @+1h)"
 expect "--count" "0 1 2 " "$(sp consume "$topic" -p 1 --count 3 | tr '\n' ' ')"
-expect "all partitions" 104 "$(sp consume "$topic" -e | wc -l)"
+expect "all partitions" 107 "$(sp consume "$topic" -e | wc -l)"
 
 timeout -s INT 10 "$SPATE_BIN" consume "$topic" -p 2 > "$WORK/followed" 2>&1 &
 follower=$!
@@ -117,6 +122,11 @@ expect "consume --json | produce --json makes the same topic" "$(contents json)"
 echo '{"key":"k","value":"v","partition":9}' > "$WORK/far.json"
 says "a partition that is not there" 1 'line 1: .*names 9 .*--repartition' produce json --json -q --file "$WORK/far.json"
 expect_status "... is no matter with --repartition" 0 "$SPATE_BIN" produce json --json --repartition -q --file "$WORK/far.json"
+python3 -c 'import json; print(json.dumps({"value": "v", "partition": 0, "headers": [{"name": "h%d" % i, "value": "x"} for i in range(1000)]}))' > "$WORK/headers.json"
+sp topic create headers > /dev/null; sp topic create headers-copy > /dev/null
+sp produce headers --json -q --file "$WORK/headers.json"
+sp consume headers -e -q --json | timeout 60 "$SPATE_BIN" produce headers-copy --json -q
+expect "a thousand headers of a record are all there" "1000 h999" "$(sp consume headers-copy -e -q --json | jq -r '"\(.headers | length) \(.headers[999].name)"')"
 says "a slip in a line" 1 'line 3: there is no field "vlaue"; did you mean "value"' produce json --json -q --file <(printf '{"value":"1"}\n\n{"vlaue":"x"}\n{"value":"2"}\n')
 says "a line that is no JSON" 1 'line 2: it is no JSON' produce json --json -q --file <(printf '{"value":"1"}\nplain\n')
 says "--json with --key" 2 'leave --key' produce json --json -k x
@@ -194,7 +204,7 @@ sp topic trim trimmed --to end > /dev/null
 expect "trim to the end" '[100,10]' "$(starts)"
 
 # ---- describe, verify, delete --------------------------------------------------------------------------
-expect "describe --json: offsets" '[0,4]' "$(sp topic describe "$topic" --json | jq -c '.partitions[0] | [.start_offset, .end_offset]')"
+expect "describe --json: offsets" '[0,7]' "$(sp topic describe "$topic" --json | jq -c '.partitions[0] | [.start_offset, .end_offset]')"
 expect_match "describe shows the config" 'retention.ms +-1 +topic' "$(sp topic describe "$topic")"
 expect "describe --json: sizes add up" true "$(sp topic describe "$topic" --json | jq '.size_bytes > 0 and .size_bytes == ([.partitions[].size_bytes] | add)')"
 broker_stop

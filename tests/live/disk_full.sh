@@ -43,6 +43,9 @@ expect_match "metadata is served while the disk is full" 'topic "full"' "$(kc -L
 broker_is_alive && pass "it is still alive" || fail "it is still alive"
 expect "a group's offsets are served while the disk is full" "members 0 7" "$(group offsets committed)"
 expect_match "a commit is refused while the disk is full" 'COORDINATOR_NOT_AVAILABLE|TIMED_OUT' "$(group commit committed members 0 8)"
+out=$("$SPATE_BIN" produce full --broker "$BROKER" -q -X message.timeout.ms=3000 --file "$WORK/value" 2>&1)
+expect_match "spate produce says why: what the broker answered, and how much of its disk is free" \
+	"not written to 'full': the broker refused them until their time was over: Broker: Disk error.*; of the disk under $DATA [0-9.]+ ([KM]i)?B of [0-9.]+ MiB are free" "$out"
 sleep 8
 expect "a member lives on, longer than its session" "assigned 0 record 0 0 x" "$(xargs < "$WORK/member")"
 
