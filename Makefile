@@ -171,6 +171,13 @@ check-librdkafka: deps deps-clients live-programs ## the whole of librdkafka's o
 deps-clients: ## install what check-clients runs on: Node, Java, Maven
 	@tests/clients/install-deps
 
+# The storage engine on a simulated disk (tests/sim/README.md).
+$(BUILD)/sim: $(OBJ_SIM) $(BUILD)/libhistory.a $(BUILD)/liblog.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+check-sim: deps ## simulate the storage engine: TIME seconds (60) from SEED (1) on, faults and crashes anywhere
+	@$(BUILD_ALL) $(BUILD)/sim
+	@$(BUILD)/sim --seed $(or $(SEED),1) --time $(if $(filter command\ line,$(origin TIME)),$(TIME),60)
+
 # The same requests to a Kafka and to Spate (tests/differential/README.md).
 SRC_DIFF := $(sort $(wildcard tests/differential/*.c))
 OBJ_DIFF := $(call obj,$(SRC_DIFF))
@@ -197,7 +204,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz
+.PHONY: spate run bench unit unit-programs live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim
 
 clean: ## remove all that was built
 	rm -rf build spate

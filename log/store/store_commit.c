@@ -100,18 +100,25 @@ static bool is_direct_share_full(const struct store *store)
 	       (group->direct_count >= DIRECT_COUNT_ENOUGH && group->direct_bytes >= DIRECT_BYTES_ENOUGH);
 }
 
+/* What a group can carry of one piece; more can only go straight to its segment, whatever that costs. */
+static uint64_t group_room(const struct store *store)
+{
+	return store->group_size_bytes_max - JOURNAL_OVERHEAD;
+}
+
 /* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry. */
 static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment)
 {
 	uint64_t size = segment->staged.position - segment->committing.position;
-	if (size < store->options.direct_size_bytes_min || segment->filing || store->is_full)
+	bool must_go = size > group_room(store);
+	if ((size < store->options.direct_size_bytes_min && !must_go) || segment->filing || store->is_full)
 		return false;
 	struct list *before = segment->node.prev;
 	if (before != &partition->segments && !segment_is_filed(LIST_ENTRY(before, struct segment, node)))
 		return false;
 	/* A first file costs several syncs: a piece that fits the journal does not wait for them. */
 	if (!segment->has_file) {
-		if (size <= store->group_size_bytes_max)
+		if (!must_go)
 			return false;
 		partition__note_entry(partition);
 	}
@@ -119,7 +126,7 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 		return false;
 	/* What is acknowledged in a file must be found there after a crash. */
 	if (list_is_linked(&partition->unsynced_node) || store->home.is_top_unsynced)
-		return size > store->group_size_bytes_max && store__sync_dirs(store, UINT32_MAX) == 0;
+		return must_go && store__sync_dirs(store, UINT32_MAX) == 0;
 	return true;
 }
 
@@ -229,7 +236,7 @@ enum added { ADDED_ALL, ADDED_DEFERRED, ADDED_GROUP_FULL };
 /* Adds what a partition has to commit: all of it; or up to a large piece that the next group shall take; or what still fits. */
 static enum added commit_partition(struct store *store, struct partition *partition)
 {
-	uint64_t group_max = store->group_size_bytes_max - JOURNAL_OVERHEAD;
+	uint64_t group_max = group_room(store);
 	if (!commit_trims(store, partition))
 		return ADDED_GROUP_FULL;
 	for (struct segment *segment; (segment = first_uncommitted(partition));) {

@@ -39,7 +39,8 @@ struct history_partition {
 	struct slot *slots;          /* offsets [base, base + count) */
 	int64_t base;
 	uint64_t count, capacity;
-	int64_t log_start, high_watermark, certain_end;
+	int64_t log_start, certain_end;
+	int64_t wanted_end;          /* certain_end when the scan began: so far it must come */
 	uint64_t certain_event, start_event;
 	uint64_t scan;
 	bool is_scanning;
@@ -195,7 +196,8 @@ void history_report(struct history *history, enum anomaly_kind kind, uint32_t pa
 		return;
 	struct anomaly *anomaly = &history->anomalies[history->anomaly_count++];
 	*anomaly = (struct anomaly){.kind = kind, .event = history->event, .partition = partition, .offset = offset};
-	int used = snprintf(anomaly->text, sizeof anomaly->text, "%s: %s: ", anomaly_name(kind), partition_of(history, partition)->name);
+	int used = snprintf(anomaly->text, sizeof anomaly->text, "%s: %s: ", anomaly_name(kind),
+			    partition == HISTORY_BROKER ? "the broker" : partition_of(history, partition)->name);
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(anomaly->text + used, sizeof anomaly->text - (size_t)used, format, arguments);
@@ -420,6 +422,7 @@ void history_read(struct history *history, uint32_t number, int64_t offset, uint
 	}
 	if (!judge_place(history, number, offset, entry))
 		return;
+	slot = slot_of(partition, offset); /* the batch's other slots may have moved it */
 	slot->mark = mark;
 	slot->timestamp_ms = timestamp_ms;
 	slot->is_read = true;
@@ -507,6 +510,7 @@ void history_scan_begin(struct history *history, uint32_t number)
 	struct history_partition *partition = partition_of(history, number);
 	history->event++;
 	partition->scan++;
+	partition->wanted_end = partition->certain_end;
 	partition->is_scanning = true;
 }
 
@@ -530,7 +534,7 @@ static void judge_slots(struct history *history, uint32_t number, int64_t from, 
 			return; /* one is enough: the others follow from it */
 		}
 	}
-	if (to >= partition->certain_end)
+	if (to >= partition->wanted_end)
 		return;
 	history_report(history, ANOMALY_LOST_WRITE, number, to, "the log ends at %ld; offset %ld held %s", (long)to, (long)to,
 		       tell_send(history, slot_of(partition, to > partition->base ? to : partition->base)->send).text);

@@ -32,6 +32,8 @@ struct history;
 	X(FALSE_DAMAGE, "false-damage")                 /* damage named where there can be none */       \
 	X(LOST_DEDUP, "lost-dedup")                     /* a repeated batch that was not recognised */   \
 	X(WRONG_TIME, "wrong-time-lookup")              /* a lookup by time that a scan contradicts */   \
+	X(REFUSED_START, "refused-start")               /* a start that was refused without cause */     \
+	X(STUCK, "stuck")                               /* something that does not end */                \
 	X(WRONG_ANSWER, "wrong-answer")                 /* the driver's own: an answer that nothing explains */
 
 enum anomaly_kind {
@@ -94,7 +96,8 @@ void history_scan_end(struct history *history, uint32_t partition, int64_t log_s
 
 /* ---- the verdict ------------------------------------------------------------------------------------------------ */
 
-/* An anomaly that the driver saw by itself. */
+/* An anomaly that the driver saw by itself; of the broker as a whole, if the partition is HISTORY_BROKER. */
+#define HISTORY_BROKER UINT32_MAX
 PRINTF_LIKE(5, 6)
 void history_report(struct history *history, enum anomaly_kind kind, uint32_t partition, int64_t offset, const char *format, ...);
 uint32_t history_anomalies(const struct history *history, const struct anomaly **out);

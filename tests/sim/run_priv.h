@@ -1,0 +1,169 @@
+/* What the files of a run share. */
+#pragma once
+
+#include "log/io/sim.h"
+#include "log/partition/partition.h"
+#include "log/store/store_priv.h"
+#include "tests/history/history.h"
+#include "tests/sim/run.h"
+
+#define TOPICS 3
+#define PARTITIONS_MAX 4
+#define FLIGHTS 12
+#define READS 4
+#define PRODUCERS 4
+#define WINDOW 5               /* batches of a producer that the log must know again */
+#define JOURNAL_SIZE (1u << 20)
+
+/* Nobody knows, until the next start tells, whether a change that failed has happened. */
+enum topic_state { TOPIC_NONE, TOPIC_LIVE, TOPIC_MAYBE_MADE, TOPIC_MAYBE_GONE };
+
+struct topic_slot {
+	char name[8];
+	enum topic_state state;
+	struct uuid id;                       /* if it lives */
+	bool was_there;                       /* under this name there was another one */
+	uint32_t partition_count;             /* acknowledged */
+	uint32_t numbers[PARTITIONS_MAX];     /* in the history */
+	uint32_t number_count;
+};
+
+/* A batch of an idempotent producer, kept as long as it may be sent again. */
+struct sent_batch {
+	uint8_t *bytes;
+	uint32_t size_bytes;
+	uint64_t send;
+	uint64_t life;                        /* in which it was first sent */
+	bool is_acked, is_in_flight;
+};
+
+struct producer_slot {
+	bool is_open;
+	int64_t id;
+	uint32_t topic, index;
+	int32_t next_sequence;
+	struct sent_batch window[WINDOW];     /* oldest first */
+	uint32_t count;
+};
+
+struct run;
+
+struct flight {
+	struct append_op op;
+	struct run *run;
+	bool is_used;
+	uint64_t send;
+	uint32_t topic, index, size_bytes;
+	struct producer_slot *producer;       /* NULL: none */
+	uint32_t slot_life;                   /* of the topic's slot */
+};
+
+struct reading {
+	struct read_op op;
+	struct run *run;
+	bool is_used, is_done;
+	uint32_t number;                      /* the partition's in the history */
+};
+
+struct trimming {
+	struct trim_op op;
+	struct run *run;
+	bool is_used;
+	uint32_t number;
+};
+
+struct run {
+	const struct plan *plan;
+	struct run_result *result;
+	uint64_t *points;
+	FILE *story;
+	struct history *history;
+	uint64_t hash;
+
+	/* the machine */
+	struct sim_disk *disk;
+	struct io *io;
+	struct broker_config *config;
+	struct catalog *catalog;
+	const struct catalog_image *image;
+	struct store *store;
+	struct store_report report;
+	struct catalog_report found;
+	uint64_t opens, life;
+	uint64_t cut_at;                      /* the I/O at which the power was ordered to fail; 0: none */
+	uint64_t recovery_cuts[2];            /* for the next starts */
+	bool has_fault;                       /* since the last start the disk was ordered to do something bad */
+	bool has_failed_kind_sync;
+	bool is_full;
+	bool was_stopped_cleanly;
+	uint64_t journal_place;               /* where it was at the start of this life */
+
+	struct topic_slot topics[TOPICS];
+	struct producer_slot producers[PRODUCERS];
+	struct flight flights[FLIGHTS];
+	struct reading readings[READS];
+	struct trimming trimmings[2];
+	uint64_t next_record;
+	int64_t certain_producer_id;
+	uint32_t damages_seen;
+};
+
+static inline void met(struct run *run, enum point point) { run->points[point]++; }
+
+/* Takes something that happened into the trace: the number into the hash, the sentence into the story. */
+PRINTF_LIKE(3, 4)
+void run__tell(struct run *run, uint64_t number, const char *format, ...);
+/* Is it over? An anomaly ends a run. */
+bool run__is_over(const struct run *run);
+
+/* machine.c */
+/* Starts the broker's storage; power may fail in it, and then it is started again. Ends with everything read. */
+void machine__start(struct run *run);
+/* The power fails; or the process is killed. Then it is started again. */
+void machine__crash(struct run *run);
+void machine__kill(struct run *run);
+/* A clean stop, with the power failing at the k-th I/O of it (0: not at all), and a start. */
+void machine__stop(struct run *run, uint64_t cut);
+void machine__close(struct run *run);
+/* One turn of the loop. If the power has failed by order, that is a crash. */
+void machine__turn(struct run *run);
+/* Has the ordered cut of power happened? */
+bool machine__is_cut(const struct run *run);
+/* Turns until so much virtual time has passed. */
+void machine__wait(struct run *run, uint64_t ns);
+void machine__take_image(struct run *run);
+
+/* topics.c */
+void topics__create(struct run *run, const struct step *step);
+void topics__delete(struct run *run, const struct step *step);
+void topics__grow(struct run *run, const struct step *step);
+void topics__configure(struct run *run, const struct step *step);
+void topics__reserve(struct run *run);
+/* After a start: what is there must be what was acknowledged. */
+void topics__settle(struct run *run);
+/* A live partition by raw random numbers: its topic's slot and index. False: there is none. */
+bool topics__pick(struct run *run, uint64_t random, uint32_t *topic, uint32_t *index);
+struct partition *topics__partition(struct run *run, uint32_t topic, uint32_t index);
+
+/* appends.c */
+void appends__append(struct run *run, const struct step *step, bool is_large);
+void appends__produce(struct run *run, const struct step *step);
+void appends__retry(struct run *run, const struct step *step);
+/* The machine is gone: nothing is in flight any more, and what was is unknown. */
+void appends__forget(struct run *run);
+void appends__close_producers_of(struct run *run, uint32_t topic);
+bool appends__are_done(const struct run *run);
+void appends__fini(struct run *run);
+
+/* reads.c */
+void reads__begin(struct run *run, const struct step *step);
+void reads__look_up(struct run *run, const struct step *step);
+void reads__trim(struct run *run, const struct step *step);
+void reads__forget(struct run *run);
+/* Everything of every partition. */
+void reads__scan(struct run *run);
+
+/* damage.c */
+void damage__rot(struct run *run, const struct step *step);
+/* Tells the judge which offsets the damage done so far may have reached. */
+void damage__allow(struct run *run);
