@@ -19,7 +19,7 @@
  *   @C  batches, base == log end                             -> stage
  *   @D  batches, base < log end < end                        -> stage the batches from log end on
  *   @E  direct, base == log end, bytes fit, vouched          -> take as filed
- *   @F  direct, base == log end, bytes do not fit, vouched   -> damage: fence [base, end), go on behind it
+ *   @F  direct, base == log end, bytes do not fit, vouched   -> damage: fence [base, end), go on behind it; unless the log turns out to start later
  *   @K  direct, base == log end, bytes fit, unvouched        -> stage it from the file: what was filed with it may not have survived
  *   @M  direct, base == log end, bytes fit, vouched, but a segment before is staged from the journal -> stage it from the file as well
  *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it
@@ -46,6 +46,14 @@ struct replay {
 	uint32_t *torn_indexes;
 	uint32_t torn_count;
 	bool has_unvouched_direct; /* met @G or @K */
+	struct fence *fences;
+	uint32_t fence_count;
+};
+
+/* Damage that was met. Where the log starts is known at the end alone, and below that nothing is missed: those files may be removed already. */
+struct fence {
+	struct partition *partition;
+	int64_t from, to;
 };
 
 /* ---- 1b. directories instead of a checkpoint ------------------------------------------------------------------- */
@@ -290,6 +298,27 @@ static int check_direct(struct segment *segment, const struct journal_entry *ent
 	return 0;
 }
 
+static int note_fence(struct replay *replay, struct partition *partition, int64_t from, int64_t to)
+{
+	struct fence *fences = realloc(replay->fences, (replay->fence_count + 1) * sizeof *fences);
+	if (!fences)
+		return -ENOMEM;
+	replay->fences = fences;
+	fences[replay->fence_count++] = (struct fence){partition, from, to};
+	return 0;
+}
+
+static void put_up_fences(struct replay *replay)
+{
+	for (uint32_t i = 0; i < replay->fence_count; i++) {
+		const struct fence *fence = &replay->fences[i];
+		if (fence->to <= fence->partition->start_offset)
+			continue;
+		partition__add_damage(fence->partition, fence->from, fence->to);
+		replay->report->damaged_ranges++;
+	}
+}
+
 static int learn_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry)
 {
 	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
@@ -348,10 +377,8 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	struct mark end = {entry->position + entry->data_size_bytes, entry->end_offset};
 	if (fits) /* @E */
 		err = learn_direct(partition, segment, entry);
-	else { /* @F */
-		partition__add_damage(partition, entry->base_offset, entry->end_offset);
-		replay->report->damaged_ranges++;
-	}
+	else /* @F */
+		err = note_fence(replay, partition, entry->base_offset, entry->end_offset);
 	/* What was vouched for is durable, and so is all before it, in earlier segments too. */
 	settle(partition);
 	/* The piece was written together with everything of its segment before it, so all of that is in the file as well. */
@@ -364,11 +391,10 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 /* Acknowledged data are missing before this offset: their offsets are fenced, and the log goes on in a new segment. */
 static int leave_gap(struct replay *replay, struct partition *partition, int64_t end_offset)
 {
-	partition__add_damage(partition, partition->next_offset, end_offset);
-	replay->report->damaged_ranges++;
+	int err = note_fence(replay, partition, partition->next_offset, end_offset);
 	settle(partition);
 	partition->next_offset = end_offset;
-	return partition__roll(partition);
+	return err ? err : partition__roll(partition);
 }
 
 static int replay_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
@@ -429,6 +455,8 @@ int store__recover(struct store *store, struct store_report *report)
 		err = journal_replay(store->journal, replay_entry, &replay);
 	free(replay.torn_ids);
 	free(replay.torn_indexes);
+	put_up_fences(&replay);
+	free(replay.fences);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		settle(partition);

@@ -117,10 +117,26 @@ static struct segment *first_unfiled(const struct partition *partition)
 	return first;
 }
 
+/* Wholly before the log start, and nothing will be added: nobody wants it any more. It needs no file and no seal; and may have no file, where a crash
+ * came between the removal of its files and the checkpoint that does not tell of it. */
+static bool is_unwanted(const struct partition *partition, const struct segment *segment)
+{
+	return segment->is_complete && segment->staged.offset <= partition->start_offset && segment->durable.position == segment->staged.position &&
+	       !segment->filing && !segment->is_direct_pending;
+}
+
+static struct segment *first_to_file(const struct partition *partition)
+{
+	struct segment *segment;
+	while ((segment = first_unfiled(partition)) && is_unwanted(partition, segment))
+		segment_set_filed(segment, segment->durable);
+	return segment;
+}
+
 /* Begins to file the partition's next unfiled segment. False: the queue must wait. */
 static bool file_partition(struct store *store, struct partition *partition)
 {
-	struct segment *segment = first_unfiled(partition);
+	struct segment *segment = first_to_file(partition);
 	if (!segment)
 		return true;
 	if (segment->filing || segment->is_direct_pending) {
@@ -257,6 +273,10 @@ static int seal_complete(struct store *store, struct partition *partition)
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
 		if (!segment->is_complete || segment->is_sealed)
 			continue;
+		if (segment_is_filed(segment) && is_unwanted(partition, segment)) {
+			segment->is_sealed = true; /* it is dropped below */
+			continue;
+		}
 		if (!segment_is_filed(segment) || segment->filing || !segment->has_file) {
 			is_left = true;
 			continue;
