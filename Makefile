@@ -138,12 +138,12 @@ live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
 # Units and live tests, as they are and once more under ASan and UBSan. The builds are parallel, the tests are not.
 BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 test: deps ## install what is missing, build, and run all tests that need Debian packages alone
-	@$(BUILD_ALL) spate live-programs unit-programs
-	@$(MAKE) --no-print-directory -j1 unit live
+	@$(BUILD_ALL) spate live-programs unit-programs crash-programs
+	@$(MAKE) --no-print-directory -j1 unit crash-short live
 	@$(MAKE) --no-print-directory -j1 asan
 asan: ## units and live tests under ASan and UBSan
-	@$(BUILD_ALL) MODE=asan live-programs unit-programs
-	@$(MAKE) --no-print-directory -j1 MODE=asan unit live
+	@$(BUILD_ALL) MODE=asan live-programs unit-programs crash-programs
+	@$(MAKE) --no-print-directory -j1 MODE=asan unit crash-short live
 
 TIME ?= 600
 soak: live-programs ## half of TIME seconds (600) produce, fetch and kill -9, half of it groups; memory is watched
@@ -151,6 +151,20 @@ soak: live-programs ## half of TIME seconds (600) produce, fetch and kill -9, ha
 		tests/run-live tests/live/kill9.sh tests/live/members.sh
 soak-groups: live-programs ## members of every kind come and go for TIME seconds (600; 10,000 in 3600): no stuck group, no leak
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live TIME=$(TIME) LIVE_TIMEOUT=$$(($(TIME) * 2 + 300)) tests/run-live tests/soak/groups.sh
+
+# Crashes, one by one: small worlds, the k-th I/O, the k-th allocation (tests/crash/README.md).
+CRASH_LIB  := $(sort $(wildcard tests/crash/lib/*.c))
+CRASH_BINS := $(patsubst tests/crash/%.c,$(BUILD)/crash/%,$(sort $(wildcard tests/crash/*.c)))
+$(BUILD)/crash/%: tests/crash/%.c $(call obj,$(CRASH_LIB)) $(BUILD)/liblog.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -Wl,--wrap=mmap,--wrap=munmap -o $@ $< $(call obj,$(CRASH_LIB)) $(BUILD)/liblog.a $(LIBS)
+crash-programs: $(CRASH_BINS)
+.SECONDARY: $(call obj,$(CRASH_LIB))
+crash-short: crash-programs
+	@tests/crash/run $(BUILD)/crash short
+check-crash: deps ## crash small worlds in every way for TIME seconds (600), SEED=N for another order
+	@$(BUILD_ALL) crash-programs
+	@TIME=$(if $(filter command\ line,$(origin TIME)),$(TIME),600) SEED=$(SEED) tests/crash/run $(BUILD)/crash long
 
 # Fuzzers: whatever is read from the wire, the disk or people. MODE=fuzz builds with clang's libFuzzer.
 FUZZERS  := $(sort $(wildcard tests/fuzz/*.c))
@@ -204,7 +218,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim
+.PHONY: spate run bench unit unit-programs crash-programs crash-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim
 
 clean: ## remove all that was built
 	rm -rf build spate

@@ -1,0 +1,153 @@
+/* Small sizes throughout: a recovery costs as much as it touches, and there are millions of them. */
+#include "tests/crash/lib/machine.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TURNS_MAX 200000
+
+static struct broker_config *config;
+static char words[4096];
+static machine_context_fn *context_of_abort;
+
+/* ---- words -------------------------------------------------------------------------------------------------------- */
+
+static ssize_t keep_words(void *cookie, const char *text, size_t size)
+{
+	size_t kept = size < sizeof words - 1 ? size : sizeof words - 1;
+	memcpy(words, text + (size - kept), kept);
+	words[kept] = 0;
+	return (ssize_t)size;
+}
+
+const char *machine_last_words(void)
+{
+	fflush(stderr);
+	return words;
+}
+
+static void aborted(int number)
+{
+	signal(number, SIG_DFL);
+	printf("FAIL  the log ended the program (signal %d): %s\n", number, machine_last_words());
+	if (context_of_abort)
+		context_of_abort(stdout);
+	fflush(stdout);
+	raise(number);
+}
+
+void machine_on_abort(machine_context_fn *context)
+{
+	context_of_abort = context;
+}
+
+void machine_init(void)
+{
+	/* Buffers that come and go with each recovery stay in the heap. */
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	if (!getenv("CRASH_STDERR")) {
+		stderr = fopencookie(NULL, "w", (cookie_io_functions_t){.write = keep_words});
+		setvbuf(stderr, NULL, _IOLBF, 4096);
+	}
+	signal(SIGABRT, aborted);
+	signal(SIGSEGV, aborted);
+	if (broker_config_create(&config))
+		abort();
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+static int open_store(struct machine *machine)
+{
+	struct catalog_knowledge known = {0};
+	int err = store_read_catalog_mark(machine->io, "/", 1, &known.mark);
+	if (!err)
+		err = catalog_open_knowing(&machine->catalog, machine->io, "/", config, &known, &machine->found);
+	if (err)
+		return err;
+	machine->image = catalog_image_acquire(machine->catalog);
+	machine->options.incarnation = catalog_incarnation(machine->catalog);
+	return store_open(&machine->store, machine->io, &machine->options, machine->image, &machine->report);
+}
+
+int machine_open(struct machine *machine, struct sim_disk *disk, uint64_t seed)
+{
+	*machine = (struct machine){.disk = disk};
+	machine->options = (struct store_options){
+		.dir = "/",
+		.shard_count = 1,
+		.journal_size_bytes = 1 << 20,
+		.cache_size_bytes = 2 << 20,
+		.direct_size_bytes_min = 6000,
+		.producers_max = 100,
+		.producer_expiration_ms = 86400000,
+	};
+	struct io_options options = {.backend = IO_SIM, .disk = disk, .seed = seed};
+	int err = io_open(&machine->io, &options);
+	return err ? err : open_store(machine);
+}
+
+void machine_close(struct machine *machine)
+{
+	struct store *store = machine->store;
+	machine->store = NULL; /* who looks in while it closes finds none */
+	if (store)
+		store_close(store);
+	if (machine->image)
+		catalog_image_release(machine->image);
+	if (machine->catalog)
+		catalog_close(machine->catalog);
+	io_close(machine->io);
+	*machine = (struct machine){.disk = machine->disk};
+}
+
+void machine_turn(struct machine *machine)
+{
+	store_turn(machine->store);
+	if (io_turn(machine->io, true) < 0)
+		machine->is_broken = true;
+	store_turn(machine->store);
+}
+
+static void nothing(struct io_timer *timer)
+{
+}
+
+void machine_idle(struct machine *machine, uint64_t duration_ns)
+{
+	uint64_t until_ns = io_now_ns(machine->io) + duration_ns;
+	struct io_timer timer = {.run = nothing};
+	io_timer_set(machine->io, &timer, until_ns);
+	while (!machine->is_broken && io_now_ns(machine->io) < until_ns)
+		machine_turn(machine);
+	io_timer_cancel(machine->io, &timer);
+}
+
+bool machine_stop(struct machine *machine)
+{
+	store_stop(machine->store);
+	for (int turns = 0; !store_is_stopped(machine->store) && turns < TURNS_MAX && !machine->is_broken; turns++) {
+		store_turn(machine->store);
+		if (!store_is_stopped(machine->store) && io_turn(machine->io, true) < 0)
+			machine->is_broken = true;
+	}
+	bool is_clean = store_is_stopped(machine->store) && !store_has_failed(machine->store);
+	machine_close(machine);
+	return is_clean;
+}
+
+void machine_take_image(struct machine *machine)
+{
+	const struct catalog_image *image = catalog_image_acquire(machine->catalog);
+	store_set_image(machine->store, image);
+	catalog_image_release(machine->image);
+	machine->image = image;
+}
+
+struct partition *machine_partition(struct machine *machine, const struct uuid *topic, uint32_t index)
+{
+	return store_partition(machine->store, topic, index);
+}

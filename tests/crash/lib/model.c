@@ -1,0 +1,288 @@
+/* The judgement: every topic that must be there is, none that was never made; each log begins and ends where it may, at a batch; every record
+ * in it is the one that was sent for that offset, byte for byte; the producer is known as far as its last batch. */
+#include "tests/crash/lib/model.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
+#include "log/base/err.h"
+#include "log/batch/record_iter.h"
+#include "log/partition/producer.h"
+
+#define READ_TURNS_MAX 1000
+
+void model_value(uint8_t *out, uint64_t number, uint32_t size)
+{
+	uint64_t x = number * 0x9e3779b97f4a7c15ull + 1;
+	for (uint32_t i = 0; i < size; i++) {
+		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+		out[i] = (uint8_t)x;
+	}
+	if (size >= 8)
+		store_le64(out, number);
+}
+
+void model_stage(struct model_log *log, uint64_t number, uint32_t count, uint32_t size, int32_t last_sequence)
+{
+	log->is_boundary[log->asked_end] = true;
+	for (uint32_t i = 0; i < count && log->asked_end < MODEL_RECORDS_MAX; i++, log->asked_end++) {
+		log->numbers[log->asked_end] = number + i;
+		log->sizes[log->asked_end] = size;
+		log->sequences[log->asked_end] = last_sequence;
+		log->is_boundary[log->asked_end + 1] = i + 1 == count;
+	}
+}
+
+static __attribute__((format(printf, 3, 4))) bool wrong(char *why, size_t why_size, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(why, why_size, format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+struct read {
+	struct read_op op;
+	bool is_done;
+};
+
+static void read_done(struct read_op *op)
+{
+	CONTAINER_OF(op, struct read, op)->is_done = true;
+}
+
+static bool read_at(struct machine *machine, struct partition *partition, int64_t offset, struct read *read)
+{
+	*read = (struct read){.op = {.done = read_done, .offset = offset, .size_bytes_max = 1 << 20, .is_first = true}};
+	if (partition_read(partition, &read->op) == READ_DONE)
+		return true;
+	for (int turns = 0; !read->is_done && turns < READ_TURNS_MAX; turns++)
+		machine_turn(machine);
+	return read->is_done;
+}
+
+static bool judge_record(const struct model_log *log, const struct record *record, int64_t due, char *why, size_t why_size)
+{
+	static uint8_t expected[1 << 16];
+	if (record->offset != due)
+		return wrong(why, why_size, "offset %ld where %ld is due", (long)record->offset, (long)due);
+	if (due >= log->asked_end)
+		return wrong(why, why_size, "offset %ld was never written", (long)due);
+	if (record->value.size != log->sizes[due])
+		return wrong(why, why_size, "offset %ld has %zu bytes, not %u", (long)due, record->value.size, log->sizes[due]);
+	model_value(expected, log->numbers[due], log->sizes[due]);
+	if (memcmp(expected, record->value.data, record->value.size))
+		return wrong(why, why_size, "offset %ld has other bytes (those of record %lu, not of %lu)", (long)due,
+			     (unsigned long)load_le64(record->value.data), (unsigned long)log->numbers[due]);
+	return true;
+}
+
+static bool judge_bytes(const struct model_log *log, struct slice bytes, int64_t *due, uint64_t *hash, char *why, size_t why_size)
+{
+	while (bytes.size) {
+		struct batch batch;
+		struct record_iter iter;
+		struct record record;
+		if (batch_parse_checked(bytes, &batch))
+			return wrong(why, why_size, "a batch is served at %ld that fails its check", (long)*due);
+		if (record_iter_open(&iter, NULL, (struct slice){bytes.data, batch.size_bytes}))
+			return wrong(why, why_size, "no records at %ld", (long)*due);
+		bool is_right = true;
+		int got;
+		while (is_right && (got = record_iter_next(&iter, &record)) == 1) {
+			if (record.offset < *due)
+				continue;
+			is_right = judge_record(log, &record, *due, why, why_size);
+			*hash = XXH3_64bits_withSeed(record.value.data, record.value.size, *hash + 1);
+			++*due;
+		}
+		record_iter_close(&iter);
+		if (!is_right)
+			return false;
+		bytes.data += batch.size_bytes;
+		bytes.size -= batch.size_bytes;
+	}
+	return true;
+}
+
+static bool judge_records(const struct model_log *log, struct machine *machine, struct partition *partition, struct seen_log *seen, char *why,
+			  size_t why_size)
+{
+	for (int64_t due = seen->start; due < seen->end;) {
+		struct read read;
+		if (!read_at(machine, partition, due, &read))
+			return wrong(why, why_size, "a read at %ld never ends", (long)due);
+		if (read.op.err || !read.op.piece_count) {
+			int err = read.op.err;
+			partition_read_release(&read.op);
+			return wrong(why, why_size, "a read at %ld below %ld ends with %s", (long)due, (long)seen->end, err ? err_name(err) : "nothing");
+		}
+		int64_t before = due;
+		uint8_t *bytes = malloc(read.op.size_bytes + 1);
+		size_t size = 0;
+		for (uint32_t i = 0; i < read.op.piece_count; size += read.op.pieces[i].size, i++)
+			memcpy(bytes + size, read.op.pieces[i].data, read.op.pieces[i].size);
+		partition_read_release(&read.op);
+		bool is_right = judge_bytes(log, (struct slice){bytes, size}, &due, &seen->hash, why, why_size);
+		free(bytes);
+		if (!is_right)
+			return false;
+		if (due == before)
+			return wrong(why, why_size, "a read at %ld gives nothing of it", (long)due);
+	}
+	return true;
+}
+
+/* ---- logs and topics -------------------------------------------------------------------------------------------- */
+
+static int32_t last_sequence_below(const struct model_log *log, int64_t end)
+{
+	for (int64_t offset = end - 1; offset >= 0; offset--)
+		if (log->sequences[offset] >= 0)
+			return log->sequences[offset];
+	return -1;
+}
+
+static bool judge_producer(const struct model_log *log, struct partition *partition, struct seen_log *seen, char *why, size_t why_size)
+{
+	const struct producer_state *state = partition_producers(partition);
+	const struct producer *producer = state ? producer_find(state, MODEL_PRODUCER) : NULL;
+	seen->sequence = producer ? producer_last_sequence(producer) : -1;
+	int32_t due = last_sequence_below(log, seen->end);
+	if (seen->sequence != due)
+		return wrong(why, why_size, "the producer's last sequence is %d, not %d", seen->sequence, due);
+	return true;
+}
+
+static bool judge_log(const struct model_log *log, struct machine *machine, struct partition *partition, struct seen_log *seen, char *why, size_t why_size)
+{
+	seen->start = partition_log_start_offset(partition);
+	seen->end = partition_high_watermark(partition);
+	if (seen->start < log->start)
+		return wrong(why, why_size, "the log start went back from %ld to %ld", (long)log->start, (long)seen->start);
+	if (seen->start > log->asked_start)
+		return wrong(why, why_size, "the log starts at %ld, beyond %ld", (long)seen->start, (long)log->asked_start);
+	if (seen->end < log->end)
+		return wrong(why, why_size, "acknowledged records are lost: the log ends at %ld, not at %ld", (long)seen->end, (long)log->end);
+	if (seen->end > log->asked_end)
+		return wrong(why, why_size, "the log ends at %ld, beyond %ld", (long)seen->end, (long)log->asked_end);
+	if (seen->end != partition_log_end_offset(partition))
+		return wrong(why, why_size, "the high watermark is %ld, the log end %ld", (long)seen->end, (long)partition_log_end_offset(partition));
+	if (seen->end > 0 && !log->is_boundary[seen->end])
+		return wrong(why, why_size, "the log ends at %ld, inside a batch", (long)seen->end);
+	return judge_records(log, machine, partition, seen, why, why_size) && judge_producer(log, partition, seen, why, why_size);
+}
+
+static bool judge_topic(const struct model_topic *topic, const struct topic *found, struct machine *machine, struct seen *seen, uint32_t slot, char *why,
+			size_t why_size)
+{
+	char inner[256] = "";
+	seen->is_there[slot] = true;
+	seen->ids[slot] = found->id;
+	seen->partitions[slot] = found->partition_count;
+	seen->limits[slot] = found->config.max_message_bytes;
+	if (found->partition_count != topic->partitions && found->partition_count != topic->asked_partitions)
+		return wrong(why, why_size, "topic %s has %u partitions, not %u", topic->name, found->partition_count, topic->partitions);
+	if (seen->limits[slot] != topic->limit && seen->limits[slot] != topic->asked_limit)
+		return wrong(why, why_size, "topic %s has the config %d, not %d", topic->name, seen->limits[slot], topic->limit);
+	for (uint32_t index = 0; index < found->partition_count; index++) {
+		struct partition *partition = machine_partition(machine, &found->id, index);
+		if (!partition || !judge_log(&topic->logs[index], machine, partition, &seen->logs[slot][index], inner, sizeof inner))
+			return wrong(why, why_size, "%s-%u: %s", topic->name, index, partition ? inner : "no partition");
+	}
+	return true;
+}
+
+static const struct model_topic *find(const struct model *model, const struct topic *found)
+{
+	const struct model_topic *by_name = NULL;
+	for (uint32_t i = 0; i < model->topic_count; i++) {
+		const struct model_topic *topic = &model->topics[i];
+		if (topic->state == MODEL_ABSENT || strcmp(topic->name, found->name))
+			continue;
+		if (topic->has_id && uuid_equal(&topic->id, &found->id))
+			return topic;
+		if (!topic->has_id)
+			by_name = topic;
+	}
+	return by_name;
+}
+
+static bool judge_topics(const struct model *model, struct machine *machine, struct seen *seen, char *why, size_t why_size)
+{
+	for (uint32_t i = 0; i < machine->image->topic_count; i++) {
+		const struct topic *found = machine->image->topics[i];
+		const struct model_topic *topic = find(model, found);
+		if (!topic)
+			return wrong(why, why_size, "topic %s is there, which was never made or is deleted", found->name);
+		if (!judge_topic(topic, found, machine, seen, (uint32_t)(topic - model->topics), why, why_size))
+			return false;
+	}
+	for (uint32_t i = 0; i < model->topic_count; i++)
+		if (model->topics[i].state == MODEL_THERE && !seen->is_there[i])
+			return wrong(why, why_size, "topic %s is lost", model->topics[i].name);
+	return true;
+}
+
+bool model_judge(const struct model *model, struct machine *machine, struct seen *seen, char *why, size_t why_size)
+{
+	memset(seen, 0, sizeof *seen);
+	if (machine->report.damaged_ranges)
+		return wrong(why, why_size, "%lu damaged ranges are named, and there are none", (unsigned long)machine->report.damaged_ranges);
+	if (machine->found.is_lost || machine->report.is_journal_lost)
+		return wrong(why, why_size, "something is called lost");
+	if (!judge_topics(model, machine, seen, why, why_size))
+		return false;
+	seen->hash = XXH3_64bits(&seen->logs, sizeof *seen - offsetof(struct seen, logs));
+	return true;
+}
+
+/* ---- what follows -------------------------------------------------------------------------------------------------- */
+
+static void settle_log(struct model_log *log, const struct seen_log *seen)
+{
+	log->start = log->asked_start = seen->start;
+	log->end = log->asked_end = seen->end;
+	for (int64_t offset = seen->end; offset < MODEL_RECORDS_MAX; offset++) {
+		log->numbers[offset] = 0;
+		log->sizes[offset] = 0;
+		log->sequences[offset] = -1;
+		log->is_boundary[offset + 1] = false;
+	}
+}
+
+void model_settle(struct model *model, const struct seen *seen)
+{
+	for (uint32_t i = 0; i < model->topic_count; i++) {
+		struct model_topic *topic = &model->topics[i];
+		topic->state = seen->is_there[i] ? MODEL_THERE : MODEL_ABSENT;
+		if (!seen->is_there[i])
+			continue;
+		topic->has_id = true;
+		topic->id = seen->ids[i];
+		topic->partitions = topic->asked_partitions = seen->partitions[i];
+		topic->limit = topic->asked_limit = seen->limits[i];
+		for (uint32_t p = 0; p < topic->partitions; p++)
+			settle_log(&topic->logs[p], &seen->logs[i][p]);
+	}
+}
+
+uint64_t model_hash(const struct model *model)
+{
+	uint64_t hash = model->topic_count;
+	for (uint32_t i = 0; i < model->topic_count; i++) {
+		const struct model_topic *topic = &model->topics[i];
+		hash = XXH3_64bits_withSeed(topic, offsetof(struct model_topic, logs), hash);
+		for (uint32_t p = 0; p < topic->asked_partitions; p++) {
+			const struct model_log *log = &topic->logs[p];
+			hash = XXH3_64bits_withSeed(log, offsetof(struct model_log, numbers), hash);
+			hash = XXH3_64bits_withSeed(log->numbers, (size_t)log->asked_end * sizeof *log->numbers, hash);
+		}
+	}
+	return hash;
+}

@@ -1,0 +1,40 @@
+/* What is done to a store: operations, one after the other or begun all at once, with the model kept up. */
+#pragma once
+
+#include "tests/crash/lib/explore.h"
+
+enum op {
+	OP_APPEND,      /* a small batch, through the journal */
+	OP_DIRECT,      /* a large one, straight to its segment */
+	OP_TWO,         /* two batches in one group */
+	OP_ROLL,        /* a batch that begins a segment */
+	OP_TRIM,        /* DeleteRecords */
+	OP_CREATE,      /* a topic, and a record in it */
+	OP_DELETE,      /* of a topic */
+	OP_GROW,        /* by a partition, and a record in it */
+	OP_CONFIG,
+	OP_RETAIN,      /* retention drops whole segments */
+	OP_CHECKPOINT,  /* idle until all is filed and the journal trimmed */
+	OP_RESTART,     /* a clean stop and a start */
+	OP_KILL,        /* the process goes, the disk and its cache stay; and a start */
+	OP_IDEMPOTENT,  /* a batch of a producer with sequences */
+	OP_RETRY,       /* the last of those again */
+	op_count
+};
+
+extern const char *const op_names[op_count];
+
+struct workload {
+	enum op ops[4];
+	uint32_t count;
+	bool is_pipelined;  /* the next operation does not wait for the one before */
+	bool is_whole;      /* explore all of it, not only its last operation and what follows */
+};
+
+/* A disk with a topic t of one partition with a few records in a file, a topic u, and a clean stop behind it. */
+struct sim_disk *workload_base(struct model *model);
+/* Runs it on a copy of the base. What goes wrong is the explorer's to tell. */
+void workload_run(struct explorer *explorer, const struct workload *workload, struct sim_disk *base, const struct model *base_model);
+/* A short life of an opened store, to a clean stop: a record, some idleness. Closes the machine. */
+bool workload_live_on(struct machine *machine, struct model *model, char *why, size_t why_size);
+void workload_name(const struct workload *workload, char *out, size_t size);
