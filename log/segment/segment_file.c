@@ -136,7 +136,10 @@ int segment_open_write(struct segment *segment)
 		err = segment->write_fd < 0 ? segment->write_fd : segment->is_cut ? 0 : cut(segment);
 	}
 	if (err) {
-		segment_close_files(segment);
+		/* This one alone: reads may be under way on the others. */
+		if (segment->write_fd >= 0)
+			io_close_fd(segment->home->io, segment->write_fd);
+		segment->write_fd = -1;
 		return err;
 	}
 	note_open(segment);

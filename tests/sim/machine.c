@@ -217,6 +217,7 @@ void machine__turn(struct run *run)
 	if (was_full && !store_is_full(run->store))
 		met(run, POINT_FULL_RESUMED);
 	meet_life(run);
+	reads__meet(run);
 	run->result->ios = sim_disk_io_count(run->disk);
 	if (machine__is_cut(run))
 		machine__crash(run);

@@ -67,13 +67,10 @@ static int64_t judge_bytes(struct run *run, uint32_t number, const struct read_o
 
 static void meet_read(struct run *run, const struct read_op *op)
 {
-	const struct segment *segment = op->segment;
 	if (op->err == -EIO)
 		met(run, POINT_READ_FAILED);
 	if (op->buffer)
 		met(run, POINT_READ_DISK);
-	if (segment && segment->is_dropped)
-		met(run, POINT_DROPPED_WHILE_READ);
 }
 
 /* May the read end so, without a fault of the log's? */
@@ -109,6 +106,15 @@ void reads__forget(struct run *run)
 {
 	memset(run->readings, 0, sizeof run->readings);
 	memset(run->trimmings, 0, sizeof run->trimmings);
+}
+
+void reads__meet(struct run *run)
+{
+	for (uint32_t i = 0; i < READS; i++) {
+		const struct segment *segment = run->readings[i].is_used ? run->readings[i].op.segment : NULL;
+		if (segment && segment->is_dropped)
+			met(run, POINT_DROPPED_WHILE_READ);
+	}
 }
 
 void reads__begin(struct run *run, const struct step *step)

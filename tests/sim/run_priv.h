@@ -160,6 +160,8 @@ void reads__begin(struct run *run, const struct step *step);
 void reads__look_up(struct run *run, const struct step *step);
 void reads__trim(struct run *run, const struct step *step);
 void reads__forget(struct run *run);
+/* Situations that show only while a read is under way. */
+void reads__meet(struct run *run);
 /* Everything of every partition. */
 void reads__scan(struct run *run);
 
