@@ -366,9 +366,10 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 		return err;
 	replay->has_unvouched_direct |= !is_vouched;
 	if (fits && (!is_vouched || !are_filed_before(partition, segment))) { /* @K, @M */
-		err = stage_direct(replay, partition, entry);
-		segment->has_file = had_file;
-		return err;
+		/* The file stays, and is written over with what it holds: made anew it would be empty if the power failed now. */
+		if (!had_file)
+			partition__note_entry(partition);
+		return stage_direct(replay, partition, entry);
 	}
 	if (!fits && !is_vouched) { /* @G */
 		segment->has_file = had_file;
