@@ -18,6 +18,7 @@
 
 #include "net/group/classic.h"
 #include "net/group/group_record.h"
+#include "tests/unit/net/group/record_log.h"
 
 #define CALLS_MAX 4096
 #define NAMES_MAX 64
@@ -46,11 +47,6 @@ struct script_name {
 	char id[200];
 };
 
-struct script_record {
-	uint8_t *key, *value;
-	size_t key_size, value_size;
-};
-
 struct script {
 	struct coordinator_config config;
 	struct coordinator *coordinator;
@@ -59,8 +55,7 @@ struct script {
 	uint32_t call_count;
 	struct script_name names[NAMES_MAX];
 	uint32_t name_count;
-	struct script_record *log;
-	uint32_t log_count, log_capacity;
+	struct record_log log;
 	char got[8192];              /* what has come out of the last input */
 	size_t got_size;
 	char notes[4096];
@@ -115,22 +110,6 @@ static inline void script_print(struct script *s, const char *format, ...)
 }
 
 #define SLICE_TEXT(slice) (int)(slice).size, (const char *)(slice).data
-
-static inline void script_keep_record(struct script *s, const struct group_record *record)
-{
-	if (s->log_count == s->log_capacity) {
-		s->log_capacity = s->log_capacity ? 2 * s->log_capacity : 64;
-		s->log = realloc(s->log, s->log_capacity * sizeof *s->log);
-	}
-	struct script_record *kept = &s->log[s->log_count++];
-	*kept = (struct script_record){.key_size = record->key.size, .value_size = record->value.size};
-	kept->key = malloc(record->key.size);
-	memcpy(kept->key, record->key.data, record->key.size);
-	if (record->value.data) {
-		kept->value = malloc(record->value.size + 1);
-		memcpy(kept->value, record->value.data, record->value.size);
-	}
-}
 
 /* "record GROUP g3 range leader=a [a:meta=assignment ...]" */
 static inline void script_print_record(struct script *s, struct slice key, struct slice value)
@@ -225,10 +204,8 @@ static inline void script_print_call(struct script *s, struct script_call *c)
 static inline void script_collect(struct script *s)
 {
 	struct group_outbox *outbox = coordinator_outbox(s->coordinator);
-	cr_assert_not(outbox->is_out_of_memory);
-	uint32_t first = s->log_count;
-	for (struct group_record *record = outbox->records; record; record = record->next)
-		script_keep_record(s, record);
+	uint32_t first = s->log.count;
+	record_log_take(&s->log, outbox);
 	for (struct group_note *note = outbox->notes; note && s->keeps_notes; note = note->next)
 		snprintf(s->notes + strlen(s->notes), sizeof s->notes - strlen(s->notes), "%s\n", note->text);
 	size_t before = s->got_size;
@@ -248,8 +225,8 @@ static inline void script_collect(struct script *s)
 	size_t answers_size = s->got_size - before;
 	memcpy(answers, s->got + before, answers_size);
 	s->got_size = before;
-	for (uint32_t i = first; i < s->log_count; i++)
-		script_print_record(s, (struct slice){s->log[i].key, s->log[i].key_size}, (struct slice){s->log[i].value, s->log[i].value_size});
+	for (uint32_t i = first; i < s->log.count; i++)
+		script_print_record(s, s->log.records[i].key, s->log.records[i].value);
 	cr_assert(s->got_size + answers_size < sizeof s->got);
 	memcpy(s->got + s->got_size, answers, answers_size);
 	s->got_size += answers_size;
@@ -476,7 +453,7 @@ static inline void script_cancel(struct script *s, const char *name)
 
 static inline void script_open(struct script *s)
 {
-	cr_assert_eq(coordinator_open(&s->coordinator, &s->config, &script_image, 42 + s->log_count), 0);
+	cr_assert_eq(coordinator_open(&s->coordinator, &s->config, &script_image, 42 + s->log.count), 0);
 	s->coordinator->clock = s->clock;
 }
 
@@ -487,25 +464,13 @@ static inline void script_reload(struct script *s)
 	script_collect(s);
 	coordinator_close(s->coordinator);
 	script_open(s);
-	for (uint32_t i = 0; i < s->log_count; i++)
-		cr_assert_eq(coordinator_replay(s->coordinator, (struct slice){s->log[i].key, s->log[i].key_size},
-						(struct slice){s->log[i].value, s->log[i].value_size}), 0);
-	coordinator_loaded(s->coordinator, s->clock);
-}
-
-static inline void script_forget_log(struct script *s)
-{
-	for (uint32_t i = 0; i < s->log_count; i++) {
-		free(s->log[i].key);
-		free(s->log[i].value);
-	}
-	s->log_count = 0;
+	record_log_load(&s->log, s->coordinator, s->clock);
 }
 
 /* The log before the snapshot goes. */
 static inline void script_snapshot(struct script *s)
 {
-	script_forget_log(s);
+	record_log_trim(&s->log, s->log.count);
 	coordinator_snapshot_begin(s->coordinator);
 	while (coordinator_snapshot_next(s->coordinator))
 		;
@@ -575,8 +540,7 @@ static inline void script_end(struct script *s)
 		free(s->calls[i]);
 	}
 	coordinator_close(s->coordinator);
-	script_forget_log(s);
-	free(s->log);
+	record_log_free(&s->log);
 }
 
 static inline const char *script_read_line(const char *at, char text[1024])

@@ -6,12 +6,12 @@
 #include "log/io/sim.h"
 #include "net/group/coordinator.h"
 #include "net/group/group_record.h"
+#include "tests/unit/net/group/record_log.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
 #define WORLD_DIR "/data"
-#define WORLD_LOG_MAX 20000
 #define WORLD_CALL_ARENA ((size_t)1 << 20)
 #define WORLD_START_MS 1700000000000
 
@@ -24,8 +24,7 @@ struct world {
 	struct coordinator_config config;
 	struct coordinator *coordinator;
 	struct group_clock clock;
-	struct { struct slice key, value; } log[WORLD_LOG_MAX];
-	uint32_t log_count;
+	struct record_log log;
 	struct group_call call;        /* the one in use; its arena lives until the next */
 	struct arena arena;
 };
@@ -35,26 +34,11 @@ static inline struct slice text(const char *string)
 	return (struct slice){(const uint8_t *)string, strlen(string)};
 }
 
-static inline struct slice world_copy(struct slice bytes)
-{
-	if (!bytes.data)
-		return bytes;
-	uint8_t *copy = malloc(bytes.size + 1);
-	memcpy(copy, bytes.data, bytes.size);
-	return (struct slice){copy, bytes.size};
-}
-
 /* What the host does after each input. Returns the number of records that came out. */
 static inline uint32_t world_flush(struct world *world)
 {
 	struct group_outbox *outbox = coordinator_outbox(world->coordinator);
-	uint32_t count = 0;
-	cr_assert_not(outbox->is_out_of_memory);
-	for (struct group_record *record = outbox->records; record; record = record->next, count++) {
-		cr_assert_lt(world->log_count, WORLD_LOG_MAX);
-		world->log[world->log_count].key = world_copy(record->key);
-		world->log[world->log_count++].value = world_copy(record->value);
-	}
+	uint32_t count = record_log_take(&world->log, outbox);
 	while (list_pop_front(&outbox->finished))
 		;
 	group_outbox_clear(outbox);
@@ -65,9 +49,7 @@ static inline void world_open_coordinator(struct world *world)
 {
 	world->image = catalog_image_acquire(world->catalog);
 	cr_assert_eq(coordinator_open(&world->coordinator, &world->config, world->image, 1), 0);
-	for (uint32_t i = 0; i < world->log_count; i++)
-		cr_assert_eq(coordinator_replay(world->coordinator, world->log[i].key, world->log[i].value), 0, "record %u", i);
-	coordinator_loaded(world->coordinator, world->clock);
+	record_log_load(&world->log, world->coordinator, world->clock);
 }
 
 static inline void world_close_coordinator(struct world *world)
@@ -103,10 +85,7 @@ static inline void world_close(struct world *world)
 	io_close(world->io);
 	sim_disk_close(world->disk);
 	broker_config_destroy(world->broker);
-	for (uint32_t i = 0; i < world->log_count; i++) {
-		free((void *)world->log[i].key.data);
-		free((void *)world->log[i].value.data);
-	}
+	record_log_free(&world->log);
 }
 
 /* As after a crash: another coordinator, loaded from the log. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "net/group/classic.h"
+#include "tests/unit/net/group/record_log.h"
 
 #define CLIENTS 24
 #define SESSION_MS 10000
@@ -43,10 +44,6 @@ struct call {
 	struct kmsg_leave_group_response leave;
 };
 
-struct record {
-	struct slice key, value;
-};
-
 struct world {
 	uint64_t seed, random;
 	struct coordinator_config config;
@@ -55,8 +52,7 @@ struct world {
 	struct client clients[CLIENTS];
 	struct call **calls;
 	uint32_t call_count, call_capacity;
-	struct record *log;
-	uint32_t log_count, log_capacity;
+	struct record_log log;
 	int32_t generation;              /* the highest that anybody was told */
 	char leader[128], protocol[32];  /* of that generation */
 	uint32_t stable_syncs;
@@ -73,15 +69,6 @@ static uint32_t below(struct world *w, uint32_t bound)
 }
 
 #define HOLDS(condition, ...) cr_assert(condition, "seed %llu: " #condition, (unsigned long long)w->seed)
-
-static struct slice copy_slice(struct slice slice)
-{
-	if (!slice.data)
-		return slice;
-	uint8_t *copy = malloc(slice.size + 1);
-	memcpy(copy, slice.data, slice.size);
-	return (struct slice){copy, slice.size};
-}
 
 static void keep_text(char *out, size_t size, struct slice slice)
 {
@@ -346,14 +333,7 @@ static void hear(struct world *w, struct call *call)
 static void collect(struct world *w)
 {
 	struct group_outbox *outbox = coordinator_outbox(w->coordinator);
-	HOLDS(!outbox->is_out_of_memory);
-	for (struct group_record *record = outbox->records; record; record = record->next) {
-		if (w->log_count == w->log_capacity) {
-			w->log_capacity = w->log_capacity ? 2 * w->log_capacity : 256;
-			w->log = realloc(w->log, w->log_capacity * sizeof *w->log);
-		}
-		w->log[w->log_count++] = (struct record){copy_slice(record->key), copy_slice(record->value)};
-	}
+	record_log_take(&w->log, outbox);
 	for (struct list *node; (node = list_pop_front(&outbox->finished));)
 		hear(w, CONTAINER_OF(LIST_ENTRY(node, struct group_call, node), struct call, call));
 	group_outbox_clear(outbox);
@@ -361,21 +341,10 @@ static void collect(struct world *w)
 
 /* ---- the coordinator dies ------------------------------------------------------------------------------------------------------------------- */
 
-static void forget_log(struct world *w)
-{
-	for (uint32_t i = 0; i < w->log_count; i++) {
-		free((uint8_t *)w->log[i].key.data);
-		free((uint8_t *)w->log[i].value.data);
-	}
-	w->log_count = 0;
-}
-
 static void open_and_load(struct world *w, struct coordinator **out)
 {
 	HOLDS(coordinator_open(out, &w->config, &image, w->random) == 0);
-	for (uint32_t i = 0; i < w->log_count; i++)
-		HOLDS(coordinator_replay(*out, w->log[i].key, w->log[i].value) == 0);
-	coordinator_loaded(*out, w->clock);
+	record_log_load(&w->log, *out, w->clock);
 }
 
 /* The state as text; only what a record knows. */
@@ -427,7 +396,7 @@ static void restart(struct world *w)
 /* All that came before the snapshot goes. */
 static void snapshot(struct world *w)
 {
-	forget_log(w);
+	record_log_trim(&w->log, w->log.count);
 	coordinator_snapshot_begin(w->coordinator);
 	while (coordinator_snapshot_next(w->coordinator))
 		;
@@ -570,7 +539,7 @@ static void check_nothing_is_left(struct world *w)
 static void run_seed(uint64_t seed, uint32_t rounds)
 {
 	struct world *w = calloc(1, sizeof *w);
-	w->seed = seed;
+	w->seed = w->log.seed = seed;
 	w->random = seed * 0x9e3779b97f4a7c15u + 1;
 	w->clock = (struct group_clock){1000000000, 1700000000000};
 	w->generation = -1;
@@ -589,7 +558,7 @@ static void run_seed(uint64_t seed, uint32_t rounds)
 		come_to_rest(w);
 	}
 	check_nothing_is_left(w);
-	if (getenv("SPATE_SEED")) fprintf(stderr, "syncs %u calls %u records %u\n", w->stable_syncs, w->call_count, w->log_count);
+	if (getenv("SPATE_SEED")) fprintf(stderr, "syncs %u calls %u records %u\n", w->stable_syncs, w->call_count, w->log.count);
 	cr_assert(w->stable_syncs > rounds, "seed %llu: nobody ever synced", (unsigned long long)seed);
 	for (uint32_t i = 0; i < w->call_count; i++) {
 		HOLDS(w->calls[i]->is_finished);
@@ -597,8 +566,7 @@ static void run_seed(uint64_t seed, uint32_t rounds)
 		free(w->calls[i]);
 	}
 	coordinator_close(w->coordinator);
-	forget_log(w);
-	free(w->log);
+	record_log_free(&w->log);
 	free(w->calls);
 	free(w);
 }

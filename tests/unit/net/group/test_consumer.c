@@ -147,13 +147,13 @@ Test(consumer, refusals)
 	};
 	struct client m = client_make(&world, "g", "m", "a"), asker = client_make(&world, "g", "m", "a");
 	cr_assert_eq(client_join(&m), KERR_NONE);
-	uint32_t records = world.log_count;
+	uint32_t records = world.log.count;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		cr_expect_eq(send_spec(&asker, &cases[i].spec), cases[i].error, "case %zu: %d", i, asker.error);
 		cr_expect_str_eq(asker.message, cases[i].message, "case %zu: %s", i, asker.message);
 		cr_expect_str_eq(asker.member_id, "", "case %zu", i);
 	}
-	cr_assert_eq(world.log_count, records, "a refusal changes nothing");
+	cr_assert_eq(world.log.count, records, "a refusal changes nothing");
 	cr_assert_str_eq(group_state(&world, "g"), "Stable");
 }
 

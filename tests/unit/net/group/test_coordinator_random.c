@@ -9,6 +9,7 @@
 
 #include "net/group/classic.h"
 #include "net/group/offsets.h"
+#include "tests/unit/net/group/record_log.h"
 
 #define GROUPS 3
 #define IDS_MAX 12
@@ -37,10 +38,6 @@ struct call {
 	} out;
 };
 
-struct record {
-	struct slice key, value;
-};
-
 struct world {
 	uint64_t seed, random;
 	struct coordinator_config config;
@@ -55,8 +52,7 @@ struct world {
 	int32_t epochs[GROUPS];            /* the last generation or epoch that was told */
 	struct call **calls;
 	uint32_t call_count, call_capacity;
-	struct record *log;
-	uint32_t log_count, log_capacity;
+	struct record_log log;
 	uint64_t successes;
 };
 
@@ -325,26 +321,10 @@ static void note_end(struct world *w, struct call *call)
 	}
 }
 
-static struct slice copy_slice(struct slice slice)
-{
-	if (!slice.data)
-		return slice;
-	uint8_t *copy = malloc(slice.size + 1);
-	memcpy(copy, slice.data, slice.size);
-	return (struct slice){copy, slice.size};
-}
-
 static void collect(struct world *w)
 {
 	struct group_outbox *outbox = coordinator_outbox(w->coordinator);
-	HOLDS(!outbox->is_out_of_memory);
-	for (struct group_record *record = outbox->records; record; record = record->next) {
-		if (w->log_count == w->log_capacity) {
-			w->log_capacity = w->log_capacity ? 2 * w->log_capacity : 256;
-			w->log = realloc(w->log, w->log_capacity * sizeof *w->log);
-		}
-		w->log[w->log_count++] = (struct record){copy_slice(record->key), copy_slice(record->value)};
-	}
+	record_log_take(&w->log, outbox);
 	for (struct list *node; (node = list_pop_front(&outbox->finished));)
 		note_end(w, CONTAINER_OF(LIST_ENTRY(node, struct group_call, node), struct call, call));
 	group_outbox_clear(outbox);
@@ -352,21 +332,10 @@ static void collect(struct world *w)
 
 /* ---- loading --------------------------------------------------------------------------------------------------------------------------------------- */
 
-static void forget_log(struct world *w)
-{
-	for (uint32_t i = 0; i < w->log_count; i++) {
-		free((uint8_t *)w->log[i].key.data);
-		free((uint8_t *)w->log[i].value.data);
-	}
-	w->log_count = 0;
-}
-
 static void load(struct world *w, struct coordinator **out)
 {
 	HOLDS(coordinator_open(out, &w->config, &w->images[w->image], w->random) == 0);
-	for (uint32_t i = 0; i < w->log_count; i++)
-		HOLDS(coordinator_replay(*out, w->log[i].key, w->log[i].value) == 0);
-	coordinator_loaded(*out, w->clock);
+	record_log_load(&w->log, *out, w->clock);
 }
 
 /* No record says that it is there: it held offsets of a topic that was deleted. */
@@ -432,7 +401,7 @@ static void restart(struct world *w)
 static void step(struct world *w);
 static void snapshot(struct world *w)
 {
-	forget_log(w);
+	record_log_trim(&w->log, w->log.count);
 	coordinator_snapshot_begin(w->coordinator);
 	while (coordinator_snapshot_next(w->coordinator)) {
 		collect(w);
@@ -503,7 +472,7 @@ static void check_nothing_is_left(struct world *w)
 static uint64_t run_seed(uint64_t seed, uint32_t steps)
 {
 	struct world *w = calloc(1, sizeof *w);
-	w->seed = seed;
+	w->seed = w->log.seed = seed;
 	w->random = seed * 0x9e3779b97f4a7c15u + 1;
 	w->clock = (struct group_clock){1000000000, 1700000000000};
 	w->config = (struct coordinator_config){
@@ -528,8 +497,7 @@ static uint64_t run_seed(uint64_t seed, uint32_t steps)
 		free(w->calls[i]);
 	}
 	coordinator_close(w->coordinator);
-	forget_log(w);
-	free(w->log);
+	record_log_free(&w->log);
 	free(w->calls);
 	free(w);
 	return successes;

@@ -115,10 +115,10 @@ Test(offsets, commits_are_refused_as_by_kafka)
 		{KERR_UNKNOWN_TOPIC_ID, COMMIT("g", "a", 0, 1, .version = 10)},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		uint32_t records = world->log_count;
+		uint32_t records = world->log.count;
 		int got = world_commit(world, cases[i].spec);
 		cr_expect_eq(got, cases[i].wanted, "case %zu: %s, not %s", i, kerr_name(got), kerr_name(cases[i].wanted));
-		cr_expect_eq(world->log_count - records, got == 0 ? 1u : 0u, "case %zu: a record if it was taken", i);
+		cr_expect_eq(world->log.count - records, got == 0 ? 1u : 0u, "case %zu: a record if it was taken", i);
 	}
 	cr_expect_eq(world_offset(world, "g", "a", 2), 1, "by id is by name");
 	free(fits), free(too_long), free(wide), free(emoji);
@@ -300,21 +300,16 @@ Test(offsets, any_history_is_kept)
 	make_model(&dice, 300);
 
 	uint64_t foretold = coordinator_state_size(world->coordinator), bytes = 0;
-	uint32_t before = world->log_count;
+	uint32_t before = world->log.count;
 	coordinator_snapshot_begin(world->coordinator);
 	while (coordinator_snapshot_next(world->coordinator))
 		world_flush(world);
 	world_flush(world);
-	for (uint32_t i = before; i < world->log_count; i++)
-		bytes += world->log[i].key.size + world->log[i].value.size;
+	for (uint32_t i = before; i < world->log.count; i++)
+		bytes += world->log.records[i].key.size + world->log.records[i].value.size;
 	cr_expect(foretold > bytes / 2 && foretold < bytes * 3, "%llu foretold, %llu written", (unsigned long long)foretold,
 		  (unsigned long long)bytes);
-	for (uint32_t i = 0; i < before; i++) {
-		free((void *)world->log[i].key.data);
-		free((void *)world->log[i].value.data);
-	}
-	world->log_count -= before;
-	memmove(world->log, world->log + before, world->log_count * sizeof world->log[0]);
+	record_log_trim(&world->log, before);
 	world_restart(world);
 	expect_model("from the snapshot");
 }
