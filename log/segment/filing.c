@@ -200,6 +200,9 @@ int segment_prepare(struct segment *segment, uint64_t to)
 
 void segment_trim_padding(struct segment *segment, bool is_final)
 {
+	/* A piece may be written whose group is not durable yet: then `filed` does not speak of it, and it must stay. */
+	if (segment->is_direct_pending)
+		return;
 	bool is_padded = segment->filed.position % CHUNK_ALIGN != 0;
 	bool is_reserved = segment->allocated_bytes > segment->filed.position;
 	if ((!is_padded && !is_reserved) || segment->write_fd < 0 || segment->filing || (is_reserved && !is_final))
