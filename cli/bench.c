@@ -8,6 +8,8 @@
 #include "cli/address.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/kafka_client.h"
+#include "cli/wire_client.h"
 
 struct bench_flags {
 	const char *broker, *rate;
@@ -91,8 +93,20 @@ static void print_result(const struct bench_flags *flags, const struct load_conf
 
 typedef int load_run_fn(const struct load_config *config, struct load_result *result);
 
+/* The load asks in its own way, and would wait for ever for who is no broker. */
+static int check_broker(const struct bench_flags *flags)
+{
+	struct wire_client *client = NULL;
+	int status = kafka_reach(&client, flags->broker, true);
+	wire_client_close(client);
+	return status;
+}
+
 static int measure(const struct bench_flags *flags, const struct load_config *config, load_run_fn *run)
 {
+	int status = check_broker(flags);
+	if (status)
+		return status;
 	struct load_result *result = calloc(1, sizeof *result);
 	if (!result) {
 		complain("out of memory");

@@ -144,6 +144,10 @@ static bool take_argument(struct parse *parse, struct arguments *arguments, cons
 			 parse->table->arguments);
 		return refuse(parse);
 	}
+	if (!*word) {
+		complain("an argument is empty; it is: %s %s", parse->table->command, parse->table->arguments);
+		return refuse(parse);
+	}
 	arguments->items[arguments->count++] = word;
 	return true;
 }

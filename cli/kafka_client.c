@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "cli/command.h"
 #include "cli/wire_client.h"
@@ -99,6 +100,8 @@ static void note_error(rd_kafka_t *handle, int err, const char *reason, void *op
 	struct kafka_client *client = opaque;
 	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || err == RD_KAFKA_RESP_ERR__FATAL)
 		client->fatal = err;
+	else
+		snprintf(client->reason, sizeof client->reason, "%s", reason);
 }
 
 static int create(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags, const struct kafka_wishes *wishes)
@@ -125,23 +128,50 @@ static int create(struct kafka_client *client, rd_kafka_type_t type, const struc
 	return STATUS_USAGE;
 }
 
+#define METADATA_STEP_MS 1000
+/* Who refuses TLS or SASL goes on refusing; librdkafka would try until its time is over. */
+#define METADATA_PATIENT_STEPS 3
+
 static int ask_metadata(struct kafka_client *client)
 {
-	rd_kafka_resp_err_t err = kafka()->rd_kafka_metadata(client->handle, 1, NULL, &client->metadata, KAFKA_TIMEOUT_MS);
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	for (int i = 0; err && i < KAFKA_TIMEOUT_MS / METADATA_STEP_MS; i++) {
+		err = kafka()->rd_kafka_metadata(client->handle, 1, NULL, &client->metadata, METADATA_STEP_MS);
+		if (err)
+			kafka()->rd_kafka_poll(client->handle, 0); /* note_error runs here */
+		if (client->fatal == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && i + 1 >= METADATA_PATIENT_STEPS)
+			break;
+	}
+	client->fatal = err ? client->fatal : 0;
 	if (!err)
 		return STATUS_OK;
-	complain("%s does not answer as a Kafka broker: %s; is --broker right?", client->brokers, kafka()->rd_kafka_err2str(err));
+	complain("%s does not answer as a Kafka broker: %s; is --broker right?", client->brokers,
+		 *client->reason ? client->reason : kafka()->rd_kafka_err2str(err));
 	return STATUS_UNREACHABLE;
 }
 
-static int reach(struct kafka_client *client)
+/* TLS and SASL are librdkafka's. */
+static bool is_plain(const struct kafka_flags *flags)
+{
+	static const char key[] = "security.protocol=";
+	for (uint32_t i = 0; i < flags->settings.count; i++)
+		if (strncmp(flags->settings.items[i], key, strlen(key)) == 0 && strcasecmp(flags->settings.items[i] + strlen(key), "plaintext") != 0)
+			return false;
+	return true;
+}
+
+int kafka_reach(struct wire_client **out, const char *brokers, bool is_plain)
 {
 	char why[512];
-	int err = wire_client_open(&client->wire, client->brokers, why, sizeof why);
-	if (!err)
-		return STATUS_OK;
-	complain("%s", why);
-	return err == -EINVAL ? STATUS_USAGE : STATUS_UNREACHABLE;
+	int err = wire_client_open(out, brokers, why, sizeof why);
+	int status = !err ? STATUS_OK : err == -EINVAL ? STATUS_USAGE : STATUS_UNREACHABLE;
+	if (!err && !is_plain)
+		wire_client_mute(*out);
+	else if (!err && wire_client_greet(*out, brokers, why, sizeof why))
+		status = STATUS_UNREACHABLE;
+	if (status)
+		complain("%s", why);
+	return status;
 }
 
 int kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags, const struct kafka_wishes *wishes)
@@ -151,7 +181,7 @@ int kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const s
 	client->wishes = wishes ? wishes : &none;
 	for (uint32_t i = 0; i < flags->settings.count; i++)
 		client->is_debugged |= strncmp(flags->settings.items[i], "debug=", 6) == 0;
-	int status = reach(client);
+	int status = kafka_reach(&client->wire, client->brokers, is_plain(flags));
 	status = status ? status : load();
 	status = status ? status : create(client, type, flags, client->wishes);
 	status = status ? status : ask_metadata(client);

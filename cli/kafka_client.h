@@ -98,6 +98,7 @@ struct kafka_client {
 	const struct rd_kafka_metadata *metadata; /* of all topics, as of the opening */
 	struct wire_client *wire;
 	rd_kafka_resp_err_t fatal;                /* the broker went away for good while we worked, or 0 */
+	char reason[256];                         /* what librdkafka last said of a connection */
 	void *opaque;                             /* the verb's own, for its callbacks */
 	const struct kafka_wishes *wishes;
 	bool is_debugged;                         /* the user asked for librdkafka's own lines, with -X debug=... */
@@ -116,6 +117,10 @@ struct kafka_wishes {
 	void (*delivered)(rd_kafka_t *handle, const rd_kafka_message_t *message, void *client);
 	void (*rebalanced)(rd_kafka_t *handle, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions, void *client);
 };
+
+/* Checks that it is a broker that answers; `is_plain`: neither TLS nor SASL, which only librdkafka speaks. An exit status, after one line on stderr if it
+ * is not 0; *out is to be closed whatever is returned. */
+MUST_USE int kafka_reach(struct wire_client **out, const char *brokers, bool is_plain);
 
 /* Checks that a broker answers, loads the library and connects. An exit status, after one line on stderr if it is not 0. `wishes` may be NULL. */
 MUST_USE int kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const struct kafka_flags *flags,

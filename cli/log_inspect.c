@@ -298,8 +298,10 @@ static int refuse_topic(const struct inspect *inspect)
 
 static int inspect_directory(struct inspect *inspect)
 {
+	int status = log_check_directory(inspect->io, inspect->path);
+	if (status)
+		return status;
 	int err = open_directory(inspect);
-	int status = STATUS_OK;
 	if (err) {
 		complain("%s: %s", inspect->path, err_text(err));
 		status = STATUS_FAILED;

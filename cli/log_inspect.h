@@ -9,6 +9,9 @@
 
 int log_inspect_run(int argc, char **argv);
 
+/* A directory that holds nothing of a broker's is a mistake in its name: STATUS_USAGE, after a complaint. */
+int log_check_directory(struct io *io, const char *path);
+
 struct inspect_range {
 	int64_t from, to; /* offsets [from, to) */
 };

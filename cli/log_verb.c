@@ -15,6 +15,7 @@
 #include "cli/out.h"
 #include "cli/progress.h"
 #include "log/io/io.h"
+#include "log/verify/directory.h"
 #include "log/verify/verify.h"
 
 struct verifying {
@@ -229,6 +230,21 @@ static int check_directory(const char *dir)
 	return STATUS_USAGE;
 }
 
+int log_check_directory(struct io *io, const char *path)
+{
+	struct data_dir dir;
+	int err = data_dir_read(&dir, io, path);
+	if (err) {
+		complain("%s: %s", path, err_text(err));
+		return STATUS_FAILED;
+	}
+	bool is_empty = !dir.has_meta && !dir.has_catalog && !dir.shard_count && !dir.partition_count;
+	data_dir_free(&dir);
+	if (is_empty)
+		complain("%s is no data directory: there is neither a catalog nor a journal nor a segment in it", path);
+	return is_empty ? STATUS_USAGE : STATUS_OK;
+}
+
 static int verify_with(struct io *io, struct verifying *verifying)
 {
 	static const char *const columns[] = {"kind=", "topic=", "partition=", "file=", "from_offset=",
@@ -294,7 +310,8 @@ static int verify(int argc, char **argv)
 		complain("cannot begin: %s", err_text(err));
 		return STATUS_FAILED;
 	}
-	status = verify_with(io, &verifying);
+	status = log_check_directory(io, verifying.dir);
+	status = status ? status : verify_with(io, &verifying);
 	io_close(io);
 	return status;
 }

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/completion.h"
+#include "cli/standard_files.h"
 
 static int print_help(int argc, char **argv);
 
@@ -43,7 +44,7 @@ static int print_help(int argc, char **argv)
 	return STATUS_OK;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0)
@@ -57,4 +58,17 @@ int main(int argc, char **argv)
 		argv++;
 	}
 	return command_dispatch(commands, COUNT_OF(commands), "spate", argc, argv);
+}
+
+/* Nobody need read what a broker says. */
+static bool is_to_be_read(int argc, char **argv)
+{
+	return argc < 2 || strcmp(argv[1], "serve") != 0;
+}
+
+int main(int argc, char **argv)
+{
+	standard_files_secure();
+	int status = run(argc, argv);
+	return is_to_be_read(argc, argv) ? standard_files_finish(status) : status;
 }

@@ -170,6 +170,12 @@ static int check_flags(const struct produce_flags *flags)
 		complain("--repartition is for --json, whose lines may name partitions");
 		status = STATUS_USAGE;
 	}
+	for (uint32_t i = 0; !status && i < flags->headers.count; i++) {
+		if (!*flags->headers.items[i] || *flags->headers.items[i] == '=') {
+			complain("--header '%s': it needs a name: NAME=VALUE, or NAME alone for a null value", flags->headers.items[i]);
+			status = STATUS_USAGE;
+		}
+	}
 	if (!status && flags->key_separator && !*flags->key_separator) {
 		complain("--key-separator must not be empty");
 		status = STATUS_USAGE;
@@ -243,6 +249,11 @@ int produce_run(int argc, char **argv)
 	status = status ? status : read_separators(&flags);
 	if (status)
 		return status;
+	struct stat info;
+	if (flags.file && stat(flags.file, &info) == 0 && S_ISDIR(info.st_mode)) {
+		complain("%s is a directory; name a file of lines", flags.file);
+		return STATUS_USAGE;
+	}
 	FILE *in = flags.file && strcmp(flags.file, "-") != 0 ? fopen(flags.file, "re") : stdin;
 	if (!in) {
 		complain("%s: %s", flags.file, strerror(errno));

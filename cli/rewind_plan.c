@@ -78,6 +78,10 @@ static int add_from_flag(struct rewind_plan *plan, const char *flag)
 		*colon = '\0';
 		status = split_partitions(&chosen, flag, colon + 1);
 	}
+	if (!status && !*text) {
+		complain("--topic '%s': write TOPIC, or TOPIC:0,1,2", flag);
+		status = STATUS_USAGE;
+	}
 	const struct rd_kafka_metadata_topic *topic = status ? NULL : kafka_client_topic(plan->client, text);
 	if (!status && !topic) {
 		kafka_complain_topic(plan->client, text);

@@ -1,6 +1,6 @@
 /* Blocking requests over one socket: write the frame, read the frame. Failure modes: nobody listens, silence (ten seconds), an answer that cannot
  * be decoded, a broker that closes because it does not know the version: each is an errno, and the caller shows "-". */
-#include "cli/wire_client.h"
+#include "cli/wire_client_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,28 +14,13 @@
 #include <unistd.h>
 
 #include "cli/address.h"
-#include "kmsg_consumer_group_describe.h"
-#include "kmsg_describe_log_dirs.h"
-#include "kmsg_list_groups.h"
-#include "kmsg_metadata.h"
+#include "kmsg_api_versions.h"
+#include "log/base/bytes.h"
 #include "net/wire/header.h"
-#include "net/wire/kerr.h"
 
 /* To connect; an answer may take twice as long. */
 #define PATIENCE_MS 5000
 #define ANSWER_SIZE_MAX (64u << 20)
-#define METADATA_VERSION 12
-#define LOG_DIRS_VERSION 2
-#define LOG_DIRS_VERSION_OF_DISKS 4
-#define LIST_GROUPS_VERSION 4
-#define CONSUMER_GROUP_DESCRIBE_VERSION 0
-
-struct wire_client {
-	int fd;
-	int32_t correlation_id;
-	uint8_t *answer;
-	struct arena arena;
-};
 
 /* ---- connecting ------------------------------------------------------------------------------------------------------ */
 
@@ -85,7 +70,7 @@ static int connect_to(const struct address *address, int patience_ms, char *why,
 	const char *host = address->host;
 	int gai = getaddrinfo(host, port, &hints, &list);
 	if (gai) {
-		snprintf(why, why_size, "cannot find host '%s': %s", host, gai_strerror(gai));
+		snprintf(why, why_size, "cannot find host '%s': %s; is --broker right?", host, gai_strerror(gai));
 		return -EHOSTUNREACH;
 	}
 	int fd = -EHOSTUNREACH;
@@ -180,11 +165,11 @@ static int receive_all(int fd, uint8_t *data, size_t size)
 
 static int receive_frame(struct wire_client *client, struct slice *out)
 {
-	uint8_t head[4];
-	int err = receive_all(client->fd, head, sizeof head);
+	memset(client->head, 0, sizeof client->head);
+	int err = receive_all(client->fd, client->head, sizeof client->head);
 	if (err)
 		return err;
-	uint32_t size = load_be32(head);
+	uint32_t size = load_be32(client->head);
 	if (size > ANSWER_SIZE_MAX)
 		return -EMSGSIZE;
 	free(client->answer);
@@ -195,9 +180,7 @@ static int receive_frame(struct wire_client *client, struct slice *out)
 	return receive_all(client->fd, client->answer, size);
 }
 
-typedef void encode_fn(struct writer *writer, const void *message);
-
-static void encode_frame(struct writer *writer, struct wire_client *client, int16_t key, int16_t version, encode_fn *encode, const void *message)
+static void encode_frame(struct writer *writer, struct wire_client *client, int16_t key, int16_t version, wire_encode_fn *encode, const void *message)
 {
 	struct request_header header = {.api_key = key, .api_version = version, .correlation_id = client->correlation_id, .client_id = slice_from("spate")};
 	writer_uint32(writer, 0);
@@ -205,7 +188,7 @@ static void encode_frame(struct writer *writer, struct wire_client *client, int1
 	encode(writer, message);
 }
 
-static int send_request(struct wire_client *client, int16_t key, int16_t version, encode_fn *encode, const void *message)
+static int send_request(struct wire_client *client, int16_t key, int16_t version, wire_encode_fn *encode, const void *message)
 {
 	struct writer count = writer_counting();
 	client->correlation_id++;
@@ -221,8 +204,8 @@ static int send_request(struct wire_client *client, int16_t key, int16_t version
 	return err;
 }
 
-/* Leaves the reader at the body of the answer. */
-static int call(struct wire_client *client, int16_t key, int16_t version, encode_fn *encode, const void *message, struct reader *reader)
+int wire_client_call(struct wire_client *client, int16_t key, int16_t version, wire_encode_fn *encode,
+		     const void *message, struct reader *reader)
 {
 	struct slice frame;
 	int32_t correlation_id;
@@ -235,221 +218,43 @@ static int call(struct wire_client *client, int16_t key, int16_t version, encode
 	return err ? err : correlation_id == client->correlation_id ? 0 : -EBADMSG;
 }
 
-/* ---- what a topic is ---------------------------------------------------------------------------------------------------- */
+/* ---- is it a broker? ------------------------------------------------------------------------------------------------------------- */
 
-static void encode_metadata(struct writer *writer, const void *message)
+/* "\r\n\r\n" in the frame's head: a server that waits for the end of a line answers at once, and so tells what it is. */
+#define GREETING_ID 0x0d0a0d0a
+
+static void encode_api_versions(struct writer *writer, const void *message)
 {
-	kmsg_metadata_request_encode(writer, METADATA_VERSION, message);
+	kmsg_api_versions_request_encode(writer, 0, message);
 }
 
-static int ask_metadata(struct wire_client *client, const char *name, struct wire_topic *out)
+/* By the first bytes of what is no Kafka answer. */
+static const char *guess_protocol(const uint8_t head[4])
 {
-	struct kmsg_metadata_request request;
-	struct kmsg_metadata_topic topic;
-	struct kmsg_metadata_response response;
+	bool is_tls = head[0] == 0x15 && head[1] == 0x03;
+	if (memcmp(head, "HTTP", 4) == 0 || head[0] == '<')
+		return ": it speaks HTTP";
+	if (memcmp(head, "SSH-", 4) == 0)
+		return ": it speaks SSH";
+	return is_tls ? ": it speaks TLS (-X security.protocol=ssl)" : "";
+}
+
+int wire_client_greet(struct wire_client *client, const char *brokers, char *why, size_t why_size)
+{
+	struct kmsg_api_versions_request request;
 	struct reader reader;
-	kmsg_metadata_request_init(&request);
-	kmsg_metadata_topic_init(&topic);
-	topic.name = slice_from(name);
-	request.topics.items = &topic;
-	request.topics.count = 1;
-	request.allow_auto_topic_creation = false;
-	int err = call(client, KMSG_METADATA_KEY, METADATA_VERSION, encode_metadata, &request, &reader);
-	err = err ? err : kmsg_metadata_response_decode(&reader, &client->arena, METADATA_VERSION, &response);
-	if (err)
-		return err;
-	if (response.topics.count != 1 || response.topics.items[0].error_code)
-		return -ENOENT;
-	out->id = response.topics.items[0].topic_id;
-	out->partition_count = response.topics.items[0].partitions.count < 0 ? 0 : (uint32_t)response.topics.items[0].partitions.count;
-	return 0;
-}
-
-static void encode_log_dirs(struct writer *writer, const void *message)
-{
-	kmsg_describe_log_dirs_request_encode(writer, LOG_DIRS_VERSION, message);
-}
-
-static void take_sizes(struct wire_topic *out, const char *name, const struct kmsg_describe_log_dirs_result *dir)
-{
-	for (int32_t i = 0; i < dir->topics.count; i++) {
-		const struct kmsg_describe_log_dirs_topic_result *topic = &dir->topics.items[i];
-		if (!slice_equal(topic->name, slice_from(name)))
-			continue;
-		for (int32_t j = 0; j < topic->partitions.count; j++) {
-			const struct kmsg_describe_log_dirs_partition *partition = &topic->partitions.items[j];
-			if (partition->partition_index >= 0 && (uint32_t)partition->partition_index < out->partition_count && !partition->is_future_key)
-				out->sizes_bytes[partition->partition_index] = partition->partition_size;
-		}
-	}
-}
-
-static int ask_sizes(struct wire_client *client, const char *name, struct wire_topic *out)
-{
-	struct kmsg_describe_log_dirs_request request;
-	struct kmsg_describe_log_dirs_topic topic;
-	struct kmsg_describe_log_dirs_response response;
-	struct reader reader;
-	kmsg_describe_log_dirs_request_init(&request);
-	kmsg_describe_log_dirs_topic_init(&topic);
-	int32_t *indexes = arena_alloc(&client->arena, (size_t)out->partition_count * sizeof *indexes);
-	if (!indexes)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < out->partition_count; i++)
-		indexes[i] = (int32_t)i;
-	topic.topic = slice_from(name);
-	topic.partitions.items = indexes;
-	topic.partitions.count = (int32_t)out->partition_count;
-	request.topics.items = &topic;
-	request.topics.count = 1;
-	int err = call(client, KMSG_DESCRIBE_LOG_DIRS_KEY, LOG_DIRS_VERSION, encode_log_dirs, &request, &reader);
-	err = err ? err : kmsg_describe_log_dirs_response_decode(&reader, &client->arena, LOG_DIRS_VERSION, &response);
-	for (int32_t i = 0; !err && i < response.results.count; i++)
-		take_sizes(out, name, &response.results.items[i]);
+	kmsg_api_versions_request_init(&request);
+	client->correlation_id = GREETING_ID - 1;
+	int err = wire_client_call(client, KMSG_API_VERSIONS_KEY, 0, encode_api_versions, &request, &reader);
+	if (err == -EAGAIN || err == -EWOULDBLOCK)
+		snprintf(why, why_size, "%s takes connections and answers nothing: either the broker hangs, or that is no broker; is --broker right?", brokers);
+	else if (err)
+		snprintf(why, why_size, "%s answers, but not as a Kafka broker does%s; is --broker right?", brokers, guess_protocol(client->head));
 	return err;
 }
 
-int wire_client_topic(struct wire_client *client, const char *name, struct wire_topic *out)
+void wire_client_mute(struct wire_client *client)
 {
-	*out = (struct wire_topic){0};
-	arena_reset(&client->arena);
-	int err = ask_metadata(client, name, out);
-	if (err)
-		return err;
-	out->sizes_bytes = malloc((out->partition_count ? out->partition_count : 1) * sizeof *out->sizes_bytes);
-	if (!out->sizes_bytes)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < out->partition_count; i++)
-		out->sizes_bytes[i] = -1;
-	/* Sizes are told by the brokers that hold the partitions; what this one does not tell stays unknown. */
-	return ask_sizes(client, name, out) == -ENOMEM ? -ENOMEM : 0;
-}
-
-/* ---- the disk --------------------------------------------------------------------------------------------------------------- */
-
-static void encode_no_log_dirs(struct writer *writer, const void *message)
-{
-	kmsg_describe_log_dirs_request_encode(writer, LOG_DIRS_VERSION_OF_DISKS, message);
-}
-
-static const char *copy_path(struct wire_client *client, struct slice path)
-{
-	char *copy = arena_alloc(&client->arena, path.size + 1);
-	if (!copy)
-		return NULL;
-	memcpy(copy, path.data, path.size);
-	copy[path.size] = '\0';
-	return copy;
-}
-
-/* Of no topic: the directories alone. */
-int wire_client_disk(struct wire_client *client, struct wire_disk *out)
-{
-	struct kmsg_describe_log_dirs_request request;
-	struct kmsg_describe_log_dirs_response response;
-	struct reader reader;
-	arena_reset(&client->arena);
-	kmsg_describe_log_dirs_request_init(&request);
-	request.topics.count = 0;
-	int err = call(client, KMSG_DESCRIBE_LOG_DIRS_KEY, LOG_DIRS_VERSION_OF_DISKS, encode_no_log_dirs, &request, &reader);
-	err = err ? err : kmsg_describe_log_dirs_response_decode(&reader, &client->arena, LOG_DIRS_VERSION_OF_DISKS, &response);
-	if (err || response.results.count < 1 || response.results.items[0].total_bytes < 0)
-		return err ? err : -EOPNOTSUPP;
-	const struct kmsg_describe_log_dirs_result *dir = &response.results.items[0];
-	*out = (struct wire_disk){copy_path(client, dir->log_dir), dir->total_bytes, dir->usable_bytes};
-	return out->path ? 0 : -ENOMEM;
-}
-
-/* ---- names -------------------------------------------------------------------------------------------------------------- */
-
-int wire_client_topic_names(struct wire_client *client, wire_name_fn *name, void *context)
-{
-	struct kmsg_metadata_request request;
-	struct kmsg_metadata_response response;
-	struct reader reader;
-	kmsg_metadata_request_init(&request);
-	arena_reset(&client->arena);
-	int err = call(client, KMSG_METADATA_KEY, METADATA_VERSION, encode_metadata, &request, &reader);
-	err = err ? err : kmsg_metadata_response_decode(&reader, &client->arena, METADATA_VERSION, &response);
-	for (int32_t i = 0; !err && i < response.topics.count; i++)
-		name(context, response.topics.items[i].name);
-	return err;
-}
-
-static void encode_list_groups(struct writer *writer, const void *message)
-{
-	kmsg_list_groups_request_encode(writer, LIST_GROUPS_VERSION, message);
-}
-
-int wire_client_group_names(struct wire_client *client, wire_name_fn *name, void *context)
-{
-	struct kmsg_list_groups_request request;
-	struct kmsg_list_groups_response response;
-	struct reader reader;
-	kmsg_list_groups_request_init(&request);
-	arena_reset(&client->arena);
-	int err = call(client, KMSG_LIST_GROUPS_KEY, LIST_GROUPS_VERSION, encode_list_groups, &request, &reader);
-	err = err ? err : kmsg_list_groups_response_decode(&reader, &client->arena, LIST_GROUPS_VERSION, &response);
-	for (int32_t i = 0; !err && i < response.groups.count; i++)
-		name(context, response.groups.items[i].group_id);
-	return err;
-}
-
-/* ---- a group ------------------------------------------------------------------------------------------------------------ */
-
-static void encode_group_describe(struct writer *writer, const void *message)
-{
-	kmsg_consumer_group_describe_request_encode(writer, CONSUMER_GROUP_DESCRIBE_VERSION, message);
-}
-
-static int take_assignment(struct wire_client *client, const struct kmsg_consumer_group_describe_assignment *assignment, struct wire_group_member *out)
-{
-	size_t count = 0;
-	for (int32_t i = 0; i < assignment->topic_partitions.count; i++)
-		count += (size_t)assignment->topic_partitions.items[i].partitions.count;
-	out->partitions = arena_alloc(&client->arena, (count + 1) * sizeof *out->partitions);
-	if (!out->partitions)
-		return -ENOMEM;
-	for (int32_t i = 0; i < assignment->topic_partitions.count; i++) {
-		const struct kmsg_consumer_group_describe_topic_partitions *topic = &assignment->topic_partitions.items[i];
-		for (int32_t j = 0; j < topic->partitions.count; j++)
-			out->partitions[out->partition_count++] = (struct wire_group_partition){topic->topic_name, topic->partitions.items[j]};
-	}
-	return 0;
-}
-
-static int take_group(struct wire_client *client, const struct kmsg_consumer_group_describe_group *group, struct wire_group *out)
-{
-	int err = 0;
-	*out = (struct wire_group){.state = group->group_state, .assignor = group->assignor_name};
-	out->members = arena_alloc(&client->arena, ((size_t)group->members.count + 1) * sizeof *out->members);
-	if (!out->members)
-		return -ENOMEM;
-	for (int32_t i = 0; !err && i < group->members.count; i++) {
-		const struct kmsg_consumer_group_describe_member *member = &group->members.items[i];
-		struct wire_group_member *one = &out->members[out->member_count++];
-		*one = (struct wire_group_member){
-			.id = member->member_id, .client_id = member->client_id, .host = member->client_host, .instance_id = member->instance_id};
-		err = take_assignment(client, &member->assignment, one);
-	}
-	return err;
-}
-
-int wire_client_group(struct wire_client *client, const char *name, struct wire_group *out)
-{
-	struct kmsg_consumer_group_describe_request request;
-	struct kmsg_consumer_group_describe_response response;
-	struct reader reader;
-	struct slice group_id = slice_from(name);
-	kmsg_consumer_group_describe_request_init(&request);
-	request.group_ids.items = &group_id;
-	request.group_ids.count = 1;
-	arena_reset(&client->arena);
-	int err = call(client, KMSG_CONSUMER_GROUP_DESCRIBE_KEY, CONSUMER_GROUP_DESCRIBE_VERSION, encode_group_describe, &request, &reader);
-	err = err ? err : kmsg_consumer_group_describe_response_decode(&reader, &client->arena, CONSUMER_GROUP_DESCRIBE_VERSION, &response);
-	if (err)
-		return err;
-	if (response.groups.count != 1 || response.groups.items[0].error_code)
-		return -ENOENT;
-	return take_group(client, &response.groups.items[0], out);
+	close(client->fd);
+	client->fd = -1;
 }

@@ -14,6 +14,10 @@ MUST_USE int wire_client_open(struct wire_client **out, const char *brokers, cha
 /* The same, with no more patience than so many milliseconds for each step. */
 MUST_USE int wire_client_open_within(struct wire_client **out, const char *brokers, int patience_ms, char *why, size_t why_size);
 void wire_client_close(struct wire_client *client);
+/* Asks whether it is a Kafka broker at all that answers. 0, or -errno with a sentence in `why`, which names what else it may be. */
+MUST_USE int wire_client_greet(struct wire_client *client, const char *brokers, char *why, size_t why_size);
+/* The broker is spoken to otherwise (TLS, SASL), which this client cannot: each question from now on fails at once. */
+void wire_client_mute(struct wire_client *client);
 
 struct wire_topic {
 	struct uuid id;

@@ -98,6 +98,45 @@ says "a topic that is not there" 1 "did you mean '$topic'" consume "${topic}y"
 says "nobody there" 3 'no broker answers at 127.0.0.1:1: Connection refused' consume "$topic" --broker 127.0.0.1:1
 says "an address that is none" 2 'is not a port' consume "$topic" --broker 127.0.0.1:x
 
+says "an empty name" 2 'an argument is empty; it is: spate topic describe TOPIC' topic describe ''
+says "a header without a name" 2 "--header '=x': it needs a name" produce "$topic" -H =x
+says "a directory of lines" 2 "$WORK is a directory" produce "$topic" --file "$WORK"
+
+# ---- who is no broker ------------------------------------------------------------------------------------
+# stranger SAYS: a server on a free port ($STRANGER) that answers SAYS to whatever comes, and closes
+stranger() {
+	rm -f "$WORK/stranger"
+	/usr/bin/python3 -u - "$1" > "$WORK/stranger" << 'EOF' &
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print("127.0.0.1:%d" % server.getsockname()[1])
+while True:
+    connection, _ = server.accept()
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(1000) or b"\r\n\r\n"
+    connection.sendall(sys.argv[1].encode("latin-1").decode("unicode_escape").encode("latin-1"))
+    connection.close()
+EOF
+	STRANGER_PID=$!
+	for _ in $(seq 200); do [ -s "$WORK/stranger" ] && break; sleep 0.05; done
+	STRANGER=$(cat "$WORK/stranger")
+}
+for kind in 'HTTP/1.1 400 Bad Request\r\n|: it speaks HTTP;' 'SSH-2.0-x\r\n|: it speaks SSH;' '\x15\x03\x01\x00\x02\x02\x46|: it speaks TLS (-X security.protocol=ssl);' '|;'; do
+	stranger "${kind%|*}"
+	says "who is no broker${kind#*|}" 3 "^spate: $STRANGER answers, but not as a Kafka broker does$(sed 's/[()]/./g' <<< "${kind#*|}") is --broker right" topic list --broker "$STRANGER"
+	[ "$kind" = '|;' ] && says "... nor is it measured" 3 'not as a Kafka broker does' bench produce --broker "$STRANGER"
+	kill "$STRANGER_PID"
+	wait "$STRANGER_PID" 2> /dev/null
+done
+
+# ---- a stdout that takes nothing ---------------------------------------------------------------------------
+for verb in "topic list" "topic describe $topic --json" "group list" "config explain" "log verify $DATA" "log inspect $DATA" "help" "consume $topic -e -q"; do
+	expect "'${verb%% /*}' to a full disk fails, and says so" "1 1" "$(sp $verb 2>&1 > /dev/full | grep -c 'written: No space\|the records: No space') $(sp $verb > /dev/full 2>&1; echo $?)"
+done
+expect "a closed stdout is no connection's number" "1 1" "$(sp topic list 2>&1 >&- | grep -c 'Bad file descriptor') $(sp topic list 2> /dev/null >&-; echo $?)"
+expect "nor is a closed stdin" 1 "$(timeout 20 "$SPATE_BIN" produce "$topic" 2>&1 <&- | grep -c 'cannot read the input: Bad file descriptor')"
+
 # ---- JSON in and out -----------------------------------------------------------------------------------
 cat > "$WORK/records.json" << 'EOF'
 {"key":"k1","value":"v1","headers":[{"name":"a","value":"1"},{"name":"a","value":null},{"name":"b","value_base64":"/wA="}],"timestamp":1700000000123,"partition":1}
@@ -208,6 +247,8 @@ expect "describe --json: offsets" '[0,7]' "$(sp topic describe "$topic" --json |
 expect_match "describe shows the config" 'retention.ms +-1 +topic' "$(sp topic describe "$topic")"
 expect "describe --json: sizes add up" true "$(sp topic describe "$topic" --json | jq '.size_bytes > 0 and .size_bytes == ([.partitions[].size_bytes] | add)')"
 broker_stop
+says "log verify of what is no data directory is no clean bill" 2 "$WORK/nothing is no data directory" log verify "$(mkdir -p "$WORK/nothing"; echo "$WORK/nothing")"
+says "log inspect of it" 2 "is no data directory" log inspect "$WORK/nothing"
 expect_status "log verify: whole" 0 "$SPATE_BIN" log verify "$DATA"
 segment=$DATA/many-0/00000000000000000000.log
 printf '\xff' | dd of="$segment" bs=1 seek=100000 conv=notrunc 2> /dev/null
