@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +37,11 @@ void record_sink_close(struct record_sink *sink)
 {
 	free(sink->headers);
 	sink->headers = NULL;
+	/* What a failed stdout did not take was complained about, or nobody wanted it. */
+	if (sink->has_failed) {
+		__fpurge(stdout);
+		clearerr(stdout);
+	}
 }
 
 void record_sink_ready(struct record_sink *sink)
