@@ -401,7 +401,7 @@ Test(catalog, settings_all_or_none)
 	cr_assert_str_eq(setting_of(machine.catalog, SETTING_GROUP, "g", "k"), "before");
 
 	struct setting_change *many = calloc(SETTINGS_MAX, sizeof *many);
-	char (*entities)[8] = calloc(SETTINGS_MAX, sizeof *entities);
+	char (*entities)[16] = calloc(SETTINGS_MAX, sizeof *entities);
 	for (int i = 0; i < SETTINGS_MAX; i++) {
 		snprintf(entities[i], sizeof entities[i], "%06d", i);
 		many[i] = (struct setting_change){SETTING_QUOTA, slice_of(entities[i]), slice_of("k"), &value};
