@@ -16,6 +16,7 @@
 #include "log/base/uuid_text.h"
 #include "log/io/small_file.h"
 #include "log/catalog/catalog_replay.h"
+#include "log/catalog/image_config.h"
 
 #define FILE_SIZE_MAX ((size_t)1 << 30)
 /* Smaller files are not worth a rewrite. */
@@ -29,6 +30,7 @@ struct catalog {
 	uint64_t sequence;  /* of the last record */
 	bool is_read_only, has_failed;
 	struct image_room *room;
+	const struct broker_config *given; /* at start */
 	struct catalog_state state;
 	/* All topics by their name with '.' read as '_', to find collisions without looking at all of them. */
 	struct topic **by_stem;
@@ -234,7 +236,7 @@ static void make_identity(struct catalog *catalog)
 	make_id(catalog->io, &cluster_id);
 	make_id(catalog->io, &identity->directory_id);
 	uuid_text_format(identity->cluster_id, &cluster_id);
-	identity->node_id = (int32_t)broker_config_int(catalog->state.defaults.broker, "node.id");
+	identity->node_id = (int32_t)broker_config_int(catalog->given, "node.id");
 }
 
 /* Writes the whole file anew, and takes it as the one that is appended to. */
@@ -324,7 +326,7 @@ static int replay_file(struct catalog *catalog, struct slice file, struct catalo
 /* The catalog knows whose directory this is; meta.properties, made after it, may be missing but not another's. */
 static int check_identity(struct catalog *catalog, struct catalog_report *report)
 {
-	const struct broker_config *broker = catalog->state.defaults.broker;
+	const struct broker_config *broker = catalog->given;
 	const struct meta_properties *ours = &catalog->state.identity;
 	struct meta_properties meta;
 	int err = meta_properties_read(&meta, catalog->io, catalog->meta_path, report->why, sizeof report->why);
@@ -420,6 +422,15 @@ static int open_writable(struct catalog *catalog, const struct catalog_knowledge
 	return err ? err : ensure_meta(catalog);
 }
 
+/* ---- the broker's configuration --------------------------------------------------------------------------------------- */
+
+/* What topics without overrides have, once `config` is in force. */
+static void set_defaults(struct topic_defaults *defaults, const struct image_config *config)
+{
+	defaults->broker = config->config;
+	topic_config_resolve(&defaults->config, defaults->broker, NULL, 0);
+}
+
 /* ---- lifecycle ------------------------------------------------------------------------------------------------------ */
 
 static char *join(const char *dir, const char *name)
@@ -438,6 +449,7 @@ static struct catalog *allocate(struct io *io, const char *dir, const struct bro
 	catalog->log_path = join(dir, "catalog.log");
 	catalog->meta_path = join(dir, "meta.properties");
 	catalog->room = image_room_open();
+	catalog->given = broker;
 	catalog->state.defaults.broker = broker;
 	topic_config_resolve(&catalog->state.defaults.config, broker, NULL, 0);
 	if (catalog->log_path && catalog->meta_path && catalog->room && image_draft_begin(&catalog->state.draft, catalog->room, 0) == 0)
@@ -446,10 +458,27 @@ static struct catalog *allocate(struct io *io, const char *dir, const struct bro
 	return NULL;
 }
 
+/* While the records were replayed, topics had what the broker was given at start. */
+static int apply_broker_settings(struct catalog *catalog)
+{
+	struct catalog_state *state = &catalog->state;
+	struct image_config *config;
+	int err = image_config_create(&config, catalog->given, state->draft.image->settings, state->identity.node_id);
+	if (err)
+		return err;
+	image_draft_set_config(&state->draft, config);
+	set_defaults(&state->defaults, config);
+	bool is_changed = catalog_settings(state->draft.image, SETTING_BROKER).count > 0;
+	err = is_changed ? image_draft_resolve(&state->draft, &state->defaults) : 0;
+	catalog_destroy_retired(state);
+	return err;
+}
+
 static int publish_replayed(struct catalog *catalog)
 {
 	struct catalog_image *image = catalog->state.draft.image;
 	int err = reserve_stems(catalog, image->topic_count);
+	err = err ? err : apply_broker_settings(catalog);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < image->topic_count; i++)
@@ -806,6 +835,29 @@ static int commit_settings(struct catalog *catalog, const struct setting_change 
 	return commit(catalog, &bytes);
 }
 
+/* The topics follow, if the change is one of their defaults. */
+static int draft_config(struct catalog *catalog, struct image_draft *draft, struct topic_defaults *defaults, bool *is_resolved)
+{
+	struct image_config *config;
+	int err = image_config_create(&config, catalog->given, draft->image->settings, catalog->state.identity.node_id);
+	if (err)
+		return err;
+	image_draft_set_config(draft, config);
+	set_defaults(defaults, config);
+	bool is_changed = memcmp(&defaults->config, &catalog->state.defaults.config, sizeof defaults->config) != 0;
+	err = is_changed ? image_draft_resolve(draft, defaults) : 0;
+	*is_resolved = is_changed && !err;
+	return err;
+}
+
+static bool concern_brokers(const struct setting_change *changes, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (changes[i].type == SETTING_BROKER)
+			return true;
+	return false;
+}
+
 static int draft_settings(struct image_draft *draft, const struct setting_change *changes, uint32_t count)
 {
 	struct setting_set *settings = image_draft_settings(draft);
@@ -815,21 +867,36 @@ static int draft_settings(struct image_draft *draft, const struct setting_change
 	return err;
 }
 
+static void publish_settings(struct catalog *catalog, struct image_draft *draft, const struct topic_defaults *defaults, bool is_resolved)
+{
+	const struct catalog_image *image = draft->image;
+	for (uint32_t i = 0; is_resolved && i < image->topic_count; i++)
+		catalog->by_stem[place_of_stem(catalog, image->topics[i])] = image->topics[i];
+	catalog->state.defaults = *defaults;
+	image_draft_publish(draft, catalog->room);
+}
+
 int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count)
 {
 	int err = check_writable(catalog);
 	if (err || !count)
 		return err;
 	struct image_draft draft;
+	struct topic_defaults defaults = catalog->state.defaults;
+	bool is_resolved = false;
 	err = image_draft_begin(&draft, catalog->room, 0);
 	if (err)
 		return err;
 	err = draft_settings(&draft, changes, count);
+	if (!err && concern_brokers(changes, count))
+		err = draft_config(catalog, &draft, &defaults, &is_resolved);
 	err = err ? err : commit_settings(catalog, changes, count);
-	if (err)
-		image_draft_discard(&draft);
+	if (!err)
+		publish_settings(catalog, &draft, &defaults, is_resolved);
+	else if (is_resolved)
+		image_draft_discard_resolved(&draft);
 	else
-		image_draft_publish(&draft, catalog->room);
+		image_draft_discard(&draft);
 	return err;
 }
 

@@ -36,6 +36,8 @@ struct catalog_image {
 	struct topic **topics;               /* sorted by name */
 	uint64_t settings_version;           /* of the first image with these settings */
 	struct setting_set *settings;        /* see catalog_settings */
+	const struct broker_config *config;  /* the broker's, in force: what catalog_open was given, and what settings of SETTING_BROKER say over it */
+	struct image_config *config_holder;  /* the catalog's own */
 	/* The catalog's own: a hash of the ids, the holders (under the room's lock), the images that live. */
 	struct topic **by_id;
 	uint32_t by_id_mask;
@@ -72,7 +74,7 @@ struct catalog_report {
 };
 
 /* Opens or makes `dir`/catalog.log and `dir`/meta.properties (Kafka's file: version, cluster.id, node.id, directory.id). Counts this opening:
- * the incarnation is durable when it returns. The caller has made the directory and holds its lock. `broker` outlives the catalog.
+ * the incarnation is durable when it returns. The caller has made the directory and holds its lock. `broker`, the configuration at start, outlives the catalog.
  * ERR_CORRUPT_LOG: damage before the end; ERR_FORMAT: not our file, or a newer one; ERR_INVALID_CONFIG: another node's directory; -errno.
  * Then nothing was changed, and report->why says more. */
 MUST_USE int catalog_open(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
@@ -134,6 +136,8 @@ MUST_USE int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, 
 MUST_USE int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count);
 
 /* Sets and unsets settings, in this order, all or none: durable when it returns 0, and then in the current image. The texts are copied.
+ * Those of SETTING_BROKER that name this node, or nobody (all nodes), are the broker's configs (log/config) over those given at start: the image's `config` and
+ * all topics follow. Of the other types the catalog knows no meaning.
  * ERR_INVALID_SETTING, ERR_TOO_MANY_SETTINGS (the bounds are in setting.h), or the file's error; then nothing has changed. */
 MUST_USE int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count);
 

@@ -10,6 +10,7 @@
 
 #include "log/base/bytes.h"
 #include "log/base/check.h"
+#include "log/catalog/image_config.h"
 
 /* ---- topics ---------------------------------------------------------------------------------------------------- */
 
@@ -169,6 +170,7 @@ static void free_image(struct catalog_image *image)
 	free(image->topics);
 	free(image->by_id);
 	setting_set_release(image->settings);
+	image_config_release(image->config_holder);
 	free(image);
 }
 
@@ -209,6 +211,7 @@ int image_draft_begin(struct image_draft *draft, struct image_room *room, uint32
 		return -ENOMEM;
 	draft->image->settings = setting_set_retain(room->current->settings);
 	draft->image->settings_version = room->current->settings_version;
+	image_draft_set_config(draft, image_config_retain(room->current->config_holder));
 	draft->capacity = room->current->topic_count + more;
 	copy_topics(draft->image, room->current);
 	draft->image->version = room->current->version + 1;
@@ -228,6 +231,8 @@ int image_draft_reserve(struct image_draft *draft, uint32_t more)
 	larger->version = draft->image->version;
 	larger->settings_version = draft->image->settings_version;
 	larger->settings = setting_set_retain(draft->image->settings);
+	larger->config_holder = image_config_retain(draft->image->config_holder);
+	larger->config = draft->image->config;
 	free_image(draft->image);
 	draft->image = larger;
 	draft->capacity = capacity;
@@ -294,6 +299,13 @@ void image_draft_replace(struct image_draft *draft, const struct topic *old, str
 	image->topics[place] = new;
 	image->by_id[find_slot(image, &new->id)] = new;
 	retire(draft, replaced);
+}
+
+void image_draft_set_config(struct image_draft *draft, struct image_config *config)
+{
+	image_config_release(draft->image->config_holder);
+	draft->image->config_holder = config;
+	draft->image->config = config ? config->config : NULL;
 }
 
 struct setting_set *image_draft_settings(struct image_draft *draft)

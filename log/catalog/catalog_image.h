@@ -44,13 +44,15 @@ void image_draft_remove(struct image_draft *draft, const struct topic *topic);
 void image_draft_replace(struct image_draft *draft, const struct topic *old, struct topic *new);
 /* The draft's settings, to be changed: its own, no longer shared. NULL if there is no memory. */
 struct setting_set *image_draft_settings(struct image_draft *draft);
+/* Takes one reference over. */
+void image_draft_set_config(struct image_draft *draft, struct image_config *config);
 /* Nothing was changed: topics that were inserted are the caller's again. */
 void image_draft_discard(struct image_draft *draft);
 void image_draft_publish(struct image_draft *draft, struct image_room *room);
 
 /* What a topic without overrides runs with, resolved once. */
 struct topic_defaults {
-	const struct broker_config *broker;
+	const struct broker_config *broker; /* in force */
 	struct topic_config config;
 };
 

@@ -152,7 +152,7 @@ static int replay_created(struct replay *replay)
 }
 
 /* Replayed topics were never shown to anybody, so what is removed need not wait. */
-static void destroy_retired(struct catalog_state *state)
+void catalog_destroy_retired(struct catalog_state *state)
 {
 	while (state->draft.retired) {
 		struct topic *topic = state->draft.retired;
@@ -171,7 +171,7 @@ static int replay_deleted(struct replay *replay)
 			return refuse(replay, "it deletes a topic that is not there");
 		replay->state->partition_total -= topic->partition_count;
 		image_draft_remove(&replay->state->draft, topic);
-		destroy_retired(replay->state);
+		catalog_destroy_retired(replay->state);
 	}
 	return 0;
 }
@@ -185,7 +185,7 @@ static int replace_topic(struct replay *replay, const struct topic *old, uint32_
 		return -ENOMEM;
 	replay->state->partition_total += partition_count - old->partition_count;
 	image_draft_replace(&replay->state->draft, old, new);
-	destroy_retired(replay->state);
+	catalog_destroy_retired(replay->state);
 	return 0;
 }
 

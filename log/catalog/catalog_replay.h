@@ -19,6 +19,9 @@ struct catalog_state {
 /* 0, -ENOMEM or ERR_FORMAT. */
 MUST_USE int catalog_replay(struct catalog_state *state, const struct catalog_frame *frame, char *why, size_t why_size);
 
+/* Frees what replaying has replaced: nobody has seen it. */
+void catalog_destroy_retired(struct catalog_state *state);
+
 /* The file that adds up to the same state, as short as can be; `sequence` comes out as that of its last record. */
 void catalog_put_state(struct catalog_bytes *bytes, const struct catalog_state *state, uint64_t *sequence);
 

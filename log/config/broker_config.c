@@ -1,4 +1,4 @@
-/* The broker's configuration: an array of values beside the table of keys, NULL where the user set nothing.
+/* The broker's configuration: for each source an array of values beside the table of keys, NULL where nothing was set.
  *
  * Happy path: create, load a file, set what the command line says over it, read. A value is checked when it is set, so that
  * reading cannot fail. Failure modes: an unknown key (the nearest name, or the reason it is not here, is told), a value that
@@ -13,16 +13,27 @@
 #include "log/base/edit_distance.h"
 #include "log/config/config_parse.h"
 
+/* The sources that are kept, first the one that wins. */
+#define SOURCE_FIRST CONFIG_SOURCE_DYNAMIC_BROKER
+#define SOURCE_COUNT (CONFIG_SOURCE_BROKER - SOURCE_FIRST + 1)
+
 struct broker_config {
-	uint32_t count;
-	char *values[];
+	uint32_t count;    /* of keys */
+	char *values[];    /* SOURCE_COUNT times as many */
 };
+
+static char **value_at(const struct broker_config *config, const struct config_key *key, enum config_source source)
+{
+	uint32_t count;
+	const struct config_key *keys = config_broker_keys(&count);
+	return (char **)&config->values[(uint32_t)(source - SOURCE_FIRST) * count + (uint32_t)(key - keys)];
+}
 
 int broker_config_create(struct broker_config **out)
 {
 	uint32_t count;
 	config_broker_keys(&count);
-	*out = calloc(1, sizeof **out + count * sizeof(char *));
+	*out = calloc(1, sizeof **out + SOURCE_COUNT * count * sizeof(char *));
 	if (!*out)
 		return -ENOMEM;
 	(*out)->count = count;
@@ -33,9 +44,25 @@ void broker_config_destroy(struct broker_config *config)
 {
 	if (!config)
 		return;
-	for (uint32_t i = 0; i < config->count; i++)
+	for (uint32_t i = 0; i < SOURCE_COUNT * config->count; i++)
 		free(config->values[i]);
 	free(config);
+}
+
+int broker_config_copy_static(struct broker_config **out, const struct broker_config *config)
+{
+	uint32_t count;
+	const struct config_key *keys = config_broker_keys(&count);
+	int err = broker_config_create(out);
+	for (uint32_t i = 0; !err && i < count; i++) {
+		const char *value = *value_at(config, &keys[i], CONFIG_SOURCE_BROKER);
+		char **copy = value_at(*out, &keys[i], CONFIG_SOURCE_BROKER);
+		if (value && !(*copy = strdup(value)))
+			err = -ENOMEM;
+	}
+	if (err && *out)
+		broker_config_destroy(*out);
+	return err;
 }
 
 /* ---- setting -------------------------------------------------------------------------------------------------- */
@@ -74,10 +101,8 @@ static int refuse_name(const char *name, char *why, size_t why_size)
 	return ERR_INVALID_CONFIG;
 }
 
-int broker_config_set(struct broker_config *config, const char *name, const char *value, char *why, size_t why_size)
+static int set(struct broker_config *config, enum config_source source, const char *name, const char *value, char *why, size_t why_size)
 {
-	uint32_t count;
-	const struct config_key *keys = config_broker_keys(&count);
 	const struct config_key *key = config_broker_key(slice_of(name));
 	if (!key)
 		return refuse_name(name, why, why_size);
@@ -91,9 +116,21 @@ int broker_config_set(struct broker_config *config, const char *name, const char
 		snprintf(why, why_size, "out of memory");
 		return -ENOMEM;
 	}
-	free(config->values[key - keys]);
-	config->values[key - keys] = copy;
+	char **place = value_at(config, key, source);
+	free(*place);
+	*place = copy;
 	return 0;
+}
+
+int broker_config_set(struct broker_config *config, const char *name, const char *value, char *why, size_t why_size)
+{
+	return set(config, CONFIG_SOURCE_BROKER, name, value, why, why_size);
+}
+
+int broker_config_set_dynamic(struct broker_config *config, enum config_source source, const char *name, const char *value, char *why, size_t why_size)
+{
+	CHECK(source == CONFIG_SOURCE_DYNAMIC_BROKER || source == CONFIG_SOURCE_DYNAMIC_DEFAULT);
+	return set(config, source, name, value, why, why_size);
 }
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
@@ -178,15 +215,38 @@ int broker_config_load(struct broker_config *config, const char *path, char *why
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */
 
-static const char *value_set(const struct broker_config *config, const char *name, const struct config_key **key_out)
+static const struct config_key *key_of(const char *name)
 {
-	uint32_t count;
-	const struct config_key *keys = config_broker_keys(&count);
 	const struct config_key *key = config_broker_key(slice_of(name));
 	CHECKF(key, "no broker key %s", name);
+	return key;
+}
+
+static const char *value_set(const struct broker_config *config, const char *name, const struct config_key **key_out)
+{
+	const struct config_key *key = key_of(name);
 	if (key_out)
 		*key_out = key;
-	return config->values[key - keys];
+	for (enum config_source source = SOURCE_FIRST; source <= CONFIG_SOURCE_BROKER; source++)
+		if (*value_at(config, key, source))
+			return *value_at(config, key, source);
+	return NULL;
+}
+
+const char *broker_config_value_from(const struct broker_config *config, const char *name, enum config_source source)
+{
+	const struct config_key *key = key_of(name);
+	CHECK(source >= SOURCE_FIRST && source <= CONFIG_SOURCE_DEFAULT);
+	return source == CONFIG_SOURCE_DEFAULT ? key->default_value : *value_at(config, key, source);
+}
+
+enum config_source broker_config_source(const struct broker_config *config, const char *name)
+{
+	const struct config_key *key = key_of(name);
+	enum config_source source = SOURCE_FIRST;
+	while (source < CONFIG_SOURCE_DEFAULT && !*value_at(config, key, source))
+		source++;
+	return source;
 }
 
 bool broker_config_is_set(const struct broker_config *config, const char *name)

@@ -1,6 +1,7 @@
 /* Configuration by Kafka's names: one table of keys with type, default, bounds and a sentence, for the broker and for topics.
  * The table is what `spate config explain`, DescribeConfigs, the config file and --set are answered from, so that a key
- * exists everywhere or nowhere. Immutable after start but for the per-topic values, which live in the catalog.
+ * exists everywhere or nowhere. What is changed while the broker runs (topics' values, and the broker's dynamic ones) lives in the catalog, whose
+ * images each have a broker_config of their own: one that others may see does not change.
  * Any thread may read the tables. Parsing never aborts: what a user wrote is refused with a sentence. */
 #pragma once
 
@@ -18,6 +19,7 @@ struct config_key {
 	const char *broker_name;   /* topic keys: the broker key that sets its default (of several, the one that comes first), or NULL */
 	bool is_topic;             /* a topic key, else a broker key */
 	bool is_ours;              /* not Kafka's: named spate.* */
+	bool is_dynamic;           /* a broker key that may be changed while the broker runs, as in Kafka */
 	bool is_inert;             /* accepted and stored for tools, without effect on one node */
 	const char *doc;           /* one or two sentences of our own */
 };
@@ -58,6 +60,15 @@ struct topic_config {
 
 /* ---- the values a broker runs with --------------------------------------------------------------------------- */
 
+/* Where a value comes from, as DescribeConfigs tells it: Kafka's ConfigSource. Of a broker's value the smaller number wins. */
+enum config_source {
+	CONFIG_SOURCE_TOPIC = 1,
+	CONFIG_SOURCE_DYNAMIC_BROKER = 2,   /* given to this broker while it ran */
+	CONFIG_SOURCE_DYNAMIC_DEFAULT = 3,  /* given to all brokers while they ran */
+	CONFIG_SOURCE_BROKER = 4,           /* given at start: the file, --set */
+	CONFIG_SOURCE_DEFAULT = 5,
+};
+
 /* A set of broker keys with the values a user gave; the rest are defaults. */
 struct broker_config;
 
@@ -65,6 +76,10 @@ MUST_USE int broker_config_create(struct broker_config **out);
 void broker_config_destroy(struct broker_config *config);
 /* Sets one key: ERR_INVALID_CONFIG with a sentence (what, why, how to fix, "did you mean") in `why`. */
 MUST_USE int broker_config_set(struct broker_config *config, const char *name, const char *value, char *why, size_t why_size);
+/* A copy of what was given at start, to which what was given since is set anew. -ENOMEM. */
+MUST_USE int broker_config_copy_static(struct broker_config **out, const struct broker_config *config);
+/* The same for a value of another source, DYNAMIC_BROKER or DYNAMIC_DEFAULT. */
+MUST_USE int broker_config_set_dynamic(struct broker_config *config, enum config_source source, const char *name, const char *value, char *why, size_t why_size);
 /* Reads a flat `key = value` file (# comments). What it refuses comes in `why` as a sentence a line, each with the file and the line, as many as
  * fit; what is good is set all the same. */
 MUST_USE int broker_config_load(struct broker_config *config, const char *path, char *why, size_t why_size);
@@ -72,6 +87,9 @@ MUST_USE int broker_config_load(struct broker_config *config, const char *path, 
  * CHECKs that the key exists; the typed ones also that it has a value. */
 const char *broker_config_value(const struct broker_config *config, const char *name);
 bool broker_config_is_set(const struct broker_config *config, const char *name); /* by the user, not by default */
+enum config_source broker_config_source(const struct broker_config *config, const char *name); /* of the value in force */
+/* What one source gives it, in force or not; NULL if nothing. The default is a source as well. */
+const char *broker_config_value_from(const struct broker_config *config, const char *name, enum config_source source);
 int64_t broker_config_int(const struct broker_config *config, const char *name);
 bool broker_config_bool(const struct broker_config *config, const char *name);
 double broker_config_double(const struct broker_config *config, const char *name);
@@ -82,16 +100,15 @@ struct config_override {
 	char *value;       /* owned by whoever owns the override */
 };
 
-/* Where a topic's value comes from, as DescribeConfigs tells it. The values are Kafka's ConfigSource. */
-enum config_source { CONFIG_SOURCE_TOPIC = 1, CONFIG_SOURCE_BROKER = 4, CONFIG_SOURCE_DEFAULT = 5 };
-
 struct config_value {
 	const char *text;              /* NULL: no value. Points at the override, the broker's value, the table, or `scaled` */
 	enum config_source source;
-	const char *broker_name;       /* CONFIG_SOURCE_BROKER: the broker key that was set */
+	const char *broker_name;       /* of a value that the broker was given: its key; else NULL */
 	char scaled[24];               /* a value given in another unit (hours), in the key's own */
 };
 void topic_config_value(struct config_value *out, const struct config_key *key, const struct broker_config *broker,
 			const struct config_override *overrides, uint32_t count);
+/* The broker keys that a broker key shares its meaning with, in the order in which they are asked (log.retention.ms, .minutes, .hours): the i-th, or NULL. */
+const char *config_broker_synonym(const char *name, uint32_t i);
 void topic_config_resolve(struct topic_config *out, const struct broker_config *broker,
 			  const struct config_override *overrides, uint32_t count);

@@ -92,7 +92,8 @@ static int check_double(const struct verdict *verdict)
 	double number;
 	if (!config_parse_double(verdict->value, &number))
 		return refuse(verdict, "it must be a number");
-	if (!(number >= (double)verdict->key->min && number <= (double)verdict->key->max))
+	bool is_bounded = verdict->key->max < INT64_MAX;
+	if (!(number >= (double)verdict->key->min) || (is_bounded && number > (double)verdict->key->max))
 		return refuse(verdict, "it must be between %lld and %lld", (long long)verdict->key->min, (long long)verdict->key->max);
 	return 0;
 }

@@ -32,6 +32,7 @@
 #define TOPIC_INERT(broker, text) TOPIC(broker, text), .is_inert = true
 #define LIVE(text) .doc = text
 #define INERT(text) .doc = text, .is_inert = true
+#define DYNAMIC .is_dynamic = true
 #define OURS(text) .doc = text, .is_ours = true
 
 static const struct config_key topic_keys[] = {
@@ -120,48 +121,48 @@ static const struct config_key broker_keys[] = {
 	{BOOL_KEY("auto.create.topics.enable", "true"), LIVE("Creates a topic when a client that allows it asks for one that is not there.")},
 	{INT_KEY("default.replication.factor", "1", 1, 32767), LIVE("The replication factor of topics created without one. One node holds one replica.")},
 	{BOOL_KEY("delete.topic.enable", "true"), LIVE("Whether clients may delete topics.")},
-	{INT_KEY("min.insync.replicas", "1", 1, I32), LIVE("The default of the topic key of the same name.")},
+	{INT_KEY("min.insync.replicas", "1", 1, I32), DYNAMIC, LIVE("The default of the topic key of the same name.")},
 	{INT_KEY("num.partitions", "1", 1, I32), LIVE("The partitions of topics created without a count.")},
 
 	/* Defaults of topic keys. */
-	{INT_KEY("compression.gzip.level", "-1", -1, 9), .choices = GZIP_LEVELS, LIVE("The default of the topic key of the same name.")},
-	{INT_KEY("compression.lz4.level", "9", 1, 17), LIVE("The default of the topic key of the same name.")},
-	{ENUM_KEY("compression.type", "producer", CODECS), LIVE("The default of the topic key of the same name.")},
-	{INT_KEY("compression.zstd.level", "3", -131072, 22), LIVE("The default of the topic key of the same name.")},
-	{LONG_KEY("log.cleaner.delete.retention.ms", "86400000", 0, I64), INERT("The default of the topic key delete.retention.ms.")},
-	{LONG_KEY("log.cleaner.max.compaction.lag.ms", I64_TEXT, 1, I64), INERT("The default of the topic key max.compaction.lag.ms.")},
-	{DOUBLE_KEY("log.cleaner.min.cleanable.ratio", "0.5", 0, 1), INERT("The default of the topic key min.cleanable.dirty.ratio.")},
-	{LONG_KEY("log.cleaner.min.compaction.lag.ms", "0", 0, I64), INERT("The default of the topic key min.compaction.lag.ms.")},
-	{LIST_KEY("log.cleanup.policy", "delete", "compact,delete"), LIVE("The default of the topic key cleanup.policy.")},
-	{LONG_KEY("log.flush.interval.messages", I64_TEXT, 1, I64), INERT(
+	{INT_KEY("compression.gzip.level", "-1", -1, 9), .choices = GZIP_LEVELS, DYNAMIC, LIVE("The default of the topic key of the same name.")},
+	{INT_KEY("compression.lz4.level", "9", 1, 17), DYNAMIC, LIVE("The default of the topic key of the same name.")},
+	{ENUM_KEY("compression.type", "producer", CODECS), DYNAMIC, LIVE("The default of the topic key of the same name.")},
+	{INT_KEY("compression.zstd.level", "3", -131072, 22), DYNAMIC, LIVE("The default of the topic key of the same name.")},
+	{LONG_KEY("log.cleaner.delete.retention.ms", "86400000", 0, I64), DYNAMIC, INERT("The default of the topic key delete.retention.ms.")},
+	{LONG_KEY("log.cleaner.max.compaction.lag.ms", I64_TEXT, 1, I64), DYNAMIC, INERT("The default of the topic key max.compaction.lag.ms.")},
+	{DOUBLE_KEY("log.cleaner.min.cleanable.ratio", "0.5", 0, 1), DYNAMIC, INERT("The default of the topic key min.cleanable.dirty.ratio.")},
+	{LONG_KEY("log.cleaner.min.compaction.lag.ms", "0", 0, I64), DYNAMIC, INERT("The default of the topic key min.compaction.lag.ms.")},
+	{LIST_KEY("log.cleanup.policy", "delete", "compact,delete"), DYNAMIC, LIVE("The default of the topic key cleanup.policy.")},
+	{LONG_KEY("log.flush.interval.messages", I64_TEXT, 1, I64), DYNAMIC, INERT(
 	 "The default of the topic key flush.messages. Without effect: every acknowledged record is already on stable storage.")},
-	{LONG_KEY("log.flush.interval.ms", NULL, 0, I64), INERT(
+	{LONG_KEY("log.flush.interval.ms", NULL, 0, I64), DYNAMIC, INERT(
 	 "The default of the topic key flush.ms. Without effect: every acknowledged record is already on stable storage.")},
 	{LONG_KEY("log.flush.scheduler.interval.ms", I64_TEXT, 0, I64), INERT("How often Kafka looks for logs to sync. Without effect.")},
-	{INT_KEY("log.index.interval.bytes", "4096", 0, I32), LIVE("The default of the topic key index.interval.bytes.")},
-	{INT_KEY("log.index.size.max.bytes", "10485760", 4, I32), LIVE("The default of the topic key segment.index.bytes.")},
-	{LONG_KEY("log.local.retention.bytes", "-2", -2, I64), INERT("The default of the topic key local.retention.bytes.")},
-	{LONG_KEY("log.local.retention.ms", "-2", -2, I64), INERT("The default of the topic key local.retention.ms.")},
-	{LONG_KEY("log.message.timestamp.after.max.ms", "3600000", 0, I64), LIVE("The default of the topic key message.timestamp.after.max.ms.")},
-	{LONG_KEY("log.message.timestamp.before.max.ms", I64_TEXT, 0, I64), LIVE("The default of the topic key message.timestamp.before.max.ms.")},
-	{ENUM_KEY("log.message.timestamp.type", "CreateTime", TIMESTAMP_TYPES), LIVE("The default of the topic key message.timestamp.type.")},
-	{BOOL_KEY("log.preallocate", "false"), INERT("The default of the topic key preallocate.")},
-	{LONG_KEY("log.retention.bytes", "-1", INT64_MIN, I64), LIVE("The default of the topic key retention.bytes, for each partition.")},
+	{INT_KEY("log.index.interval.bytes", "4096", 0, I32), DYNAMIC, LIVE("The default of the topic key index.interval.bytes.")},
+	{INT_KEY("log.index.size.max.bytes", "10485760", 4, I32), DYNAMIC, LIVE("The default of the topic key segment.index.bytes.")},
+	{LONG_KEY("log.local.retention.bytes", "-2", -2, I64), DYNAMIC, INERT("The default of the topic key local.retention.bytes.")},
+	{LONG_KEY("log.local.retention.ms", "-2", -2, I64), DYNAMIC, INERT("The default of the topic key local.retention.ms.")},
+	{LONG_KEY("log.message.timestamp.after.max.ms", "3600000", 0, I64), DYNAMIC, LIVE("The default of the topic key message.timestamp.after.max.ms.")},
+	{LONG_KEY("log.message.timestamp.before.max.ms", I64_TEXT, 0, I64), DYNAMIC, LIVE("The default of the topic key message.timestamp.before.max.ms.")},
+	{ENUM_KEY("log.message.timestamp.type", "CreateTime", TIMESTAMP_TYPES), DYNAMIC, LIVE("The default of the topic key message.timestamp.type.")},
+	{BOOL_KEY("log.preallocate", "false"), DYNAMIC, INERT("The default of the topic key preallocate.")},
+	{LONG_KEY("log.retention.bytes", "-1", INT64_MIN, I64), DYNAMIC, LIVE("The default of the topic key retention.bytes, for each partition.")},
 	{INT_KEY("log.retention.hours", "168", -1, I32), LIVE("The default of the topic key retention.ms, in hours, if neither minutes nor milliseconds are set; -1 is no limit.")},
 	{INT_KEY("log.retention.minutes", NULL, -1, I32), LIVE("The default of the topic key retention.ms, in minutes, if milliseconds are not set; -1 is no limit.")},
-	{LONG_KEY("log.retention.ms", NULL, -1, I64), LIVE("The default of the topic key retention.ms; comes before minutes and hours. -1 is no limit.")},
+	{LONG_KEY("log.retention.ms", NULL, -1, I64), DYNAMIC, LIVE("The default of the topic key retention.ms; comes before minutes and hours. -1 is no limit.")},
 	{INT_KEY("log.roll.hours", "168", 1, I32), LIVE("The default of the topic key segment.ms, in hours, if log.roll.ms is not set.")},
 	{INT_KEY("log.roll.jitter.hours", "0", 0, I32), LIVE("The default of the topic key segment.jitter.ms, in hours, if log.roll.jitter.ms is not set.")},
-	{LONG_KEY("log.roll.jitter.ms", NULL, 0, I64), LIVE("The default of the topic key segment.jitter.ms; comes before hours.")},
-	{LONG_KEY("log.roll.ms", NULL, 1, I64), LIVE("The default of the topic key segment.ms; comes before hours.")},
-	{INT_KEY("log.segment.bytes", "1073741824", 1048576, I32), LIVE("The default of the topic key segment.bytes.")},
-	{LONG_KEY("log.segment.delete.delay.ms", "60000", 0, I64), LIVE("The default of the topic key file.delete.delay.ms.")},
-	{INT_KEY("message.max.bytes", "1048588", 0, I32), LIVE("The default of the topic key max.message.bytes: the largest record batch taken.")},
-	{BOOL_KEY("unclean.leader.election.enable", "false"), INERT("The default of the topic key of the same name. Without effect on one node.")},
+	{LONG_KEY("log.roll.jitter.ms", NULL, 0, I64), DYNAMIC, LIVE("The default of the topic key segment.jitter.ms; comes before hours.")},
+	{LONG_KEY("log.roll.ms", NULL, 1, I64), DYNAMIC, LIVE("The default of the topic key segment.ms; comes before hours.")},
+	{INT_KEY("log.segment.bytes", "1073741824", 1048576, I32), DYNAMIC, LIVE("The default of the topic key segment.bytes.")},
+	{LONG_KEY("log.segment.delete.delay.ms", "60000", 0, I64), DYNAMIC, LIVE("The default of the topic key file.delete.delay.ms.")},
+	{INT_KEY("message.max.bytes", "1048588", 0, I32), DYNAMIC, LIVE("The default of the topic key max.message.bytes: the largest record batch taken.")},
+	{BOOL_KEY("unclean.leader.election.enable", "false"), DYNAMIC, INERT("The default of the topic key of the same name. Without effect on one node.")},
 
 	/* Housekeeping of the log. */
 	{LONG_KEY("log.retention.check.interval.ms", "300000", 1, I64), LIVE("How often partitions are looked over for segments to drop.")},
-	{INT_KEY("producer.id.expiration.ms", "86400000", 1, I32), LIVE(
+	{INT_KEY("producer.id.expiration.ms", "86400000", 1, I32), DYNAMIC, LIVE(
 	 "How long the sequence numbers of an idempotent producer are remembered after its last batch.")},
 	{INT_KEY("producer.id.expiration.check.interval.ms", "600000", 1, I32), INERT(
 	 "How often Kafka looks for expired producers. Without effect: they are looked for with retention.")},
@@ -169,9 +170,9 @@ static const struct config_key broker_keys[] = {
 	/* Connections and requests. */
 	{LONG_KEY("connections.max.idle.ms", "600000", -1, I64), LIVE("A connection on which nothing happens for so long is closed; negative: never.")},
 	{INT_KEY("fetch.max.bytes", "57671680", 1024, I32), LIVE("The most bytes one fetch is answered with, whatever the client asks.")},
-	{INT_KEY("max.connections", "2147483647", 0, I32), LIVE(
+	{INT_KEY("max.connections", "2147483647", 0, I32), DYNAMIC, LIVE(
 	 "The most connections at once; what the process may open (ulimit -n) bounds it as well.")},
-	{INT_KEY("max.connections.per.ip", "2147483647", 0, I32), LIVE("The most connections at once from one address.")},
+	{INT_KEY("max.connections.per.ip", "2147483647", 0, I32), DYNAMIC, LIVE("The most connections at once from one address.")},
 	{INT_KEY("max.incremental.fetch.session.cache.slots", "1000", 0, I32), LIVE(
 	 "How many fetch sessions (KIP-227) are remembered, over all shards; clients that find no room fetch without. 0: none.")},
 	{INT_KEY("max.request.partition.size.limit", "2000", 1, I32), LIVE("The most partitions one DescribeTopicPartitions answers about.")},
@@ -188,23 +189,24 @@ static const struct config_key broker_keys[] = {
 	/* Groups and their offsets. */
 	{LIST_KEY("group.consumer.assignors", "uniform,range", "uniform,range"), LIVE(
 	 "The assignors of the consumer protocol (KIP-848): uniform, range; the first is used by groups that ask for none.")},
-	{INT_KEY("group.consumer.assignment.interval.ms", "1000", 0, I32), LIVE(
+	{INT_KEY("group.consumer.assignment.interval.ms", "1000", 0, I32), DYNAMIC, LIVE(
 	 "A consumer group's assignment is computed at most once in so much time, so that many changes at once cost one.")},
 	{INT_KEY("group.consumer.heartbeat.interval.ms", "5000", 1, I32), LIVE("How often members of the consumer protocol (KIP-848) send heartbeats.")},
-	{INT_KEY("group.consumer.max.assignment.interval.ms", "15000", 0, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
-	{INT_KEY("group.consumer.max.heartbeat.interval.ms", "15000", 1, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
-	{INT_KEY("group.consumer.max.session.timeout.ms", "60000", 1, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
+	{INT_KEY("group.consumer.max.assignment.interval.ms", "15000", 0, I32), LIVE("The bounds of a group's own value.")},
+	{INT_KEY("group.consumer.max.heartbeat.interval.ms", "15000", 1, I32), LIVE("The bounds of a group's own value.")},
+	{INT_KEY("group.consumer.max.session.timeout.ms", "60000", 1, I32), LIVE("The bounds of a group's own value.")},
 	{INT_KEY("group.consumer.max.size", I32_TEXT, 1, I32), LIVE("The most members of a group of the consumer protocol (KIP-848).")},
 	{ENUM_KEY("group.consumer.migration.policy", "bidirectional", "bidirectional,upgrade,downgrade,disabled"), LIVE(
 	 "Whether a group with members may turn from the classic protocol to the consumer protocol (upgrade), back (downgrade), both, or neither.")},
-	{INT_KEY("group.consumer.min.assignment.interval.ms", "0", 0, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
-	{INT_KEY("group.consumer.min.heartbeat.interval.ms", "5000", 1, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
-	{INT_KEY("group.consumer.min.session.timeout.ms", "45000", 1, I32), INERT("The bounds of a group's own value. Without effect: groups have none.")},
+	{INT_KEY("group.consumer.min.assignment.interval.ms", "0", 0, I32), LIVE("The bounds of a group's own value.")},
+	{INT_KEY("group.consumer.min.heartbeat.interval.ms", "5000", 1, I32), LIVE("The bounds of a group's own value.")},
+	{INT_KEY("group.consumer.min.session.timeout.ms", "45000", 1, I32), LIVE("The bounds of a group's own value.")},
 	{INT_KEY("group.consumer.session.timeout.ms", "45000", 1, I32), LIVE(
 	 "A member of the consumer protocol (KIP-848) that sends no heartbeat for so long is dead.")},
 	{INT_KEY("group.coordinator.append.linger.ms", "-1", -1, I32), INERT(
 	 "How long Kafka gathers what groups write. Without effect: what comes in one turn of the loop is one batch.")},
 	{INT_KEY("group.coordinator.background.threads", "2", 1, I32), INERT("Kafka's threads for groups. Without effect: see spate.shards.")},
+	{INT_KEY("group.coordinator.cached.buffer.max.bytes", "1048588", 524288, I32), DYNAMIC, INERT("Memory that Kafka's coordinators keep for their batches. Without effect.")},
 	{LIST_KEY("group.coordinator.rebalance.protocols", "classic,consumer,streams", "classic,consumer,share,streams"), INERT(
 	 "Which group protocols are offered. Without effect: classic and consumer are.")},
 	{INT_KEY("group.coordinator.threads", "4", 1, I32), INERT("Kafka's threads for groups. Without effect: see spate.shards.")},
@@ -226,6 +228,41 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("offsets.topic.replication.factor", "1", 1, 32767), INERT("The replicas of __consumer_offsets. One node holds one.")},
 	{INT_KEY("offsets.topic.segment.bytes", "104857600", 1, I32), LIVE("The segment size of __consumer_offsets, when it is made.")},
 
+	/* Share and streams groups: the bounds of what can be set for them already. */
+	{INT_KEY("group.share.assignment.interval.ms", "1000", 0, I32), DYNAMIC, INERT("The default of the group key share.assignment.interval.ms. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.delivery.count.limit", "5", 2, 10), INERT("The default of the group key share.delivery.count.limit. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.heartbeat.interval.ms", "5000", 1, I32), INERT("The default of the group key share.heartbeat.interval.ms. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.max.assignment.interval.ms", "15000", 0, I32), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.max.delivery.count.limit", "10", 5, 25), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.max.heartbeat.interval.ms", "15000", 1, I32), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.max.partition.max.record.locks", "4000", 2000, 10000), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.max.record.lock.duration.ms", "60000", 30000, 3600000), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.max.session.timeout.ms", "60000", 1, I32), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.max.share.sessions", "2000", 1, I32), INERT("The most share sessions. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.max.size", "200", 1, 1000), INERT("The most members of a share group. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.min.assignment.interval.ms", "0", 0, I32), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.min.delivery.count.limit", "2", 2, 5), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.min.heartbeat.interval.ms", "5000", 1, I32), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.min.partition.max.record.locks", "100", 100, 2000), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.min.record.lock.duration.ms", "15000", 1000, 30000), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.min.session.timeout.ms", "45000", 1, I32), INERT("The bounds of a group's own value. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.partition.max.record.locks", "2000", 100, 10000), INERT("The default of the group key share.partition.max.record.locks. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.record.lock.duration.ms", "30000", 1000, 3600000), INERT("The default of the group key share.record.lock.duration.ms. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.share.session.timeout.ms", "45000", 1, I32), INERT("The default of the group key share.session.timeout.ms. Without effect: there are no share groups yet.")},
+	{INT_KEY("group.streams.assignment.interval.ms", "1000", 0, I32), DYNAMIC, INERT("The default of the group key streams.assignment.interval.ms. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.heartbeat.interval.ms", "5000", 1, I32), INERT("The default of the group key streams.heartbeat.interval.ms. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.initial.rebalance.delay.ms", "3000", 0, I32), INERT("The default of the group key streams.initial.rebalance.delay.ms. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.max.assignment.interval.ms", "15000", 0, I32), INERT("The bounds of a group's own value. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.max.heartbeat.interval.ms", "15000", 1, I32), INERT("The bounds of a group's own value. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.max.session.timeout.ms", "60000", 1, I32), INERT("The bounds of a group's own value. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.max.size", "2147483647", 1, I32), INERT("The most members of a streams group. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.max.standby.replicas", "2", 0, I32), INERT("The bounds of a group's own value. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.min.assignment.interval.ms", "0", 0, I32), INERT("The bounds of a group's own value. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.min.heartbeat.interval.ms", "5000", 1, I32), INERT("The bounds of a group's own value. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.min.session.timeout.ms", "45000", 1, I32), INERT("The bounds of a group's own value. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.num.standby.replicas", "0", 0, I32), INERT("The default of the group key streams.num.standby.replicas. Without effect: there are no streams groups yet.")},
+	{INT_KEY("group.streams.session.timeout.ms", "45000", 1, I32), INERT("The default of the group key streams.session.timeout.ms. Without effect: there are no streams groups yet.")},
+
 	/* Transactions and share groups: kept for what is to come, and for the tools that ask. */
 	{INT_KEY("share.coordinator.state.topic.min.isr", "1", 1, 32767), INERT("In-sync replicas of __share_group_state. One node holds one.")},
 	{INT_KEY("share.coordinator.state.topic.replication.factor", "1", 1, 32767), INERT("The replicas of __share_group_state. One node holds one.")},
@@ -237,17 +274,23 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("transactional.id.expiration.ms", "604800000", 1, I32), INERT("How long an unused transactional id is kept. Without effect: there are no transactions yet.")},
 
 	/* In every server.properties, and without meaning here. */
-	{INT_KEY("background.threads", "10", 1, I32), INERT("Kafka's housekeeping threads. Without effect.")},
+	{INT_KEY("background.threads", "10", 1, I32), DYNAMIC, INERT("Kafka's housekeeping threads. Without effect.")},
 	{STRING_KEY("controller.listener.names", NULL), INERT("The listeners of Kafka's controller. Without effect: there is no separate controller.")},
 	{LIST_KEY("controller.quorum.bootstrap.servers", "", NULL), INERT("Where Kafka's controllers are. Without effect: there is no separate controller.")},
 	{LIST_KEY("controller.quorum.voters", "", NULL), INERT("Kafka's controllers. Without effect: there is no separate controller.")},
 	{STRING_KEY("inter.broker.listener.name", NULL), INERT("The listener for other brokers. Without effect on one node.")},
 	{STRING_KEY("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT"), INERT("What each listener speaks. Without effect: all speak PLAINTEXT.")},
+	{LONG_KEY("log.cleaner.backoff.ms", "15000", 0, I64), DYNAMIC, INERT("How long compaction sleeps when there is nothing to do. Without effect until it runs.")},
+	{LONG_KEY("log.cleaner.dedupe.buffer.size", "134217728", INT64_MIN, I64), DYNAMIC, INERT("Memory of compaction. Without effect until it runs.")},
 	{BOOL_KEY("log.cleaner.enable", "true"), INERT("Whether compaction runs. Without effect until it does.")},
-	{INT_KEY("num.io.threads", "8", 1, I32), INERT("Kafka's request threads. Without effect: see spate.shards.")},
-	{INT_KEY("num.network.threads", "3", 1, I32), INERT("Kafka's socket threads. Without effect: see spate.shards.")},
-	{INT_KEY("num.recovery.threads.per.data.dir", "2", 1, I32), INERT("Kafka's recovery threads. Without effect: recovery reads the journal alone.")},
-	{INT_KEY("num.replica.fetchers", "1", 1, I32), INERT("Kafka's replication threads. Without effect on one node.")},
+	{DOUBLE_KEY("log.cleaner.io.buffer.load.factor", "0.9", INT64_MIN, I64), DYNAMIC, INERT("How full compaction's memory may be. Without effect until it runs.")},
+	{INT_KEY("log.cleaner.io.buffer.size", "524288", 0, I32), DYNAMIC, INERT("Memory of compaction for I/O. Without effect until it runs.")},
+	{DOUBLE_KEY("log.cleaner.io.max.bytes.per.second", "1.7976931348623157E308", INT64_MIN, I64), DYNAMIC, INERT("How fast compaction may read and write. Without effect until it runs.")},
+	{INT_KEY("log.cleaner.threads", "1", 0, I32), DYNAMIC, INERT("Threads of compaction. Without effect until it runs.")},
+	{INT_KEY("num.io.threads", "8", 1, I32), DYNAMIC, INERT("Kafka's request threads. Without effect: see spate.shards.")},
+	{INT_KEY("num.network.threads", "3", 1, I32), DYNAMIC, INERT("Kafka's socket threads. Without effect: see spate.shards.")},
+	{INT_KEY("num.recovery.threads.per.data.dir", "2", 1, I32), DYNAMIC, INERT("Kafka's recovery threads. Without effect: recovery reads the journal alone.")},
+	{INT_KEY("num.replica.fetchers", "1", 1, I32), DYNAMIC, INERT("Kafka's replication threads. Without effect on one node.")},
 	{LIST_KEY("process.roles", "broker,controller", "broker,controller"), INERT("What this process is. Without effect: one node is both.")},
 
 	/* Our own. */

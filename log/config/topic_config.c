@@ -24,6 +24,21 @@ static const struct {
 	{"flush.ms", "log.flush.scheduler.interval.ms", 1},
 };
 
+const char *config_broker_synonym(const char *name, uint32_t i)
+{
+	static const char *const families[][3] = {
+		{"log.retention.ms", "log.retention.minutes", "log.retention.hours"},
+		{"log.roll.ms", "log.roll.hours"},
+		{"log.roll.jitter.ms", "log.roll.jitter.hours"},
+		{"log.flush.interval.ms", "log.flush.scheduler.interval.ms"},
+	};
+	for (size_t f = 0; f < COUNT_OF(families); f++)
+		for (size_t of = 0; of < COUNT_OF(families[f]); of++)
+			if (families[f][of] && strcmp(families[f][of], name) == 0)
+				return of + i < COUNT_OF(families[f]) ? families[f][of + i] : NULL;
+	return i == 0 ? name : NULL;
+}
+
 static struct slice slice_of(const char *text)
 {
 	return (struct slice){(const uint8_t *)text, strlen(text)};
@@ -46,7 +61,7 @@ static bool take_broker(struct config_value *out, const char *broker_name, const
 	if (!broker_config_is_set(broker, broker_name))
 		return false;
 	out->text = broker_config_value(broker, broker_name);
-	out->source = CONFIG_SOURCE_BROKER;
+	out->source = broker_config_source(broker, broker_name);
 	out->broker_name = broker_name;
 	return true;
 }

@@ -112,7 +112,7 @@ static struct slice value_before(const struct draft *draft, const struct config_
 	const char *own = draft->values[key - draft->keys];
 	if (own)
 		return slice_from(own);
-	topic_config_value(&value, key, draft->request->shard->facts->config, NULL, 0);
+	topic_config_value(&value, key, draft->request->shard->image->config, NULL, 0);
 	return slice_from(value.text ? value.text : "");
 }
 
@@ -204,7 +204,7 @@ static bool close_draft(struct draft *draft, struct config_overrides *out)
 static long long number_of(const struct draft *draft, const struct config_overrides *overrides, const char *name)
 {
 	struct config_value value;
-	topic_config_value(&value, config_topic_key(slice_from(name)), draft->request->shard->facts->config,
+	topic_config_value(&value, config_topic_key(slice_from(name)), draft->request->shard->image->config,
 			   overrides->items, overrides->count);
 	return strtoll(value.text, NULL, 10);
 }

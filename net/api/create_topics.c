@@ -90,7 +90,7 @@ static bool refuse_configs(struct request *request, struct candidate *candidate)
 
 static bool refuse_counts(struct request *request, struct candidate *candidate)
 {
-	const struct broker_config *config = request->shard->facts->config;
+	const struct broker_config *config = request->shard->image->config;
 	const struct kmsg_create_topics_topic *in = candidate->in;
 	int64_t replicas = in->replication_factor == -1
 		? broker_config_int(config, "default.replication.factor") : in->replication_factor;
@@ -227,7 +227,7 @@ static bool fill_configs(struct request *request, struct candidate *candidate)
 	if (!items || !values)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		topic_config_value(&values[i], &keys[i], request->shard->facts->config,
+		topic_config_value(&values[i], &keys[i], request->shard->image->config,
 				   candidate->overrides.items, candidate->overrides.count);
 		items[i] = (struct kmsg_create_topics_config_result){
 			.name = slice_from(keys[i].name), .value = slice_from(values[i].text),

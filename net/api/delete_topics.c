@@ -165,7 +165,7 @@ static bool refuse_repeats(struct request *request, struct delete_topics *state,
 
 static bool is_disabled(struct request *request, struct delete_topics *state)
 {
-	if (broker_config_bool(request->shard->facts->config, "delete.topic.enable"))
+	if (broker_config_bool(request->shard->image->config, "delete.topic.enable"))
 		return false;
 	for (uint32_t i = 0; i < state->count; i++)
 		refuse(request, &state->doomed[i].refusal,

@@ -47,7 +47,7 @@ static void add_synonym(struct kmsg_describe_configs_config *out, const char *na
 static void add_broker_synonyms(const struct listing *listing, struct kmsg_describe_configs_config *out,
 				const char *name)
 {
-	const struct broker_config *config = listing->request->shard->facts->config;
+	const struct broker_config *config = listing->request->shard->image->config;
 	const struct config_key *key = name ? config_broker_key(slice_from(name)) : NULL;
 	if (!key)
 		return;
@@ -98,7 +98,7 @@ static bool list_topic_key(const struct listing *listing, const struct topic *to
 							 sizeof *value); /* may hold its text */
 	if (!out || !value)
 		return false;
-	topic_config_value(value, key, listing->request->shard->facts->config, topic->overrides,
+	topic_config_value(value, key, listing->request->shard->image->config, topic->overrides,
 			   topic->override_count);
 	out->value = slice_from(value->text);
 	out->config_source = (int8_t)value->source;
@@ -138,7 +138,7 @@ static bool list_topic(const struct listing *listing)
 
 static bool list_broker_key(const struct listing *listing, const struct config_key *key)
 {
-	const struct broker_config *config = listing->request->shard->facts->config;
+	const struct broker_config *config = listing->request->shard->image->config;
 	struct kmsg_describe_configs_config *out = add_config(listing, key);
 	if (!out)
 		return false;
@@ -203,7 +203,7 @@ static const struct config_key client_metrics_keys[] = {
 
 static bool list_default(const struct listing *listing, const struct config_key *key)
 {
-	const struct broker_config *config = listing->request->shard->facts->config;
+	const struct broker_config *config = listing->request->shard->image->config;
 	struct kmsg_describe_configs_config *out = add_config(listing, key);
 	if (!out)
 		return false;

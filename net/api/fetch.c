@@ -327,7 +327,7 @@ static struct fetch_sessions *sessions_of(struct shard *shard)
 {
 	if (shard->fetch_sessions)
 		return shard->fetch_sessions;
-	const struct broker_config *config = shard->facts->config;
+	const struct broker_config *config = shard->image->config;
 	uint32_t slots = (uint32_t)broker_config_int(config, "max.incremental.fetch.session.cache.slots"), seed;
 	io_random(shard->io, &seed, sizeof seed);
 	struct fetch_session_limits limits = {
@@ -625,7 +625,7 @@ static bool lay_out_full(struct request *request, struct fetch *fetch)
 static void set_limits(struct request *request, struct fetch *fetch)
 {
 	struct shard *shard = request->shard;
-	fetch->max_bytes = min_of(fetch->in.max_bytes, broker_config_int(shard->facts->config, "fetch.max.bytes"));
+	fetch->max_bytes = min_of(fetch->in.max_bytes, broker_config_int(shard->image->config, "fetch.max.bytes"));
 	if (fetch->max_bytes < 0)
 		fetch->max_bytes = 0;
 	fetch->deadline_ns = io_now_ns(shard->io) + (fetch->in.max_wait_ms > 0 ? (uint64_t)fetch->in.max_wait_ms * 1000000u : 0);

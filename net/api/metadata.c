@@ -156,7 +156,7 @@ static bool is_wanted_already(const struct metadata *state, struct slice name)
 
 static void collect_wanted(struct request *request, struct metadata *state)
 {
-	uint32_t partition_count = (uint32_t)broker_config_int(request->shard->facts->config, "num.partitions");
+	uint32_t partition_count = (uint32_t)broker_config_int(request->shard->image->config, "num.partitions");
 	for (int32_t i = 0; i < state->in.topics.count && state->wanted_count < AUTO_CREATE_MAX; i++) {
 		struct slice name = state->in.topics.items[i].name;
 		if (is_by_id(&state->in.topics.items[i]) || request_topic_by_name(request, name) || catalog_check_topic_name(name) || is_wanted_already(state, name))
@@ -168,7 +168,7 @@ static void collect_wanted(struct request *request, struct metadata *state)
 static bool may_create(struct request *request, const struct metadata *state)
 {
 	return state->in.topics.count > 0 && (request->version < 4 || state->in.allow_auto_topic_creation) &&
-	       broker_config_bool(request->shard->facts->config, "auto.create.topics.enable");
+	       broker_config_bool(request->shard->image->config, "auto.create.topics.enable");
 }
 
 enum step metadata_handle(struct request *request)

@@ -90,7 +90,7 @@ static void retry(struct io_timer *timer)
 
 static int limit_addresses(struct listener *listener)
 {
-	int64_t max = broker_config_int(listener->shard->facts->config, "max.connections.per.ip");
+	int64_t max = broker_config_int(listener->shard->image->config, "max.connections.per.ip");
 	listener->per_address_max = (uint32_t)max;
 	if (max == INT32_MAX)
 		return 0;
@@ -123,7 +123,7 @@ int listener_open(struct listener *listener, struct shard *shard, const char *ho
 	if (fd < 0)
 		return fd;
 	listener->fd = fd;
-	apply_settings(shard->facts->config, fd);
+	apply_settings(shard->image->config, fd);
 	start_accept(listener);
 	return 0;
 }

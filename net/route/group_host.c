@@ -402,7 +402,7 @@ int group_host_open(struct group_host **out, struct shard *shard)
 	host->shard = shard;
 	list_init(&host->due);
 	list_init(&host->idle_flights);
-	coordinator_config_from(&host->config, shard->facts->config);
+	coordinator_config_from(&host->config, shard->image->config);
 	host->config.memory_bytes_max /= shard->shard_count;
 	host->config.memory_shared = &host->memory_bytes;
 	*out = host;

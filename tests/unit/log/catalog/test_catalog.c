@@ -447,6 +447,58 @@ Test(catalog, settings_in_images_and_rewrites)
 	machine_fini(&machine);
 }
 
+/* The broker's configs: those of this node before those of all before those at start; topics without a value of their own follow, also
+ * after a restart, and one that could not be made durable was never there. */
+Test(catalog, broker_settings)
+{
+	struct machine machine;
+	machine_init(&machine, 23);
+	char why[128];
+	cr_assert_eq(broker_config_set(machine.broker, "log.retention.hours", "1", why, sizeof why), 0);
+	machine_open_well(&machine);
+	cr_assert_eq(create_one(machine.catalog, "follows", 1), 0);
+	cr_assert_eq(create_one(machine.catalog, "own", 1), 0);
+	cr_assert_eq(set_retention(machine.catalog, "own", "5"), 0);
+	cr_assert_eq(retention_of(machine.catalog, "follows"), 3600000);
+	static const struct {
+		const char *node, *value;
+		int64_t retention_ms;
+	} steps[] = {
+		{"", "7000", 7000}, {"1", "8000", 8000}, {"", "9000", 8000}, {"2", "1", 8000}, {"1", NULL, 9000}, {"1", "not a number", 9000},
+		{"1", "6000", 6000}, {"1", NULL, 9000}, {"", NULL, 3600000}, {"", "4000", 4000},
+	};
+	const struct catalog_image *held = catalog_image_acquire(machine.catalog);
+	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+		cr_assert_eq(set_setting(machine.catalog, SETTING_BROKER, steps[i].node, "log.retention.ms", steps[i].value), 0);
+		for (int restart = 0; restart < 2; restart++) {
+			cr_assert_eq(retention_of(machine.catalog, "follows"), steps[i].retention_ms, "step %zu", i);
+			cr_assert_eq(retention_of(machine.catalog, "own"), 5);
+			if (restart == 0)
+				machine_crash(&machine);
+			if (restart == 0)
+				machine_open_well(&machine);
+		}
+	}
+	cr_assert_eq(find(held, "follows")->config.retention_ms, 3600000);
+	cr_assert_not(broker_config_is_set(held->config, "log.retention.ms"));
+	catalog_image_release(held);
+	const struct catalog_image *image = catalog_image_acquire(machine.catalog);
+	cr_assert_eq(broker_config_source(image->config, "log.retention.ms"), CONFIG_SOURCE_DYNAMIC_DEFAULT);
+	cr_assert_eq(broker_config_source(image->config, "log.retention.hours"), CONFIG_SOURCE_BROKER);
+	cr_assert_str_eq(broker_config_value_from(image->config, "log.retention.hours", CONFIG_SOURCE_DEFAULT), "168");
+	catalog_image_release(image);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_BROKER, "", "unknown.to.us", "x"), 0);
+	sim_disk_fail(machine.disk, 1, ENOSPC);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_BROKER, "1", "log.retention.ms", "1"), -ENOSPC);
+	cr_assert_eq(retention_of(machine.catalog, "follows"), 4000);
+	/* Topics that were resolved anew are still found by name, by stem, and go. */
+	cr_assert_eq(create_one(machine.catalog, "follows", 1), ERR_TOPIC_EXISTS);
+	cr_assert_eq(delete_one(machine.catalog, "follows"), 0);
+	cr_assert_eq(create_one(machine.catalog, "late", 1), 0);
+	cr_assert_eq(retention_of(machine.catalog, "late"), 4000);
+	machine_fini(&machine);
+}
+
 /* ---- images -------------------------------------------------------------------------------------------------------------- */
 
 /* A held image shows what it showed, after any change and after the catalog has closed. */
