@@ -139,14 +139,14 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 /* ---- shards ------------------------------------------------------------------------------------------------------------------ */
 
 /* Of the descriptors this process may have, a quarter stays with the log's files: a broker full of connections must still file and roll. */
-static uint32_t count_conns_max(int64_t configured)
+static uint32_t count_conns_of_files(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-		return (uint32_t)configured;
+		return UINT32_MAX;
 	uint64_t files = limit.rlim_cur / 4 > FILES_MIN ? limit.rlim_cur / 4 : FILES_MIN;
 	uint64_t left = limit.rlim_cur > files ? limit.rlim_cur - files : 1;
-	return left < (uint64_t)configured ? (uint32_t)left : (uint32_t)configured;
+	return left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
 }
 
 static struct net_limits limits_of(const struct server *server)
@@ -159,7 +159,7 @@ static struct net_limits limits_of(const struct server *server)
 		.frame_memory_bytes = memory,
 		.arena_bytes = memory,
 		.held_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / server->shard_count / 4,
-		.conns_max = count_conns_max(broker_config_int(config, "max.connections")),
+		.conns_of_files_max = count_conns_of_files(),
 		.idle_max_ns = idle_ms > 0 ? (uint64_t)idle_ms * 1000000u : 0,
 	};
 }

@@ -47,7 +47,7 @@ int shard_open_io(struct shard *shard, enum io_backend backend)
 
 int shard_open_store(struct shard *shard, struct store_report *report)
 {
-	const struct broker_config *config = shard->facts->config;
+	const struct broker_config *config = shard->image->config;
 	struct store_options options = {
 		.dir = shard->facts->dir,
 		.shard = shard->index,
@@ -62,6 +62,8 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.is_loss_accepted = broker_config_bool(config, "spate.accept.loss"),
 	};
 	int err = store_open(&shard->store, shard->io, &options, shard->image, report);
+	if (!err)
+		control_apply_config(shard);
 	return err ? err : group_host_open(&shard->groups, shard);
 }
 

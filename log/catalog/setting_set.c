@@ -137,6 +137,8 @@ static uint32_t find_place(const struct setting_set *set, const struct wanted *w
 struct setting_range setting_set_find(const struct setting_set *set, uint8_t type, const struct slice *name)
 {
 	struct wanted wanted = {type, name, NULL};
+	if (!set)
+		return (struct setting_range){0};
 	uint32_t first = find_place(set, &wanted, false), end = find_place(set, &wanted, true);
 	return (struct setting_range){(const struct setting *const *)set->settings + first, end - first};
 }
@@ -144,8 +146,8 @@ struct setting_range setting_set_find(const struct setting_set *set, uint8_t typ
 const struct setting *setting_set_get(const struct setting_set *set, uint8_t type, struct slice name, struct slice key)
 {
 	struct wanted wanted = {type, &name, &key};
-	uint32_t place = find_place(set, &wanted, false);
-	return place < set->count && compare(set->settings[place], &wanted) == 0 ? set->settings[place] : NULL;
+	uint32_t place = set ? find_place(set, &wanted, false) : 0;
+	return set && place < set->count && compare(set->settings[place], &wanted) == 0 ? set->settings[place] : NULL;
 }
 
 /* ---- changing ------------------------------------------------------------------------------------------------------------ */

@@ -23,7 +23,7 @@ void setting_set_release(struct setting_set *set);
 /* 0, -ENOMEM, ERR_INVALID_SETTING (no type, or a text is too long) or ERR_TOO_MANY_SETTINGS; then the set is as before. */
 MUST_USE int setting_set_change(struct setting_set *set, const struct setting_change *change);
 
-/* NULL: all of the type; else those of that name. */
+/* A set that is NULL is empty. `name` NULL: all of the type; else those of that name. */
 struct setting_range setting_set_find(const struct setting_set *set, uint8_t type, const struct slice *name);
 /* NULL if there is none. */
 const struct setting *setting_set_get(const struct setting_set *set, uint8_t type, struct slice name, struct slice key);

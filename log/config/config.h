@@ -26,6 +26,15 @@ struct config_key {
 
 const struct config_key *config_topic_keys(uint32_t *count);
 const struct config_key *config_broker_keys(uint32_t *count);
+/* What a group, and a subscription to client metrics, can be given of their own. */
+const struct config_key *config_group_keys(uint32_t *count);
+const struct config_key *config_client_metrics_keys(uint32_t *count);
+const struct config_key *config_group_key(struct slice name);
+const struct config_key *config_client_metrics_key(struct slice name);
+/* The broker key that bounds a group's key, `which` being "min" or "max", as text in `out`; NULL if there is none. */
+const char *config_group_bound(const struct config_key *key, const char *which, char *out, size_t size);
+/* A broker key of Kafka's that is read at start, and has no row in the tables: it means nothing here. */
+bool config_is_foreign(struct slice name);
 /* NULL if there is none. `name` need not end in a zero byte. */
 const struct config_key *config_topic_key(struct slice name);
 const struct config_key *config_broker_key(struct slice name);
@@ -67,6 +76,8 @@ enum config_source {
 	CONFIG_SOURCE_DYNAMIC_DEFAULT = 3,  /* given to all brokers while they ran */
 	CONFIG_SOURCE_BROKER = 4,           /* given at start: the file, --set */
 	CONFIG_SOURCE_DEFAULT = 5,
+	CONFIG_SOURCE_CLIENT_METRICS = 7,
+	CONFIG_SOURCE_GROUP = 8,
 };
 
 /* A set of broker keys with the values a user gave; the rest are defaults. */

@@ -159,10 +159,21 @@ static int check_throttled_replicas(const struct verdict *verdict)
 	return 0;
 }
 
+static int check_share_reset(const struct verdict *verdict)
+{
+	static const char prefix[] = "by_duration:P";
+	size_t size = sizeof prefix - 1;
+	if (is_choice("latest,earliest", verdict->value))
+		return 0;
+	bool is_duration = verdict->value.size > size && memcmp(verdict->value.data, prefix, size) == 0;
+	return is_duration ? 0 : refuse(verdict, "it must be latest, earliest, or by_duration:P...");
+}
+
 static const struct {
 	const char *name;
 	int (*check)(const struct verdict *verdict);
 } rules[] = {
+	{"share.auto.offset.reset", check_share_reset},
 	{"remote.storage.enable", refuse_true},
 	{"log.retention.ms", refuse_zero},
 	{"log.retention.minutes", refuse_zero},

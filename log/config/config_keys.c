@@ -264,6 +264,7 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("group.streams.session.timeout.ms", "45000", 1, I32), INERT("The default of the group key streams.session.timeout.ms. Without effect: there are no streams groups yet.")},
 
 	/* Transactions and share groups: kept for what is to come, and for the tools that ask. */
+	{INT_KEY("share.coordinator.cached.buffer.max.bytes", "1048588", 524288, I32), DYNAMIC, INERT("Memory that Kafka's coordinators keep for their batches. Without effect.")},
 	{INT_KEY("share.coordinator.state.topic.min.isr", "1", 1, 32767), INERT("In-sync replicas of __share_group_state. One node holds one.")},
 	{INT_KEY("share.coordinator.state.topic.replication.factor", "1", 1, 32767), INERT("The replicas of __share_group_state. One node holds one.")},
 	{INT_KEY("transaction.max.timeout.ms", "900000", 1, I32), INERT("The longest transaction timeout. Without effect: there are no transactions yet.")},
@@ -272,6 +273,7 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("transaction.state.log.replication.factor", "1", 1, 32767), INERT("The replicas of __transaction_state. One node holds one.")},
 	{INT_KEY("transaction.state.log.segment.bytes", "104857600", 1, I32), INERT("The segments of __transaction_state. Without effect: there are no transactions yet.")},
 	{INT_KEY("transactional.id.expiration.ms", "604800000", 1, I32), INERT("How long an unused transactional id is kept. Without effect: there are no transactions yet.")},
+	{BOOL_KEY("transaction.partition.verification.enable", "true"), DYNAMIC, INERT("Whether Kafka looks twice at a transaction. Without effect: there are no transactions yet.")},
 
 	/* In every server.properties, and without meaning here. */
 	{INT_KEY("background.threads", "10", 1, I32), DYNAMIC, INERT("Kafka's housekeeping threads. Without effect.")},
@@ -290,6 +292,8 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("num.io.threads", "8", 1, I32), DYNAMIC, INERT("Kafka's request threads. Without effect: see spate.shards.")},
 	{INT_KEY("num.network.threads", "3", 1, I32), DYNAMIC, INERT("Kafka's socket threads. Without effect: see spate.shards.")},
 	{INT_KEY("num.recovery.threads.per.data.dir", "2", 1, I32), DYNAMIC, INERT("Kafka's recovery threads. Without effect: recovery reads the journal alone.")},
+	{LONG_KEY("follower.replication.throttled.rate", I64_TEXT, 0, I64), DYNAMIC, INERT("Kafka's limit of replication, set while partitions move. Without effect on one node.")},
+	{LONG_KEY("leader.replication.throttled.rate", I64_TEXT, 0, I64), DYNAMIC, INERT("Kafka's limit of replication, set while partitions move. Without effect on one node.")},
 	{INT_KEY("num.replica.fetchers", "1", 1, I32), DYNAMIC, INERT("Kafka's replication threads. Without effect on one node.")},
 	{LIST_KEY("process.roles", "broker,controller", "broker,controller"), INERT("What this process is. Without effect: one node is both.")},
 
@@ -368,6 +372,10 @@ static const struct {
 	{"rsm.config.", "tiered storage is not supported yet"},
 	{"rlmm.config.", "tiered storage is not supported yet"},
 	{"replica.", "there is one node, and so no replication"},
+	{"max.connection.creation.rate", "the rate of new connections is not limited yet"},
+	{"max.connections.per.ip.overrides", "single addresses have no limits of their own: see max.connections.per.ip"},
+	{"config.providers", "configuration providers are Java classes"},
+	{"cordoned.log.dirs", "there is one log directory"},
 	{"leader.imbalance.", "there is one node, and so no replication"},
 	{"metadata.log.", "there is no metadata log: topics are kept in catalog.log"},
 	{"metric", "metrics reporters are Java classes"},

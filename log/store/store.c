@@ -469,6 +469,11 @@ static void delete_partition(struct store *store, struct partition *partition)
 	free(dir);
 }
 
+void store_set_producer_expiration(struct store *store, int64_t expiration_ms)
+{
+	store->options.producer_expiration_ms = expiration_ms;
+}
+
 void store_set_image(struct store *store, const struct catalog_image *image)
 {
 	store->image = image;

@@ -53,6 +53,8 @@ void store_turn(struct store *store);
 
 /* Takes over a newer image: partitions of deleted topics close (their operations end with ERR_CLOSED) and their files go; configs change. */
 void store_set_image(struct store *store, const struct catalog_image *image);
+/* producer.id.expiration.ms from now on: looked at with retention. */
+void store_set_producer_expiration(struct store *store, int64_t expiration_ms);
 
 /* The partition of this shard, or NULL if the image has none such or another shard owns it. Valid until the topic is deleted: hold no
  * pointer across turns but through an operation, which the deletion ends first. */

@@ -12,82 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/api/config_lists.h"
+#include "net/api/config_settings.h"
+
 #define TARGETS_AT_ONCE 8
 
-/* No list to subtract is longer; the work on lists grows with the square of their items. */
-#define SUBTRACTED_SIZE_MAX 16384
-
-/* ---- lists --------------------------------------------------------------------------------------------- */
-
-static bool is_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-static struct slice trim(struct slice text)
-{
-	while (text.size && is_space(text.data[0]))
-		text = (struct slice){text.data + 1, text.size - 1};
-	while (text.size && is_space(text.data[text.size - 1]))
-		text.size--;
-	return text;
-}
-
-/* Takes the next item off a list; an empty text has none. */
-static bool next_item(struct slice *rest, struct slice *item)
-{
-	if (!rest->data)
-		return false;
-	const uint8_t *comma = rest->size ? memchr(rest->data, ',', rest->size) : NULL;
-	size_t size = comma ? (size_t)(comma - rest->data) : rest->size;
-	*item = trim((struct slice){rest->data, size});
-	*rest = comma ? (struct slice){comma + 1, rest->size - size - 1} : (struct slice){0};
-	return true;
-}
-
-static struct slice list_of(struct slice text)
-{
-	return trim(text).size ? text : (struct slice){0};
-}
-
-static bool contains(struct slice list, struct slice wanted)
-{
-	struct slice item;
-	while (next_item(&list, &item))
-		if (slice_equal(item, wanted))
-			return true;
-	return false;
-}
-
-static void put_item(char *list, size_t *size, struct slice item)
-{
-	if (*size)
-		list[(*size)++] = ',';
-	memcpy(list + *size, item.data, item.size);
-	*size += item.size;
-	list[*size] = '\0';
-}
-
-/* Appends what is not there yet, or takes out what is. NULL: no memory. */
-static char *edit_list(struct request *request, struct slice base, struct slice edits, bool is_append)
-{
-	char *list = request_alloc(request, base.size + edits.size + 2);
-	size_t size = 0;
-	if (!list)
-		return NULL;
-	list[0] = '\0';
-	struct slice item;
-	for (struct slice rest = list_of(base); next_item(&rest, &item);)
-		if (is_append || !contains(edits, item))
-			put_item(list, &size, item);
-	for (struct slice rest = is_append ? edits : (struct slice){0}; next_item(&rest, &item);)
-		if (!contains((struct slice){(const uint8_t *)list, size}, item))
-			put_item(list, &size, item);
-	return list;
-}
 
 /* ---- merging ------------------------------------------------------------------------------------------- */
 
 /* A draft of a topic's overrides: a value, or NULL, for each topic key. */
 struct draft {
 	struct request *request;
+	const struct broker_config *config; /* in force */
 	struct refusal *refusal;
 	const struct config_key *keys;
 	uint32_t key_count;
@@ -112,7 +48,7 @@ static struct slice value_before(const struct draft *draft, const struct config_
 	const char *own = draft->values[key - draft->keys];
 	if (own)
 		return slice_from(own);
-	topic_config_value(&value, key, draft->request->shard->image->config, NULL, 0);
+	topic_config_value(&value, key, draft->config, NULL, 0);
 	return slice_from(value.text ? value.text : "");
 }
 
@@ -120,24 +56,20 @@ static char *value_after(const struct draft *draft, const struct config_key *key
 			 const struct config_change *change)
 {
 	if (change->operation == CONFIG_APPEND || change->operation == CONFIG_SUBTRACT)
-		return edit_list(draft->request, value_before(draft, key), change->value,
+		return config_list_edit(draft->request, value_before(draft, key), change->value,
 				 change->operation == CONFIG_APPEND);
 	if (key->type == CONFIG_LIST)
-		return edit_list(draft->request, SLICE_EMPTY, list_of(change->value), true);
+		return config_list_edit(draft->request, SLICE_EMPTY, config_list(change->value), true);
 	return text_copy(draft->request, change->value);
 }
 
-static bool refuse_operation(struct draft *draft, const struct config_change *change)
+bool config_refuse_operation(struct request *request, struct refusal *refusal, const struct config_change *change, bool is_list)
 {
-	const struct config_key *key = key_of(change);
 	if (change->operation < CONFIG_SET || change->operation > CONFIG_SUBTRACT)
-		return refuse(draft->request, draft->refusal, KERR_INVALID_REQUEST,
-			      "Unknown operation %d for config %.*s.",
-			      change->operation, SHOWN(change->name));
-	if (change->operation < CONFIG_APPEND || (key && key->type == CONFIG_LIST))
+		return refuse(request, refusal, KERR_INVALID_REQUEST, "Unknown operation %d for config %.*s.", change->operation, SHOWN(change->name));
+	if (change->operation < CONFIG_APPEND || is_list)
 		return false;
-	return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG,
-		      "Can't %s to key %.*s because its type is not LIST.",
+	return refuse(request, refusal, KERR_INVALID_CONFIG, "Can't %s to key %.*s because its type is not LIST.",
 		      change->operation == CONFIG_APPEND ? "APPEND" : "SUBTRACT", SHOWN(change->name));
 }
 
@@ -146,11 +78,11 @@ static bool refuse_operation(struct draft *draft, const struct config_change *ch
 static bool refuse_value(struct draft *draft, const struct config_key *key, const struct config_change *change)
 {
 	char why[512];
-	struct slice items = change->operation == CONFIG_APPEND ? change->value : list_of(change->value);
-	if (key->type == CONFIG_LIST && change->operation != CONFIG_SUBTRACT && contains(items, SLICE_EMPTY))
+	struct slice items = change->operation == CONFIG_APPEND ? change->value : config_list(change->value);
+	if (key->type == CONFIG_LIST && change->operation != CONFIG_SUBTRACT && config_list_has(items, SLICE_EMPTY))
 		return refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG,
 			      "Configuration '%s' values must not be empty.", key->name);
-	if (change->operation == CONFIG_SUBTRACT && change->value.size < SUBTRACTED_SIZE_MAX)
+	if (change->operation == CONFIG_SUBTRACT && change->value.size < CONFIG_EDIT_SIZE_MAX)
 		return false;
 	return config_check(key, change->value, why, sizeof why) &&
 		refuse(draft->request, draft->refusal, KERR_INVALID_CONFIG, "%s", why);
@@ -204,7 +136,7 @@ static bool close_draft(struct draft *draft, struct config_overrides *out)
 static long long number_of(const struct draft *draft, const struct config_overrides *overrides, const char *name)
 {
 	struct config_value value;
-	topic_config_value(&value, config_topic_key(slice_from(name)), draft->request->shard->image->config,
+	topic_config_value(&value, config_topic_key(slice_from(name)), draft->config,
 			   overrides->items, overrides->count);
 	return strtoll(value.text, NULL, 10);
 }
@@ -218,10 +150,10 @@ static bool refuse_lags(struct draft *draft, const struct config_overrides *over
 				      "conflict topic config setting min.compaction.lag.ms (%lld) > max.compaction.lag.ms (%lld)", least, most);
 }
 
-bool config_merge(struct request *request, struct refusal *refusal, const struct config_overrides *base,
+bool config_merge(struct request *request, struct refusal *refusal, const struct broker_config *config, const struct config_overrides *base,
 		  const struct config_change *changes, uint32_t count, struct config_overrides *out)
 {
-	struct draft draft = {.request = request, .refusal = refusal};
+	struct draft draft = {.request = request, .refusal = refusal, .config = config};
 	if (!open_draft(&draft, base))
 		return refuse_memory(&draft);
 	for (uint32_t i = 0; i < count; i++)
@@ -232,62 +164,9 @@ bool config_merge(struct request *request, struct refusal *refusal, const struct
 
 /* ---- resources ----------------------------------------------------------------------------------------- */
 
-bool refuse_broker_name(struct request *request, struct refusal *refusal, struct slice name,
-			const char *id_word, const char *expected)
-{
-	int32_t self = request->shard->facts->node_id;
-	char text[16], *end;
-	bool is_short = name.size < sizeof text;
-	snprintf(text, sizeof text, "%.*s", SHOWN(name));
-	errno = 0;
-	long id = strtol(text, &end, 10);
-	bool is_number = is_short && strlen(text) == name.size && name.size && !*end && !is_space(name.data[0]) &&
-			 errno == 0 && id >= INT32_MIN && id <= INT32_MAX;
-	if (!is_number)
-		return refuse(request, refusal, KERR_INVALID_REQUEST,
-			      "%s id must be an integer, but it is: %.*s", id_word, SHOWN(name));
-	if (id != self)
-		return refuse(request, refusal, KERR_INVALID_REQUEST,
-			      "Unexpected broker id, expected %d%s, but received %.*s", (int)self, expected,
-			      SHOWN(name));
-	return false;
-}
-
 bool refuse_resource_type(struct request *request, struct refusal *refusal, int8_t type)
 {
-	enum kerr error = KERR_INVALID_REQUEST;
-	switch (type) {
-	case RESOURCE_CLIENT_METRICS:
-		return refuse(request, refusal, error,
-			      "Resource type CLIENT_METRICS is not supported: this broker takes no client metrics.");
-	case RESOURCE_GROUP:
-		return refuse(request, refusal, error,
-			      "Resource type GROUP is not supported: all groups have the broker's configs, group.*.");
-	default:
-		return refuse(request, refusal, error, "Unknown resource type %d", type);
-	}
-}
-
-/* "a, b" of what comes so far. */
-static struct slice add_name(struct request *request, struct slice names, struct slice name)
-{
-	if (!names.data)
-		return text_format(request, "%.*s", SHOWN(name));
-	return names.size > SHOWN_SIZE_MAX ? names : text_format(request, "%.*s, %.*s", SHOWN(names), SHOWN(name));
-}
-
-static bool refuse_broker(struct request *request, struct config_target *target)
-{
-	if (target->name.size && refuse_broker_name(request, &target->refusal, target->name, "Node", ""))
-		return true;
-	struct slice names = {0};
-	/* There is nothing dynamic to delete, so it is not there afterwards. */
-	for (uint32_t i = 0; i < target->count; i++)
-		if (target->changes[i].operation != CONFIG_DELETE)
-			names = add_name(request, names, target->changes[i].name);
-	return names.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST,
-				    "Cannot update these configs dynamically: [%.*s]",
-				    SHOWN(names));
+	return refuse(request, refusal, KERR_INVALID_REQUEST, "Unknown resource type %d", type);
 }
 
 /* There are no loggers, so none of them can be given a level. */
@@ -314,7 +193,7 @@ static bool refuse_keys(struct request *request, struct config_target *target)
 			return refuse(request, &target->refusal, KERR_INVALID_REQUEST,
 				      "Error due to duplicate config keys");
 		if (!target->changes[i].value.data && target->changes[i].operation != CONFIG_DELETE)
-			nulls = add_name(request, nulls, names[i]);
+			nulls = config_add_name(request, nulls, names[i]);
 	}
 	return nulls.data && refuse(request, &target->refusal, KERR_INVALID_REQUEST,
 				    "Null value not supported for : %.*s", SHOWN(nulls));
@@ -322,10 +201,11 @@ static bool refuse_keys(struct request *request, struct config_target *target)
 
 static bool refuse_operations(struct request *request, struct config_target *target)
 {
-	struct draft draft = {.request = request, .refusal = &target->refusal};
-	for (uint32_t i = 0; i < target->count; i++)
-		if (refuse_operation(&draft, &target->changes[i]))
+	for (uint32_t i = 0; i < target->count; i++) {
+		const struct config_key *key = key_of(&target->changes[i]);
+		if (config_refuse_operation(request, &target->refusal, &target->changes[i], key && key->type == CONFIG_LIST))
 			return true;
+	}
 	return false;
 }
 
@@ -345,7 +225,7 @@ static void alter_topic(struct config_alteration *alteration, struct config_targ
 	if (target->name.size == 0)
 		refuse(request, refusal, KERR_INVALID_REQUEST, "Default topic resources are not allowed.");
 	else if (!refuse_operations(request, target) && !refuse_topic_name(request, refusal, target->name) &&
-		 !config_merge(request, refusal, &base, target->changes, target->count, &merged)) {
+		 !config_merge(request, refusal, image->config, &base, target->changes, target->count, &merged)) {
 		if (!topic)
 			refuse(request, refusal, KERR_UNKNOWN_TOPIC_OR_PARTITION,
 			       "The topic '%.*s' does not exist.", SHOWN(target->name));
@@ -363,7 +243,11 @@ static void alter(struct config_alteration *alteration, struct config_target *ta
 	if (target->type == RESOURCE_TOPIC)
 		alter_topic(alteration, target, catalog);
 	else if (target->type == RESOURCE_BROKER)
-		refuse_broker(alteration->request, target);
+		config_alter_broker(alteration, target, catalog);
+	else if (target->type == RESOURCE_GROUP)
+		config_alter_group(alteration, target, catalog);
+	else if (target->type == RESOURCE_CLIENT_METRICS)
+		config_alter_client_metrics(alteration, target, catalog);
 	else if (target->type == RESOURCE_BROKER_LOGGER && !alteration->is_replacing)
 		refuse_loggers(alteration->request, target);
 	else

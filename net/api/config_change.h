@@ -1,8 +1,7 @@
 /* Changes of configs: how CreateTopics, AlterConfigs and IncrementalAlterConfigs judge and merge what a
  * client wants, and the one control operation behind the two alter APIs.
  *
- * Topics' configs can be changed; the broker's are read at start, and a change of them is refused with the
- * words Kafka has for keys that are not dynamic. Owner: the request; see net/api/refusal.h. */
+ * What is not of topics is in net/api/config_settings.h. Owner: the request; see net/api/refusal.h. */
 #pragma once
 
 #include "net/api/refusal.h"
@@ -26,9 +25,12 @@ struct config_overrides {
 	uint32_t count;
 };
 
+/* Longer lists are not edited: the work grows with the square of their items. */
+#define CONFIG_EDIT_SIZE_MAX 16384
+
 /* `base` with the changes made, in order, each value checked; the names are topic keys. True: refused, and
  * why. */
-MUST_USE bool config_merge(struct request *request, struct refusal *refusal, const struct config_overrides *base,
+MUST_USE bool config_merge(struct request *request, struct refusal *refusal, const struct broker_config *config, const struct config_overrides *base,
 			   const struct config_change *changes, uint32_t count, struct config_overrides *out);
 
 /* One resource of an alter request. */
@@ -58,5 +60,9 @@ enum step config_alter(struct request *request, struct config_alteration *altera
 /* Is `name` this broker? `id_word` is "Broker" or "Node"; `expected` says what would have been right. */
 bool refuse_broker_name(struct request *request, struct refusal *refusal, struct slice name,
 			const char *id_word, const char *expected);
-/* Resources whose configs are not kept here. */
+/* "a, b" of what comes so far, cut where it gets long. */
+struct slice config_add_name(struct request *request, struct slice names, struct slice name);
+/* An operation that there is not, or one on lists for a key that is none. */
+bool config_refuse_operation(struct request *request, struct refusal *refusal, const struct config_change *change, bool is_list);
+/* What is no resource. */
 bool refuse_resource_type(struct request *request, struct refusal *refusal, int8_t type);

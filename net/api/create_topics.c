@@ -69,7 +69,7 @@ static bool refuse_collision(struct request *request, struct candidate *candidat
 			       SHOWN(candidate->in->name), other->name);
 }
 
-static bool refuse_configs(struct request *request, struct candidate *candidate)
+static bool refuse_configs(struct request *request, struct candidate *candidate, const struct broker_config *config)
 {
 	const struct kmsg_create_topics_topic *in = candidate->in;
 	struct config_overrides none = {0};
@@ -84,13 +84,12 @@ static bool refuse_configs(struct request *request, struct candidate *candidate)
 				      "Null value not supported for topic configs: %.*s",
 				      SHOWN(changes[i].name));
 	}
-	return config_merge(request, &candidate->refusal, &none, changes, (uint32_t)in->configs.count,
+	return config_merge(request, &candidate->refusal, config, &none, changes, (uint32_t)in->configs.count,
 			    &candidate->overrides);
 }
 
-static bool refuse_counts(struct request *request, struct candidate *candidate)
+static bool refuse_counts(struct request *request, struct candidate *candidate, const struct broker_config *config)
 {
-	const struct broker_config *config = request->shard->image->config;
 	const struct kmsg_create_topics_topic *in = candidate->in;
 	int64_t replicas = in->replication_factor == -1
 		? broker_config_int(config, "default.replication.factor") : in->replication_factor;
@@ -144,10 +143,10 @@ static bool refuse_candidate(struct request *request, struct candidate *candidat
 			     const struct catalog_image *image)
 {
 	if (refuse_name(request, candidate, image) || refuse_collision(request, candidate, catalog) ||
-	    refuse_configs(request, candidate))
+	    refuse_configs(request, candidate, image->config))
 		return true;
 	return candidate->in->assignments.count > 0 ? refuse_assignments(request, candidate)
-						    : refuse_counts(request, candidate);
+						    : refuse_counts(request, candidate, image->config);
 }
 
 /* ---- creating ------------------------------------------------------------------------------------------ */

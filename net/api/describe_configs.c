@@ -1,17 +1,14 @@
-/* DescribeConfigs: the configs of topics, of this broker and of groups, where each value comes from, and what it would
- * be otherwise. Single groups, and subscriptions to client metrics, are never given configs of their own: any name has the defaults,
- * as in Kafka.
+/* DescribeConfigs: the configs of topics, of this broker and of all brokers, of groups and of subscriptions to client metrics; where each value comes
+ * from, and what it would be otherwise. A group or a subscription of any name has the defaults at least, as in Kafka.
  *
- * Values come from the tables of log/config alone, so that what is told is what is in force. The broker's
- * are all read-only: they are read at start. A null or empty list of keys asks for all; unknown keys are
- * left out, as in Kafka. Failure modes, for each resource: an unknown topic, another broker, a kind of
- * resource that has no configs here. */
+ * Values come from the image this shard holds, so that what is told is what is in force. A null or empty list of keys asks for all; unknown keys are left
+ * out, as in Kafka. Failure modes, for each resource: an unknown topic, another broker, no such kind of resource. */
 #include "kmsg_describe_configs.h"
 #include "net/api/config_change.h"
 #include "net/api/handlers.h"
 
-/* Its own value, the broker's, the one built in. */
-#define SYNONYMS_MAX 3
+/* Its own value; and of each broker key that shares the meaning, three that were given and the default. */
+#define SYNONYMS_MAX (1 + 3 * 4)
 
 /* ConfigDef.Type */
 static int8_t type_of(const struct config_key *key)
@@ -43,18 +40,18 @@ static void add_synonym(struct kmsg_describe_configs_config *out, const char *na
 			.source = (int8_t)source};
 }
 
-/* What the broker's key would give: set by the user, built in. */
-static void add_broker_synonyms(const struct listing *listing, struct kmsg_describe_configs_config *out,
-				const char *name)
+/* What the broker's key gives, first what is in force; then those that stand behind it. */
+static void add_broker_synonyms(const struct listing *listing, struct kmsg_describe_configs_config *out, const char *name)
 {
 	const struct broker_config *config = listing->request->shard->image->config;
-	const struct config_key *key = name ? config_broker_key(slice_from(name)) : NULL;
-	if (!key)
+	if (!name || !config_broker_key(slice_from(name)) || !broker_config_value(config, name))
 		return;
-	if (broker_config_is_set(config, name))
-		add_synonym(out, name, broker_config_value(config, name), CONFIG_SOURCE_BROKER);
-	if (key->default_value)
-		add_synonym(out, name, key->default_value, CONFIG_SOURCE_DEFAULT);
+	for (uint32_t i = 0; config_broker_synonym(name, i); i++)
+		for (enum config_source source = CONFIG_SOURCE_DYNAMIC_BROKER; source <= CONFIG_SOURCE_DEFAULT; source++) {
+			const char *synonym = config_broker_synonym(name, i), *value = broker_config_value_from(config, synonym, source);
+			if (value)
+				add_synonym(out, synonym, value, source);
+		}
 }
 
 /* The common part; the value is the caller's. */
@@ -74,12 +71,17 @@ static struct kmsg_describe_configs_config *add_config(const struct listing *lis
 	return out;
 }
 
-static bool is_asked(const struct kmsg_describe_configs_resource *resource, const struct config_key *key)
+static bool is_asked_for(const struct kmsg_describe_configs_resource *resource, struct slice name)
 {
 	for (int32_t i = 0; i < resource->configuration_keys.count; i++)
-		if (slice_equal(resource->configuration_keys.items[i], slice_from(key->name)))
+		if (slice_equal(resource->configuration_keys.items[i], name))
 			return true;
 	return resource->configuration_keys.count <= 0;
+}
+
+static bool is_asked(const struct kmsg_describe_configs_resource *resource, const struct config_key *key)
+{
+	return is_asked_for(resource, slice_from(key->name));
 }
 
 static bool reserve(const struct listing *listing, uint32_t count)
@@ -106,8 +108,7 @@ static bool list_topic_key(const struct listing *listing, const struct topic *to
 		return true;
 	if (value->source == CONFIG_SOURCE_TOPIC)
 		add_synonym(out, key->name, value->text, CONFIG_SOURCE_TOPIC);
-	bool is_coarser = value->source == CONFIG_SOURCE_BROKER &&
-		strcmp(value->broker_name, key->broker_name) != 0;
+	bool is_coarser = value->broker_name && key->broker_name && strcmp(value->broker_name, key->broker_name) != 0;
 	add_broker_synonyms(listing, out, is_coarser ? value->broker_name : key->broker_name);
 	return true;
 }
@@ -143,32 +144,76 @@ static bool list_broker_key(const struct listing *listing, const struct config_k
 	if (!out)
 		return false;
 	out->value = slice_from(broker_config_value(config, key->name));
-	out->config_source = broker_config_is_set(config, key->name) ? CONFIG_SOURCE_BROKER : CONFIG_SOURCE_DEFAULT;
-	out->read_only = true;
+	out->config_source = (int8_t)broker_config_source(config, key->name);
+	out->read_only = !key->is_dynamic;
 	if (listing->in->include_synonyms)
 		add_broker_synonyms(listing, out, key->name);
 	return true;
 }
 
-/* The empty name stands for what all brokers have been given while running: nothing. */
+/* What all brokers have been given while they ran. */
+static bool list_default_key(const struct listing *listing, const struct config_key *key)
+{
+	const char *value = broker_config_value_from(listing->request->shard->image->config, key->name, CONFIG_SOURCE_DYNAMIC_DEFAULT);
+	if (!value)
+		return true;
+	struct kmsg_describe_configs_config *out = add_config(listing, key);
+	if (!out)
+		return false;
+	out->value = slice_from(value);
+	out->config_source = CONFIG_SOURCE_DYNAMIC_DEFAULT;
+	out->read_only = !key->is_dynamic;
+	if (listing->in->include_synonyms)
+		add_synonym(out, key->name, value, CONFIG_SOURCE_DYNAMIC_DEFAULT);
+	return true;
+}
+
+/* A key that nobody here knows may hold a secret: its value is not told, as in Kafka. */
+static bool list_unknown_key(const struct listing *listing, const struct setting *setting, enum config_source source)
+{
+	const struct config_key key = {.name = (const char *)setting->key.data, .doc = NULL};
+	struct kmsg_describe_configs_config *out = add_config(listing, &key);
+	if (!out)
+		return false;
+	out->name = setting->key;
+	out->config_type = 0;
+	out->value = (struct slice){0};
+	out->config_source = (int8_t)source;
+	out->read_only = out->is_sensitive = true;
+	if (listing->in->include_synonyms)
+		add_synonym(out, key.name, NULL, source);
+	return true;
+}
+
+static bool list_unknown_keys(const struct listing *listing, struct setting_range settings, enum config_source source)
+{
+	for (uint32_t i = 0; i < settings.count; i++)
+		if (!config_broker_key(settings.at[i]->key) && is_asked_for(listing->resource, settings.at[i]->key) &&
+		    !list_unknown_key(listing, settings.at[i], source))
+			return false;
+	return true;
+}
+
+/* The empty name stands for all brokers. */
 static bool list_broker(const struct listing *listing)
 {
 	struct refusal refusal = {0};
 	struct slice name = listing->resource->resource_name;
-	bool is_refused = name.size && refuse_broker_name(listing->request, &refusal, name, "Broker",
-							  " or empty string");
+	bool is_default = name.size == 0, is_refused = !is_default && refuse_broker_name(listing->request, &refusal, name, "Broker", " or empty string");
 	listing->out->error_code = (int16_t)refusal.error;
 	listing->out->error_message = is_refused ? refusal.message : SLICE_EMPTY;
+	if (is_refused)
+		return true;
+	struct slice self = text_format(listing->request, "%d", (int)listing->request->shard->facts->node_id);
+	struct setting_range settings = catalog_settings_of(listing->request->shard->image, SETTING_BROKER, is_default ? name : self);
 	uint32_t count;
 	const struct config_key *keys = config_broker_keys(&count);
-	if (is_refused || name.size == 0)
-		return true;
-	if (!reserve(listing, count))
+	if (!self.data || !reserve(listing, count + settings.count))
 		return false;
 	for (uint32_t i = 0; i < count; i++)
-		if (is_asked(listing->resource, &keys[i]) && !list_broker_key(listing, &keys[i]))
+		if (is_asked(listing->resource, &keys[i]) && !(is_default ? list_default_key(listing, &keys[i]) : list_broker_key(listing, &keys[i])))
 			return false;
-	return true;
+	return list_unknown_keys(listing, settings, is_default ? CONFIG_SOURCE_DYNAMIC_DEFAULT : CONFIG_SOURCE_DYNAMIC_BROKER);
 }
 
 /* There are none, which is no error: tools ask. */
@@ -186,41 +231,47 @@ static void list_loggers(const struct listing *listing)
 
 /* ---- groups and client metrics ------------------------------------------------------------------------- */
 
-static const struct config_key group_keys[] = {
-	{.name = "consumer.assignment.interval.ms", .type = CONFIG_INT, .broker_name = "group.consumer.assignment.interval.ms",
-	 .doc = "The group's assignment is computed at most once in so much time."},
-	{.name = "consumer.heartbeat.interval.ms", .type = CONFIG_INT, .broker_name = "group.consumer.heartbeat.interval.ms",
-	 .doc = "How often the group's members of the consumer protocol (KIP-848) send heartbeats."},
-	{.name = "consumer.session.timeout.ms", .type = CONFIG_INT, .broker_name = "group.consumer.session.timeout.ms",
-	 .doc = "A member of the consumer protocol (KIP-848) that sends no heartbeat for so long is dead."},
+/* A kind of resource whose configs are settings of its name. */
+struct settings_kind {
+	enum setting_type type;
+	enum config_source source;
+	const char *what;              /* for the sentence about a resource without a name */
 };
 
-static const struct config_key client_metrics_keys[] = {
-	{.name = "interval.ms", .type = CONFIG_INT, .default_value = "300000", .doc = "How often clients push their metrics."},
-	{.name = "match", .type = CONFIG_LIST, .default_value = "", .doc = "Which clients push."},
-	{.name = "metrics", .type = CONFIG_LIST, .default_value = "", .doc = "Which metrics they push, by prefix."},
-};
-
-static bool list_default(const struct listing *listing, const struct config_key *key)
+static void take_default(const struct listing *listing, const struct config_key *key, struct kmsg_describe_configs_config *out)
 {
 	const struct broker_config *config = listing->request->shard->image->config;
+	out->value = slice_from(key->broker_name ? broker_config_value(config, key->broker_name) : key->default_value);
+	out->config_source = (int8_t)(key->broker_name ? broker_config_source(config, key->broker_name) : CONFIG_SOURCE_DEFAULT);
+}
+
+static bool list_settings_key(const struct listing *listing, const struct settings_kind *kind, const struct config_key *key)
+{
 	struct kmsg_describe_configs_config *out = add_config(listing, key);
 	if (!out)
 		return false;
-	out->value = slice_from(key->broker_name ? broker_config_value(config, key->broker_name) : key->default_value);
-	bool is_set = key->broker_name && broker_config_is_set(config, key->broker_name);
-	out->config_source = is_set ? CONFIG_SOURCE_BROKER : CONFIG_SOURCE_DEFAULT;
-	if (listing->in->include_synonyms)
+	const struct setting *own = catalog_setting(listing->request->shard->image, (uint8_t)kind->type, listing->resource->resource_name, slice_from(key->name));
+	take_default(listing, key, out);
+	if (own) {
+		out->value = own->value;
+		out->config_source = (int8_t)kind->source;
+	}
+	if (!listing->in->include_synonyms)
+		return true;
+	if (own)
+		add_synonym(out, key->name, (const char *)own->value.data, kind->source);
+	if (key->broker_name)
 		add_broker_synonyms(listing, out, key->broker_name);
+	else if (kind->type == SETTING_GROUP)
+		add_synonym(out, key->name, key->default_value, CONFIG_SOURCE_DEFAULT);
 	return true;
 }
 
-/* `what`: for the sentence about a resource without a name. */
-static bool list_defaults(const struct listing *listing, const char *what, const struct config_key *keys, uint32_t count)
+static bool list_settings(const struct listing *listing, const struct settings_kind *kind, const struct config_key *keys, uint32_t count)
 {
 	struct refusal refusal = {.message = SLICE_EMPTY};
 	if (listing->resource->resource_name.size == 0)
-		refuse(listing->request, &refusal, KERR_INVALID_REQUEST, "%s name must not be empty", what);
+		refuse(listing->request, &refusal, KERR_INVALID_REQUEST, "%s name must not be empty", kind->what);
 	listing->out->error_code = (int16_t)refusal.error;
 	listing->out->error_message = refusal.message;
 	if (refusal.error)
@@ -228,9 +279,25 @@ static bool list_defaults(const struct listing *listing, const char *what, const
 	if (!reserve(listing, count))
 		return false;
 	for (uint32_t i = 0; i < count; i++)
-		if (is_asked(listing->resource, &keys[i]) && !list_default(listing, &keys[i]))
+		if (is_asked(listing->resource, &keys[i]) && !list_settings_key(listing, kind, &keys[i]))
 			return false;
 	return true;
+}
+
+static bool list_group(const struct listing *listing)
+{
+	static const struct settings_kind kind = {SETTING_GROUP, CONFIG_SOURCE_GROUP, "Group"};
+	uint32_t count;
+	const struct config_key *keys = config_group_keys(&count);
+	return list_settings(listing, &kind, keys, count);
+}
+
+static bool list_client_metrics(const struct listing *listing)
+{
+	static const struct settings_kind kind = {SETTING_CLIENT_METRICS, CONFIG_SOURCE_CLIENT_METRICS, "Client metrics subscription"};
+	uint32_t count;
+	const struct config_key *keys = config_client_metrics_keys(&count);
+	return list_settings(listing, &kind, keys, count);
 }
 
 /* ---- all ----------------------------------------------------------------------------------------------- */
@@ -246,9 +313,9 @@ static bool list_resource(const struct listing *listing)
 	if (listing->resource->resource_type == RESOURCE_BROKER)
 		return list_broker(listing);
 	if (listing->resource->resource_type == RESOURCE_GROUP)
-		return list_defaults(listing, "Group", group_keys, COUNT_OF(group_keys));
+		return list_group(listing);
 	if (listing->resource->resource_type == RESOURCE_CLIENT_METRICS)
-		return list_defaults(listing, "Client metrics subscription", client_metrics_keys, COUNT_OF(client_metrics_keys));
+		return list_client_metrics(listing);
 	if (listing->resource->resource_type == RESOURCE_BROKER_LOGGER) {
 		list_loggers(listing);
 		return true;

@@ -30,7 +30,7 @@ static void create(struct control_op *op, struct catalog *catalog)
 
 void group_topic_make(struct request *request, struct group_topic_op *make)
 {
-	*make = (struct group_topic_op){.op.run = create, .config = request->shard->image->config};
+	*make = (struct group_topic_op){.op.run = create, .config = request->shard->facts->config};
 	if (group_partition_count(request->shard) == 0)
 		control_submit(request, &make->op);
 }

@@ -1,6 +1,5 @@
-/* ListConfigResources (KIP-1142; KIP-1000 before version 1): what DescribeConfigs knows: this broker, its
- * loggers (none, but they may be asked for) and the topics. Single groups and subscriptions to client
- * metrics have no configs of their own. */
+/* ListConfigResources (KIP-1142; KIP-1000 before version 1): what has configs: this broker, its loggers (none, but they may be asked for), the topics, and
+ * the groups and subscriptions to client metrics that were given some. */
 #include "kmsg_list_config_resources.h"
 #include "net/api/config_change.h"
 #include "net/api/handlers.h"
@@ -27,11 +26,21 @@ static void add(struct kmsg_list_config_resources_response *out, int8_t kind, st
 		(struct kmsg_list_config_resources_resource){.resource_name = name, .resource_type = kind};
 }
 
+/* The settings come in the order of their names. */
+static void add_names(struct kmsg_list_config_resources_response *out, int8_t kind, struct setting_range settings)
+{
+	for (uint32_t i = 0; i < settings.count; i++)
+		if (i == 0 || !slice_equal(settings.at[i]->name, settings.at[i - 1]->name))
+			add(out, kind, settings.at[i]->name);
+}
+
 static bool list(struct request *request, int kinds, struct kmsg_list_config_resources_response *out)
 {
 	const struct catalog_image *image = request->shard->image;
 	struct slice self = text_format(request, "%d", (int)request->shard->facts->node_id);
-	out->config_resources.items = request_alloc_array(request, (size_t)image->topic_count + 2, sizeof *out->config_resources.items);
+	struct setting_range groups = catalog_settings(image, SETTING_GROUP), metrics = catalog_settings(image, SETTING_CLIENT_METRICS);
+	size_t count_max = (size_t)image->topic_count + groups.count + metrics.count + 2;
+	out->config_resources.items = request_alloc_array(request, count_max, sizeof *out->config_resources.items);
 	if (!out->config_resources.items || !self.data)
 		return false;
 	if (kinds & RESOURCE_BROKER_LOGGER)
@@ -40,6 +49,10 @@ static bool list(struct request *request, int kinds, struct kmsg_list_config_res
 		add(out, RESOURCE_BROKER, self);
 	for (uint32_t t = 0; (kinds & RESOURCE_TOPIC) && t < image->topic_count; t++)
 		add(out, RESOURCE_TOPIC, slice_from(image->topics[t]->name));
+	if (kinds & RESOURCE_GROUP)
+		add_names(out, RESOURCE_GROUP, groups);
+	if (kinds & RESOURCE_CLIENT_METRICS)
+		add_names(out, RESOURCE_CLIENT_METRICS, metrics);
 	return true;
 }
 

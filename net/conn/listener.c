@@ -32,14 +32,14 @@ static void hand_over(struct listener *listener, int fd, uint32_t *address_count
 static void take(struct listener *listener, int fd)
 {
 	struct shard *shard = listener->shard;
-	uint32_t *counter = NULL;
-	if (!listener->addresses || address_table_enter(listener->addresses, fd, listener->per_address_max, &counter)) {
+	uint32_t *counter = NULL, max = (uint32_t)broker_config_int(shard->image->config, "max.connections.per.ip");
+	if (address_table_enter(listener->addresses, fd, max, &counter)) {
 		hand_over(listener, fd, counter);
 		return;
 	}
 	metrics_add(&shard->metrics.connections_refused, 1);
 	log_line_limited(&shard->refusals, io_now_ns(shard->io), LOG_WARN, "a connection is refused: its address has max.connections.per.ip = %u",
-			 listener->per_address_max);
+			 max);
 	io_close_fd(shard->io, fd);
 }
 
@@ -88,12 +88,8 @@ static void retry(struct io_timer *timer)
 		start_accept(listener);
 }
 
-static int limit_addresses(struct listener *listener)
+static int count_addresses(struct listener *listener)
 {
-	int64_t max = broker_config_int(listener->shard->image->config, "max.connections.per.ip");
-	listener->per_address_max = (uint32_t)max;
-	if (max == INT32_MAX)
-		return 0;
 	listener->addresses = calloc(1, sizeof *listener->addresses);
 	return listener->addresses ? 0 : -ENOMEM;
 }
@@ -118,12 +114,12 @@ static void apply_settings(const struct broker_config *config, int fd)
 int listener_open(struct listener *listener, struct shard *shard, const char *host, uint16_t port, uint16_t *port_out)
 {
 	*listener = (struct listener){.shard = shard, .fd = -1, .retry.run = retry};
-	int err = limit_addresses(listener);
+	int err = count_addresses(listener);
 	int fd = err ? err : io_listen(shard->io, host, port, false, port_out);
 	if (fd < 0)
 		return fd;
 	listener->fd = fd;
-	apply_settings(shard->image->config, fd);
+	apply_settings(shard->facts->config, fd);
 	start_accept(listener);
 	return 0;
 }

@@ -14,12 +14,11 @@ struct listener {
 	struct io_op accept;
 	struct io_timer retry;
 	bool is_stopping;
-	uint32_t per_address_max;
-	struct address_table *addresses;   /* NULL: no limit */
+	struct address_table *addresses;   /* counted always: max.connections.per.ip may be set while they are connected */
 };
 
 /* Returns 0 or -errno (-EADDRINUSE ...); *port_out is the port, chosen if `port` is 0. Accepts from the next turn on. Reads the socket's
- * settings and max.connections.per.ip from the broker's configuration. */
+ * settings from the broker's configuration. */
 MUST_USE int listener_open(struct listener *listener, struct shard *shard, const char *host, uint16_t port, uint16_t *port_out);
 /* Stops accepting; the socket closes when the accept in flight has ended. Harmless if closed. */
 void listener_stop(struct listener *listener);

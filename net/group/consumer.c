@@ -44,6 +44,8 @@ struct consumer *consumer_create(struct group *group)
 	consumer->group = group;
 	consumer->epoch = 1;
 	consumer->is_metadata_old = true;
+	consumer->own_version = UINT64_MAX;
+	consumer__refresh_terms(consumer);
 	list_init(&consumer->members);
 	list_init(&consumer->pattern_list);
 	name_table_init(&consumer->ids, seed);
@@ -93,6 +95,7 @@ void consumer_destroy(struct consumer *consumer)
 void consumer_set_image(struct consumer *consumer)
 {
 	consumer->is_metadata_old = true;
+	consumer__refresh_terms(consumer);
 }
 
 uint64_t consumer_state_size(const struct consumer *consumer)
@@ -113,7 +116,7 @@ static void fence_for(struct consumer_member *member, const char *why, int32_t a
 
 static int32_t session_timeout_ms(const struct consumer_member *member)
 {
-	return member->classic ? member->classic->session_timeout_ms : consumer__coordinator(member->consumer)->config.consumer_session_timeout_ms;
+	return member->classic ? member->classic->session_timeout_ms : consumer__session_timeout_ms(member->consumer);
 }
 
 static void session_due(struct io_timer *timer)

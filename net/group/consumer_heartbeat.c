@@ -523,7 +523,7 @@ static void answer(struct heartbeat *heartbeat, bool has_assignment_changed)
 	const struct consumer_member *member = heartbeat->member;
 	heartbeat->out->member_id = group__copy(heartbeat->call, consumer__member_id(member));
 	heartbeat->out->member_epoch = member->epoch;
-	heartbeat->out->heartbeat_interval_ms = heartbeat->coordinator->config.consumer_heartbeat_interval_ms;
+	heartbeat->out->heartbeat_interval_ms = consumer__heartbeat_interval_ms(member->consumer);
 	if (heartbeat->in->member_epoch == 0 || is_full_request(heartbeat->in) || has_assignment_changed)
 		answer_assignment(heartbeat, &member->assigned);
 }

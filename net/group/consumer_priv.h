@@ -107,8 +107,15 @@ struct consumer_member {
 	struct io_timer join, sync;    /* a member of the classic protocol has to call until then */
 };
 
+/* What the group was given of its own (GROUP configs, settings of the catalog); -1: what the coordinator has. */
+struct consumer_terms {
+	int32_t session_timeout_ms, heartbeat_interval_ms, assignment_interval_ms;
+};
+
 struct consumer {
 	struct group *group;
+	struct consumer_terms own;
+	uint64_t own_version;          /* settings_version of the image that `own` is from */
 	int32_t epoch;                 /* the group's */
 	int32_t assignment_epoch;      /* the target's */
 	int64_t assignment_time_ms;    /* wall clock; 0: unknown */
@@ -147,6 +154,21 @@ static inline struct consumer_member *consumer__member_at(struct list *node)
 static inline struct slice consumer__member_id(const struct consumer_member *member) { return member->by_id.name; }
 static inline struct slice consumer__instance_id(const struct consumer_member *member) { return member->by_instance.name; }
 
+static inline int32_t consumer__session_timeout_ms(const struct consumer *consumer)
+{
+	return consumer->own.session_timeout_ms >= 0 ? consumer->own.session_timeout_ms : consumer__coordinator(consumer)->config.consumer_session_timeout_ms;
+}
+
+static inline int32_t consumer__heartbeat_interval_ms(const struct consumer *consumer)
+{
+	return consumer->own.heartbeat_interval_ms >= 0 ? consumer->own.heartbeat_interval_ms : consumer__coordinator(consumer)->config.consumer_heartbeat_interval_ms;
+}
+
+static inline int32_t consumer__assignment_interval_ms(const struct consumer *consumer)
+{
+	return consumer->own.assignment_interval_ms >= 0 ? consumer->own.assignment_interval_ms : consumer__coordinator(consumer)->config.consumer_assignment_interval_ms;
+}
+
 /* ---- consumer.c --------------------------------------------------------------------------------------------------------------------------- */
 
 void consumer__charge(struct consumer *consumer, uint64_t bytes);
@@ -162,6 +184,11 @@ void consumer__arm_rebalance(struct consumer_member *member);
 void consumer__fence(struct consumer *consumer, struct consumer_member **members, uint32_t count);
 /* "Member %.*s" with names of clients cut to a readable size. */
 #define NAME_ARGUMENTS(slice) (int)((slice).size < 120 ? (slice).size : 120), (const char *)(slice).data
+
+/* ---- consumer_terms.c ----------------------------------------------------------------------------------------------------------------------- */
+
+/* As the coordinator's image has it. */
+void consumer__refresh_terms(struct consumer *consumer);
 
 /* ---- consumer_member.c ---------------------------------------------------------------------------------------------------------------------- */
 

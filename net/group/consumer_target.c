@@ -199,7 +199,7 @@ static bool is_too_early(const struct consumer *consumer)
 {
 	const struct coordinator *coordinator = consumer__coordinator(consumer);
 	int64_t since_ms = coordinator->clock.wall_ms - consumer->assignment_time_ms;
-	return consumer->assignment_time_ms != 0 && since_ms >= 0 && since_ms < coordinator->config.consumer_assignment_interval_ms;
+	return consumer->assignment_time_ms != 0 && since_ms >= 0 && since_ms < consumer__assignment_interval_ms(consumer);
 }
 
 void consumer__update_target(struct consumer *consumer)

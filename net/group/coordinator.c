@@ -449,6 +449,11 @@ static void expiry_due(struct io_timer *timer)
 	set_expiry(coordinator);
 }
 
+void coordinator_set_assignment_interval(struct coordinator *coordinator, int32_t interval_ms)
+{
+	coordinator->config.consumer_assignment_interval_ms = interval_ms;
+}
+
 void coordinator_set_image(struct coordinator *coordinator, struct group_clock clock, const struct catalog_image *image)
 {
 	const struct catalog_image *before = coordinator->image;

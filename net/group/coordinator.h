@@ -114,7 +114,9 @@ void coordinator_loaded(struct coordinator *coordinator, struct group_clock cloc
 /* UINT64_MAX: nothing to wait for. */
 uint64_t coordinator_deadline(const struct coordinator *coordinator);
 void coordinator_tick(struct coordinator *coordinator, struct group_clock clock);
-/* Topics were made, changed or deleted. */
+/* group.consumer.assignment.interval.ms has changed; the other keys are read when the coordinator is opened. */
+void coordinator_set_assignment_interval(struct coordinator *coordinator, int32_t interval_ms);
+/* Topics were made, changed or deleted, or groups given configs of their own. */
 void coordinator_set_image(struct coordinator *coordinator, struct group_clock clock, const struct catalog_image *image);
 /* The client has gone: the call finishes now, nobody reads its answer; the member lives on until its session ends. Harmless if it is finished. */
 void coordinator_cancel(struct coordinator *coordinator, struct group_clock clock, struct group_call *call);

@@ -26,11 +26,21 @@ struct spread {
 	struct image_message messages[];
 };
 
+void control_apply_config(struct shard *shard)
+{
+	const struct broker_config *config = shard->image->config;
+	int64_t conns_max = broker_config_int(config, "max.connections");
+	shard->limits.conns_max = conns_max < shard->limits.conns_of_files_max ? (uint32_t)conns_max : shard->limits.conns_of_files_max;
+	store_set_producer_expiration(shard->store, broker_config_int(config, "producer.id.expiration.ms"));
+}
+
 static void take_image(struct shard *shard, const struct catalog_image *image)
 {
 	const struct catalog_image *old = shard->image;
 	store_set_image(shard->store, image);
 	shard->image = image;
+	if (image->settings_version != old->settings_version)
+		control_apply_config(shard);
 	group_host_set_image(shard->groups);
 	catalog_image_release(old);
 }

@@ -23,5 +23,8 @@ struct control_op {
 /* Fill `run`. Always pending: join the request (request_join). */
 void control_submit(struct request *request, struct control_op *op);
 
+/* What this shard has from the configuration that may change while it runs: as the image has it. When the store is open, and with each image. */
+void control_apply_config(struct shard *shard);
+
 /* For the shard: MESSAGE_CONTROL to MESSAGE_IMAGE_RETURN. */
 void control_receive(struct shard *shard, struct message *message);

@@ -375,6 +375,8 @@ static void take_topic(struct group_host *host, const struct topic *topic)
 static void hand_on_image(struct hosted *hosted)
 {
 	if (hosted->coordinator)
+		coordinator_set_assignment_interval(hosted->coordinator, hosted->host->config.consumer_assignment_interval_ms);
+	if (hosted->coordinator)
 		coordinator_set_image(hosted->coordinator, hosted__clock(hosted), hosted->host->shard->image);
 	if (hosted->state == HOSTED_READY)
 		hosted__settle(hosted);
@@ -387,6 +389,7 @@ void group_host_set_image(struct group_host *host)
 		detach_all(host);
 	if (topic)
 		take_topic(host, topic);
+	host->config.consumer_assignment_interval_ms = (int32_t)broker_config_int(host->shard->image->config, "group.consumer.assignment.interval.ms");
 	for (uint32_t i = 0; i < host->partition_count; i++)
 		if (host->hosted[i])
 			hand_on_image(host->hosted[i]);
@@ -402,7 +405,8 @@ int group_host_open(struct group_host **out, struct shard *shard)
 	host->shard = shard;
 	list_init(&host->due);
 	list_init(&host->idle_flights);
-	coordinator_config_from(&host->config, shard->image->config);
+	/* With texts of the configuration at start: an image goes. Of these keys one alone may change later: group_host_set_image. */
+	coordinator_config_from(&host->config, shard->facts->config);
 	host->config.memory_bytes_max /= shard->shard_count;
 	host->config.memory_shared = &host->memory_bytes;
 	*out = host;

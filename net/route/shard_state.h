@@ -14,7 +14,7 @@ struct frame_pool;
 struct group_host;
 struct request_pool;
 
-/* Facts that do not change while the broker runs. Shared: read-only once the shards run. */
+/* Facts that do not change while the broker runs. Shared: read-only once the shards run. What may change of the configuration is in the image's. */
 struct broker_facts {
 	const char *dir;
 	const char *cluster_id;
@@ -23,16 +23,17 @@ struct broker_facts {
 	int32_t advertised_port;
 	uint64_t incarnation;
 	const struct uuid *directory_id;
-	const struct broker_config *config;
+	const struct broker_config *config;   /* as at start */
 };
 
-/* Bounds of what peers may take; set at start. */
+/* Bounds of what peers may take; set at start, but for one. */
 struct net_limits {
 	uint32_t request_size_max;            /* socket.request.max.bytes */
 	uint64_t frame_memory_bytes;          /* spate.frame.memory.bytes, a shard's part of it */
 	uint64_t arena_bytes;                 /* as much again for what requests are decoded into and answered from */
 	uint64_t held_bytes;                  /* of the log's memory, by answers on their way: a quarter of spate.cache.bytes */
-	uint32_t conns_max;                   /* max.connections, of all shards */
+	uint32_t conns_max;                   /* max.connections, of all shards; may change */
+	uint32_t conns_of_files_max;          /* what the open files allow */
 	uint64_t idle_max_ns;                 /* connections.max.idle.ms; 0: no limit */
 };
 

@@ -107,6 +107,10 @@ void coordinator_loaded(struct coordinator *coordinator, struct group_clock cloc
 
 uint64_t coordinator_deadline(const struct coordinator *coordinator) { return UINT64_MAX; }
 void coordinator_tick(struct coordinator *coordinator, struct group_clock clock) { cr_assert_fail("no deadline was set"); }
+void coordinator_set_assignment_interval(struct coordinator *coordinator, int32_t interval_ms)
+{
+}
+
 void coordinator_set_image(struct coordinator *coordinator, struct group_clock clock, const struct catalog_image *image) {}
 
 static void finish(struct coordinator *coordinator, struct group_call *call)
