@@ -726,7 +726,7 @@ Test(server, producer_ids_are_new, .timeout = 60)
 			}
 			in.transactional_id = slice_from("t");
 			client_call(&client, "init_producer_id", 4, &in, &out);
-			cr_assert_eq(out.error_code, KERR_UNSUPPORTED_VERSION);
+			cr_assert_eq(out.error_code, KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
 			client_close(&client);
 		}
 		if (round == 0)

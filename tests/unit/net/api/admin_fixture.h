@@ -92,11 +92,11 @@ static int partitions_of(struct client *client, const char *name)
 	return out.topics.items[0].error_code ? 0 : out.topics.items[0].partitions.count;
 }
 
-/* The value of one config of a topic, and where it comes from. */
-static const char *config_of(struct client *client, const char *topic, const char *key, int *source)
+/* The value of one config of a resource, and where it comes from. */
+static const char *config_at(struct client *client, int type, const char *resource_name, const char *key, int *source)
 {
 	struct slice name = slice_from(key);
-	struct kmsg_describe_configs_resource resource = {.resource_type = 2, .resource_name = slice_from(topic)};
+	struct kmsg_describe_configs_resource resource = {.resource_type = (int8_t)type, .resource_name = slice_from(resource_name)};
 	struct kmsg_describe_configs_request in;
 	struct kmsg_describe_configs_response out;
 	kmsg_describe_configs_request_init(&in);
@@ -110,6 +110,12 @@ static const char *config_of(struct client *client, const char *topic, const cha
 	if (source)
 		*source = out.results.items[0].configs.items[0].config_source;
 	return text_of(out.results.items[0].configs.items[0].value);
+}
+
+/* The same of a topic. */
+__attribute__((unused)) static const char *config_of(struct client *client, const char *topic, const char *key, int *source)
+{
+	return config_at(client, 2, topic, key, source);
 }
 
 /* Produces batches of ten records to partition 0. */

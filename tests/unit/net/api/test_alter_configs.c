@@ -87,12 +87,28 @@ static const struct alteration refused[] = {
 	{"no topic", TOPIC, "", {{"retention.ms", SET, "5"}}, KERR_INVALID_REQUEST, "Default topic resources are not allowed."},
 	{"the broker", BROKER, "1", {{"num.partitions", SET, "3"}, {"node.id", SET, "4"}}, KERR_INVALID_REQUEST,
 	 "Cannot update these configs dynamically: [num.partitions, node.id]"},
-	{"all brokers", BROKER, "", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Cannot update these configs dynamically: [log.retention.ms]"},
+	{"all brokers", BROKER, "", {{"log.retention.hours", SET, "3"}}, KERR_INVALID_REQUEST, "Cannot update these configs dynamically: [log.retention.hours]"},
 	{"another broker", BROKER, "2", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Unexpected broker id, expected 1, but received 2"},
 	{"no broker", BROKER, "x", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Node id must be an integer, but it is: x"},
 	{"a number too large", BROKER, "4294967297", {{"log.retention.ms", SET, "3"}}, KERR_INVALID_REQUEST, "Node id must be an integer, but it is: 4294967297"},
-	{"client metrics", CLIENT_METRICS, "m", {{"interval.ms", SET, "1000"}}, KERR_INVALID_REQUEST, "Resource type CLIENT_METRICS is not supported"},
-	{"groups", GROUP, "g", {{"consumer.session.timeout.ms", SET, "45000"}}, KERR_INVALID_REQUEST, "Resource type GROUP is not supported"},
+	{"a value of the broker's", BROKER, "1", {{"log.retention.ms", SET, "x"}}, KERR_INVALID_REQUEST, "Invalid value x for configuration log.retention.ms: "},
+	{"good and bad for the broker", BROKER, "1", {{"log.retention.ms", SET, "5"}, {"log.segment.bytes", SET, "1"}}, KERR_INVALID_REQUEST, "Invalid value 1 for"},
+	{"a key of Kafka's that means nothing", BROKER, "1", {{"request.timeout.ms", SET, "5"}}, KERR_INVALID_REQUEST, "Cannot update these configs dynamically: [request.timeout.ms]"},
+	{"TLS", BROKER, "1", {{"ssl.keystore.location", SET, "5"}}, KERR_INVALID_REQUEST,
+	 "Cannot update these configs dynamically: [ssl.keystore.location]; TLS is not supported yet"},
+	{"no group", GROUP, "", {{"consumer.session.timeout.ms", SET, "50000"}}, KERR_INVALID_REQUEST, "Default group resources are not allowed."},
+	{"unknown key of a group", GROUP, "g", {{"nope", SET, "5"}}, KERR_INVALID_CONFIG, "Unknown group config name: nope"},
+	{"below a group's bounds", GROUP, "g", {{"consumer.session.timeout.ms", SET, "44999"}}, KERR_INVALID_CONFIG,
+	 "consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms"},
+	{"above a group's bounds", GROUP, "g", {{"streams.num.standby.replicas", SET, "3"}}, KERR_INVALID_CONFIG,
+	 "streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas"},
+	{"no number for a group", GROUP, "g", {{"consumer.session.timeout.ms", SET, "x"}}, KERR_INVALID_CONFIG, "Invalid value x for configuration consumer.session.timeout.ms: "},
+	{"no subscription", CLIENT_METRICS, "", {{"interval.ms", SET, "1000"}}, KERR_INVALID_REQUEST, "Subscription name can't be empty"},
+	{"unknown key of client metrics", CLIENT_METRICS, "m", {{"nope", SET, "1"}}, KERR_INVALID_REQUEST, "Unknown client metrics configuration: nope"},
+	{"a short interval", CLIENT_METRICS, "m", {{"interval.ms", SET, "99"}}, KERR_INVALID_REQUEST,
+	 "Invalid value 99 for interval.ms, interval must be between 100 and 3600000 (1 hour)"},
+	{"no selector", CLIENT_METRICS, "m", {{"match", SET, "client_id=a,client_id=["}}, KERR_INVALID_CONFIG, "Illegal client matching pattern: client_id=["},
+	{"an empty metric", CLIENT_METRICS, "m", {{"metrics", SET, "a,,b"}}, KERR_INVALID_CONFIG, "Configuration 'metrics' values must not be empty."},
 	{"no type", 0, "t", {{"retention.ms", SET, "5"}}, KERR_INVALID_REQUEST, "Unknown resource type 0"},
 	{"an unknown type", 99, "t", {{"retention.ms", SET, "5"}}, KERR_INVALID_REQUEST, "Unknown resource type 99"},
 };
@@ -131,6 +147,9 @@ Test(alter_configs, operations_refused)
 		{"append nothing", TOPIC, "t", {{"cleanup.policy", APPEND, ""}}, KERR_INVALID_CONFIG, "Configuration 'cleanup.policy' values must not be empty."},
 		{"append null", TOPIC, "t", {{"cleanup.policy", APPEND, NULL}}, KERR_INVALID_REQUEST, "Null value not supported for : cleanup.policy"},
 		{"an unknown operation", TOPIC, "t", {{"retention.ms", 4, "5"}}, KERR_INVALID_REQUEST, "Unknown operation 4 for config retention.ms."},
+		{"append to the broker's number", BROKER, "1", {{"log.retention.ms", APPEND, "5"}}, KERR_INVALID_CONFIG, "Config value append is not allowed for config key: log.retention.ms"},
+		{"subtract from nothing known", BROKER, "1", {{"nope", SUBTRACT, "5"}}, KERR_INVALID_CONFIG, "Unknown config name: nope"},
+		{"append to a list of client metrics", CLIENT_METRICS, "m", {{"metrics", APPEND, "5"}}, KERR_INVALID_CONFIG, "Can't APPEND to key metrics because its type is not LIST."},
 		{"loggers", BROKER_LOGGER, "1", {{"root", SET, "INFO"}}, KERR_INVALID_CONFIG, "Logger root does not exist!"},
 		{"loggers of another broker", BROKER_LOGGER, "2", {{"root", SET, "INFO"}}, KERR_INVALID_REQUEST, "Unexpected broker id, expected 1"},
 		{"a negative operation", TOPIC, "t", {{"retention.ms", -1, "5"}}, KERR_INVALID_REQUEST, "Unknown operation -1"},
@@ -181,6 +200,92 @@ Test(alter_configs, incremental_changes)
 		cr_expect_str_eq(value, steps[i].value, "%s: %s", steps[i].alteration.what, value);
 		cr_expect_eq(source, steps[i].source, "%s: source %d", steps[i].alteration.what, source);
 	}
+	admin_close(&admin);
+}
+
+/* What is kept beside topics: a chain of changes, seen by the other shard's client at once, and of the broker's by topics as well; and by the next broker. */
+static const struct {
+	struct alteration alteration;
+	int type;
+	const char *resource, *key, *value;
+	int source;
+} settings_steps[] = {
+	{{"all brokers", BROKER, "", {{"log.retention.ms", SET, "5000"}}, KERR_NONE, NULL}, BROKER, "1", "log.retention.ms", "5000", 3},
+	{{"topics follow", BROKER, "", {{"log.roll.ms", SET, "6000"}}, KERR_NONE, NULL}, TOPIC, "t", "retention.ms", "5000", 3},
+	{{"this broker", BROKER, "1", {{"log.retention.ms", SET, "7000"}}, KERR_NONE, NULL}, TOPIC, "t", "retention.ms", "7000", 2},
+	{{"this broker, written otherwise", BROKER, "+1", {{"log.retention.bytes", SET, "70"}}, KERR_NONE, NULL}, TOPIC, "t", "retention.bytes", "70", 2},
+	{{"all again", BROKER, "", {{"log.retention.ms", SET, "8000"}}, KERR_NONE, NULL}, BROKER, "1", "log.retention.ms", "7000", 2},
+	{{"as asked of all", BROKER, "", {{NULL, SET, NULL}}, KERR_NONE, NULL}, BROKER, "", "log.retention.ms", "8000", 3},
+	{{"a list", BROKER, "1", {{"log.cleanup.policy", APPEND, "compact"}}, KERR_NONE, NULL}, TOPIC, "t", "cleanup.policy", "delete,compact", 2},
+	{{"less of it", BROKER, "1", {{"log.cleanup.policy", SUBTRACT, "delete"}}, KERR_NONE, NULL}, TOPIC, "t", "cleanup.policy", "compact", 2},
+	{{"what nobody knows", BROKER, "1", {{"plugin.key", SET, "secret"}}, KERR_NONE, NULL}, BROKER, "1", "plugin.key", "", 2},
+	{{"delete", BROKER, "1", {{"log.retention.ms", DELETE, NULL}}, KERR_NONE, NULL}, TOPIC, "t", "retention.ms", "8000", 3},
+	{{"a group", GROUP, "g", {{"consumer.session.timeout.ms", SET, "50000"}}, KERR_NONE, NULL}, GROUP, "g", "consumer.session.timeout.ms", "50000", 8},
+	{{"another", GROUP, "h", {{"share.isolation.level", SET, "read_committed"}}, KERR_NONE, NULL}, GROUP, "g", "consumer.session.timeout.ms", "50000", 8},
+	{{"delete what is not there", GROUP, "h", {{"nope", DELETE, NULL}}, KERR_NONE, NULL}, GROUP, "h", "consumer.session.timeout.ms", "45000", 5},
+	{{"metrics", CLIENT_METRICS, "m", {{"metrics", SET, "a , b,a"}}, KERR_NONE, NULL}, CLIENT_METRICS, "m", "metrics", "a,b", 7},
+	{{"selectors", CLIENT_METRICS, "m", {{"match", SET, "client_id=a.*"}}, KERR_NONE, NULL}, CLIENT_METRICS, "m", "match", "client_id=a.*", 7},
+};
+
+static void check_step(struct client *client, size_t i)
+{
+	int source;
+	const char *value = config_at(client, settings_steps[i].type, settings_steps[i].resource, settings_steps[i].key, &source);
+	cr_expect_str_eq(value, settings_steps[i].value, "%s: %s", settings_steps[i].alteration.what, value);
+	cr_expect_eq(source, settings_steps[i].source, "%s: source %d", settings_steps[i].alteration.what, source);
+}
+
+Test(alter_configs, settings)
+{
+	struct admin admin;
+	admin_open(&admin, NULL);
+	create_topic(&admin.client, "t", 1, NULL);
+	for (size_t i = 0; i < COUNT_OF(settings_steps); i++) {
+		struct kmsg_incremental_alter_configs_response dry = incremental(&admin.client, 1, &settings_steps[i].alteration, 1, true);
+		check_outcome(settings_steps[i].alteration.what, KERR_NONE, NULL, dry.responses.items[0].error_code, dry.responses.items[0].error_message);
+		struct kmsg_incremental_alter_configs_response out = incremental(&admin.client, i % 2, &settings_steps[i].alteration, 1, false);
+		check_outcome(settings_steps[i].alteration.what, KERR_NONE, NULL, out.responses.items[0].error_code, out.responses.items[0].error_message);
+		check_step(&admin.other, i);
+	}
+	client_close(&admin.client);
+	client_close(&admin.other);
+	broker_restart(&admin.broker);
+	client_open(&admin.client, &admin.broker);
+	client_open(&admin.other, &admin.broker);
+	check_step(&admin.other, 9);
+	for (size_t i = 11; i < COUNT_OF(settings_steps); i++)
+		check_step(&admin.other, i);
+	static const struct alteration only = {"replace", BROKER, "1", {{"message.max.bytes", SET, "2000"}}, KERR_NONE, NULL};
+	cr_expect_eq(replace(&admin.client, 2, &only, 1, false).responses.items[0].error_code, 0);
+	int source;
+	cr_expect_str_eq(config_at(&admin.other, TOPIC, "t", "retention.bytes", &source), "-1");
+	cr_expect_str_eq(config_at(&admin.other, TOPIC, "t", "max.message.bytes", &source), "2000");
+	cr_expect_str_eq(config_at(&admin.other, TOPIC, "t", "retention.ms", &source), "8000");
+	admin_close(&admin);
+}
+
+/* The broker's limit of connections may be changed while they are there: the next one is closed. */
+Test(alter_configs, connections)
+{
+	static const struct alteration per_address = {"two", BROKER, "1", {{"max.connections.per.ip", SET, "2"}}, KERR_NONE, NULL},
+		many = {"many", BROKER, "1", {{"max.connections.per.ip", DELETE, NULL}}, KERR_NONE, NULL},
+		all = {"two", BROKER, "", {{"max.connections", SET, "2"}}, KERR_NONE, NULL};
+	struct admin admin;
+	struct client third;
+	uint8_t byte;
+	admin_open(&admin, NULL);
+	cr_expect_eq(incremental(&admin.client, 1, &per_address, 1, false).responses.items[0].error_code, 0);
+	client_open(&third, &admin.broker);
+	cr_expect_leq(recv(third.fd, &byte, 1, 0), 0);
+	client_close(&third);
+	cr_expect_eq(incremental(&admin.client, 1, &many, 1, false).responses.items[0].error_code, 0);
+	client_open(&third, &admin.broker);
+	create_topic(&third, "t", 1, NULL);
+	client_close(&third);
+	cr_expect_eq(incremental(&admin.client, 1, &all, 1, false).responses.items[0].error_code, 0);
+	client_open(&third, &admin.broker);
+	cr_expect_leq(recv(third.fd, &byte, 1, 0), 0);
+	client_close(&third);
 	admin_close(&admin);
 }
 

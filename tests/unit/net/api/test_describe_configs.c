@@ -86,7 +86,7 @@ Test(describe_configs, defaults_of_any_name)
 		cr_expect_not(config->read_only);
 	}
 	cr_expect_eq(describe(&admin.client, 4, BROKER_LOGGER, "1", NULL, true).results.items[0].error_code, 0);
-	cr_expect_eq(describe(&admin.client, 1, GROUP, "g", NULL, false).results.items[0].configs.count, 3);
+	cr_expect_eq(describe(&admin.client, 1, GROUP, "g", NULL, false).results.items[0].configs.count, 17);
 	admin_close(&admin);
 }
 
@@ -154,7 +154,7 @@ Test(describe_configs, sources_and_synonyms)
 		{TOPIC, "min.cleanable.dirty.ratio", "0.5", 5, 6, false, 1, {{"log.cleaner.min.cleanable.ratio", "0.5", 5}}},
 		{TOPIC, "remote.storage.enable", "false", 5, 1, false, 0, {{NULL, NULL, 0}}},
 		{BROKER, "num.partitions", "3", 4, 3, true, 2, {{"num.partitions", "3", 4}, {"num.partitions", "1", 5}}},
-		{BROKER, "log.retention.ms", NULL, 5, 5, true, 0, {{NULL, NULL, 0}}},
+		{BROKER, "log.retention.ms", NULL, 5, 5, false, 0, {{NULL, NULL, 0}}},
 		{BROKER, "delete.topic.enable", "true", 5, 1, true, 1, {{"delete.topic.enable", "true", 5}}},
 	};
 	struct admin admin;
