@@ -1,7 +1,9 @@
 /* The catalog: opening it, and the changes.
  *
  * Happy path of a change: check it, build the next image with it, encode it as one record, append and sync the record, publish the image.
- * Happy path of opening: read catalog.log whole, replay it, append "opened", sync.
+ * Happy path of opening: read catalog.log whole, replay it, write it again as it was read, sync, append "opened", sync. (Again, because what was
+ * read may be in the system's memory alone: a sync that failed under the process before said so to that process only, and no later sync
+ * would bring those bytes to the disk. What follows must not outlive them.)
  *
  * Failure modes: a torn last record is cut off, unless it is known from elsewhere that there was more; damage before the end, a record that makes no sense, or another node's directory refuse to
  * open and change nothing; a failed write is undone by cutting the file back, and changes nothing; a failed sync is final (what is on disk is not
@@ -378,7 +380,13 @@ static int count_opening(struct catalog *catalog, const struct catalog_knowledge
 	return err;
 }
 
-static int open_for_append(struct catalog *catalog, const struct catalog_report *report)
+static int write_again(struct catalog *catalog, struct slice file)
+{
+	int64_t written = io_file_write(catalog->io, catalog->fd, file.data, catalog->end, 0);
+	return written < 0 ? (int)written : io_file_sync(catalog->io, catalog->fd);
+}
+
+static int open_for_append(struct catalog *catalog, struct slice file, const struct catalog_report *report)
 {
 	catalog->fd = io_file_open(catalog->io, catalog->log_path, 0);
 	if (catalog->fd < 0)
@@ -386,18 +394,19 @@ static int open_for_append(struct catalog *catalog, const struct catalog_report 
 	if (report->was_created || report->was_compacted)
 		return 0;
 	int err = report->torn_bytes ? cut_torn_tail(catalog) : 0;
+	if (!err)
+		err = write_again(catalog, file);
 	return err ? err : append_opened(catalog);
 }
 
-static int read_and_replay(struct catalog *catalog, struct catalog_report *report)
+/* The file's bytes come out, to be freed, whatever the answer is. */
+static int read_and_replay(struct catalog *catalog, uint8_t **data, size_t *size, struct catalog_report *report)
 {
-	uint8_t *data;
-	size_t size;
-	int err = small_file_read(catalog->io, catalog->log_path, FILE_SIZE_MAX, &data, &size);
-	if (err)
-		return err;
-	err = replay_file(catalog, (struct slice){data, size}, report);
-	free(data);
+	*data = NULL;
+	*size = 0;
+	int err = small_file_read(catalog->io, catalog->log_path, FILE_SIZE_MAX, data, size);
+	if (!err)
+		err = replay_file(catalog, (struct slice){*data, *size}, report);
 	return err ? err : check_identity(catalog, report);
 }
 
@@ -414,12 +423,23 @@ static int ensure_meta(struct catalog *catalog)
 
 static int open_writable(struct catalog *catalog, const struct catalog_knowledge *known, struct catalog_report *report)
 {
-	int err = read_and_replay(catalog, report);
+	uint8_t *data;
+	size_t size;
+	int err = read_and_replay(catalog, &data, &size, report);
 	err = err == -ENOENT ? create(catalog, known, report) : err ? err : count_opening(catalog, known, report);
-	if (err)
-		return err;
-	err = open_for_append(catalog, report);
+	if (!err)
+		err = open_for_append(catalog, (struct slice){data, size}, report);
+	free(data);
 	return err ? err : ensure_meta(catalog);
+}
+
+static int open_for_reading(struct catalog *catalog, struct catalog_report *report)
+{
+	uint8_t *data;
+	size_t size;
+	int err = read_and_replay(catalog, &data, &size, report);
+	free(data);
+	return err;
 }
 
 /* ---- the broker's configuration --------------------------------------------------------------------------------------- */
@@ -496,7 +516,7 @@ static int open_catalog(struct catalog **out, struct io *io, const char *dir, co
 	if (!catalog)
 		return -ENOMEM;
 	catalog->is_read_only = !known;
-	int err = known ? open_writable(catalog, known, report) : read_and_replay(catalog, report);
+	int err = known ? open_writable(catalog, known, report) : open_for_reading(catalog, report);
 	err = err ? err : publish_replayed(catalog);
 	if (err) {
 		if (!report->why[0])
