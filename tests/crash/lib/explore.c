@@ -266,6 +266,11 @@ void explore_begin(struct explorer *explorer, struct machine *machine, struct mo
 	sim_disk_on_io(machine->disk, explore_moment, explorer);
 }
 
+void explore_now(struct explorer *explorer)
+{
+	explore_moment(explorer);
+}
+
 void explore_end(struct explorer *explorer)
 {
 	sim_disk_on_io(explorer->machine->disk, NULL, NULL);

@@ -33,6 +33,8 @@ void explore_init(struct explorer *explorer, uint64_t seed);
 void explore_fini(struct explorer *explorer);
 /* From now on each I/O of the machine's disk is a moment; the model is kept up with what the machine shows. */
 void explore_begin(struct explorer *explorer, struct machine *machine, struct model *model);
+/* This is a moment, too. */
+void explore_now(struct explorer *explorer);
 void explore_end(struct explorer *explorer);
 /* Something is wrong with the run itself. */
 void explore_fail(struct explorer *explorer, const char *why);

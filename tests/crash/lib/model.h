@@ -32,9 +32,9 @@ struct model_topic {
 };
 
 struct model {
+	bool is_lenient; /* judging a store that a fault has struck: it may show less than its log end, and a read may fail, though never be wrong */
 	uint32_t topic_count;
 	struct model_topic topics[MODEL_TOPICS_MAX];
-	int64_t producer_ids, asked_producer_ids;
 };
 
 /* What a store shows after a recovery. */
@@ -61,5 +61,7 @@ uint64_t model_hash(const struct model *model);
 
 /* A batch of records with these numbers is about to be staged at the log's asked end. */
 void model_stage(struct model_log *log, uint64_t number, uint32_t count, uint32_t size, int32_t last_sequence);
+/* It was refused: nothing of it can be there. */
+void model_unstage(struct model_log *log, int64_t base);
 /* The bytes of a record: `size` of them, decided by its number. */
 void model_value(uint8_t *out, uint64_t number, uint32_t size);

@@ -10,7 +10,7 @@
 
 #define SMALL 30
 #define LARGE 7000
-#define IN_FLIGHT_MAX 16
+#define IN_FLIGHT_MAX 40
 #define TURNS_MAX 20000
 #define MS 1000000ull
 
@@ -32,10 +32,11 @@ struct run {
 	struct model *model;
 	struct request requests[IN_FLIGHT_MAX];
 	uint64_t next_number;
+	uint64_t seed;              /* of what is random in a life; another in each */
 	int64_t timestamp_ms;       /* of records: what is in the first segment, so that nothing rolls by itself */
 	uint64_t last_idempotent;   /* its number */
 	uint32_t in_flight;
-	bool is_lost;               /* killed: what was in flight is nobody's */
+	bool may_fail;              /* faults are about: whatever is refused is no mistake, but nothing may be acknowledged falsely */
 	char why[400];
 };
 
@@ -43,6 +44,12 @@ static bool fail(struct run *run, const char *what, int err)
 {
 	snprintf(run->why, sizeof run->why, "%s: %s", what, err_name(err));
 	return false;
+}
+
+/* A refusal: no mistake if there are faults. */
+static bool refused(struct run *run, const char *what, int err)
+{
+	return run->may_fail || fail(run, what, err);
 }
 
 static struct request *take_request(struct run *run)
@@ -72,7 +79,7 @@ static void appended(struct append_op *op)
 	struct run *run = request->run;
 	end_request(request);
 	if (op->err && op->err != ERR_CLOSED)
-		fail(run, "an append failed", op->err);
+		refused(run, "an append failed", op->err);
 	if (op->err)
 		return;
 	if (op->base_offset != request->base_due)
@@ -115,7 +122,11 @@ static bool append_numbered(struct run *run, struct model_topic *topic, uint32_t
 	struct partition *partition = machine_partition(run->machine, &topic->id, index);
 	int err = partition ? partition_append(partition, &request->append) : ERR_UNKNOWN_TOPIC;
 	request->append.records = NULL;
-	return err ? fail(run, "an append is refused", err) : true;
+	if (!err)
+		return true;
+	model_unstage(log, request->base_due);
+	end_request(request);
+	return refused(run, "an append is refused", err);
 }
 
 static bool append(struct run *run, struct model_topic *topic, uint32_t index, uint32_t size)
@@ -158,7 +169,10 @@ static bool retry(struct run *run)
 	request->append = (struct append_op){.done = appended, .records = bytes};
 	request->append.records_size_bytes = build(bytes, sizeof bytes, run->last_idempotent, SMALL, run->timestamp_ms, log->sequences[offset]);
 	int err = partition_append(machine_partition(run->machine, &t->id, 0), &request->append);
-	return err ? fail(run, "a retry is refused", err) : true;
+	if (!err)
+		return true;
+	end_request(request);
+	return refused(run, "a retry is refused", err);
 }
 
 /* ---- the log start --------------------------------------------------------------------------------------------------------- */
@@ -168,7 +182,7 @@ static void trimmed(struct trim_op *op)
 	struct request *request = CONTAINER_OF(op, struct request, trim);
 	end_request(request);
 	if (op->err && op->err != ERR_CLOSED)
-		fail(request->run, "a trim failed", op->err);
+		refused(request->run, "a trim failed", op->err);
 	else if (!op->err && request->log->start < op->log_start_offset)
 		request->log->start = op->log_start_offset;
 }
@@ -184,7 +198,10 @@ static bool trim(struct run *run)
 	if (log->asked_start < request->trim.offset)
 		log->asked_start = request->trim.offset;
 	int err = partition_trim(partition, &request->trim);
-	return err ? fail(run, "a trim is refused", err) : true;
+	if (!err)
+		return true;
+	end_request(request);
+	return refused(run, "a trim is refused", err);
 }
 
 static bool retain(struct run *run)
@@ -206,7 +223,7 @@ static bool set_limit(struct run *run, struct model_topic *topic, int32_t limit)
 	topic->asked_limit = limit;
 	int err = catalog_set_overrides(run->machine->catalog, &topic->id, overrides, COUNT_OF(overrides));
 	if (err)
-		return fail(run, "a config is refused", err);
+		return refused(run, "a config is refused", err);
 	topic->limit = limit;
 	machine_take_image(run->machine);
 	return true;
@@ -233,7 +250,7 @@ static bool create_named(struct run *run, const char *name)
 	struct topic_spec spec = {{(const uint8_t *)name, strlen(name)}, 1, 0, NULL};
 	int one_err = 0, err = catalog_create_topics(run->machine->catalog, &spec, 1, &one_err);
 	if (err || one_err)
-		return fail(run, "a topic is refused", err ? err : one_err);
+		return refused(run, "a topic is refused", err ? err : one_err);
 	machine_take_image(run->machine);
 	topic->id = catalog_topic_by_name(run->machine->image, spec.name)->id;
 	topic->has_id = true;
@@ -261,7 +278,7 @@ static bool delete(struct run *run)
 	topic->state = MODEL_ASKED_AWAY;
 	int one_err = 0, err = catalog_delete_topics(run->machine->catalog, &topic->id, 1, &one_err);
 	if (err || one_err)
-		return fail(run, "a deletion is refused", err ? err : one_err);
+		return refused(run, "a deletion is refused", err ? err : one_err);
 	topic->state = MODEL_ABSENT;
 	machine_take_image(run->machine);
 	return true;
@@ -275,7 +292,7 @@ static bool grow(struct run *run)
 	t->asked_partitions = t->partitions + 1;
 	int err = catalog_grow_topic(run->machine->catalog, &t->id, t->asked_partitions);
 	if (err)
-		return fail(run, "growing is refused", err);
+		return refused(run, "growing is refused", err);
 	t->partitions = t->asked_partitions;
 	machine_take_image(run->machine);
 	return append(run, t, t->partitions - 1, SMALL);
@@ -297,18 +314,25 @@ static bool start_again(struct run *run)
 	for (uint32_t i = 0; i < IN_FLIGHT_MAX; i++)
 		run->requests[i].is_used = false;
 	run->in_flight = 0;
-	int err = machine_open(run->machine, disk, 5);
+	int err = machine_open(run->machine, disk, 100 + ++run->seed);
+	if (err && run->may_fail) {
+		machine_close(run->machine);
+		sim_disk_fail(disk, 0, EIO);
+		err = machine_open(run->machine, disk, 100 + ++run->seed);
+	}
 	if (err)
 		return fail(run, "it does not start again", err);
+	run->model->is_lenient = run->may_fail;
 	if (!model_judge(run->model, run->machine, &seen, run->why, sizeof run->why))
 		return false;
+	run->model->is_lenient = false;
 	model_settle(run->model, &seen);
 	return true;
 }
 
 static bool restart(struct run *run)
 {
-	if (!machine_stop(run->machine))
+	if (!machine_stop(run->machine) && !run->may_fail)
 		return fail(run, "no clean stop", ERR_FAILED);
 	if (run->in_flight)
 		return fail(run, "a clean stop left requests without an answer", ERR_FAILED);
@@ -386,6 +410,79 @@ static bool do_all(struct run *run, struct explorer *explorer, const struct work
 			return false;
 	}
 	return wait(run);
+}
+
+/* Everything once, in an order that has each of them at work on what others left. */
+static const enum op standard[] = {
+	OP_APPEND, OP_DIRECT, OP_TWO, OP_IDEMPOTENT, OP_RETRY, OP_ROLL, OP_CREATE, OP_CONFIG, OP_GROW, OP_TRIM, OP_CHECKPOINT, OP_DIRECT, OP_ROLL,
+	OP_DELETE, OP_RETAIN, OP_CHECKPOINT, OP_APPEND, OP_RESTART, OP_IDEMPOTENT, OP_KILL, OP_RETRY, OP_CREATE, OP_TWO, OP_DIRECT,
+};
+
+/* After the faults: what is there is right, and there is room again. */
+static bool judge_survivor(struct run *run)
+{
+	struct seen seen;
+	run->model->is_lenient = true;
+	bool is_right = model_judge(run->model, run->machine, &seen, run->why, sizeof run->why);
+	run->model->is_lenient = false;
+	if (!is_right || store_has_failed(run->machine->store))
+		return is_right;
+	machine_idle(run->machine, 3000 * MS);
+	if (store_is_full(run->machine->store) && !store_has_failed(run->machine->store))
+		return fail(run, "it stays full though there is room", -ENOSPC);
+	return true;
+}
+
+/* Power cuts where it stands, in some ways; then a kill, a start, and a life. */
+static bool judge_restart(struct run *run, struct explorer *explorer)
+{
+	struct sim_disk *disk = run->machine->disk;
+	explore_begin(explorer, run->machine, run->model);
+	explore_now(explorer);
+	explore_end(explorer);
+	machine_close(run->machine);
+	run->may_fail = false;
+	*explorer->trail[0] = 0;
+	if (!start_again(run))
+		return false;
+	explore_begin(explorer, run->machine, run->model);
+	bool is_good = workload_live_on(run->machine, run->model, run->why, sizeof run->why);
+	sim_disk_on_io(disk, NULL, NULL);
+	*explorer->trail[0] = 0;
+	return is_good && start_again(run);
+}
+
+uint64_t workload_run_faulty(struct explorer *explorer, const struct workload_fault *fault, struct sim_disk *base, const struct model *base_model)
+{
+	struct run run;
+	struct model model;
+	struct machine machine;
+	struct sim_disk *disk = sim_disk_copy(base);
+	model = *base_model;
+	run = (struct run){.machine = &machine, .model = &model, .next_number = 100, .timestamp_ms = FIRST_TIMESTAMP_MS, .may_fail = true};
+	explorer->depth = 0;
+	*explorer->trail[0] = 0;
+	if (machine_open(&machine, disk, 1000 + fault->seed))
+		abort();
+	uint64_t ios = sim_disk_io_count(disk);
+	sim_disk_set_pace(disk, &(struct sim_pace){.latency_percent = 100, .short_per_mille = fault->is_short ? 1000 : 0});
+	sim_disk_fail_kinds(disk, fault->kinds, fault->k, fault->error_number, fault->is_sticky);
+	bool is_good = true;
+	for (size_t i = 0; i < COUNT_OF(standard) && is_good; i++)
+		is_good = do_op(&run, standard[i]) && (fault->is_at_once || wait(&run));
+	is_good = is_good && wait(&run);
+	if (is_good)
+		machine_idle(&machine, 6000 * MS);
+	ios = sim_disk_io_count(disk) - ios;
+	sim_disk_fail(disk, 0, EIO);
+	sim_disk_set_pace(disk, &(struct sim_pace){.latency_percent = 100});
+	is_good = is_good && judge_survivor(&run) && judge_restart(&run, explorer);
+	if (!is_good)
+		explore_fail(explorer, run.why);
+	if (machine.io)
+		machine_close(&machine);
+	sim_disk_close(disk);
+	return ios;
 }
 
 /* What follows by itself: the journal's superblock, then a cycle of write-behind. */

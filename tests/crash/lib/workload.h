@@ -35,6 +35,16 @@ struct workload {
 struct sim_disk *workload_base(struct model *model);
 /* Runs it on a copy of the base. What goes wrong is the explorer's to tell. */
 void workload_run(struct explorer *explorer, const struct workload *workload, struct sim_disk *base, const struct model *base_model);
+/* An I/O that fails: the k-th of some kinds (sim.h), once or from then on. */
+struct workload_fault {
+	uint64_t k, seed;
+	uint32_t kinds;
+	int error_number;
+	bool is_sticky, is_short, is_at_once;  /* is_short: every transfer comes in parts */
+};
+
+/* A long workload with every operation, and the fault; then power cuts, a kill and a start. Returns how many I/Os the workload was. */
+uint64_t workload_run_faulty(struct explorer *explorer, const struct workload_fault *fault, struct sim_disk *base, const struct model *base_model);
 /* A short life of an opened store, to a clean stop: a record, some idleness. Closes the machine. */
 bool workload_live_on(struct machine *machine, struct model *model, char *why, size_t why_size);
 void workload_name(const struct workload *workload, char *out, size_t size);
