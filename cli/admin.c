@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
-#include "cli/progress.h"
+#include "cli/deeds.h"
 
 void admin_begin(struct admin_call *call, struct kafka_client *client, bool is_rehearsal)
 {
@@ -51,19 +51,18 @@ const char *admin_reason(rd_kafka_resp_err_t err, const char *broker_says)
 	return broker_says && *broker_says ? broker_says : kafka()->rd_kafka_err2str(err);
 }
 
-int admin_report_topics(const rd_kafka_topic_result_t **results, size_t count, const char *done)
+int admin_report_topics(const rd_kafka_topic_result_t **results, size_t count, const struct admin_deed *deed, struct deeds *deeds)
 {
-	int status = STATUS_OK;
+	struct deeds silent = {0};
+	deeds = deeds ? deeds : &silent;
 	for (size_t i = 0; i < count; i++) {
 		rd_kafka_resp_err_t err = kafka()->rd_kafka_topic_result_error(results[i]);
 		const char *name = kafka()->rd_kafka_topic_result_name(results[i]);
-		if (err) {
-			complain("topic '%s': %s", name, admin_reason(err, kafka()->rd_kafka_topic_result_error_string(results[i])));
-			status = STATUS_FAILED;
-		} else if (done) {
-			progress_end();
-			printf("%s %s\n", done, name);
-		}
+		bool is_tolerated = err && deed && err == deed->tolerated;
+		if (err && !is_tolerated)
+			deeds_add_failure(deeds, "topic", name, admin_reason(err, kafka()->rd_kafka_topic_result_error_string(results[i])));
+		else if (deed)
+			deeds_add(deeds, is_tolerated ? deed->tolerated_result : deed->done, is_tolerated ? deed->said : NULL, name);
 	}
-	return status;
+	return deeds->status;
 }

@@ -21,5 +21,14 @@ void admin_end(struct admin_call *call);
 /* What the broker says, or what librdkafka calls the code. */
 const char *admin_reason(rd_kafka_resp_err_t err, const char *broker_says);
 
-/* One line for each topic of an answer ("created orders"; no line if `done` is NULL). STATUS_FAILED if one of them did not work. */
-MUST_USE int admin_report_topics(const rd_kafka_topic_result_t **results, size_t count, const char *done);
+struct deeds;
+
+/* What is said of a topic ("created"), and of one where an error is as good ("exists already"); 0: none is. */
+struct admin_deed {
+	const char *done;
+	rd_kafka_resp_err_t tolerated;
+	const char *tolerated_result, *said;
+};
+
+/* Tells of each topic of an answer; with NULLs of failures alone. STATUS_FAILED if one of them did not work. */
+MUST_USE int admin_report_topics(const rd_kafka_topic_result_t **results, size_t count, const struct admin_deed *deed, struct deeds *deeds);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/deeds.h"
 #include "cli/group_keeper.h"
 #include "cli/out.h"
-#include "cli/progress.h"
 
 /* ---- list ------------------------------------------------------------------------------------------------------------------- */
 
@@ -187,33 +187,37 @@ static int check_deletion(struct kafka_client *client, const struct group_view *
 }
 
 /* What an undo would bring back goes with it; mostly there is nothing. */
-static int delete_keeper(struct kafka_client *client, const char *name, bool is_alone)
+static int delete_keeper(struct kafka_client *client, const char *name, bool is_alone, struct deeds *deeds)
 {
 	struct group_keeper keeper;
 	int status = group_keeper_open(&keeper, client, name);
 	status = status ? status : group_keeper_forget(&keeper, client);
 	if (!status && is_alone && keeper.kind == KEEPER_OURS)
-		printf("deleted %s; '%s' itself was gone\n", keeper.name, name);
+		deeds_add(deeds, "deleted", "deleted, all that was left of the group:", keeper.name);
 	group_keeper_free(&keeper);
 	return status;
 }
 
-static int delete_one(struct kafka_client *client, const char *name)
+static int delete_one(struct kafka_client *client, const char *name, struct deeds *deeds)
 {
 	rd_kafka_resp_err_t err = group_delete_quietly(client, name);
 	bool is_gone = err == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND;
 	if (err && !is_gone) {
-		complain("group '%s': %s", name, err == RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP ? "it has active members, which joined just now; stop them first"
-											   : kafka()->rd_kafka_err2str(err));
+		deeds_add_failure(deeds, "group", name, err == RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP ? "it has active members, which joined just now; stop them first"
+												   : kafka()->rd_kafka_err2str(err));
 		return STATUS_FAILED;
 	}
-	progress_end();
 	if (!is_gone)
-		printf("deleted %s\n", name);
-	return delete_keeper(client, name, is_gone);
+		deeds_add(deeds, "deleted", NULL, name);
+	return delete_keeper(client, name, is_gone, deeds);
 }
 
-static int delete_groups(struct kafka_client *client, void *context, const struct arguments *names)
+struct delete_flags {
+	struct kafka_flags kafka;
+	bool is_json;
+};
+
+static int check_deletions(struct kafka_client *client, const struct arguments *names)
 {
 	struct group_views groups;
 	const char *asked[ARGUMENTS_MAX];
@@ -223,30 +227,46 @@ static int delete_groups(struct kafka_client *client, void *context, const struc
 		int one = check_deletion(client, &groups.items[i]);
 		status = status ? status : one;
 	}
+	group_views_free(&groups);
 	if (status && names->count > 1)
 		complain("nothing was deleted");
-	for (uint32_t i = 0; !status && i < names->count; i++)
-		status = delete_one(client, names->items[i]);
-	group_views_free(&groups);
 	return status;
+}
+
+static int delete_groups(struct kafka_client *client, void *context, const struct arguments *names)
+{
+	const struct delete_flags *flags = context;
+	struct deeds deeds;
+	int status = check_deletions(client, names);
+	if (status)
+		return status;
+	deeds_open(&deeds, flags->is_json, "groups");
+	for (uint32_t i = 0; !status && i < names->count; i++)
+		status = delete_one(client, names->items[i], &deeds);
+	int told = deeds_close(&deeds);
+	return status ? status : told;
 }
 
 static int delete(int argc, char **argv)
 {
-	struct kafka_flags flags;
-	kafka_flags_init(&flags);
-	const struct flag list_of_flags[] = {KAFKA_FLAGS(&flags)};
+	struct delete_flags flags = {0};
+	kafka_flags_init(&flags.kafka);
+	const struct flag list_of_flags[] = {
+		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
+		KAFKA_FLAGS(&flags.kafka),
+	};
 	const struct flag_table table = {
 		.command = "spate group delete",
 		.arguments = "GROUP...",
-		.about = "Deletes groups without members, with the offsets they have committed and what undoing a rewind needs. There is no way back.",
+		.about = "Deletes groups without members, with the offsets they have committed and what undoing a rewind needs. There is no way back.\n"
+			 "If one of the names is none, nothing is deleted.",
 		.examples = "  spate group delete billing\n",
 		.flags = list_of_flags,
 		.flag_count = COUNT_OF(list_of_flags),
 		.argument_min = 1,
 		.argument_max = ARGUMENTS_MAX,
 	};
-	const struct client_verb verb = {.table = &table, .kafka = &flags, .type = RD_KAFKA_PRODUCER, .run = delete_groups};
+	const struct client_verb verb = {.table = &table, .kafka = &flags.kafka, .type = RD_KAFKA_PRODUCER, .run = delete_groups, .context = &flags};
 	return client_verb_run(&verb, argc, argv);
 }
 

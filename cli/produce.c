@@ -125,6 +125,8 @@ static int open_and_produce(const struct produce_flags *flags, const char *topic
 		{"compression.codec", flags->compression ? flags->compression : "none"},
 		{"message.timeout.ms", "30000"},
 		{"queue.buffering.max.messages", "1000000"},
+		/* What is too large is the broker's and the topic's to say; more does not fit into a request (socket.request.max.bytes). */
+		{"message.max.bytes", "90000000"},
 		/* A line for each batch, of which those are kept that say why the broker refused it: else only the time-out would be known. */
 		{"debug", "msg"},
 	};

@@ -158,8 +158,8 @@ static void explain_failure(struct producing *producing, rd_kafka_resp_err_t err
 		snprintf(out, size, "the broker at %s did not answer before their time was over (-X message.timeout.ms=N gives more); some may be written all "
 			 "the same", producing->client.brokers);
 	} else if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-		snprintf(out, size, "%s (%s); allow larger ones with -X message.max.bytes=N here and max.message.bytes of the topic",
-			 kafka()->rd_kafka_err2str(err), kafka()->rd_kafka_err2name(err));
+		snprintf(out, size, "too large (%s); 'spate topic alter %s --config max.message.bytes=N' allows larger ones, up to the broker's socket.request.max.bytes",
+			 kafka()->rd_kafka_err2name(err), producing->topic);
 	} else if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
 		snprintf(out, size, "the topic is gone (%s); make it with 'spate topic create'", kafka()->rd_kafka_err2name(err));
 	}

@@ -1,4 +1,4 @@
-/* `spate topic create|delete|list`, and the table of the topic verbs.
+/* `spate topic delete|list`, and the table of the topic verbs.
  *
  * What can be seen to be wrong here (a name, a config key, a value) is refused before the broker is asked, with the nearest right one. */
 #include "cli/topic.h"
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/deeds.h"
 #include "cli/out.h"
 #include "log/catalog/catalog.h"
 #include "log/config/config.h"
@@ -15,7 +16,7 @@ static struct slice slice_of(const char *text)
 	return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
-static int check_name(const char *name)
+int topic_name_check(const char *name)
 {
 	if (catalog_check_topic_name(slice_of(name)) == 0)
 		return STATUS_OK;
@@ -51,111 +52,24 @@ int topic_setting_parse(struct topic_setting *out, const char *flag, const char 
 	return STATUS_USAGE;
 }
 
-/* ---- create ------------------------------------------------------------------------------------------------------------------ */
-
-struct create_flags {
-	struct kafka_flags kafka;
-	int64_t partitions, replication_factor;
-	struct flag_list configs;
-};
-
-static int check_creation(void *context, const struct arguments *names)
-{
-	struct create_flags *flags = context;
-	struct topic_setting setting;
-	int status = STATUS_OK;
-	for (uint32_t i = 0; !status && i < names->count; i++)
-		status = check_name(names->items[i]);
-	for (uint32_t i = 0; !status && i < flags->configs.count; i++)
-		status = topic_setting_parse(&setting, "--config", flags->configs.items[i]);
-	return status;
-}
-
-static rd_kafka_NewTopic_t *make_new_topic(const struct create_flags *flags, const char *name)
-{
-	char why[256];
-	rd_kafka_NewTopic_t *topic = kafka()->rd_kafka_NewTopic_new(name, (int)flags->partitions, (int)flags->replication_factor, why, sizeof why);
-	if (!topic) {
-		complain("topic '%s': %s", name, why);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < flags->configs.count; i++) {
-		struct topic_setting setting;
-		if (topic_setting_parse(&setting, "--config", flags->configs.items[i]) == STATUS_OK)
-			kafka()->rd_kafka_NewTopic_set_config(topic, setting.key, setting.value);
-	}
-	return topic;
-}
-
-static int send_creation(struct kafka_client *client, rd_kafka_NewTopic_t **topics, size_t count, const char *done)
-{
-	struct admin_call call;
-	admin_begin(&call, client, false);
-	kafka()->rd_kafka_CreateTopics(client->handle, topics, count, call.options, call.queue);
-	int status = admin_wait(&call);
-	if (!status) {
-		size_t result_count;
-		const rd_kafka_topic_result_t **results =
-			kafka()->rd_kafka_CreateTopics_result_topics(kafka()->rd_kafka_event_CreateTopics_result(call.event), &result_count);
-		status = admin_report_topics(results, result_count, done);
-	}
-	admin_end(&call);
-	return status;
-}
-
-static int create_topics(struct kafka_client *client, void *context, const struct arguments *names)
-{
-	rd_kafka_NewTopic_t *topics[COUNT_OF(names->items)];
-	uint32_t count = 0;
-	while (count < names->count && (topics[count] = make_new_topic(context, names->items[count])))
-		count++;
-	int status = count == names->count ? send_creation(client, topics, count, "created") : STATUS_USAGE;
-	while (count)
-		kafka()->rd_kafka_NewTopic_destroy(topics[--count]);
-	return status;
-}
-
-int topic_create_with_defaults(struct kafka_client *client, const char *name)
-{
-	struct create_flags flags = {.partitions = -1, .replication_factor = -1};
-	int status = check_name(name);
-	rd_kafka_NewTopic_t *topic = status ? NULL : make_new_topic(&flags, name);
-	if (!topic)
-		return status ? status : STATUS_USAGE;
-	status = send_creation(client, &topic, 1, NULL);
-	kafka()->rd_kafka_NewTopic_destroy(topic);
-	return status;
-}
-
-static int create(int argc, char **argv)
-{
-	struct create_flags flags = {.partitions = -1, .replication_factor = -1};
-	kafka_flags_init(&flags.kafka);
-	const struct flag list[] = {
-		INT_FLAG("partitions", 'p', &flags.partitions, "N", 1, TOPIC_PARTITIONS_MAX, "how many (the broker's num.partitions)"),
-		LIST_FLAG("config", 'c', &flags.configs, "CONFIG=VALUE", "a config of the topic; may be given often"),
-		INT_FLAG("replication-factor", 'r', &flags.replication_factor, "N", 1, 32767, "copies of each (the broker's default; 1 here)"),
-		KAFKA_FLAGS(&flags.kafka),
-	};
-	const struct flag_table table = {
-		.command = "spate topic create",
-		.arguments = "TOPIC...",
-		.about = "Creates topics. 'spate config explain' lists the configs a topic can have.",
-		.examples = "  spate topic create orders --partitions 3\n  spate topic create audit -c retention.ms=-1 -c compression.type=zstd\n",
-		.flags = list,
-		.flag_count = COUNT_OF(list),
-		.argument_min = 1,
-		.argument_max = ARGUMENTS_MAX,
-	};
-	const struct client_verb verb = {.table = &table, .kafka = &flags.kafka, .type = RD_KAFKA_PRODUCER, .check = check_creation, .run = create_topics, .context = &flags};
-	return client_verb_run(&verb, argc, argv);
-}
-
 /* ---- delete ------------------------------------------------------------------------------------------------------------------- */
 
-static int send_deletion(struct kafka_client *client, rd_kafka_DeleteTopic_t **topics, size_t count)
+struct delete_flags {
+	struct kafka_flags kafka;
+	bool is_json, may_be_gone;
+};
+
+static int send_deletion(struct kafka_client *client, rd_kafka_DeleteTopic_t **topics, size_t count, const struct delete_flags *flags, struct deeds *deeds)
 {
+	const struct admin_deed deed = {
+		.done = "deleted",
+		.tolerated = flags->may_be_gone ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : 0,
+		.tolerated_result = "absent",
+		.said = "not there:",
+	};
 	struct admin_call call;
+	if (!count)
+		return STATUS_OK;
 	admin_begin(&call, client, false);
 	kafka()->rd_kafka_DeleteTopics(client->handle, topics, count, call.options, call.queue);
 	int status = admin_wait(&call);
@@ -163,51 +77,70 @@ static int send_deletion(struct kafka_client *client, rd_kafka_DeleteTopic_t **t
 		size_t result_count;
 		const rd_kafka_topic_result_t **results =
 			kafka()->rd_kafka_DeleteTopics_result_topics(kafka()->rd_kafka_event_DeleteTopics_result(call.event), &result_count);
-		status = admin_report_topics(results, result_count, "deleted");
+		status = admin_report_topics(results, result_count, &deed, deeds);
 	}
 	admin_end(&call);
 	return status;
 }
 
-static int delete_topics(struct kafka_client *client, void *context, const struct arguments *names)
+/* All or none: a mistyped name may mean that the others are not what was meant either. */
+static int check_all_there(struct kafka_client *client, const struct arguments *names)
 {
-	rd_kafka_DeleteTopic_t *topics[COUNT_OF(names->items)];
-	uint32_t count = 0;
 	int status = STATUS_OK;
 	for (uint32_t i = 0; i < names->count; i++) {
-		if (kafka_client_topic(client, names->items[i])) {
-			topics[count++] = kafka()->rd_kafka_DeleteTopic_new(names->items[i]);
-		} else {
-			kafka_complain_topic(client, names->items[i]);
-			status = STATUS_FAILED;
-		}
+		if (kafka_client_topic(client, names->items[i]))
+			continue;
+		kafka_complain_topic(client, names->items[i]);
+		status = STATUS_FAILED;
 	}
-	/* All or none: a mistyped name may mean that the others are not what was meant either. */
-	if (!status)
-		status = send_deletion(client, topics, count);
-	else if (names->count > 1)
+	if (status && names->count > 1)
 		complain("nothing was deleted");
+	return status;
+}
+
+static int delete_topics(struct kafka_client *client, void *context, const struct arguments *names)
+{
+	const struct delete_flags *flags = context;
+	rd_kafka_DeleteTopic_t *topics[COUNT_OF(names->items)];
+	uint32_t count = 0;
+	struct deeds deeds;
+	int status = flags->may_be_gone ? STATUS_OK : check_all_there(client, names);
+	if (status)
+		return status;
+	deeds_open(&deeds, flags->is_json, "topics");
+	for (uint32_t i = 0; i < names->count; i++) {
+		if (kafka_client_topic(client, names->items[i]))
+			topics[count++] = kafka()->rd_kafka_DeleteTopic_new(names->items[i]);
+		else
+			deeds_add(&deeds, "absent", "not there:", names->items[i]);
+	}
+	status = send_deletion(client, topics, count, flags, &deeds);
+	int told = deeds_close(&deeds);
 	while (count)
 		kafka()->rd_kafka_DeleteTopic_destroy(topics[--count]);
-	return status;
+	return status ? status : told;
 }
 
 static int delete(int argc, char **argv)
 {
-	struct kafka_flags flags;
-	kafka_flags_init(&flags);
-	const struct flag list[] = {KAFKA_FLAGS(&flags)};
+	struct delete_flags flags = {0};
+	kafka_flags_init(&flags.kafka);
+	const struct flag list[] = {
+		BOOL_FLAG("if-exists", 0, &flags.may_be_gone, "one that is not there is as good"),
+		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
+		KAFKA_FLAGS(&flags.kafka),
+	};
 	const struct flag_table table = {
 		.command = "spate topic delete",
 		.arguments = "TOPIC...",
-		.about = "Deletes topics with all their records. There is no way back.",
-		.examples = "  spate topic delete orders\n",
+		.about = "Deletes topics with all their records. There is no way back. If one of the names is none, nothing is deleted.",
+		.examples = "  spate topic delete orders\n  spate topic delete orders audit --if-exists\n",
 		.flags = list,
 		.flag_count = COUNT_OF(list),
 		.argument_min = 1,
 		.argument_max = ARGUMENTS_MAX,
 	};
-	const struct client_verb verb = {.table = &table, .kafka = &flags, .type = RD_KAFKA_PRODUCER, .run = delete_topics};
+	const struct client_verb verb = {.table = &table, .kafka = &flags.kafka, .type = RD_KAFKA_PRODUCER, .run = delete_topics, .context = &flags};
 	return client_verb_run(&verb, argc, argv);
 }
 
@@ -277,7 +210,7 @@ static int list(int argc, char **argv)
 int topic_run(int argc, char **argv)
 {
 	static const struct command commands[] = {
-		{"create", "create topics", create},
+		{"create", "create topics", topic_create_run},
 		{"list", "list the topics", list},
 		{"describe", "show partitions, offsets, sizes and configs", topic_describe_run},
 		{"alter", "change configs, add partitions", topic_alter_run},

@@ -23,3 +23,7 @@ MUST_USE int topic_create_with_defaults(struct kafka_client *client, const char 
 
 /* Asks for a topic's configs: `call` holds the answer, and is to be ended whatever is returned. NULL after a complaint. */
 MUST_USE const rd_kafka_ConfigResource_t *topic_configs_ask(struct admin_call *call, struct kafka_client *client, const char *name);
+
+int topic_create_run(int argc, char **argv);
+/* STATUS_USAGE, after a complaint, for what cannot be a topic's name. */
+MUST_USE int topic_name_check(const char *name);

@@ -141,7 +141,7 @@ static int add_partitions(struct altering *altering, bool is_rehearsal)
 		size_t count;
 		const rd_kafka_topic_result_t **results =
 			kafka()->rd_kafka_CreatePartitions_result_topics(kafka()->rd_kafka_event_CreatePartitions_result(call.event), &count);
-		status = admin_report_topics(results, count, NULL);
+		status = admin_report_topics(results, count, NULL, NULL);
 	}
 	admin_end(&call);
 	kafka()->rd_kafka_NewPartitions_destroy(partitions);

@@ -22,6 +22,10 @@ expect "topic create says what it made" "created $topic" "$(sp topic create "$to
 expect_match "topic list shows it" "^$topic +3\$" "$(sp topic list)"
 expect "topic list --json" 3 "$(sp topic list --json | jq ".topics[] | select(.name == \"$topic\") | .partitions")"
 says "a topic that exists" 1 "'$topic'.*already exists" topic create "$topic"
+expect "--if-not-exists is content with it" "exists already: $topic" "$(sp topic create "$topic" --if-not-exists)"
+expect "... and says so in JSON" '["exists","created"]' "$(sp topic create "$topic" once --if-not-exists --json | jq -c '[.topics[].result]')"
+expect "... as failures are" '["failed","created"] 1' "$(sp topic create "$topic" twice --json 2> /dev/null | jq -c '[.topics[].result]') $(sp topic create "$topic" --json > /dev/null 2>&1; echo $?)"
+expect "topic delete --if-exists" '["absent","deleted","deleted"] 0' "$(sp topic delete nobody once twice --if-exists --json | jq -c '[.topics[].result] | sort') $?"
 says "a name that cannot be" 2 "cannot be a topic's name" topic create 'a/b'
 says "a config typo" 2 "did you mean retention.ms" topic create x --config retention.mss=1
 says "a config value" 2 "retention.ms.*whole number" topic create x --config retention.ms=soon
@@ -87,7 +91,7 @@ out=$({ time -p (echo x | timeout 30 "$SPATE_BIN" produce fresh --create -q); } 
 expect_match "with --create it is made, and at once" '^real 0\.[0-4]' "$out"
 expect "and has the record" x "$(sp consume fresh -e -q)"
 says "a name that cannot be made" 2 "cannot be a topic's name" produce 'a/b' --create
-says "a record that is too large" 1 'too large.*max.message.bytes' produce "$topic" -q --file <(head -c 2000000 /dev/zero | tr '\0' x)
+says "a record that is too large" 1 "too large .MSG_SIZE_TOO_LARGE.; 'spate topic alter $topic --config max.message.bytes=N'" produce "$topic" -q --file <(head -c 2000000 /dev/zero | tr '\0' x)
 says "no such partition" 2 'partitions 0 to 2; there is no partition 7' produce "$topic" -p 7
 says "no such codec" 2 'gzip, snappy, lz4, zstd' produce "$topic" -z lz5
 says "an offset that is too large" 2 'too large a number; no offset is larger than' consume "$topic" -o 99999999999999999999

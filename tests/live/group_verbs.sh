@@ -214,7 +214,7 @@ expect_match "... for people, too" "^$orphan.before-rewind: what --undo .* '$orp
 says "--undo does not bring a group back by accident" 1 "group '$orphan' is gone.*--undo --create" group rewind "$orphan" --undo
 expect "but with --create" '[10,11,10]' "$(sp group rewind "$orphan" --undo --create > /dev/null; committed "$orphan")"
 "$LIVE_BIN/group" "$BROKER" delete "$orphan"
-expect "group delete takes the orphan along" "deleted $orphan.before-rewind; '$orphan' itself was gone" "$(sp group delete "$orphan")"
+expect "group delete takes the orphan along" "deleted, all that was left of the group: $orphan.before-rewind" "$(sp group delete "$orphan")"
 says "and there is nothing left" 1 "there is no group '$orphan'" group delete "$orphan"
 moved --to 3 > /dev/null
 says "an unknown group" 1 "did you mean '$group'" group rewind "${group}y" --to end
@@ -253,5 +253,6 @@ out=$(sp group delete "$group" nobody-knows-this 2>&1)
 expect_match "delete: all or none" 'nothing was deleted' "$out"
 expect "... so it is there" '[3,3,3]' "$(moved --to 3 > /dev/null; committed)"
 expect "delete" "deleted $group" "$(sp group delete "$group")"
+expect "delete --json" '[{"name":"'"$new"'","result":"deleted","error":null}]' "$(sp group delete "$new" --json | jq -c .groups)"
 expect "and it is gone, with what was kept for --undo" "" "$(sp group list -i --json | jq -r '.groups[].name' | grep "$group")"
 says "nobody there" 3 'no broker answers at 127.0.0.1:1' group list --broker 127.0.0.1:1
