@@ -23,7 +23,7 @@ struct client {
 	enum kerr error;
 	char message[400];
 	char member_id[64];
-	int32_t answered_epoch;
+	int32_t answered_epoch, heartbeat_interval_ms;
 	bool has_assignment;
 };
 
@@ -77,6 +77,7 @@ static inline void client_take(struct client *client, const struct kmsg_consumer
 	snprintf(client->message, sizeof client->message, "%.*s", (int)out->error_message.size, (const char *)out->error_message.data);
 	snprintf(client->member_id, sizeof client->member_id, "%.*s", (int)out->member_id.size, (const char *)out->member_id.data);
 	client->answered_epoch = out->member_epoch;
+	client->heartbeat_interval_ms = out->heartbeat_interval_ms;
 	client->has_assignment = out->assignment != NULL;
 	if (!out->assignment)
 		return;

@@ -236,6 +236,41 @@ Test(consumer, assignment_interval)
 	cr_assert_str_eq(group_state(&world, "g"), "Reconciling");
 }
 
+static void set_term(const char *group, const char *key, const char *value)
+{
+	struct slice text_of_value = text(value ? value : "");
+	struct setting_change change = {SETTING_GROUP, text(group), text(key), value ? &text_of_value : NULL};
+	cr_assert_eq(catalog_change_settings(world.catalog, &change, 1), 0);
+	world_set_image(&world);
+}
+
+/* A group's own session and heartbeat times hold for it alone, from the next heartbeat on; values that the broker's bounds do not allow any more are
+ * taken to the nearest that they do. */
+Test(consumer, own_terms)
+{
+	static const struct {
+		const char *heartbeat, *session;
+		int32_t heartbeat_ms, session_ms;
+	} rows[] = {{NULL, NULL, 5000, 45000}, {"7000", "60000", 7000, 60000}, {"15000", NULL, 15000, 45000}, {"1", "3600000", 5000, 60000}, {NULL, "50000", 5000, 50000}};
+	struct client m = client_make(&world, "g", "m", "a"), other = client_make(&world, "other", "m", "a");
+	client_join(&m);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		set_term("g", "consumer.heartbeat.interval.ms", rows[i].heartbeat);
+		set_term("g", "consumer.session.timeout.ms", rows[i].session);
+		client_ping(&m);
+		cr_assert_eq(m.heartbeat_interval_ms, rows[i].heartbeat_ms, "row %zu: %d", i, m.heartbeat_interval_ms);
+		world_pass(&world, rows[i].session_ms - 1);
+		cr_assert_eq(client_beat(&m), KERR_NONE, "row %zu: out too early", i);
+		world_pass(&world, rows[i].session_ms + 1);
+		cr_assert_eq(client_beat(&m), KERR_UNKNOWN_MEMBER_ID, "row %zu: out too late", i);
+		m.epoch = 0;
+		client_join(&m);
+		client_join(&other);
+		cr_assert_eq(other.heartbeat_interval_ms, 5000);
+		other.epoch = 0;
+	}
+}
+
 /* After a restart sessions begin anew, and all go on in their epochs. */
 Test(consumer, restart)
 {
