@@ -31,9 +31,32 @@ static void describe_bounds(const struct config_key *key, char *out, size_t size
 		snprintf(out, size, "%" PRId64 " to %" PRId64, key->min, key->max);
 }
 
+static struct slice slice_of(const char *text)
+{
+	return (struct slice){(const uint8_t *)text, strlen(text)};
+}
+
 static const char *kind_of(const struct config_key *key)
 {
-	return key->is_topic ? "topic" : "broker";
+	if (key->is_topic)
+		return "topic";
+	if (config_broker_key(slice_of(key->name)) == key)
+		return "broker";
+	return config_group_key(slice_of(key->name)) == key ? "group" : "client metrics";
+}
+
+static const char *owner_of(const struct config_key *key)
+{
+	const char *kind = kind_of(key);
+	if (strcmp(kind, "broker") == 0)
+		return "the broker";
+	return key->is_topic ? "a topic" : strcmp(kind, "group") == 0 ? "a consumer group" : "a subscription to client metrics";
+}
+
+/* What is no broker's is never read at start alone. */
+static bool is_changeable(const struct config_key *key)
+{
+	return key->is_dynamic || strcmp(kind_of(key), "broker") != 0;
 }
 
 /* ---- one key ---------------------------------------------------------------------------------------------------------- */
@@ -43,7 +66,7 @@ static void explain_key(struct out *out, const struct config_key *key)
 	char bounds[128];
 	describe_bounds(key, bounds, sizeof bounds);
 	out_text(out, "name", "key", key->name);
-	out_text(out, "kind", "of", key->is_topic ? "a topic" : "the broker");
+	out_text(out, "kind", "of", owner_of(key));
 	out_text(out, "type", "type", type_name(key->type));
 	if (*bounds)
 		out_text(out, "values", "values", bounds);
@@ -52,6 +75,7 @@ static void explain_key(struct out *out, const struct config_key *key)
 		out_text(out, "broker_key", "default set by", key->broker_name);
 	if (key->is_inert)
 		out_bool(out, "has_effect", "has effect", false);
+	out_bool(out, "is_dynamic", "dynamic", is_changeable(key));
 	out_text(out, "doc", "what it is", key->doc);
 }
 
@@ -63,9 +87,10 @@ static bool is_set_by(const struct config_key *topic_key, const struct config_ke
 /* A name may be a topic's and the broker's: the topic's is the one with an effect of its own. */
 static const struct config_key *find_key(const char *name)
 {
-	struct slice slice = {(const uint8_t *)name, strlen(name)};
-	const struct config_key *key = config_topic_key(slice);
-	return key ? key : config_broker_key(slice);
+	const struct config_key *key = config_topic_key(slice_of(name));
+	key = key ? key : config_broker_key(slice_of(name));
+	key = key ? key : config_group_key(slice_of(name));
+	return key ? key : config_client_metrics_key(slice_of(name));
 }
 
 static int refuse_key(const char *name)
@@ -93,18 +118,21 @@ static void list_keys(struct out_table *table, const struct config_key *keys, ui
 	for (uint32_t i = 0; i < count; i++) {
 		OUT_ROW(table, cell_text(keys[i].name), cell_text(kind_of(&keys[i])),
 			cell_text(keys[i].default_value), cell_text(keys[i].is_inert ? "none" : "yes"),
-			cell_text(keys[i].doc));
+			cell_text(is_changeable(&keys[i]) ? "yes" : "no"), cell_text(keys[i].doc));
 	}
 }
 
 static void explain_all(struct out *out)
 {
-	static const char *const columns[] = {"name=KEY", "kind=OF", "default=DEFAULT", "effect=EFFECT", "doc=WHAT IT IS"};
-	uint32_t topic_count, broker_count;
+	static const char *const columns[] = {"name=KEY", "kind=OF", "default=DEFAULT", "effect=EFFECT", "is_dynamic=DYNAMIC", "doc=WHAT IT IS"};
+	uint32_t topic_count, broker_count, group_count, metrics_count;
 	const struct config_key *topic_keys = config_topic_keys(&topic_count), *broker_keys = config_broker_keys(&broker_count);
 	struct out_table *table = out_table_begin(out, "keys", columns, COUNT_OF(columns));
 	list_keys(table, broker_keys, broker_count);
 	list_keys(table, topic_keys, topic_count);
+	const struct config_key *group_keys = config_group_keys(&group_count), *metrics_keys = config_client_metrics_keys(&metrics_count);
+	list_keys(table, group_keys, group_count);
+	list_keys(table, metrics_keys, metrics_count);
 	out_table_end(table, NULL, NULL);
 }
 
@@ -124,7 +152,8 @@ static int explain(int argc, char **argv)
 	const struct flag_table table = {
 		.command = "spate config explain",
 		.arguments = "[KEY]",
-		.about = "Says what a configuration key means, what it may be and what it is by default; without KEY, lists all keys.",
+		.about = "Says what a configuration key means, what it may be and what it is by default; without KEY, lists all keys. One that is dynamic can be "
+			 "changed while the broker runs, with Kafka's kafka-configs or any admin client.",
 		.examples = "  spate config explain log.retention.ms\n  spate config explain --json | jq -r '.keys[].name'\n",
 		.flags = flags,
 		.flag_count = COUNT_OF(flags),

@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 #define I32 INT32_MAX
-#define INT_KEY(key, value, low) .name = key, .type = CONFIG_INT, .default_value = value, .min = low, .max = I32
+#define BOUNDED_KEY(key, value, low, high) .name = key, .type = CONFIG_INT, .default_value = value, .min = low, .max = high
+#define INT_KEY(key, value, low) BOUNDED_KEY(key, value, low, I32)
 #define FROM(broker, text) .broker_name = broker, .doc = text
 #define INERT_FROM(broker, text) FROM(broker, text), .is_inert = true
 #define NO_SHARE " Without effect: there are no share groups yet."
@@ -43,7 +44,7 @@ static const struct config_key group_keys[] = {
 #define NO_RECEIVER " Without effect: this broker receives no client metrics."
 
 static const struct config_key client_metrics_keys[] = {
-	{INT_KEY("interval.ms", "300000", INT32_MIN), INERT_FROM(NULL, "How often clients push their metrics." NO_RECEIVER)},
+	{BOUNDED_KEY("interval.ms", "300000", 100, 3600000), INERT_FROM(NULL, "How often clients push their metrics." NO_RECEIVER)},
 	{.name = "match", .type = CONFIG_LIST, .default_value = "", INERT_FROM(NULL, "Which clients push, as NAME=PATTERN; none named is all." NO_RECEIVER)},
 	{.name = "metrics", .type = CONFIG_LIST, .default_value = "", INERT_FROM(NULL, "Which metrics they push, by prefix; * is all." NO_RECEIVER)},
 };

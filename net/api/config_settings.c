@@ -328,9 +328,6 @@ void config_alter_group(struct config_alteration *alteration, struct config_targ
 
 /* ---- client metrics ---------------------------------------------------------------------------------------------------------- */
 
-#define PUSH_INTERVAL_MS_MIN 100
-#define PUSH_INTERVAL_MS_MAX 3600000
-
 static bool refuse_subscription(const struct judgement *judgement)
 {
 	if (refuse_edits(judgement))
@@ -338,12 +335,17 @@ static bool refuse_subscription(const struct judgement *judgement)
 	return judgement->name.size == 0 && refuse(judgement->request, judgement->refusal, KERR_INVALID_REQUEST, "Subscription name can't be empty");
 }
 
-static bool refuse_interval(const struct judgement *judgement, struct slice value)
+/* Kafka has another code and another sentence where it is the bounds. */
+static bool refuse_interval(const struct judgement *judgement, const struct config_key *key, struct slice value)
 {
-	long long interval_ms = number_of(value);
-	return (interval_ms < PUSH_INTERVAL_MS_MIN || interval_ms > PUSH_INTERVAL_MS_MAX) &&
+	struct config_key any = *key;
+	char why[128];
+	any.min = INT32_MIN;
+	any.max = INT32_MAX;
+	long long interval_ms = config_check(&any, value, why, sizeof why) ? key->min : number_of(value);
+	return (interval_ms < key->min || interval_ms > key->max) &&
 	       refuse(judgement->request, judgement->refusal, KERR_INVALID_REQUEST,
-		      "Invalid value %lld for interval.ms, interval must be between 100 and 3600000 (1 hour)", interval_ms);
+		      "Invalid value %lld for interval.ms, interval must be between %lld and %lld (1 hour)", interval_ms, (long long)key->min, (long long)key->max);
 }
 
 /* NAME=PATTERN, the name being what a client is known by. */
@@ -381,10 +383,12 @@ static bool refuse_subscription_value(const struct judgement *judgement, const s
 	char why[512];
 	if (!key)
 		return refuse(judgement->request, judgement->refusal, KERR_INVALID_REQUEST, "Unknown client metrics configuration: %.*s", SHOWN(change->name));
+	if (key->type == CONFIG_INT && refuse_interval(judgement, key, *value))
+		return true;
 	if (config_check(key, *value, why, sizeof why))
 		return refuse(judgement->request, judgement->refusal, KERR_INVALID_CONFIG, "%s", why);
 	if (key->type == CONFIG_INT)
-		return refuse_interval(judgement, *value);
+		return false;
 	if (config_list_has(config_list(*value), SLICE_EMPTY))
 		return refuse(judgement->request, judgement->refusal, KERR_INVALID_CONFIG, "Configuration '%s' values must not be empty.", key->name);
 	if (strcmp(key->name, "match") == 0 && refuse_selectors(judgement, *value))
