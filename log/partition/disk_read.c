@@ -72,21 +72,6 @@ void partition__free_read_buffers(struct partition_home *home)
 	}
 }
 
-/* Fences the damage at `position`, up to the next whole batch or the segment's end, and says where that is. Its offsets begin at `expected`; where
- * that is not known (-1: nothing good was read before it), only what certainly is damaged is fenced. */
-static bool fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
-		  uint64_t *next_position, int64_t *next_offset)
-{
-	struct batch next;
-	int64_t behind = (expected >= 0 ? expected : segment->base_offset) - 1;
-	bool is_found = segment_resync(segment, position, behind, next_position, &next) == 0;
-	*next_offset = is_found ? next.base_offset : segment->durable.offset;
-	int64_t from = expected >= 0 ? expected : wanted < *next_offset ? wanted : *next_offset - 1;
-	if (*next_offset > from)
-		partition__add_damage(partition, from, *next_offset);
-	return is_found;
-}
-
 /* ---- the read ---------------------------------------------------------------------------------------------------- */
 
 static void finish_disk_read(struct read_op *op, int err)
@@ -187,7 +172,7 @@ static int skip_damage(struct read_op *op, uint64_t position, int64_t expected, 
 		expected = op->passed_offset;
 	}
 	op->passed_offset = -1;
-	bool is_found = fence(op->partition, op->segment, position, expected, op->offset, &next_position, &next_offset);
+	bool is_found = partition__fence(op->partition, op->segment, position, expected, op->offset, &next_position, &next_offset);
 	if (!is_found || next_offset > op->offset)
 		return ERR_CORRUPT_LOG;
 	return go_on_at(op, next_position, next_offset, op->buffer_size_bytes, limit_offset);
@@ -203,15 +188,6 @@ static int go_back(struct read_op *op, int64_t limit_offset)
 	return err ? err : go_on_at(op, position, op->index_offset < 0 ? segment->base_offset : -1, op->buffer_size_bytes, limit_offset);
 }
 
-/* What a CRC does not cover, of a batch whose base offset should be `expected`. Gaps are compaction's alone. */
-static bool is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected)
-{
-	if (partition->topic->config.is_compacted ? batch->base_offset < expected : batch->base_offset != expected)
-		return false;
-	int32_t epoch = epochs_at(&partition->epochs, batch->base_offset);
-	return epoch < 0 || batch->leader_epoch == epoch;
-}
-
 /* Checks the batches in the buffer and answers with those from op->offset on. */
 static int take_batches(struct read_op *op, uint64_t got)
 {
@@ -221,10 +197,10 @@ static int take_batches(struct read_op *op, uint64_t got)
 	int64_t limit_offset = damage ? damage->from : segment->durable.offset;
 	int64_t expected = op->due_offset;
 	uint64_t at = 0, start = UINT64_MAX;
-	while (at + BATCH_HEADER_SIZE <= got) {
+	while (at + BATCH_HEADER_SIZE <= got || (op->is_cut && start == UINT64_MAX)) {
 		struct batch batch;
 		struct slice rest = {stretch(op) + at, got - at};
-		bool is_bad = batch_parse_header(rest, &batch) || !segment_header_fits(segment, op->position + at, &batch) ||
+		bool is_bad = at + BATCH_HEADER_SIZE > got || batch_parse_header(rest, &batch) || (op->is_cut && batch.size_bytes > rest.size) || !segment_header_fits(segment, op->position + at, &batch) ||
 			      batch_next_offset(&batch) > segment->durable.offset ||
 			      op->position + at + batch.size_bytes > segment->durable.position;
 		if (expected < 0) {
@@ -232,7 +208,7 @@ static int take_batches(struct read_op *op, uint64_t got)
 				return go_back(op, limit_offset);
 			expected = batch.base_offset;
 		}
-		is_bad = is_bad || !is_header_right(partition, &batch, expected);
+		is_bad = is_bad || !partition__is_header_right(partition, &batch, expected);
 		bool is_wanted = is_bad || batch_next_offset(&batch) > op->offset;
 		if (!is_bad && is_wanted && batch.size_bytes > rest.size) {
 			if (start == UINT64_MAX && op->is_first)
@@ -271,9 +247,11 @@ static int take_batches(struct read_op *op, uint64_t got)
 static void disk_read_done(struct io_op *io)
 {
 	struct read_op *op = CONTAINER_OF(io, struct read_op, io);
-	/* The file is shorter than what is filed: somebody cut it. */
-	bool is_short = io->result >= 0 && (uint32_t)io->result < op->skip_bytes + op->wanted_bytes;
-	int result = io->result < 0 ? io->result : is_short ? ERR_CORRUPT_LOG : take_batches(op, add_from_memory(op));
+	/* The file is shorter than what is filed: somebody cut it. What is left of it is served. */
+	op->is_cut = io->result >= 0 && (uint32_t)io->result < op->skip_bytes + op->wanted_bytes;
+	if (op->is_cut)
+		op->wanted_bytes = (uint32_t)io->result > op->skip_bytes ? (uint32_t)io->result - op->skip_bytes : 0;
+	int result = io->result < 0 ? io->result : take_batches(op, op->is_cut ? op->wanted_bytes : add_from_memory(op));
 	if (result != READ_GOES_ON)
 		finish_disk_read(op, result);
 }
@@ -291,10 +269,18 @@ static void start_disk_read(struct read_op *op)
 	read_stretch(op, size + READ_BUFFER_SIZE - DISK_READ_SIZE_MAX);
 }
 
+/* The offset behind what is in the file alone. */
+static int64_t offset_in_file(const struct segment *segment)
+{
+	return segment->memory_mark.offset < segment->filed.offset ? segment->memory_mark.offset : segment->filed.offset;
+}
+
 enum read_result disk_read_start(struct read_op *op, struct segment *segment, uint64_t position, int64_t last_offset)
 {
 	int fd = segment_open_direct(segment);
 	if (fd < 0) {
+		if (fd == -ENOENT || fd == ERR_CORRUPT_LOG) /* somebody took the file, or put another in its place */
+			partition__add_damage(op->partition, segment->base_offset, offset_in_file(segment));
 		op->err = fd == -ENOENT ? ERR_CORRUPT_LOG : fd;
 		return READ_DONE;
 	}

@@ -108,16 +108,29 @@ void partition__fail(struct partition *partition)
 
 /* ---- directory ---------------------------------------------------------------------------------------------- */
 
-static bool belongs_to_us(struct partition *partition, const char *metadata_path)
+enum belonging { OURS, ANOTHERS, UNREADABLE };
+
+static enum belonging read_belonging(struct partition *partition, const char *metadata_path)
 {
 	uint8_t *text;
 	size_t size;
 	struct uuid id;
 	if (small_file_read(partition->home->io, metadata_path, PARTITION_METADATA_SIZE_MAX, &text, &size))
-		return false;
-	bool is_ours = partition_metadata_decode(&id, (struct slice){text, size}) == 0 && uuid_equal(&id, &partition->topic_id);
+		return UNREADABLE;
+	enum belonging belonging = partition_metadata_decode(&id, (struct slice){text, size}) ? UNREADABLE
+				   : uuid_equal(&id, &partition->topic_id)		     ? OURS
+											     : ANOTHERS;
 	free(text);
-	return is_ours;
+	return belonging;
+}
+
+/* Journal or checkpoint know of bytes of ours in there: it is ours, whatever became of its partition.metadata. */
+static bool has_files(const struct partition *partition)
+{
+	LIST_FOR_EACH(node, &partition->segments)
+		if (LIST_ENTRY(node, struct segment, node)->has_file)
+			return true;
+	return false;
 }
 
 /* A directory of that name which belongs to another topic id is what a deletion left behind: it goes out of the way, and is removed with
@@ -145,8 +158,9 @@ static int write_metadata(struct partition *partition, const char *path)
 	if (fd < 0)
 		return fd;
 	int64_t done = io_file_write(partition->home->io, fd, text, size, 0);
+	int err = done < 0 ? (int)done : io_file_truncate(partition->home->io, fd, size);
 	io_close_fd(partition->home->io, fd);
-	return done < 0 ? (int)done : 0;
+	return err;
 }
 
 void partition__note_entry(struct partition *partition)
@@ -157,19 +171,22 @@ void partition__note_entry(struct partition *partition)
 
 int partition__prepare_dir(struct partition *partition)
 {
-	if (partition->has_dir)
+	if (partition->has_dir && partition->is_dir_checked)
 		return 0;
 	struct io *io = partition->home->io;
 	char path[4096];
 	metadata_path(partition, path, sizeof path);
 	int err = io_dir_make(io, partition->dir);
-	bool is_ours = err == -EEXIST && belongs_to_us(partition, path);
-	if (err == -EEXIST && !is_ours)
-		err = move_away(partition);
-	if (!err)
+	bool is_there = err == -EEXIST, is_said = is_there && read_belonging(partition, path) == OURS;
+	if (is_there && !is_said)
+		err = has_files(partition) ? 0 : move_away(partition);
+	if (!is_said && !err)
 		err = write_metadata(partition, path);
-	if (err && !is_ours)
+	if (err && !is_said)
 		return err;
+	partition->is_dir_checked = true;
+	if (is_said && partition->has_dir) /* as the checkpoint knew: durable */
+		return 0;
 	/* One that was there already may come from a life that was killed before it synced anything. */
 	partition->has_dir = true;
 	partition->home->is_top_unsynced = true;
@@ -182,8 +199,9 @@ int partition__sync_dir(struct partition *partition)
 	struct io *io = partition->home->io;
 	char path[4096];
 	metadata_path(partition, path, sizeof path);
-	int fd = io_file_open(io, path, 0);
-	int err = fd < 0 ? fd : io_file_sync(io, fd);
+	int err = read_belonging(partition, path) == OURS ? 0 : write_metadata(partition, path);
+	int fd = err ? err : io_file_open(io, path, 0);
+	err = fd < 0 ? fd : io_file_sync(io, fd);
 	if (fd >= 0)
 		io_close_fd(io, fd);
 	if (!err)
@@ -298,25 +316,6 @@ void partition_unwatch(struct watch *watch)
 void partition__wake_all(struct partition *partition)
 {
 	fire_watches(partition, true);
-}
-
-/* ---- damage ------------------------------------------------------------------------------------------------------ */
-
-void partition__add_damage(struct partition *partition, int64_t from, int64_t to)
-{
-	for (uint32_t i = 0; i < partition->damage_count; i++)
-		if (partition->damages[i].from <= from && to <= partition->damages[i].to)
-			return;
-	struct damage *grown = realloc(partition->damages, (partition->damage_count + 1) * sizeof *grown);
-	if (!grown)
-		return; /* the range is found again by its CRC at the next read */
-	partition->damages = grown;
-	uint32_t at = partition->damage_count++;
-	for (; at > 0 && grown[at - 1].from > from; at--)
-		grown[at] = grown[at - 1];
-	grown[at] = (struct damage){from, to};
-	fprintf(stderr, "spate: error: %s-%u: offsets [%ld, %ld) are damaged: fenced, not served\n", partition->topic->name,
-		partition->index, (long)from, (long)to);
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------------ */

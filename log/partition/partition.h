@@ -96,6 +96,7 @@ struct read_op {
 	int64_t passed_offset;                 /* the batch before it was passed over by its header alone: its base offset, -1: none */
 	uint64_t passed_position;
 	uint32_t skip_bytes, wanted_bytes;     /* in the buffer before that byte, and from it on */
+	bool is_cut;                           /* the file ends within what was read */
 	struct iovec vector;
 	struct io_op io;
 	struct list node;

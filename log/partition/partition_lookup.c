@@ -1,6 +1,7 @@
 /* Offsets by time: the first record at or after a timestamp, and the one with the largest. A segment is chosen by what is known of
  * its largest timestamp, its time index gives a place to begin, and from there headers are walked until a batch can hold the
- * answer; only that batch is read and decompressed. Reads the disk in place: lookups are rare and touch few blocks. */
+ * answer; only that batch is read and decompressed. Damage on the way is fenced and passed over: the answer is the first that can be served.
+ * Reads the disk in place: lookups are rare and touch few blocks. */
 #include <stdlib.h>
 
 #include "log/base/check.h"
@@ -36,23 +37,88 @@ static int look_into(struct partition *partition, struct segment *segment, const
 	return found < 0 ? ERR_CORRUPT_LOG : found;
 }
 
-/* Walks the durable batches of a segment from `position` on to the first with a timestamp at or above the given one and a record that has it. */
-static int search_segment(struct partition *partition, struct segment *segment, uint64_t position, int64_t timestamp_ms,
-			  find_record_fn *find, struct offset_found *out)
-{
+/* ---- past damage ------------------------------------------------------------------------------------------------ */
+
+/* A place among the durable batches of a segment; `expected` is the offset due there, -1 if the place comes from an index, which says the last offset of
+ * the batch there. */
+struct walk {
+	struct partition *partition;
+	struct segment *segment;
+	uint64_t position;
+	int64_t expected, index_offset;
 	struct batch batch;
-	for (; position < segment->durable.position; position += batch.size_bytes) {
-		int err = segment_read_header(segment, position, &batch);
-		if (err)
-			return err;
-		if (batch.max_timestamp_ms < timestamp_ms || batch_next_offset(&batch) <= partition->start_offset || batch_is_control(&batch))
+};
+
+static struct walk walk_from_index(struct partition *partition, struct segment *segment, uint64_t position, int64_t last_offset)
+{
+	return (struct walk){partition, segment, position, last_offset < 0 ? segment->base_offset : -1, last_offset, {0}};
+}
+
+static struct walk walk_all(struct partition *partition, struct segment *segment)
+{
+	return walk_from_index(partition, segment, 0, -1);
+}
+
+static bool is_here_wrong(struct walk *walk)
+{
+	if (segment_read_header(walk->segment, walk->position, &walk->batch))
+		return true;
+	if (walk->expected < 0 && batch_last_offset(&walk->batch) != walk->index_offset)
+		return true;
+	int64_t expected = walk->expected >= 0 ? walk->expected : walk->batch.base_offset;
+	return !partition__is_header_right(walk->partition, &walk->batch, expected);
+}
+
+static bool fence_here(struct walk *walk)
+{
+	return partition__fence(walk->partition, walk->segment, walk->position, walk->expected, walk->expected, &walk->position, &walk->expected);
+}
+
+static void pass(struct walk *walk)
+{
+	walk->position += walk->batch.size_bytes;
+	walk->expected = batch_next_offset(&walk->batch);
+}
+
+/* Stands at the next batch that is not damaged, as far as its header tells. False: there is none. Where an index led to no batch, the walk begins anew at
+ * the segment's begin: what is damaged then is known. */
+static bool find_batch(struct walk *walk)
+{
+	while (walk->position < walk->segment->durable.position) {
+		if (is_here_wrong(walk)) {
+			if (walk->expected < 0)
+				*walk = walk_all(walk->partition, walk->segment);
+			else if (!fence_here(walk))
+				return false;
+		} else if (partition__is_damaged(walk->partition, walk->batch.base_offset, batch_next_offset(&walk->batch))) {
+			walk->expected = walk->batch.base_offset;
+			if (!fence_here(walk)) /* its own length need not be right */
+				return false;
+		} else {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Looks on from where the walk is for the first batch with a timestamp at or above the given one and a record that has it. A batch that turns out to be
+ * damaged is fenced and passed over: what lies behind it is the answer. */
+static int search_segment(struct walk *walk, int64_t timestamp_ms, find_record_fn *find, struct offset_found *out)
+{
+	for (; find_batch(walk); pass(walk)) {
+		const struct batch *batch = &walk->batch;
+		if (batch->max_timestamp_ms < timestamp_ms || batch_next_offset(batch) <= walk->partition->start_offset || batch_is_control(batch))
 			continue;
-		int found = look_into(partition, segment, &batch, position, timestamp_ms, find, out);
-		if (found)
+		int found = look_into(walk->partition, walk->segment, batch, walk->position, timestamp_ms, find, out);
+		if (found == ERR_CORRUPT_LOG)
+			partition__add_damage(walk->partition, batch->base_offset, batch_next_offset(batch));
+		else if (found)
 			return found < 0 ? found : 0;
 	}
 	return 0;
 }
+
+/* ---- the first at or after a time ----------------------------------------------------------------------------- */
 
 int partition_offset_for_time(struct partition *partition, int64_t timestamp_ms, struct offset_found *out)
 {
@@ -62,54 +128,63 @@ int partition_offset_for_time(struct partition *partition, int64_t timestamp_ms,
 		if (segment->max_timestamp_ms < timestamp_ms || segment->durable.offset <= partition->start_offset)
 			continue;
 		uint64_t position;
-		int err = segment_find_time(segment, timestamp_ms, &position);
+		int64_t last_offset;
+		int err = segment_find_time(segment, timestamp_ms, &position, &last_offset);
+		struct walk walk = walk_from_index(partition, segment, position, last_offset);
 		if (!err)
-			err = search_segment(partition, segment, position, timestamp_ms, first_at, out);
+			err = search_segment(&walk, timestamp_ms, first_at, out);
 		if (err || out->found)
 			return err;
 	}
 	return 0;
 }
 
-/* The largest timestamp of a segment counts what is staged; what consumers may see can only be less, so the search goes by headers. */
-static int max_durable_timestamp(struct partition *partition, struct segment *segment, int64_t *timestamp_ms)
+/* ---- the largest time -------------------------------------------------------------------------------------------- */
+
+/* The largest timestamp of a segment counts what is staged, and what is damaged; what consumers may see can only be less, so the search goes by
+ * headers. */
+static int64_t max_durable_timestamp(struct partition *partition, struct segment *segment)
 {
-	struct batch batch;
-	*timestamp_ms = -1;
-	uint64_t position = 0;
-	if (segment->durable.position == segment->staged.position && segment->base_offset >= partition->start_offset) {
-		*timestamp_ms = segment->max_timestamp_ms;
-		return 0;
-	}
-	for (; position < segment->durable.position; position += batch.size_bytes) {
-		int err = segment_read_header(segment, position, &batch);
-		if (err)
-			return err;
-		if (batch_next_offset(&batch) > partition->start_offset && batch.max_timestamp_ms > *timestamp_ms)
-			*timestamp_ms = batch.max_timestamp_ms;
-	}
-	return 0;
+	bool is_whole = segment->durable.position == segment->staged.position && segment->base_offset >= partition->start_offset;
+	if (is_whole && !partition__is_damaged(partition, segment->base_offset, segment->staged.offset))
+		return segment->max_timestamp_ms;
+	int64_t largest_ms = -1;
+	for (struct walk walk = walk_all(partition, segment); find_batch(&walk); pass(&walk))
+		if (batch_next_offset(&walk.batch) > partition->start_offset && walk.batch.max_timestamp_ms > largest_ms)
+			largest_ms = walk.batch.max_timestamp_ms;
+	return largest_ms;
 }
 
+static struct segment *segment_of_max_time(struct partition *partition, int64_t *timestamp_ms)
+{
+	struct segment *best = NULL;
+	*timestamp_ms = -1;
+	LIST_FOR_EACH(node, &partition->segments) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		int64_t largest_ms = max_durable_timestamp(partition, segment);
+		if (largest_ms <= *timestamp_ms)
+			continue;
+		best = segment;
+		*timestamp_ms = largest_ms;
+	}
+	return best;
+}
+
+/* Each round finds the record, or fences a batch that had promised it. */
 int partition_offset_of_max_time(struct partition *partition, struct offset_found *out)
 {
 	*out = (struct offset_found){.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
-	struct segment *best = NULL;
-	int64_t best_timestamp = -1;
-	LIST_FOR_EACH(node, &partition->segments) {
-		struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		int64_t timestamp;
-		int err = max_durable_timestamp(partition, segment, &timestamp);
-		if (err)
+	for (;;) {
+		int64_t timestamp_ms, last_offset;
+		uint64_t position, known = partition->home->damaged_ranges;
+		struct segment *best = segment_of_max_time(partition, &timestamp_ms);
+		if (!best)
+			return 0;
+		int err = segment_find_time(best, timestamp_ms, &position, &last_offset);
+		struct walk walk = walk_from_index(partition, best, position, last_offset);
+		if (!err)
+			err = search_segment(&walk, timestamp_ms, largest, out);
+		if (err || out->found || known == partition->home->damaged_ranges)
 			return err;
-		if (timestamp > best_timestamp) {
-			best = segment;
-			best_timestamp = timestamp;
-		}
 	}
-	if (!best)
-		return 0;
-	uint64_t position;
-	int err = segment_find_time(best, best_timestamp, &position);
-	return err ? err : search_segment(partition, best, position, best_timestamp, largest, out);
 }

@@ -28,6 +28,9 @@ struct partition_home {
 	struct list reads_waiting;      /* reads that wait for read memory */
 	bool wants_room;                /* an append found no memory since the last filing */
 	bool has_rolled;                /* some segment became complete: the next checkpoint is worth its while */
+	bool has_moved_start;           /* some log start is not yet in the file that repeats them */
+	bool has_new_damage;            /* something was fenced since the last checkpoint: the next one says so for good */
+	uint64_t damaged_ranges;        /* fenced since the start */
 	struct read_buffer *free_read_buffers;
 	uint32_t read_buffers_used;
 };
@@ -58,7 +61,7 @@ struct partition {
 	struct partition *hash_next;
 	uint64_t complete_bytes;        /* of all segments but the active one */
 	uint32_t references;            /* commit items, filings and reads in flight */
-	bool has_dir, has_failed, is_closed, epochs_changed, has_unsealed;
+	bool has_dir, is_dir_checked, has_failed, is_closed, epochs_changed, has_unsealed;
 	bool is_retaining;
 	struct trim_op retention;
 	uint32_t damage_count;
@@ -96,8 +99,17 @@ void partition__tell_durable(struct partition *partition);
 /* Moves the log start offset (durable already) and drops the segments that lie wholly before it. */
 void partition__set_start(struct partition *partition, int64_t start_offset);
 
-/* Fences [from, to). */
+/* damage.c: fences [from, to), and tells so on stderr. */
 void partition__add_damage(struct partition *partition, int64_t from, int64_t to);
+/* Is anything of [from, to) fenced? */
+bool partition__is_damaged(const struct partition *partition, int64_t from, int64_t to);
+/* Fences the damage at `position`, up to the next whole batch or the segment's end, and says where that is. Its offsets begin at `expected`; where
+ * that is not known (-1: nothing good was read before it), only what certainly is damaged is fenced, `wanted` with it. False: no batch follows
+ * in this segment. Reads the disk in place: for damage alone. */
+bool partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
+		      uint64_t *next_position, int64_t *next_offset);
+/* What a CRC does not cover, of a batch whose base offset should be `expected`: that, and the leader epoch. */
+bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected);
 
 /* Takes up a segment that recovery has found and linked: the log now ends with it. */
 void partition__recovered_segment(struct partition *partition, struct segment *segment);

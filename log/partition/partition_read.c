@@ -12,17 +12,6 @@
 #include "log/partition/disk_read.h"
 #include "log/partition/partition_priv.h"
 
-/* ---- damage --------------------------------------------------------------------------------------------------- */
-
-/* The damage at or behind an offset, or NULL. */
-const struct damage *partition__next_damage(const struct partition *partition, int64_t offset)
-{
-	for (uint32_t i = 0; i < partition->damage_count; i++)
-		if (partition->damages[i].to > offset)
-			return &partition->damages[i];
-	return NULL;
-}
-
 /* ---- from memory ------------------------------------------------------------------------------------------------ */
 
 /* Walks from the batch at `position` to the one that holds the offset. */

@@ -46,6 +46,7 @@ void partition__set_start(struct partition *partition, int64_t start_offset)
 		return;
 	CHECK(start_offset <= partition->durable_offset);
 	partition->start_offset = start_offset;
+	partition->home->has_moved_start = true;
 	if (epochs_truncate_start(&partition->epochs, start_offset))
 		partition->epochs_changed = true;
 	partition__drop_segments(partition);

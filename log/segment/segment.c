@@ -39,8 +39,8 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 	struct mark start = {0, base_offset};
 	segment->filed = segment->durable = segment->committing = segment->staged = segment->memory_mark = start;
 	segment->write_fd = segment->read_fd = segment->direct_fd = -1;
-	segment->is_cut = true;
-	segment->has_index = true;
+	segment->is_cut = segment->is_identified = true;
+	segment->has_index = segment->is_index_trusted = true;
 	segment->first_timestamp_ms = segment->max_timestamp_ms = segment->max_timestamp_offset = -1;
 	segment->first_leader_epoch = segment->last_leader_epoch = -1;
 	segment->index_interval_bytes = index_interval_bytes;
@@ -222,8 +222,10 @@ void segment__count(struct segment *segment, const struct batch *batch, int64_t 
 		segment->max_timestamp_ms = batch->max_timestamp_ms;
 		segment->max_timestamp_offset = max_timestamp_offset;
 	}
-	if (segment->batch_count++ == 0)
+	if (segment->batch_count++ == 0) {
 		segment->first_leader_epoch = batch->leader_epoch;
+		segment->first_crc = batch->crc;
+	}
 	segment->last_leader_epoch = batch->leader_epoch;
 	segment->record_count += (uint32_t)(batch->records_count > 0 ? batch->records_count : 0);
 }

@@ -59,6 +59,7 @@ struct segment {
 	bool is_dropped;                /* its files are gone; the object goes with its last reader */
 	bool is_cut;                    /* the file has been cut to `filed` since start, or never was longer */
 	bool has_index;                 /* the indexes below cover all of it */
+	bool is_index_trusted;          /* they were made from the batches, or fit the seal */
 	uint32_t readers;               /* reads in flight that use direct_fd */
 	uint64_t allocated_bytes;       /* reserved on disk by fallocate, counted from 0 */
 
@@ -67,6 +68,9 @@ struct segment {
 	int64_t max_timestamp_offset;
 	uint64_t batch_count, record_count;
 	int32_t first_leader_epoch, last_leader_epoch;
+	uint32_t first_crc;             /* of the first batch: tells this file from another's; 0 = not known */
+	bool is_foreign;                /* another file stands in its place */
+	bool is_identified;             /* the file was held against it in this life, or need not be */
 	uint64_t unindexed_bytes;       /* since the last index entry */
 	uint32_t index_interval_bytes, index_size_bytes_max;
 	uint32_t index_written_count;   /* entries of the offset index that are in its file */
@@ -142,7 +146,7 @@ void segment_path(const struct segment *segment, enum segment_file file, char *o
  * (-1: it is the segment's first). May read or rebuild the indexes. */
 MUST_USE int segment_find(struct segment *segment, int64_t offset, uint64_t *position, int64_t *last_offset);
 /* The same for a timestamp: the first record at or after it is not before this position. */
-MUST_USE int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position);
+MUST_USE int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position, int64_t *last_offset);
 
 /* Could the batch stand there, by its header: an offset range of this segment, and its bytes within what is staged? */
 bool segment_header_fits(const struct segment *segment, uint64_t position, const struct batch *batch);

@@ -12,6 +12,7 @@
 #include "log/batch/record_iter.h"
 #include "log/io/small_file.h"
 #include "log/segment/segment_priv.h"
+#include "log/segment/torn_file.h"
 
 #define PATH_SIZE 4096
 #define SCAN_SIZE (256u << 10)
@@ -21,6 +22,12 @@ void segment_path(const struct segment *segment, enum segment_file file, char *o
 	char name[SEGMENT_NAME_SIZE];
 	segment_name_format(name, segment->base_offset, file);
 	snprintf(out, out_size, "%s/%s", segment->dir, name);
+}
+
+static void torn_path(const struct segment *segment, char *out, size_t out_size)
+{
+	segment_path(segment, SEGMENT_FILE_LOG, out, out_size - sizeof TORN_FILE_SUFFIX);
+	strcat(out, TORN_FILE_SUFFIX);
 }
 
 /* ---- open files, bounded ------------------------------------------------------------------------------------- */
@@ -65,8 +72,44 @@ static void note_open(struct segment *segment)
 		close_one_idle(home);
 }
 
+/* Is this the file that the checkpoint told of, or one that was put in its place? A whole first batch that is another says so; one that is damaged
+ * says nothing. */
+static bool is_another_file(struct segment *segment, int fd)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	struct batch batch;
+	struct io *io = segment->home->io;
+	segment->is_identified = true;
+	if (segment->first_crc == 0 || segment->filed.position == 0 || io_file_read(io, fd, header, sizeof header, 0) != sizeof header ||
+	    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.crc == segment->first_crc)
+		return false;
+	uint8_t *bytes = malloc(batch.size_bytes);
+	bool is_whole = bytes && io_file_read(io, fd, bytes, batch.size_bytes, 0) == (int64_t)batch.size_bytes &&
+			batch_check_crc((struct slice){bytes, batch.size_bytes}, &batch) == 0;
+	free(bytes);
+	return is_whole;
+}
+
+static int identify(struct segment *segment, int fd)
+{
+	if (!segment->is_identified && is_another_file(segment, fd)) {
+		segment->is_foreign = true;
+		fprintf(stderr, "spate: error: %s/%020ld.log is not the file that was written here: nothing of it is served\n", segment->dir,
+			(long)segment->base_offset);
+	}
+	return segment->is_foreign ? ERR_CORRUPT_LOG : 0;
+}
+
 static int open_for_reading(struct segment *segment, int *fd, uint32_t flags)
 {
+	if (segment->is_foreign)
+		return ERR_CORRUPT_LOG;
+	if (flags & IO_DIRECT && !segment->is_identified) {
+		int err = segment_open_read(segment);
+		if (err < 0)
+			return err;
+	}
+
 	if (*fd < 0) {
 		char path[PATH_SIZE];
 		segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
@@ -76,7 +119,8 @@ static int open_for_reading(struct segment *segment, int *fd, uint32_t flags)
 		*fd = opened;
 	}
 	note_open(segment);
-	return *fd;
+	int err = identify(segment, *fd);
+	return err ? err : *fd;
 }
 
 int segment_open_read(struct segment *segment)
@@ -89,6 +133,26 @@ int segment_open_direct(struct segment *segment)
 	return open_for_reading(segment, &segment->direct_fd, IO_DIRECT);
 }
 
+/* Bytes behind the log's end that are not all zeros: what a crash left of writes that nobody was told of. They go into a file beside the segment before
+ * they are cut off, so that nothing is thrown away that somebody may want to look at. */
+static int save_tail(struct segment *segment, uint64_t from, uint64_t to)
+{
+	char path[PATH_SIZE];
+	torn_path(segment, path, sizeof path);
+	return torn_file_save(segment->home->io, segment->write_fd, from, to, path);
+}
+
+/* Bytes below `filed` are not there: a damaged range, which is named when it is read and by `spate log verify`. What is filed from now on keeps its
+ * place: the hole before it reads as zeros, which are no batch, and readers go on behind it. */
+static int leave_hole(struct segment *segment, uint64_t size)
+{
+	struct io *io = segment->home->io;
+	fprintf(stderr, "spate: error: %s/%020ld.log ends at byte %lu, but bytes up to %lu were acknowledged: they are lost, and the log goes on behind them\n",
+		segment->dir, (long)segment->base_offset, (unsigned long)size, (unsigned long)segment->filed.position);
+	int err = io_file_truncate(io, segment->write_fd, segment->filed.position);
+	return err ? err : io_file_sync(io, segment->write_fd);
+}
+
 /* What lies behind `staged` was never acknowledged: away with it, durably, before anything is written there. What lies between `filed` and `staged`
  * stays: it is about to be written over with the same bytes, and some of it may be there alone, if a crash comes before that (a direct
  * piece of the last group, which recovery has taken back into memory). */
@@ -98,13 +162,16 @@ static int cut(struct segment *segment)
 	int64_t size = io_file_size(io, segment->write_fd);
 	if (size < 0)
 		return (int)size;
-	if ((uint64_t)size < segment->filed.position)
-		return ERR_CORRUPT_LOG;
 	int err = 0;
-	if ((uint64_t)size > segment->staged.position)
-		err = io_file_truncate(io, segment->write_fd, segment->staged.position);
-	if (!err && (uint64_t)size > segment->staged.position)
-		err = io_file_sync(io, segment->write_fd);
+	if ((uint64_t)size < segment->filed.position)
+		err = leave_hole(segment, (uint64_t)size);
+	if ((uint64_t)size > segment->staged.position) {
+		err = save_tail(segment, segment->staged.position, (uint64_t)size);
+		if (!err)
+			err = io_file_truncate(io, segment->write_fd, segment->staged.position);
+		if (!err)
+			err = io_file_sync(io, segment->write_fd);
+	}
 	segment->is_cut = !err;
 	return err;
 }
@@ -115,10 +182,48 @@ static int create_file(struct segment *segment, const char *path)
 	segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
 	if (segment->write_fd < 0)
 		return segment->write_fd;
-	/* A leftover of that name has no acknowledged bytes: the journal still holds everything from position 0 on. */
-	int err = io_file_truncate(io, segment->write_fd, 0);
+	/* A leftover of that name has no acknowledged bytes that are there alone: the journal still holds everything from position 0 on. */
+	int64_t size = io_file_size(io, segment->write_fd);
+	int err = size < 0 ? (int)size : 0;
+	if (size > 0 && (uint64_t)size > segment->staged.position)
+		err = save_tail(segment, segment->staged.position, (uint64_t)size);
+	if (!err)
+		err = io_file_truncate(io, segment->write_fd, 0);
 	segment->has_file = !err;
 	return err;
+}
+
+/* Another's file in this one's place is somebody's: it stays, under another name. */
+static int set_aside(struct segment *segment, const char *path)
+{
+	char aside[PATH_SIZE];
+	if (snprintf(aside, sizeof aside, "%s.foreign", path) >= (int)sizeof aside)
+		return -ENAMETOOLONG;
+	int err = io_rename(segment->home->io, path, aside);
+	if (err)
+		return err;
+	segment_close_files(segment);
+	segment->is_foreign = false;
+	segment->is_cut = false;
+	fprintf(stderr, "spate: %s was not the file written here, and is kept as %s\n", path, aside);
+	return 0;
+}
+
+/* The file of a segment that should have one. */
+static int open_file(struct segment *segment, const char *path)
+{
+	struct io *io = segment->home->io;
+	int err = segment->is_identified ? 0 : segment_open_read(segment);
+	if (segment->is_foreign)
+		err = set_aside(segment, path);
+	if (err < 0 && err != -ENOENT)
+		return err;
+	segment->write_fd = io_file_open(io, path, IO_DIRECT);
+	if (segment->write_fd == -ENOENT && segment->filed.position > 0) /* somebody took it: a hole, all of it */
+		segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
+	if (segment->write_fd < 0)
+		return segment->write_fd;
+	return segment->is_cut ? 0 : cut(segment);
 }
 
 int segment_open_write(struct segment *segment)
@@ -132,8 +237,7 @@ int segment_open_write(struct segment *segment)
 		CHECK(segment->filed.position == 0);
 		err = create_file(segment, path);
 	} else {
-		segment->write_fd = io_file_open(segment->home->io, path, IO_DIRECT);
-		err = segment->write_fd < 0 ? segment->write_fd : segment->is_cut ? 0 : cut(segment);
+		err = open_file(segment, path);
 	}
 	if (err) {
 		/* This one alone: reads may be under way on the others. */
@@ -154,6 +258,9 @@ void segment_unlink(struct segment *segment)
 		int err = io_unlink(segment->home->io, path);
 		(void)err; /* most segments lack some of them; what stays is found again at the next start */
 	}
+	torn_path(segment, path, sizeof path);
+	int err = io_unlink(segment->home->io, path);
+	(void)err;
 }
 
 /* ---- headers and batches, read now -------------------------------------------------------------------------------- */
@@ -162,7 +269,7 @@ static int read_file(struct segment *segment, void *out, size_t size, uint64_t p
 {
 	int fd = segment_open_read(segment);
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? ERR_CORRUPT_LOG : fd;
 	int64_t got = io_file_read(segment->home->io, fd, out, size, position);
 	return got < 0 ? (int)got : (size_t)got < size ? ERR_CORRUPT_LOG : 0;
 }
@@ -292,6 +399,7 @@ static int decode_index_files(struct segment *segment)
 {
 	struct seal seal;
 	bool has_seal = read_seal(segment, &seal);
+	segment->is_index_trusted = has_seal;
 	int err = decode_offset_index(segment, has_seal ? &seal : NULL);
 	return err ? err : decode_time_index(segment, has_seal ? &seal : NULL);
 }
@@ -318,6 +426,7 @@ static int take_index_files(struct segment *segment, uint64_t *position)
 static void forget_indexes(struct segment *segment)
 {
 	segment->unindexed_bytes = 0;
+	segment->is_index_trusted = true;
 	offset_index_truncate(&segment->offsets, segment->base_offset);
 	time_index_truncate(&segment->times, segment->base_offset);
 	segment->index_written_count = 0;
@@ -425,16 +534,44 @@ int segment_find(struct segment *segment, int64_t offset, uint64_t *position, in
 	return 0;
 }
 
-int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position)
+/* Where the indexes lead for a timestamp; what the time index says of the place. */
+static uint64_t floor_of_time(const struct segment *segment, int64_t timestamp_ms, int64_t *entry_timestamp, int64_t *entry_offset,
+			      int64_t *last_offset)
 {
+	*last_offset = -1;
+	/* Strictly below: a record with the entry's own timestamp may lie before the entry's offset. */
+	time_index_floor(&segment->times, timestamp_ms - 1, entry_timestamp, entry_offset);
+	return *entry_offset > segment->base_offset ? offset_index_floor_entry(&segment->offsets, *entry_offset, last_offset) : 0;
+}
+
+/* No checksum covers the index files of a segment that is not sealed, and an entry that leads too far hides records: the batch that it tells of must have
+ * the timestamp it says. */
+static bool is_time_entry_right(struct segment *segment, uint64_t position, int64_t entry_timestamp, int64_t entry_offset)
+{
+	struct batch batch;
+	for (; position < segment->staged.position; position += batch.size_bytes) {
+		if (segment_read_header(segment, position, &batch) || batch.base_offset > entry_offset)
+			return false;
+		if (batch_last_offset(&batch) >= entry_offset)
+			return batch.max_timestamp_ms == entry_timestamp;
+	}
+	return false;
+}
+
+int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position, int64_t *last_offset)
+{
+	int64_t entry_timestamp, entry_offset;
 	int err = segment__load_indexes(segment);
 	if (err)
 		return err;
-	int64_t entry_timestamp, entry_offset;
-	/* Strictly below: a record with the entry's own timestamp may lie before the entry's offset. */
-	time_index_floor(&segment->times, timestamp_ms - 1, &entry_timestamp, &entry_offset);
-	*position = entry_offset > segment->base_offset ? offset_index_floor(&segment->offsets, entry_offset) : 0;
-	return 0;
+	*position = floor_of_time(segment, timestamp_ms, &entry_timestamp, &entry_offset, last_offset);
+	if (segment->is_index_trusted || entry_timestamp < 0 || is_time_entry_right(segment, *position, entry_timestamp, entry_offset))
+		return 0;
+	forget_indexes(segment);
+	err = scan_into_indexes(segment, 0);
+	if (!err)
+		*position = floor_of_time(segment, timestamp_ms, &entry_timestamp, &entry_offset, last_offset);
+	return err;
 }
 
 static int write_tail(struct segment *segment, enum segment_file file, const uint8_t *data, size_t size, size_t from)
@@ -495,25 +632,45 @@ int segment_save_indexes(struct segment *segment)
 
 /* ---- seal ------------------------------------------------------------------------------------------------------------ */
 
-/* Everything that is said of the batches, by their headers in the file: for a segment whose first batches were staged before this start. What
- * the checkpoint said of it was of all that was staged then, some of which was replayed since, and some never became durable. */
-static int learn_from_file(struct segment *segment)
+static void forget_summary(struct segment *segment)
 {
-	if (segment->hash)
-		return 0;
-	int err = seal_hash_create(&segment->hash);
-	struct batch batch;
 	segment->batch_count = segment->record_count = 0;
 	segment->max_timestamp_ms = segment->max_timestamp_offset = -1;
-	for (uint64_t at = 0; !err && at < segment->staged.position; at += batch.size_bytes) {
+}
+
+static int walk_headers(struct segment *segment)
+{
+	struct batch batch;
+	for (uint64_t at = 0; at < segment->staged.position; at += batch.size_bytes) {
 		uint8_t header[BATCH_HEADER_SIZE];
-		err = segment_read_bytes(segment, header, sizeof header, at);
+		int err = segment_read_bytes(segment, header, sizeof header, at);
 		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !segment_header_fits(segment, at, &batch)))
 			err = ERR_CORRUPT_LOG;
 		if (err)
 			return err;
 		seal_hash_update(segment->hash, header, sizeof header);
 		segment__count(segment, &batch, batch_last_offset(&batch));
+	}
+	return 0;
+}
+
+/* Everything that is said of the batches, by their headers in the file: for a segment whose first batches were staged before this start. What
+ * the checkpoint said of it was of all that was staged then, some of which was replayed since, and some never became durable. Where a header is
+ * damaged that stays what is known: lookups by time pass over a segment whose largest timestamp is too small, so less must not be believed. */
+static int learn_from_file(struct segment *segment)
+{
+	if (segment->hash)
+		return 0;
+	struct segment before = *segment;
+	int err = seal_hash_create(&segment->hash);
+	forget_summary(segment);
+	if (!err)
+		err = walk_headers(segment);
+	if (err) {
+		segment->batch_count = before.batch_count;
+		segment->record_count = before.record_count;
+		segment->max_timestamp_ms = before.max_timestamp_ms;
+		segment->max_timestamp_offset = before.max_timestamp_offset;
 	}
 	return err;
 }

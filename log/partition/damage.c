@@ -1,0 +1,85 @@
+/* Damage of a partition: which offsets fail their check, and how a reader gets past them.
+ *
+ * Happy path: there is none. A reader that meets bytes that are not a batch where one is due fences them: from the offset that is due up to the
+ * next whole batch, or the segment's end. What is fenced is told on stderr once, is in the checkpoint, and is never served or cut again; a range
+ * that has no place in the list for want of memory is found again by its CRC at the next read. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/partition/partition_priv.h"
+
+/* Takes up what touches [from, to) into it; *at becomes its place. */
+static void absorb(struct partition *partition, struct damage *range, uint32_t *at)
+{
+	uint32_t kept = 0;
+	*at = 0;
+	for (uint32_t i = 0; i < partition->damage_count; i++) {
+		const struct damage *one = &partition->damages[i];
+		bool is_apart = one->to < range->from || range->to < one->from;
+		if (!is_apart) {
+			range->from = one->from < range->from ? one->from : range->from;
+			range->to = one->to > range->to ? one->to : range->to;
+			continue;
+		}
+		*at += one->from < range->from;
+		partition->damages[kept++] = *one;
+	}
+	partition->damage_count = kept;
+}
+
+void partition__add_damage(struct partition *partition, int64_t from, int64_t to)
+{
+	for (uint32_t i = 0; i < partition->damage_count; i++)
+		if (partition->damages[i].from <= from && to <= partition->damages[i].to)
+			return;
+	struct damage *grown = realloc(partition->damages, (partition->damage_count + 1) * sizeof *grown);
+	if (!grown)
+		return;
+	partition->damages = grown;
+	struct damage range = {from, to};
+	uint32_t at;
+	absorb(partition, &range, &at);
+	for (uint32_t i = partition->damage_count++; i > at; i--)
+		grown[i] = grown[i - 1];
+	grown[at] = range;
+	partition->home->damaged_ranges++;
+	partition->home->has_new_damage = true;
+	fprintf(stderr, "spate: error: %s-%u: offsets [%ld, %ld) are damaged: fenced, not served\n", partition->topic->name,
+		partition->index, (long)from, (long)to);
+}
+
+const struct damage *partition__next_damage(const struct partition *partition, int64_t offset)
+{
+	for (uint32_t i = 0; i < partition->damage_count; i++)
+		if (partition->damages[i].to > offset)
+			return &partition->damages[i];
+	return NULL;
+}
+
+bool partition__is_damaged(const struct partition *partition, int64_t from, int64_t to)
+{
+	const struct damage *damage = partition__next_damage(partition, from);
+	return damage && damage->from < to;
+}
+
+bool partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
+		      uint64_t *next_position, int64_t *next_offset)
+{
+	struct batch next;
+	int64_t behind = (expected >= 0 ? expected : segment->base_offset) - 1;
+	bool is_found = segment_resync(segment, position, behind, next_position, &next) == 0;
+	*next_offset = is_found ? next.base_offset : segment->durable.offset;
+	int64_t from = expected >= 0 ? expected : wanted < *next_offset ? wanted : *next_offset - 1;
+	if (*next_offset > from)
+		partition__add_damage(partition, from, *next_offset);
+	return is_found;
+}
+
+/* Gaps are compaction's alone. */
+bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected)
+{
+	if (partition->topic->config.is_compacted ? batch->base_offset < expected : batch->base_offset != expected)
+		return false;
+	int32_t epoch = epochs_at(&partition->epochs, batch->base_offset);
+	return epoch < 0 || batch->leader_epoch == epoch;
+}

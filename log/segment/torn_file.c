@@ -1,0 +1,95 @@
+/* Happy path: find the last byte that is not zero, copy up to there in pieces, sync. A file of that name from an earlier crash at the same place is
+ * written over: what it held is what lies there again, or was cut off before. */
+#include "log/segment/torn_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/err.h"
+
+#define PIECE_SIZE (256u << 10)
+
+/* Calls for each piece of [from, to); a short read ends the walk. */
+typedef int piece_fn(void *context, const uint8_t *bytes, size_t size, uint64_t position);
+
+static int walk_pieces(struct io *io, int fd, uint64_t from, uint64_t to, piece_fn *piece, void *context)
+{
+	/* Aligned, as the descriptor may be one of O_DIRECT. */
+	uint8_t *buffer = aligned_alloc(4096, PIECE_SIZE);
+	if (!buffer)
+		return -ENOMEM;
+	int err = 0;
+	for (uint64_t at = from - from % 4096; at < to && !err; at += PIECE_SIZE) {
+		int64_t got = io_file_read(io, fd, buffer, PIECE_SIZE, at);
+		uint64_t skip = at < from ? from - at : 0;
+		uint64_t end = got > 0 && at + (uint64_t)got < to ? at + (uint64_t)got : to;
+		if (got < 0)
+			err = (int)got;
+		else if (at + skip < end)
+			err = piece(context, buffer + skip, (size_t)(end - at - skip), at + skip);
+		if (got < (int64_t)PIECE_SIZE)
+			break;
+	}
+	free(buffer);
+	return err;
+}
+
+static int note_last(void *context, const uint8_t *bytes, size_t size, uint64_t position)
+{
+	uint64_t *end = context;
+	for (size_t i = size; i > 0; i--)
+		if (bytes[i - 1]) {
+			*end = position + i;
+			return 0;
+		}
+	return 0;
+}
+
+struct copy {
+	struct io *io;
+	int fd;
+	uint64_t from;
+};
+
+static int copy_piece(void *context, const uint8_t *bytes, size_t size, uint64_t position)
+{
+	struct copy *copy = context;
+	int64_t done = io_file_write(copy->io, copy->fd, bytes, size, position - copy->from);
+	return done < 0 ? (int)done : 0;
+}
+
+static int save(struct io *io, int fd, uint64_t from, uint64_t to, const char *path)
+{
+	struct copy copy = {io, io_file_open(io, path, IO_CREATE), from};
+	if (copy.fd < 0)
+		return copy.fd;
+	int err = io_file_truncate(io, copy.fd, 0);
+	if (!err)
+		err = walk_pieces(io, fd, from, to, copy_piece, &copy);
+	if (!err)
+		err = io_file_sync(io, copy.fd);
+	io_close_fd(io, copy.fd);
+	return err;
+}
+
+int torn_file_save(struct io *io, int fd, uint64_t from, uint64_t to, const char *path)
+{
+	uint64_t end = from;
+	if (to - from > TORN_FILE_SIZE_MAX)
+		to = from + TORN_FILE_SIZE_MAX;
+	int err = walk_pieces(io, fd, from, to, note_last, &end);
+	if (err || end == from)
+		return err;
+	err = save(io, fd, from, end, path);
+	bool is_full = err == -ENOSPC || err == -EDQUOT;
+	if (is_full) {
+		int ignored = io_unlink(io, path);
+		(void)ignored;
+		fprintf(stderr, "spate: %lu bytes behind the end of a log, acknowledged to nobody, are cut off; the disk is too full to keep them in %s\n",
+			(unsigned long)(end - from), path);
+	} else if (!err) {
+		fprintf(stderr, "spate: %lu bytes behind the end of a log, acknowledged to nobody, are cut off and kept in %s\n", (unsigned long)(end - from), path);
+	}
+	return is_full ? 0 : err;
+}
