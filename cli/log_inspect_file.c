@@ -136,7 +136,7 @@ static int show_checkpoint(struct out *out, struct slice bytes, int64_t base_off
 	out_int(out, "partitions", "partitions", header.partition_count);
 	struct out_table *table = out_table_begin(out, "segments", columns, COUNT_OF(columns));
 	struct checkpoint_partition partition;
-	for (uint32_t i = 0; i < header.partition_count && checkpoint_next(&partition, &rest); i++)
+	for (uint32_t i = 0; i < header.partition_count && checkpoint_next(&header, &partition, &rest); i++)
 		add_checkpoint_segments(table, &partition);
 	out_table_end(table, "segments", "no segments");
 	return 0;

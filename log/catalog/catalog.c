@@ -260,7 +260,8 @@ static int create(struct catalog *catalog, const struct catalog_knowledge *known
 	if (err != -ENOENT) {
 		snprintf(report->why, sizeof report->why,
 			 "%s is there, but catalog.log is not: this is a data directory of Apache Kafka's, or one that has lost its catalog. "
-			 "Name an empty directory, or bring catalog.log back", catalog->meta_path);
+			 "Name an empty directory, or bring catalog.log back; without one, `spate log repair` makes it anew from the partitions' directories",
+			 catalog->meta_path);
 		return ERR_FORMAT;
 	}
 	err = check_loss(catalog, known, report);
@@ -283,15 +284,16 @@ static int refuse_damage(struct catalog *catalog, struct catalog_report *report,
 {
 	snprintf(report->why, sizeof report->why,
 		 "%s: record %llu at byte %llu fails its check, but byte %llu begins a good one: the file is damaged, not torn. Nothing was changed. "
-		 "Restore it from a copy; without one, topics changed after that record are unknown", catalog->log_path,
+		 "Restore it from a copy; without one, `spate log repair` saves what can be saved", catalog->log_path,
 		 (unsigned long long)catalog->sequence + 1, (unsigned long long)position, (unsigned long long)later);
 	return ERR_CORRUPT_LOG;
 }
 
 static int refuse_record(struct catalog *catalog, struct catalog_report *report, uint64_t position, const char *reason)
 {
-	snprintf(report->why, sizeof report->why, "%s: record %llu at byte %llu cannot be used: %s", catalog->log_path,
-		 (unsigned long long)catalog->sequence + 1, (unsigned long long)position, reason);
+	snprintf(report->why, sizeof report->why, "%s: record %llu at byte %llu cannot be used: %s. Nothing was changed. Restore it from a copy; "
+		 "without one, `spate log repair` saves what can be saved", catalog->log_path, (unsigned long long)catalog->sequence + 1,
+		 (unsigned long long)position, reason);
 	return ERR_FORMAT;
 }
 
@@ -299,7 +301,8 @@ static int refuse_record(struct catalog *catalog, struct catalog_report *report,
 static int replay_file(struct catalog *catalog, struct slice file, struct catalog_report *report)
 {
 	if (!catalog_header_is_good(file)) {
-		snprintf(report->why, sizeof report->why, "%s is not a catalog of this version", catalog->log_path);
+		snprintf(report->why, sizeof report->why, "%s is not a catalog of this version. Nothing was changed. If a later version "
+			 "wrote it, use that; if it is damaged, restore it from a copy, or let `spate log repair` save what can be saved", catalog->log_path);
 		return ERR_FORMAT;
 	}
 	struct catalog_frame frame;
@@ -332,10 +335,17 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	const struct meta_properties *ours = &catalog->state.identity;
 	struct meta_properties meta;
 	int err = meta_properties_read(&meta, catalog->io, catalog->meta_path, report->why, sizeof report->why);
+	if (err == ERR_FORMAT) {
+		size_t size = strlen(report->why);
+		snprintf(report->why + size, sizeof report->why - size,
+			 ". Nothing was changed. If it is damaged, `spate log repair` makes it anew from catalog.log");
+	}
 	if (err && err != -ENOENT)
 		return err;
 	if (!err && (!uuid_equal(&meta.directory_id, &ours->directory_id) || strcmp(meta.cluster_id, ours->cluster_id) != 0)) {
-		snprintf(report->why, sizeof report->why, "%s and %s are of different directories", catalog->meta_path, catalog->log_path);
+		snprintf(report->why, sizeof report->why,
+			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; if catalog.log is right, `spate log repair` "
+			 "makes meta.properties anew from it", catalog->meta_path, catalog->log_path);
 		return ERR_FORMAT;
 	}
 	bool is_set = broker_config_is_set(broker, "node.id") || broker_config_is_set(broker, "broker.id");

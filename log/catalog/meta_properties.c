@@ -65,6 +65,10 @@ int meta_properties_read(struct meta_properties *out, struct io *io, const char 
 	uint8_t *data;
 	size_t size;
 	int err = small_file_read(io, path, FILE_SIZE_MAX, &data, &size);
+	if (err == -EFBIG) {
+		snprintf(why, why_size, "%s: it is far too large", path);
+		return ERR_FORMAT;
+	}
 	if (err)
 		return err;
 	struct found found = {0};

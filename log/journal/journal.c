@@ -72,7 +72,7 @@ static int create(struct journal *journal)
 	int fd = io_file_open(journal->io, path_new, IO_CREATE | IO_DIRECT);
 	if (fd < 0)
 		return fd;
-	struct superblock superblock = {.file_size_bytes = journal->options.size_bytes};
+	struct superblock superblock = {.file_size_bytes = journal->options.size_bytes, .shard_plus_one = journal->options.shard_plus_one};
 	io_random(journal->io, &superblock.seed, sizeof superblock.seed);
 	int err = fill_and_publish(journal, fd, path_new, &superblock);
 	if (err < 0) {
@@ -84,6 +84,7 @@ static int create(struct journal *journal)
 	recovery->superblock = superblock;
 	recovery->superblock_slot = JOURNAL_SUPERBLOCKS - 1;
 	recovery->cursor = (struct recovery_cursor){.seq = 1};
+	recovery->report.seed = superblock.seed;
 	recovery->report.was_created = true;
 	recovery->report.decision = recovery_decide(&recovery_file_table, 0)->label;
 	return 0;
@@ -127,11 +128,24 @@ static uint64_t incarnation_of(const struct journal *journal)
 	return journal->options.is_read_only ? UINT64_MAX : journal->options.incarnation;
 }
 
+/* Whoever put another shard's journal here has this one's elsewhere. */
+static int check_shard(struct journal *journal)
+{
+	struct recovery *recovery = &journal->recovery;
+	uint32_t written = recovery->superblock.shard_plus_one, asked = journal->options.shard_plus_one;
+	if (!written || !asked || written == asked)
+		return 0;
+	recovery->report.decision = 'S';
+	return ERR_CORRUPT_LOG;
+}
+
 static int recover(struct journal *journal)
 {
 	struct recovery *recovery = &journal->recovery;
 	if (!recovery->report.was_created) {
 		int err = recovery_read_superblocks(recovery, journal->io, journal->fd, incarnation_of(journal));
+		if (err == 0)
+			err = check_shard(journal);
 		if (err < 0)
 			return err;
 	}
@@ -200,6 +214,12 @@ int journal_open(struct journal **out, struct io *io, const struct journal_optio
 	}
 	*out = journal;
 	return 0;
+}
+
+/* The words of the tables, and of the one decision that is in neither. */
+const char *journal_why(const struct journal_report *report)
+{
+	return report->decision == 'S' ? "it is the journal of another shard" : recovery_meaning(report->decision);
 }
 
 /* ---- replay ------------------------------------------------------------------------------------------------------ */

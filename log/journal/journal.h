@@ -34,6 +34,7 @@ struct journal_options {
 	uint64_t size_bytes;          /* of the file, kept from its creation on; a multiple of 1 MiB */
 	uint32_t group_size_bytes_max; /* of one group's payload; bounds memory: that times groups_in_flight_max + 1 */
 	uint32_t groups_in_flight_max; /* >= 1; callbacks come in order all the same */
+	uint32_t shard_plus_one;      /* whose journal it is: another shard's is refused; 0: not said */
 	uint64_t incarnation;         /* of this opening: larger than every one before (log/catalog/catalog.h), so never 0 */
 	bool is_read_only;            /* for tools: nothing is created, only open, replay and close are allowed; of the rest only path matters */
 	journal_durable_fn *durable;  /* from the loop, in order of seq: every group up to and including it is durable */
@@ -46,6 +47,8 @@ struct journal_report {
 	bool was_created;
 	bool was_clean;               /* the last group is a seal */
 	uint64_t incarnation;         /* of the last opening that began to write; 0 if there was none, or nothing tells */
+	uint64_t seed;                /* of this file: no other has it. 0: it cannot be read */
+	uint64_t checkpoint;          /* the generation given to the last journal_trim that reached the superblock, 0 if none did */
 	uint64_t groups;
 	uint64_t entries;
 	uint64_t bytes_scanned;
@@ -61,8 +64,11 @@ struct journal_report {
  * one of a later version. ERR_CORRUPT_LOG: both superblocks are damaged, the file was cut, or an opening
  * with this incarnation or a later one has written it. -EINVAL: sizes that do not fit each other (a group
  * of the maximum may take a quarter of the ring, and all buffers together the ring). The report is filled
- * in either case. */
+ * in either case; journal_why puts its decision into words. */
 MUST_USE int journal_open(struct journal **out, struct io *io, const struct journal_options *options, struct journal_report *report);
+
+/* Why opening refused, by the report's decision: a few words, static. */
+const char *journal_why(const struct journal_report *report);
 
 /* Calls `replay` for each entry of each group of the history in order. An entry that was added with a
  * payload and comes without one: its payload is damaged, though it had been acknowledged (counted in
@@ -103,6 +109,9 @@ uint64_t journal_commit(struct journal *journal);
  * so durably, which is written in the background (no callback: try again in a later turn). May be called
  * between replay and start as well, with the last seq replayed. */
 void journal_trim(struct journal *journal, uint64_t group_seq);
+/* What is trimmed from now on is in the checkpoint of this generation, which is durable; they only grow. An older checkpoint beside this journal
+ * is not to be believed. */
+void journal_note_checkpoint(struct journal *journal, uint64_t generation);
 /* Bytes taken by groups that are not trimmed durably, and what there is in all. */
 uint64_t journal_used_bytes(const struct journal *journal);
 uint64_t journal_size_bytes(const struct journal *journal);

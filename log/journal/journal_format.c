@@ -55,6 +55,8 @@ void superblock_encode(const struct superblock *superblock, uint8_t *out)
 	store_le64(out + 80, superblock->trim_incarnation);
 	store_le64(out + 88, superblock->written_place);
 	store_le32(out + 96, superblock->opening_count);
+	store_le32(out + 100, superblock->shard_plus_one);
+	store_le64(out + 104, superblock->checkpoint);
 	for (uint32_t i = 0; i < superblock->opening_count; i++) {
 		store_le64(out + OPENINGS_AT + i * OPENING_SIZE, superblock->openings[i].incarnation);
 		store_le64(out + OPENINGS_AT + i * OPENING_SIZE + 8, superblock->openings[i].start_seq);
@@ -94,6 +96,8 @@ enum superblock_state superblock_decode(struct superblock *superblock, const uin
 		.trim_incarnation = load_le64(block + 80),
 		.written_place = load_le64(block + 88),
 		.opening_count = load_le32(block + 96),
+		.shard_plus_one = load_le32(block + 100),
+		.checkpoint = load_le64(block + 104),
 	};
 	if (superblock->opening_count > OPENINGS_MAX)
 		return SUPERBLOCK_BROKEN;

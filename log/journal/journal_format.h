@@ -37,6 +37,8 @@ struct superblock {
 	uint64_t trim_incarnation;
 	uint64_t written_place;    /* the ring has been written up to here; its size once all of it has */
 	uint32_t opening_count;
+	uint32_t shard_plus_one;   /* whose journal it is; 0: written before that was noted */
+	uint64_t checkpoint;       /* groups were let go for a checkpoint of this generation; an older one tells too little */
 	struct opening openings[OPENINGS_MAX]; /* oldest first */
 };
 

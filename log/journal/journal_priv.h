@@ -106,6 +106,7 @@ struct journal {
 	struct boundary last;         /* behind the last group reported */
 	struct boundary trim;         /* nothing before it is needed */
 	uint64_t trim_seq_asked;
+	uint64_t checkpoint;        /* the generation that the next superblock notes */
 	bool is_short_of_room;
 	struct superblock_writer superblock;
 	struct io_timer idle_timer;

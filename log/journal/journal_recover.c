@@ -112,6 +112,17 @@ const struct recovery_table recovery_group_table = {
 	group_rows, COUNT_OF(group_rows), group_impossible, COUNT_OF(group_impossible), GROUP_FACT_COUNT,
 };
 
+const char *recovery_meaning(char label)
+{
+	for (size_t i = 0; i < COUNT_OF(file_rows); i++)
+		if (file_rows[i].label == label)
+			return file_rows[i].meaning;
+	for (size_t i = 0; i < COUNT_OF(group_rows); i++)
+		if (group_rows[i].label == label)
+			return group_rows[i].meaning;
+	return "";
+}
+
 const struct recovery_row *recovery_decide(const struct recovery_table *table, uint32_t facts)
 {
 	for (uint32_t i = 0; i < table->row_count; i++)
@@ -168,8 +179,11 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 		return (int)read;
 	if (facts & FACT_VALID && recovery->superblock.file_size_bytes == (uint64_t)file_size)
 		facts |= FACT_SIZE;
-	if (facts & FACT_VALID)
+	if (facts & FACT_VALID) {
 		recovery->report.incarnation = recovery->superblock.incarnation;
+		recovery->report.seed = recovery->superblock.seed;
+		recovery->report.checkpoint = recovery->superblock.checkpoint;
+	}
 	if (facts & FACT_VALID && recovery->superblock.incarnation < incarnation)
 		facts |= FACT_PAST;
 	const struct recovery_row *row = recovery_decide(&recovery_file_table, facts);

@@ -48,6 +48,9 @@ struct recovery_row {
 	const char *meaning;
 };
 
+/* What the row of that label means, of either table; "" if there is none. Static. */
+const char *recovery_meaning(char label);
+
 /* Combinations that cannot be seen, and why. */
 struct recovery_impossible {
 	uint8_t mask, value;

@@ -120,6 +120,11 @@ void journal_trim(struct journal *journal, uint64_t group_seq)
 	journal__note_activity(journal);
 }
 
+void journal_note_checkpoint(struct journal *journal, uint64_t generation)
+{
+	journal->checkpoint = generation;
+}
+
 /* ---- superblocks ---------------------------------------------------------------------------------------------------- */
 
 static struct superblock next_superblock(const struct journal *journal)
@@ -133,6 +138,10 @@ static struct superblock next_superblock(const struct journal *journal)
 	next.trim_chain = journal->trim.chain;
 	next.trim_incarnation = journal->trim.incarnation;
 	next.written_place = journal->prewriter.written_place;
+	if (journal->options.shard_plus_one)
+		next.shard_plus_one = journal->options.shard_plus_one;
+	if (next.checkpoint < journal->checkpoint)
+		next.checkpoint = journal->checkpoint;
 	return next;
 }
 

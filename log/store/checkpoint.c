@@ -4,12 +4,17 @@
  *
  * `checkpoint-<shard>`, little endian, XXH3-64 of everything before it at the end:
  *
- *   magic "SPATECKP" 8 | version u32 = 2 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 (version 1: not there),
+ *   magic "SPATECKP" 8 | version u32 = 3 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
+ *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence),
  *   then for each partition:
  *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
- *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2
+ *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2 | CRC of its first batch u32 (from version 3)
  *   epochs: epoch i32 | start offset i64; damages: from i64 | to i64; then the producers (producer_state_encode).
+ *
+ * A checkpoint and a journal belong together: the checkpoint names the journal's seed and the opening that had written it last, the journal's
+ * superblock the generation of the checkpoint that it let groups go for. So neither passes for the other's if one was exchanged, or brought
+ * back from an earlier time.
  *
  * A partition's state is written as of its filed marks: a segment behind the first that is not wholly filed has nothing filed, and is left
  * out (the journal has it); producers' batches behind the filed end are dropped when it is read, as they may never have become durable. */
@@ -23,11 +28,13 @@
 #include "log/io/small_file.h"
 #include "log/store/store_priv.h"
 
-#define CHECKPOINT_VERSION 2
-#define HEADER_SIZE 36
+#define CHECKPOINT_VERSION 3
+#define HEADER_SIZE 60
+#define HEADER_SIZE_V2 36
 #define HEADER_SIZE_V1 28
 #define PARTITION_SIZE 44
-#define SEGMENT_SIZE 76
+#define SEGMENT_SIZE 80
+#define SEGMENT_SIZE_V2 76
 #define EPOCH_SIZE 12
 #define DAMAGE_SIZE 16
 #define CHECKSUM_SIZE 8
@@ -79,6 +86,7 @@ static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
 	store_le64(at + 60, segment->record_count);
 	store_le32(at + 68, (uint32_t)segment->first_leader_epoch);
 	store_le32(at + 72, (uint32_t)segment->last_leader_epoch);
+	store_le32(at + 76, segment->first_crc);
 	return at + SEGMENT_SIZE;
 }
 
@@ -116,6 +124,13 @@ static bool is_worth_telling(const struct partition *partition)
 	return partition->active != NULL || partition->start_offset > 0;
 }
 
+/* Grows over all openings, as each has a larger incarnation. */
+static uint64_t next_generation(const struct store *store)
+{
+	uint64_t first = store->options.incarnation << 32;
+	return (store->checkpoint_generation > first ? store->checkpoint_generation : first) + 1;
+}
+
 int store__write_checkpoint(struct store *store)
 {
 	size_t size = HEADER_SIZE + CHECKSUM_SIZE;
@@ -130,12 +145,16 @@ int store__write_checkpoint(struct store *store)
 	uint8_t *data = malloc(size);
 	if (!data)
 		return -ENOMEM;
+	uint64_t generation = next_generation(store);
 	memcpy(data, magic, sizeof magic);
 	store_le32(data + 8, CHECKPOINT_VERSION);
 	store_le32(data + 12, store->options.shard);
 	store_le64(data + 16, store->options.incarnation);
 	store_le32(data + 24, count);
 	store_le64(data + 28, catalog_sequence(store->image));
+	store_le64(data + 36, store->journal_seed);
+	store_le64(data + 44, generation);
+	store_le64(data + 52, store->journal_incarnation);
 	uint8_t *at = data + HEADER_SIZE;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
@@ -148,6 +167,8 @@ int store__write_checkpoint(struct store *store)
 	checkpoint_path(store, path, sizeof path);
 	int err = small_file_replace(store->home.io, path, data, size);
 	free(data);
+	if (!err)
+		store->checkpoint_generation = generation;
 	return err;
 }
 
@@ -165,7 +186,7 @@ static void take_summary(struct segment *segment, const uint8_t *at)
 	segment->last_leader_epoch = (int32_t)load_le32(at + 72);
 }
 
-static int take_segment(struct partition *partition, const uint8_t *at)
+static int take_segment(struct partition *partition, const uint8_t *at, bool has_crc)
 {
 	const struct topic_config *config = &partition->topic->config;
 	struct segment *segment = segment_create(&partition->home->segments, partition->dir, (int64_t)load_le64(at),
@@ -181,18 +202,21 @@ static int take_segment(struct partition *partition, const uint8_t *at)
 	}
 	segment->is_complete = flags & SEGMENT_IS_COMPLETE;
 	segment->is_sealed = flags & SEGMENT_IS_SEALED;
-	if (end.position > 0)
+	if (end.position > 0) {
 		take_summary(segment, at);
+		segment->first_crc = has_crc ? load_le32(at + 76) : 0;
+		segment->is_identified = !has_crc;
+	}
 	list_push_back(&partition->segments, &segment->node);
 	partition__recovered_segment(partition, segment);
 	return 0;
 }
 
 /* Can there be such segments? The checksum says that we wrote them; but a slip of ours, or a stranger's hand, must not become a bug's abort. */
-static bool segments_fit(const uint8_t *at, uint32_t count)
+static bool segments_fit(const uint8_t *at, uint32_t count, uint32_t segment_size)
 {
 	int64_t end_before = 0;
-	for (uint32_t i = 0; i < count; i++, at += SEGMENT_SIZE) {
+	for (uint32_t i = 0; i < count; i++, at += segment_size) {
 		int64_t base = (int64_t)load_le64(at), end = (int64_t)load_le64(at + 8);
 		uint64_t position = load_le64(at + 16);
 		uint32_t flags = load_le32(at + 24);
@@ -213,20 +237,21 @@ static bool damages_fit(const uint8_t *at, uint32_t count)
 	return true;
 }
 
-static int take_partition(struct store *store, const uint8_t *at, const uint8_t *end, size_t *taken)
+static int take_partition(struct store *store, uint32_t version, const uint8_t *at, const uint8_t *end, size_t *taken)
 {
 	if (end - at < PARTITION_SIZE)
 		return ERR_CORRUPT_LOG;
 	struct uuid id;
 	memcpy(id.bytes, at, 16);
 	uint32_t index = load_le32(at + 16), segments = load_le32(at + 28), epochs = load_le32(at + 32), damages = load_le32(at + 36);
+	uint32_t segment_size = version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE;
 	size_t producers = load_le32(at + 40);
-	uint64_t size = PARTITION_SIZE + (uint64_t)segments * SEGMENT_SIZE + (uint64_t)epochs * EPOCH_SIZE + (uint64_t)damages * DAMAGE_SIZE + producers;
+	uint64_t size = PARTITION_SIZE + (uint64_t)segments * segment_size + (uint64_t)epochs * EPOCH_SIZE + (uint64_t)damages * DAMAGE_SIZE + producers;
 	if (size > (uint64_t)(end - at))
 		return ERR_CORRUPT_LOG;
 	*taken = size;
-	const uint8_t *segments_at = at + PARTITION_SIZE, *damages_at = segments_at + (size_t)segments * SEGMENT_SIZE + (size_t)epochs * EPOCH_SIZE;
-	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments) || !damages_fit(damages_at, damages))
+	const uint8_t *segments_at = at + PARTITION_SIZE, *damages_at = segments_at + (size_t)segments * segment_size + (size_t)epochs * EPOCH_SIZE;
+	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments, segment_size) || !damages_fit(damages_at, damages))
 		return ERR_CORRUPT_LOG;
 	struct partition *partition = store__partition(store, &id, index);
 	if (!partition)
@@ -234,8 +259,8 @@ static int take_partition(struct store *store, const uint8_t *at, const uint8_t 
 	partition->start_offset = (int64_t)load_le64(at + 20);
 	at += PARTITION_SIZE;
 	int err = 0;
-	for (uint32_t i = 0; i < segments && !err; i++, at += SEGMENT_SIZE)
-		err = take_segment(partition, at);
+	for (uint32_t i = 0; i < segments && !err; i++, at += segment_size)
+		err = take_segment(partition, at, version >= 3);
 	for (uint32_t i = 0; i < epochs && !err; i++, at += EPOCH_SIZE)
 		err = epochs_assign(&partition->epochs, (int32_t)load_le32(at), (int64_t)load_le64(at + 4)) < 0 ? -ENOMEM : 0;
 	for (uint32_t i = 0; i < damages && !err; i++, at += DAMAGE_SIZE)
@@ -258,9 +283,9 @@ static int check_file(struct slice file, size_t *header_size)
 	if (XXH3_64bits(file.data, file.size - CHECKSUM_SIZE) != load_le64(file.data + file.size - CHECKSUM_SIZE))
 		return ERR_CORRUPT_LOG;
 	uint32_t version = load_le32(file.data + 8);
-	if (version != 1 && version != CHECKPOINT_VERSION)
+	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	*header_size = version == 1 ? HEADER_SIZE_V1 : HEADER_SIZE;
+	*header_size = version == 1 ? HEADER_SIZE_V1 : version == 2 ? HEADER_SIZE_V2 : HEADER_SIZE;
 	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
 }
 
@@ -269,20 +294,36 @@ int store__checkpoint_mark(struct slice file, struct catalog_mark *mark)
 	size_t header_size;
 	int err = check_file(file, &header_size);
 	if (!err)
-		*mark = (struct catalog_mark){load_le64(file.data + 16), header_size == HEADER_SIZE ? load_le64(file.data + 28) : 0};
+		*mark = (struct catalog_mark){load_le64(file.data + 16), header_size > HEADER_SIZE_V1 ? load_le64(file.data + 28) : 0};
 	return err;
+}
+
+/* Does it go with the journal that was found? */
+static int check_company(struct store *store, const uint8_t *data)
+{
+	if (store->is_journal_new)
+		return 0; /* its loss was accepted: the checkpoint is what there is */
+	store->is_journal_alien = load_le64(data + 36) != store->journal_found.seed || store->journal_found.incarnation < load_le64(data + 52);
+	bool is_stale = load_le64(data + 44) < store->journal_found.checkpoint;
+	return store->is_journal_alien || is_stale ? ERR_CORRUPT_LOG : 0;
 }
 
 static int take_checkpoint(struct store *store, const uint8_t *data, size_t size)
 {
 	size_t header_size;
 	int err = check_file((struct slice){data, size}, &header_size);
+	if (!err && load_le32(data + 12) != store->options.shard)
+		err = ERR_CORRUPT_LOG;
+	if (!err && header_size == HEADER_SIZE)
+		err = check_company(store, data);
 	if (err)
 		return err;
+	uint32_t version = load_le32(data + 8);
+	store->checkpoint_generation = header_size == HEADER_SIZE ? load_le64(data + 44) : 0;
 	const uint8_t *at = data + header_size, *end = data + size - CHECKSUM_SIZE;
 	for (uint32_t left = load_le32(data + 24); left; left--) {
 		size_t taken;
-		err = take_partition(store, at, end, &taken);
+		err = take_partition(store, version, at, end, &taken);
 		if (err)
 			return err;
 		at += taken;

@@ -85,8 +85,42 @@ static int compare_offsets(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Walks the whole checked batches of a segment's file; sets its end behind the last good one. */
-static int scan_segment(struct partition *partition, struct segment *segment)
+/* 1: a whole batch is at `end`. 0: there is none. Or an error: a disk that does not answer decides nothing. */
+static int find_whole_batch(struct segment *segment, struct mark end, uint64_t size, struct batch *batch)
+{
+	uint8_t header[BATCH_HEADER_SIZE], *bytes;
+	struct io *io = segment->home->io;
+	if (size - end.position < sizeof header)
+		return 0;
+	int64_t got = io_file_read(io, segment->read_fd, header, sizeof header, end.position);
+	if (got != sizeof header)
+		return got < 0 ? (int)got : 0;
+	if (batch_parse_header((struct slice){header, sizeof header}, batch) || batch->base_offset < end.offset ||
+	    batch->size_bytes > size - end.position)
+		return 0;
+	int err = segment_read_batch(segment, batch, end.position, &bytes);
+	if (err)
+		return err == ERR_CORRUPT_LOG ? 0 : err;
+	free(bytes);
+	return 1;
+}
+
+/* Whole batches behind bytes that are none: the bytes were batches as well, and their offsets are damaged. 1, 0 or an error as above. */
+static int find_behind(struct partition *partition, struct segment *segment, int64_t limit_offset, struct mark *end)
+{
+	struct batch batch;
+	uint64_t position;
+	int err = segment_resync(segment, end->position, end->offset - 1, &position, &batch);
+	if (err || batch.base_offset >= limit_offset)
+		return err == ERR_CORRUPT_LOG ? 0 : err;
+	if (batch.base_offset > end->offset)
+		partition__add_damage(partition, end->offset, batch.base_offset);
+	*end = (struct mark){position, batch.base_offset};
+	return 1;
+}
+
+/* Walks the whole checked batches of a segment's file, over damage; sets its end behind the last good one. */
+static int scan_segment(struct partition *partition, struct segment *segment, int64_t limit_offset)
 {
 	struct io *io = partition->home->io;
 	int fd = segment_open_read(segment);
@@ -94,39 +128,25 @@ static int scan_segment(struct partition *partition, struct segment *segment)
 	if (size < 0)
 		return (int)size;
 	struct mark end = {0, segment->base_offset};
-	uint8_t *buffer = NULL;
-	uint64_t capacity = 0;
-	int err = 0;
-	while ((uint64_t)size - end.position >= BATCH_HEADER_SIZE) {
-		uint8_t header[BATCH_HEADER_SIZE];
-		struct batch batch;
-		if (io_file_read(io, fd, header, sizeof header, end.position) != sizeof header ||
-		    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.base_offset < end.offset ||
-		    batch.size_bytes > (uint64_t)size - end.position)
-			break;
-		if (batch.size_bytes > capacity) {
-			uint8_t *grown = realloc(buffer, batch.size_bytes);
-			if (!grown) {
-				err = -ENOMEM;
-				break;
-			}
-			buffer = grown;
-			capacity = batch.size_bytes;
+	struct batch batch;
+	segment_adopt(segment, (struct mark){(uint64_t)size, limit_offset}); /* so far it may be read */
+	int found = 1;
+	while (found > 0) {
+		found = find_whole_batch(segment, end, (uint64_t)size, &batch);
+		if (found > 0) {
+			segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
+			partition__learn(partition, &batch);
+			end.position += batch.size_bytes;
+			end.offset = batch_next_offset(&batch);
+		} else if (found == 0) {
+			found = find_behind(partition, segment, limit_offset, &end);
 		}
-		if (io_file_read(io, fd, buffer, batch.size_bytes, end.position) != (int64_t)batch.size_bytes ||
-		    batch_check_crc((struct slice){buffer, batch.size_bytes}, &batch))
-			break;
-		segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
-		partition__learn(partition, &batch);
-		end.position += batch.size_bytes;
-		end.offset = batch_next_offset(&batch);
 	}
-	free(buffer);
-	/* After a kill these bytes may be in the page cache alone, and the journal's entries for them will be skipped. */
-	if (!err && end.position > 0)
-		err = io_file_sync(io, fd);
+	if (found < 0)
+		return found;
 	segment_adopt(segment, end);
-	return err;
+	/* After a kill these bytes may be in the page cache alone, and the journal's entries for them will be skipped. */
+	return end.position > 0 ? io_file_sync(io, fd) : 0;
 }
 
 static int scan_partition(struct partition *partition)
@@ -149,7 +169,7 @@ static int scan_partition(struct partition *partition)
 		segment->has_file = true;
 		segment->is_complete = i + 1 < bases.count;
 		list_push_back(&partition->segments, &segment->node);
-		err = scan_segment(partition, segment);
+		err = scan_segment(partition, segment, segment->is_complete ? bases.offsets[i + 1] : INT64_MAX);
 		if (!err && segment->is_complete && segment->staged.offset < bases.offsets[i + 1])
 			partition__add_damage(partition, segment->staged.offset, bases.offsets[i + 1]);
 		partition->has_unsealed |= segment->is_complete;
@@ -274,7 +294,7 @@ static int check_direct(struct segment *segment, const struct journal_entry *ent
 	segment->has_file = true;
 	int fd = segment_open_read(segment);
 	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
+		return fd == -ENOENT || fd == ERR_CORRUPT_LOG ? 0 : fd;
 	while (at < end) {
 		uint8_t header[BATCH_HEADER_SIZE];
 		struct batch batch;
@@ -408,8 +428,10 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		return 0;
 	replay->report->entries_replayed++;
 	if (entry->kind == ENTRY_LOG_START) { /* @J */
-		if (entry->base_offset > partition->start_offset)
+		if (entry->base_offset > partition->start_offset) {
 			partition->start_offset = entry->base_offset;
+			partition->home->has_moved_start = true;
+		}
 		return 0;
 	}
 	if (entry->end_offset <= partition->next_offset) /* @B */
@@ -434,23 +456,96 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------- */
 
+/* Journal and checkpoint are not of one time: which of them is the right one, nobody knows. */
+static int refuse_alien_journal(const struct store *store, struct store_report *report)
+{
+	uint32_t shard = store->options.shard;
+	snprintf(report->why, sizeof report->why,
+		 "%s/journal-%u and checkpoint-%u do not belong together: one of them is another's, or of an earlier time, and acknowledged records may be "
+		 "missing. Nothing was changed. Put the right files back; if that cannot be, start once with --set spate.accept.loss=true, which believes "
+		 "the segments and then the journal", store->dir, shard, shard);
+	return ERR_CORRUPT_LOG;
+}
+
+static void take_log_start(struct partition *partition, int64_t start_offset)
+{
+	if (start_offset > partition->start_offset)
+		partition->start_offset = start_offset;
+}
+
+/* Only looks whether the file says what the checkpoint does. */
+static void compare_log_start(struct partition *partition, int64_t start_offset)
+{
+	partition->home->has_moved_start |= start_offset != partition->start_offset;
+}
+
+/* A log whose records were all deleted has no file that says where it goes on. */
+static int go_on_behind_start(struct store *store)
+{
+	int err = 0;
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		if (partition->start_offset <= partition->next_offset)
+			continue;
+		partition->next_offset = partition->durable_offset = partition->start_offset;
+		err = partition__roll(partition);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* Instead of a checkpoint. */
+static int scan(struct store *store)
+{
+	int err = scan_directories(store);
+	int starts_err = err ? 0 : store__read_log_starts(store, take_log_start);
+	if (starts_err == -ENOMEM || starts_err == -EIO)
+		return starts_err;
+	if (starts_err && starts_err != -ENOENT)
+		fprintf(stderr, "spate: error: %s: the checkpoint of shard %u cannot be used, nor log-start-%u: records that were deleted may be back\n",
+			store->dir, store->options.shard, store->options.shard);
+	return err ? err : go_on_behind_start(store);
+}
+
+static bool are_starts_worth_telling(const struct store *store)
+{
+	LIST_FOR_EACH(node, &store->partitions)
+		if (LIST_ENTRY(node, struct partition, store_node)->start_offset > 0)
+			return true;
+	return false;
+}
+
+/* From the checkpoint, or what is there instead of it. */
+static int find_positions(struct store *store, struct store_report *report, bool *has_scanned)
+{
+	int err = store__read_checkpoint(store);
+	*has_scanned = false;
+	if (store->is_journal_alien && !store->options.is_loss_accepted)
+		return refuse_alien_journal(store, report);
+	if (!err) {
+		int starts_err = store__read_log_starts(store, compare_log_start);
+		store->home.has_moved_start |= starts_err && are_starts_worth_telling(store);
+	}
+	if (!err || err == -ENOMEM || err == -EIO)
+		return err;
+	/* Without one it never came to a checkpoint: that is nothing to report. */
+	if (err != -ENOENT)
+		fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: scanning the partition directories instead\n", store->dir,
+			store->options.shard, err_text(err));
+	store__forget_partitions(store);
+	/* The journal is trimmed after a checkpoint alone: one that never was has everything, and files are what a crash left of the first
+	 * cycle, in any state. */
+	bool is_whole = err == -ENOENT && store->is_journal_whole;
+	*has_scanned = !is_whole && store->image->topic_count > 0;
+	return is_whole ? 0 : scan(store);
+}
+
 int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
-	bool has_scanned = false;
-	int err = store__read_checkpoint(store);
-	if (err && err != -ENOMEM && err != -EIO) {
-		/* Without one it never came to a checkpoint: that is nothing to report. */
-		if (err != -ENOENT)
-			fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: scanning the partition directories instead\n", store->dir,
-				store->options.shard, err_text(err));
-		store__forget_partitions(store);
-		/* The journal is trimmed after a checkpoint alone: one that never was has everything, and files are what a crash left of the first
-		 * cycle, in any state. */
-		bool is_whole = err == -ENOENT && store->is_journal_whole;
-		has_scanned = !is_whole && store->image->topic_count > 0;
-		err = is_whole ? 0 : scan_directories(store);
-	}
+	bool has_scanned;
+	int err = find_positions(store, report, &has_scanned);
 	struct replay replay = {.store = store, .report = report};
 	if (!err)
 		err = journal_replay(store->journal, replay_entry, &replay);
@@ -468,8 +563,11 @@ int store__recover(struct store *store, struct store_report *report)
 	store->is_recovering = false;
 	if (!err && replay.has_unvouched_direct)
 		err = file_all(store);
-	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. */
-	if (!err && has_scanned)
+	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. And one that is beside
+	 * a new journal must name it. */
+	if (!err && has_scanned && store->home.has_moved_start)
+		err = store__write_log_starts(store);
+	if (!err && (has_scanned || store->is_journal_new) && store->image->topic_count > 0)
 		err = store__write_checkpoint(store);
 	return err;
 }

@@ -193,31 +193,6 @@ static int open_memory(struct store *store)
 	return err ? err : store->buckets && store->hash ? 0 : -ENOMEM;
 }
 
-static int open_journal(struct store *store, struct store_report *report)
-{
-	char path[4096];
-	snprintf(path, sizeof path, "%s/journal-%u", store->dir, store->options.shard);
-	struct journal_options options = {
-		.path = path,
-		.size_bytes = store->options.journal_size_bytes,
-		.group_size_bytes_max = store->group_size_bytes_max,
-		.groups_in_flight_max = 1,
-		.incarnation = store->options.incarnation,
-		.durable = store__group_durable,
-		.failed = journal_failed,
-		.context = store,
-	};
-	struct journal_report found;
-	int err = journal_open(&store->journal, store->home.io, &options, &found);
-	if (err)
-		return err;
-	store->is_journal_whole = !found.was_created && found.groups > 0 && found.first_seq == 1;
-	report->torn_groups = found.torn_groups;
-	report->damaged_ranges = found.damaged_groups;
-	report->was_clean = (found.was_clean || found.was_created) && !report->is_journal_lost;
-	return 0;
-}
-
 /* A journal keeps the size it was made with; what is asked for since then counts for the next directory. -ENOENT: there is none. */
 static int64_t journal_size_now(struct store *store)
 {
@@ -235,15 +210,16 @@ static int64_t journal_size_now(struct store *store)
 static int settle_journal_size(struct store *store, struct store_report *report)
 {
 	int64_t size = journal_size_now(store);
-	bool is_lost = size == -ENOENT && store_must_have_journal(store->image);
+	bool is_lost = size == -ENOENT && store_must_have_journal(store->image) && !report->is_journal_lost;
 	if (is_lost && !store->options.is_loss_accepted)
 		return refuse_lost_journal(store, report);
 	if (is_lost)
 		accept_lost_journal(store, report);
 	if (size < 0 && size != -ENOENT)
 		return (int)size;
+	store->options.journal_size_bytes = store->journal_size_asked;
 	/* A file that was cut is for the journal to judge. */
-	if (size > JOURNAL_SIZE_MIN && (uint64_t)size != store->options.journal_size_bytes) {
+	if (size > JOURNAL_SIZE_MIN && size % JOURNAL_SIZE_MIN == 0 && (uint64_t)size != store->options.journal_size_bytes) {
 		fprintf(stderr, "spate: %s/journal-%u was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", store->dir,
 			store->options.shard, (long)size, (unsigned long)store->options.journal_size_bytes);
 		store->options.journal_size_bytes = (uint64_t)size;
@@ -253,9 +229,86 @@ static int settle_journal_size(struct store *store, struct store_report *report)
 	return 0;
 }
 
+static void journal_path(const struct store *store, char *out, size_t size)
+{
+	snprintf(out, size, "%s/journal-%u", store->dir, store->options.shard);
+}
+
+static int refuse_bad_journal(const struct store *store, const struct journal_report *found, struct store_report *report)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s/journal-%u cannot be used: %s (row %c of its recovery table). Acknowledged records that are in it alone would be lost. Nothing was "
+		 "changed. Put the right file back; if it is lost for good, start once with --set spate.accept.loss=true, which keeps this one aside",
+		 store->dir, store->options.shard, journal_why(found), found->decision);
+	return ERR_CORRUPT_LOG;
+}
+
+/* Its loss is accepted; the bytes stay, under another name. */
+static int set_journal_aside(struct store *store, const struct journal_report *found, struct store_report *report)
+{
+	char path[4096], aside[4096 + 32];
+	journal_path(store, path, sizeof path);
+	snprintf(aside, sizeof aside, "%s.lost-%llu", path, (unsigned long long)store->options.incarnation);
+	int err = io_rename(store->home.io, path, aside);
+	if (!err)
+		err = io_dir_sync(store->home.io, store->dir);
+	if (err)
+		return err;
+	report->is_journal_lost = true;
+	fprintf(stderr, "spate: error: %s cannot be used (%s), and spate.accept.loss is true: acknowledged records that are in it alone are lost, and their "
+			"offsets are given out again; it is kept as %s, and a new journal was made\n", path, journal_why(found), aside);
+	return 0;
+}
+
+static int open_journal_file(struct store *store, struct journal_report *found)
+{
+	char path[4096];
+	journal_path(store, path, sizeof path);
+	struct journal_options options = {
+		.path = path,
+		.size_bytes = store->options.journal_size_bytes,
+		.group_size_bytes_max = store->group_size_bytes_max,
+		.shard_plus_one = store->options.shard + 1,
+		.groups_in_flight_max = 1,
+		.incarnation = store->options.incarnation,
+		.durable = store__group_durable,
+		.failed = journal_failed,
+		.context = store,
+	};
+	return journal_open(&store->journal, store->home.io, &options, found);
+}
+
+static int open_journal(struct store *store, struct store_report *report)
+{
+	struct journal_report found;
+	int err = open_journal_file(store, &found);
+	bool is_unusable = err == ERR_CORRUPT_LOG || err == ERR_FORMAT;
+	if (is_unusable && !store->options.is_loss_accepted)
+		return refuse_bad_journal(store, &found, report);
+	if (is_unusable) {
+		err = set_journal_aside(store, &found, report);
+		if (!err)
+			err = settle_journal_size(store, report);
+		if (!err)
+			err = open_journal_file(store, &found);
+	}
+	if (err)
+		return err;
+	store->journal_found = found;
+	store->journal_seed = found.seed;
+	store->journal_incarnation = found.incarnation;
+	store->is_journal_new = found.was_created;
+	store->is_journal_whole = !found.was_created && found.groups > 0 && found.first_seq == 1;
+	report->torn_groups = found.torn_groups;
+	report->damaged_ranges = found.damaged_groups;
+	report->was_clean = (found.was_clean || found.was_created) && !report->is_journal_lost;
+	return 0;
+}
+
 static void init(struct store *store, struct io *io, const struct store_options *options, const struct catalog_image *image)
 {
 	store->options = *options;
+	store->journal_size_asked = options->journal_size_bytes;
 	store->image = image;
 	store->home.io = io;
 	store->home.dir = store->dir;
@@ -295,7 +348,12 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 		err = store__recover(store, report);
 	if (!err)
 		err = journal_start(store->journal);
+	store->journal_incarnation = options->incarnation;
 	if (err) {
+		if (!*report->why && (err == ERR_CORRUPT_LOG || err == ERR_FORMAT))
+			snprintf(report->why, sizeof report->why,
+				 "the store in %s (shard %u) cannot be recovered: %s. Nothing was changed. `spate log verify` says what is damaged, `spate log "
+				 "repair` what can be done", options->dir, options->shard, err_text(err));
 		store_close(store);
 		return err;
 	}

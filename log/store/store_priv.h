@@ -65,10 +65,17 @@ struct store {
 	struct io_timer retention_timer;
 	struct XXH3_state_s *hash;
 	uint32_t group_size_bytes_max;
+	uint64_t journal_size_asked;   /* of a new one */
 	uint64_t catalog_sequence;     /* the last one that the journal was told; 0: none in this life */
 	uint64_t room_generation;      /* cache_generation when those who wait for room were last told */
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
+	struct journal_report journal_found; /* when this store was opened */
+	uint64_t journal_seed;         /* of the journal in use */
+	uint64_t journal_incarnation;  /* of the opening that has written its superblocks, as far as is certain */
+	uint64_t checkpoint_generation; /* of the checkpoint on disk; 0: there is none, or it does not say */
+	bool is_journal_new;           /* made by this opening */
+	bool is_journal_alien;         /* the checkpoint was not written beside this journal */
 	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
 	uint32_t full_tries_at_stop;   /* how often the disk was found full since the stop began */
@@ -92,6 +99,12 @@ MUST_USE int store__write_checkpoint(struct store *store);
 MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark);
 /* -ENOENT: there is none. ERR_CORRUPT_LOG, ERR_FORMAT: it cannot be used, and nothing was taken from it. */
 MUST_USE int store__read_checkpoint(struct store *store);
+
+/* log_starts.c */
+typedef void log_start_fn(struct partition *partition, int64_t start_offset);
+MUST_USE int store__write_log_starts(struct store *store);
+/* Hands out what the file says of partitions that there are. -ENOENT; ERR_CORRUPT_LOG: it fails its check, and some may have been handed out. */
+MUST_USE int store__read_log_starts(struct store *store, log_start_fn *take);
 
 /* catalog_mark.c */
 /* The larger of the two into `known`. */

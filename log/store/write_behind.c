@@ -322,10 +322,14 @@ static void end_cycle(struct store *store)
 		if (err)
 			break;
 	}
-	if (!err && !store->is_recovering) {
+	if (!err && store->home.has_moved_start)
+		err = store__write_log_starts(store);
+	if (!err)
 		err = store__write_checkpoint(store);
-		if (!err)
-			journal_trim(store->journal, store->cycle.trim_seq);
+	if (!err) {
+		journal_note_checkpoint(store->journal, store->checkpoint_generation);
+		journal_trim(store->journal, store->cycle.trim_seq);
+		store->home.has_new_damage = false;
 	}
 	if (is_full_error(err)) {
 		set_full(store, true);

@@ -6,11 +6,13 @@
 
 #include "log/base/bytes.h"
 
-#define CHECKPOINT_VERSION 2
-#define HEADER_SIZE 36u
+#define CHECKPOINT_VERSION 3
+#define HEADER_SIZE 60u
+#define HEADER_SIZE_V2 36u
 #define HEADER_SIZE_V1 28u
 #define PARTITION_SIZE 44u
-#define SEGMENT_SIZE 76u
+#define SEGMENT_SIZE 80u
+#define SEGMENT_SIZE_V2 76u
 #define EPOCH_SIZE 12u
 #define DAMAGE_SIZE 16u
 #define CHECKSUM_SIZE 8u
@@ -23,20 +25,26 @@ int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct
 	if (XXH3_64bits(file.data, size) != load_le64(file.data + size))
 		return ERR_CORRUPT_LOG;
 	uint32_t version = load_le32(file.data + 8);
-	if (version != 1 && version != CHECKPOINT_VERSION)
+	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	size_t header_size = version == 1 ? HEADER_SIZE_V1 : HEADER_SIZE;
+	size_t header_size = version == 1 ? HEADER_SIZE_V1 : version == 2 ? HEADER_SIZE_V2 : HEADER_SIZE;
 	if (size < header_size)
 		return ERR_CORRUPT_LOG;
+	*header = (struct checkpoint_header){.version = version};
 	header->shard = load_le32(file.data + 12);
 	header->incarnation = load_le64(file.data + 16);
 	header->partition_count = load_le32(file.data + 24);
 	header->catalog_sequence = version == 1 ? 0 : load_le64(file.data + 28);
+	if (version >= 3) {
+		header->journal_seed = load_le64(file.data + 36);
+		header->generation = load_le64(file.data + 44);
+		header->journal_incarnation = load_le64(file.data + 52);
+	}
 	*rest = (struct slice){file.data + header_size, size - header_size};
 	return 0;
 }
 
-bool checkpoint_next(struct checkpoint_partition *partition, struct slice *rest)
+bool checkpoint_next(const struct checkpoint_header *header, struct checkpoint_partition *partition, struct slice *rest)
 {
 	const uint8_t *at = rest->data;
 	if (rest->size < PARTITION_SIZE)
@@ -48,13 +56,14 @@ bool checkpoint_next(struct checkpoint_partition *partition, struct slice *rest)
 	partition->epoch_count = load_le32(at + 32);
 	partition->damage_count = load_le32(at + 36);
 	partition->producers_size_bytes = load_le32(at + 40);
-	uint64_t size = PARTITION_SIZE + (uint64_t)partition->segment_count * SEGMENT_SIZE +
+	partition->segment_size_bytes = header->version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE;
+	uint64_t size = PARTITION_SIZE + (uint64_t)partition->segment_count * partition->segment_size_bytes +
 			(uint64_t)partition->epoch_count * EPOCH_SIZE +
 			(uint64_t)partition->damage_count * DAMAGE_SIZE + partition->producers_size_bytes;
 	if (size > rest->size)
 		return false;
 	partition->segments = at + PARTITION_SIZE;
-	partition->epochs = partition->segments + (size_t)partition->segment_count * SEGMENT_SIZE;
+	partition->epochs = partition->segments + (size_t)partition->segment_count * partition->segment_size_bytes;
 	partition->damages = partition->epochs + (size_t)partition->epoch_count * EPOCH_SIZE;
 	*rest = (struct slice){at + size, rest->size - size};
 	return true;
@@ -63,7 +72,7 @@ bool checkpoint_next(struct checkpoint_partition *partition, struct slice *rest)
 void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_t i,
 			   struct checkpoint_segment *out)
 {
-	const uint8_t *at = partition->segments + (size_t)i * SEGMENT_SIZE;
+	const uint8_t *at = partition->segments + (size_t)i * partition->segment_size_bytes;
 	uint32_t flags = load_le32(at + 24);
 	*out = (struct checkpoint_segment){
 		.base_offset = (int64_t)load_le64(at),
@@ -77,6 +86,7 @@ void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_
 		.max_timestamp_offset = (int64_t)load_le64(at + 44),
 		.batches = load_le64(at + 52),
 		.records = load_le64(at + 60),
+		.first_crc = partition->segment_size_bytes > SEGMENT_SIZE_V2 ? load_le32(at + 76) : 0,
 	};
 }
 

@@ -239,6 +239,38 @@ static void note_unexpected(const struct partition_walk *walk, const struct segm
 		count_tail(walk, files);
 }
 
+/* A whole first batch that is not the one the checkpoint knows. */
+static bool is_another_file(const struct partition_walk *walk, const char *file, uint32_t first_crc)
+{
+	char path[8192];
+	uint8_t header[BATCH_HEADER_SIZE];
+	struct io *io = walk->check->sink->io;
+	struct batch batch;
+	snprintf(path, sizeof path, "%s/%s", walk->check->sink->dir, file);
+	int fd = first_crc ? io_file_open(io, path, IO_READ_ONLY) : -1;
+	if (fd < 0)
+		return false;
+	bool is_other = io_file_read(io, fd, header, sizeof header, 0) == sizeof header &&
+			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.crc != first_crc;
+	uint8_t *bytes = is_other ? malloc(batch.size_bytes) : NULL;
+	is_other = bytes && io_file_read(io, fd, bytes, batch.size_bytes, 0) == (int64_t)batch.size_bytes &&
+		   batch_check_crc((struct slice){bytes, batch.size_bytes}, &batch) == 0;
+	free(bytes);
+	io_close_fd(io, fd);
+	return is_other;
+}
+
+static void tell_another_file(struct partition_walk *walk, const struct segment_check *segment)
+{
+	const struct partition_check *check = walk->check;
+	damaged_ranges_add(&walk->found, segment->base_offset, segment->required_offset);
+	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, segment->file, segment->base_offset,
+				  segment->required_offset, 0, (int64_t)segment->required_bytes,
+				  "it is not the file that was written here: its first batch is another"};
+	verify_tell(check->sink, &finding);
+	walk->end_offset = segment->required_offset;
+}
+
 static int run_segment(struct partition_walk *walk, const struct segment_files *files, int64_t next_base,
 		       struct segment_check *segment)
 {
@@ -250,6 +282,11 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 			note_unexpected(walk, files, file);
 		else
 			count_tail(walk, files);
+		return 0;
+	}
+	struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, files->base_offset) : NULL;
+	if (known && knows_marks(walk) && known->filed.position > 0 && is_another_file(walk, file, known->first_crc)) {
+		tell_another_file(walk, segment);
 		return 0;
 	}
 	int err = read_index(walk, files, SEGMENT_FILE_INDEX, &segment->index);

@@ -139,6 +139,7 @@ static int take_segments(struct picture_partition *partition, const struct check
 		segment->filed = segment->required = (struct mark){said.filed_position, said.filed_offset};
 		segment->is_complete = said.is_complete;
 		segment->is_sealed = said.is_sealed;
+		segment->first_crc = said.first_crc;
 		partition->next_offset = said.filed_offset;
 	}
 	partition->epochs_limit = partition->next_offset;
@@ -178,23 +179,26 @@ static int take_partition(struct picture *picture, const struct checkpoint_parti
 	return err;
 }
 
-static int take_checkpoint(struct picture *picture, struct slice file)
+static int take_checkpoint(struct picture *picture, uint32_t shard, struct slice file, struct checkpoint_header *out)
 {
 	struct checkpoint_header header = {0};
 	struct slice rest;
 	int err = checkpoint_open(&header, &rest, file);
+	if (!err && header.shard != shard)
+		err = ERR_CORRUPT_LOG;
+	*out = header;
 	if (!err)
 		store__raise_mark(&picture->catalog_mark, (struct catalog_mark){header.incarnation, header.catalog_sequence});
 	for (uint32_t i = 0; i < header.partition_count && !err; i++) {
 		struct checkpoint_partition partition;
-		err = !checkpoint_next(&partition, &rest) ? ERR_CORRUPT_LOG
+		err = !checkpoint_next(&header, &partition, &rest) ? ERR_CORRUPT_LOG
 							  : take_partition(picture, &partition, header.incarnation);
 	}
 	return err;
 }
 
 /* *is_good: it could be used. */
-static int read_checkpoint(struct picture *picture, uint32_t shard, bool *is_good)
+static int read_checkpoint(struct picture *picture, uint32_t shard, bool *is_good, struct checkpoint_header *header)
 {
 	char name[64], path[4096];
 	snprintf(name, sizeof name, "checkpoint-%u", shard);
@@ -204,7 +208,7 @@ static int read_checkpoint(struct picture *picture, uint32_t shard, bool *is_goo
 	*is_good = false;
 	int err = small_file_read(picture->sink->io, path, CHECKPOINT_SIZE_MAX, &data, &size);
 	if (!err) {
-		err = take_checkpoint(picture, (struct slice){data, size});
+		err = take_checkpoint(picture, shard, (struct slice){data, size}, header);
 		free(data);
 	}
 	if (err == -ENOMEM)
@@ -214,8 +218,7 @@ static int read_checkpoint(struct picture *picture, uint32_t shard, bool *is_goo
 		tell_file(picture, FINDING_DERIVED, name, "written by a later version");
 	else if (err)
 		tell_file(picture, FINDING_DERIVED, name,
-			  "fails its checksum: the next start scans the partition directories instead, and forgets "
-			  "log starts that the journal does not hold");
+			  "fails its checksum, or is another shard's: the next start scans the partition directories instead");
 	return 0;
 }
 
@@ -342,8 +345,8 @@ static void tell_journal(struct picture *picture, const char *name, const struct
 	char what[256];
 	if (err) {
 		snprintf(what, sizeof what,
-			 "the journal cannot be used (%s; row @%c of its recovery table): the broker will refuse to start",
-			 err_text(err), report->decision ? report->decision : '?');
+			 "the journal cannot be used (%s; row %c of its recovery table): the broker will refuse to start",
+			 *journal_why(report) ? journal_why(report) : err_text(err), report->decision ? report->decision : '?');
 		tell_file(picture, FINDING_DAMAGE, name, what);
 		return;
 	}
@@ -365,7 +368,7 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	char name[64], path[4096];
 	snprintf(name, sizeof name, "journal-%u", shard);
 	snprintf(path, sizeof path, "%s/%s", picture->sink->dir, name);
-	struct journal_options options = {.path = path, .is_read_only = true};
+	struct journal_options options = {.path = path, .shard_plus_one = shard + 1, .is_read_only = true};
 	struct replay replay = {picture, is_checkpoint_good};
 	struct journal *journal;
 	int err = journal_open(&journal, picture->sink->io, &options, report);
@@ -380,13 +383,32 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	return err;
 }
 
+/* As recovery decides (log/store/checkpoint.c). */
+static void tell_company(struct picture *picture, uint32_t shard, const struct checkpoint_header *header, const struct journal_report *journal)
+{
+	char name[64];
+	if (header->journal_seed != journal->seed || journal->incarnation < header->journal_incarnation) {
+		snprintf(name, sizeof name, "journal-%u", shard);
+		tell_file(picture, FINDING_DAMAGE, name,
+			  "it and the checkpoint do not belong together: one of them is another's, or of an earlier time; the broker will "
+			  "refuse to start");
+	} else if (header->generation < journal->checkpoint) {
+		snprintf(name, sizeof name, "checkpoint-%u", shard);
+		tell_file(picture, FINDING_DERIVED, name,
+			  "it is of an earlier time than the journal: the next start scans the partition directories instead");
+	}
+}
+
 int picture_add_shard(struct picture *picture, uint32_t shard, bool has_checkpoint, bool has_journal,
 		      struct journal_report *journal)
 {
 	bool is_good = false;
+	struct checkpoint_header header = {0};
 	*journal = (struct journal_report){0};
-	int err = has_checkpoint ? read_checkpoint(picture, shard, &is_good) : 0;
+	int err = has_checkpoint ? read_checkpoint(picture, shard, &is_good, &header) : 0;
 	if (!err && has_journal)
 		err = read_journal(picture, shard, is_good, journal);
+	if (!err && is_good && has_journal && header.version >= 3 && journal->seed)
+		tell_company(picture, shard, &header, journal);
 	return err;
 }

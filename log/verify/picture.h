@@ -22,6 +22,7 @@ struct picture_segment {
 	/* the same, or the end of a piece that the journal says went straight to the file */
 	struct mark required;
 	bool is_complete, is_sealed;
+	uint32_t first_crc;            /* of its first batch; 0: not known */
 };
 
 struct picture_partition {
