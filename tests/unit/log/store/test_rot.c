@@ -1,0 +1,826 @@
+/* Rot anywhere in a data directory. A load makes one (topics with rolled segments, idempotent producers, records deleted, a topic deleted and made
+ * again, pieces that went straight to their segment, two shards) and leaves it stopped cleanly or killed. Then one thing at a time is done to one
+ * file: bits flipped, cut, grown, emptied, deleted, replaced by another, exchanged with another, a block of it moved. Whatever it is:
+ *
+ *   - opening ends with a log, or with a refusal that says what to do, and what it says to do works;
+ *   - each acknowledged record is served as it was written, or refused as damaged, and then `log verify` had named it;
+ *   - damage costs what it must: one batch in a segment, one group in the journal, nothing in a file that is derived;
+ *   - nothing deleted comes back, lookups by time pass over the damage, appends go on behind the end that was acknowledged;
+ *   - a second life says the same.
+ *
+ * A short run takes one mutation in many, chosen by a seed; ROT_TIME=seconds, ROT_SEED=n, ROT_FILE=part of a path make it longer, repeat it, narrow it. */
+#include <errno.h>
+#include <time.h>
+
+#include "log/verify/verify.h"
+#include "tests/unit/log/store/world.h"
+
+#define SHARDS 2
+#define FILES_MAX 160
+#define PARTITIONS_MAX 16
+#define OFFSETS_MAX 600
+#define JOURNAL_SIZE (1u << 20)
+#define FAILURES_MAX 12
+
+struct kept_file {
+	char path[96];
+	uint8_t *bytes;
+	size_t size;
+	bool is_gone;
+};
+
+struct kept {
+	uint32_t count;
+	struct kept_file files[FILES_MAX];
+};
+
+/* What was acknowledged. */
+struct expected {
+	const char *topic;
+	uint32_t index, tag;
+	int64_t start, end;
+};
+
+struct scene {
+	const char *name;
+	struct kept kept;
+	uint32_t partition_count;
+	struct expected partitions[PARTITIONS_MAX];
+};
+
+struct broker {
+	struct sim_disk *disk;
+	struct io *io;
+	struct catalog *catalog;
+	const struct catalog_image *image;
+	struct store *stores[SHARDS];
+	struct catalog_report found;
+	struct store_report reports[SHARDS];
+};
+
+static struct broker_config *config;
+static uint64_t seed_now;
+
+/* ---- a broker's storage ---------------------------------------------------------------------------------------- */
+
+static void open_io(struct broker *broker)
+{
+	struct io_options options = {.backend = IO_SIM, .disk = broker->disk, .seed = ++seed_now};
+	cr_assert_eq(io_open(&broker->io, &options), 0);
+}
+
+static void close_broker(struct broker *broker)
+{
+	for (int shard = 0; shard < SHARDS; shard++)
+		if (broker->stores[shard])
+			store_close(broker->stores[shard]);
+	if (broker->image)
+		catalog_image_release(broker->image);
+	if (broker->catalog)
+		catalog_close(broker->catalog);
+	io_close(broker->io);
+	*broker = (struct broker){.disk = broker->disk};
+}
+
+/* As the broker opens a directory. On failure everything but the reports is closed. */
+static int open_broker(struct broker *broker, bool is_loss_accepted)
+{
+	open_io(broker);
+	struct catalog_knowledge known = {.is_loss_accepted = is_loss_accepted};
+	int err = store_read_catalog_mark(broker->io, "/", SHARDS, &known.mark);
+	if (!err)
+		err = catalog_open_knowing(&broker->catalog, broker->io, "/", config, &known, &broker->found);
+	if (!err)
+		broker->image = catalog_image_acquire(broker->catalog);
+	for (uint32_t shard = 0; shard < SHARDS && !err; shard++) {
+		struct store_options options = {
+			.dir = "/", .shard = shard, .shard_count = SHARDS, .incarnation = catalog_incarnation(broker->catalog),
+			.journal_size_bytes = JOURNAL_SIZE, .cache_size_bytes = 4 << 20, .direct_size_bytes_min = 3000, .producers_max = 100,
+			.producer_expiration_ms = 86400000, .is_loss_accepted = is_loss_accepted,
+		};
+		err = store_open(&broker->stores[shard], broker->io, &options, broker->image, &broker->reports[shard]);
+	}
+	return err;
+}
+
+static void turn(struct broker *broker)
+{
+	cr_assert_geq(io_turn(broker->io, true), 0);
+	for (int shard = 0; shard < SHARDS; shard++)
+		store_turn(broker->stores[shard]);
+}
+
+static bool stop_broker(struct broker *broker)
+{
+	bool is_stopped = false;
+	for (int shard = 0; shard < SHARDS; shard++)
+		store_stop(broker->stores[shard]);
+	for (int turns = 0; !is_stopped && turns < 10000; turns++) {
+		turn(broker);
+		is_stopped = store_is_stopped(broker->stores[0]) && store_is_stopped(broker->stores[1]);
+	}
+	bool has_failed = store_has_failed(broker->stores[0]) || store_has_failed(broker->stores[1]);
+	close_broker(broker);
+	return is_stopped && !has_failed;
+}
+
+static void take_image(struct broker *broker)
+{
+	const struct catalog_image *image = catalog_image_acquire(broker->catalog);
+	for (int shard = 0; shard < SHARDS; shard++)
+		store_set_image(broker->stores[shard], image);
+	catalog_image_release(broker->image);
+	broker->image = image;
+}
+
+static struct partition *find(struct broker *broker, const char *name, uint32_t index)
+{
+	const struct topic *topic = catalog_topic_by_name(broker->image, (struct slice){(const uint8_t *)name, strlen(name)});
+	if (!topic || index >= topic->partition_count)
+		return NULL;
+	return store_partition(broker->stores[store_owner(&topic->id, index, SHARDS)], &topic->id, index);
+}
+
+/* ---- the load -------------------------------------------------------------------------------------------------- */
+
+static void create_topic(struct broker *broker, const char *name, uint32_t partitions, const char *segment_ms)
+{
+	struct config_override override = {"segment.ms", (char *)segment_ms};
+	struct topic_spec spec = {{(const uint8_t *)name, strlen(name)}, partitions, segment_ms ? 1 : 0, &override};
+	int err;
+	cr_assert_eq(catalog_create_topics(broker->catalog, &spec, 1, &err), 0);
+	cr_assert_eq(err, 0);
+	take_image(broker);
+}
+
+static void delete_topic(struct broker *broker, const char *name)
+{
+	const struct topic *topic = catalog_topic_by_name(broker->image, (struct slice){(const uint8_t *)name, strlen(name)});
+	struct uuid id = topic->id;
+	int err;
+	cr_assert_eq(catalog_delete_topics(broker->catalog, &id, 1, &err), 0);
+	take_image(broker);
+}
+
+/* A record's value says whose it is: no two in the directory are alike. */
+static uint64_t value_of(const struct expected *partition, int64_t offset)
+{
+	return (uint64_t)partition->tag << 48 | (uint64_t)partition->index << 40 | (uint64_t)offset;
+}
+
+static int append_now(struct broker *broker, struct expected *expected, int count, size_t value_size)
+{
+	static uint8_t bytes[1 << 16];
+	struct append append = {.op = {.done = append_done, .records = bytes, .is_zstd_allowed = true}};
+	append.op.records_size_bytes =
+		make_batch(bytes, sizeof bytes, value_of(expected, expected->end), count, value_size, 1000 + expected->end);
+	struct partition *partition = find(broker, expected->topic, expected->index);
+	if (!partition)
+		return ERR_UNKNOWN_TOPIC;
+	int err = partition_append(partition, &append.op);
+	if (err)
+		return err;
+	for (int turns = 0; !append.is_done && turns < 10000; turns++) {
+		for (int shard = 0; shard < SHARDS; shard++)
+			store_turn(broker->stores[shard]);
+		if (!append.is_done)
+			turn(broker);
+	}
+	if (!append.is_done)
+		return ERR_BUSY;
+	if (append.op.err)
+		return append.op.err;
+	if (append.op.base_offset != expected->end)
+		return ERR_OFFSET_OUT_OF_RANGE;
+	expected->end += count;
+	return 0;
+}
+
+static void append(struct broker *broker, struct expected *expected, int count, size_t value_size)
+{
+	int err = append_now(broker, expected, count, value_size);
+	cr_assert_eq(err, 0, "%s", err_name(err));
+}
+
+
+struct trim {
+	struct trim_op op;
+	bool is_done;
+};
+
+static void trimmed(struct trim_op *op)
+{
+	CONTAINER_OF(op, struct trim, op)->is_done = true;
+}
+
+static int trim_now(struct broker *broker, struct expected *expected, int64_t offset)
+{
+	struct trim trim = {.op = {.done = trimmed, .offset = offset}};
+	int err = partition_trim(find(broker, expected->topic, expected->index), &trim.op);
+	for (int turns = 0; !err && !trim.is_done && turns < 10000; turns++) {
+		for (int shard = 0; shard < SHARDS; shard++)
+			store_turn(broker->stores[shard]);
+		if (!trim.is_done)
+			turn(broker);
+	}
+	err = err ? err : trim.is_done ? trim.op.err : ERR_BUSY;
+	if (!err)
+		expected->start = offset;
+	return err;
+}
+
+static void let_write_behind(struct broker *broker)
+{
+	for (int turns = 0; turns < 300; turns++)
+		turn(broker);
+}
+
+static struct expected *expect(struct scene *scene, const char *topic, uint32_t index, uint32_t tag)
+{
+	scene->partitions[scene->partition_count] = (struct expected){topic, index, tag, 0, 0};
+	return &scene->partitions[scene->partition_count++];
+}
+
+static int keep_files(struct kept *kept, struct io *io, const char *dir);
+
+struct walk {
+	struct kept *kept;
+	struct io *io;
+	const char *dir;
+};
+
+static int keep_file(void *context, const char *name, bool is_directory)
+{
+	const struct walk *walk = context;
+	char path[96];
+	snprintf(path, sizeof path, "%s/%s", walk->dir, name);
+	if (is_directory)
+		return keep_files(walk->kept, walk->io, path);
+	if (strcmp(name, ".lock") == 0)
+		return 0;
+	cr_assert_lt(walk->kept->count, FILES_MAX);
+	struct kept_file *file = &walk->kept->files[walk->kept->count++];
+	int fd = io_file_open(walk->io, path, IO_READ_ONLY);
+	file->size = (size_t)io_file_size(walk->io, fd);
+	file->bytes = malloc(file->size + 1);
+	memcpy(file->path, path, sizeof file->path);
+	cr_assert_eq(io_file_read(walk->io, fd, file->bytes, file->size, 0), (int64_t)file->size);
+	io_close_fd(walk->io, fd);
+	return 0;
+}
+
+static int keep_files(struct kept *kept, struct io *io, const char *dir)
+{
+	struct walk walk = {kept, io, dir};
+	return io_dir_list(io, *dir ? dir : "/", keep_file, &walk);
+}
+
+/* Three lives: the first is stopped, the second is killed, and the third as `is_clean` says. */
+static void load(struct scene *scene, bool is_clean)
+{
+	struct broker broker = {.disk = sim_disk_open(7)};
+	cr_assert_eq(open_broker(&broker, false), 0);
+	create_topic(&broker, "rolled", 2, "20");
+	create_topic(&broker, "plain", 2, NULL);
+	create_topic(&broker, "again", 1, NULL);
+	struct expected *rolled[] = {expect(scene, "rolled", 0, 1), expect(scene, "rolled", 1, 1)};
+	struct expected *plain[] = {expect(scene, "plain", 0, 2), expect(scene, "plain", 1, 2)};
+	struct expected old = {"again", 0, 3, 0, 0};
+	for (int i = 0; i < 12; i++) {
+		append(&broker, rolled[0], 3, 200);
+		append(&broker, rolled[1], 2, i % 3 ? 100 : 1800);
+		append(&broker, plain[0], 4, 150);
+		append(&broker, plain[1], 1, i % 4 ? 60 : 3500);
+		append(&broker, &old, 2, 100);
+	}
+	cr_assert_eq(trim_now(&broker, rolled[0], 16), 0);
+	cr_assert_eq(trim_now(&broker, plain[0], 7), 0);
+	delete_topic(&broker, "again");
+	cr_assert(stop_broker(&broker));
+
+	cr_assert_eq(open_broker(&broker, false), 0);
+	create_topic(&broker, "again", 1, NULL);
+	create_topic(&broker, "empty", 1, NULL);
+	struct expected *again = expect(scene, "again", 0, 4);
+	expect(scene, "empty", 0, 5);
+	create_topic(&broker, "emptied", 1, "20");
+	struct expected *emptied = expect(scene, "emptied", 0, 6);
+	for (int i = 0; i < 3; i++)
+		append(&broker, emptied, 9, 50);
+	let_write_behind(&broker);
+	cr_assert_eq(trim_now(&broker, emptied, 27), 0);
+	for (int i = 0; i < 6; i++) {
+		append(&broker, rolled[0], 3, 200);
+		append(&broker, rolled[1], 2, 300);
+		append(&broker, plain[0], 3, 120);
+		append(&broker, plain[1], 2, 2000);
+		append(&broker, again, 2, 80);
+		if (i == 3)
+			let_write_behind(&broker);
+	}
+	sim_disk_crash(broker.disk);
+	close_broker(&broker);
+
+	cr_assert_eq(open_broker(&broker, false), 0);
+	for (int i = 0; i < 4; i++) {
+		append(&broker, rolled[0], 1, 400);
+		append(&broker, rolled[1], 3, 90);
+		append(&broker, plain[0], 2, 2600);
+		append(&broker, plain[1], 2, 70);
+		append(&broker, again, 2, 80);
+		if (i == 1)
+			let_write_behind(&broker);
+	}
+	if (is_clean) {
+		cr_assert(stop_broker(&broker));
+	} else {
+		sim_disk_crash(broker.disk);
+		close_broker(&broker);
+	}
+	open_io(&broker);
+	cr_assert_eq(keep_files(&scene->kept, broker.io, ""), 0);
+	io_close(broker.io);
+	sim_disk_close(broker.disk);
+}
+
+/* ---- a mutation -------------------------------------------------------------------------------------------------- */
+
+enum mutation_kind { FLIP, CUT, GROW, EMPTY, DELETE, REPLACE, EXCHANGE, MOVE, ZERO, mutation_kind_count };
+static const char *const mutation_names[] = {"flip", "cut", "grow", "empty", "delete", "replace", "exchange", "move", "zero"};
+
+struct mutation {
+	enum mutation_kind kind;
+	uint32_t file, other;
+	size_t at, size;
+	uint8_t bit;
+};
+
+static void own(struct kept_file *file, size_t size)
+{
+	uint8_t *copy = calloc(1, size + 1);
+	memcpy(copy, file->bytes, file->size < size ? file->size : size);
+	file->bytes = copy;
+	file->size = size;
+}
+
+/* `out` shares the bytes of what was not changed. */
+static void mutate(const struct kept *kept, const struct mutation *mutation, struct kept *out)
+{
+	*out = *kept;
+	struct kept_file *file = &out->files[mutation->file];
+	switch (mutation->kind) {
+	case FLIP:
+		own(file, file->size);
+		file->bytes[mutation->at] ^= (uint8_t)(1u << mutation->bit);
+		break;
+	case CUT:
+		own(file, mutation->at);
+		break;
+	case GROW:
+		own(file, file->size + mutation->size);
+		for (size_t i = file->size - mutation->size; i < file->size; i++)
+			file->bytes[i] = (uint8_t)(i * 37 + mutation->bit);
+		break;
+	case EMPTY:
+		own(file, 0);
+		break;
+	case DELETE:
+		file->is_gone = true;
+		break;
+	case REPLACE:
+		file->bytes = kept->files[mutation->other].bytes;
+		file->size = kept->files[mutation->other].size;
+		break;
+	case EXCHANGE:
+		file->bytes = kept->files[mutation->other].bytes;
+		file->size = kept->files[mutation->other].size;
+		out->files[mutation->other].bytes = kept->files[mutation->file].bytes;
+		out->files[mutation->other].size = kept->files[mutation->file].size;
+		break;
+	case MOVE:
+		own(file, file->size);
+		memmove(file->bytes + mutation->at, kept->files[mutation->file].bytes + mutation->other, mutation->size);
+		break;
+	default:
+		own(file, file->size);
+		memset(file->bytes + mutation->at, 0, mutation->size);
+	}
+}
+
+static void release(const struct kept *kept, struct kept *changed)
+{
+	for (uint32_t i = 0; i < kept->count; i++) {
+		bool is_shared = false;
+		for (uint32_t k = 0; k < kept->count && !is_shared; k++)
+			is_shared = changed->files[i].bytes == kept->files[k].bytes;
+		if (!is_shared)
+			free(changed->files[i].bytes);
+	}
+}
+
+static void put_on_disk(struct sim_disk *disk, const struct kept *kept)
+{
+	struct broker broker = {.disk = disk};
+	open_io(&broker);
+	for (uint32_t i = 0; i < kept->count; i++) {
+		const struct kept_file *file = &kept->files[i];
+		char dir[96];
+		snprintf(dir, sizeof dir, "%s", file->path);
+		char *slash = strrchr(dir, '/');
+		*slash = 0;
+		if (slash != dir) {
+			int err = io_dir_make(broker.io, dir);
+			cr_assert(err == 0 || err == -EEXIST);
+		}
+		if (file->is_gone)
+			continue;
+		int fd = io_file_open(broker.io, file->path, IO_CREATE);
+		cr_assert_geq(fd, 0);
+		cr_assert_eq(io_file_write(broker.io, fd, file->bytes, file->size, 0), (int64_t)file->size);
+		io_close_fd(broker.io, fd);
+	}
+	io_close(broker.io);
+}
+
+/* ---- the verdict --------------------------------------------------------------------------------------------------- */
+
+#define NAMED_MAX 64
+
+struct named {
+	char topic[32];
+	int32_t partition;
+	int64_t from, to;
+};
+
+struct trial {
+	const struct scene *scene;
+	struct mutation mutation;
+	uint32_t failures;
+	uint32_t named_count, findings;
+	bool has_file_damage; /* damage that names no offsets */
+	struct named named[NAMED_MAX];
+	struct expected now[PARTITIONS_MAX];
+	bool is_damaged[PARTITIONS_MAX][OFFSETS_MAX];
+	bool is_accepted;
+};
+
+static uint32_t failures_told;
+
+static void describe(const struct trial *trial, char *out, size_t size)
+{
+	const struct mutation *m = &trial->mutation;
+	const struct kept *kept = &trial->scene->kept;
+	snprintf(out, size, "%s: %s %s (of %zu bytes) at %zu size %zu bit %u%s%s", trial->scene->name, mutation_names[m->kind],
+		 kept->files[m->file].path, kept->files[m->file].size, m->at, m->size, m->bit,
+		 m->kind == REPLACE || m->kind == EXCHANGE ? " with " : "",
+		 m->kind == REPLACE || m->kind == EXCHANGE ? kept->files[m->other].path : "");
+}
+
+static void fault(struct trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void fault(struct trial *trial, const char *format, ...)
+{
+	char what[256];
+	va_list arguments;
+	if (trial->failures++ == 0) {
+		describe(trial, what, sizeof what);
+		fprintf(stderr, "ROT %s\n", what);
+	}
+	if (trial->failures > 4)
+		return;
+	va_start(arguments, format);
+	vsnprintf(what, sizeof what, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "ROT     %s\n", what);
+}
+
+static void note_finding(void *context, const struct finding *finding)
+{
+	struct trial *trial = context;
+	if (finding->kind == FINDING_NOTE)
+		return;
+	trial->findings++;
+	if (finding->kind != FINDING_DAMAGE)
+		return;
+	if (finding->from == NOWHERE || finding->partition == NOWHERE)
+		trial->has_file_damage = true;
+	else if (trial->named_count < NAMED_MAX) {
+		struct named *named = &trial->named[trial->named_count++];
+		snprintf(named->topic, sizeof named->topic, "%s", finding->topic);
+		named->partition = finding->partition;
+		named->from = finding->from;
+		named->to = finding->to == NOWHERE ? INT64_MAX : finding->to;
+	}
+}
+
+static bool is_named(const struct trial *trial, const struct expected *expected, int64_t offset)
+{
+	for (uint32_t i = 0; i < trial->named_count; i++) {
+		const struct named *named = &trial->named[i];
+		if (strcmp(named->topic, expected->topic) == 0 && named->partition == (int32_t)expected->index && offset >= named->from &&
+		    offset < named->to)
+			return true;
+	}
+	return trial->has_file_damage;
+}
+
+static void verify(struct trial *trial, struct sim_disk *disk)
+{
+	struct broker broker = {.disk = disk};
+	struct verify_report report;
+	open_io(&broker);
+	struct verify_options options = {.dir = "/", .found = note_finding, .context = trial};
+	trial->named_count = trial->findings = 0;
+	trial->has_file_damage = false;
+	int err = verify_directory(broker.io, &options, &report);
+	if (err)
+		fault(trial, "verify ends with %s", err_name(err));
+	io_close(broker.io);
+}
+
+/* What a read answers with: the next offset; wrong bytes are a fault. */
+static int64_t check_answer(struct trial *trial, const struct expected *expected, const struct read_op *op)
+{
+	static uint8_t bytes[1 << 17];
+	size_t size = 0;
+	int64_t next = op->offset;
+	for (uint32_t i = 0; i < op->piece_count; i++) {
+		memcpy(bytes + size, op->pieces[i].data, op->pieces[i].size);
+		size += op->pieces[i].size;
+	}
+	struct batch batch;
+	for (size_t at = 0; at < size; at += batch.size_bytes) {
+		if (batch_parse_checked((struct slice){bytes + at, size - at}, &batch)) {
+			fault(trial, "%s-%u: a batch that fails its check is served at %ld", expected->topic, expected->index, (long)next);
+			return next;
+		}
+		struct record_iter iter;
+		struct record record;
+		if (record_iter_open(&iter, NULL, (struct slice){bytes + at, batch.size_bytes})) {
+			fault(trial, "%s-%u: records cannot be read at %ld", expected->topic, expected->index, (long)next);
+			return next;
+		}
+		while (record_iter_next(&iter, &record) == 1) {
+			if (record.offset < expected->end && load_le64(record.value.data) != value_of(expected, record.offset))
+				fault(trial, "%s-%u: offset %ld serves another record", expected->topic, expected->index, (long)record.offset);
+			if (record.offset > next)
+				fault(trial, "%s-%u: offset %ld comes where %ld is due", expected->topic, expected->index, (long)record.offset, (long)next);
+			if (record.offset == next)
+				next++;
+		}
+		record_iter_close(&iter);
+	}
+	return next;
+}
+
+static void check_reads(struct trial *trial, struct broker *broker, uint32_t which, struct partition *partition, bool is_first_life)
+{
+	const struct expected *expected = &trial->now[which];
+	for (int64_t offset = expected->start; offset < expected->end;) {
+		struct read read = {.op = {.done = read_done, .offset = offset, .size_bytes_max = offset % 3 ? 1 : 3000, .is_first = true}};
+		read.is_done = partition_read(partition, &read.op) == READ_DONE;
+		for (int turns = 0; !read.is_done && turns < 10000; turns++)
+			turn(broker);
+		int64_t next = read.op.err == 0 && read.is_done ? check_answer(trial, expected, &read.op) : offset;
+		bool is_damaged = read.op.err == ERR_CORRUPT_LOG;
+		if (!is_damaged && next == offset) {
+			fault(trial, "%s-%u: offset %ld below %ld answers %s", expected->topic, expected->index, (long)offset, (long)expected->end,
+			      read.op.err ? err_name(read.op.err) : "nothing");
+			next = offset + 1;
+		}
+		if (is_damaged && is_first_life)
+			trial->is_damaged[which][offset] = true;
+		if (is_damaged && !trial->is_damaged[which][offset])
+			fault(trial, "%s-%u: offset %ld is damaged in a later life only", expected->topic, expected->index, (long)offset);
+		for (int64_t o = offset; o < next && !is_damaged && !is_first_life; o++)
+			if (trial->is_damaged[which][o])
+				fault(trial, "%s-%u: offset %ld was damaged, and is served in a later life", expected->topic, expected->index, (long)o);
+		offset = is_damaged ? offset + 1 : next;
+		partition_read_release(&read.op);
+	}
+}
+
+static void check_times(struct trial *trial, uint32_t which, struct partition *partition)
+{
+	const struct expected *expected = &trial->now[which];
+	struct offset_found found;
+	for (int64_t offset = expected->start; offset < expected->end; offset += 1 + offset % 3) {
+		int64_t due = offset;
+		while (due < expected->end && trial->is_damaged[which][due])
+			due++;
+		int err = partition_offset_for_time(partition, 1000 + offset, &found);
+		/* Behind a block that lies in a wrong place, a walk from the segment's begin may lose more than a read by the index. */
+		bool is_later = trial->mutation.kind == MOVE && found.found && found.offset > due;
+		if (err || (!is_later && (found.found != (due < expected->end) || (found.found && found.offset != due))))
+			fault(trial, "%s-%u: the time of offset %ld finds %s %ld instead of %ld", expected->topic, expected->index, (long)offset,
+			      err ? err_name(err) : "offset", (long)found.offset, (long)due);
+	}
+	int64_t last = expected->end - 1;
+	while (last >= expected->start && trial->is_damaged[which][last])
+		last--;
+	int err = partition_offset_of_max_time(partition, &found);
+	if (err || (last >= expected->start && (!found.found || found.offset != last)))
+		fault(trial, "%s-%u: the largest time is that of %s %ld instead of %ld", expected->topic, expected->index, err ? err_name(err) : "offset",
+		      (long)found.offset, (long)last);
+}
+
+static void check_partition(struct trial *trial, struct broker *broker, uint32_t which, bool is_first_life)
+{
+	struct expected *expected = &trial->now[which];
+	struct partition *partition = find(broker, expected->topic, expected->index);
+	if (!partition) {
+		fault(trial, "%s-%u is gone", expected->topic, expected->index);
+		return;
+	}
+	if (partition_log_start_offset(partition) != expected->start)
+		fault(trial, "%s-%u: the log starts at %ld instead of %ld", expected->topic, expected->index,
+		      (long)partition_log_start_offset(partition), (long)expected->start);
+	if (partition_high_watermark(partition) != expected->end)
+		fault(trial, "%s-%u: the log ends at %ld instead of %ld", expected->topic, expected->index,
+		      (long)partition_high_watermark(partition), (long)expected->end);
+	if (partition_high_watermark(partition) < expected->end || partition_log_start_offset(partition) > expected->start)
+		return;
+	check_reads(trial, broker, which, partition, is_first_life);
+	check_times(trial, which, partition);
+}
+
+static uint32_t count_damaged(const struct trial *trial)
+{
+	uint32_t count = 0;
+	for (uint32_t which = 0; which < trial->scene->partition_count; which++)
+		for (int64_t o = trial->now[which].start; o < trial->now[which].end; o++)
+			count += trial->is_damaged[which][o];
+	return count;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t size = strlen(text), end_size = strlen(end);
+	return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+/* How many records one flipped bit may cost. */
+static uint32_t damage_allowed(const struct trial *trial)
+{
+	const char *path = trial->scene->kept.files[trial->mutation.file].path;
+	if (ends_with(path, ".log") && !strstr(path, "catalog"))
+		return trial->mutation.kind == FLIP ? 4 : trial->mutation.kind == GROW ? 0 : UINT32_MAX;
+	if (strstr(path, "/journal-"))
+		return trial->mutation.kind == FLIP ? 4 : UINT32_MAX;
+	return 0;
+}
+
+static void check_costs(struct trial *trial)
+{
+	uint32_t count = count_damaged(trial);
+	if (count > damage_allowed(trial) && trial->mutation.kind != REPLACE && trial->mutation.kind != EXCHANGE)
+		fault(trial, "%u records are damaged, at most %u should be", count, damage_allowed(trial));
+	for (uint32_t which = 0; which < trial->scene->partition_count; which++)
+		for (int64_t o = trial->now[which].start; o < trial->now[which].end; o++)
+			if (trial->is_damaged[which][o] && !is_named(trial, &trial->now[which], o)) {
+				fault(trial, "%s-%u: offset %ld is damaged, but verify did not name it", trial->now[which].topic,
+				      trial->now[which].index, (long)o);
+				return;
+			}
+}
+
+static void check_life(struct trial *trial, struct broker *broker, bool is_first_life)
+{
+	for (uint32_t which = 0; which < trial->scene->partition_count; which++)
+		check_partition(trial, broker, which, is_first_life);
+	if (trial->failures)
+		return;
+	for (uint32_t which = 0; which < trial->scene->partition_count; which++) {
+		int err = append_now(broker, &trial->now[which], 2, 100);
+		if (err)
+			fault(trial, "%s-%u: an append gets %s", trial->now[which].topic, trial->now[which].index, err_name(err));
+	}
+}
+
+static const char *why(const struct broker *broker)
+{
+	if (*broker->found.why)
+		return broker->found.why;
+	for (int shard = 0; shard < SHARDS; shard++)
+		if (*broker->reports[shard].why)
+			return broker->reports[shard].why;
+	return "";
+}
+
+/* A refusal says what and what to do, and verify knew. */
+static bool is_refusal_good(struct trial *trial, struct broker *broker, int err)
+{
+	const char *text = why(broker);
+	if (!*text)
+		fault(trial, "opening refuses with %s and says nothing", err_name(err));
+	else if (!strstr(text, "spate.accept.loss=true") && !strstr(text, "spate log repair"))
+		fault(trial, "opening refuses and says no way out: %s", text);
+	if (!trial->findings)
+		fault(trial, "opening refuses, and verify found nothing: %s", text);
+	return !trial->failures;
+}
+
+static void run_trial(struct trial *trial)
+{
+	struct kept changed;
+	struct broker broker = {.disk = sim_disk_open(3)};
+	mutate(&trial->scene->kept, &trial->mutation, &changed);
+	put_on_disk(broker.disk, &changed);
+	release(&trial->scene->kept, &changed);
+	memcpy(trial->now, trial->scene->partitions, sizeof trial->now);
+	verify(trial, broker.disk);
+	int err = open_broker(&broker, false);
+	if (err) {
+		(void)is_refusal_good(trial, &broker, err);
+		close_broker(&broker);
+		sim_disk_close(broker.disk);
+		return;
+	}
+	check_life(trial, &broker, true);
+	check_costs(trial);
+	if (!trial->failures && !stop_broker(&broker))
+		fault(trial, "the stop is not clean");
+	if (!trial->failures && (err = open_broker(&broker, false)))
+		fault(trial, "the second start fails: %s %s", err_name(err), why(&broker));
+	if (!trial->failures)
+		check_life(trial, &broker, false);
+	close_broker(&broker);
+	sim_disk_close(broker.disk);
+}
+
+/* ---- which mutations ------------------------------------------------------------------------------------------------- */
+
+static uint64_t random_state;
+
+static uint64_t roll(uint64_t below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return below ? random_state % below : 0;
+}
+
+static struct mutation choose(const struct kept *kept)
+{
+	struct mutation m = {.kind = roll(3) ? FLIP : (enum mutation_kind)roll(mutation_kind_count), .file = (uint32_t)roll(kept->count)};
+	const char *only = getenv("ROT_FILE");
+	for (int tries = 0; only && tries < 1000 && !strstr(kept->files[m.file].path, only); tries++)
+		m.file = (uint32_t)roll(kept->count);
+	const char *kind = getenv("ROT_KIND");
+	if (kind)
+		for (int i = 0; i < mutation_kind_count; i++)
+			if (strcmp(kind, mutation_names[i]) == 0)
+				m.kind = (enum mutation_kind)i;
+	size_t size = kept->files[m.file].size;
+	/* Most of a journal is zeros that nobody reads: half of the flips go where it begins. */
+	size_t span = size > 300000 && roll(2) ? 300000 : size;
+	m.at = roll(span);
+	m.bit = (uint8_t)roll(8);
+	m.size = 1 + roll(5000);
+	m.other = (uint32_t)roll(kept->count);
+	if (m.kind == MOVE || m.kind == ZERO) {
+		m.size = size < 4096 ? size : roll(2) ? 512 : 4096;
+		m.at = size > m.size ? roll(span / 512) * 512 : 0;
+		m.other = size > m.size ? (uint32_t)(roll(span / 512) * 512) : 0;
+		if (m.at + m.size > size)
+			m.at = size - m.size;
+		if (m.other + m.size > size)
+			m.other = (uint32_t)(size - m.size);
+	}
+	if (m.kind == FLIP && size == 0)
+		m.kind = DELETE;
+	return m;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void run_scene(const char *name, bool is_clean)
+{
+	static struct scene scene;
+	static struct trial trial;
+	const char *time_text = getenv("ROT_TIME"), *seed_text = getenv("ROT_SEED");
+	double end = seconds() + (time_text ? atof(time_text) : 0.4);
+	uint64_t seed = seed_text ? strtoull(seed_text, NULL, 10) : 1;
+	uint32_t trials = 0;
+	scene = (struct scene){.name = name};
+	cr_assert_eq(broker_config_create(&config), 0);
+	load(&scene, is_clean);
+	random_state = seed * 0x9e3779b97f4a7c15u + 1;
+	for (failures_told = 0; seconds() < end && failures_told < FAILURES_MAX; trials++) {
+		trial = (struct trial){.scene = &scene, .mutation = choose(&scene.kept)};
+		run_trial(&trial);
+		failures_told += trial.failures > 0;
+	}
+	fprintf(stderr, "ROT %s: %u trials, seed %lu\n", name, trials, (unsigned long)seed);
+	for (uint32_t i = 0; i < scene.kept.count; i++)
+		free(scene.kept.files[i].bytes);
+	broker_config_destroy(config);
+	cr_assert_eq(failures_told, 0);
+}
+
+Test(rot, stopped, .timeout = 0) { run_scene("stopped", true); }
+Test(rot, killed, .timeout = 0) { run_scene("killed", false); }
