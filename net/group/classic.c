@@ -17,9 +17,6 @@
 #include "log/base/check.h"
 #include "net/group/classic_priv.h"
 
-/* A rebalance that takes longer is worth a line. The initial delay of an empty group does not count: it is meant. */
-#define LONG_REBALANCE_NS (5 * UINT64_C(1000000000))
-
 /* A join phase to which nobody came is prolonged by at least this: members may ask for a rebalance timeout of nothing. */
 #define NOBODY_CAME_MS_MIN 1000
 
@@ -99,6 +96,7 @@ void classic_destroy(struct classic *classic)
 {
 	struct coordinator *coordinator = classic->group->coordinator;
 	io_timers_cancel(&coordinator->timers, &classic->phase);
+	classic__stop_watching(classic);
 	remove_all(&classic->members);
 	remove_all(&classic->pending);
 	classic__forget_topics(classic);
@@ -204,6 +202,7 @@ static void prepare_rebalance(struct classic *classic, const char *why, va_list 
 	classic->silent_count = 0;
 	classic->initial_spent_ms = 0;
 	vsnprintf(classic->why, sizeof classic->why, why, arguments);
+	classic__watch(classic);
 	if (is_initial)
 		begin_initial_delay(classic);
 	else
@@ -260,30 +259,14 @@ static void join_phase_over(struct io_timer *timer)
 	complete_join(CONTAINER_OF(timer, struct classic, phase));
 }
 
-struct absent {
-	uint32_t count;
-	int used;
-	char names[300];
-};
-
-static void note_absent(struct absent *absent, const struct classic_member *member)
-{
-	struct slice id = member_id(member);
-	absent->count++;
-	if (absent->used < (int)sizeof absent->names)
-		absent->used += snprintf(absent->names + absent->used, sizeof absent->names - (size_t)absent->used, "%s%.*s (%.*s)",
-					 absent->used ? ", " : "", (int)id.size, (const char *)id.data, (int)member->client_host.size,
-					 (const char *)member->client_host.data);
-}
-
 /* Static members stay: they are given until their session ends. */
-static void put_out_absent(struct classic *classic, struct absent *absent)
+static void put_out_absent(struct classic *classic, struct classic_names *absent)
 {
 	LIST_FOR_EACH_SAFE(node, &classic->members) {
 		struct classic_member *member = LIST_ENTRY(node, struct classic_member, node);
 		if (member->has_joined || is_static(member))
 			continue;
-		note_absent(absent, member);
+		classic__name(absent, member);
 		classic__remove(member);
 	}
 }
@@ -341,38 +324,9 @@ static void answer_join(struct classic_member *member)
 		classic__start_session(member, member->session_timeout_ms);
 }
 
-/* What an operator asks: how long did it take, why did it begin, for whom did all wait? */
-static void note_join_phase(const struct classic *classic, const struct absent *absent)
-{
-	struct coordinator *coordinator = classic->group->coordinator;
-	uint64_t took_ns = coordinator->clock.now_ns - classic->rebalance_began_ns;
-	uint64_t delay_ns = (uint64_t)classic->initial_spent_ms * 1000000u;
-	const struct classic_member *last = NULL;
-	if (took_ns < LONG_REBALANCE_NS + delay_ns && !absent->count && !classic->silent_count)
-		return;
-	LIST_FOR_EACH(node, &classic->members) {
-		const struct classic_member *member = LIST_ENTRY(node, struct classic_member, node);
-		if (!last || member->joined_ns > last->joined_ns)
-			last = member;
-	}
-	char delay[100] = "", late[220] = "", silent[180] = "", gone[360] = "";
-	if (delay_ns)
-		snprintf(delay, sizeof delay, "; %.1f s of it was the initial delay of an empty group", (double)delay_ns / 1e9);
-	if (last)
-		snprintf(late, sizeof late, "; the last to join was %.*s (%.*s), after %.1f s", (int)member_id(last).size,
-			 (const char *)member_id(last).data, (int)last->client_host.size, (const char *)last->client_host.data,
-			 last->joined_ns > classic->rebalance_began_ns ? (double)(last->joined_ns - classic->rebalance_began_ns) / 1e9 : 0.0);
-	if (classic->silent_count)
-		snprintf(silent, sizeof silent, "; the sessions of %u ended meanwhile, the last of them %s", classic->silent_count, classic->silent);
-	if (absent->count)
-		snprintf(gone, sizeof gone, "; %u did not come and were put out: %s", absent->count, absent->names);
-	group__note(coordinator, "group %s: gathering generation %d took %.1f s (%u members); it began because %s%s%s%s%s", classic->group->id,
-		    classic->generation, (double)took_ns / 1e9, classic->member_count, classic->why, delay, late, silent, gone);
-}
-
 static void complete_join(struct classic *classic)
 {
-	struct absent absent = {0};
+	struct classic_names absent = {0};
 	stop_phase_timer(classic);
 	put_out_absent(classic, &absent);
 	if (classic->member_count && !elect_leader(classic)) {
@@ -382,8 +336,9 @@ static void complete_join(struct classic *classic)
 		return;
 	}
 	next_generation(classic);
-	note_join_phase(classic, &absent);
+	classic__note_join_phase(classic, &absent);
 	if (classic->state == CLASSIC_EMPTY) {
+		classic__stop_watching(classic);
 		classic__store(classic);
 		return;
 	}
@@ -392,6 +347,7 @@ static void complete_join(struct classic *classic)
 	classic->joined_count = 0;
 	classic->owed_sync_count = classic->member_count;
 	classic->sync_began_ns = classic->group->coordinator->clock.now_ns;
+	classic__watch(classic);
 	start_phase_timer(classic, classic__rebalance_timeout_ms(classic), sync_phase_over);
 }
 
@@ -402,8 +358,11 @@ void classic__forget_sync(struct classic_member *member)
 	struct classic *classic = member->classic;
 	classic->owed_sync_count -= member->owes_sync;
 	member->owes_sync = false;
-	if (classic->owed_sync_count == 0 && classic->state != CLASSIC_PREPARING_REBALANCE)
-		stop_phase_timer(classic);
+	if (classic->owed_sync_count || classic->state == CLASSIC_PREPARING_REBALANCE)
+		return;
+	stop_phase_timer(classic);
+	if (classic->state == CLASSIC_STABLE)
+		classic__stop_watching(classic);
 }
 
 static void answer_sync(struct classic_member *member)
@@ -419,16 +378,13 @@ static void answer_sync(struct classic_member *member)
 
 void classic__become_stable(struct classic *classic)
 {
-	struct coordinator *coordinator = classic->group->coordinator;
-	uint64_t took_ns = coordinator->clock.now_ns - classic->sync_began_ns;
 	become(classic, CLASSIC_STABLE);
 	classic__store(classic);
 	LIST_FOR_EACH(node, &classic->members)
 		answer_sync(LIST_ENTRY(node, struct classic_member, node));
-	if (took_ns >= LONG_REBALANCE_NS)
-		group__note(coordinator, "group %s: the leader %.*s took %.1f s to assign generation %d (%u members)", classic->group->id,
-			    (int)member_id(classic->leader).size, (const char *)member_id(classic->leader).data, (double)took_ns / 1e9,
-			    classic->generation, classic->member_count);
+	if (classic->owed_sync_count == 0)
+		classic__stop_watching(classic);
+	classic__note_assigned(classic);
 }
 
 void classic__drop_assignments(struct classic *classic, enum kerr error)
@@ -448,19 +404,22 @@ void classic__drop_assignments(struct classic *classic, enum kerr error)
 static void sync_phase_over(struct io_timer *timer)
 {
 	struct classic *classic = CONTAINER_OF(timer, struct classic, phase);
-	struct absent absent = {0};
+	struct classic_names absent = {0};
+	bool has_assigned = classic->state == CLASSIC_STABLE;
 	if (classic->owed_sync_count == 0)
 		return;
 	LIST_FOR_EACH_SAFE(node, &classic->members) {
 		struct classic_member *member = LIST_ENTRY(node, struct classic_member, node);
 		if (!member->owes_sync)
 			continue;
-		note_absent(&absent, member);
+		classic__name(&absent, member);
 		classic__remove(member);
 	}
-	group__note(classic->group->coordinator, "group %s: %u members did not sync in generation %d, and were put out: %s", classic->group->id,
-		    absent.count, classic->generation, absent.names);
-	classic__prepare_rebalance(classic, "%u members did not sync", absent.count);
+	classic__note_no_sync(classic, &absent, has_assigned);
+	if (has_assigned)
+		classic__prepare_rebalance(classic, "%u did not fetch their assignment", absent.count);
+	else
+		classic__prepare_rebalance(classic, "the leader did not assign generation %d", classic->generation);
 }
 
 /* ---- sessions ------------------------------------------------------------------------------------------------------------------------------ */

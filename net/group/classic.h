@@ -5,6 +5,7 @@
  *   classic.c          states: when a rebalance begins, when its phases are over, what the timers do
  *   classic_join.c     JoinGroup
  *   classic_sync.c     SyncGroup, Heartbeat, LeaveGroup
+ *   classic_note.c     what the operator is told of it
  *   classic_member.c   members: memory, tables, the vote for a protocol
  *   classic_record.c   the group as a record, and from one; what the state allows to others (commits, deletion, expiry); describe
  *
@@ -83,6 +84,8 @@ struct classic {
 	struct slice stored;           /* the value of the last record; data NULL: a "simple" group, that only holds offsets */
 
 	/* For the operator. */
+	struct io_timer watch;         /* while a rebalance lasts */
+	uint64_t watch_ns;             /* told when it has lasted so long */
 	uint64_t rebalance_began_ns, sync_began_ns;
 	char why[160];
 	uint32_t silent_count;         /* members whose session ended while the others waited in this join phase, and the last of them */

@@ -74,6 +74,24 @@ void classic__become_stable(struct classic *classic);
 /* The assignments of this generation count no more: all that wait for them hear it. */
 void classic__drop_assignments(struct classic *classic, enum kerr error);
 
+/* ---- classic_note.c ------------------------------------------------------------------------------------------------------------------ */
+
+/* "app-1-... (/10.0.0.1), ..."; as many as there is room for. */
+struct classic_names {
+	uint32_t count;
+	int used;
+	char text[300];
+};
+void classic__name(struct classic_names *names, const struct classic_member *member);
+
+/* A rebalance, or the second half of one, begins: from now on the operator hears what it waits for. Until it is over. */
+void classic__watch(struct classic *classic);
+void classic__stop_watching(struct classic *classic);
+/* The join phase is over; `absent` were put out. Says how long it took, why it began and for whom all waited, if it took long or put somebody out. */
+void classic__note_join_phase(const struct classic *classic, const struct classic_names *absent);
+void classic__note_assigned(const struct classic *classic);
+void classic__note_no_sync(const struct classic *classic, const struct classic_names *absent, bool has_assigned);
+
 /* ---- answers ------------------------------------------------------------------------------------------------------------------------- */
 
 void classic__fill_join_error(struct group_call *call, struct kmsg_join_group_response *out, struct slice id, enum kerr error);

@@ -765,3 +765,59 @@ Test(classic, long_rebalances_are_told)
 	cr_assert(!strstr(s.notes, "generation 6"), "the initial delay, 6 s because members came, is meant:\n%s", s.notes);
 	script_end(&s);
 }
+
+static uint32_t lines_with(const char *text, const char *part)
+{
+	uint32_t count = 0;
+	for (; (text = strstr(text, part)); text++)
+		count++;
+	return count;
+}
+
+/* And while it lasts: for whom all wait, after 10 s, 20 s, 40 s. A group that is at rest sets no timer for that. */
+Test(classic, rebalances_are_told_while_they_last)
+{
+	struct script s;
+	script_begin(&s, "rebalances are told while they last");
+	script_run(&s, A_AND_B_ARE_STABLE);
+	s.keeps_notes = true;
+	script_run(&s,
+		"join a rebalance=200000 session=300000\n"
+		"join b rebalance=200000 session=300000\n"
+		"- join a 0 g3 range leader=a [a:m b:m]\n"
+		"- join b 0 g3 range leader=a\n"
+		"sync a gen=3\n"
+		"- record g g3 range leader=a [a:m= b:m=]\n"
+		"- sync a 0 \n"
+		"sync b gen=3\n"
+		"- sync b 0 \n"
+		"tick 100000\n");
+	cr_assert_str_eq(s.notes, "");
+	cr_assert_geq(coordinator_deadline(s.coordinator), s.clock.now_ns + UINT64_C(199000000000), "only the sessions are waited for");
+	script_run(&s, "join a rebalance=200000 session=300000\n" "tick 9000\n");
+	cr_assert_str_eq(s.notes, "");
+	script_run(&s, "tick 1000\n");
+	const char *gathering = "group g: gathering generation 4 goes on since 10 s: 1 of 2 members have joined, it waits for c-";
+	cr_assert(strstr(s.notes, gathering), "%s", s.notes);
+	cr_assert(strstr(s.notes, "(/127.0.0.1); it began because member c-"), "%s", s.notes);
+	for (int i = 0; i < 35; i++)
+		script_run(&s, "tick 1000\n");
+	cr_assert_eq(lines_with(s.notes, "generation 4 goes on"), 3, "after 10, 20 and 40 s:\n%s", s.notes);
+	script_run(&s,
+		"join b rebalance=200000 session=300000\n"
+		"- join a 0 g4 range leader=a [a:m b:m]\n"
+		"- join b 0 g4 range leader=a\n"
+		"tick 10000\n");
+	cr_assert(strstr(s.notes, "group g: generation 4 (2 members) waits since 10 s for its leader c-"), "%s", s.notes);
+	script_run(&s,
+		"sync a gen=4\n"
+		"- record g g4 range leader=a [a:m= b:m=]\n"
+		"- sync a 0 \n"
+		"tick 10000\n");
+	cr_assert(strstr(s.notes, "group g: 1 of 2 members have not fetched their assignment in generation 4 since 20 s, nobody reads for them: c-"), "%s", s.notes);
+	script_run(&s, "sync b gen=4\n" "- sync b 0 \n");
+	uint32_t lines = lines_with(s.notes, "\n");
+	script_run(&s, "tick 100000\n");
+	cr_assert_eq(lines_with(s.notes, "\n"), lines, "%s", s.notes);
+	script_end(&s);
+}
