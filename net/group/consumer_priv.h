@@ -120,6 +120,7 @@ struct consumer {
 	int32_t assignment_epoch;      /* the target's */
 	int64_t assignment_time_ms;    /* wall clock; 0: unknown */
 	uint64_t unsettled_since_ns;   /* since when members have another target than they own; 0: they have not, or it is not known */
+	uint64_t unsettled_told_ns;    /* how long it had lasted when the operator was told last; 0: not yet */
 	int64_t metadata_hash;         /* of the subscribed topics, as of `epoch` */
 	bool is_metadata_old;          /* topics may have changed since: look before the next answer */
 	struct list members;           /* in the order they came */

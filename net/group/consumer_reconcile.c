@@ -189,16 +189,56 @@ static void note_settled(struct consumer *consumer)
 		if (!consumer__is_reconciled(consumer__member_at(node)))
 			return;
 	uint64_t took_ns = coordinator->clock.now_ns - consumer->unsettled_since_ns;
-	consumer->unsettled_since_ns = 0;
+	consumer->unsettled_since_ns = consumer->unsettled_told_ns = 0;
 	if (took_ns >= SLOW_REBALANCE_NS)
 		group__note(coordinator, "group %.*s: it took %.1f s until all %u members had the assignment of epoch %d",
 			    NAME_ARGUMENTS(slice_from(consumer->group->id)), (double)took_ns / 1e9, consumer->member_count, consumer->epoch);
+}
+
+struct awaited {
+	uint32_t revoking, behind;     /* members that have to give something up; that have not heard of the target yet */
+	const struct consumer_member *first_revoking, *first_behind;
+};
+
+static struct awaited find_awaited(const struct consumer *consumer)
+{
+	struct awaited awaited = {0};
+	LIST_FOR_EACH(node, &consumer->members) {
+		const struct consumer_member *member = consumer__member_at(node);
+		bool is_revoking = member->state == MEMBER_UNREVOKED, is_behind = !is_revoking && member->epoch != consumer->assignment_epoch;
+		if (is_revoking && awaited.revoking++ == 0)
+			awaited.first_revoking = member;
+		if (is_behind && awaited.behind++ == 0)
+			awaited.first_behind = member;
+	}
+	return awaited;
+}
+
+/* Any heartbeat is an occasion to tell that it goes on, and for whom the others wait: after SLOW_REBALANCE_NS, and then when it has lasted twice as long. */
+static void note_unsettled(struct consumer *consumer)
+{
+	struct coordinator *coordinator = consumer__coordinator(consumer);
+	uint64_t took_ns = coordinator->clock.now_ns - consumer->unsettled_since_ns;
+	if (consumer->unsettled_since_ns == 0 || took_ns < SLOW_REBALANCE_NS || took_ns < 2 * consumer->unsettled_told_ns)
+		return;
+	const struct awaited awaited = find_awaited(consumer);
+	const struct consumer_member *first = awaited.first_revoking ? awaited.first_revoking : awaited.first_behind;
+	if (!first)
+		return;
+	consumer->unsettled_told_ns = took_ns;
+	group__note(coordinator,
+		    "group %.*s: the assignment of epoch %d is not everybody's since %.0f s: %u of %u members have to give partitions up, %u have not heard of it; "
+		    "%s %.*s (%.*s)",
+		    NAME_ARGUMENTS(slice_from(consumer->group->id)), consumer->assignment_epoch, (double)took_ns / 1e9, awaited.revoking, consumer->member_count,
+		    awaited.behind, awaited.first_revoking ? "others wait for" : "the first of them is", NAME_ARGUMENTS(consumer__member_id(first)),
+		    NAME_ARGUMENTS(first->client_host));
 }
 
 void consumer__reconcile(struct consumer_member *member, bool has_subscription_changed, const struct owned_topics *owned)
 {
 	struct step step = {.member = member, .owned = owned};
 	struct arena arena;
+	note_unsettled(member->consumer);
 	if (!has_subscription_changed && consumer__is_reconciled(member))
 		return;
 	arena_init(&arena, NULL, 0, SCRATCH_BYTES_MAX);
