@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "log/base/check.h"
 #include "net/shard.h"
 
 #define LOCK_WAIT_MS 2000
@@ -28,6 +29,7 @@ struct server {
 	uint16_t port, advertised_port;
 	enum io_backend backend;
 	int fallback_reason;
+	struct shard_loop loop;              /* server_turn's */
 	int lock_fd;
 	struct catalog *catalog;
 	struct broker_facts facts;
@@ -71,17 +73,23 @@ static bool is_forbidden(int err)
 	return err == -ENOSYS || err == -EPERM || err == -EACCES || err == -ENOMEM;
 }
 
+static int open_shard_io(struct server *server, uint32_t index)
+{
+	const struct server_options *options = &server->options;
+	struct io_options io_options = {.backend = server->backend, .disk = options->disk, .net = options->net, .seed = options->seed};
+	return shard_open_io(&server->shards[index], &io_options);
+}
+
 static int open_io(struct server *server, struct sentence *why)
 {
-	struct shard *shard = &server->shards[0];
 	server->backend = server->options.backend;
-	int err = shard_open_io(shard, server->backend);
+	int err = open_shard_io(server, 0);
 	if (server->backend == IO_URING && is_forbidden(err) && server->options.is_backend_required)
 		return fail(why, err, "spate.io = io_uring, but it is not to be had here (%s); set it to auto to go on without", err_text(err));
 	if (server->backend == IO_URING && is_forbidden(err)) {
 		server->fallback_reason = err;
 		server->backend = IO_SYSCALLS;
-		err = shard_open_io(shard, server->backend);
+		err = open_shard_io(server, 0);
 	}
 	return err ? fail(why, err, "the I/O loop cannot start: %s", err_text(err)) : 0;
 }
@@ -239,7 +247,7 @@ static void *run_thread(void *argument)
 	struct shard *shard = &server->shards[start.index];
 	free(argument);
 	pin(server, start.index);
-	int err = shard_open_io(shard, server->backend);
+	int err = open_shard_io(server, start.index);
 	if (!err)
 		err = open_shard_store(server, start.index);
 	if (wait_for_start(server, err))
@@ -420,7 +428,7 @@ static int open_all(struct server *server, struct server_report *report, struct 
  * checkpoint know its own partitions alone. */
 static int count_shards(const struct server_options *options, uint32_t *count, struct sentence *why)
 {
-	struct io_options io_options = {.backend = IO_SYSCALLS};
+	struct io_options io_options = {.backend = options->backend == IO_SIM ? IO_SIM : IO_SYSCALLS, .disk = options->disk};
 	struct io *io;
 	uint32_t asked = options->shard_count ? options->shard_count : 1;
 	int err = io_open(&io, &io_options);
@@ -479,6 +487,14 @@ int server_open(struct server **out, const struct server_options *options, struc
 	return 0;
 }
 
+/* What a run has come to. */
+static int end_of_run(const struct server *server)
+{
+	if (server->run_err)
+		return server->run_err;
+	return server->stop.has_failed ? ERR_FAILED : 0;
+}
+
 int server_run(struct server *server)
 {
 	pthread_mutex_lock(&server->lock);
@@ -487,9 +503,26 @@ int server_run(struct server *server)
 	pthread_mutex_unlock(&server->lock);
 	run_stopped_with(server, shard_run(&server->shards[0], &server->listener, &server->stop));
 	join_threads(server);
-	if (server->run_err)
-		return server->run_err;
-	return server->stop.has_failed ? ERR_FAILED : 0;
+	return end_of_run(server);
+}
+
+int server_turn(struct server *server)
+{
+	CHECK(server->shard_count == 1);
+	if (!server->loop.shard)
+		shard_loop_begin(&server->loop, &server->shards[0], &server->listener, &server->stop);
+	int result = shard_loop_turn(&server->loop);
+	if (result > 0)
+		return result;
+	run_stopped_with(server, result);
+	return end_of_run(server);
+}
+
+void server_abandon(struct server *server)
+{
+	CHECK(server->shard_count == 1);
+	io_close(server->shards[0].io);
+	server->shards[0].io = NULL;
 }
 
 void server_stop(struct server *server)

@@ -24,6 +24,10 @@ struct server_options {
 	enum io_backend backend;             /* IO_URING falls back to IO_SYSCALLS where it is forbidden */
 	bool is_backend_required;            /* it does not fall back: server_open fails instead */
 	const struct broker_config *config;  /* outlives the server */
+	/* IO_SIM, with one shard: the machine it runs on. */
+	struct sim_disk *disk;
+	struct sim_net *net;
+	uint64_t seed;
 };
 
 /* What start found; the strings live as long as the server. */
@@ -56,5 +60,12 @@ MUST_USE int server_run(struct server *server);
 /* Asks for the stop. Any thread; async-signal-safe; again is harmless. */
 void server_stop(struct server *server);
 
-/* Frees all; server_run has returned, or was never called. */
+/* Frees all; server_run has returned (or server_turn has said so), or was never called. */
 void server_close(struct server *server);
+
+/* ---- for a simulation, which drives it by hand ------------------------------------------------------------------------- */
+
+/* In place of server_run, with one shard: one turn of its loop. 1: it runs on. Else what server_run returns. */
+MUST_USE int server_turn(struct server *server);
+/* As kill -9 leaves it: its loop lets go of files, locks and sockets, and nothing of it runs any more. Its memory stays where it is. */
+void server_abandon(struct server *server);

@@ -26,14 +26,12 @@
 
 /* ---- opening and closing -------------------------------------------------------------------------------------------------- */
 
-int shard_open_io(struct shard *shard, enum io_backend backend)
+int shard_open_io(struct shard *shard, const struct io_options *base)
 {
-	struct io_options options = {
-		.backend = backend,
-		.buffer_count = RECEIVE_BUFFER_COUNT,
-		.buffer_size_bytes = RECEIVE_BUFFER_SIZE,
-		.seed = shard->index,
-	};
+	struct io_options options = *base;
+	options.buffer_count = RECEIVE_BUFFER_COUNT;
+	options.buffer_size_bytes = RECEIVE_BUFFER_SIZE;
+	options.seed += shard->index;
 	list_init(&shard->blocked_appends);
 	list_init(&shard->runnable);
 	list_init(&shard->sendable);
@@ -134,30 +132,20 @@ static void receive_all(struct shard *shard)
 
 enum stage { RUNNING, DRAINING, DRAINED, STOPPING, STOPPED };
 
-/* One shard's way through the stop. */
-struct stopping {
-	struct shard *shard;
-	struct listener *listener;
-	struct stop_state *stop;
-	enum stage stage;
-	struct io_timer timer;
-	bool is_late;
-};
-
 static void ran_out(struct io_timer *timer)
 {
-	CONTAINER_OF(timer, struct stopping, timer)->is_late = true;
+	CONTAINER_OF(timer, struct shard_loop, timer)->is_late = true;
 }
 
-static void enter(struct stopping *stopping, enum stage stage, uint64_t time_max_ns)
+static void enter(struct shard_loop *loop, enum stage stage, uint64_t time_max_ns)
 {
-	struct io *io = stopping->shard->io;
-	stopping->stage = stage;
-	stopping->is_late = false;
+	struct io *io = loop->shard->io;
+	loop->stage = (uint8_t)stage;
+	loop->is_late = false;
 	if (time_max_ns > 0)
-		io_timer_set(io, &stopping->timer, io_now_ns(io) + time_max_ns);
+		io_timer_set(io, &loop->timer, io_now_ns(io) + time_max_ns);
 	else
-		io_timer_cancel(io, &stopping->timer);
+		io_timer_cancel(io, &loop->timer);
 }
 
 static void wake_all(struct shard *shard)
@@ -177,19 +165,19 @@ static void count_and_wake(uint32_t *counter, struct shard *shard)
 		wake_all(shard);
 }
 
-static void begin_drain(struct stopping *stopping)
+static void begin_drain(struct shard_loop *loop)
 {
-	struct shard *shard = stopping->shard;
+	struct shard *shard = loop->shard;
 	shard->is_stopping = true;
-	if (stopping->listener)
-		listener_stop(stopping->listener);
+	if (loop->listener)
+		listener_stop(loop->listener);
 	conn_drain_all(shard);
-	enter(stopping, DRAINING, DRAIN_MAX_NS);
+	enter(loop, DRAINING, DRAIN_MAX_NS);
 }
 
-static bool is_drained(const struct stopping *stopping)
+static bool is_drained(const struct shard_loop *loop)
 {
-	return stopping->shard->conn_count == 0 && (!stopping->listener || listener_is_closed(stopping->listener));
+	return loop->shard->conn_count == 0 && (!loop->listener || listener_is_closed(loop->listener));
 }
 
 static bool has_stopped(const struct shard *shard)
@@ -198,24 +186,24 @@ static bool has_stopped(const struct shard *shard)
 }
 
 /* Goes on to the next stage if its time has come; true if it did. */
-static bool advance_stop(struct stopping *stopping)
+static bool advance_stop(struct shard_loop *loop)
 {
-	struct shard *shard = stopping->shard;
-	struct stop_state *stop = stopping->stop;
-	switch (stopping->stage) {
+	struct shard *shard = loop->shard;
+	struct stop_state *stop = loop->stop;
+	switch ((enum stage)loop->stage) {
 	case RUNNING:
 		if (!__atomic_load_n(&stop->is_requested, __ATOMIC_ACQUIRE))
 			return false;
-		begin_drain(stopping);
+		begin_drain(loop);
 		return true;
 	case DRAINING:
-		if (stopping->is_late) {
+		if (loop->is_late) {
 			conn_close_all(shard);
-			enter(stopping, DRAINING, STOP_MAX_NS);
+			enter(loop, DRAINING, STOP_MAX_NS);
 		}
-		if (!is_drained(stopping))
+		if (!is_drained(loop))
 			return false;
-		enter(stopping, DRAINED, 0);
+		enter(loop, DRAINED, 0);
 		count_and_wake(&stop->drained_count, shard);
 		return true;
 	case DRAINED:
@@ -223,15 +211,15 @@ static bool advance_stop(struct stopping *stopping)
 			return false;
 		group_host_stop(shard->groups);
 		store_stop(shard->store);
-		enter(stopping, STOPPING, STOP_MAX_NS);
+		enter(loop, STOPPING, STOP_MAX_NS);
 		return true;
 	case STOPPING:
-		if (!has_stopped(shard) && !stopping->is_late)
+		if (!has_stopped(shard) && !loop->is_late)
 			return false;
 		/* What broke durability before is not mended by a stop. */
 		if (!has_stopped(shard) || store_has_failed(shard->store))
 			__atomic_store_n(&stop->has_failed, true, __ATOMIC_RELEASE);
-		enter(stopping, STOPPED, 0);
+		enter(loop, STOPPED, 0);
 		count_and_wake(&stop->stopped_count, shard);
 		return true;
 	case STOPPED:
@@ -254,23 +242,36 @@ static void woken(void *context)
 	(void)context; /* Its only point is to end the wait: the loop looks at the mailbox and the stop every time. */
 }
 
+void shard_loop_begin(struct shard_loop *loop, struct shard *shard, struct listener *listener, struct stop_state *stop)
+{
+	*loop = (struct shard_loop){.shard = shard, .listener = listener, .stop = stop, .stage = RUNNING, .timer.run = ran_out};
+	io_on_wake(shard->io, woken, NULL);
+}
+
+int shard_loop_turn(struct shard_loop *loop)
+{
+	struct shard *shard = loop->shard;
+	int turned = io_turn(shard->io, !has_work(shard) && !loop->has_advanced);
+	if (turned < 0)
+		return turned;
+	receive_all(shard);
+	request_run_ready(shard);
+	task_retry_appends(shard);
+	frame_pool_serve(shard->frames);
+	group_host_turn(shard->groups);
+	store_turn(shard->store);
+	conn_flush_all(shard);
+	loop->has_advanced = advance_stop(loop);
+	return loop->stage != STOPPED || !count_reached(&loop->stop->stopped_count, shard);
+}
+
 int shard_run(struct shard *shard, struct listener *listener, struct stop_state *stop)
 {
-	struct stopping stopping = {.shard = shard, .listener = listener, .stop = stop, .timer.run = ran_out};
-	bool has_advanced = false;
-	io_on_wake(shard->io, woken, NULL);
-	while (stopping.stage != STOPPED || !count_reached(&stop->stopped_count, shard)) {
-		int turned = io_turn(shard->io, !has_work(shard) && !has_advanced);
-		if (turned < 0)
-			return turned;
-		receive_all(shard);
-		request_run_ready(shard);
-		task_retry_appends(shard);
-		frame_pool_serve(shard->frames);
-		group_host_turn(shard->groups);
-		store_turn(shard->store);
-		conn_flush_all(shard);
-		has_advanced = advance_stop(&stopping);
-	}
-	return 0;
+	struct shard_loop loop;
+	int result;
+	shard_loop_begin(&loop, shard, listener, stop);
+	do
+		result = shard_loop_turn(&loop);
+	while (result > 0);
+	return result;
 }

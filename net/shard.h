@@ -15,12 +15,26 @@ struct stop_state {
 	bool has_failed;
 };
 
-/* Opens loop and memory; `shard` has index, shard_count, peers, facts, conn_total and limits set. -errno as io_open. */
-MUST_USE int shard_open_io(struct shard *shard, enum io_backend backend);
+/* Opens loop and memory; `shard` has index, shard_count, peers, facts, conn_total and limits set. `base` says which backend, and of what it is made.
+ * -errno as io_open. */
+MUST_USE int shard_open_io(struct shard *shard, const struct io_options *base);
 /* Recovers the store; catalog and image are set. */
 MUST_USE int shard_open_store(struct shard *shard, struct store_report *report);
 
-/* Runs until all shards have stopped. `listener` is NULL but on shard 0. 0, or -errno of a broken loop. */
+/* One shard's loop, and how far it is on its way through the stop. */
+struct shard_loop {
+	struct shard *shard;
+	struct listener *listener;     /* NULL but on shard 0 */
+	struct stop_state *stop;
+	uint8_t stage;
+	struct io_timer timer;
+	bool is_late, has_advanced;
+};
+
+void shard_loop_begin(struct shard_loop *loop, struct shard *shard, struct listener *listener, struct stop_state *stop);
+/* One turn. 1: there are more; 0: all shards have stopped; -errno of a broken loop. */
+MUST_USE int shard_loop_turn(struct shard_loop *loop);
+/* Turns until all shards have stopped: 0, or -errno. */
 MUST_USE int shard_run(struct shard *shard, struct listener *listener, struct stop_state *stop);
 
 /* Free what was opened; any part may be missing. After shard_run, any one thread; the catalog closes between the two. */

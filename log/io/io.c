@@ -4,7 +4,6 @@
 #include "log/io/io.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "log/base/check.h"
 #include "log/io/io_impl.h"
@@ -257,8 +256,7 @@ void io_cancel(struct io *io, struct io_op *op)
 
 void io_shutdown(struct io *io, int fd)
 {
-	(void)io;
-	shutdown(fd, SHUT_RDWR);
+	io->impl->shutdown(io, fd);
 }
 
 void io_close_fd(struct io *io, int fd)

@@ -1,7 +1,7 @@
 /* The seam: disk, network, time, randomness and the loop of one thread. All of log/ and net/ reach the
  * world through it. Behind it stand io_uring (IO_URING), plain system calls for places where io_uring is
  * forbidden (IO_SYSCALLS: epoll for sockets, inline calls for files), and a seeded
- * simulation of the disk and the clock (IO_SIM). Chosen at io_open, the same everywhere after.
+ * simulation of the disk, the network and the clock (IO_SIM). Chosen at io_open, the same everywhere after.
  *
  * Owner: the thread that opened it. Only io_wake may be called from another thread (or a signal handler).
  * It never calls a callback from within a submit: callbacks run inside io_turn alone, so what was true
@@ -61,6 +61,7 @@ struct io_options {
 	uint32_t buffer_size_bytes;
 	uint64_t seed;             /* IO_SIM: the seed of faults and of io_random */
 	struct sim_disk *disk;     /* IO_SIM: the disk to use (log/io/sim.h) */
+	struct sim_net *net;       /* IO_SIM: the network (log/io/sim_net.h); NULL: sockets answer -ENOSYS */
 };
 
 /* Opens the loop of this thread. -ENOSYS (the kernel is too old or has none), -EPERM, -EACCES (forbidden)

@@ -36,6 +36,7 @@ struct io_impl {
 	void (*cancel)(struct io *io, struct io_op *op);
 	void (*buffer_return)(struct io *io, uint16_t buffer_id);
 	void (*close_fd)(struct io *io, int fd);
+	void (*shutdown)(struct io *io, int fd);
 	int (*listen)(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out);
 	/* The clocks and randomness. */
 	void (*clock)(struct io *io, uint64_t *now_ns, int64_t *wall_ms);
@@ -100,5 +101,6 @@ extern const struct io_cold io_posix_cold;
 int io_posix__listen(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out);
 void io_posix__clock(struct io *io, uint64_t *now_ns, int64_t *wall_ms);
 void io_posix__random(struct io *io, void *bytes, size_t size);
+void io_posix__shutdown(struct io *io, int fd);
 /* An eventfd's write that folds; async-signal-safe. */
 void io_posix__wake(int wake_fd);

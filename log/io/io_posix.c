@@ -303,6 +303,11 @@ int io_posix__listen(struct io *io, const char *host, uint16_t port, bool is_sha
 
 /* ---- clocks, randomness, wake ---------------------------------------------------------------------------- */
 
+void io_posix__shutdown(struct io *io, int fd)
+{
+	shutdown(fd, SHUT_RDWR);
+}
+
 void io_posix__clock(struct io *io, uint64_t *now_ns, int64_t *wall_ms)
 {
 	struct timespec ts;

@@ -3,7 +3,7 @@
  * Happy path: a verb gives its operation a time to end, some random latency from now; a turn moves the
  * clock to the next event (an operation's end or a timer) and does the operation's work then, so that
  * operations overtake each other as they do on real disks. A sync covers the writes that had ended when it
- * was begun. Sockets are not simulated yet: they answer -ENOSYS.
+ * was begun. Operations on sockets end in the first turn that finds the network ready for them.
  *
  * Failure modes: those ordered through sim.h. After a crash of the disk this io is dead and answers -EIO. */
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "log/io/io_impl.h"
 #include "log/io/io_transfer.h"
 #include "log/io/sim_disk.h"
+#include "log/io/sim_net.h"
 
 /* Far from real descriptors, so that a close(2) by mistake hits nothing. */
 #define FD_BASE 1000000
@@ -34,9 +35,14 @@ struct sim {
 	struct sim_disk *disk;
 	uint64_t generation;
 	uint64_t random;
-	struct list pending; /* operations begun and not ended, in no order */
+	struct list pending; /* operations on files begun and not ended, in no order */
 	struct open_file *files;
 	uint32_t file_count;
+	struct sim_net *net; /* or NULL */
+	struct list waiting; /* operations on sockets, those that wait longest first */
+	uint8_t *buffers;    /* of pooled receives */
+	uint32_t buffer_size_bytes, free_count;
+	uint16_t *free_ids;
 };
 
 static struct sim *sim_of(struct io *io)
@@ -81,6 +87,8 @@ static struct open_file *file_of(struct sim *sim, int fd)
 static void close_fd(struct io *io, int fd)
 {
 	struct sim *sim = sim_of(io);
+	if (fd >= SIM_SOCKET_BASE && sim->net)
+		sim_net__close(sim->net, fd);
 	struct open_file *file = file_of(sim, fd);
 	if (!file)
 		return;
@@ -128,6 +136,11 @@ static uint64_t latency_of(struct sim *sim, const struct io_op *op)
 	return happens(sim, pace->stall_per_mille) ? latency_ns + draw(sim, 0, pace->stall_ns) : latency_ns;
 }
 
+static bool is_of_file(const struct io_op *op)
+{
+	return op->kind == OP_WRITE || op->kind == OP_READ || op->kind == OP_DATASYNC;
+}
+
 static void begin_part(struct sim *sim, struct io_op *op)
 {
 	op->due_ns = *sim_disk__clock_ns(sim->disk) + latency_of(sim, op);
@@ -137,8 +150,12 @@ static void begin_part(struct sim *sim, struct io_op *op)
 static void start(struct io *io, struct io_op *op)
 {
 	struct sim *sim = sim_of(io);
-	if (op->kind != OP_WRITE && op->kind != OP_READ && op->kind != OP_DATASYNC) {
+	if (!is_of_file(op) && !sim->net) {
 		io__finish_later(io, op, -ENOSYS);
+		return;
+	}
+	if (!is_of_file(op)) {
+		list_push_back(&sim->waiting, &op->node);
 		return;
 	}
 	struct open_file *file = file_of(sim, op->fd);
@@ -276,19 +293,127 @@ static void each_write(struct sim_user *user, sim_write_fn *note, void *context)
 	}
 }
 
+/* ---- sockets ------------------------------------------------------------------------------------------------ */
+
+/* What the disk has begun it ends. */
 static void cancel(struct io *io, struct io_op *op)
 {
-	/* What the disk has begun it ends. */
+	if (is_of_file(op))
+		return;
+	list_remove(&op->node);
+	io__finish_later(io, op, -ECANCELED);
 }
 
 static void buffer_return(struct io *io, uint16_t buffer_id)
 {
-	CHECKF(false, "no pooled receive can have given buffer %u", buffer_id);
+	struct sim *sim = sim_of(io);
+	sim->free_ids[sim->free_count++] = buffer_id;
 }
 
-static int listen_nowhere(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out)
+static int listen_on(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out)
 {
-	return -ENOSYS;
+	struct sim *sim = sim_of(io);
+	return sim->net ? sim_net__listen(sim->net, port, port_out) : -ENOSYS;
+}
+
+static void shut_down(struct io *io, int fd)
+{
+	if (sim_of(io)->net)
+		sim_net__shutdown(sim_of(io)->net, fd);
+}
+
+static bool is_ready(const struct sim *sim, const struct io_op *op)
+{
+	switch ((enum io_kind)op->kind) {
+	case OP_SEND: return sim_net__is_writable(sim->net, op->fd);
+	case OP_RECV_POOLED: return sim->free_count && sim_net__is_readable(sim->net, op->fd);
+	default: return sim_net__is_readable(sim->net, op->fd);
+	}
+}
+
+/* One connection; the operation goes on. */
+static bool accept_one(struct sim *sim, struct io_op *op)
+{
+	int fd = sim_net__accept(sim->net, op->fd);
+	if (fd < 0)
+		return false;
+	op->is_more = true;
+	op->result = fd;
+	sim->io.callback_count++;
+	op->done(op);
+	return true;
+}
+
+static bool receive_pooled(struct sim *sim, struct io_op *op)
+{
+	if (!sim->free_count)
+		return false;
+	uint16_t id = sim->free_ids[sim->free_count - 1];
+	uint8_t *buffer = sim->buffers + (size_t)id * sim->buffer_size_bytes;
+	int64_t result = sim_net__receive(sim->net, op->fd, buffer, sim->buffer_size_bytes);
+	if (result == -EAGAIN)
+		return false;
+	if (result > 0) {
+		op->buffer = buffer;
+		op->buffer_id = id;
+		sim->free_count--;
+	}
+	op->result = (int32_t)result;
+	return true;
+}
+
+/* As much as goes now. True when that ended it. */
+static bool move_bytes(struct sim *sim, struct io_op *op)
+{
+	for (;;) {
+		const struct iovec *pieces;
+		uint32_t count = io_transfer_pieces(op, &pieces);
+		struct iovec piece = count ? pieces[0] : (struct iovec){0};
+		int64_t answer = op->kind == OP_SEND ? sim_net__send(sim->net, op->fd, piece.iov_base, piece.iov_len)
+						     : sim_net__receive(sim->net, op->fd, piece.iov_base, piece.iov_len);
+		if (answer == -EAGAIN)
+			return false;
+		if (io_transfer_step(op, answer))
+			return true;
+	}
+}
+
+static bool run_socket_op(struct sim *sim, struct io_op *op)
+{
+	switch ((enum io_kind)op->kind) {
+	case OP_RECV_POOLED: return receive_pooled(sim, op);
+	case OP_RECV:
+	case OP_SEND: return move_bytes(sim, op);
+	default: UNREACHABLE();
+	}
+}
+
+/* Each operation is tried once. One that a callback cancels meanwhile leaves the list by that. */
+static void reap_sockets(struct sim *sim)
+{
+	struct list batch;
+	list_init(&batch);
+	list_splice(&batch, &sim->waiting);
+	for (struct list *node; (node = list_pop_front(&batch));) {
+		struct io_op *op = LIST_ENTRY(node, struct io_op, node);
+		bool is_accept = op->kind == OP_ACCEPT;
+		bool has_ended = !is_accept && !is_dead(sim) && run_socket_op(sim, op);
+		if (has_ended) {
+			io__finish(&sim->io, op, op->result);
+			continue;
+		}
+		list_push_back(&sim->waiting, &op->node);
+		while (is_accept && !is_dead(sim) && list_is_linked(&op->node) && accept_one(sim, op))
+			;
+	}
+}
+
+static bool is_any_ready(const struct sim *sim)
+{
+	LIST_FOR_EACH(node, &sim->waiting)
+		if (is_ready(sim, LIST_ENTRY(node, struct io_op, node)))
+			return true;
+	return false;
 }
 
 /* ---- time ------------------------------------------------------------------------------------------------ */
@@ -304,16 +429,23 @@ static struct io_op *find_next(struct sim *sim)
 	return next;
 }
 
+static uint64_t next_event_ns(struct sim *sim)
+{
+	const struct io_op *op = find_next(sim);
+	uint64_t arrival_ns = sim->net ? sim_net__next_ns(sim->net) : UINT64_MAX;
+	return op && op->due_ns < arrival_ns ? op->due_ns : arrival_ns;
+}
+
 /* Nobody waits: the clock is moved to the next event. Forever is not waited at all. */
 static int wait_for_events(struct io *io, uint64_t wait_ns)
 {
 	struct sim *sim = sim_of(io);
 	uint64_t *clock_ns = sim_disk__clock_ns(sim->disk);
-	struct io_op *next = find_next(sim);
-	if (atomic_load(&io->is_wake_pending))
+	uint64_t next_ns = next_event_ns(sim);
+	if (atomic_load(&io->is_wake_pending) || is_any_ready(sim))
 		wait_ns = 0;
-	if (wait_ns && next) {
-		uint64_t until_ns = next->due_ns > *clock_ns ? next->due_ns - *clock_ns : 0;
+	if (wait_ns && next_ns != UINT64_MAX) {
+		uint64_t until_ns = next_ns > *clock_ns ? next_ns - *clock_ns : 0;
 		wait_ns = until_ns < wait_ns ? until_ns : wait_ns;
 	}
 	*clock_ns += wait_ns == 0 || wait_ns == IO_WAIT_FOREVER ? TURN_NS : wait_ns;
@@ -334,6 +466,8 @@ static void reap(struct io *io)
 		else
 			begin_part(sim, op);
 	}
+	if (sim->net)
+		reap_sockets(sim);
 }
 
 static void clock_now(struct io *io, uint64_t *now_ns, int64_t *wall_ms)
@@ -553,6 +687,8 @@ static void sim_close(struct io *io)
 		close_fd(io, FD_BASE + (int)i);
 	sim_disk__detach(&sim->user);
 	io__fini(io);
+	free(sim->buffers);
+	free(sim->free_ids);
 	free(sim->files);
 	free(sim);
 }
@@ -565,10 +701,23 @@ static const struct io_impl sim_impl = {
 	.cancel = cancel,
 	.buffer_return = buffer_return,
 	.close_fd = close_fd,
-	.listen = listen_nowhere,
+	.shutdown = shut_down,
+	.listen = listen_on,
 	.clock = clock_now,
 	.random = random_bytes,
 };
+
+static void make_buffers(struct sim *sim, const struct io_options *options)
+{
+	if (!options->buffer_count)
+		return;
+	sim->buffers = malloc((size_t)options->buffer_count * options->buffer_size_bytes);
+	sim->free_ids = malloc(options->buffer_count * sizeof *sim->free_ids);
+	CHECK(sim->buffers && sim->free_ids);
+	sim->buffer_size_bytes = options->buffer_size_bytes;
+	for (uint32_t i = 0; i < options->buffer_count; i++)
+		sim->free_ids[sim->free_count++] = (uint16_t)i;
+}
 
 int io_sim__open(struct io **out, const struct io_options *options)
 {
@@ -588,6 +737,9 @@ int io_sim__open(struct io **out, const struct io_options *options)
 	sim->generation = sim_disk__generation(sim->disk);
 	sim->random = options->seed;
 	list_init(&sim->pending);
+	list_init(&sim->waiting);
+	sim->net = options->net;
+	make_buffers(sim, options);
 	sim->user.lose_power = lose_power;
 	sim->user.each_write = each_write;
 	sim_disk__attach(sim->disk, &sim->user);

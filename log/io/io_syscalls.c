@@ -387,6 +387,7 @@ static const struct io_impl syscalls_impl = {
 	.cancel = cancel,
 	.buffer_return = buffer_return,
 	.close_fd = close_fd,
+	.shutdown = io_posix__shutdown,
 	.listen = io_posix__listen,
 	.clock = io_posix__clock,
 	.random = io_posix__random,
