@@ -8,8 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "cli/clock.h"
 #include "cli/format.h"
 #include "cli/partition_choice.h"
 #include "cli/partition_offsets.h"
@@ -263,13 +263,6 @@ static int consume(const struct consume_flags *flags, const char *topic, const c
 	return status;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* A group reads on where it has committed, and its members share the partitions. */
 static int check_group_flags(const struct consume_flags *flags, const struct offset_range *range)
 {
@@ -291,7 +284,7 @@ static int check_group_flags(const struct consume_flags *flags, const struct off
 static int check_flags(const struct consume_flags *flags, const char *format, struct offset_range *range)
 {
 	char why[1024];
-	if (!offsets_parse(range, flags->offset, now_ms(), why, sizeof why)) {
+	if (!offsets_parse(range, flags->offset, clock_now_ms(), why, sizeof why)) {
 		complain("--offset: %s", why);
 		return STATUS_USAGE;
 	}

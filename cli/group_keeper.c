@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "cli/clock.h"
 #include "cli/group.h"
 
 /* The broker takes 4096 bytes of metadata (offset.metadata.max.bytes), of which the note needs some; Streams writes about twenty. */
@@ -89,9 +89,7 @@ int group_keeper_check(const struct group_keeper *keeper, const char *group)
 /* Later than what is kept already, also if the clock was set back. */
 static int64_t time_of_rewind(const struct group_keeper *keeper)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	int64_t now_ms = clock_now_ms();
 	return now_ms > keeper->rewound_ms ? now_ms : keeper->rewound_ms + 1;
 }
 

@@ -11,8 +11,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "cli/clock.h"
 #include "cli/group_keeper.h"
 #include "cli/out.h"
 #include "cli/rewind_plan.h"
@@ -120,13 +120,6 @@ static int plan_undo(struct rewinding *rewinding)
 	return status ? status : rewind_plan_aim(&rewinding->plan, &as_kept);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- doing it ------------------------------------------------------------------------------------------------------------------ */
 
 static int commit_steps(struct rewinding *rewinding)
@@ -158,7 +151,7 @@ static int commit_steps(struct rewinding *rewinding)
 static void show_undone(struct out *out, const struct rewinding *rewinding)
 {
 	char age[32], text[64];
-	snprintf(text, sizeof text, "the move of %s ago", out_duration(now_ms() - rewinding->keeper.rewound_ms, age));
+	snprintf(text, sizeof text, "the move of %s ago", out_duration(clock_now_ms() - rewinding->keeper.rewound_ms, age));
 	if (rewinding->flags->is_json)
 		out_int(out, "undone_timestamp", "", rewinding->keeper.rewound_ms);
 	else

@@ -1,5 +1,5 @@
-/* `spate log inspect`: what its files share. The overview of a directory and the flags are in
- * log_inspect.c, batches and records of a .log in log_inspect_log.c, every other kind of file in
+/* `spate log inspect`: what its files share. The flags are in log_inspect.c, a directory is in
+ * log_inspect_dir.c, batches and records of a .log in log_inspect_log.c, the catalog in log_inspect_catalog.c, every other kind of file in
  * log_inspect_file.c. Owner: the main thread. Reads only. */
 #pragma once
 
@@ -9,6 +9,8 @@
 
 int log_inspect_run(int argc, char **argv);
 
+/* Plain system calls do for reading. An exit status, after a complaint if it is not STATUS_OK. */
+MUST_USE int log_open_io(struct io **out);
 /* A directory that holds nothing of a broker's is a mistake in its name: STATUS_USAGE, after a complaint. */
 int log_check_directory(struct io *io, const char *path);
 

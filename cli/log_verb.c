@@ -230,6 +230,16 @@ static int check_directory(const char *dir)
 	return STATUS_USAGE;
 }
 
+int log_open_io(struct io **out)
+{
+	struct io_options options = {.backend = IO_SYSCALLS};
+	int err = io_open(out, &options);
+	if (!err)
+		return STATUS_OK;
+	complain("cannot begin: %s", err_text(err));
+	return STATUS_FAILED;
+}
+
 int log_check_directory(struct io *io, const char *path)
 {
 	struct data_dir dir;
@@ -303,13 +313,10 @@ static int verify(int argc, char **argv)
 	status = check_directory(verifying.dir);
 	if (status)
 		return status;
-	struct io_options options = {.backend = IO_SYSCALLS};
 	struct io *io;
-	int err = io_open(&io, &options);
-	if (err) {
-		complain("cannot begin: %s", err_text(err));
-		return STATUS_FAILED;
-	}
+	status = log_open_io(&io);
+	if (status)
+		return status;
 	status = log_check_directory(io, verifying.dir);
 	status = status ? status : verify_with(io, &verifying);
 	io_close(io);

@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "cli/clock.h"
 #include "cli/command.h"
 
 #define TIME_EARLIEST (-2)
@@ -70,9 +70,7 @@ int partition_offsets_resolve(struct kafka_client *client, const char *topic, co
 int offset_point_from_flag(struct offset_point *out, const char *flag, const char *text)
 {
 	char why[1024];
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (offsets_parse_point(out, text, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, why, sizeof why))
+	if (offsets_parse_point(out, text, clock_now_ms(), why, sizeof why))
 		return STATUS_OK;
 	complain("%s %s", flag, why);
 	return STATUS_USAGE;
