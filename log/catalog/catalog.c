@@ -20,6 +20,7 @@
 #include "log/catalog/catalog_replay.h"
 #include "log/catalog/image_config.h"
 
+/* A larger file could not be read again: changes are refused before it is one. An opening makes it short. */
 #define FILE_SIZE_MAX ((size_t)1 << 30)
 /* Smaller files are not worth a rewrite. */
 #define REWRITE_SIZE_MIN 65536
@@ -154,9 +155,10 @@ static void set_sequence(struct catalog *catalog, uint64_t sequence)
 /* Appends the one record in `bytes`, durably. The bytes are freed. */
 static int commit(struct catalog *catalog, struct catalog_bytes *bytes)
 {
-	if (bytes->has_failed) {
+	int refused = bytes->has_failed ? -ENOMEM : catalog->end + bytes->size > FILE_SIZE_MAX ? -EFBIG : 0;
+	if (refused) {
 		free(bytes->data);
-		return -ENOMEM;
+		return refused;
 	}
 	int64_t written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
 	free(bytes->data);
@@ -832,6 +834,14 @@ int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t 
 								  old->override_count, &catalog->state.defaults));
 }
 
+static bool has_same_overrides(const struct topic *a, const struct topic *b)
+{
+	bool is_same = a->override_count == b->override_count;
+	for (uint32_t i = 0; is_same && i < a->override_count; i++)
+		is_same = strcmp(a->overrides[i].name, b->overrides[i].name) == 0 && strcmp(a->overrides[i].value, b->overrides[i].value) == 0;
+	return is_same;
+}
+
 int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count)
 {
 	char why[128];
@@ -843,6 +853,10 @@ int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const 
 	if (err)
 		return err;
 	struct topic *new = catalog_topic_create(id, name_of(old), old->partition_count, old->created_incarnation, overrides, count, &catalog->state.defaults);
+	if (new && has_same_overrides(old, new)) {
+		catalog_topic_destroy(new);
+		return 0;
+	}
 	struct catalog_bytes bytes;
 	begin(catalog, &bytes, CATALOG_CONFIGURED);
 	catalog_put(&bytes, id->bytes, sizeof id->bytes);
@@ -880,6 +894,23 @@ static int draft_config(struct catalog *catalog, struct image_draft *draft, stru
 	return err;
 }
 
+/* Tools that set the same again and again are to cost no I/O. */
+static bool is_in_force(const struct catalog_image *image, const struct setting_change *change)
+{
+	const struct setting *now = catalog_setting(image, change->type, change->name, change->key);
+	if (!now || !change->value)
+		return !now && !change->value;
+	return now->value.size == change->value->size && memcmp(now->value.data, change->value->data, now->value.size) == 0;
+}
+
+static bool are_in_force(const struct catalog_image *image, const struct setting_change *changes, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!changes[i].type || !is_in_force(image, &changes[i]))
+			return false;
+	return true;
+}
+
 static bool concern_brokers(const struct setting_change *changes, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -909,7 +940,7 @@ static void publish_settings(struct catalog *catalog, struct image_draft *draft,
 int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count)
 {
 	int err = check_writable(catalog);
-	if (err || !count)
+	if (err || are_in_force(catalog->room->current, changes, count))
 		return err;
 	struct image_draft draft;
 	struct topic_defaults defaults = catalog->state.defaults;

@@ -127,7 +127,8 @@ const struct topic *catalog_topic_colliding(const struct catalog *catalog, struc
 /* Each is durable when it returns 0, and then in the current image. Each is one sync, however many topics. `errs[i]` says what became of
  * the i-th: 0, ERR_TOPIC_EXISTS, ERR_INVALID_TOPIC_NAME (also for a name that collides, see catalog_topic_colliding),
  * ERR_INVALID_PARTITIONS, ERR_INVALID_CONFIG, ERR_UNKNOWN_TOPIC. The return value is nonzero only when the file could not be written
- * (-errno, ERR_FAILED once a sync has failed: that is final until a restart); then nothing has changed. */
+ * (-errno, ERR_FAILED once a sync has failed: that is final until a restart; -EFBIG: it has grown to what can be read at once, which the next opening mends);
+ * then nothing has changed. */
 MUST_USE int catalog_create_topics(struct catalog *catalog, const struct topic_spec *specs, uint32_t count, int *errs);
 MUST_USE int catalog_delete_topics(struct catalog *catalog, const struct uuid *ids, uint32_t count, int *errs);
 /* ERR_UNKNOWN_TOPIC; ERR_INVALID_PARTITIONS unless the count grows within its bounds. */
@@ -138,7 +139,8 @@ MUST_USE int catalog_set_overrides(struct catalog *catalog, const struct uuid *i
 /* Sets and unsets settings, in this order, all or none: durable when it returns 0, and then in the current image. The texts are copied.
  * Those of SETTING_BROKER that name this node, or nobody (all nodes), are the broker's configs (log/config) over those given at start: the image's `config` and
  * all topics follow. Of the other types the catalog knows no meaning.
- * ERR_INVALID_SETTING, ERR_TOO_MANY_SETTINGS (the bounds are in setting.h), or the file's error; then nothing has changed. */
+ * A change that changes nothing writes nothing. ERR_INVALID_SETTING, ERR_TOO_MANY_SETTINGS (the bounds are in setting.h), or the file's error; then nothing has
+ * changed. */
 MUST_USE int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count);
 
 /* Reserves `count` producer ids, never handed out before or again; *first is the first of them (Kafka's ProducerIdManager: blocks of 1000). */

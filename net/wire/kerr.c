@@ -79,6 +79,7 @@ enum kerr kerr_from(int err)
 	case -EIO:
 	case -ENOSPC:
 	case -EDQUOT:
+	case -EFBIG:
 	case -EROFS:
 		return KERR_KAFKA_STORAGE_ERROR;
 	default:

@@ -159,6 +159,14 @@ static const char *setting_of(struct catalog *catalog, uint8_t type, const char 
 	return value;
 }
 
+static struct slice read_log(struct machine *machine)
+{
+	uint8_t *data;
+	size_t size;
+	cr_assert_eq(small_file_read(machine->io, LOG_PATH, 1 << 20, &data, &size), 0);
+	return (struct slice){data, size};
+}
+
 /* ---- what it remembers --------------------------------------------------------------------------------------------- */
 
 /* All that was answered is there after a restart, with the same ids, and the incarnation has grown. */
@@ -373,6 +381,31 @@ Test(catalog, settings)
 		machine_crash(&machine);
 		machine_open_well(&machine);
 	}
+	machine_fini(&machine);
+}
+
+/* What is in force already is not written again: not a setting, not a topic's configs. */
+Test(catalog, no_change_writes_nothing)
+{
+	struct machine machine;
+	machine_init(&machine, 24);
+	machine_open_well(&machine);
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	cr_assert_eq(set_retention(machine.catalog, "t", "5"), 0);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "k", "v"), 0);
+	struct slice before = read_log(&machine);
+	uint64_t version = catalog_version(machine.catalog);
+	cr_assert_eq(set_retention(machine.catalog, "t", "5"), 0);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "k", "v"), 0);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "other", NULL), 0);
+	struct slice after = read_log(&machine);
+	cr_assert_eq(after.size, before.size);
+	cr_assert_eq(catalog_version(machine.catalog), version);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "k", "w"), 0);
+	cr_assert_eq(set_setting(machine.catalog, SETTING_GROUP, "g", "k", NULL), 0);
+	cr_assert_str_eq(setting_of(machine.catalog, SETTING_GROUP, "g", "k"), "-");
+	free((void *)before.data);
+	free((void *)after.data);
 	machine_fini(&machine);
 }
 
@@ -712,14 +745,6 @@ Test(catalog, crash_at_every_step, .timeout = 120)
 }
 
 /* ---- damage --------------------------------------------------------------------------------------------------------------- */
-
-static struct slice read_log(struct machine *machine)
-{
-	uint8_t *data;
-	size_t size;
-	cr_assert_eq(small_file_read(machine->io, LOG_PATH, 1 << 20, &data, &size), 0);
-	return (struct slice){data, size};
-}
 
 /* A flipped byte anywhere but in the last record refuses to open, says where, and leaves the file as it is. */
 Test(catalog, damage_is_refused)
