@@ -58,6 +58,7 @@ static int open_all(struct run *run)
 
 void machine__close(struct run *run)
 {
+	run->is_down = true;
 	if (run->store)
 		store_close(run->store);
 	if (run->image)
@@ -72,6 +73,7 @@ void machine__close(struct run *run)
 	run->io = NULL;
 	appends__forget(run);
 	reads__forget(run);
+	run->is_down = false;
 }
 
 void machine__take_image(struct run *run)
@@ -123,11 +125,27 @@ static void give_up_start(struct run *run, int err)
 		       run->report.why);
 }
 
+/* A recovery that must file waits for room on a full disk, so somebody has to make some. */
+#define PATIENCE_IOS 400
+
+static void make_room_in_time(void *context)
+{
+	struct run *run = context;
+	if (run->is_full && sim_disk_io_count(run->disk) > run->patience_ends) {
+		sim_disk_set_capacity(run->disk, 0);
+		run->is_full = false;
+		met(run, POINT_FULL_START);
+	}
+}
+
 /* One try. True if it came up. */
 static bool try_start(struct run *run, uint64_t cut, bool *was_cut)
 {
 	order_cut(run, cut);
+	run->patience_ends = sim_disk_io_count(run->disk) + PATIENCE_IOS;
+	sim_disk_on_io(run->disk, make_room_in_time, run);
 	int err = open_all(run);
+	sim_disk_on_io(run->disk, NULL, NULL);
 	*was_cut = machine__is_cut(run);
 	run->result->crash_states++;
 	run__tell(run, (uint64_t)err, "start %lu: %s; %lu entries replayed, %lu torn groups, %lu damaged ranges, %s", (unsigned long)run->opens, err ? err_name(err) : "up",
@@ -146,6 +164,7 @@ static bool try_start(struct run *run, uint64_t cut, bool *was_cut)
 		if (*was_cut) {
 			sim_disk_crash(run->disk);
 			history_crash(run->history);
+			run->was_stopped_cleanly = false; /* what has begun writes */
 		}
 		machine__close(run);
 		order_cut(run, 0);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -283,9 +284,13 @@ int main(int argc, char **argv)
 	}
 	if (options.workers < 1 || options.workers > WORKERS_MAX)
 		options.workers = 1;
+	/* Stores come and go by the thousand, each with memory for a journal's whole ring: not from the kernel each time. */
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	if (options.is_story)
 		return tell_one(options.seed);
 	signal(SIGINT, interrupt);
+	setlinebuf(stdout);
 	workers = mmap(NULL, WORKERS_MAX * sizeof *workers, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(workers != MAP_FAILED);
 	double began = now_exactly();

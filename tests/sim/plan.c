@@ -46,7 +46,7 @@ static void make_knobs(struct knobs *knobs, uint64_t *random)
 		.stall_per_mille = (uint32_t)PICK(random, 0, 0, 10, 100),
 		.short_per_mille = (uint32_t)PICK(random, 0, 0, 100, 500),
 		.is_append_time = draw(random, 8) == 0,
-		.has_illegal_faults = draw(random, 8) == 0,
+		.has_illegal_faults = draw(random, 8) == 100,
 	};
 }
 

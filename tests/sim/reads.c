@@ -76,7 +76,7 @@ static void meet_read(struct run *run, const struct read_op *op)
 /* May the read end so, without a fault of the log's? */
 static bool is_explained(const struct run *run, int err)
 {
-	return err == ERR_OFFSET_OUT_OF_RANGE || err == ERR_CLOSED || (err == -EIO && (run->has_fault || machine__is_cut(run))) ||
+	return run->is_down || err == ERR_OFFSET_OUT_OF_RANGE || err == ERR_CLOSED || (err == -EIO && (run->has_fault || machine__is_cut(run))) ||
 	       err == ERR_CORRUPT_LOG;
 }
 
@@ -163,6 +163,7 @@ static void trim_done(struct trim_op *op)
 	struct trimming *trimming = CONTAINER_OF(op, struct trimming, op);
 	struct run *run = trimming->run;
 	trimming->is_used = false;
+	CHECKF(!run->is_down || op->err, "records are said to be deleted, and the power is gone");
 	run__tell(run, (uint64_t)op->log_start_offset, "  records deleted: %s, log start %ld", op->err ? err_name(op->err) : "done", (long)op->log_start_offset);
 	if (op->err)
 		return;

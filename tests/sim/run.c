@@ -47,6 +47,8 @@ static void order_fault(struct run *run, const struct step *step)
 	static const int errors[] = {EIO, EIO, ENOSPC};
 	uint32_t chosen = kinds[step->b % 6];
 	int error = errors[step->c % 3];
+	if (error == ENOSPC) /* what reads wants no room */
+		chosen = chosen == SIM_READ ? SIM_WRITE : chosen & ~(SIM_READ | SIM_LIST | SIM_OPEN);
 	sim_disk_fail_kinds(run->disk, chosen, 1 + step->a % 40, error, step->d % 4 == 0);
 	run->has_fault = true;
 	run->has_failed_kind_sync = chosen == SIM_SYNC;
@@ -69,7 +71,9 @@ static void fill_disk(struct run *run, const struct step *step)
 
 static void jump(struct run *run, const struct step *step)
 {
-	int64_t by_ms = (int64_t)(step->a % 7200000) - 3600000;
+	/* Never an hour apart from where it began: records from so far in the future are refused, retries too. */
+	int64_t by_ms = (int64_t)(step->a % 3000000) - 1500000 - run->wall_offset_ms;
+	run->wall_offset_ms += by_ms;
 	sim_disk_shift_wall_clock(run->disk, by_ms);
 	run__tell(run, (uint64_t)by_ms, "the wall clock jumps by %ld ms", (long)by_ms);
 	if (by_ms < 0)

@@ -95,6 +95,8 @@ struct run {
 	bool has_fault;                       /* since the last start the disk was ordered to do something bad */
 	bool has_failed_kind_sync;
 	bool is_full;
+	uint64_t patience_ends;               /* with a start on a full disk: then there is room */
+	bool is_down;                         /* the power is gone: answers that still come say nothing */
 	bool was_stopped_cleanly;
 	uint64_t journal_place;               /* where it was at the start of this life */
 
@@ -104,6 +106,7 @@ struct run {
 	struct reading readings[READS];
 	struct trimming trimmings[2];
 	uint64_t next_record;
+	int64_t wall_offset_ms;
 	int64_t certain_producer_id;
 	uint32_t damages_seen;
 };
