@@ -122,12 +122,18 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 			return false;
 		partition__note_entry(partition);
 	}
-	if (partition__prepare_dir(partition) || segment_prepare(segment, segment->staged.position))
-		return false;
+	int err = partition__prepare_dir(partition);
+	if (!err)
+		err = segment_prepare(segment, segment->staged.position);
 	/* What is acknowledged in a file must be found there after a crash. */
-	if (list_is_linked(&partition->unsynced_node) || store->home.is_top_unsynced)
-		return must_go && store__sync_dirs(store, UINT32_MAX) == 0;
-	return true;
+	bool is_entered = !list_is_linked(&partition->unsynced_node) && !store->home.is_top_unsynced;
+	bool is_full = store__is_full_error(err);
+	if (!err && !is_entered && must_go)
+		err = store__sync_dirs(store, UINT32_MAX);
+	/* Some of this was a sync, and a failed sync is final: a second one may say that all is well, and it is not. */
+	if (err && !is_full)
+		store__fail(store, err);
+	return !err && (is_entered || must_go);
 }
 
 static bool commit_direct(struct store *store, struct partition *partition, struct segment *segment)
@@ -241,6 +247,8 @@ static enum added commit_partition(struct store *store, struct partition *partit
 		return ADDED_GROUP_FULL;
 	for (struct segment *segment; (segment = first_uncommitted(partition));) {
 		bool is_direct = can_go_direct(store, partition, segment);
+		if (store->failure)
+			return ADDED_GROUP_FULL;
 		if (is_direct && is_direct_share_full(store))
 			return ADDED_DEFERRED;
 		bool is_added = is_direct ? commit_direct(store, partition, segment)

@@ -92,6 +92,8 @@ void store__fail_group(struct store *store);
 MUST_USE int store__sync_dirs(struct store *store, uint32_t count_max);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
+/* No room: a state, not a failure. */
+bool store__is_full_error(int err);
 
 /* checkpoint.c */
 MUST_USE int store__write_checkpoint(struct store *store);

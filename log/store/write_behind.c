@@ -72,7 +72,7 @@ static void wait_for_space(struct store *store, struct partition *partition)
 	io_timer_set(store->home.io, &store->cycle.retry, io_now_ns(store->home.io) + RETRY_NS);
 }
 
-static bool is_full_error(int err)
+bool store__is_full_error(int err)
 {
 	return err == -ENOSPC || err == -EDQUOT;
 }
@@ -86,7 +86,7 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 		partition__release(partition);
 		return;
 	}
-	if (is_full_error(err)) {
+	if (store__is_full_error(err)) {
 		wait_for_space(store, partition);
 	} else if (err) {
 		store__fail(store, err);
@@ -156,7 +156,7 @@ static bool file_partition(struct store *store, struct partition *partition)
 	}
 	if (err == -EAGAIN)
 		list_push_back(&store->cycle.queue, &partition->unfiled_node);
-	else if (is_full_error(err))
+	else if (store__is_full_error(err))
 		wait_for_space(store, partition);
 	else
 		store__fail(store, err);
@@ -331,7 +331,7 @@ static void end_cycle(struct store *store)
 		journal_trim(store->journal, store->cycle.trim_seq);
 		store->home.has_new_damage = false;
 	}
-	if (is_full_error(err)) {
+	if (store__is_full_error(err)) {
 		set_full(store, true);
 		store->cycle.timer.run = age_reached;
 		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);

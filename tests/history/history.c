@@ -23,7 +23,7 @@ struct send {
 	bool is_seen;                /* one of its records was served */
 	int64_t base_offset;         /* -1: not known */
 	int64_t staged_offset;       /* -1: the log said nothing */
-	uint64_t sent_event, acked_event, seen_event, dead_event;
+	uint64_t sent_event, acked_event, seen_event, unknown_event, dead_event;
 };
 
 struct slot {
@@ -61,7 +61,7 @@ struct history {
 	uint64_t mark_count, mark_mask;
 	struct anomaly *anomalies;
 	uint32_t anomaly_count;
-	uint64_t event;
+	uint64_t event, crash_event;
 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------- */
@@ -340,22 +340,27 @@ void history_refuse(struct history *history, uint64_t number)
 {
 	struct send *send = send_of(history, number);
 	if (send->state == SEND_PENDING)
-		send->state = send->is_seen ? SEND_UNKNOWN : SEND_REFUSED;
+		send->state = send->is_seen ? SEND_ACKED : SEND_REFUSED;
+}
+
+static void make_unknown(struct history *history, struct send *send)
+{
+	if (send->state != SEND_PENDING)
+		return;
+	send->state = SEND_UNKNOWN;
+	send->unknown_event = history->event;
 }
 
 void history_forget(struct history *history, uint64_t number)
 {
-	struct send *send = send_of(history, number);
-	if (send->state == SEND_PENDING)
-		send->state = SEND_UNKNOWN;
+	make_unknown(history, send_of(history, number));
 }
 
 void history_crash(struct history *history)
 {
-	history->event++;
+	history->crash_event = ++history->event;
 	for (uint64_t i = history->oldest_open; i < history->send_count; i++)
-		if (history->sends[i].state == SEND_PENDING)
-			history->sends[i].state = SEND_UNKNOWN;
+		make_unknown(history, &history->sends[i]);
 }
 
 /* ---- what came out ----------------------------------------------------------------------------------------------- */
@@ -575,7 +580,7 @@ static bool is_whole(struct history_partition *partition, const struct send *sen
 	return send->base_offset < from || send->base_offset + send->count <= to;
 }
 
-/* What was never answered and was not seen will never be. */
+/* What was unknown when the broker crashed, and was not seen since, will never be. What became unknown later may still come, with the next start. */
 static void bury(struct history *history, uint32_t number, int64_t from, int64_t to)
 {
 	bool is_oldest = true;
@@ -585,7 +590,9 @@ static void bury(struct history *history, uint32_t number, int64_t from, int64_t
 		if (is_open && send->partition == number && send->is_seen && !is_whole(partition_of(history, number), send, from, to))
 			history_report(history, ANOMALY_TORN_BATCH, number, to, "%s begins at %ld with %u records, and the log ends at %ld",
 				       tell_send(history, i).text, (long)send->base_offset, send->count, (long)to);
-		if (send->state == SEND_UNKNOWN && send->partition == number && !send->is_seen) {
+		if (send->state == SEND_UNKNOWN && send->partition == number && !send->is_seen && send->unknown_event > history->crash_event) {
+			is_oldest = false;
+		} else if (send->state == SEND_UNKNOWN && send->partition == number && !send->is_seen) {
 			send->state = SEND_DEAD;
 			send->dead_event = history->event;
 		} else if (send->state == SEND_UNKNOWN && send->partition == number) {

@@ -89,8 +89,8 @@ void history_positions(struct history *history, uint32_t partition, int64_t log_
 /* The first record at or after a time: found or not. Judged if all records below `high_watermark` have been read. */
 void history_looked_up(struct history *history, uint32_t partition, int64_t timestamp_ms, int64_t high_watermark, bool is_found, int64_t offset,
 		       int64_t found_timestamp_ms);
-/* Everything in [log start, high watermark) is read now, record by record, between these two. Behind the second, what was never answered and not
- * seen is gone for good. */
+/* Everything in [log start, high watermark) is read now, record by record, between these two. Behind the second, what was unknown when the broker
+ * crashed last and has not been seen since is gone for good. */
 void history_scan_begin(struct history *history, uint32_t partition);
 void history_scan_end(struct history *history, uint32_t partition, int64_t log_start, int64_t high_watermark);
 

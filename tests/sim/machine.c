@@ -279,7 +279,7 @@ void machine__crash(struct run *run)
 	sim_disk_crash(run->disk);
 	machine__close(run);
 	run->cut_at = 0;
-	run->has_failed_kind_sync = false;
+	run->has_fault = run->has_failed_kind_sync = false; /* a crash ends all orders */
 	history_crash(run->history);
 	machine__start(run);
 }
@@ -293,6 +293,7 @@ void machine__kill(struct run *run)
 	run->cut_at = 0;
 	sim_disk_cut_power(run->disk, 0);
 	sim_disk_fail(run->disk, 0, EIO);
+	run->has_fault = run->has_failed_kind_sync = false;
 	history_crash(run->history);
 	machine__start(run);
 }
@@ -327,6 +328,7 @@ void machine__stop(struct run *run, uint64_t cut)
 	machine__close(run);
 	order_cut(run, 0);
 	sim_disk_fail(run->disk, 0, EIO);
+	run->has_fault = run->has_failed_kind_sync = false;
 	history_crash(run->history);
 	if (!run__is_over(run))
 		machine__start(run);
