@@ -32,7 +32,7 @@ bool group_keeper_is_one(const char *name, const rd_kafka_topic_partition_list_t
 	return committed->cnt > 0;
 }
 
-/* Without commits it is a user's if somebody made it by joining. */
+/* Without commits it is a user's while somebody is in it. */
 static int find_kind(struct group_keeper *keeper, struct kafka_client *client)
 {
 	struct group_views groups;
@@ -41,8 +41,8 @@ static int find_kind(struct group_keeper *keeper, struct kafka_client *client)
 	if (keeper->kept->cnt)
 		return STATUS_OK;
 	int status = group_views_ask(&groups, client, &name, 1);
-	if (!status && !groups.items[0].is_there)
-		keeper->kind = KEEPER_ABSENT;
+	if (!status && !groups.items[0].member_count)
+		keeper->kind = groups.items[0].is_there ? KEEPER_SPENT : KEEPER_ABSENT;
 	group_views_free(&groups);
 	return status;
 }
@@ -135,7 +135,8 @@ int group_keeper_write(const struct group_keeper *keeper, const struct rewind_pl
 
 int group_keeper_forget(const struct group_keeper *keeper, struct kafka_client *client)
 {
-	rd_kafka_resp_err_t err = keeper->kind == KEEPER_OURS ? group_delete_quietly(client, keeper->name) : 0;
+	bool is_to_go = keeper->kind == KEEPER_OURS || keeper->kind == KEEPER_SPENT;
+	rd_kafka_resp_err_t err = is_to_go ? group_delete_quietly(client, keeper->name) : 0;
 	if (!err || err == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
 		return STATUS_OK;
 	complain("group '%s', which keeps what --undo needs, cannot be deleted: %s", keeper->name, kafka()->rd_kafka_err2str(err));

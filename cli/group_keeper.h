@@ -9,6 +9,7 @@
 enum keeper_kind {
 	KEEPER_ABSENT,
 	KEEPER_OURS,   /* each of its commits is a note */
+	KEEPER_SPENT,  /* it has neither commits nor members: notes go with their topics, and leave the group behind */
 	KEEPER_USERS,  /* a group that only has the name */
 };
 
@@ -30,7 +31,7 @@ MUST_USE bool group_keeper_note(const struct group_keeper *keeper, int index, st
 MUST_USE int group_keeper_check(const struct group_keeper *keeper, const char *group);
 /* Keeps what the plan's partitions have committed, in place of what an earlier rewind kept. */
 MUST_USE int group_keeper_write(const struct group_keeper *keeper, const struct rewind_plan *plan);
-/* Throws away what is kept, if it is ours. */
+/* Throws away what is kept, if it is ours, and the empty group. */
 MUST_USE int group_keeper_forget(const struct group_keeper *keeper, struct kafka_client *client);
 
 /* Of what a group has committed: are these the notes of a keeper? With none it is not. */

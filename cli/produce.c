@@ -235,7 +235,7 @@ int produce_run(int argc, char **argv)
 			 "JSON: {\"key\":\"k\",\"value\":\"v\",\"headers\":[{\"name\":\"a\",\"value\":\"1\"}],\"timestamp\":1700000000000,\"partition\":0}\n"
 			 "value must be there, null for a record without one; a value that is no string is written as its JSON; key_base64, value_base64 hold\n"
 			 "other bytes. topic, offset and timestamp_type, which consume prints, are read over.",
-		.examples = "  seq 1000 | spate produce numbers\n  spate produce users -K : <<< 'alice:{\"age\": 30}'\n"
+		.examples = "  seq 1000 | spate produce numbers\n  spate produce users --create -K : <<< 'alice:{\"age\": 30}'\n"
 			    "  spate consume orders --exit-eof --json | spate produce copy --json --create\n"
 			    "  spate produce events --file events.jsonl --compression zstd --header source=import\n",
 		.flags = table,

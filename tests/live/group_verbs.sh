@@ -190,6 +190,13 @@ sp group rewind "$group" --to end --topic "$topic-trim" > /dev/null
 sp topic trim "$topic-trim" --to 5 > /dev/null
 expect_match "--undo to what is deleted since goes to the log's start, and says so" "^$topic-trim-0: 2, which was committed, lies before the log's start, 5\$" "$(sp group rewind "$group" --undo)"
 
+sp topic create "$topic-brief" > /dev/null
+spent=$(topic_name spent)
+sp group rewind "$spent" --create --topic "$topic-brief" --to end > /dev/null
+sp topic delete "$topic-brief" > /dev/null
+sp consume "$topic" -g "$spent" -e -q > /dev/null
+expect "a keeper whose notes went with their topic is in nobody's way" '[1,1,1]' "$(sp group rewind "$spent" --to 1 > /dev/null; committed "$spent")"
+
 users=$(topic_name users)
 sp consume "$topic" -g "$users" -e -q > /dev/null
 sp consume "$topic" -g "$users.before-rewind" -e -q > /dev/null
