@@ -47,11 +47,12 @@ struct walk {
 	uint64_t position;
 	int64_t expected, index_offset;
 	struct batch batch;
+	int err; /* why the walk ended early: the disk would not be read, which says nothing of what is on it */
 };
 
 static struct walk walk_from_index(struct partition *partition, struct segment *segment, uint64_t position, int64_t last_offset)
 {
-	return (struct walk){partition, segment, position, last_offset < 0 ? segment->base_offset : -1, last_offset, {0}};
+	return (struct walk){partition, segment, position, last_offset < 0 ? segment->base_offset : -1, last_offset, {0}, 0};
 }
 
 static struct walk walk_all(struct partition *partition, struct segment *segment)
@@ -61,7 +62,9 @@ static struct walk walk_all(struct partition *partition, struct segment *segment
 
 static bool is_here_wrong(struct walk *walk)
 {
-	if (segment_read_header(walk->segment, walk->position, &walk->batch))
+	int err = segment_read_header(walk->segment, walk->position, &walk->batch);
+	walk->err = err == ERR_CORRUPT_LOG ? 0 : err;
+	if (err)
 		return true;
 	if (walk->expected < 0 && batch_last_offset(&walk->batch) != walk->index_offset)
 		return true;
@@ -80,12 +83,14 @@ static void pass(struct walk *walk)
 	walk->expected = batch_next_offset(&walk->batch);
 }
 
-/* Stands at the next batch that is not damaged, as far as its header tells. False: there is none. Where an index led to no batch, the walk begins anew at
+/* Stands at the next batch that is not damaged, as far as its header tells. False: there is none, or walk->err. Where an index led to no batch, the walk begins anew at
  * the segment's begin: what is damaged then is known. */
 static bool find_batch(struct walk *walk)
 {
 	while (walk->position < walk->segment->durable.position) {
 		if (is_here_wrong(walk)) {
+			if (walk->err)
+				return false;
 			if (walk->expected < 0)
 				*walk = walk_all(walk->partition, walk->segment);
 			else if (!fence_here(walk))
@@ -115,7 +120,7 @@ static int search_segment(struct walk *walk, int64_t timestamp_ms, find_record_f
 		else if (found)
 			return found < 0 ? found : 0;
 	}
-	return 0;
+	return walk->err;
 }
 
 /* ---- the first at or after a time ----------------------------------------------------------------------------- */

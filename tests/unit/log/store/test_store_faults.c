@@ -68,3 +68,32 @@ Test(store_faults, a_failed_sync_of_a_directory_is_final, .timeout = 60)
 		for (uint64_t k = 1; survives_failed_sync(seed, k); k++)
 			cr_assert_lt(k, 20);
 }
+
+/* A lookup by time that the disk will not be read for ends with that error, and fences nothing: the same lookup is right once the disk is well. (Found by
+ * check-sim, seed 26.) */
+Test(store_faults, a_lookup_takes_no_error_for_damage, .timeout = 60)
+{
+	struct world world;
+	world_init(&world, 7);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	for (uint64_t i = 0; i < 10; i++)
+		world_append(&world, world_partition(&world, "t", 0), i, 1, 100);
+	world_stop(&world);
+	for (uint64_t k = 1; k < 30; k++) {
+		struct offset_found found;
+		world_open(&world);
+		struct partition *partition = world_partition(&world, "t", 0);
+		sim_disk_fail_kinds(world.disk, SIM_ANY, k, EIO, false);
+		int err = partition_offset_for_time(partition, 1005, &found);
+		cr_assert(err == -EIO || (err == 0 && found.found && found.offset == 5), "I/O %lu: %s, offset %ld", (unsigned long)k, err_name(err),
+			  (long)found.offset);
+		sim_disk_fail(world.disk, 0, EIO);
+		cr_assert_eq(partition_offset_for_time(partition, 1005, &found), 0);
+		cr_assert(found.found && found.offset == 5, "I/O %lu: offset %ld", (unsigned long)k, (long)found.offset);
+		cr_assert_eq(world_check_all(&world, partition, 0, 4096), 10);
+		world_stop(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
