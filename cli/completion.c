@@ -145,8 +145,10 @@ static void offer_value(const struct offer *offer, const char *kind)
 		offer_setting(offer, true);
 	else if (strcmp(kind, "CONFIG") == 0)
 		offer_topic_keys(offer, "");
-	else if (strcmp(kind, "KEY=VALUE") == 0)
+	else if (strncmp(kind, "KEY=VALUE", 9) == 0)
 		offer_setting(offer, false);
+	else if (strcmp(kind, "KEY") == 0 || strcmp(kind, "[KEY...]") == 0)
+		offer_broker_keys(offer, "");
 	else if (strcmp(kind, "[KEY]") == 0)
 		offer_topic_keys(offer, ""), offer_broker_keys(offer, "");
 	else if (strcmp(kind, "OFFSET") == 0)

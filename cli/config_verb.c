@@ -1,8 +1,9 @@
-/* `spate config explain [KEY]`: the tables of keys (log/config) as text. Asks no broker. */
+/* `spate config explain [KEY]`: the tables of keys (log/config) as text. Asks no broker. (get and set are in cli/config_alter.c.) */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/config_alter.h"
 #include "cli/flags.h"
 #include "cli/out.h"
 #include "log/base/edit_distance.h"
@@ -153,7 +154,7 @@ static int explain(int argc, char **argv)
 		.command = "spate config explain",
 		.arguments = "[KEY]",
 		.about = "Says what a configuration key means, what it may be and what it is by default; without KEY, lists all keys. One that is dynamic can be "
-			 "changed while the broker runs, with Kafka's kafka-configs or any admin client.",
+			 "changed while the broker runs (spate config set, kafka-configs, any admin client).",
 		.examples = "  spate config explain log.retention.ms\n  spate config explain --json | jq -r '.keys[].name'\n",
 		.flags = flags,
 		.flag_count = COUNT_OF(flags),
@@ -180,6 +181,10 @@ static int explain(int argc, char **argv)
 
 int config_run(int argc, char **argv)
 {
-	static const struct command commands[] = {{"explain", "what a key means, what it may be, what it is by default", explain}};
+	static const struct command commands[] = {
+		{"explain", "what a key means, what it may be, what it is by default", explain},
+		{"get", "what the broker, or a group, runs with", config_get_run},
+		{"set", "change configs while the broker runs", config_set_run},
+	};
 	return command_dispatch(commands, COUNT_OF(commands), "spate config", argc, argv);
 }

@@ -14,7 +14,7 @@ static const struct command commands[] = {
 	{"produce", "write lines to a topic", produce_run},
 	{"consume", "read a topic", consume_run},
 	{"log", "look into a data directory, or check it, without the broker", log_run},
-	{"config", "explain the configuration", config_run},
+	{"config", "explain, read and change the configuration", config_run},
 	{"bench", "measure a broker over the wire", bench_run},
 	{"completion", "complete command lines in bash", completion_run},
 	{"help", "say more about a command: 'spate help group rewind'", print_help},

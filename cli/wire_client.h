@@ -57,3 +57,24 @@ struct wire_group {
 };
 /* -ENOENT: there is no such group of this protocol; others: the broker does not tell. */
 MUST_USE int wire_client_group(struct wire_client *client, const char *name, struct wire_group *out);
+
+/* Whose configs. The numbers are the protocol's. */
+enum wire_resource_type { WIRE_RESOURCE_BROKER = 4, WIRE_RESOURCE_GROUP = 32 };
+struct wire_resource {
+	enum wire_resource_type type;
+	const char *name;              /* a broker's id, "" for all brokers; a group */
+};
+struct wire_config {
+	struct slice name, value;      /* value.data NULL: none */
+	int source;                    /* as DescribeConfigs has it */
+	bool is_read_only, is_sensitive;
+};
+/* All of a resource; they live until the next question. -EINVAL: refused, with the broker's sentence in `why`; -errno. */
+MUST_USE int wire_client_configs(struct wire_client *client, const struct wire_resource *resource, struct wire_config **configs, uint32_t *count, char *why,
+				 size_t why_size);
+struct wire_config_change {
+	struct slice name, value;      /* value.data NULL: unset */
+};
+/* All or none; `is_rehearsal`: the broker checks them alone. */
+MUST_USE int wire_client_alter_configs(struct wire_client *client, const struct wire_resource *resource, const struct wire_config_change *changes,
+				       uint32_t count, bool is_rehearsal, char *why, size_t why_size);

@@ -249,6 +249,28 @@ expect "trim to the end" '[100,10]' "$(starts)"
 # ---- describe, verify, delete --------------------------------------------------------------------------
 expect "describe --json: offsets" '[0,7]' "$(sp topic describe "$topic" --json | jq -c '.partitions[0] | [.start_offset, .end_offset]')"
 expect_match "describe shows the config" 'retention.ms +-1 +topic' "$(sp topic describe "$topic")"
+
+# ---- configs of the broker that runs: kill -9 is behind them ---------------------------------------------
+sp topic create follows > /dev/null 2>&1
+of_follows() { sp topic describe follows --json --all | jq -r '.configs[] | select(.name == "segment.bytes") | .value'; }
+expect "config set --dry-run changes nothing" "1073741824" "$(sp config set log.segment.bytes=2000000 -n > /dev/null; of_follows)"
+expect "config set tells what was and is" '[["log.segment.bytes","1073741824","2000000"],["log.retention.bytes","-1","9000000"]]' \
+	"$(sp config set log.segment.bytes=2000000 log.retention.bytes=9000000 --json | jq -c '[.changes[] | [.name, .before, .after]]')"
+expect "topics follow at once" "2000000" "$(of_follows)"
+sp config set --all-brokers log.segment.bytes=3000000 > /dev/null
+expect "config set of a group" "55000" "$(sp config set --group g consumer.session.timeout.ms=55000 --json | jq -r '.changes[0].after')"
+broker_kill9
+broker_start
+expect "what was set is there after kill -9" "2000000" "$(of_follows)"
+expect "config get tells who set it" "2000000 true" "$(sp config get log.segment.bytes --json | jq -r '.configs[] | "\(.value) \(.is_dynamic)"')"
+expect "... and of a group" "consumer.session.timeout.ms=55000" "$(sp config get --group g --json | jq -r '.configs[] | "\(.name)=\(.value)"')"
+expect "config set --delete: what all brokers have" "3000000" "$(sp config set --delete log.segment.bytes --json | jq -r '.changes[0].after')"
+expect "... as topics have" "3000000" "$(of_follows)"
+sp config set --all-brokers --delete log.segment.bytes > /dev/null
+sp config set --delete log.retention.bytes > /dev/null
+says "config set of what is read at start" 2 "node.id is read when the broker starts" config set node.id=7
+says "config set: a typo" 2 "did you mean log.segment.bytes" config set log.segment.byte=7
+says "config set beyond a group's bounds" 1 "must be less than or equal to" config set -g g consumer.session.timeout.ms=600000
 expect "describe --json: sizes add up" true "$(sp topic describe "$topic" --json | jq '.size_bytes > 0 and .size_bytes == ([.partitions[].size_bytes] | add)')"
 broker_stop
 says "log verify of what is no data directory is no clean bill" 2 "$WORK/nothing is no data directory" log verify "$(mkdir -p "$WORK/nothing"; echo "$WORK/nothing")"
