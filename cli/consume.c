@@ -219,9 +219,22 @@ static int notice_lost_broker(struct consuming *consuming)
 	return STATUS_OK;
 }
 
+/* 0 while it follows; with --count, no more than that. Offsets may be missing, so it may be fewer. */
+static int64_t count_expected(const struct consuming *consuming)
+{
+	int64_t expected = 0;
+	for (uint32_t i = 0; i < consuming->lane_count; i++) {
+		if (consuming->lanes[i].to == INT64_MAX)
+			return consuming->flags->count;
+		expected += consuming->lanes[i].is_started ? consuming->lanes[i].to - consuming->lanes[i].from : 0;
+	}
+	return consuming->flags->count && consuming->flags->count < expected ? consuming->flags->count : expected;
+}
+
 static int read_all(struct consuming *consuming)
 {
 	int status = STATUS_OK;
+	consuming->sink.expected = count_expected(consuming);
 	record_sink_ready(&consuming->sink);
 	while (!status && consuming->lanes_left && !record_sink_is_full(&consuming->sink)) {
 		rd_kafka_message_t *message = next_message(consuming);

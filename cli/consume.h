@@ -27,6 +27,7 @@ struct record_sink {
 	struct shown_header *headers; /* room for those of a record */
 	uint32_t header_room;
 	int64_t printed;
+	int64_t expected;    /* how many there are to print, if that is known; else 0 */
 	bool has_progress;
 	bool has_failed;     /* stdout takes nothing any more ... */
 	bool is_reader_gone; /* ... because who read our pipe has gone: no failure */

@@ -104,8 +104,12 @@ static int produce(struct producing *producing, FILE *in)
 	interrupt_catch();
 	producing->input_bytes = size_of(in);
 	/* Who types the records needs no line that moves. */
-	if (isatty(fileno(in)))
+	if (isatty(fileno(in))) {
 		progress_end();
+		if (!producing->flags->is_quiet)
+			fputs(producing->flags->delimiter_byte == '\n' ? "spate: type records, a line each; Ctrl-D ends them\n" : "spate: type records; Ctrl-D ends them\n",
+			      stderr);
+	}
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	status = produce_send_lines(producing, in);
 	produce_wait_for_reports(producing);

@@ -7,12 +7,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #define FIRST_SHOWN_MS 1000
 #define SHOWN_EVERY_MS 200
-#define TEXT_SIZE 160
+#define TEXT_SIZE 384
 
 static struct {
 	pthread_mutex_t lock;
@@ -45,10 +46,19 @@ static void erase(void)
 	progress.is_line_open = false;
 }
 
+/* A line that is longer than the terminal is wide would go on in the next, and could not be erased. */
+static int columns(void)
+{
+	struct winsize size;
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
+}
+
 static void draw(void)
 {
+	char line[TEXT_SIZE + 32];
+	snprintf(line, sizeof line, "%s, %lld s", progress.text, (long long)(elapsed_ms() / 1000));
 	progress.is_line_open = true;
-	fprintf(stderr, "\r\033[K%s, %lld s", progress.text, (long long)(elapsed_ms() / 1000));
+	fprintf(stderr, "\r\033[K%.*s", columns(), line);
 }
 
 static void *run(void *unused)

@@ -62,13 +62,22 @@ static bool has_reader_gone(void)
 	return poll(&stdout_fd, 1, 0) == 1 && (stdout_fd.revents & POLLERR);
 }
 
+static void show_progress(const struct record_sink *sink)
+{
+	char count[32], all[32];
+	if (sink->expected)
+		progress_say("%s of %s records read from '%s'", progress_count((uint64_t)sink->printed, count), progress_count((uint64_t)sink->expected, all),
+			     sink->topic);
+	else
+		progress_say("%s records read from '%s'", progress_count((uint64_t)sink->printed, count), sink->topic);
+}
+
 void record_sink_pause(struct record_sink *sink)
 {
-	char count[32];
 	if (record_sink_flush(sink) == STATUS_OK && has_reader_gone())
 		sink->has_failed = sink->is_reader_gone = true;
 	if (sink->has_progress)
-		progress_say("%s records read from '%s'", progress_count((uint64_t)sink->printed, count), sink->topic);
+		show_progress(sink);
 }
 
 /* stdout remembers that it failed, but not why: that is known just behind the write. */
@@ -119,7 +128,6 @@ static uint32_t read_headers(struct record_sink *sink, const rd_kafka_message_t 
 /* librdkafka gives an empty key or value a pointer too; only null has none. */
 void record_sink_print(struct record_sink *sink, const rd_kafka_message_t *message)
 {
-	char count[32];
 	rd_kafka_timestamp_type_t type;
 	uint32_t header_count = read_headers(sink, message);
 	int64_t timestamp_ms = kafka()->rd_kafka_message_timestamp(message, &type);
@@ -142,5 +150,5 @@ void record_sink_print(struct record_sink *sink, const rd_kafka_message_t *messa
 		note_failure(sink, errno);
 	sink->printed++;
 	if (sink->has_progress && sink->printed % PROGRESS_EVERY == 0)
-		progress_say("%s records read from '%s'", progress_count((uint64_t)sink->printed, count), sink->topic);
+		show_progress(sink);
 }
