@@ -62,12 +62,15 @@ bool partition__is_damaged(const struct partition *partition, int64_t from, int6
 	return damage && damage->from < to;
 }
 
-bool partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
+int partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
 		      uint64_t *next_position, int64_t *next_offset)
 {
 	struct batch next;
 	int64_t behind = (expected >= 0 ? expected : segment->base_offset) - 1;
-	bool is_found = segment_resync(segment, position, behind, next_position, &next) == 0;
+	int err = segment_resync(segment, position, behind, next_position, &next);
+	if (err && err != ERR_CORRUPT_LOG)
+		return err; /* a disk that does not answer says nothing of what is on it */
+	bool is_found = !err;
 	*next_offset = is_found ? next.base_offset : segment->durable.offset;
 	int64_t from = expected >= 0 ? expected : wanted < *next_offset ? wanted : *next_offset - 1;
 	if (*next_offset > from)

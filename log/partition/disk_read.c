@@ -172,8 +172,10 @@ static int skip_damage(struct read_op *op, uint64_t position, int64_t expected, 
 		expected = op->passed_offset;
 	}
 	op->passed_offset = -1;
-	bool is_found = partition__fence(op->partition, op->segment, position, expected, op->offset, &next_position, &next_offset);
-	if (!is_found || next_offset > op->offset)
+	int found = partition__fence(op->partition, op->segment, position, expected, op->offset, &next_position, &next_offset);
+	if (found < 0)
+		return found;
+	if (!found || next_offset > op->offset)
 		return ERR_CORRUPT_LOG;
 	return go_on_at(op, next_position, next_offset, op->buffer_size_bytes, limit_offset);
 }

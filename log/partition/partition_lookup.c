@@ -47,12 +47,11 @@ struct walk {
 	uint64_t position;
 	int64_t expected, index_offset;
 	struct batch batch;
-	int err; /* why the walk ended early: the disk would not be read, which says nothing of what is on it */
 };
 
 static struct walk walk_from_index(struct partition *partition, struct segment *segment, uint64_t position, int64_t last_offset)
 {
-	return (struct walk){partition, segment, position, last_offset < 0 ? segment->base_offset : -1, last_offset, {0}, 0};
+	return (struct walk){partition, segment, position, last_offset < 0 ? segment->base_offset : -1, last_offset, {0}};
 }
 
 static struct walk walk_all(struct partition *partition, struct segment *segment)
@@ -60,19 +59,19 @@ static struct walk walk_all(struct partition *partition, struct segment *segment
 	return walk_from_index(partition, segment, 0, -1);
 }
 
-static bool is_here_wrong(struct walk *walk)
+/* 1: the batch here is not the one due, or none. 0: it is. Or a read error, which says nothing of the batch. */
+static int is_here_wrong(struct walk *walk)
 {
 	int err = segment_read_header(walk->segment, walk->position, &walk->batch);
-	walk->err = err == ERR_CORRUPT_LOG ? 0 : err;
 	if (err)
-		return true;
+		return err == ERR_CORRUPT_LOG ? 1 : err;
 	if (walk->expected < 0 && batch_last_offset(&walk->batch) != walk->index_offset)
-		return true;
+		return 1;
 	int64_t expected = walk->expected >= 0 ? walk->expected : walk->batch.base_offset;
 	return !partition__is_header_right(walk->partition, &walk->batch, expected);
 }
 
-static bool fence_here(struct walk *walk)
+static int fence_here(struct walk *walk)
 {
 	return partition__fence(walk->partition, walk->segment, walk->position, walk->expected, walk->expected, &walk->position, &walk->expected);
 }
@@ -83,34 +82,35 @@ static void pass(struct walk *walk)
 	walk->expected = batch_next_offset(&walk->batch);
 }
 
-/* Stands at the next batch that is not damaged, as far as its header tells. False: there is none, or walk->err. Where an index led to no batch, the walk begins anew at
- * the segment's begin: what is damaged then is known. */
-static bool find_batch(struct walk *walk)
+/* Stands at the next batch that is not damaged, as far as its header tells: 1. There is none: 0. Or a read error. Where an index led to no batch, the walk
+ * begins anew at the segment's begin: what is damaged then is known. */
+static int find_batch(struct walk *walk)
 {
-	while (walk->position < walk->segment->durable.position) {
-		if (is_here_wrong(walk)) {
-			if (walk->err)
-				return false;
-			if (walk->expected < 0)
-				*walk = walk_all(walk->partition, walk->segment);
-			else if (!fence_here(walk))
-				return false;
-		} else if (partition__is_damaged(walk->partition, walk->batch.base_offset, batch_next_offset(&walk->batch))) {
-			walk->expected = walk->batch.base_offset;
-			if (!fence_here(walk)) /* its own length need not be right */
-				return false;
-		} else {
-			return true;
+	int more = 1;
+	while (more > 0 && walk->position < walk->segment->durable.position) {
+		int is_wrong = is_here_wrong(walk);
+		if (is_wrong < 0)
+			return is_wrong;
+		if (is_wrong && walk->expected < 0) {
+			*walk = walk_all(walk->partition, walk->segment);
+			continue;
 		}
+		bool is_fenced = !is_wrong && partition__is_damaged(walk->partition, walk->batch.base_offset, batch_next_offset(&walk->batch));
+		if (!is_wrong && !is_fenced)
+			return 1;
+		if (is_fenced) /* its own length need not be right */
+			walk->expected = walk->batch.base_offset;
+		more = fence_here(walk);
 	}
-	return false;
+	return more < 0 ? more : 0;
 }
 
 /* Looks on from where the walk is for the first batch with a timestamp at or above the given one and a record that has it. A batch that turns out to be
  * damaged is fenced and passed over: what lies behind it is the answer. */
 static int search_segment(struct walk *walk, int64_t timestamp_ms, find_record_fn *find, struct offset_found *out)
 {
-	for (; find_batch(walk); pass(walk)) {
+	int more;
+	for (; (more = find_batch(walk)) > 0; pass(walk)) {
 		const struct batch *batch = &walk->batch;
 		if (batch->max_timestamp_ms < timestamp_ms || batch_next_offset(batch) <= walk->partition->start_offset || batch_is_control(batch))
 			continue;
@@ -120,7 +120,7 @@ static int search_segment(struct walk *walk, int64_t timestamp_ms, find_record_f
 		else if (found)
 			return found < 0 ? found : 0;
 	}
-	return walk->err;
+	return more;
 }
 
 /* ---- the first at or after a time ----------------------------------------------------------------------------- */
@@ -148,31 +148,36 @@ int partition_offset_for_time(struct partition *partition, int64_t timestamp_ms,
 
 /* The largest timestamp of a segment counts what is staged, and what is damaged; what consumers may see can only be less, so the search goes by
  * headers. */
-static int64_t max_durable_timestamp(struct partition *partition, struct segment *segment)
+static int max_durable_timestamp(struct partition *partition, struct segment *segment, int64_t *timestamp_ms)
 {
 	bool is_whole = segment->durable.position == segment->staged.position && segment->base_offset >= partition->start_offset;
-	if (is_whole && !partition__is_damaged(partition, segment->base_offset, segment->staged.offset))
-		return segment->max_timestamp_ms;
-	int64_t largest_ms = -1;
-	for (struct walk walk = walk_all(partition, segment); find_batch(&walk); pass(&walk))
-		if (batch_next_offset(&walk.batch) > partition->start_offset && walk.batch.max_timestamp_ms > largest_ms)
-			largest_ms = walk.batch.max_timestamp_ms;
-	return largest_ms;
+	bool is_known = is_whole && !partition__is_damaged(partition, segment->base_offset, segment->staged.offset);
+	*timestamp_ms = is_known ? segment->max_timestamp_ms : -1;
+	struct walk walk = walk_all(partition, segment);
+	int more = 0;
+	for (; !is_known && (more = find_batch(&walk)) > 0; pass(&walk))
+		if (batch_next_offset(&walk.batch) > partition->start_offset && walk.batch.max_timestamp_ms > *timestamp_ms)
+			*timestamp_ms = walk.batch.max_timestamp_ms;
+	return more;
 }
 
-static struct segment *segment_of_max_time(struct partition *partition, int64_t *timestamp_ms)
+/* *best stays NULL if there is no record. */
+static int find_segment_of_max_time(struct partition *partition, struct segment **best, int64_t *timestamp_ms)
 {
-	struct segment *best = NULL;
+	*best = NULL;
 	*timestamp_ms = -1;
 	LIST_FOR_EACH(node, &partition->segments) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		int64_t largest_ms = max_durable_timestamp(partition, segment);
+		int64_t largest_ms;
+		int err = max_durable_timestamp(partition, segment, &largest_ms);
+		if (err)
+			return err;
 		if (largest_ms <= *timestamp_ms)
 			continue;
-		best = segment;
+		*best = segment;
 		*timestamp_ms = largest_ms;
 	}
-	return best;
+	return 0;
 }
 
 /* Each round finds the record, or fences a batch that had promised it. */
@@ -182,10 +187,11 @@ int partition_offset_of_max_time(struct partition *partition, struct offset_foun
 	for (;;) {
 		int64_t timestamp_ms, last_offset;
 		uint64_t position, known = partition->home->damaged_ranges;
-		struct segment *best = segment_of_max_time(partition, &timestamp_ms);
-		if (!best)
-			return 0;
-		int err = segment_find_time(best, timestamp_ms, &position, &last_offset);
+		struct segment *best;
+		int err = find_segment_of_max_time(partition, &best, &timestamp_ms);
+		if (err || !best)
+			return err;
+		err = segment_find_time(best, timestamp_ms, &position, &last_offset);
 		struct walk walk = walk_from_index(partition, best, position, last_offset);
 		if (!err)
 			err = search_segment(&walk, timestamp_ms, largest, out);

@@ -104,9 +104,9 @@ void partition__add_damage(struct partition *partition, int64_t from, int64_t to
 /* Is anything of [from, to) fenced? */
 bool partition__is_damaged(const struct partition *partition, int64_t from, int64_t to);
 /* Fences the damage at `position`, up to the next whole batch or the segment's end, and says where that is. Its offsets begin at `expected`; where
- * that is not known (-1: nothing good was read before it), only what certainly is damaged is fenced, `wanted` with it. False: no batch follows
- * in this segment. Reads the disk in place: for damage alone. */
-bool partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
+ * that is not known (-1: nothing good was read before it), only what certainly is damaged is fenced, `wanted` with it. 1: the next batch was
+ * found; 0: none follows in this segment; or a read error, and nothing is fenced. Reads the disk in place: for damage alone. */
+MUST_USE int partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
 		      uint64_t *next_position, int64_t *next_offset);
 /* What a CRC does not cover, of a batch whose base offset should be `expected`: that, and the leader epoch. */
 bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected);
