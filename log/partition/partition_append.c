@@ -103,13 +103,21 @@ static bool should_roll(const struct partition *partition, const struct append_o
 	       end_offset - segment->base_offset > INT32_MAX;
 }
 
+int partition__reserve(struct partition *partition, const struct batch *batch)
+{
+	int err = epochs_reserve(&partition->epochs);
+	if (!err && batch_has_producer(batch))
+		err = producer_reserve(&partition->producers, batch->producer_id, partition->home->producers_max);
+	return err;
+}
+
 static int make_room(struct partition *partition, const struct append_op *op, const struct batch *batch)
 {
 	int err = 0;
 	if (should_roll(partition, op, batch, io_wall_ms(partition->home->io)))
 		err = partition__roll(partition);
-	if (!err && batch_has_producer(batch))
-		err = producer_reserve(&partition->producers, batch->producer_id, partition->home->producers_max);
+	if (!err)
+		err = partition__reserve(partition, batch);
 	if (!err)
 		err = segment_reserve(partition->active, batch->size_bytes);
 	if (err == ERR_BUSY)
@@ -117,12 +125,13 @@ static int make_room(struct partition *partition, const struct append_op *op, co
 	return err;
 }
 
+/* The epoch must not be missed: a batch of an epoch that nobody knows passes for damage when it is read. */
 void partition__learn(struct partition *partition, const struct batch *batch)
 {
 	int changed = epochs_assign(&partition->epochs, batch->leader_epoch, batch->base_offset);
 	if (changed > 0)
 		partition->epochs_changed = true;
-	/* The room was reserved; in replay there is at worst a producer less, who may then go on with any sequence. */
+	/* The room was reserved; where that was refused in a replay (not for lack of memory), there is a producer less, who may go on with any sequence. */
 	int err = producer_update(&partition->producers, batch, io_wall_ms(partition->home->io), partition->home->producers_max);
 	(void)err;
 }

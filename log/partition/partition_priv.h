@@ -85,6 +85,9 @@ MUST_USE int partition__sync_dir(struct partition *partition);
 /* Starts a new active segment at the log end. -ENOMEM. */
 MUST_USE int partition__roll(struct partition *partition);
 
+/* Room for what is learnt of a batch: -ENOMEM, ERR_BUSY (producer_reserve). */
+MUST_USE int partition__reserve(struct partition *partition, const struct batch *batch);
+
 /* Takes one whole stamped batch at the log end, without judging it: for append and replay. The room was reserved. */
 void partition__stage(struct partition *partition, const uint8_t *bytes, const struct batch *batch, int64_t max_timestamp_offset);
 /* The parts of it that do not touch the segment: epochs, producers; for data that recovery finds in place. */

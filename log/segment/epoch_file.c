@@ -20,7 +20,7 @@ void epochs_fini(struct epochs *epochs)
 	*epochs = (struct epochs){0};
 }
 
-static int grow(struct epochs *epochs)
+int epochs_reserve(struct epochs *epochs)
 {
 	if (epochs->count < epochs->capacity)
 		return 0;
@@ -55,7 +55,7 @@ int epochs_assign(struct epochs *epochs, int32_t epoch, int64_t start_offset)
 	if (kept == EPOCHS_COUNT_MAX)
 		return -ENOSPC;
 	if (kept == epochs->count) {
-		int err = grow(epochs);
+		int err = epochs_reserve(epochs);
 		if (err < 0)
 			return err;
 	}
@@ -160,7 +160,7 @@ static int decode_line(struct epochs *epochs, struct slice *text)
 	struct epoch_entry entry = {(int32_t)epoch, start_offset};
 	if (!follows(epochs, entry))
 		return ERR_CORRUPT_LOG;
-	int err = grow(epochs);
+	int err = epochs_reserve(epochs);
 	if (err < 0)
 		return err;
 	epochs->entries[epochs->count++] = entry;

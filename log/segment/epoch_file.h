@@ -29,6 +29,8 @@ void epochs_fini(struct epochs *epochs);
  * to be written anew, 0 if nothing has changed, or -ENOMEM (then nothing has changed); -ENOSPC at
  * EPOCHS_COUNT_MAX. */
 MUST_USE int epochs_assign(struct epochs *epochs, int32_t epoch, int64_t start_offset);
+/* Room for one more: the next epochs_assign cannot fail for lack of memory. -ENOMEM. */
+MUST_USE int epochs_reserve(struct epochs *epochs);
 
 /* The latest epoch, or -1. */
 int32_t epochs_latest(const struct epochs *epochs);

@@ -253,12 +253,12 @@ static int take_partition(struct store *store, uint32_t version, const uint8_t *
 	const uint8_t *segments_at = at + PARTITION_SIZE, *damages_at = segments_at + (size_t)segments * segment_size + (size_t)epochs * EPOCH_SIZE;
 	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments, segment_size) || !damages_fit(damages_at, damages))
 		return ERR_CORRUPT_LOG;
-	struct partition *partition = store__partition(store, &id, index);
-	if (!partition)
-		return 0; /* deleted since, or another shard's by now */
+	struct partition *partition;
+	int err = store__find_partition(store, &id, index, &partition);
+	if (err || !partition)
+		return err; /* deleted since, or another shard's by now */
 	partition->start_offset = (int64_t)load_le64(at + 20);
 	at += PARTITION_SIZE;
-	int err = 0;
 	for (uint32_t i = 0; i < segments && !err; i++, at += segment_size)
 		err = take_segment(partition, at, version >= 3);
 	for (uint32_t i = 0; i < epochs && !err; i++, at += EPOCH_SIZE)

@@ -70,7 +70,7 @@ static bool check_sum(char *text, size_t size)
 	return true;
 }
 
-static bool take_line(struct store *store, const char *line, log_start_fn *take)
+static int take_line(struct store *store, const char *line, log_start_fn *take)
 {
 	char text[UUID_TEXT_SIZE];
 	struct uuid id;
@@ -78,11 +78,12 @@ static bool take_line(struct store *store, const char *line, log_start_fn *take)
 	long long offset;
 	if (sscanf(line, "%22s %u %lld", text, &index, &offset) != 3 || offset < 0 ||
 	    !uuid_text_parse(&id, (struct slice){(const uint8_t *)text, strlen(text)}))
-		return false;
-	struct partition *partition = store__partition(store, &id, index);
-	if (partition) /* else deleted since */
+		return ERR_CORRUPT_LOG;
+	struct partition *partition;
+	int err = store__find_partition(store, &id, index, &partition);
+	if (!err && partition) /* else deleted since */
 		take(partition, offset);
-	return true;
+	return err;
 }
 
 static int take_text(struct store *store, char *text, size_t size, log_start_fn *take)
@@ -92,10 +93,10 @@ static int take_text(struct store *store, char *text, size_t size, log_start_fn 
 	if (!check_sum(text, size) || sscanf(text, "%u\n%u\n%n", &version, &count, &head) != 2 || version != 0)
 		return ERR_CORRUPT_LOG;
 	char *rest = text + head, *line;
-	while (count-- && (line = strsep(&rest, "\n")))
-		if (!take_line(store, line, take))
-			return ERR_CORRUPT_LOG;
-	return 0;
+	int err = 0;
+	while (!err && count-- && (line = strsep(&rest, "\n")))
+		err = take_line(store, line, take);
+	return err;
 }
 
 int store__read_log_starts(struct store *store, log_start_fn *take)

@@ -119,6 +119,14 @@ static int find_behind(struct partition *partition, struct segment *segment, int
 	return 1;
 }
 
+/* An epoch that is missed makes good batches pass for damage, and a producer that is missed may write twice: no recovery without room for them. That too
+ * many producers have transactions open is another matter. */
+static int reserve(struct partition *partition, const struct batch *batch)
+{
+	int err = partition__reserve(partition, batch);
+	return err == ERR_BUSY ? 0 : err;
+}
+
 /* Walks the whole checked batches of a segment's file, over damage; sets its end behind the last good one. */
 static int scan_segment(struct partition *partition, struct segment *segment, int64_t limit_offset)
 {
@@ -133,6 +141,9 @@ static int scan_segment(struct partition *partition, struct segment *segment, in
 	int found = 1;
 	while (found > 0) {
 		found = find_whole_batch(segment, end, (uint64_t)size, &batch);
+		int err = found > 0 ? reserve(partition, &batch) : 0;
+		if (err)
+			return err;
 		if (found > 0) {
 			segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
 			partition__learn(partition, &batch);
@@ -186,8 +197,10 @@ static int scan_directories(struct store *store)
 	for (uint32_t i = 0; i < store->image->topic_count; i++) {
 		const struct topic *topic = store->image->topics[i];
 		for (uint32_t index = 0; index < topic->partition_count; index++) {
-			struct partition *partition = store__partition(store, &topic->id, index);
-			int err = partition ? scan_partition(partition) : 0;
+			struct partition *partition;
+			int err = store__find_partition(store, &topic->id, index, &partition);
+			if (!err && partition)
+				err = scan_partition(partition);
 			if (err)
 				return err;
 		}
@@ -257,7 +270,9 @@ static int move_to_segment(struct partition *partition, const struct journal_ent
 
 static int stage_batch(struct store *store, struct partition *partition, const uint8_t *bytes, const struct batch *batch)
 {
-	int err = segment_reserve(partition->active, batch->size_bytes);
+	int err = reserve(partition, batch);
+	if (!err)
+		err = segment_reserve(partition->active, batch->size_bytes);
 	if (err == ERR_BUSY) {
 		/* Filing in the middle of a replay would write over direct pieces whose entries come later. */
 		fprintf(stderr, "spate: error: %s: the journal's replay needs more memory: raise spate.cache.bytes\n", store->dir);
@@ -348,6 +363,9 @@ static int learn_direct(struct partition *partition, struct segment *segment, co
 		if (io_file_read(segment->home->io, segment->read_fd, header, sizeof header, at) != sizeof header ||
 		    batch_parse_header((struct slice){header, sizeof header}, &batch))
 			return -EIO;
+		int err = reserve(partition, &batch);
+		if (err)
+			return err;
 		segment_learn(segment, &batch, at, batch_last_offset(&batch));
 		partition__learn(partition, &batch);
 		at += batch.size_bytes;
@@ -423,9 +441,10 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 	struct replay *replay = context;
 	if (entry->kind == ENTRY_CATALOG) /* @N */
 		return 0;
-	struct partition *partition = store__partition(replay->store, &entry->topic_id, entry->partition);
-	if (!partition) /* @A */
-		return 0;
+	struct partition *partition;
+	int err = store__find_partition(replay->store, &entry->topic_id, entry->partition, &partition);
+	if (err || !partition) /* @A */
+		return err;
 	replay->report->entries_replayed++;
 	if (entry->kind == ENTRY_LOG_START) { /* @J */
 		if (entry->base_offset > partition->start_offset) {
@@ -438,7 +457,6 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		return 0;
 	if (is_torn(replay, entry)) /* @H */
 		return 0;
-	int err = 0;
 	if (entry->base_offset > partition->next_offset) /* @I */
 		err = leave_gap(replay, partition, entry->base_offset);
 	else

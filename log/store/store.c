@@ -93,28 +93,30 @@ static void grow_buckets(struct store *store)
 		link_partition(store, LIST_ENTRY(node, struct partition, store_node));
 }
 
-struct partition *store__partition(struct store *store, const struct uuid *topic_id, uint32_t index)
+int store__find_partition(struct store *store, const struct uuid *topic_id, uint32_t index, struct partition **out)
 {
-	struct partition *partition = find(store, topic_id, index);
+	struct partition *partition = *out = find(store, topic_id, index);
 	if (partition)
-		return partition;
+		return 0;
 	const struct topic *topic = catalog_topic_by_id(store->image, topic_id);
 	if (!topic || index >= topic->partition_count || store_owner(topic_id, index, store->options.shard_count) != store->options.shard)
-		return NULL;
+		return 0;
 	partition = partition__create(&store->home, topic, index);
 	if (!partition)
-		return NULL;
+		return -ENOMEM;
 	if (store->partition_count > store->bucket_mask)
 		grow_buckets(store);
 	list_push_back(&store->partitions, &partition->store_node);
 	link_partition(store, partition);
 	store->partition_count++;
-	return partition;
+	*out = partition;
+	return 0;
 }
 
 struct partition *store_partition(struct store *store, const struct uuid *topic_id, uint32_t index)
 {
-	return store__partition(store, topic_id, index);
+	struct partition *partition;
+	return store__find_partition(store, topic_id, index, &partition) == 0 ? partition : NULL;
 }
 
 void store__forget_partitions(struct store *store)

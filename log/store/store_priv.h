@@ -120,6 +120,7 @@ MUST_USE int store__recover(struct store *store, struct store_report *report);
 /* store.c */
 void store__fail(struct store *store, int err);
 void store__update_refusal(struct store *store);
-/* Finds, or makes if the image has it and this shard owns it. */
-struct partition *store__partition(struct store *store, const struct uuid *topic_id, uint32_t index);
+/* Finds, or makes if the image has it and this shard owns it; else *out is NULL. -ENOMEM: nobody knows, and recovery must not take it for a
+ * partition that is not there. */
+MUST_USE int store__find_partition(struct store *store, const struct uuid *topic_id, uint32_t index, struct partition **out);
 void store__forget_partitions(struct store *store);
