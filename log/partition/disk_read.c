@@ -46,7 +46,7 @@ static uint8_t *take_buffer(struct partition_home *home)
 	return made;
 }
 
-static void start_disk_read(struct read_op *op);
+static bool start_disk_read(struct read_op *op);
 
 static void give_buffer(struct partition_home *home, uint8_t *data, uint32_t size)
 {
@@ -58,8 +58,8 @@ static void give_buffer(struct partition_home *home, uint8_t *data, uint32_t siz
 	buffer->next = home->free_read_buffers;
 	home->free_read_buffers = buffer;
 	struct list *node = list_pop_front(&home->reads_waiting);
-	if (node)
-		start_disk_read(LIST_ENTRY(node, struct read_op, node));
+	if (node && !start_disk_read(LIST_ENTRY(node, struct read_op, node)))
+		UNREACHABLE(); /* the buffer is free */
 }
 
 void partition__free_read_buffers(struct partition_home *home)
@@ -258,17 +258,21 @@ static void disk_read_done(struct io_op *io)
 		finish_disk_read(op, result);
 }
 
-static void start_disk_read(struct read_op *op)
+/* False: there is no memory, and no read under way that would give some back. */
+static bool start_disk_read(struct read_op *op)
 {
 	struct partition_home *home = op->partition->home;
 	op->buffer = take_buffer(home);
+	if (!op->buffer && home->read_buffers_used == 0)
+		return false;
 	if (!op->buffer) {
 		list_push_back(&home->reads_waiting, &op->node);
-		return;
+		return true;
 	}
 	op->buffer_size_bytes = READ_BUFFER_SIZE;
 	uint64_t size = op->size_bytes_max < DISK_READ_SIZE_MAX ? op->size_bytes_max : DISK_READ_SIZE_MAX;
 	read_stretch(op, size + READ_BUFFER_SIZE - DISK_READ_SIZE_MAX);
+	return true;
 }
 
 /* The offset behind what is in the file alone. */
@@ -293,8 +297,12 @@ enum read_result disk_read_start(struct read_op *op, struct segment *segment, ui
 	op->passed_offset = -1;
 	op->due_offset = last_offset < 0 ? segment->base_offset : -1;
 	op->io = (struct io_op){.done = disk_read_done};
-	start_disk_read(op);
-	return READ_PENDING;
+	if (start_disk_read(op))
+		return READ_PENDING;
+	segment->readers--;
+	op->segment = NULL;
+	op->err = -ENOMEM;
+	return READ_DONE;
 }
 
 uint8_t *disk_read_buffer(uint64_t size_bytes)
