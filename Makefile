@@ -154,10 +154,11 @@ soak-groups: live-programs ## members of every kind come and go for TIME seconds
 
 # Crashes, one by one: small worlds, the k-th I/O, the k-th allocation (tests/crash/README.md).
 CRASH_LIB  := $(sort $(wildcard tests/crash/lib/*.c))
+CRASH_WRAP := malloc calloc realloc aligned_alloc posix_memalign strdup strndup asprintf mmap munmap
 CRASH_BINS := $(patsubst tests/crash/%.c,$(BUILD)/crash/%,$(sort $(wildcard tests/crash/*.c)))
 $(BUILD)/crash/%: tests/crash/%.c $(call obj,$(CRASH_LIB)) $(BUILD)/liblog.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -Wl,--wrap=mmap,--wrap=munmap -o $@ $< $(call obj,$(CRASH_LIB)) $(BUILD)/liblog.a $(LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) $(CRASH_WRAP:%=-Wl,--wrap=%) -o $@ $< $(call obj,$(CRASH_LIB)) $(BUILD)/liblog.a $(LIBS)
 crash-programs: $(CRASH_BINS)
 .SECONDARY: $(call obj,$(CRASH_LIB))
 crash-short: crash-programs
@@ -226,4 +227,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)

@@ -14,6 +14,7 @@
 #include "log/io/io_impl.h"
 #include "log/io/io_transfer.h"
 #include "log/io/sim_disk.h"
+#include "log/io/sim_image.h"
 #include "log/io/sim_net.h"
 
 /* Far from real descriptors, so that a close(2) by mistake hits nothing. */
@@ -69,8 +70,7 @@ static int add_file(struct sim *sim, struct sim_node *node, bool is_read_only)
 		i++;
 	if (i == sim->file_count) {
 		uint32_t count = sim->file_count ? sim->file_count * 2 : 16;
-		sim->files = realloc(sim->files, count * sizeof(*sim->files));
-		CHECK(sim->files);
+		sim->files = sim__grow(sim->files, count * sizeof(*sim->files));
 		memset(sim->files + sim->file_count, 0, (count - sim->file_count) * sizeof(*sim->files));
 		sim->file_count = count;
 	}

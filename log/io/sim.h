@@ -89,6 +89,9 @@ struct sim_damage {
 /* All there were on this disk; valid until the next. */
 uint32_t sim_disk_damages(const struct sim_disk *disk, const struct sim_damage **out);
 
+/* The simulation itself is about to get memory, which must not fail: for tests that make allocations fail. */
+extern volatile bool sim_is_allocating;
+
 /* ---- every crash, one by one -------------------------------------------------------------------------------------- */
 
 /* What a crash now would decide: a list of items, each with its outcomes. An item is a sector that has been written and not synced (its outcomes are

@@ -64,8 +64,7 @@ static struct look *look_of(struct sim_crash *crash, struct sim_node *file)
 	for (uint32_t i = 0; i < crash->look_count; i++)
 		if (crash->looks[i].file == file)
 			return &crash->looks[i];
-	crash->looks = realloc(crash->looks, (crash->look_count + 1) * sizeof *crash->looks);
-	CHECK(crash->looks);
+	crash->looks = sim__grow(crash->looks, (crash->look_count + 1) * sizeof *crash->looks);
 	struct look *look = &crash->looks[crash->look_count++];
 	*look = (struct look){.file = file, .first = file->first, .count = file->count, .kept_count = file->count, .size_now = file->current.size};
 	look->changes = sim__take_zeroed(file->count, sizeof *look->changes);
@@ -88,8 +87,7 @@ static void add_in_flight(void *context, struct sim_node *file, const struct iov
 		memcpy(data + done, vector[i].iov_base, vector[i].iov_len);
 	if (look->size_now < position + size)
 		look->size_now = position + size;
-	look->changes = realloc(look->changes, (look->count + 1) * sizeof *look->changes);
-	CHECK(look->changes);
+	look->changes = sim__grow(look->changes, (look->count + 1) * sizeof *look->changes);
 	look->changes[look->count++] = (struct sim_change){position, size, data, look->size_now};
 }
 
@@ -120,8 +118,7 @@ static struct item *add_item(struct sim_crash *crash, enum item_kind kind)
 {
 	if (crash->item_count == crash->item_capacity) {
 		crash->item_capacity = crash->item_capacity ? crash->item_capacity * 2 : 64;
-		crash->items = realloc(crash->items, crash->item_capacity * sizeof *crash->items);
-		CHECK(crash->items);
+		crash->items = sim__grow(crash->items, crash->item_capacity * sizeof *crash->items);
 	}
 	struct item *item = &crash->items[crash->item_count++];
 	*item = (struct item){.kind = kind};
@@ -130,8 +127,7 @@ static struct item *add_item(struct sim_crash *crash, enum item_kind kind)
 
 static void add_outcome(struct item *item, uint64_t cut)
 {
-	item->cuts = realloc(item->cuts, (item->outcome_count + 1) * sizeof *item->cuts);
-	CHECK(item->cuts);
+	item->cuts = sim__grow(item->cuts, (item->outcome_count + 1) * sizeof *item->cuts);
 	item->cuts[item->outcome_count++] = cut;
 }
 

@@ -39,13 +39,6 @@ bool sim_disk__flip(struct sim_disk *disk)
 	return sim__draw(disk, 0, 1);
 }
 
-void *sim__take_zeroed(size_t count, size_t size)
-{
-	void *memory = calloc(count ? count : 1, size);
-	CHECK(memory);
-	return memory;
-}
-
 /* ---- nodes ----------------------------------------------------------------------------------------------- */
 
 struct sim_node *sim__make_node(struct sim_disk *disk, bool is_directory)
@@ -439,8 +432,7 @@ static void add_change(struct sim_node *node, struct sim_change change)
 {
 	if (node->count == node->capacity) {
 		node->capacity = node->capacity ? node->capacity * 2 : 8;
-		node->changes = realloc(node->changes, node->capacity * sizeof(*node->changes));
-		CHECK(node->changes);
+		node->changes = sim__grow(node->changes, node->capacity * sizeof(*node->changes));
 	}
 	node->changes[node->count++] = change;
 }
@@ -455,8 +447,7 @@ static void lift_floor(struct sim_node *node, uint64_t sector, uint64_t floor)
 {
 	if (sector >= node->floor_count) {
 		uint64_t count = sector + sector / 2 + 8;
-		node->floors = realloc(node->floors, count * sizeof(*node->floors));
-		CHECK(node->floors);
+		node->floors = sim__grow(node->floors, count * sizeof(*node->floors));
 		memset(node->floors + node->floor_count, 0, (count - node->floor_count) * sizeof(*node->floors));
 		node->floor_count = count;
 	}

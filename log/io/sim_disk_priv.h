@@ -66,8 +66,6 @@ struct sim_disk {
 	void *on_io_context;
 };
 
-/* A zeroed array; never NULL. */
-void *sim__take_zeroed(size_t count, size_t size);
 /* A new file or directory of the disk, which nothing leads to yet. */
 struct sim_node *sim__make_node(struct sim_disk *disk, bool is_directory);
 /* The changes to a sector below this number are in the durable image. */

@@ -111,7 +111,7 @@ static bool find_path(const struct sim_node *directory, const struct sim_node *w
 
 static void note_damage(struct sim_disk *disk, enum sim_damage_kind kind, const char *path, uint64_t position, uint64_t size)
 {
-	struct sim_damage *grown = realloc(disk->damages, (disk->damage_count + 1) * sizeof(*grown));
+	struct sim_damage *grown = sim__grow(disk->damages, (disk->damage_count + 1) * sizeof(*grown));
 	CHECK(grown);
 	disk->damages = grown;
 	struct sim_damage *damage = &grown[disk->damage_count++];

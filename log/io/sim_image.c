@@ -7,6 +7,26 @@
 #include "log/base/bytes.h"
 #include "log/base/check.h"
 
+volatile bool sim_is_allocating;
+
+void *sim__grow(void *memory, size_t size)
+{
+	sim_is_allocating = true;
+	memory = realloc(memory, size);
+	sim_is_allocating = false;
+	CHECK(memory);
+	return memory;
+}
+
+void *sim__take_zeroed(size_t count, size_t size)
+{
+	sim_is_allocating = true;
+	void *memory = calloc(count ? count : 1, size);
+	sim_is_allocating = false;
+	CHECK(memory);
+	return memory;
+}
+
 static void release(struct sim_page *page)
 {
 	if (page && --page->references == 0)
@@ -25,8 +45,7 @@ static void reserve_pages(struct sim_image *image, uint64_t count)
 {
 	if (count <= image->page_count)
 		return;
-	image->pages = realloc(image->pages, count * sizeof(*image->pages));
-	CHECK(image->pages);
+	image->pages = sim__grow(image->pages, count * sizeof(*image->pages));
 	memset(image->pages + image->page_count, 0, (count - image->page_count) * sizeof(*image->pages));
 	image->page_count = count;
 }
@@ -38,8 +57,7 @@ static struct sim_page *writable_page(struct sim_image *image, uint64_t index)
 		page->is_hashed = false;
 		return page;
 	}
-	struct sim_page *copy = page ? malloc(sizeof(*copy)) : calloc(1, sizeof(*copy));
-	CHECK(copy);
+	struct sim_page *copy = page ? sim__grow(NULL, sizeof(*copy)) : sim__take_zeroed(1, sizeof(*copy));
 	if (page)
 		memcpy(copy->data, page->data, SIM_PAGE_SIZE);
 	copy->references = 1;

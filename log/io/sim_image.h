@@ -14,6 +14,10 @@ struct sim_page {
 	uint8_t data[SIM_PAGE_SIZE];
 };
 
+/* The simulation's own memory: never NULL. Zeroed, an array; and as realloc. */
+void *sim__take_zeroed(size_t count, size_t size);
+void *sim__grow(void *memory, size_t size);
+
 /* Zeroed: empty. */
 struct sim_image {
 	struct sim_page **pages;

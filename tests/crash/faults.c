@@ -43,7 +43,7 @@ static uint64_t run_kind(struct explorer *explorer, const struct kind *kind, uin
 	char story[128];
 	uint64_t count = 0;
 	for (uint64_t k = 1 + seed % step;; k += step, count++) {
-		struct workload_fault fault = {k, seed, kind->kinds, kind->error_number, kind->is_sticky, kind->is_short, is_at_once};
+		struct workload_fault fault = {k, seed, kind->kinds, kind->error_number, kind->is_sticky, kind->is_short, is_at_once, false};
 		snprintf(story, sizeof story, "%s at I/O %lu of its kind%s, seed %lu", kind->name, (unsigned long)k, is_at_once ? ", all at once" : "",
 			 (unsigned long)seed);
 		explorer->story = story;

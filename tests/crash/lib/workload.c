@@ -7,6 +7,7 @@
 #include "log/base/err.h"
 #include "log/batch/batch_builder.h"
 #include "log/partition/partition_priv.h"
+#include "tests/crash/lib/allocations.h"
 
 #define SMALL 30
 #define LARGE 7000
@@ -91,6 +92,7 @@ static void appended(struct append_op *op)
 static uint32_t build(uint8_t *out, size_t capacity, uint64_t number, uint32_t size, int64_t timestamp_ms, int32_t sequence)
 {
 	uint8_t value[LARGE];
+	allocations_pause();
 	struct batch_builder builder;
 	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
 	if (sequence >= 0) {
@@ -104,6 +106,7 @@ static uint32_t build(uint8_t *out, size_t capacity, uint64_t number, uint32_t s
 	if (batch_builder_open(&builder, NULL, &options, out, capacity) || batch_builder_append(&builder, &record) ||
 	    batch_builder_finish(&builder, &built))
 		abort();
+	allocations_resume();
 	return built;
 }
 
@@ -168,7 +171,8 @@ static bool retry(struct run *run)
 	request->end = offset + 1;
 	request->append = (struct append_op){.done = appended, .records = bytes};
 	request->append.records_size_bytes = build(bytes, sizeof bytes, run->last_idempotent, SMALL, run->timestamp_ms, log->sequences[offset]);
-	int err = partition_append(machine_partition(run->machine, &t->id, 0), &request->append);
+	struct partition *partition = machine_partition(run->machine, &t->id, 0);
+	int err = partition ? partition_append(partition, &request->append) : -ENOMEM;
 	if (!err)
 		return true;
 	end_request(request);
@@ -192,6 +196,8 @@ static bool trim(struct run *run)
 	struct model_topic *t = &run->model->topics[0];
 	struct model_log *log = &t->logs[0];
 	struct partition *partition = machine_partition(run->machine, &t->id, 0);
+	if (!partition)
+		return refused(run, "no partition", -ENOMEM);
 	struct request *request = take_request(run);
 	request->log = log;
 	request->trim = (struct trim_op){.done = trimmed, .offset = (partition_log_start_offset(partition) + partition_high_watermark(partition) + 1) / 2};
@@ -208,6 +214,8 @@ static bool retain(struct run *run)
 {
 	struct model_topic *t = &run->model->topics[0];
 	struct partition *partition = machine_partition(run->machine, &t->id, 0);
+	if (!partition)
+		return refused(run, "no partition", -ENOMEM);
 	if (partition__retain_check(partition, io_wall_ms(run->machine->io)) && t->logs[0].asked_start < partition->retention.offset)
 		t->logs[0].asked_start = partition->retention.offset;
 	return true;
@@ -318,12 +326,19 @@ static bool start_again(struct run *run)
 	if (err && run->may_fail) {
 		machine_close(run->machine);
 		sim_disk_fail(disk, 0, EIO);
+		allocations_fail(0, false);
 		err = machine_open(run->machine, disk, 100 + ++run->seed);
 	}
 	if (err)
 		return fail(run, "it does not start again", err);
 	run->model->is_lenient = run->may_fail;
-	if (!model_judge(run->model, run->machine, &seen, run->why, sizeof run->why))
+	/* First as a reader who may find no memory; then to know what is there. */
+	if (run->may_fail && !model_judge(run->model, run->machine, &seen, run->why, sizeof run->why))
+		return false;
+	allocations_pause();
+	bool is_right = model_judge(run->model, run->machine, &seen, run->why, sizeof run->why);
+	allocations_resume();
+	if (!is_right)
 		return false;
 	run->model->is_lenient = false;
 	model_settle(run->model, &seen);
@@ -466,14 +481,18 @@ uint64_t workload_run_faulty(struct explorer *explorer, const struct workload_fa
 		abort();
 	uint64_t ios = sim_disk_io_count(disk);
 	sim_disk_set_pace(disk, &(struct sim_pace){.latency_percent = 100, .short_per_mille = fault->is_short ? 1000 : 0});
-	sim_disk_fail_kinds(disk, fault->kinds, fault->k, fault->error_number, fault->is_sticky);
+	if (fault->is_allocation)
+		allocations_fail(fault->k, fault->is_sticky);
+	else
+		sim_disk_fail_kinds(disk, fault->kinds, fault->k, fault->error_number, fault->is_sticky);
 	bool is_good = true;
 	for (size_t i = 0; i < COUNT_OF(standard) && is_good; i++)
 		is_good = do_op(&run, standard[i]) && (fault->is_at_once || wait(&run));
 	is_good = is_good && wait(&run);
 	if (is_good)
 		machine_idle(&machine, 6000 * MS);
-	ios = sim_disk_io_count(disk) - ios;
+	ios = fault->is_allocation ? allocations_count() : sim_disk_io_count(disk) - ios;
+	allocations_fail(0, false);
 	sim_disk_fail(disk, 0, EIO);
 	sim_disk_set_pace(disk, &(struct sim_pace){.latency_percent = 100});
 	is_good = is_good && judge_survivor(&run) && judge_restart(&run, explorer);

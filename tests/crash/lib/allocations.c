@@ -1,0 +1,116 @@
+/* Counting and failing; and mappings that are kept for the next recovery, as a fresh page costs the kernel more than all that a recovery does with
+ * it. Small ones come back zeroed, as a table may count on it; large ones hold what was there, so that whoever counts on zeros in a buffer is
+ * found out. */
+#include "tests/crash/lib/allocations.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "log/io/sim.h"
+
+#define KEPT_MAX 64
+#define ZEROED_MAX (512u << 10)
+#define SIZE_MAX_KEPT (16u << 20)
+
+static volatile uint64_t count, fail_at;
+static bool is_sticky_now;
+static volatile uint32_t paused;
+
+void allocations_fail(uint64_t k, bool is_sticky)
+{
+	if (k)
+		count = 0;
+	fail_at = k;
+	is_sticky_now = is_sticky;
+}
+
+uint64_t allocations_count(void) { return count; }
+void allocations_pause(void) { paused++; }
+void allocations_resume(void) { paused--; }
+
+static bool must_fail(void)
+{
+	if (paused || sim_is_allocating || !fail_at)
+		return false;
+	count++;
+	if (count == fail_at && getenv("CRASH_ABORT"))
+		abort();
+	return count == fail_at || (is_sticky_now && count > fail_at);
+}
+
+#define WRAP(type, name, parameters, arguments, failed)                                                                                    \
+	type __real_##name parameters;                                                                                                     \
+	type __wrap_##name parameters;                                                                                                     \
+	type __wrap_##name parameters                                                                                                      \
+	{                                                                                                                                  \
+		if (must_fail()) {                                                                                                         \
+			errno = ENOMEM;                                                                                                    \
+			return failed;                                                                                                     \
+		}                                                                                                                          \
+		return __real_##name arguments;                                                                                            \
+	}
+
+WRAP(void *, malloc, (size_t size), (size), NULL)
+WRAP(void *, calloc, (size_t n, size_t size), (n, size), NULL)
+WRAP(void *, realloc, (void *memory, size_t size), (memory, size), NULL)
+WRAP(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), NULL)
+WRAP(int, posix_memalign, (void **out, size_t alignment, size_t size), (out, alignment, size), ENOMEM)
+WRAP(char *, strdup, (const char *text), (text), NULL)
+WRAP(char *, strndup, (const char *text, size_t size), (text, size), NULL)
+
+int __wrap_asprintf(char **out, const char *format, ...);
+
+int __wrap_asprintf(char **out, const char *format, ...)
+{
+	if (must_fail())
+		return -1;
+	va_list arguments;
+	va_start(arguments, format);
+	int size = vasprintf(out, format, arguments);
+	va_end(arguments);
+	return size;
+}
+
+void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t position);
+int __real_munmap(void *address, size_t size);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t position);
+int __wrap_munmap(void *address, size_t size);
+
+static struct kept {
+	void *address;
+	size_t size;
+} kept[KEPT_MAX];
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t position)
+{
+	if (must_fail()) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	for (int i = 0; fd == -1 && !address && i < KEPT_MAX; i++) {
+		if (kept[i].size != size)
+			continue;
+		void *found = kept[i].address;
+		kept[i] = (struct kept){0};
+		if (size <= ZEROED_MAX)
+			memset(found, 0, size);
+		return found;
+	}
+	return __real_mmap(address, size, protection, flags, fd, position);
+}
+
+int __wrap_munmap(void *address, size_t size)
+{
+	for (int i = 0; size && size <= SIZE_MAX_KEPT && i < KEPT_MAX; i++) {
+		if (kept[i].size)
+			continue;
+		kept[i] = (struct kept){address, size};
+		return 0;
+	}
+	return __real_munmap(address, size);
+}
