@@ -139,5 +139,6 @@ void partition__free_read_buffers(struct partition_home *home);
 /* Wakes every watch: the log start has moved, or the partition goes. */
 void partition__wake_all(struct partition *partition);
 
-/* Drops what lies wholly before the log start and is sealed. */
+/* Drops what lies wholly before the log start, is sealed, and is in a checkpoint: until then the journal's entries of direct pieces may need the file, for
+ * who its producers are. */
 void partition__drop_segments(struct partition *partition);

@@ -28,7 +28,7 @@ void partition__drop_segments(struct partition *partition)
 {
 	LIST_FOR_EACH_SAFE(node, &partition->segments) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		if (segment->staged.offset > partition->start_offset || !segment->is_sealed)
+		if (segment->staged.offset > partition->start_offset || !segment->is_checkpointed)
 			return;
 		partition->complete_bytes -= segment_size_bytes(segment);
 		segment_unlink(segment);

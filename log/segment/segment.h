@@ -55,6 +55,7 @@ struct segment {
 	bool has_file;
 	bool is_complete;               /* the partition has rolled behind it */
 	bool is_sealed;
+	bool is_checkpointed;           /* sealed, and a checkpoint says so: nothing in the journal needs its file any more */
 	bool is_direct_pending;         /* a piece of the group in flight went straight to the file: `filed` moves when the group is durable */
 	bool is_dropped;                /* its files are gone; the object goes with its last reader */
 	bool is_cut;                    /* the file has been cut to `filed` since start, or never was longer */

@@ -51,13 +51,20 @@ static void checkpoint_path(const struct store *store, char *out, size_t size)
 
 /* ---- write ----------------------------------------------------------------------------------------------------- */
 
+/* One that was let go before it had a file lies before the log start, and is only waiting for those before it to be dropped. */
+static bool is_let_go(const struct segment *segment)
+{
+	return segment->is_sealed && !segment->has_file;
+}
+
 /* How many segments the checkpoint tells of: up to the first that is not wholly filed. */
 static uint32_t segments_to_tell(const struct partition *partition)
 {
 	uint32_t count = 0;
 	LIST_FOR_EACH(node, &partition->segments) {
-		count++;
-		if (!segment_is_filed(LIST_ENTRY(node, struct segment, node)))
+		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		count += !is_let_go(segment);
+		if (!segment_is_filed(segment))
 			break;
 	}
 	return count;
@@ -103,8 +110,13 @@ static uint8_t *put_partition(uint8_t *at, const struct partition *partition)
 	store_le32(at + 40, (uint32_t)producers);
 	at += PARTITION_SIZE;
 	struct list *node = partition->segments.next;
-	for (uint32_t i = 0; i < segments; i++, node = node->next)
-		at = put_segment(at, LIST_ENTRY(node, struct segment, node));
+	for (uint32_t told = 0; told < segments; node = node->next) {
+		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (is_let_go(segment))
+			continue;
+		at = put_segment(at, segment);
+		told++;
+	}
 	for (uint32_t i = 0; i < partition->epochs.count; i++, at += EPOCH_SIZE) {
 		store_le32(at, (uint32_t)partition->epochs.entries[i].epoch);
 		store_le64(at + 4, (uint64_t)partition->epochs.entries[i].start_offset);
@@ -201,7 +213,7 @@ static int take_segment(struct partition *partition, const uint8_t *at, bool has
 		segment->has_index = end.position == 0;
 	}
 	segment->is_complete = flags & SEGMENT_IS_COMPLETE;
-	segment->is_sealed = flags & SEGMENT_IS_SEALED;
+	segment->is_sealed = segment->is_checkpointed = flags & SEGMENT_IS_SEALED;
 	if (end.position > 0) {
 		take_summary(segment, at);
 		segment->first_crc = has_crc ? load_le32(at + 76) : 0;

@@ -274,7 +274,7 @@ static int seal_complete(struct store *store, struct partition *partition)
 		if (!segment->is_complete || segment->is_sealed)
 			continue;
 		if (segment_is_filed(segment) && is_unwanted(partition, segment)) {
-			segment->is_sealed = true; /* it is dropped below */
+			segment->is_sealed = true; /* it is dropped once the checkpoint is written */
 			continue;
 		}
 		if (!segment_is_filed(segment) || segment->filing || !segment->has_file) {
@@ -287,7 +287,6 @@ static int seal_complete(struct store *store, struct partition *partition)
 		write_segments_snapshot(store, partition, segment);
 	}
 	partition->has_unsealed = is_left;
-	partition__drop_segments(partition);
 	return 0;
 }
 
@@ -311,6 +310,18 @@ static void age_reached(struct io_timer *timer)
 	store->cycle.is_due = true;
 }
 
+/* The checkpoint that was just written knows of all that is sealed: what of it lies before the log start can go. */
+static void drop_checkpointed(struct partition *partition)
+{
+	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->is_checkpointed)
+			break;
+		segment->is_checkpointed = segment->is_sealed;
+	}
+	partition__drop_segments(partition);
+}
+
 static void end_cycle(struct store *store)
 {
 	store->cycle.state = CYCLE_IDLE;
@@ -330,6 +341,8 @@ static void end_cycle(struct store *store)
 		journal_note_checkpoint(store->journal, store->checkpoint_generation);
 		journal_trim(store->journal, store->cycle.trim_seq);
 		store->home.has_new_damage = false;
+		LIST_FOR_EACH(node, &store->partitions)
+			drop_checkpointed(LIST_ENTRY(node, struct partition, store_node));
 	}
 	if (store__is_full_error(err)) {
 		set_full(store, true);
