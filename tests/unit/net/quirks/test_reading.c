@@ -83,6 +83,47 @@ Test(reading, whole_batches)
 	quirk_close(&quirk);
 }
 
+/* Leaves ones all over the memory that the next request gets. */
+static void stain_memory(struct client *client)
+{
+	enum { COUNT = 200 };
+	struct kmsg_list_offsets_partition partitions[COUNT];
+	struct kmsg_list_offsets_topic topic;
+	struct kmsg_list_offsets_request in;
+	struct kmsg_list_offsets_response out;
+	memset(partitions, 1, sizeof partitions);
+	kmsg_list_offsets_topic_init(&topic);
+	topic.name = slice_from("none");
+	topic.partitions.items = partitions;
+	topic.partitions.count = COUNT;
+	kmsg_list_offsets_request_init(&in);
+	in.topics.items = &topic;
+	in.topics.count = 1;
+	client_call(client, "list_offsets", 7, &in, &out);
+}
+
+/* Small batches lie in one segment and come in one answer, whatever the memory of a request held before. */
+Test(reading, many_batches_in_one_answer)
+{
+	enum { BATCHES = 100 };
+	struct quirk quirk;
+	struct fetch_call call;
+	quirk_open(&quirk, 1, NULL);
+	make_topic(&quirk.client, "t", 1);
+	for (int i = 0; i < BATCHES; i++) {
+		stain_memory(&quirk.client);
+		produce(&quirk.client, 9, "t", NULL, 0, 1);
+	}
+	fetch_prepare(&call, "t", NULL, 0, 0);
+	call.in.max_bytes = call.partition.partition_max_bytes = 1 << 20;
+	struct slice rest = fetch_run(&call, &quirk.client, 11).records.whole;
+	int count = 0;
+	for (struct batch batch; rest.size && batch_parse_checked(rest, &batch) == 0; count++)
+		rest = (struct slice){rest.data + batch.size_bytes, rest.size - batch.size_bytes};
+	cr_expect_eq(count, BATCHES, "%d batches", count);
+	quirk_close(&quirk);
+}
+
 /* From version 13 on forgotten topics come with ids (Dekaf #815); a request that only forgets is answered. */
 Test(reading, forgotten_topics)
 {
