@@ -143,7 +143,7 @@ static int recover(struct journal *journal)
 {
 	struct recovery *recovery = &journal->recovery;
 	if (!recovery->report.was_created) {
-		int err = recovery_read_superblocks(recovery, journal->io, journal->fd, incarnation_of(journal));
+		int err = recovery_read_superblocks(recovery, journal->io, journal->read_fd, incarnation_of(journal));
 		if (err == 0)
 			err = check_shard(journal);
 		if (err < 0)
@@ -152,7 +152,7 @@ static int recover(struct journal *journal)
 	int err = set_sizes(journal);
 	if (err < 0)
 		return err;
-	ring_reader_init(&journal->reader, journal->io, journal->fd, journal->ring_size, journal->seed);
+	ring_reader_init(&journal->reader, journal->io, journal->read_fd, journal->ring_size, journal->seed);
 	err = journal__space_init(journal);
 	if (err == 0 && !recovery->report.was_created)
 		err = recovery_walk(recovery, &journal->reader, incarnation_of(journal), note_taken, journal);
@@ -161,14 +161,30 @@ static int recover(struct journal *journal)
 	return err;
 }
 
+/* Recovery reads what it needs more than once: what the catalog's mark is, which groups are history, their entries. So it reads through the page
+ * cache, though the journal itself writes around it: the second time costs no disk. */
+static int open_for_reading(struct journal *journal)
+{
+	journal->read_fd = io_file_open(journal->io, journal->options.path, IO_READ_ONLY);
+	return journal->read_fd < 0 ? journal->read_fd : 0;
+}
+
+static void close_for_reading(struct journal *journal)
+{
+	if (journal->read_fd >= 0)
+		io_close_fd(journal->io, journal->read_fd);
+	journal->read_fd = -1;
+}
+
 static int open_file(struct journal *journal)
 {
-	uint32_t flags = IO_DIRECT | (journal->options.is_read_only ? IO_READ_ONLY : 0);
-	int fd = io_file_open(journal->io, journal->options.path, flags);
-	if (fd == -ENOENT && !journal->options.is_read_only)
+	if (journal->options.is_read_only)
+		return open_for_reading(journal);
+	int fd = io_file_open(journal->io, journal->options.path, IO_DIRECT);
+	if (fd == -ENOENT)
 		return create(journal);
 	journal->fd = fd;
-	return fd < 0 ? fd : 0;
+	return fd < 0 ? fd : open_for_reading(journal);
 }
 
 static int check_options(const struct journal_options *options)
@@ -205,7 +221,7 @@ int journal_open(struct journal **out, struct io *io, const struct journal_optio
 		return -ENOMEM;
 	journal->io = io;
 	journal->options = *options;
-	journal->fd = -1;
+	journal->fd = journal->read_fd = -1;
 	err = open_journal(journal);
 	*report = journal->recovery.report;
 	if (err < 0) {
@@ -295,6 +311,7 @@ int journal_start(struct journal *journal)
 		return err;
 	}
 	ring_reader_fini(&journal->reader);
+	close_for_reading(journal);
 	recovery_fini(&journal->recovery);
 	journal->is_started = true;
 	journal__open_group(journal);
@@ -346,6 +363,7 @@ void journal_close(struct journal *journal)
 	}
 	if (journal->fd >= 0)
 		io_close_fd(journal->io, journal->fd);
+	close_for_reading(journal);
 	journal__groups_fini(journal);
 	journal__prewriter_fini(journal);
 	journal__space_fini(journal);

@@ -77,7 +77,8 @@ struct prewriter {
 struct journal {
 	struct io *io;
 	struct journal_options options;
-	int fd;
+	int fd;                        /* -1: read-only */
+	int read_fd;                   /* buffered, while it is recovered; -1 afterwards */
 	int err;                      /* why it has failed; 0 */
 	bool is_started, is_quiet, is_sealed;
 	uint64_t size_bytes, ring_size, seed;

@@ -218,7 +218,7 @@ static void end_life(struct world *world, bool is_crash)
 	}
 	io_close(world->io);
 	if (journal) {
-		journal->fd = -1;
+		journal->fd = journal->read_fd = -1;
 		journal->is_started = false;
 		journal_close(journal);
 	}
