@@ -404,6 +404,15 @@ static int decode_index_files(struct segment *segment)
 	return err ? err : decode_time_index(segment, has_seal ? &seal : NULL);
 }
 
+/* Without a seal the files are as a crash left them, each for itself: the time index may end before the other, and the largest timestamp in between would
+ * be missed by who goes on behind both. */
+static void drop_untold_entries(struct segment *segment)
+{
+	int64_t timestamp_ms, offset;
+	time_index_last(&segment->times, &timestamp_ms, &offset);
+	offset_index_truncate(&segment->offsets, segment->times.count ? offset + 1 : segment->base_offset);
+}
+
 /* Trusts the index files as far as their last entries point at batches that agree; *position is where the scan must go on. */
 static int take_index_files(struct segment *segment, uint64_t *position)
 {
@@ -411,6 +420,8 @@ static int take_index_files(struct segment *segment, uint64_t *position)
 	int err = decode_index_files(segment);
 	if (err)
 		return err;
+	if (!segment->is_index_trusted)
+		drop_untold_entries(segment);
 	if (segment->offsets.count == 0)
 		return 0;
 	const struct offset_index_entry *last = &segment->offsets.entries[segment->offsets.count - 1];
