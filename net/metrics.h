@@ -10,6 +10,7 @@ struct metrics {
 	uint64_t requests_refused;            /* that ended their connection */
 	uint64_t bytes_in, bytes_out;
 	uint64_t connections_opened, connections_closed, connections_refused;
+	uint64_t throttles;                   /* how often a connection was held back for a quota */
 	uint64_t messages_crossed;
 };
 

@@ -17,6 +17,7 @@
 #include "net/conn/request_pool.h"
 #include "net/route/control.h"
 #include "net/route/group_host.h"
+#include "net/route/quota_task.h"
 
 #define RECEIVE_BUFFER_COUNT 64u
 #define RECEIVE_BUFFER_SIZE (8u << 10)     /* a small request with its header in one piece */
@@ -59,6 +60,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.retention_check_ms = broker_config_int(config, "log.retention.check.interval.ms"),
 		.is_loss_accepted = broker_config_bool(config, "spate.accept.loss"),
 	};
+	quota_take_image(shard);
 	int err = store_open(&shard->store, shard->io, &options, shard->image, report);
 	if (!err)
 		control_apply_config(shard);
@@ -85,6 +87,7 @@ void shard_close_io(struct shard *shard)
 		frame_pool_close(shard->frames);
 	}
 	fetch_sessions_destroy(shard->fetch_sessions);
+	quota_free(shard);
 	if (shard->io)
 		io_close(shard->io);
 	shard->fetch_sessions = NULL;
@@ -110,6 +113,10 @@ static void receive(struct shard *shard, struct message *message)
 	case MESSAGE_GROUP_CANCEL_RETURN:
 	case MESSAGE_GROUP_SEEN:
 		group_host_receive(shard, message);
+		return;
+	case MESSAGE_QUOTA:
+	case MESSAGE_QUOTA_RETURN:
+		quota_task_receive(shard, message);
 		return;
 	case MESSAGE_ADOPT:
 		listener_receive(shard, message);

@@ -176,6 +176,9 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("max.incremental.fetch.session.cache.slots", "1000", 0, I32), LIVE(
 	 "How many fetch sessions (KIP-227) are remembered, over all shards; clients that find no room fetch without. 0: none.")},
 	{INT_KEY("max.request.partition.size.limit", "2000", 1, I32), LIVE("The most partitions one DescribeTopicPartitions answers about.")},
+	{INT_KEY("quota.window.num", "11", 1, 1000), LIVE("Client quotas: over how many windows of quota.window.size.seconds a rate is measured.")},
+	{INT_KEY("quota.window.size.seconds", "1", 1, 86400), LIVE(
+	 "Client quotas: how long a window is. A client held back for request_percentage or connection_creation_rate waits for at most one.")},
 	{LONG_KEY("queued.max.request.bytes", "-1", -1, I64), INERT(
 	 "How many bytes of requests Kafka queues. Without effect: see spate.frame.memory.bytes.")},
 	{INT_KEY("queued.max.requests", "500", 1, I32), INERT("How many requests Kafka queues for its threads. Without effect: there is no such queue.")},

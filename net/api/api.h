@@ -39,6 +39,7 @@
 
 struct conn;
 struct frame;
+struct quota_task;
 struct request;
 
 enum step { STEP_DONE, STEP_PARKED, STEP_MORE };
@@ -91,6 +92,9 @@ struct request {
 	struct iovec one_piece;
 
 	/* The machinery's (request.c, net/conn). */
+	uint32_t size_bytes;           /* as received, the size in front not counted */
+	struct quota_task *time_charge; /* for what its steps take of the processor; NULL: nothing limits that */
+	uint64_t used_ns;
 	step_fn *next;
 	uint32_t pending;              /* tasks and control operations that are out */
 	bool is_parked;                /* the next step runs when pending reaches 0 */
@@ -104,6 +108,7 @@ struct request {
 	size_t counted_bytes;          /* of the arena, counted in the shard's */
 	void (*drop_frame)(struct request *request); /* the connection's: see request_drop_frame */
 	bool (*client_address)(const struct request *request, char *text, size_t size); /* the connection's */
+	void (*hold_back)(struct request *request, uint32_t wait_ms); /* the connection's: no further requests for so long */
 	void (*completed)(struct request *request); /* the connection's: the outcome is known */
 	void (*freed)(struct request *request);     /* the connection's: nothing is pending any more, it takes the memory back */
 };

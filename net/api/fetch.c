@@ -20,6 +20,7 @@
 #include "kmsg_fetch.h"
 #include "net/api/fetch_session.h"
 #include "net/api/handlers.h"
+#include "net/route/quota_task.h"
 
 #define SESSION_VERSION 7
 #define ID_VERSION 13
@@ -52,6 +53,7 @@ struct fetch {
 	uint64_t deadline_ns;
 	struct request *request;
 	struct io_timer timer;
+	struct quota_task *charge;     /* NULL: not charged */
 	struct read_task *idle_reads;  /* to be used again; linked by task.message.next */
 };
 
@@ -438,7 +440,7 @@ static void add_endpoint(struct fetch *fetch)
 	fetch->out.node_endpoints.count = 1;
 }
 
-static enum step answer(struct request *request)
+static enum step write_answer(struct request *request)
 {
 	struct fetch *fetch = request->state;
 	if (fetch->session_id != FETCH_SESSION_NONE)
@@ -454,6 +456,44 @@ static enum step answer(struct request *request)
 	fetch->held_bytes = (uint64_t)fetch->total_bytes;
 	request->shard->held_bytes += fetch->held_bytes;
 	return request_answer_end(request, &writer);
+}
+
+/* The client has had too much: an answer without partitions, and nothing of them is told, so that it asks the same again. */
+static enum step answer_nothing_yet(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	struct fetch_sessions *sessions = request->shard->fetch_sessions;
+	struct fetch_session *session =
+		fetch->session_id != FETCH_SESSION_NONE ? fetch_session_find(sessions, fetch->session_id) : NULL;
+	fetch->out.responses.count = 0;
+	fetch->total_bytes = 0;
+	fetch->tells_leader = false;
+	if (fetch->session_id != FETCH_SESSION_NONE && !session)
+		refuse_session(fetch, KERR_FETCH_SESSION_ID_NOT_FOUND);
+	else if (session && session->epoch != fetch->session_epoch)
+		refuse_session(fetch, KERR_INVALID_FETCH_SESSION_EPOCH);
+	fetch->session_id = FETCH_SESSION_NONE; /* not to be told what is new */
+	return REQUEST_ANSWER(request, fetch, &fetch->out);
+}
+
+static enum step answer_charged(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	fetch->out.throttle_time_ms = (int32_t)fetch->charge->throttle_ms;
+	return fetch->charge->is_refused ? answer_nothing_yet(request) : write_answer(request);
+}
+
+/* The client is charged with the records that it would get. (Kafka counts the whole answer, some dozen bytes a partition more.) */
+static enum step answer(struct request *request)
+{
+	struct fetch *fetch = request->state;
+	if (!quota_is_set(request->shard, 1u << QUOTA_FETCH) || fetch->total_bytes == 0 || fetch->charge)
+		return write_answer(request);
+	fetch->charge = request_alloc(request, sizeof *fetch->charge);
+	if (!fetch->charge || !quota_task_init(fetch->charge, request, QUOTA_FETCH))
+		return write_answer(request);
+	request_count(request, quota_task_ask(fetch->charge, (double)fetch->total_bytes));
+	return request_join(request, answer_charged);
 }
 
 static void release_answer(struct request *request)
@@ -628,6 +668,8 @@ static void set_limits(struct request *request, struct fetch *fetch)
 	fetch->max_bytes = min_of(fetch->in.max_bytes, broker_config_int(shard->image->config, "fetch.max.bytes"));
 	if (fetch->max_bytes < 0)
 		fetch->max_bytes = 0;
+	if (quota_is_set(shard, 1u << QUOTA_FETCH))
+		fetch->max_bytes = min_of(fetch->max_bytes, quota_burst(request, QUOTA_FETCH));
 	fetch->deadline_ns = io_now_ns(shard->io) + (fetch->in.max_wait_ms > 0 ? (uint64_t)fetch->in.max_wait_ms * 1000000u : 0);
 }
 

@@ -9,6 +9,7 @@
 #include "kmsg_produce.h"
 #include "log/batch/validate.h"
 #include "net/api/handlers.h"
+#include "net/route/quota_task.h"
 
 struct produce {
 	struct kmsg_produce_request in;
@@ -16,6 +17,7 @@ struct produce {
 	/* By partition, in the order of the request; NULL: refused before the log saw it. */
 	struct append_task **tasks;
 	size_t partition_count;
+	struct quota_task *charge;     /* NULL: nobody is limited */
 };
 
 /* ---- answering ----------------------------------------------------------------------------------------------------------- */
@@ -77,6 +79,8 @@ static enum step answer(struct request *request)
 		return request_reject(request, NULL);
 	if (produce->in.acks == 0)
 		return error ? request_reject(request, kerr_text(error)) : request_answer_nothing(request);
+	if (produce->charge)
+		produce->out.throttle_time_ms = (int32_t)produce->charge->throttle_ms;
 	struct writer writer = request_answer_begin(request, kmsg_produce_response_size(&produce->out, request->version));
 	kmsg_produce_response_encode(&writer, request->version, &produce->out);
 	return request_answer_end(request, &writer);
@@ -154,6 +158,16 @@ static bool append_topic(struct request *request, struct produce *produce, const
 	return true;
 }
 
+/* Charged with all that it has sent, whatever becomes of it, as in Kafka; at once, so that what its client pipelines behind it is held back too.
+ * False: no memory. */
+static bool charge(struct request *request, struct produce *produce)
+{
+	struct quota_task *task = produce->charge = request_alloc_array(request, 1, sizeof *task);
+	if (task && quota_task_init(task, request, QUOTA_PRODUCE))
+		request_count(request, quota_task_charge(task, (double)request->size_bytes + 4));
+	return task != NULL;
+}
+
 static bool append_all(struct request *request, struct produce *produce)
 {
 	struct append_task **tasks = produce->tasks;
@@ -223,6 +237,9 @@ enum step produce_handle(struct request *request)
 		return request_reject(request, NULL);
 	request->state = produce;
 	if (!lay_out(request, produce, judge_request(&produce->in)))
+		return request_reject(request, NULL);
+	produce->charge = NULL;
+	if (quota_is_set(request->shard, 1u << QUOTA_PRODUCE) && !charge(request, produce))
 		return request_reject(request, NULL);
 	if (!append_all(request, produce))
 		return request_join(request, give_up);

@@ -9,7 +9,10 @@
 #include "net/api/api.h"
 
 #include "log/base/check.h"
+#include "net/route/quota_task.h"
 #include "net/wire/header.h"
+
+#include <time.h>
 
 /* ---- running --------------------------------------------------------------------------------------------------------- */
 
@@ -36,10 +39,46 @@ static void count_memory(struct request *request)
 	request->counted_bytes = reserved;
 }
 
+/* ---- the time that requests take (the quota request_percentage) ------------------------------------------------------- */
+
+/* The processor's time of this thread: that of the machine would count what other processes take. */
+static uint64_t thread_time_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void prepare_time_charge(struct request *request)
+{
+	struct quota_task *task = request_alloc(request, sizeof *task);
+	if (task && quota_task_init(task, request, QUOTA_REQUEST))
+		request->time_charge = task;
+}
+
+/* In percent of a thread, as Kafka counts. The answer does not wait for it. */
+static void charge_time(struct request *request)
+{
+	struct quota_task *task = request->time_charge;
+	request->time_charge = NULL;
+	if (task)
+		request_count(request, quota_task_charge(task, (double)request->used_ns / 1e7));
+}
+
+/* ---- steps -------------------------------------------------------------------------------------------------------------- */
+
+static enum step run_timed(struct request *request)
+{
+	uint64_t before_ns = thread_time_ns();
+	enum step step = request->next(request);
+	request->used_ns += thread_time_ns() - before_ns;
+	return step;
+}
+
 static enum step run_next(struct request *request)
 {
 	lend_memory(request);
-	enum step step = request->next(request);
+	enum step step = __builtin_expect(request->time_charge != NULL, 0) ? run_timed(request) : request->next(request);
 	count_memory(request);
 	return step;
 }
@@ -49,6 +88,7 @@ static void run_step(struct request *request)
 	switch (run_next(request)) {
 	case STEP_DONE:
 		CHECK(request->outcome != REQUEST_OPEN);
+		charge_time(request);
 		request->completed(request);
 		return;
 	case STEP_MORE:
@@ -63,6 +103,8 @@ static void run_step(struct request *request)
 void request_start(struct request *request)
 {
 	request->next = request->api->handle;
+	if (quota_is_set(request->shard, 1u << QUOTA_REQUEST))
+		prepare_time_charge(request);
 	run_step(request);
 }
 

@@ -43,11 +43,14 @@ struct conn {
 	struct sendq sendq;
 	struct iovec *vector;              /* of a send of several answers */
 	uint64_t active_ns, send_due_ns;
+	struct io_timer hold;              /* set while it is held back for a quota */
+	bool is_held_back;
 	uint64_t frame_ns;                 /* when the frame in the reader got its memory */
 };
 
 static void advance(struct conn *conn);
 static void close_now(struct conn *conn);
+static void let_go(struct io_timer *timer);
 
 /* ---- the end ----------------------------------------------------------------------------------------------------------- */
 
@@ -88,6 +91,7 @@ static void close_now(struct conn *conn)
 	io_shutdown(conn->shard->io, conn->fd);
 	io_cancel(conn->shard->io, &conn->receive);
 	io_cancel(conn->shard->io, &conn->send);
+	io_timer_cancel(conn->shard->io, &conn->hold);
 	drop_next_request(conn);
 	sendq_abandon(&conn->sendq);
 	conn->is_advancing = was_advancing;
@@ -146,6 +150,29 @@ static void drop_frame(struct request *request)
 static bool client_address(const struct request *request, char *text, size_t size)
 {
 	return peer_host(request->conn->fd, text, size);
+}
+
+/* A quota is exceeded (KIP-219): what has come is answered, and what is on its way taken in, as it holds memory; but no further frame begins
+ * before the time is over. So a client that does not keep to the time it is told is slowed down by TCP. */
+static void hold_back(struct request *request, uint32_t wait_ms)
+{
+	struct conn *conn = request->conn;
+	struct io *io = conn->shard->io;
+	uint64_t until_ns = io_now_ns(io) + wait_ms * 1000000ull;
+	if (conn->is_closing || (conn->is_held_back && conn->hold.deadline_ns >= until_ns))
+		return;
+	conn->is_held_back = true;
+	conn->hold.run = let_go;
+	io_timer_set(io, &conn->hold, until_ns);
+	metrics_add(&conn->shard->metrics.throttles, 1);
+}
+
+static void let_go(struct io_timer *timer)
+{
+	struct conn *conn = CONTAINER_OF(timer, struct conn, hold);
+	conn->is_held_back = false;
+	conn->active_ns = io_now_ns(conn->shard->io);
+	advance(conn);
 }
 
 static void request_completed(struct request *request)
@@ -210,6 +237,8 @@ static void take_frame(struct conn *conn)
 	request->frame = frame;
 	request->drop_frame = drop_frame;
 	request->client_address = client_address;
+	request->size_bytes = frame->size_bytes;
+	request->hold_back = hold_back;
 	request->completed = request_completed;
 	request->freed = request_freed;
 	conn->request_count++;
@@ -241,7 +270,8 @@ static void memory_is_back(struct frame_wait *wait)
 
 static bool may_take_more(const struct conn *conn)
 {
-	return !conn->is_draining && !conn->next_request && !list_is_linked(&conn->memory_wait.node) &&
+	bool must_wait = conn->is_held_back && !conn->reader.frame;
+	return !must_wait && !conn->is_draining && !conn->next_request && !list_is_linked(&conn->memory_wait.node) &&
 	       conn->request_count < CONN_REQUESTS_MAX && conn->sendq.queued_bytes < CONN_QUEUED_BYTES_MAX;
 }
 

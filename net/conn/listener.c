@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "net/conn/conn.h"
+#include "net/route/quota_task.h"
 #include "net/route/task.h"
 
 #define RETRY_NS (100ull * 1000 * 1000)
@@ -29,10 +30,25 @@ static void hand_over(struct listener *listener, int fd, uint32_t *address_count
 	shard_post(shard, to, &adoption->message);
 }
 
+/* Too many connections a second from its address: true, and the socket is the rates'. */
+static bool is_too_often(struct listener *listener, int fd)
+{
+	struct shard *shard = listener->shard;
+	if (!quota_is_set(shard, 1u << QUOTA_CONNECTION))
+		return false;
+	if (!listener->rates)
+		listener->rates = address_rates_create(shard);
+	return listener->rates && address_rates_refuse(listener->rates, fd);
+}
+
 static void take(struct listener *listener, int fd)
 {
 	struct shard *shard = listener->shard;
 	uint32_t *counter = NULL, max = (uint32_t)broker_config_int(shard->image->config, "max.connections.per.ip");
+	if (is_too_often(listener, fd)) {
+		metrics_add(&shard->metrics.connections_refused, 1);
+		return;
+	}
 	if (address_table_enter(listener->addresses, fd, max, &counter)) {
 		hand_over(listener, fd, counter);
 		return;
@@ -126,6 +142,8 @@ int listener_open(struct listener *listener, struct shard *shard, const char *ho
 
 void listener_free(struct listener *listener)
 {
+	address_rates_destroy(listener->rates);
+	listener->rates = NULL;
 	free(listener->addresses);
 	listener->addresses = NULL;
 }
@@ -135,6 +153,8 @@ void listener_stop(struct listener *listener)
 	if (listener->fd < 0 || listener->is_stopping)
 		return;
 	listener->is_stopping = true;
+	if (listener->rates)
+		address_rates_stop(listener->rates);
 	io_timer_cancel(listener->shard->io, &listener->retry);
 	io_cancel(listener->shard->io, &listener->accept);
 	close_if_stopping(listener);

@@ -4,6 +4,7 @@
  * Owner: shard 0. */
 #pragma once
 
+#include "net/conn/address_rates.h"
 #include "net/conn/address_table.h"
 #include "net/route/shard_state.h"
 
@@ -15,6 +16,7 @@ struct listener {
 	struct io_timer retry;
 	bool is_stopping;
 	struct address_table *addresses;   /* counted always: max.connections.per.ip may be set while they are connected */
+	struct address_rates *rates;       /* connection_creation_rate of addresses; NULL until a quota has been set */
 };
 
 /* Returns 0 or -errno (-EADDRINUSE ...); *port_out is the port, chosen if `port` is 0. Accepts from the next turn on. Reads the socket's

@@ -11,6 +11,7 @@
 #include "log/store/store.h"
 #include "net/api/api.h"
 #include "net/route/group_host.h"
+#include "net/route/quota_task.h"
 
 struct image_message {
 	struct message message;
@@ -42,6 +43,7 @@ static void take_image(struct shard *shard, const struct catalog_image *image)
 	if (image->settings_version != old->settings_version)
 		control_apply_config(shard);
 	group_host_set_image(shard->groups);
+	quota_take_image(shard);
 	catalog_image_release(old);
 }
 

@@ -12,6 +12,7 @@
 struct fetch_sessions;
 struct frame_pool;
 struct group_host;
+struct quota_meters;
 struct request_pool;
 
 /* Facts that do not change while the broker runs. Shared: read-only once the shards run. What may change of the configuration is in the image's. */
@@ -62,6 +63,11 @@ struct shard {
 	uint32_t *conn_total;                 /* atomic; of all shards */
 	struct io_timer sweep;                /* set while there are connections: ends those that idle or stall */
 	struct net_limits limits;
+
+	/* Client quotas (net/route/quota_task.h). */
+	unsigned quota_kinds;                 /* bits of those that anybody has */
+	uint64_t quota_version;               /* of the settings that say so */
+	struct quota_meters *quota_meters;    /* NULL until somebody is charged */
 
 	struct fetch_sessions *fetch_sessions; /* NULL until a client asks for one (net/api/fetch_session.h) */
 

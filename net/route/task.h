@@ -29,6 +29,8 @@ enum message_kind {
 	MESSAGE_GROUP_CANCEL,
 	MESSAGE_GROUP_CANCEL_RETURN,
 	MESSAGE_GROUP_SEEN,
+	MESSAGE_QUOTA,            /* net/route/quota_task.h */
+	MESSAGE_QUOTA_RETURN,
 	MESSAGE_STOP,             /* the stop goes on to its next stage (net/shard.c) */
 };
 
