@@ -4,7 +4,7 @@
 # record escapes them. Then many members that only join and leave: no leak, no stuck group.
 #
 #   SEED=N      the moments and choices of a run before (printed)         KILLS=N   how many (4)
-#   KINDS=...   the kinds of groups (csntx), see members.c                 GROUPS_=N (10)   MEMBERS=N of each (4)   LIFE=MS of a member, on the average (4000)
+#   KINDS=...   the kinds of groups (ckstnx), see members.c                 GROUPS_=N (12)   MEMBERS=N of each (4)   LIFE=MS of a member, on the average (4000)
 #   CHURN=N     groups of 20 members in the second part (25)              SPATE_ARGS="..." the broker's settings; by default one of `variants`
 #   SOAK_TIME=S the long form: kills for the first third of S seconds, then a calm stretch of members alone, in which the broker's memory is sampled
 #               and must not grow
@@ -13,7 +13,7 @@ needs_own_broker
 SEED=${SEED:-$(($(date +%s%N) % 100000))}
 RANDOM=$SEED
 export SEED
-KILLS=${KILLS:-4} KINDS=${KINDS:-csntx} GROUPS_=${GROUPS_:-10} MEMBERS=${MEMBERS:-4} LIFE=${LIFE:-4000} CHURN=${CHURN:-25}
+KILLS=${KILLS:-4} KINDS=${KINDS:-ckstnx} GROUPS_=${GROUPS_:-12} MEMBERS=${MEMBERS:-4} LIFE=${LIFE:-4000} CHURN=${CHURN:-25}
 PARTITIONS=6
 variants=("--set spate.shards=1" "--set spate.shards=2" "--set spate.io=syscalls"
 	"--set spate.cache.bytes=8388608 --set spate.journal.bytes=16777216")
