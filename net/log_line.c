@@ -9,11 +9,16 @@
 
 #define LINE_SIZE_MAX 1024
 
-static enum log_level level_max = LOG_INFO;
+static enum log_level level_max = LOG_INFO; /* atomic */
 
 void log_line_set_level(enum log_level level)
 {
-	level_max = level;
+	__atomic_store_n(&level_max, level, __ATOMIC_RELAXED);
+}
+
+static bool is_dropped(enum log_level level)
+{
+	return level > __atomic_load_n(&level_max, __ATOMIC_RELAXED);
 }
 
 static size_t write_prefix(char *line, enum log_level level)
@@ -54,7 +59,7 @@ static void write_line(enum log_level level, uint64_t dropped, const char *forma
 
 void log_line(enum log_level level, const char *format, ...)
 {
-	if (level > level_max)
+	if (is_dropped(level))
 		return;
 	va_list arguments;
 	va_start(arguments, format);
@@ -64,7 +69,7 @@ void log_line(enum log_level level, const char *format, ...)
 
 void log_line_limited(struct log_quota *quota, uint64_t now_ns, enum log_level level, const char *format, ...)
 {
-	if (level > level_max)
+	if (is_dropped(level))
 		return;
 	if (now_ns - quota->window_ns >= 1000000000ull) {
 		quota->window_ns = now_ns;

@@ -8,7 +8,7 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* Lines above this level are dropped; LOG_INFO at first. Set before threads start. */
+/* Lines above this level are dropped; LOG_INFO at first. */
 void log_line_set_level(enum log_level level);
 
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -76,6 +76,7 @@ enum config_source {
 	CONFIG_SOURCE_DYNAMIC_DEFAULT = 3,  /* given to all brokers while they ran */
 	CONFIG_SOURCE_BROKER = 4,           /* given at start: the file, --set */
 	CONFIG_SOURCE_DEFAULT = 5,
+	CONFIG_SOURCE_LOGGER = 6,
 	CONFIG_SOURCE_CLIENT_METRICS = 7,
 	CONFIG_SOURCE_GROUP = 8,
 };

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "net/api/config_lists.h"
+#include "net/api/config_loggers.h"
 #include "net/api/config_settings.h"
 
 #define TARGETS_AT_ONCE 8
@@ -169,15 +170,6 @@ bool refuse_resource_type(struct request *request, struct refusal *refusal, int8
 	return refuse(request, refusal, KERR_INVALID_REQUEST, "Unknown resource type %d", type);
 }
 
-/* There are no loggers, so none of them can be given a level. */
-static bool refuse_loggers(struct request *request, struct config_target *target)
-{
-	if (refuse_broker_name(request, &target->refusal, target->name, "Node", ""))
-		return true;
-	return target->count > 0 && refuse(request, &target->refusal, KERR_INVALID_CONFIG, "Logger %.*s does not exist!",
-					   SHOWN(target->changes[0].name));
-}
-
 /* Keys named twice, values that are missing. */
 static bool refuse_keys(struct request *request, struct config_target *target)
 {
@@ -249,7 +241,7 @@ static void alter(struct config_alteration *alteration, struct config_target *ta
 	else if (target->type == RESOURCE_CLIENT_METRICS)
 		config_alter_client_metrics(alteration, target, catalog);
 	else if (target->type == RESOURCE_BROKER_LOGGER && !alteration->is_replacing)
-		refuse_loggers(alteration->request, target);
+		config_alter_loggers(alteration, target);
 	else
 		refuse_resource_type(alteration->request, &target->refusal, target->type);
 }

@@ -4,7 +4,7 @@
  * Values come from the image this shard holds, so that what is told is what is in force. A null or empty list of keys asks for all; unknown keys are left
  * out, as in Kafka. Failure modes, for each resource: an unknown topic, another broker, no such kind of resource. */
 #include "kmsg_describe_configs.h"
-#include "net/api/config_change.h"
+#include "net/api/config_loggers.h"
 #include "net/api/handlers.h"
 
 /* Its own value; and of each broker key that shares the meaning, three that were given and the default. */
@@ -216,8 +216,23 @@ static bool list_broker(const struct listing *listing)
 	return list_unknown_keys(listing, settings, is_default ? CONFIG_SOURCE_DYNAMIC_DEFAULT : CONFIG_SOURCE_DYNAMIC_BROKER);
 }
 
-/* There are none, which is no error: tools ask. */
-static void list_loggers(const struct listing *listing)
+/* Kafka gives a logger no type, no synonyms, and nothing to read. */
+static bool list_root_logger(const struct listing *listing)
+{
+	static const struct config_key key = {.name = ROOT_LOGGER};
+	if (!is_asked(listing->resource, &key))
+		return true;
+	struct kmsg_describe_configs_config *out = reserve(listing, 1) ? add_config(listing, &key) : NULL;
+	if (!out)
+		return false;
+	out->config_type = 0;
+	out->documentation = SLICE_EMPTY;
+	out->value = slice_from(config_root_level());
+	out->config_source = CONFIG_SOURCE_LOGGER;
+	return true;
+}
+
+static bool list_loggers(const struct listing *listing)
 {
 	struct refusal refusal = {.message = SLICE_EMPTY};
 	struct slice name = listing->resource->resource_name;
@@ -227,6 +242,7 @@ static void list_loggers(const struct listing *listing)
 		refuse_broker_name(listing->request, &refusal, name, "Broker", "");
 	listing->out->error_code = (int16_t)refusal.error;
 	listing->out->error_message = refusal.message;
+	return refusal.error || list_root_logger(listing);
 }
 
 /* ---- groups and client metrics ------------------------------------------------------------------------- */
@@ -316,10 +332,8 @@ static bool list_resource(const struct listing *listing)
 		return list_group(listing);
 	if (listing->resource->resource_type == RESOURCE_CLIENT_METRICS)
 		return list_client_metrics(listing);
-	if (listing->resource->resource_type == RESOURCE_BROKER_LOGGER) {
-		list_loggers(listing);
-		return true;
-	}
+	if (listing->resource->resource_type == RESOURCE_BROKER_LOGGER)
+		return list_loggers(listing);
 	refuse_resource_type(listing->request, &refusal, listing->resource->resource_type);
 	listing->out->error_code = (int16_t)refusal.error;
 	listing->out->error_message = refusal.message;

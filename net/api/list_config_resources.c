@@ -1,4 +1,4 @@
-/* ListConfigResources (KIP-1142; KIP-1000 before version 1): what has configs: this broker, its loggers (none, but they may be asked for), the topics, and
+/* ListConfigResources (KIP-1142; KIP-1000 before version 1): what has configs: this broker, its logger, the topics, and
  * the groups and subscriptions to client metrics that were given some. */
 #include "kmsg_list_config_resources.h"
 #include "net/api/config_change.h"
