@@ -62,6 +62,7 @@ struct history {
 	struct anomaly *anomalies;
 	uint32_t anomaly_count;
 	uint64_t event, crash_event;
+	uint64_t kept, lost;         /* of those never answered */
 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------- */
@@ -214,6 +215,12 @@ int64_t history_certain_end(const struct history *history, uint32_t partition)
 {
 	CHECK(partition < history->partition_count);
 	return history->partitions[partition].certain_end;
+}
+
+void history_fates(const struct history *history, uint64_t *kept, uint64_t *lost)
+{
+	*kept = history->kept;
+	*lost = history->lost;
 }
 
 int64_t history_offset_of(const struct history *history, uint64_t send)
@@ -594,9 +601,11 @@ static void bury(struct history *history, uint32_t number, int64_t from, int64_t
 			is_oldest = false;
 		} else if (send->state == SEND_UNKNOWN && send->partition == number && !send->is_seen) {
 			send->state = SEND_DEAD;
+			history->lost++;
 			send->dead_event = history->event;
 		} else if (send->state == SEND_UNKNOWN && send->partition == number) {
 			send->state = SEND_ACKED; /* it is there: as good as acked */
+			history->kept++;
 		}
 		is_oldest &= send->state != SEND_PENDING && send->state != SEND_UNKNOWN;
 		if (is_oldest)

@@ -103,5 +103,7 @@ void history_report(struct history *history, enum anomaly_kind kind, uint32_t pa
 uint32_t history_anomalies(const struct history *history, const struct anomaly **out);
 /* One past the last offset that was acknowledged or served: what must stay. */
 int64_t history_certain_end(const struct history *history, uint32_t partition);
+/* How many batches that were never answered turned out to be there after a crash, and how many not. */
+void history_fates(const struct history *history, uint64_t *kept, uint64_t *lost);
 /* Is the send acknowledged, or seen? Then at this offset; else -1. */
 int64_t history_offset_of(const struct history *history, uint64_t send);

@@ -133,6 +133,8 @@ static int submit(struct run *run, struct flight *flight, const uint8_t *bytes, 
 	if (*is_new && active && partition->active != active && run->store->group.is_in_flight)
 		met(run, POINT_ROLL_IN_COMMIT);
 	run->result->appends += err == 0;
+	if (*is_new)
+		damage__note_batch(run, run->topics[flight->topic].numbers[flight->index], partition->active, size_bytes, end, partition_log_end_offset(partition));
 	return err;
 }
 
@@ -167,6 +169,16 @@ void appends__append(struct run *run, const struct step *step, bool is_large)
 	flight->send = history_send(run->history, run->topics[flight->topic].numbers[flight->index], PLAIN_SENDER, made.marks, made.count);
 	history_staged(run->history, flight->send, flight->op.base_offset);
 	tell_append(run, flight, "append", flight->send, made.count, 0);
+}
+
+/* More at once than a journal of this size can take. */
+void appends__burst(struct run *run, const struct step *step)
+{
+	struct step each = *step;
+	for (uint64_t i = 0; i < 6 + step->d % 16; i++, each.a += step->d, each.c += 7777) {
+		each.d = (step->d << 2) | (i % 4 == 0 ? 0 : 1); /* one in four may be of the largest */
+		appends__append(run, &each, true);
+	}
 }
 
 /* ---- idempotent producers --------------------------------------------------------------------------------------------- */
@@ -214,11 +226,17 @@ static struct sent_batch *oldest_unanswered(struct producer_slot *producer)
 	return NULL;
 }
 
+/* Damage may cost what a producer is known by. */
+static bool is_pointless(const struct run *run, const struct producer_slot *producer)
+{
+	return run->topics[producer->topic].state != TOPIC_LIVE || run->damages_seen > 0;
+}
+
 static void resend(struct run *run, struct producer_slot *producer, struct sent_batch *batch)
 {
 	struct flight *flight = free_flight(run);
 	bool is_new;
-	if (!flight || run->topics[producer->topic].state != TOPIC_LIVE)
+	if (!flight || is_pointless(run, producer))
 		return;
 	flight->topic = producer->topic;
 	flight->index = producer->index;
@@ -258,7 +276,7 @@ static void send_next(struct run *run, struct producer_slot *producer, const str
 {
 	struct flight *flight = free_flight(run);
 	bool is_new, is_full = producer->count == WINDOW;
-	if (!flight || run->topics[producer->topic].state != TOPIC_LIVE || (is_full && (!producer->window[0].is_acked || producer->window[0].is_in_flight)))
+	if (!flight || is_pointless(run, producer) || (is_full && (!producer->window[0].is_acked || producer->window[0].is_in_flight)))
 		return;
 	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
 	options.producer_id = producer->id;

@@ -134,7 +134,6 @@ static void make_room_in_time(void *context)
 	if (run->is_full && sim_disk_io_count(run->disk) > run->patience_ends) {
 		sim_disk_set_capacity(run->disk, 0);
 		run->is_full = false;
-		met(run, POINT_FULL_START);
 	}
 }
 
@@ -144,6 +143,9 @@ static bool try_start(struct run *run, uint64_t cut, bool *was_cut)
 	order_cut(run, cut);
 	run->patience_ends = sim_disk_io_count(run->disk) + PATIENCE_IOS;
 	sim_disk_on_io(run->disk, make_room_in_time, run);
+	if (run->recovery_fault.a)
+		run__order_fault(run, &run->recovery_fault);
+	run->recovery_fault.a = 0;
 	int err = open_all(run);
 	sim_disk_on_io(run->disk, NULL, NULL);
 	*was_cut = machine__is_cut(run);
@@ -178,11 +180,12 @@ static void start_life(struct run *run)
 {
 	run->life++;
 	run->has_fault = false;
-	run->journal_place = run->store->journal->head_place;
+	sim_disk_fail(run->disk, 0, EIO);
 	meet_start(run);
 	judge_start(run);
 	topics__settle(run);
 	damage__allow(run);
+	damage__judge_start(run);
 	if (!run__is_over(run))
 		reads__scan(run);
 	run->was_stopped_cleanly = false;
@@ -213,7 +216,7 @@ void machine__start(struct run *run)
 static void meet_life(struct run *run)
 {
 	const struct journal *journal = run->store->journal;
-	if (journal->head_place - run->journal_place > journal->ring_size)
+	if (journal->head_place > journal->ring_size)
 		met(run, POINT_JOURNAL_WRAPPED);
 	if (journal->is_short_of_room)
 		met(run, POINT_JOURNAL_WAIT);

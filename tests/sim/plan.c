@@ -46,7 +46,7 @@ static void make_knobs(struct knobs *knobs, uint64_t *random)
 		.stall_per_mille = (uint32_t)PICK(random, 0, 0, 10, 100),
 		.short_per_mille = (uint32_t)PICK(random, 0, 0, 100, 500),
 		.is_append_time = draw(random, 8) == 0,
-		.has_illegal_faults = draw(random, 8) == 100,
+		.has_illegal_faults = draw(random, 8) == 0,
 	};
 }
 
@@ -62,7 +62,7 @@ static const struct weight weights[] = {
 	{STEP_CREATE, 2, 80},  {STEP_DELETE, 1, 30},	    {STEP_GROW, 1, 40},	    {STEP_CONFIGURE, 1, 40}, {STEP_RESERVE, 1, 30},
 	{STEP_CUT, 6, 80},     {STEP_CRASH, 3, 60},	    {STEP_KILL, 2, 40},	    {STEP_STOP, 2, 50},	    {STEP_CUT_STOP, 2, 50},
 	{STEP_CUT_RECOVERY, 4, 60}, {STEP_FAIL, 3, 30},	    {STEP_HEAL, 2, 100},    {STEP_FULL, 2, 15},	    {STEP_ROOM, 2, 100},
-	{STEP_CLOCK, 1, 30},
+	{STEP_CLOCK, 1, 30},    {STEP_BURST, 6, 20},	    {STEP_FAIL_RECOVERY, 1, 20},
 };
 #define WEIGHTS (sizeof weights / sizeof *weights)
 

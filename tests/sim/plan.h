@@ -8,6 +8,7 @@
 #define STEP_KINDS(X)                                                                     \
 	X(APPEND, "append")                                                               \
 	X(APPEND_LARGE, "append a large batch")                                           \
+	X(BURST, "a burst of large batches")                                              \
 	X(PRODUCE, "produce (idempotent)")                                                \
 	X(RETRY, "retry")                                                                 \
 	X(TURN, "turn")                                                                   \
@@ -27,6 +28,7 @@
 	X(STOP, "clean stop")                                                             \
 	X(CUT_STOP, "clean stop, power fails in it")                                      \
 	X(CUT_RECOVERY, "order a power cut in the next recovery")                         \
+	X(FAIL_RECOVERY, "order a failing I/O in the next recovery")                      \
 	X(FAIL, "order a failing I/O")                                                    \
 	X(HEAL, "the disk is well again")                                                 \
 	X(FULL, "the disk fills up")                                                      \

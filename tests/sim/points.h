@@ -28,7 +28,6 @@
 	X(JOURNAL_WAIT, "appends wait for room in the journal")                       \
 	X(FULL, "a full disk")                                                        \
 	X(FULL_RESUMED, "a full disk that was room again")                            \
-	X(FULL_START, "a start that waited for room on a full disk")                 \
 	X(BROKEN, "durability broken by a failing disk")                              \
 	X(BROKEN_SYNC, "durability broken by a failed sync")                          \
 	X(READ_FAILED, "a read answered with an I/O error")                           \

@@ -82,6 +82,9 @@ static bool is_explained(const struct run *run, int err)
 
 static void judge_answer(struct run *run, uint32_t number, const struct read_op *op)
 {
+	damage__allow(run);
+	if (op->err == ERR_CORRUPT_LOG)
+		met(run, POINT_FENCED);
 	if (op->err == ERR_CORRUPT_LOG)
 		history_read_damaged(run->history, number, op->offset);
 	else if (op->err && !is_explained(run, op->err))

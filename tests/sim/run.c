@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include "log/base/check.h"
 #include "tests/sim/run_priv.h"
@@ -41,7 +42,7 @@ static void order_cut(struct run *run, const struct step *step)
 	sim_disk_cut_power(run->disk, k);
 }
 
-static void order_fault(struct run *run, const struct step *step)
+void run__order_fault(struct run *run, const struct step *step)
 {
 	static const uint32_t kinds[] = {SIM_ANY, SIM_WRITE, SIM_SYNC, SIM_READ, SIM_OPEN | SIM_SIZE, SIM_NAMES | SIM_DIR_SYNC};
 	static const int errors[] = {EIO, EIO, ENOSPC};
@@ -97,6 +98,9 @@ static void take_step(struct run *run, const struct step *step)
 		break;
 	case STEP_APPEND_LARGE:
 		appends__append(run, step, true);
+		break;
+	case STEP_BURST:
+		appends__burst(run, step);
 		break;
 	case STEP_PRODUCE:
 		appends__produce(run, step);
@@ -157,7 +161,11 @@ static void take_step(struct run *run, const struct step *step)
 		run->recovery_cuts[1] = step->b % 3 ? 0 : 1 + step->c % 40;
 		break;
 	case STEP_FAIL:
-		order_fault(run, step);
+		run__order_fault(run, step);
+		break;
+	case STEP_FAIL_RECOVERY:
+		run->recovery_fault = *step;
+		run->recovery_fault.a |= 1;
 		break;
 	case STEP_HEAL:
 		heal(run);
@@ -184,6 +192,14 @@ static void take_step(struct run *run, const struct step *step)
 	case step_kind_count:
 		break;
 	}
+}
+
+static void meet_fates(struct run *run)
+{
+	uint64_t kept, lost;
+	history_fates(run->history, &kept, &lost);
+	run->points[POINT_UNACKED_KEPT] += kept;
+	run->points[POINT_UNACKED_LOST] += lost;
 }
 
 /* The log starts that retention moved, and watermarks, as they are now. */
@@ -221,7 +237,7 @@ static void end_well(struct run *run)
 	run->is_full = false;
 	sim_disk_cut_power(run->disk, 0);
 	run->cut_at = 0;
-	run->recovery_cuts[0] = run->recovery_cuts[1] = 0;
+	run->recovery_cuts[0] = run->recovery_cuts[1] = run->recovery_fault.a = 0;
 	run->has_fault = store_has_failed(run->store);
 	for (int turns = 0; turns < END_TURNS_MAX && !appends__are_done(run) && !run__is_over(run); turns++)
 		machine__turn(run);
@@ -266,6 +282,7 @@ static void close_run(struct run *run)
 {
 	machine__close(run);
 	appends__fini(run);
+	free(run->placings);
 	history_close(run->history);
 	broker_config_destroy(run->config);
 	sim_disk_close(run->disk);
@@ -289,6 +306,7 @@ void run_plan(const struct plan *plan, struct run_result *result, uint64_t point
 		run_step(&run, i);
 	if (!run__is_over(&run))
 		end_well(&run);
+	meet_fates(&run);
 	conclude(&run);
 	close_run(&run);
 }

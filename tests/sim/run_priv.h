@@ -9,10 +9,11 @@
 
 #define TOPICS 3
 #define PARTITIONS_MAX 4
-#define FLIGHTS 12
+#define FLIGHTS 24
 #define READS 4
 #define PRODUCERS 4
 #define WINDOW 5               /* batches of a producer that the log must know again */
+#define NUMBERS_MAX 512          /* partitions of a run, those of topics made again included */
 #define JOURNAL_SIZE (1u << 20)
 
 /* Nobody knows, until the next start tells, whether a change that failed has happened. */
@@ -72,6 +73,15 @@ struct trimming {
 	uint32_t number;
 };
 
+/* Where a batch was put. */
+struct placing {
+	uint32_t number;                      /* of its partition */
+	int64_t segment_base;
+	uint64_t position;
+	uint32_t size_bytes;
+	int64_t base_offset, end_offset;
+};
+
 struct run {
 	const struct plan *plan;
 	struct run_result *result;
@@ -92,13 +102,13 @@ struct run {
 	uint64_t opens, life;
 	uint64_t cut_at;                      /* the I/O at which the power was ordered to fail; 0: none */
 	uint64_t recovery_cuts[2];            /* for the next starts */
+	struct step recovery_fault;           /* for the next start: as STEP_FAIL; a is 0 if there is none */
 	bool has_fault;                       /* since the last start the disk was ordered to do something bad */
 	bool has_failed_kind_sync;
 	bool is_full;
 	uint64_t patience_ends;               /* with a start on a full disk: then there is room */
 	bool is_down;                         /* the power is gone: answers that still come say nothing */
 	bool was_stopped_cleanly;
-	uint64_t journal_place;               /* where it was at the start of this life */
 
 	struct topic_slot topics[TOPICS];
 	struct producer_slot producers[PRODUCERS];
@@ -108,7 +118,14 @@ struct run {
 	uint64_t next_record;
 	int64_t wall_offset_ms;
 	int64_t certain_producer_id;
+
+	/* what damage may have reached (damage.c) */
 	uint32_t damages_seen;
+	bool may_end_early;
+	bool has_floor[NUMBERS_MAX];
+	int64_t floors[NUMBERS_MAX];
+	struct placing *placings;
+	uint32_t placing_count;
 };
 
 static inline void met(struct run *run, enum point point) { run->points[point]++; }
@@ -118,6 +135,7 @@ PRINTF_LIKE(3, 4)
 void run__tell(struct run *run, uint64_t number, const char *format, ...);
 /* Is it over? An anomaly ends a run. */
 bool run__is_over(const struct run *run);
+void run__order_fault(struct run *run, const struct step *step);
 
 /* machine.c */
 /* Starts the broker's storage; power may fail in it, and then it is started again. Ends with everything read. */
@@ -150,6 +168,7 @@ struct partition *topics__partition(struct run *run, uint32_t topic, uint32_t in
 
 /* appends.c */
 void appends__append(struct run *run, const struct step *step, bool is_large);
+void appends__burst(struct run *run, const struct step *step);
 void appends__produce(struct run *run, const struct step *step);
 void appends__retry(struct run *run, const struct step *step);
 /* The machine is gone: nothing is in flight any more, and what was is unknown. */
@@ -172,3 +191,6 @@ void reads__scan(struct run *run);
 void damage__rot(struct run *run, const struct step *step);
 /* Tells the judge which offsets the damage done so far may have reached. */
 void damage__allow(struct run *run);
+void damage__note_batch(struct run *run, uint32_t number, const struct segment *segment, uint32_t size_bytes, int64_t base_offset, int64_t end_offset);
+/* After a start: may the log end where it ends now? */
+void damage__judge_start(struct run *run);
