@@ -9,6 +9,7 @@
 #include "log/base/uuid_text.h"
 #include "log/catalog/catalog.h"
 #include "log/catalog/catalog_file.h"
+#include "net/quota/quota_entity.h"
 
 #define WHAT_SIZE 4096
 
@@ -104,6 +105,27 @@ static const char *setting_name(uint8_t type)
 	return type < COUNT_OF(names) && names[type] ? names[type] : "?";
 }
 
+/* "client-id=a, user (default): producer_byte_rate=1000"; the encoding is that of net/quota. */
+static void say_quota(struct change *change, struct slice name, struct slice key, struct slice value)
+{
+	struct quota_entity entity;
+	const char *separator = " ";
+	say(change, "quota");
+	if (quota_entity_decode(name, &entity))
+		say(change, " (unreadable)");
+	for (int part = 0; part < quota_part_count; part++) {
+		if (!entity.has[part])
+			continue;
+		struct slice of = entity.names[part];
+		say(change, "%s%s%s%.*s", separator, quota_part_name((enum quota_part)part), of.data ? "=" : " (default)", (int)of.size,
+		    (const char *)of.data);
+		separator = ", ";
+	}
+	say(change, ": %.*s", (int)key.size, (const char *)key.data);
+	if (value.data)
+		say(change, "=%.15g", quota_value_decode(value));
+}
+
 /* A user's value is a secret, or close to one. */
 static void show_settings(struct listing *listing, struct catalog_cursor *body)
 {
@@ -114,10 +136,15 @@ static void show_settings(struct listing *listing, struct catalog_cursor *body)
 		struct slice name = catalog_take_text(body), key = catalog_take_text(body), value = {0};
 		if (is_set)
 			value = catalog_take_text(body);
-		listing->change.name = name;
-		say(&listing->change, "%s %.*s", setting_name(type), (int)key.size, (const char *)key.data);
+		listing->change.name = type == SETTING_QUOTA ? (struct slice){0} : name;
+		if (type == SETTING_QUOTA)
+			say_quota(&listing->change, name, key, value);
+		else
+			say(&listing->change, "%s %.*s", setting_name(type), (int)key.size, (const char *)key.data);
 		if (!is_set)
 			say(&listing->change, " unset");
+		else if (type == SETTING_QUOTA)
+			; /* said above */
 		else if (type == SETTING_USER)
 			say(&listing->change, "=(%zu bytes, not shown)", value.size);
 		else

@@ -12,6 +12,8 @@
 
 /* Of one shard. With Kafka's eleven windows a meter is some 450 bytes. */
 #define METERS_MAX 10000u
+/* Longer ones are hashed. */
+#define CLIENT_ID_SIZE_MAX 128u
 
 struct quota_window quota_window_of(const struct shard *shard)
 {
@@ -80,10 +82,16 @@ static enum task_result submit(struct quota_task *task)
 	return TASK_DONE;
 }
 
-/* A client id has a meter for itself, or it is that of the user. The name is the task's own: the frame may go before the task is back. */
+/* A client id has a meter for itself, or it is that of the user. The name is the task's own: the frame may go before the task is back. Of a long id
+ * it has a hash, so that clients do not make meters of 32 KiB. */
 static bool name_meter(struct quota_task *task, enum quota_kind kind, bool is_of_client)
 {
 	struct slice client_id = is_of_client ? task->request->client_id : (struct slice){0};
+	XXH128_canonical_t hash;
+	if (client_id.size > CLIENT_ID_SIZE_MAX) {
+		XXH128_canonicalFromHash(&hash, XXH3_128bits(client_id.data, client_id.size));
+		client_id = (struct slice){hash.digest, sizeof hash.digest};
+	}
 	uint8_t *name = request_alloc(task->request, 2 + client_id.size);
 	if (!name)
 		return false;
