@@ -239,6 +239,7 @@ static bool fill_configs(struct request *request, struct candidate *candidate)
 
 static bool fill(struct request *request, struct candidate *candidate)
 {
+	const struct create_topics *state = request->state;
 	struct kmsg_create_topics_topic_result *out = candidate->out;
 	out->configs.count = 0; /* empty, not null, where there are none to tell */
 	out->error_code = (int16_t)candidate->refusal.error;
@@ -247,6 +248,8 @@ static bool fill(struct request *request, struct candidate *candidate)
 		return true;
 	out->num_partitions = (int32_t)candidate->partition_count;
 	out->replication_factor = 1;
+	if (state->in.validate_only) /* an id like the one the topic would have, as Kafka tells */
+		io_random(request->shard->io, &out->topic_id, sizeof out->topic_id);
 	return fill_configs(request, candidate);
 }
 

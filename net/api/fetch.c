@@ -113,10 +113,13 @@ static void tell_leader(struct fetch *fetch, struct fetch_partition *partition)
 	fetch->tells_leader = true;
 }
 
-/* An empty list of aborted transactions rather than null: to readers of committed records, and for partitions that are not there, as in Kafka. */
-static bool tells_aborted(const struct fetch *fetch, enum kerr error)
+/* An empty list of aborted transactions rather than null: to readers of committed records, and for partitions that are not there, as in Kafka;
+ * for those that went while the fetch waited it is null. */
+static bool tells_aborted(const struct fetch *fetch, const struct fetch_partition *partition, enum kerr error)
 {
-	return error ? error == KERR_UNKNOWN_TOPIC_OR_PARTITION : fetch->in.isolation_level == READ_COMMITTED;
+	if (error)
+		return error == KERR_UNKNOWN_TOPIC_OR_PARTITION && !partition->watch;
+	return fetch->in.isolation_level == READ_COMMITTED;
 }
 
 /* What a read has brought goes into the answer; a read without bytes is free for the next partition. */
@@ -125,7 +128,7 @@ static void take_result(struct fetch *fetch, struct fetch_partition *partition)
 	struct read_task *read = partition->read;
 	struct kmsg_fetch_partition_result *out = partition->out;
 	out->error_code = (int16_t)error_of(read->task.err);
-	out->aborted_transactions.count = tells_aborted(fetch, out->error_code) ? 0 : -1;
+	out->aborted_transactions.count = tells_aborted(fetch, partition, out->error_code) ? 0 : -1;
 	if (!out->error_code) { /* with an error Kafka tells no offsets */
 		out->high_watermark = read->op.high_watermark;
 		out->last_stable_offset = read->op.last_stable_offset;

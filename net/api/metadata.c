@@ -2,12 +2,15 @@
  *
  * A null list asks for all topics (in version 0 an empty one), an empty one for none. A topic asked for by name that is not there is
  * created if client and broker both allow it, and then returned as if it had been there; Kafka says UNKNOWN_TOPIC_OR_PARTITION the
- * first time, upon which clients ask again. By id nothing is created. */
+ * first time, upon which clients ask again. By id nothing is created.
+ *
+ * Failure: a request by id in a version that may not ask so is refused whole. */
 #include "kmsg_metadata.h"
 #include "net/api/handlers.h"
 
 /* At most so many topics are made by one request; clients ask again for the others. */
 #define AUTO_CREATE_MAX 100
+#define BY_ID_VERSION 12
 
 struct metadata {
 	struct kmsg_metadata_request in;
@@ -106,6 +109,31 @@ static bool fill_topics(struct request *request, struct metadata *state)
 	return true;
 }
 
+/* Versions 10 and 11 can carry an id but may not use it (Kafka's rule); from 12 on a name may be left out. */
+static bool is_refused(const struct request *request, const struct metadata *state)
+{
+	for (int32_t i = 0; i < state->in.topics.count && request->version < BY_ID_VERSION; i++)
+		if (is_by_id(&state->in.topics.items[i]))
+			return true;
+	return false;
+}
+
+static bool fill_refusals(struct request *request, struct metadata *state)
+{
+	uint32_t count = (uint32_t)state->in.topics.count;
+	struct kmsg_metadata_topic_result *items = request_alloc_array(request, count, sizeof *items);
+	for (uint32_t i = 0; items && i < count; i++) {
+		const struct kmsg_metadata_topic *asked = &state->in.topics.items[i];
+		kmsg_metadata_topic_result_init(&items[i]);
+		items[i].error_code = KERR_INVALID_REQUEST;
+		items[i].name = asked->name.data ? asked->name : slice_from("");
+		items[i].topic_id = asked->topic_id;
+	}
+	state->out.topics.items = items;
+	state->out.topics.count = (int32_t)count;
+	return items != NULL;
+}
+
 static bool fill_brokers(struct request *request, struct metadata *state)
 {
 	const struct broker_facts *facts = request->shard->facts;
@@ -127,11 +155,18 @@ static bool fill_brokers(struct request *request, struct metadata *state)
 	return true;
 }
 
+static bool fill(struct request *request, struct metadata *state)
+{
+	if (is_refused(request, state))
+		return fill_refusals(request, state);
+	return fill_brokers(request, state) && fill_topics(request, state);
+}
+
 static enum step answer(struct request *request)
 {
 	struct metadata *state = request->state;
 	kmsg_metadata_response_init(&state->out);
-	if (!fill_brokers(request, state) || !fill_topics(request, state))
+	if (!fill(request, state))
 		return request_reject(request, NULL);
 	struct writer writer = request_answer_begin(request, kmsg_metadata_response_size(&state->out, request->version));
 	kmsg_metadata_response_encode(&writer, request->version, &state->out);
@@ -179,7 +214,7 @@ enum step metadata_handle(struct request *request)
 	request->state = state;
 	if (request->version == 0 && state->in.topics.count == 0)
 		state->in.topics.count = -1;
-	if (!may_create(request, state))
+	if (is_refused(request, state) || !may_create(request, state))
 		return answer(request);
 	state->wanted = request_alloc_array(request, AUTO_CREATE_MAX, sizeof *state->wanted);
 	state->errs = request_alloc_array(request, AUTO_CREATE_MAX, sizeof *state->errs);

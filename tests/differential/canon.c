@@ -160,9 +160,11 @@ static json_t *mask_value(struct canon *canon, const json_t *value, const char *
 	return canon_string(canon, value);
 }
 
+static bool has_no_order(const char *how) { return strncmp(how, "sort", 4) == 0 || strncmp(how, "fold", 4) == 0; }
+
 static json_t *canon_item(struct canon *canon, const struct kmsg_field *field, const json_t *value, const char *path, const char *how)
 {
-	if (*how && strncmp(how, "sort", 4) != 0)
+	if (*how && !has_no_order(how))
 		return mask_value(canon, value, how);
 	if (field && field->type == KMSG_TYPE_struct && json_is_object(value))
 		return canon_struct(canon, field->fields, value, path);
@@ -180,43 +182,70 @@ struct keyed {
 
 static int compare_keyed(const void *a, const void *b) { return strcmp(((const struct keyed *)a)->key, ((const struct keyed *)b)->key); }
 
-/* What an element is sorted by: the fields named behind "sort:", or the whole. */
-static char *sort_key(const json_t *item, const char *how)
+/* A value as elements are sorted by it. An id that has been seen is its number: ids themselves have another order on each side. */
+static void put_key(FILE *out, const struct canon *canon, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	json_t *number = text ? json_object_get(canon->numbers, text) : NULL;
+	char *dumped = json_dumps(number ? number : value, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+	fputs(dumped, out);
+	free(dumped);
+}
+
+/* The fields named behind "sort:" or "fold:", as far as this version has them; the whole element if it has none. */
+static char *sort_key(const struct canon *canon, const json_t *item, const char *how)
 {
 	char fields[64], *key = NULL;
 	size_t size = 0;
+	bool has_any = false;
 	FILE *out = open_memstream(&key, &size);
 	snprintf(fields, sizeof fields, "%s", how[4] == ':' ? how + 5 : "");
 	for (char *rest = fields, *field; (field = strsep(&rest, "+"));) {
 		json_t *value = json_object_get(item, field);
-		char *text = json_dumps(value ? value : item, JSON_ENCODE_ANY | JSON_SORT_KEYS);
-		fputs(text, out);
-		free(text);
+		if (value)
+			put_key(out, canon, value);
+		has_any |= value != NULL;
 	}
+	if (!has_any)
+		put_key(out, canon, item);
 	fclose(out);
 	return key;
 }
 
-static json_t *sorted(const json_t *list, const char *how)
+/* One element of two that have the same key: the lists of the second behind those of the first. */
+static void fold_into(json_t *first, const json_t *second)
+{
+	const char *name;
+	json_t *value, *list;
+	json_object_foreach(first, name, value)
+		if (json_is_array(value) && (list = json_object_get(second, name)))
+			json_array_extend(value, list);
+}
+
+static json_t *sorted(const struct canon *canon, const json_t *list, const char *how)
 {
 	size_t count = json_array_size(list), i;
+	bool folds = strncmp(how, "fold", 4) == 0;
 	json_t *item, *result = json_array();
 	struct keyed *items = calloc(count + 1, sizeof *items);
 	json_array_foreach(list, i, item) {
-		items[i] = (struct keyed){sort_key(item, how), item};
+		items[i] = (struct keyed){sort_key(canon, item, how), item};
 	}
 	qsort(items, count, sizeof *items, compare_keyed);
-	for (i = 0; i < count; i++) {
-		json_array_append(result, items[i].value);
+	for (i = 0; i < count; i++)
+		if (folds && i > 0 && strcmp(items[i].key, items[i - 1].key) == 0)
+			fold_into(json_array_get(result, json_array_size(result) - 1), items[i].value);
+		else
+			json_array_append_new(result, json_deep_copy(items[i].value));
+	for (i = 0; i < count; i++)
 		free(items[i].key);
-	}
 	free(items);
 	return result;
 }
 
 static json_t *canon_list(struct canon *canon, const struct kmsg_field *field, const json_t *list, const char *path, const char *how)
 {
-	json_t *ordered = strncmp(how, "sort", 4) == 0 ? sorted(list, how) : json_incref((json_t *)list);
+	json_t *ordered = has_no_order(how) ? sorted(canon, list, how) : json_incref((json_t *)list);
 	json_t *result = json_array(), *item;
 	size_t i;
 	if (strcmp(how, "any") == 0) {
@@ -275,6 +304,12 @@ static json_t *canon_struct(struct canon *canon, const struct kmsg_struct *field
 		json_object_set_new(result, name, made);
 	}
 	return result;
+}
+
+void canon_know(struct canon *canon, const json_t *id)
+{
+	if (json_is_string(id))
+		number_of(canon, json_string_value(id));
 }
 
 json_t *canon_answer(struct canon *canon, const struct kmsg_description *message, const json_t *answer)

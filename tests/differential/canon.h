@@ -16,3 +16,5 @@ void canon_reset(struct canon *canon);
 
 /* A new reference. Strings (outcomes) stay as they are. */
 json_t *canon_answer(struct canon *canon, const struct kmsg_description *message, const json_t *answer);
+/* An id that a case has come to know otherwise than from an answer that is compared: it has its number from now on. */
+void canon_know(struct canon *canon, const json_t *id);

@@ -23,6 +23,7 @@ struct player {
 	const struct mutant *mutant;
 	struct finding *found;
 	int found_count;
+	bool has_parted;         /* an outcome differed as expected: the rest of the play is not compared */
 };
 
 /* The case in one version, with all its mutants if it has any. */

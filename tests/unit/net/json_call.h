@@ -7,6 +7,7 @@
 #include "tests/unit/net/server_fixture.h"
 
 #include "kmsg_fields.h"
+#include "log/base/uuid_text.h"
 #include "net/wire/dump.h"
 #include <jansson.h>
 
@@ -44,6 +45,13 @@ static struct slice json_text(const struct kmsg_field *field, int version, json_
 	return slice_from(value ? json_string_value(value) : "");
 }
 
+static struct uuid json_uuid(json_t *value)
+{
+	struct uuid id = {{0}};
+	cr_assert(!value || uuid_text_parse(&id, slice_from(json_string_value(value))));
+	return id;
+}
+
 static void put_json_value(struct writer *writer, const struct kmsg_field *field, int version, bool is_flexible, json_t *value)
 {
 	switch (field->type) {
@@ -55,6 +63,7 @@ static void put_json_value(struct writer *writer, const struct kmsg_field *field
 	case KMSG_TYPE_float64: writer_float64(writer, value ? json_number_value(value) : 0); return;
 	case KMSG_TYPE_string: writer_string(writer, is_flexible, true, json_text(field, version, value)); return;
 	case KMSG_TYPE_bytes: writer_bytes(writer, is_flexible, true, json_text(field, version, value)); return;
+	case KMSG_TYPE_uuid: writer_uuid(writer, json_uuid(value)); return;
 	case KMSG_TYPE_struct: put_json_struct(writer, field->fields, version, is_flexible, value); return;
 	default: cr_assert_fail("%s: this type has no text", field->name);
 	}
