@@ -23,6 +23,8 @@
 #define SECOND_NS (1000ull * 1000 * 1000)
 /* How long a call waits for its coordinator to be loaded, before its client hears, as from Kafka at once, that it is being loaded. */
 #define LOAD_MAX_NS SECOND_NS
+/* When a coordinator that its log ended is loaded again, if nobody calls before: what refused it may refuse it still. */
+#define LOAD_AGAIN_NS SECOND_NS
 /* How long timers that come while the disk is full wait. */
 #define FULL_PAUSE_NS SECOND_NS
 
@@ -235,11 +237,9 @@ static void load_ahead(struct group_host *host)
 	}
 }
 
-/* It was in memory, and its groups' timers ran. */
 static void load_again(struct hosted *hosted)
 {
 	struct group_host *host = hosted->host;
-	hosted->was_ready = false;
 	if (hosted->partition < host->ahead)
 		host->ahead = hosted->partition;
 }
@@ -259,8 +259,8 @@ static void leave(struct hosted *hosted)
 	hosted->state = HOSTED_COLD;
 	if (!list_is_empty(&hosted->waiting))
 		begin_load(hosted);
-	else if (hosted->was_ready)
-		load_again(hosted);
+	else if (hosted->was_ready && !hosted->host->is_stopping)
+		set_timer(hosted, io_now_ns(hosted->host->shard->io) + LOAD_AGAIN_NS);
 }
 
 void hosted__returned(struct hosted *hosted)
@@ -306,7 +306,9 @@ static void timer_ran_out(struct io_timer *timer)
 {
 	struct hosted *hosted = CONTAINER_OF(timer, struct hosted, timer);
 	struct io *io = hosted->host->shard->io;
-	if (hosted->state == HOSTED_LOADING) {
+	if (hosted->state == HOSTED_COLD) {
+		load_again(hosted);
+	} else if (hosted->state == HOSTED_LOADING) {
 		refuse_waiting(hosted, KERR_COORDINATOR_LOAD_IN_PROGRESS);
 		set_timer(hosted, io_now_ns(io) + LOAD_MAX_NS);
 	} else if (store_is_full(hosted->host->shard->store)) {
@@ -417,9 +419,13 @@ int group_host_open(struct group_host **out, struct shard *shard)
 void group_host_stop(struct group_host *host)
 {
 	host->is_stopping = true;
-	for (uint32_t i = 0; i < host->partition_count; i++)
-		if (host->hosted[i] && host->hosted[i]->state != HOSTED_COLD)
-			hosted__end(host->hosted[i], KERR_COORDINATOR_NOT_AVAILABLE);
+	for (uint32_t i = 0; i < host->partition_count; i++) {
+		struct hosted *hosted = host->hosted[i];
+		if (hosted && hosted->state != HOSTED_COLD)
+			hosted__end(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
+		else if (hosted)
+			set_timer(hosted, UINT64_MAX);
+	}
 }
 
 bool group_host_is_idle(const struct group_host *host)

@@ -12,7 +12,7 @@
  *	LOADING  its partition is read; calls wait, for LOAD_MAX_NS at most
  *	READY    calls run
  *	ENDING   closed, because its log refused a record, or the topic or the broker goes; what is in flight returns first, as a new
- *	         load must see what becomes of it; calls wait */
+ *	         load must see what becomes of it; calls wait. Then COLD, and loaded again a second later, or for the next call */
 #pragma once
 
 #include "log/batch/batch_builder.h"
