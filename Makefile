@@ -156,9 +156,9 @@ soak-groups: live-programs ## members of every kind come and go for TIME seconds
 CRASH_LIB  := $(sort $(wildcard tests/crash/lib/*.c))
 CRASH_WRAP := malloc calloc realloc aligned_alloc posix_memalign strdup strndup asprintf mmap munmap
 CRASH_BINS := $(patsubst tests/crash/%.c,$(BUILD)/crash/%,$(sort $(wildcard tests/crash/*.c)))
-$(BUILD)/crash/%: tests/crash/%.c $(call obj,$(CRASH_LIB)) $(BUILD)/liblog.a
+$(BUILD)/crash/%: tests/crash/%.c $(call obj,$(CRASH_LIB)) $(BUILD)/libnet.a $(BUILD)/liblog.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) $(CRASH_WRAP:%=-Wl,--wrap=%) -o $@ $< $(call obj,$(CRASH_LIB)) $(BUILD)/liblog.a $(LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) $(CRASH_WRAP:%=-Wl,--wrap=%) -o $@ $< $(call obj,$(CRASH_LIB)) $(BUILD)/libnet.a $(BUILD)/liblog.a $(LIBS)
 crash-programs: $(CRASH_BINS)
 .SECONDARY: $(call obj,$(CRASH_LIB))
 crash-short: crash-programs

@@ -711,9 +711,8 @@ static void make_buffers(struct sim *sim, const struct io_options *options)
 {
 	if (!options->buffer_count)
 		return;
-	sim->buffers = malloc((size_t)options->buffer_count * options->buffer_size_bytes);
-	sim->free_ids = malloc(options->buffer_count * sizeof *sim->free_ids);
-	CHECK(sim->buffers && sim->free_ids);
+	sim->buffers = sim__take_zeroed(options->buffer_count, options->buffer_size_bytes);
+	sim->free_ids = sim__take_zeroed(options->buffer_count, sizeof *sim->free_ids);
 	sim->buffer_size_bytes = options->buffer_size_bytes;
 	for (uint32_t i = 0; i < options->buffer_count; i++)
 		sim->free_ids[sim->free_count++] = (uint16_t)i;

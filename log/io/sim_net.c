@@ -11,6 +11,7 @@
 #include "log/base/check.h"
 #include "log/base/list.h"
 #include "log/io/sim_disk.h"
+#include "log/io/sim_image.h"
 
 #define LATENCY_NS_MAX 200000u
 #define WINDOW_BYTES (256u << 10)
@@ -69,8 +70,7 @@ static uint64_t draw(struct sim_net *net, uint64_t below)
 
 struct sim_net *sim_net_open(struct sim_disk *disk, uint64_t seed)
 {
-	struct sim_net *net = calloc(1, sizeof *net);
-	CHECK(net);
+	struct sim_net *net = sim__take_zeroed(1, sizeof *net);
 	net->disk = disk;
 	net->random = seed;
 	net->pace = (struct sim_net_pace){.latency_ns_max = LATENCY_NS_MAX, .window_bytes = WINDOW_BYTES, .piece_bytes_max = PIECE_BYTES_MAX};
@@ -114,8 +114,7 @@ static size_t add(struct sim_net *net, struct stream *stream, const uint8_t *dat
 	while (added < left) {
 		size_t part = 1 + draw(net, net->pace.piece_bytes_max);
 		part = part < left - added ? part : left - added;
-		struct piece *piece = malloc(sizeof *piece + part);
-		CHECK(piece);
+		struct piece *piece = sim__grow(NULL, sizeof *piece + part);
 		*piece = (struct piece){.due_ns = arrival(net, stream), .size = part};
 		memcpy(piece->data, data + added, part);
 		list_push_back(&stream->pieces, &piece->node);
@@ -215,8 +214,7 @@ struct sim_link *sim_link_open(struct sim_net *net, uint16_t port)
 	int listener = find_listener(net, port);
 	if (listener < 0)
 		return NULL;
-	struct sim_link *link = calloc(1, sizeof *link);
-	CHECK(link);
+	struct sim_link *link = sim__take_zeroed(1, sizeof *link);
 	link->net = net;
 	link->listener = listener;
 	link->has_client = link->has_broker = true;
@@ -276,8 +274,7 @@ static int add_socket(struct sim_net *net, const struct socket *socket)
 		i++;
 	if (i == net->socket_count) {
 		net->socket_count = net->socket_count ? 2 * net->socket_count : 16;
-		net->sockets = realloc(net->sockets, net->socket_count * sizeof *net->sockets);
-		CHECK(net->sockets);
+		net->sockets = sim__grow(net->sockets, net->socket_count * sizeof *net->sockets);
 		memset(net->sockets + i, 0, (net->socket_count - i) * sizeof *net->sockets);
 	}
 	net->sockets[i] = *socket;

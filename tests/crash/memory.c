@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 			snprintf(story, sizeof story, "no memory at allocation %lu%s, seed %lu", (unsigned long)k, is_sticky ? " and later" : "", (unsigned long)seed);
 			explorer.story = story;
 			reached = workload_run_faulty(&explorer, &fault, base, &model);
-			reached = reached < k ? 0 : UINT64_MAX;
+			reached = reached < k || explorer.failures ? 0 : UINT64_MAX;
 		}
 	printf("%s  %lu failed allocations, in %.1f s; %lu wrong; seed %lu\n", explorer.failures ? "FAIL" : "ok  ", (unsigned long)count, now_s() - began_s,
 	       (unsigned long)explorer.failures, (unsigned long)seed);

@@ -61,7 +61,7 @@ struct tally {
 	uint64_t run, all;
 };
 
-/* All of them, in an order of the seed's, until the time is over. */
+/* All of them, in an order of the seed's, until the time is over or one goes wrong. */
 static void run_count(struct explorer *explorer, uint32_t count, struct sim_disk *base, const struct model *model, double until_s, uint64_t seed,
 		      struct tally *tally)
 {
@@ -69,7 +69,7 @@ static void run_count(struct explorer *explorer, uint32_t count, struct sim_disk
 	for (uint32_t i = 0; i < count; i++)
 		tally->all *= op_count;
 	uint64_t step = 7919, at = seed % tally->all; /* a prime that divides none of the totals: every number comes once */
-	for (tally->run = 0; tally->run < tally->all && now_s() < until_s; tally->run++, at = (at + step) % tally->all) {
+	for (tally->run = 0; tally->run < tally->all && now_s() < until_s && !explorer->failures; tally->run++, at = (at + step) % tally->all) {
 		struct workload workload = numbered(at, count);
 		if (count == 1 && workload.is_pipelined)
 			continue;

@@ -84,7 +84,23 @@ int __wrap_munmap(void *address, size_t size);
 static struct kept {
 	void *address;
 	size_t size;
-} kept[KEPT_MAX];
+} kept[KEPT_MAX], writable[KEPT_MAX]; /* those that are free; and those in use that may be kept later */
+
+static struct kept *find_mapping(struct kept *table, const void *address)
+{
+	for (int i = 0; i < KEPT_MAX; i++)
+		if (table[i].address == address)
+			return &table[i];
+	return NULL;
+}
+
+static void *note_writable(void *address, size_t size)
+{
+	struct kept *free_place = find_mapping(writable, NULL);
+	if (free_place && address != MAP_FAILED)
+		*free_place = (struct kept){address, size};
+	return address;
+}
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t position)
 {
@@ -92,25 +108,28 @@ void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd,
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	for (int i = 0; fd == -1 && !address && i < KEPT_MAX; i++) {
+	bool is_ours = fd == -1 && !address && protection == (PROT_READ | PROT_WRITE);
+	for (int i = 0; is_ours && i < KEPT_MAX; i++) {
 		if (kept[i].size != size)
 			continue;
 		void *found = kept[i].address;
 		kept[i] = (struct kept){0};
 		if (size <= ZEROED_MAX)
 			memset(found, 0, size);
-		return found;
+		return note_writable(found, size);
 	}
-	return __real_mmap(address, size, protection, flags, fd, position);
+	void *mapped = __real_mmap(address, size, protection, flags, fd, position);
+	return is_ours ? note_writable(mapped, size) : mapped;
 }
 
 int __wrap_munmap(void *address, size_t size)
 {
-	for (int i = 0; size && size <= SIZE_MAX_KEPT && i < KEPT_MAX; i++) {
-		if (kept[i].size)
-			continue;
-		kept[i] = (struct kept){address, size};
-		return 0;
-	}
-	return __real_munmap(address, size);
+	struct kept *known = address ? find_mapping(writable, address) : NULL;
+	struct kept *place = known && known->size == size && size <= SIZE_MAX_KEPT ? find_mapping(kept, NULL) : NULL;
+	if (known)
+		*known = (struct kept){0};
+	if (!place)
+		return __real_munmap(address, size);
+	*place = (struct kept){address, size};
+	return 0;
 }

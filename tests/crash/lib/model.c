@@ -252,6 +252,23 @@ static bool judge_topics(const struct model *model, struct machine *machine, str
 	return true;
 }
 
+static uint32_t setting_of(const struct catalog_image *image, const char *key)
+{
+	const struct setting *setting = catalog_setting(image, SETTING_GROUP, (struct slice){(const uint8_t *)"g", 1}, (struct slice){(const uint8_t *)key, 1});
+	return setting ? (uint32_t)atoi((const char *)setting->value.data) : 0;
+}
+
+static bool judge_settings(const struct model *model, const struct machine *machine, struct seen *seen, char *why, size_t why_size)
+{
+	uint32_t a = setting_of(machine->image, "a"), b = setting_of(machine->image, "b");
+	seen->setting = a;
+	if (a != b)
+		return wrong(why, why_size, "of one change of two settings, one is there: %u and %u", a, b);
+	if (a != model->setting && a != model->asked_setting)
+		return wrong(why, why_size, "a setting is %u, not %u", a, model->setting);
+	return true;
+}
+
 bool model_judge(const struct model *model, struct machine *machine, struct seen *seen, char *why, size_t why_size)
 {
 	memset(seen, 0, sizeof *seen);
@@ -259,7 +276,7 @@ bool model_judge(const struct model *model, struct machine *machine, struct seen
 		return wrong(why, why_size, "%lu damaged ranges are named, and there are none", (unsigned long)machine->report.damaged_ranges);
 	if (machine->found.is_lost || machine->report.is_journal_lost)
 		return wrong(why, why_size, "something is called lost");
-	if (!judge_topics(model, machine, seen, why, why_size))
+	if (!judge_settings(model, machine, seen, why, why_size) || !judge_topics(model, machine, seen, why, why_size))
 		return false;
 	seen->hash = XXH3_64bits(&seen->logs, sizeof *seen - offsetof(struct seen, logs));
 	return true;
@@ -276,6 +293,7 @@ static void settle_log(struct model_log *log, const struct seen_log *seen)
 
 void model_settle(struct model *model, const struct seen *seen)
 {
+	model->setting = model->asked_setting = seen->setting;
 	for (uint32_t i = 0; i < model->topic_count; i++) {
 		struct model_topic *topic = &model->topics[i];
 		topic->state = seen->is_there[i] ? MODEL_THERE : MODEL_ABSENT;
@@ -292,7 +310,7 @@ void model_settle(struct model *model, const struct seen *seen)
 
 uint64_t model_hash(const struct model *model)
 {
-	uint64_t hash = model->topic_count;
+	uint64_t hash = model->topic_count ^ (uint64_t)model->setting << 32 ^ (uint64_t)model->asked_setting << 48;
 	for (uint32_t i = 0; i < model->topic_count; i++) {
 		const struct model_topic *topic = &model->topics[i];
 		hash = XXH3_64bits_withSeed(topic, offsetof(struct model_topic, logs), hash);

@@ -33,6 +33,7 @@ struct model_topic {
 
 struct model {
 	bool is_lenient; /* judging a store that a fault has struck: it may show less than its log end, and a read may fail, though never be wrong */
+	uint32_t setting, asked_setting;         /* the value of two settings that change together; 0: not set */
 	uint32_t topic_count;
 	struct model_topic topics[MODEL_TOPICS_MAX];
 };
@@ -51,6 +52,7 @@ struct seen {
 	struct uuid ids[MODEL_TOPICS_MAX];
 	uint32_t partitions[MODEL_TOPICS_MAX];
 	int32_t limits[MODEL_TOPICS_MAX];
+	uint32_t setting;
 };
 
 /* Looks at everything in the machine's store and holds it against the model. False: `why` says what is wrong. */

@@ -16,7 +16,7 @@
 #define MS 1000000ull
 
 const char *const op_names[op_count] = {"append", "direct", "two", "roll", "trim", "create", "delete", "grow",
-					"config", "retain", "checkpoint", "restart", "kill", "idempotent", "retry"};
+					"config", "retain", "checkpoint", "restart", "kill", "idempotent", "idempotent-large", "retry", "settings"};
 
 /* One append or trim that is asked for. */
 struct request {
@@ -36,6 +36,7 @@ struct run {
 	uint64_t seed;              /* of what is random in a life; another in each */
 	int64_t timestamp_ms;       /* of records: what is in the first segment, so that nothing rolls by itself */
 	uint64_t last_idempotent;   /* its number */
+	uint32_t last_size;         /* and its size */
 	uint32_t in_flight;
 	bool may_fail;              /* faults are about: whatever is refused is no mistake, but nothing may be acknowledged falsely */
 	char why[400];
@@ -145,11 +146,12 @@ static int32_t last_sequence(const struct model_log *log)
 	return -1;
 }
 
-static bool append_idempotent(struct run *run)
+static bool append_idempotent(struct run *run, uint32_t size)
 {
 	struct model_topic *t = &run->model->topics[0];
 	run->last_idempotent = run->next_number++;
-	return append_numbered(run, t, 0, run->last_idempotent, SMALL, run->timestamp_ms, last_sequence(&t->logs[0]) + 1);
+	run->last_size = size;
+	return append_numbered(run, t, 0, run->last_idempotent, size, run->timestamp_ms, last_sequence(&t->logs[0]) + 1);
 }
 
 /* If its first try was lost with a kill, the retry is the first. */
@@ -157,20 +159,20 @@ static bool retry(struct run *run)
 {
 	struct model_topic *t = &run->model->topics[0];
 	struct model_log *log = &t->logs[0];
-	uint8_t bytes[512];
+	uint8_t bytes[LARGE + 512];
 	int64_t offset = log->asked_end - 1;
 	while (offset >= 0 && !(log->sequences[offset] >= 0 && log->numbers[offset] == run->last_idempotent))
 		offset--;
 	if (!run->last_idempotent)
 		return true;
 	if (offset < 0)
-		return append_numbered(run, t, 0, run->last_idempotent, SMALL, run->timestamp_ms, last_sequence(log) + 1);
+		return append_numbered(run, t, 0, run->last_idempotent, run->last_size, run->timestamp_ms, last_sequence(log) + 1);
 	struct request *request = take_request(run);
 	request->log = log;
 	request->base_due = offset;
 	request->end = offset + 1;
 	request->append = (struct append_op){.done = appended, .records = bytes};
-	request->append.records_size_bytes = build(bytes, sizeof bytes, run->last_idempotent, SMALL, run->timestamp_ms, log->sequences[offset]);
+	request->append.records_size_bytes = build(bytes, sizeof bytes, run->last_idempotent, run->last_size, run->timestamp_ms, log->sequences[offset]);
 	struct partition *partition = machine_partition(run->machine, &t->id, 0);
 	int err = partition ? partition_append(partition, &request->append) : -ENOMEM;
 	if (!err)
@@ -292,6 +294,20 @@ static bool delete(struct run *run)
 	return true;
 }
 
+static bool set_settings(struct run *run)
+{
+	char text[16];
+	uint32_t wanted = ++run->model->asked_setting;
+	struct slice group = {(const uint8_t *)"g", 1}, value = {(const uint8_t *)text, (size_t)snprintf(text, sizeof text, "%u", wanted)};
+	struct setting_change changes[] = {{SETTING_GROUP, group, {(const uint8_t *)"a", 1}, &value}, {SETTING_GROUP, group, {(const uint8_t *)"b", 1}, &value}};
+	int err = catalog_change_settings(run->machine->catalog, changes, COUNT_OF(changes));
+	if (err)
+		return refused(run, "a setting is refused", err);
+	run->model->setting = wanted;
+	machine_take_image(run->machine);
+	return true;
+}
+
 static bool grow(struct run *run)
 {
 	struct model_topic *t = &run->model->topics[0];
@@ -383,7 +399,9 @@ static bool do_op(struct run *run, enum op op)
 	case OP_CHECKPOINT: machine_idle(run->machine, 6000 * MS); return true;
 	case OP_RESTART: return restart(run);
 	case OP_KILL: return kill_and_start(run);
-	case OP_IDEMPOTENT: return append_idempotent(run);
+	case OP_IDEMPOTENT: return append_idempotent(run, SMALL);
+	case OP_IDEMPOTENT_LARGE: return append_idempotent(run, LARGE);
+	case OP_SETTINGS: return set_settings(run);
 	case OP_RETRY: return retry(run);
 	case op_count: break;
 	}
@@ -430,7 +448,7 @@ static bool do_all(struct run *run, struct explorer *explorer, const struct work
 /* Everything once, in an order that has each of them at work on what others left. */
 static const enum op standard[] = {
 	OP_APPEND, OP_DIRECT, OP_TWO, OP_IDEMPOTENT, OP_RETRY, OP_ROLL, OP_CREATE, OP_CONFIG, OP_GROW, OP_TRIM, OP_CHECKPOINT, OP_DIRECT, OP_ROLL,
-	OP_DELETE, OP_RETAIN, OP_CHECKPOINT, OP_APPEND, OP_RESTART, OP_IDEMPOTENT, OP_KILL, OP_RETRY, OP_CREATE, OP_TWO, OP_DIRECT,
+	OP_DELETE, OP_RETAIN, OP_CHECKPOINT, OP_APPEND, OP_RESTART, OP_IDEMPOTENT_LARGE, OP_SETTINGS, OP_KILL, OP_RETRY, OP_CREATE, OP_TWO, OP_DIRECT,
 };
 
 /* After the faults: what is there is right, and there is room again. */

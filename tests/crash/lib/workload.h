@@ -18,14 +18,16 @@ enum op {
 	OP_RESTART,     /* a clean stop and a start */
 	OP_KILL,        /* the process goes, the disk and its cache stay; and a start */
 	OP_IDEMPOTENT,  /* a batch of a producer with sequences */
+	OP_IDEMPOTENT_LARGE,
 	OP_RETRY,       /* the last of those again */
+	OP_SETTINGS,    /* two of them, in one change */
 	op_count
 };
 
 extern const char *const op_names[op_count];
 
 struct workload {
-	enum op ops[4];
+	enum op ops[6];
 	uint32_t count;
 	bool is_pipelined;  /* the next operation does not wait for the one before */
 	bool is_whole;      /* explore all of it, not only its last operation and what follows */
