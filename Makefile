@@ -138,12 +138,12 @@ live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
 # Units and live tests, as they are and once more under ASan and UBSan. The builds are parallel, the tests are not.
 BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 test: deps ## install what is missing, build, and run all tests that need Debian packages alone
-	@$(BUILD_ALL) spate live-programs unit-programs crash-programs
-	@$(MAKE) --no-print-directory -j1 unit crash-short live
+	@$(BUILD_ALL) spate live-programs unit-programs crash-programs sim-program
+	@$(MAKE) --no-print-directory -j1 unit crash-short sim-short live
 	@$(MAKE) --no-print-directory -j1 asan
 asan: ## units and live tests under ASan and UBSan
-	@$(BUILD_ALL) MODE=asan live-programs unit-programs crash-programs
-	@$(MAKE) --no-print-directory -j1 MODE=asan unit crash-short live
+	@$(BUILD_ALL) MODE=asan live-programs unit-programs crash-programs sim-program
+	@$(MAKE) --no-print-directory -j1 MODE=asan unit crash-short sim-short live
 
 TIME ?= 600
 soak: live-programs ## half of TIME seconds (600) produce, fetch and kill -9, half of it groups; memory is watched
@@ -189,6 +189,11 @@ deps-clients: ## install what check-clients runs on: Node, Java, Maven
 # The storage engine on a simulated disk (tests/sim/README.md).
 $(BUILD)/sim: $(OBJ_SIM) $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+sim-program: $(BUILD)/sim
+SIM_SHORT_release := 300
+SIM_SHORT_asan    := 60
+sim-short: sim-program
+	@$(BUILD)/sim --seed 1 --count $(SIM_SHORT_$(MODE)) --shrink 20
 check-sim: deps ## simulate the storage engine: TIME seconds (60) from SEED (1) on, faults and crashes anywhere
 	@$(BUILD_ALL) $(BUILD)/sim
 	@$(BUILD)/sim --seed $(or $(SEED),1) --time $(if $(filter command\ line,$(origin TIME)),$(TIME),60)
@@ -219,7 +224,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs crash-programs crash-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim
+.PHONY: spate run bench unit unit-programs crash-programs crash-short sim-program sim-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim
 
 clean: ## remove all that was built
 	rm -rf build spate

@@ -18,12 +18,29 @@ struct made_batch {
 	uint64_t marks[RECORDS_MAX];
 };
 
+/* As large as fits a group, so that a burst fills the journal. */
+#define BURST_SIZE_MIN 15000
+#define BURST_SIZE_RANGE 42000
+
+static size_t value_size(const struct step *step, enum batch_size size, uint32_t count)
+{
+	switch (size) {
+	case BATCH_SMALL:
+		return 8 + step->c % 300;
+	case BATCH_LARGE:
+		return 1500 + step->c % (step->d % 4 ? 12000 : 150000) / count;
+	case BATCH_BURST:
+		break;
+	}
+	return (BURST_SIZE_MIN + step->c % BURST_SIZE_RANGE) / count;
+}
+
 /* Values begin with the record's own number, so that no two are alike. */
-static struct made_batch make_batch(struct run *run, const struct step *step, bool is_large, const struct batch_builder_options *options)
+static struct made_batch make_batch(struct run *run, const struct step *step, enum batch_size kind, const struct batch_builder_options *options)
 {
 	static uint8_t value[VALUE_SIZE_MAX];
 	struct made_batch made = {.count = 1 + (uint32_t)(step->b % 4)};
-	size_t size = is_large ? 1500 + step->c % (step->d % 4 ? 12000 : 150000) / made.count : 8 + step->c % 300;
+	size_t size = value_size(step, kind, made.count);
 	size_t capacity = made.count * (size + RECORD_OVERHEAD_MAX) + BATCH_HEADER_SIZE;
 	made.bytes = malloc(capacity);
 	CHECK(made.bytes);
@@ -151,14 +168,14 @@ static void judge_refusal(struct run *run, const struct flight *flight, int err)
 			       err_name(err));
 }
 
-void appends__append(struct run *run, const struct step *step, bool is_large)
+void appends__append(struct run *run, const struct step *step, enum batch_size size)
 {
 	struct flight *flight = free_flight(run);
 	bool is_new;
 	if (!flight || !topics__pick(run, step->a, &flight->topic, &flight->index))
 		return;
 	flight->producer = NULL;
-	struct made_batch made = make_batch(run, step, is_large, &BATCH_BUILDER_PLAIN);
+	struct made_batch made = make_batch(run, step, size, &BATCH_BUILDER_PLAIN);
 	int err = submit(run, flight, made.bytes, made.size_bytes, &is_new);
 	free(made.bytes);
 	if (err) {
@@ -175,10 +192,8 @@ void appends__append(struct run *run, const struct step *step, bool is_large)
 void appends__burst(struct run *run, const struct step *step)
 {
 	struct step each = *step;
-	for (uint64_t i = 0; i < 6 + step->d % 16; i++, each.a += step->d, each.c += 7777) {
-		each.d = (step->d << 2) | (i % 4 == 0 ? 0 : 1); /* one in four may be of the largest */
-		appends__append(run, &each, true);
-	}
+	for (uint64_t i = 0; i < 6 + step->d % 18; i++, each.a += step->d, each.c += 7777)
+		appends__append(run, &each, BATCH_BURST);
 }
 
 /* ---- idempotent producers --------------------------------------------------------------------------------------------- */
@@ -282,7 +297,7 @@ static void send_next(struct run *run, struct producer_slot *producer, const str
 	options.producer_id = producer->id;
 	options.producer_epoch = 0;
 	options.base_sequence = producer->next_sequence;
-	struct made_batch made = make_batch(run, step, step->d % 16 == 0, &options);
+	struct made_batch made = make_batch(run, step, step->d % 16 == 0 ? BATCH_LARGE : BATCH_SMALL, &options);
 	flight->topic = producer->topic;
 	flight->index = producer->index;
 	flight->producer = producer;

@@ -300,5 +300,6 @@ int main(int argc, char **argv)
 		look_into(&options, argv[0], failed->seed, failed->kind);
 	else if (missing)
 		printf("FAIL  %u situations were never met: the simulator does not reach what it was made for\n", missing);
+	printf("sim: %lu passed, %d failed\n", (unsigned long)sum_up(&options).seeds - (failed != NULL), failed || missing);
 	return failed || missing ? 1 : 0;
 }

@@ -182,6 +182,10 @@ void reads__trim(struct run *run, const struct step *step)
 		return;
 	struct partition *partition = topics__partition(run, topic, index);
 	int64_t start = partition_log_start_offset(partition), high_watermark = partition_high_watermark(partition);
+	struct step first = *step;
+	first.b = 0; /* the log start */
+	if (step->b % 2)
+		reads__begin(run, &first);
 	int64_t offset = step->b % 4 == 0 ? -1 : start + (int64_t)(step->c % (uint64_t)(high_watermark - start + 1));
 	*trimming = (struct trimming){.run = run, .is_used = true, .number = run->topics[topic].numbers[index]};
 	trimming->op = (struct trim_op){.done = trim_done, .offset = offset};

@@ -35,9 +35,8 @@ bool run__is_over(const struct run *run)
 
 /* ---- faults ------------------------------------------------------------------------------------------------------------ */
 
-static void order_cut(struct run *run, const struct step *step)
+void run__order_cut(struct run *run, uint64_t k)
 {
-	uint64_t k = 1 + step->a % (step->b % 2 ? 12 : 120);
 	run->cut_at = sim_disk_io_count(run->disk) + k;
 	sim_disk_cut_power(run->disk, k);
 }
@@ -90,14 +89,24 @@ static void take_turns(struct run *run, uint64_t count)
 		machine__turn(run);
 }
 
+/* The catalog's changes are few and short: the power is made to fail in some of them. */
+static void maybe_cut_catalog(struct run *run, const struct step *step)
+{
+	bool is_catalogs = step->kind == STEP_CREATE || step->kind == STEP_DELETE || step->kind == STEP_GROW || step->kind == STEP_CONFIGURE ||
+			   step->kind == STEP_RESERVE;
+	if (is_catalogs && step->d % 12 == 0)
+		run__order_cut(run, 1 + step->d / 12 % 3);
+}
+
 static void take_step(struct run *run, const struct step *step)
 {
+	maybe_cut_catalog(run, step);
 	switch (step->kind) {
 	case STEP_APPEND:
-		appends__append(run, step, false);
+		appends__append(run, step, BATCH_SMALL);
 		break;
 	case STEP_APPEND_LARGE:
-		appends__append(run, step, true);
+		appends__append(run, step, BATCH_LARGE);
 		break;
 	case STEP_BURST:
 		appends__burst(run, step);
@@ -142,7 +151,7 @@ static void take_step(struct run *run, const struct step *step)
 		topics__reserve(run);
 		break;
 	case STEP_CUT:
-		order_cut(run, step);
+		run__order_cut(run, 1 + step->a % (step->b % 2 ? 12 : 120));
 		break;
 	case STEP_CRASH:
 		machine__crash(run);

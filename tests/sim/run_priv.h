@@ -136,6 +136,7 @@ void run__tell(struct run *run, uint64_t number, const char *format, ...);
 /* Is it over? An anomaly ends a run. */
 bool run__is_over(const struct run *run);
 void run__order_fault(struct run *run, const struct step *step);
+void run__order_cut(struct run *run, uint64_t k);
 
 /* machine.c */
 /* Starts the broker's storage; power may fail in it, and then it is started again. Ends with everything read. */
@@ -167,7 +168,8 @@ bool topics__pick(struct run *run, uint64_t random, uint32_t *topic, uint32_t *i
 struct partition *topics__partition(struct run *run, uint32_t topic, uint32_t index);
 
 /* appends.c */
-void appends__append(struct run *run, const struct step *step, bool is_large);
+enum batch_size { BATCH_SMALL, BATCH_LARGE, BATCH_BURST };
+void appends__append(struct run *run, const struct step *step, enum batch_size size);
 void appends__burst(struct run *run, const struct step *step);
 void appends__produce(struct run *run, const struct step *step);
 void appends__retry(struct run *run, const struct step *step);
