@@ -191,7 +191,7 @@ $(BUILD)/sim: $(OBJ_SIM) $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 sim-program: $(BUILD)/sim
 SIM_SHORT_release := 300
-SIM_SHORT_asan    := 60
+SIM_SHORT_asan    := 40
 sim-short: sim-program
 	@$(BUILD)/sim --seed 1 --count $(SIM_SHORT_$(MODE)) --shrink 20
 check-sim: deps ## simulate the storage engine: TIME seconds (60) from SEED (1) on, faults and crashes anywhere

@@ -249,6 +249,11 @@ static int take_batches(struct read_op *op, uint64_t got)
 static void disk_read_done(struct io_op *io)
 {
 	struct read_op *op = CONTAINER_OF(io, struct read_op, io);
+	/* Deleted meanwhile: nothing is judged by a topic that is gone. */
+	if (op->partition->is_closed) {
+		finish_disk_read(op, ERR_CLOSED);
+		return;
+	}
 	/* The file is shorter than what is filed: somebody cut it. What is left of it is served. */
 	op->is_cut = io->result >= 0 && (uint32_t)io->result < op->skip_bytes + op->wanted_bytes;
 	if (op->is_cut)

@@ -166,8 +166,8 @@ static bool try_start(struct run *run, uint64_t cut, bool *was_cut)
 		if (*was_cut) {
 			sim_disk_crash(run->disk);
 			history_crash(run->history);
-			run->was_stopped_cleanly = false; /* what has begun writes */
 		}
+		run->was_stopped_cleanly = false; /* what has begun writes */
 		machine__close(run);
 		order_cut(run, 0);
 		return false;
