@@ -391,6 +391,21 @@ static void count_topics(const struct catalog_image *image, struct server_report
 	}
 }
 
+/* Who edits the file would wonder why it has no effect. */
+static void warn_of_overridden(const struct broker_config *config)
+{
+	uint32_t count;
+	const struct config_key *keys = config_broker_keys(&count);
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = keys[i].name, *given = broker_config_value_from(config, name, CONFIG_SOURCE_BROKER);
+		enum config_source source = broker_config_source(config, name);
+		if (given && source < CONFIG_SOURCE_BROKER && strcmp(given, broker_config_value(config, name)) != 0)
+			log_line(LOG_WARN, "%s is %s, as it was set while the broker ran; %s, which it was given at start, has no effect "
+				 "('spate config set --delete %s%s' mends that)", name, broker_config_value(config, name), given, name,
+				 source == CONFIG_SOURCE_DYNAMIC_DEFAULT ? " --all-brokers" : "");
+	}
+}
+
 static void write_report(const struct server *server, struct server_report *report)
 {
 	snprintf(report->listen_host, sizeof report->listen_host, "%s", server->listen_host);
@@ -403,6 +418,7 @@ static void write_report(const struct server *server, struct server_report *repo
 	report->cluster_id = server->facts.cluster_id;
 	report->incarnation = server->facts.incarnation;
 	count_topics(server->shards[0].image, report);
+	warn_of_overridden(server->shards[0].image->config);
 	memcpy(report->stores, server->reports, sizeof server->reports);
 }
 

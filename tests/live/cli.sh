@@ -265,8 +265,9 @@ expect "topics follow at once" "2000000" "$(of_follows)"
 sp config set --all-brokers log.segment.bytes=3000000 > /dev/null
 expect "config set of a group" "55000" "$(sp config set --group g consumer.session.timeout.ms=55000 --json | jq -r '.changes[0].after')"
 broker_kill9
-broker_start
+broker_start --set log.segment.bytes=5000000
 expect "what was set is there after kill -9" "2000000" "$(of_follows)"
+expect "... and what the start says against it has no effect, which is told" 1 "$(grep -c 'log.segment.bytes is 2000000, as it was set while' "$LOG")"
 expect "config get tells who set it" "2000000 true" "$(sp config get log.segment.bytes --json | jq -r '.configs[] | "\(.value) \(.is_dynamic)"')"
 expect "... and of a group" "consumer.session.timeout.ms=55000" "$(sp config get --group g --json | jq -r '.configs[] | "\(.name)=\(.value)"')"
 expect "config set --delete: what all brokers have" "3000000" "$(sp config set --delete log.segment.bytes --json | jq -r '.changes[0].after')"
