@@ -1,5 +1,6 @@
 /* `spate bench produce|fetch`: one load against one broker, by the load generator of bench/load. `make bench` compares with the limit programs.
  * Speaks the wire protocol itself, so that any Kafka can be measured, and no client library stands between. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -94,17 +95,23 @@ static void print_result(const struct bench_flags *flags, const struct load_conf
 typedef int load_run_fn(const struct load_config *config, struct load_result *result);
 
 /* The load asks in its own way, and would wait for ever for who is no broker. */
-static int check_broker(const struct bench_flags *flags)
+static int check_broker(const struct bench_flags *flags, const struct load_config *config, bool is_fetch)
 {
 	struct wire_client *client = NULL;
+	struct wire_topic topic = {0};
 	int status = kafka_reach(&client, flags->broker, true);
+	if (!status && is_fetch && wire_client_topic(client, config->topic, &topic) == -ENOENT) {
+		complain("there is no topic '%s' at %s; 'spate bench produce %s' makes one that is worth reading", config->topic, flags->broker, config->topic);
+		status = STATUS_FAILED;
+	}
+	free(topic.sizes_bytes);
 	wire_client_close(client);
 	return status;
 }
 
 static int measure(const struct bench_flags *flags, const struct load_config *config, load_run_fn *run)
 {
-	int status = check_broker(flags);
+	int status = check_broker(flags, config, run == load_fetch);
 	if (status)
 		return status;
 	struct load_result *result = calloc(1, sizeof *result);

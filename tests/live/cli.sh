@@ -134,6 +134,8 @@ for kind in 'HTTP/1.1 400 Bad Request\r\n|: it speaks HTTP;' 'SSH-2.0-x\r\n|: it
 	wait "$STRANGER_PID" 2> /dev/null
 done
 
+says "nor is a topic measured that is not there" 1 "there is no topic 'nobody'.*spate bench produce nobody" bench fetch nobody --broker "$BROKER"
+
 # ---- a stdout that takes nothing ---------------------------------------------------------------------------
 for verb in "topic list" "topic describe $topic --json" "group list" "config explain" "log verify $DATA" "log inspect $DATA" "help" "consume $topic -e -q"; do
 	expect "'${verb%% /*}' to a full disk fails, and says so" "1 1" "$(sp $verb 2>&1 > /dev/full | grep -c 'written: No space\|the records: No space') $(sp $verb > /dev/full 2>&1; echo $?)"
