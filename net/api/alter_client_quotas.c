@@ -8,8 +8,6 @@
 #include "net/api/refusal.h"
 #include "net/quota/quota_rules.h"
 
-#include <math.h>
-
 /* One entity of the request. */
 struct alteration {
 	const struct kmsg_alter_client_quotas_entry *in;
@@ -125,7 +123,7 @@ static bool refuse_op(struct request *request, struct alteration *alteration, co
 	if (op->value > key->max)
 		return refuse(request, refusal, KERR_INVALID_REQUEST, "Proposed value for %s is too large for %s %s.", key->name,
 			      key->type[0] == 'I' ? "an" : "a", key->type);
-	return key->is_whole && fabs(fmod(op->value, 1)) > 1e-6 &&
+	return key->is_whole && op->value < 0x1p53 && op->value - (double)(int64_t)op->value > 1e-6 && /* larger ones are whole */
 	       refuse(request, refusal, KERR_INVALID_REQUEST, "%s cannot be a fractional value.", key->name);
 }
 

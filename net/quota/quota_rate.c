@@ -2,8 +2,6 @@
  * began, but never less than all windows but one: so the first second of a client does not count as ten times as much. */
 #include "net/quota/quota_rate.h"
 
-#include <math.h>
-
 static struct quota_sample *newest(struct quota_rate *rate, uint64_t now_ms)
 {
 	if (rate->count == 0) {
@@ -76,6 +74,6 @@ uint64_t quota_rate_excess_ms(struct quota_rate *rate, const struct quota_window
 	double observed = measure(rate, window, now_ms, &span_ms);
 	if (observed <= limit)
 		return 0;
-	double wait_ms = round((observed - limit) / limit * (double)span_ms);
+	double wait_ms = (observed - limit) / limit * (double)span_ms + 0.5; /* rounded below; libm would cost memory from the start on */
 	return wait_ms > INT32_MAX ? INT32_MAX : (uint64_t)wait_ms;
 }
