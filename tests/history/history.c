@@ -122,6 +122,30 @@ struct history *history_open(void)
 	return history;
 }
 
+static void *copy_array(const void *from, uint64_t count, uint64_t capacity, size_t size)
+{
+	if (!capacity)
+		return NULL;
+	void *copy = grow(NULL, capacity, size);
+	memcpy(copy, from, count * size);
+	return copy;
+}
+
+struct history *history_copy(const struct history *history)
+{
+	struct history *copy = grow(NULL, 1, sizeof *copy);
+	*copy = *history;
+	copy->partitions = copy_array(history->partitions, history->partition_count, history->partition_count, sizeof *copy->partitions);
+	for (uint32_t i = 0; i < copy->partition_count; i++) {
+		struct history_partition *partition = &copy->partitions[i];
+		partition->slots = copy_array(partition->slots, partition->count, partition->capacity, sizeof *partition->slots);
+	}
+	copy->sends = copy_array(history->sends, history->send_count, history->send_capacity, sizeof *copy->sends);
+	copy->marks = copy_array(history->marks, history->mark_mask + 1, history->mark_mask + 1, sizeof *copy->marks);
+	copy->anomalies = copy_array(history->anomalies, ANOMALIES_MAX, ANOMALIES_MAX, sizeof *copy->anomalies);
+	return copy;
+}
+
 void history_close(struct history *history)
 {
 	for (uint32_t i = 0; i < history->partition_count; i++)

@@ -54,6 +54,8 @@ struct anomaly {
 
 struct history *history_open(void);
 void history_close(struct history *history);
+/* Another with all that this one knows: for one of several ways in which things may go on. */
+struct history *history_copy(const struct history *history);
 
 /* Another partition; its number. A topic made again under an old name has new partitions. The name is copied. */
 uint32_t history_add_partition(struct history *history, const char *name);

@@ -279,6 +279,7 @@ void machine__crash(struct run *run)
 {
 	run__tell(run, sim_disk_io_count(run->disk), "*** the power fails (I/O %lu)", (unsigned long)sim_disk_io_count(run->disk));
 	meet_crash(run);
+	peek__other_outcomes(run, run->plan->knobs.peeks);
 	sim_disk_crash(run->disk);
 	machine__close(run);
 	run->cut_at = 0;

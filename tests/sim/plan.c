@@ -45,6 +45,7 @@ static void make_knobs(struct knobs *knobs, uint64_t *random)
 		.latency_percent = (uint32_t)PICK(random, 100, 100, 10, 1000),
 		.stall_per_mille = (uint32_t)PICK(random, 0, 0, 10, 100),
 		.short_per_mille = (uint32_t)PICK(random, 0, 0, 100, 500),
+		.peeks = (uint32_t)PICK(random, 0, 2, 6),
 		.is_append_time = draw(random, 8) == 0,
 		.has_illegal_faults = draw(random, 8) == 0,
 	};

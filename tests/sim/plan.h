@@ -60,6 +60,7 @@ struct knobs {
 	int64_t retention_bytes, retention_ms;   /* -1: none */
 	uint32_t retention_check_ms;
 	uint32_t latency_percent, stall_per_mille, short_per_mille;
+	uint32_t peeks;                          /* other outcomes of each crash that are looked into */
 	bool is_append_time;
 	bool has_illegal_faults;                 /* rot, misdirected and lost writes: another oracle */
 };

@@ -189,6 +189,10 @@ void reads__meet(struct run *run);
 /* Everything of every partition. */
 void reads__scan(struct run *run);
 
+/* peek.c */
+/* The power fails now: so many other outcomes of that are started from, and judged. The run itself goes on as it was. */
+void peek__other_outcomes(struct run *run, uint32_t count);
+
 /* damage.c */
 void damage__rot(struct run *run, const struct step *step);
 /* Tells the judge which offsets the damage done so far may have reached. */

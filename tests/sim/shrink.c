@@ -107,6 +107,7 @@ static void drop_knobs(struct plan *plan, struct effort *effort)
 		knobs.field = value;                   \
 		try_knobs(plan, &knobs, effort);       \
 	} while (0)
+	SIMPLER(peeks, 0);
 	SIMPLER(short_per_mille, 0);
 	SIMPLER(stall_per_mille, 0);
 	SIMPLER(latency_percent, 100);
