@@ -63,6 +63,7 @@ struct history {
 	uint32_t anomaly_count;
 	uint64_t event, crash_event;
 	uint64_t kept, lost;         /* of those never answered */
+	bool may_resurrect;
 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------- */
@@ -404,6 +405,8 @@ static void judge_sender(struct history *history, uint32_t partition_number, int
 			       tell_send(history, number).text);
 		break;
 	case SEND_DEAD:
+		if (history->may_resurrect)
+			break;
 		history_report(history, ANOMALY_RESURRECTION, partition_number, offset,
 			       "offset %ld shows %s, which was not there when all was read at event %lu", (long)offset, tell_send(history, number).text,
 			       (unsigned long)send->dead_event);
@@ -464,6 +467,11 @@ void history_read(struct history *history, uint32_t number, int64_t offset, uint
 	slot->is_read = true;
 	slot->scan = partition->scan;
 	make_certain(history, partition, offset + 1);
+}
+
+void history_allow_resurrection(struct history *history)
+{
+	history->may_resurrect = true;
 }
 
 void history_allow_damage(struct history *history, uint32_t number, int64_t from, int64_t to)
