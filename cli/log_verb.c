@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/log_inspect.h"
+#include "cli/log_repair.h"
 #include "cli/out.h"
 #include "cli/progress.h"
 #include "log/io/io.h"
@@ -327,6 +328,7 @@ int log_run(int argc, char **argv)
 {
 	static const struct command commands[] = {
 		{"inspect", "show what a data directory or one of its files holds", log_inspect_run},
+		{"repair", "put a damaged data directory in order, as far as that can be", log_repair_run},
 		{"verify", "check every byte of a data directory, and name what is damaged", verify},
 	};
 	return command_dispatch(commands, COUNT_OF(commands), "spate log", argc, argv);

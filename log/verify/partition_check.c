@@ -22,12 +22,19 @@ struct partition_walk {
 	int64_t end_offset; /* of what was walked; NOWHERE: nothing */
 };
 
+static bool is_fenced(const struct partition_walk *walk, enum finding_kind kind, int64_t from, int64_t to)
+{
+	const struct picture_partition *picture = walk->check->picture;
+	return kind == FINDING_DAMAGE && picture && from != NOWHERE && damaged_ranges_hold(&picture->fenced, from, to);
+}
+
 static void tell(const struct partition_walk *walk, enum finding_kind kind, const char *file, int64_t from,
 		 int64_t to, const char *what)
 {
 	const struct partition_check *check = walk->check;
 	struct finding finding = {kind, check->topic_name, check->index, file, from, to, NOWHERE, NOWHERE,
-				  what};
+				  .what = what};
+	finding.is_fenced = is_fenced(walk, kind, from, to);
 	verify_tell(check->sink, &finding);
 }
 
@@ -266,7 +273,8 @@ static void tell_another_file(struct partition_walk *walk, const struct segment_
 	damaged_ranges_add(&walk->found, segment->base_offset, segment->required_offset);
 	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, segment->file, segment->base_offset,
 				  segment->required_offset, 0, (int64_t)segment->required_bytes,
-				  "it is not the file that was written here: its first batch is another"};
+				  .what = "it is not the file that was written here: its first batch is another"};
+	finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, segment->base_offset, segment->required_offset);
 	verify_tell(check->sink, &finding);
 	walk->end_offset = segment->required_offset;
 }
@@ -372,7 +380,8 @@ static void check_missing_segments(struct partition_walk *walk)
 		damaged_ranges_add(&walk->found, segment->base_offset, segment->required.offset);
 		struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, file,
 					  segment->base_offset, segment->required.offset,
-					  0, (int64_t)segment->required.position, "the file is missing"};
+					  0, (int64_t)segment->required.position, .what = "the file is missing"};
+		finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, finding.from, finding.to);
 		verify_tell(check->sink, &finding);
 	}
 }

@@ -117,9 +117,15 @@ bool picture_is_possible(int64_t base_offset, uint64_t position, int64_t offset)
 
 /* ---- telling ------------------------------------------------------------------------------------------- */
 
+static void tell_fatal(struct picture *picture, const char *file, const char *what)
+{
+	struct finding finding = {FINDING_DAMAGE, NULL, NOWHERE, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE, what, .is_fatal = true};
+	verify_tell(picture->sink, &finding);
+}
+
 static void tell_file(struct picture *picture, enum finding_kind kind, const char *file, const char *what)
 {
-	struct finding finding = {kind, NULL, NOWHERE, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE, what};
+	struct finding finding = {kind, NULL, NOWHERE, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE, .what = what};
 	verify_tell(picture->sink, &finding);
 }
 
@@ -347,7 +353,7 @@ static void tell_journal(struct picture *picture, const char *name, const struct
 		snprintf(what, sizeof what,
 			 "the journal cannot be used (%s; row %c of its recovery table): the broker will refuse to start",
 			 *journal_why(report) ? journal_why(report) : err_text(err), report->decision ? report->decision : '?');
-		tell_file(picture, FINDING_DAMAGE, name, what);
+		tell_fatal(picture, name, what);
 		return;
 	}
 	if (report->damaged_groups) {
@@ -389,7 +395,7 @@ static void tell_company(struct picture *picture, uint32_t shard, const struct c
 	char name[64];
 	if (header->journal_seed != journal->seed || journal->incarnation < header->journal_incarnation) {
 		snprintf(name, sizeof name, "journal-%u", shard);
-		tell_file(picture, FINDING_DAMAGE, name,
+		tell_fatal(picture, name,
 			  "it and the checkpoint do not belong together: one of them is another's, or of an earlier time; the broker will "
 			  "refuse to start");
 	} else if (header->generation < journal->checkpoint) {

@@ -55,6 +55,14 @@ bool damaged_ranges_overlap(const struct damaged_ranges *ranges, int64_t from, i
 	return false;
 }
 
+bool damaged_ranges_hold(const struct damaged_ranges *ranges, int64_t from, int64_t to)
+{
+	for (uint32_t i = 0; i < ranges->count; i++)
+		if (ranges->ranges[i].from <= from && (to == NOWHERE || to <= ranges->ranges[i].to) && from < ranges->ranges[i].to)
+			return true;
+	return false;
+}
+
 /* ---- the walk's state ---------------------------------------------------------------------------------- */
 
 enum fault {
@@ -126,7 +134,8 @@ static void tell(struct segment_check *check, enum finding_kind kind, const char
 		 int64_t to, int64_t position_from, int64_t position_to, const char *what)
 {
 	struct finding finding = {kind, check->topic, check->partition, file, from, to, position_from,
-				  position_to, what};
+				  position_to, .what = what};
+	finding.is_fenced = kind == FINDING_DAMAGE && check->fenced && from != NOWHERE && damaged_ranges_hold(check->fenced, from, to);
 	verify_tell(check->sink, &finding);
 }
 

@@ -48,6 +48,8 @@ struct damaged_ranges {
 };
 /* No memory forgets the range: what is known twice is then told twice. */
 void damaged_ranges_add(struct damaged_ranges *ranges, int64_t from, int64_t to);
+/* Is all of [from, to) in one of them? */
+bool damaged_ranges_hold(const struct damaged_ranges *ranges, int64_t from, int64_t to);
 bool damaged_ranges_overlap(const struct damaged_ranges *ranges, int64_t from, int64_t to);
 
 typedef void segment_batch_fn(void *context, const struct batch *batch, uint64_t position,

@@ -28,7 +28,14 @@ static void tell(struct verify *verify, enum finding_kind kind, const char *file
 		 int64_t position_to, const char *what)
 {
 	struct finding finding = {kind, NULL, NOWHERE, file, NOWHERE, NOWHERE, position_from, position_to,
-				  what};
+				  .what = what};
+	verify_tell(&verify->sink, &finding);
+}
+
+/* The broker does not start with it. */
+static void tell_fatal(struct verify *verify, const char *file, int64_t position_from, int64_t position_to, const char *what)
+{
+	struct finding finding = {FINDING_DAMAGE, NULL, NOWHERE, file, NOWHERE, NOWHERE, position_from, position_to, what, .is_fatal = true};
 	verify_tell(&verify->sink, &finding);
 }
 
@@ -72,7 +79,7 @@ static bool check_meta(struct verify *verify)
 		return true;
 	}
 	if (err)
-		tell(verify, FINDING_DAMAGE, "meta.properties", NOWHERE, NOWHERE, *why ? why : err_text(err));
+		tell_fatal(verify, "meta.properties", NOWHERE, NOWHERE, *why ? why : err_text(err));
 	return !err;
 }
 
@@ -82,7 +89,7 @@ static int open_catalog(struct verify *verify)
 	bool was_a_broker = verify->dir.shard_count > 0;
 	if (!verify->dir.has_catalog) {
 		if (was_a_broker)
-			tell(verify, FINDING_DAMAGE, "catalog.log", NOWHERE, NOWHERE,
+			tell_fatal(verify, "catalog.log", NOWHERE, NOWHERE,
 			     "it is missing, though journals are there: no topic is known");
 		return 0;
 	}
@@ -94,7 +101,7 @@ static int open_catalog(struct verify *verify)
 		return err;
 	if (err) {
 		if (is_meta_good)
-			tell(verify, FINDING_DAMAGE, "catalog.log", NOWHERE, NOWHERE,
+			tell_fatal(verify, "catalog.log", NOWHERE, NOWHERE,
 			     verify->catalog_found.why);
 		return 0;
 	}
@@ -116,7 +123,7 @@ static void check_lost_journals(struct verify *verify)
 		char name[64];
 		snprintf(name, sizeof name, "journal-%u", shard);
 		if (shard >= verify->dir.shard_count || !verify->dir.has_journal[shard])
-			tell(verify, FINDING_DAMAGE, name, NOWHERE, NOWHERE,
+			tell_fatal(verify, name, NOWHERE, NOWHERE,
 			     "it is missing, though there are topics: acknowledged records that were in it alone "
 			     "are lost, and the broker will refuse to start");
 	}
@@ -173,10 +180,12 @@ static void check_catalog_end(struct verify *verify)
 			 "broker will refuse to start",
 			 (unsigned long long)found->mark.sequence, (unsigned long long)found->mark.incarnation,
 			 (unsigned long long)known->sequence, (unsigned long long)known->incarnation);
-		tell(verify, FINDING_DAMAGE, "catalog.log", from, to, what);
-	} else if (found->torn_bytes)
-		tell(verify, FINDING_NOTE, "catalog.log", from, to,
-		     "the last record is torn: it was never answered, and the next start cuts it off");
+		tell_fatal(verify, "catalog.log", from, to, what);
+	} else if (found->torn_bytes) {
+		struct finding torn = {FINDING_NOTE, NULL, NOWHERE, "catalog.log", NOWHERE, NOWHERE, from, to,
+				       "the last record is torn: it was never answered, and the next start cuts it off", .is_tail = true};
+		verify_tell(&verify->sink, &torn);
+	}
 }
 
 /* ---- partitions ---------------------------------------------------------------------------------------- */

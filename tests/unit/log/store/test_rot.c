@@ -2,7 +2,7 @@
  * again, pieces that went straight to their segment, two shards) and leaves it stopped cleanly or killed. Then one thing at a time is done to one
  * file: bits flipped, cut, grown, emptied, deleted, replaced by another, exchanged with another, a block of it moved. Whatever it is:
  *
- *   - opening ends with a log, or with a refusal that says what to do, and what it says to do works;
+ *   - opening ends with a log, or with a refusal that says what to do, and `spate log repair` does it;
  *   - each acknowledged record is served as it was written, or refused as damaged, and then `log verify` had named it;
  *   - damage costs what it must: one batch in a segment, one group in the journal, nothing in a file that is derived;
  *   - nothing deleted comes back, lookups by time pass over the damage, appends go on behind the end that was acknowledged;
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "log/repair/repair.h"
 #include "log/verify/verify.h"
 #include "tests/unit/log/store/world.h"
 
@@ -719,6 +720,34 @@ static bool is_refusal_good(struct trial *trial, struct broker *broker, int err)
 	return !trial->failures;
 }
 
+/* The way out that a refusal names: afterwards the directory opens, and what it serves is right. What is given up may be missing. */
+static void check_repair(struct trial *trial, struct broker *broker)
+{
+	struct repair_report report;
+	close_broker(broker);
+	open_io(broker);
+	struct repair_options options = {.dir = "/", .config = config, .is_loss_accepted = true};
+	int err = repair_directory(broker->io, &options, &report);
+	io_close(broker->io);
+	*broker = (struct broker){.disk = broker->disk};
+	if (err)
+		fault(trial, "repair ends with %s: %s", err_name(err), report.why);
+	else if ((err = open_broker(broker, false)))
+		fault(trial, "after repair opening fails: %s %s", err_name(err), why(broker));
+	for (uint32_t which = 0; !err && which < trial->scene->partition_count; which++) {
+		struct expected *expected = &trial->now[which];
+		struct partition *partition = find(broker, expected->topic, expected->index);
+		if (!partition)
+			continue;
+		if (partition_log_start_offset(partition) < expected->start)
+			fault(trial, "%s-%u: after repair the log starts at %ld instead of %ld", expected->topic, expected->index,
+			      (long)partition_log_start_offset(partition), (long)expected->start);
+		if (partition_high_watermark(partition) < expected->end)
+			expected->end = partition_high_watermark(partition);
+		check_reads(trial, broker, which, partition, true);
+	}
+}
+
 static void run_trial(struct trial *trial)
 {
 	struct kept changed;
@@ -730,7 +759,8 @@ static void run_trial(struct trial *trial)
 	verify(trial, broker.disk);
 	int err = open_broker(&broker, false);
 	if (err) {
-		(void)is_refusal_good(trial, &broker, err);
+		if (is_refusal_good(trial, &broker, err))
+			check_repair(trial, &broker);
 		close_broker(&broker);
 		sim_disk_close(broker.disk);
 		return;

@@ -1,0 +1,252 @@
+/* Happy path: read the file; take each record that passes its checksum, in order, over bytes that are none; replay it, and leave out what does not fit
+ * (a topic that grew, but whose creation is lost). Then the topics of the directories: those that a good record deleted are left alone. Then the whole
+ * state is written as a file of its own, the old one having been copied aside.
+ *
+ * The incarnation is that of the latest opening that anything knows. Producer ids go on far behind the last block that is known, as blocks may have
+ * been handed out that no record tells of. */
+#include "log/catalog/catalog_salvage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/bytes.h"
+#include "log/base/uuid_text.h"
+#include "log/catalog/catalog_replay.h"
+#include "log/io/small_file.h"
+
+#define FILE_SIZE_MAX ((size_t)1 << 30)
+#define PRODUCER_IDS_SKIPPED 1000000
+
+struct salvage {
+	struct io *io;
+	const char *dir;
+	struct catalog_state state;
+	struct image_room *room;
+	struct uuid *deleted;
+	uint32_t deleted_count;
+	struct salvage_report *report;
+};
+
+static void path_of(const struct salvage *salvage, const char *name, char *out, size_t size)
+{
+	snprintf(out, size, "%s/%s", salvage->dir, name);
+}
+
+/* ---- what records say ------------------------------------------------------------------------------------------- */
+
+static int note_deleted(struct salvage *salvage, const struct catalog_frame *frame)
+{
+	struct catalog_cursor body = {frame->body.data, frame->body.data + frame->body.size, false};
+	for (uint32_t count = catalog_take_u32(&body); count && !body.has_failed; count--) {
+		struct uuid *grown = realloc(salvage->deleted, (salvage->deleted_count + 1) * sizeof *grown);
+		if (!grown)
+			return -ENOMEM;
+		salvage->deleted = grown;
+		memcpy(grown[salvage->deleted_count++].bytes, catalog_take(&body, sizeof grown->bytes), sizeof grown->bytes);
+	}
+	return 0;
+}
+
+static int take_record(struct salvage *salvage, const struct catalog_frame *frame)
+{
+	char why[256] = "";
+	int err = frame->kind == CATALOG_DELETED ? note_deleted(salvage, frame) : 0;
+	if (!err)
+		err = catalog_replay(&salvage->state, frame, why, sizeof why);
+	if (err == ERR_FORMAT) {
+		salvage->report->records_bad++;
+		return 0;
+	}
+	salvage->report->records_good += !err;
+	return err;
+}
+
+static uint64_t sequence_at(struct slice file, size_t position)
+{
+	return position + CATALOG_FRAME_SIZE <= file.size ? load_le64(file.data + position + 8) : 0;
+}
+
+static int take_file(struct salvage *salvage, struct slice file)
+{
+	bool has_header = catalog_header_is_good(file);
+	size_t at = has_header ? CATALOG_HEADER_SIZE : 0;
+	uint64_t sequence = 0;
+	salvage->report->records_bad += !has_header && file.size;
+	while (at < file.size) {
+		struct catalog_frame frame;
+		int err = 0;
+		uint64_t found = sequence_at(file, at);
+		if (found > sequence && catalog_next(file, at, found, &frame) == CATALOG_NEXT_RECORD) {
+			err = take_record(salvage, &frame);
+			sequence = found;
+			at = frame.end;
+		} else {
+			salvage->report->records_bad += at > 0;
+			at = catalog_find_later(file, at, sequence);
+			if (!at)
+				break;
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- what directories say ----------------------------------------------------------------------------------------- */
+
+static bool was_deleted(const struct salvage *salvage, const struct uuid *id)
+{
+	for (uint32_t i = 0; i < salvage->deleted_count; i++)
+		if (uuid_equal(&salvage->deleted[i], id))
+			return true;
+	return false;
+}
+
+/* A change as the record that would have said it. */
+static int replay_bytes(struct salvage *salvage, struct catalog_bytes *bytes)
+{
+	struct catalog_frame frame;
+	char why[256];
+	int err = bytes->has_failed ? -ENOMEM : 0;
+	if (!err && catalog_next((struct slice){bytes->data, bytes->size}, 0, 1, &frame) == CATALOG_NEXT_RECORD)
+		err = catalog_replay(&salvage->state, &frame, why, sizeof why);
+	free(bytes->data);
+	return err;
+}
+
+/* Created at the first opening, for all that is known: so its leader epoch is none that was there before. */
+static int create_topic(struct salvage *salvage, const struct salvage_topic *topic)
+{
+	struct catalog_bytes bytes = {0};
+	catalog_begin(&bytes, CATALOG_CREATED, 1);
+	catalog_put_u32(&bytes, 1);
+	catalog_put(&bytes, topic->id.bytes, sizeof topic->id.bytes);
+	catalog_put_text(&bytes, topic->name);
+	catalog_put_u32(&bytes, topic->partition_count);
+	catalog_put_u64(&bytes, 1);
+	catalog_put_u32(&bytes, 0);
+	catalog_end(&bytes);
+	int err = replay_bytes(salvage, &bytes);
+	salvage->report->topics_found += !err;
+	return err == ERR_FORMAT ? 0 : err;
+}
+
+static int grow_topic(struct salvage *salvage, const struct salvage_topic *topic)
+{
+	struct catalog_bytes bytes = {0};
+	catalog_begin(&bytes, CATALOG_GROWN, 1);
+	catalog_put(&bytes, topic->id.bytes, sizeof topic->id.bytes);
+	catalog_put_u32(&bytes, topic->partition_count);
+	catalog_end(&bytes);
+	int err = replay_bytes(salvage, &bytes);
+	return err == ERR_FORMAT ? 0 : err;
+}
+
+static int take_topic(struct salvage *salvage, const struct salvage_topic *topic)
+{
+	const struct topic *known = catalog_topic_by_id(salvage->state.draft.image, &topic->id);
+	if (known)
+		return topic->partition_count > known->partition_count ? grow_topic(salvage, topic) : 0;
+	return was_deleted(salvage, &topic->id) ? 0 : create_topic(salvage, topic);
+}
+
+/* ---- whose directory ---------------------------------------------------------------------------------------------- */
+
+static void make_identity(struct salvage *salvage)
+{
+	struct meta_properties *identity = &salvage->state.identity;
+	struct uuid cluster_id;
+	io_random(salvage->io, cluster_id.bytes, sizeof cluster_id.bytes);
+	io_random(salvage->io, identity->directory_id.bytes, sizeof identity->directory_id.bytes);
+	uuid_text_format(identity->cluster_id, &cluster_id);
+	identity->node_id = (int32_t)broker_config_int(salvage->state.defaults.broker, "node.id");
+	salvage->report->is_identity_new = true;
+}
+
+static void settle_identity(struct salvage *salvage)
+{
+	char path[4096], why[256];
+	if (salvage->state.has_identity)
+		return;
+	path_of(salvage, "meta.properties", path, sizeof path);
+	if (meta_properties_read(&salvage->state.identity, salvage->io, path, why, sizeof why))
+		make_identity(salvage);
+	salvage->state.has_identity = true;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+static int keep_aside(struct salvage *salvage, struct slice file)
+{
+	if (!file.size)
+		return 0;
+	snprintf(salvage->report->aside, sizeof salvage->report->aside, "%s/catalog.log.damaged-%llu", salvage->dir,
+		 (unsigned long long)salvage->state.incarnation);
+	return small_file_replace(salvage->io, salvage->report->aside, file.data, file.size);
+}
+
+static int write_anew(struct salvage *salvage, struct slice file)
+{
+	struct catalog_bytes bytes = {0};
+	uint64_t sequence;
+	char path[4096];
+	catalog_put_state(&bytes, &salvage->state, &sequence);
+	path_of(salvage, "catalog.log", path, sizeof path);
+	int err = bytes.has_failed ? -ENOMEM : keep_aside(salvage, file);
+	if (!err)
+		err = small_file_replace(salvage->io, path, bytes.data, bytes.size);
+	free(bytes.data);
+	return err;
+}
+
+static int run(struct salvage *salvage, struct slice file, const struct catalog_mark *known, const struct salvage_topic *topics,
+	       uint32_t topic_count, bool is_dry_run)
+{
+	int err = take_file(salvage, file);
+	salvage->report->topics_kept = err ? 0 : salvage->state.draft.image->topic_count;
+	for (uint32_t i = 0; i < topic_count && !err; i++)
+		err = take_topic(salvage, &topics[i]);
+	if (err)
+		return err;
+	settle_identity(salvage);
+	if (salvage->state.incarnation < known->incarnation)
+		salvage->state.incarnation = known->incarnation;
+	salvage->state.next_producer_id += PRODUCER_IDS_SKIPPED;
+	return is_dry_run ? 0 : write_anew(salvage, file);
+}
+
+static void close_all(struct salvage *salvage)
+{
+	struct image_draft *draft = &salvage->state.draft;
+	if (draft->image) {
+		catalog_destroy_retired(&salvage->state);
+		for (uint32_t i = 0; i < draft->image->topic_count; i++)
+			catalog_topic_destroy(draft->image->topics[i]);
+		image_draft_discard(draft);
+	}
+	if (salvage->room)
+		image_room_close(salvage->room);
+	free(salvage->deleted);
+}
+
+int catalog_salvage(struct io *io, const char *dir, const struct broker_config *broker, const struct catalog_mark *known,
+		    const struct salvage_topic *topics, uint32_t topic_count, bool is_dry_run, struct salvage_report *report)
+{
+	struct salvage salvage = {.io = io, .dir = dir, .report = report, .room = image_room_open()};
+	uint8_t *data = NULL;
+	size_t size = 0;
+	char path[4096];
+	*report = (struct salvage_report){0};
+	salvage.state.defaults.broker = broker;
+	topic_config_resolve(&salvage.state.defaults.config, broker, NULL, 0);
+	int err = salvage.room ? image_draft_begin(&salvage.state.draft, salvage.room, 0) : -ENOMEM;
+	path_of(&salvage, "catalog.log", path, sizeof path);
+	if (!err)
+		err = small_file_read(io, path, FILE_SIZE_MAX, &data, &size);
+	if (!err || err == -ENOENT)
+		err = run(&salvage, (struct slice){data, size}, known, topics, topic_count, is_dry_run);
+	free(data);
+	close_all(&salvage);
+	return err;
+}

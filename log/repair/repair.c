@@ -1,0 +1,521 @@
+/* In order: lock; look (verify_directory) and make a step of each finding; tell them; then, if nothing was refused: quarantine, files that are in the way
+ * moved aside (meta.properties, what the catalog can be made from), and one opening of catalog and stores with their losses accepted, the damaged ranges
+ * fenced, derived files of sealed segments marked to be made anew, a clean stop; then look again. What a broken catalog had hidden is found then, and
+ * makes another round.
+ *
+ * Failure modes: whatever fails ends the repair with a sentence; all that was done by then is complete in itself, and the repair can be begun again. */
+#include "log/repair/repair.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/catalog/catalog_salvage.h"
+#include "log/io/small_file.h"
+#include "log/segment/partition_metadata.h"
+#include "log/store/store_priv.h"
+#include "log/verify/directory.h"
+#include "log/verify/verify.h"
+
+#define SHARDS_MAX 256u
+#define TURNS_MAX 10000000
+#define ROUNDS_MAX 3
+
+/* A finding that outlives the verifier's call. */
+struct kept_finding {
+	struct finding finding;
+	char *topic, *file, *what;
+	enum repair_action action;
+};
+
+struct repair {
+	struct io *io;
+	const struct repair_options *options;
+	struct repair_report *report;
+	struct data_dir dir;
+	int lock;
+	uint32_t count;
+	struct kept_finding *findings;
+	bool is_short_of_memory, needs_catalog, needs_meta;
+	struct catalog *catalog;
+	const struct catalog_image *image;
+	uint32_t shard_count;
+	struct store *stores[SHARDS_MAX];
+};
+
+const char *repair_action_name(enum repair_action action)
+{
+	static const char *const names[repair_action_count] = {"rebuild", "fence", "cut", "give up", "quarantine", "nothing"};
+	return names[action];
+}
+
+static int fail(struct repair *repair, int err, const char *what, const char *why)
+{
+	snprintf(repair->report->why, sizeof repair->report->why, "%s: %s", what, *why ? why : err_text(err));
+	return err;
+}
+
+static void path_of(const struct repair *repair, const char *name, char *out, size_t size)
+{
+	snprintf(out, size, "%s/%s", repair->options->dir, name);
+}
+
+/* ---- from findings to steps ----------------------------------------------------------------------------------------- */
+
+static bool is_file(const struct finding *finding, const char *name)
+{
+	return finding->file && strcmp(finding->file, name) == 0;
+}
+
+static enum repair_action action_for(const struct finding *finding)
+{
+	if (finding->is_tail)
+		return REPAIR_CUT;
+	if (finding->kind == FINDING_NOTE || finding->is_fenced)
+		return REPAIR_NOTHING;
+	if (finding->kind == FINDING_DERIVED || is_file(finding, "meta.properties"))
+		return REPAIR_REBUILD;
+	if (finding->is_fatal)
+		return REPAIR_GIVE_UP;
+	if (finding->topic && finding->from != NOWHERE)
+		return REPAIR_FENCE;
+	return finding->topic ? REPAIR_REBUILD : REPAIR_NOTHING;
+}
+
+static const char *how_for(const struct kept_finding *kept)
+{
+	const struct finding *finding = &kept->finding;
+	if (finding->is_fenced)
+		return "it is fenced already: the range is refused with CORRUPT_MESSAGE, all else is served";
+	switch (kept->action) {
+	case REPAIR_REBUILD:
+		return is_file(finding, "meta.properties")			   ? "made anew from catalog.log; the old one is kept as meta.properties.damaged"
+		       : finding->file && strncmp(finding->file, "checkpoint-", 11) == 0 ? "made anew from the segments and the journal"
+											   : "made anew from the log";
+	case REPAIR_FENCE:
+		return "these offsets are refused with CORRUPT_MESSAGE from now on; the bytes stay, all else is served";
+	case REPAIR_CUT:
+		return "cut off: it was acknowledged to nobody";
+	case REPAIR_GIVE_UP:
+		return is_file(finding, "catalog.log") ? "made anew from the records that are good and the partitions' directories; the old one is kept beside it, and "
+							 "what only the lost records said (configs, settings, topics without data) is gone"
+						       : "a new journal is made, an old one kept beside it; acknowledged records that were in it alone are gone";
+	default:
+		return "nothing can be done about it";
+	}
+}
+
+static char *copy_text(struct repair *repair, const char *text)
+{
+	char *copy = text ? strdup(text) : NULL;
+	repair->is_short_of_memory |= text && !copy;
+	return copy;
+}
+
+static void keep_finding(void *context, const struct finding *finding)
+{
+	struct repair *repair = context;
+	enum repair_action action = action_for(finding);
+	if (action == REPAIR_NOTHING && finding->kind == FINDING_NOTE)
+		return;
+	struct kept_finding *grown = realloc(repair->findings, (repair->count + 1) * sizeof *grown);
+	if (!grown) {
+		repair->is_short_of_memory = true;
+		return;
+	}
+	repair->findings = grown;
+	struct kept_finding *kept = &grown[repair->count++];
+	*kept = (struct kept_finding){*finding, copy_text(repair, finding->topic), copy_text(repair, finding->file), copy_text(repair, finding->what), action};
+	kept->finding.topic = kept->topic;
+	kept->finding.file = kept->file;
+	kept->finding.what = kept->what;
+}
+
+static void tell(struct repair *repair, const struct kept_finding *kept, const char *how)
+{
+	const struct repair_options *options = repair->options;
+	struct repair_step step = {kept->action, kept->action == REPAIR_GIVE_UP && !options->is_loss_accepted, &kept->finding, how};
+	repair->report->steps[kept->action]++;
+	repair->report->refused += step.is_refused;
+	if (options->told)
+		options->told(options->context, &step);
+}
+
+static bool is_quarantined(const struct repair *repair, const char *topic)
+{
+	for (uint32_t i = 0; topic && i < repair->options->quarantined_count; i++)
+		if (strcmp(repair->options->quarantined[i], topic) == 0)
+			return true;
+	return false;
+}
+
+static void plan(struct repair *repair, int round)
+{
+	for (uint32_t i = 0; i < repair->options->quarantined_count && round == 0; i++) {
+		struct kept_finding asked = {.finding = {.kind = FINDING_NOTE, .topic = repair->options->quarantined[i], .partition = NOWHERE, .file = "",
+							 .from = NOWHERE, .to = NOWHERE, .position_from = NOWHERE, .position_to = NOWHERE, .what = "asked for"},
+					     .action = REPAIR_QUARANTINE};
+		tell(repair, &asked, "its directories are moved to quarantine/, and the topic is deleted");
+	}
+	for (uint32_t i = 0; i < repair->count; i++) {
+		struct kept_finding *kept = &repair->findings[i];
+		if (is_quarantined(repair, kept->topic))
+			continue;
+		repair->needs_catalog |= is_file(&kept->finding, "catalog.log") && kept->action == REPAIR_GIVE_UP;
+		repair->needs_meta |= is_file(&kept->finding, "meta.properties");
+		tell(repair, kept, how_for(kept));
+	}
+}
+
+/* The verifier takes the lock itself. */
+static int look(struct repair *repair, finding_fn *found)
+{
+	struct verify_report report;
+	struct verify_options options = {.dir = repair->options->dir, .found = found, .context = repair};
+	int err = verify_directory(repair->io, &options, &report);
+	if (err)
+		return fail(repair, err, "the directory cannot be checked", "");
+	if (report.is_in_use)
+		return fail(repair, ERR_LOCKED, repair->options->dir, "a running broker holds the directory: stop it first");
+	repair->report->damages_left = report.counts.findings[FINDING_DAMAGE];
+	repair->report->derived_left = report.counts.findings[FINDING_DERIVED];
+	return repair->is_short_of_memory ? fail(repair, -ENOMEM, "findings", "") : 0;
+}
+
+/* ---- files in the way ----------------------------------------------------------------------------------------------- */
+
+static int set_aside(struct repair *repair, const char *name)
+{
+	char path[4096], aside[4096 + 16];
+	path_of(repair, name, path, sizeof path);
+	snprintf(aside, sizeof aside, "%s.damaged", path);
+	int err = io_rename(repair->io, path, aside);
+	if (err == -ENOENT)
+		return 0;
+	if (!err)
+		err = io_dir_sync(repair->io, repair->options->dir);
+	return err ? fail(repair, err, name, "") : 0;
+}
+
+static bool read_topic_id(const struct repair *repair, const struct partition_dir *dir, struct uuid *id)
+{
+	char path[8192];
+	uint8_t *text;
+	size_t size;
+	snprintf(path, sizeof path, "%s/%s/" PARTITION_METADATA_NAME, repair->options->dir, dir->name);
+	if (small_file_read(repair->io, path, PARTITION_METADATA_SIZE_MAX, &text, &size))
+		return false;
+	bool is_good = partition_metadata_decode(id, (struct slice){text, size}) == 0;
+	free(text);
+	return is_good;
+}
+
+/* Directories are sorted by topic and number, so the last of a topic says how many there are. */
+static uint32_t topics_of_directories(const struct repair *repair, struct salvage_topic *topics)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < repair->dir.partition_count; i++) {
+		const struct partition_dir *dir = &repair->dir.partitions[i];
+		struct uuid id;
+		if (dir->is_leftover || dir->partition < 0 || is_quarantined(repair, dir->topic) || !read_topic_id(repair, dir, &id))
+			continue;
+		struct slice name = {(const uint8_t *)dir->topic, strlen(dir->topic)};
+		struct salvage_topic *last = count ? &topics[count - 1] : NULL;
+		if (!last || !uuid_equal(&last->id, &id))
+			last = &topics[count++];
+		*last = (struct salvage_topic){name, id, (uint32_t)dir->partition + 1};
+	}
+	return count;
+}
+
+static int salvage_catalog(struct repair *repair)
+{
+	struct salvage_topic *topics = calloc(repair->dir.partition_count + 1, sizeof *topics);
+	struct salvage_report report;
+	struct catalog_mark known;
+	if (!topics)
+		return fail(repair, -ENOMEM, "catalog.log", "");
+	int err = store_read_catalog_mark(repair->io, repair->options->dir, repair->shard_count, &known);
+	if (!err)
+		err = catalog_salvage(repair->io, repair->options->dir, repair->options->config, &known, topics, topics_of_directories(repair, topics), false,
+				      &report);
+	free(topics);
+	return err ? fail(repair, err, "catalog.log cannot be made anew", "") : 0;
+}
+
+/* ---- one opening ------------------------------------------------------------------------------------------------------ */
+
+static int open_catalog(struct repair *repair)
+{
+	struct catalog_knowledge known = {.is_loss_accepted = repair->options->is_loss_accepted};
+	struct catalog_report found;
+	int err = store_read_catalog_mark(repair->io, repair->options->dir, repair->shard_count, &known.mark);
+	if (!err)
+		err = catalog_open_knowing(&repair->catalog, repair->io, repair->options->dir, repair->options->config, &known, &found);
+	if (err)
+		return fail(repair, err, "the catalog cannot be opened", repair->catalog ? "" : found.why);
+	repair->image = catalog_image_acquire(repair->catalog);
+	return 0;
+}
+
+static int open_stores(struct repair *repair)
+{
+	const struct broker_config *config = repair->options->config;
+	for (uint32_t shard = 0; shard < repair->shard_count; shard++) {
+		struct store_options options = {
+			.dir = repair->options->dir,
+			.shard = shard,
+			.shard_count = repair->shard_count,
+			.incarnation = catalog_incarnation(repair->catalog),
+			.journal_size_bytes = (uint64_t)broker_config_int(config, "spate.journal.bytes"),
+			.cache_size_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes"),
+			.producers_max = 100000,
+			.producer_expiration_ms = broker_config_int(config, "producer.id.expiration.ms"),
+			.is_loss_accepted = repair->options->is_loss_accepted,
+		};
+		struct store_report report;
+		int err = store_open(&repair->stores[shard], repair->io, &options, repair->image, &report);
+		if (err)
+			return fail(repair, err, "the store cannot be opened", report.why);
+	}
+	return 0;
+}
+
+static struct partition *partition_of(struct repair *repair, const struct finding *finding)
+{
+	struct slice name = {(const uint8_t *)finding->topic, strlen(finding->topic)};
+	const struct topic *topic = catalog_topic_by_name(repair->image, name);
+	uint32_t index = (uint32_t)finding->partition;
+	if (!topic || finding->partition < 0 || index >= topic->partition_count)
+		return NULL;
+	uint32_t shard = store_owner(&topic->id, index, repair->shard_count);
+	return store_partition(repair->stores[shard], &topic->id, index);
+}
+
+static void fence(struct repair *repair, const struct finding *finding)
+{
+	struct partition *partition = partition_of(repair, finding);
+	int64_t to = finding->to == NOWHERE ? INT64_MAX : finding->to;
+	if (partition && to > partition_high_watermark(partition))
+		to = partition_high_watermark(partition);
+	if (partition && to > finding->from)
+		partition__add_damage(partition, finding->from, to);
+}
+
+/* Of a complete segment: its derived files are written again with the seal, at the stop. The active one's are when it is complete. */
+static void make_anew(struct repair *repair, const struct finding *finding)
+{
+	struct partition *partition = partition_of(repair, finding);
+	const char *slash = strrchr(finding->file, '/');
+	int64_t base;
+	enum segment_file file;
+	char path[8192];
+	if (!partition || !slash || segment_name_parse(slash + 1, &base, &file) || file == SEGMENT_FILE_LOG)
+		return;
+	path_of(repair, finding->file, path, sizeof path);
+	int err = io_unlink(repair->io, path);
+	(void)err; /* it is written over then */
+	struct segment *segment = partition__segment_at(partition, base);
+	if (!segment || segment->base_offset != base || !segment->is_complete)
+		return;
+	segment->is_sealed = false;
+	segment->has_index = false;
+	segment->index_written_count = 0;
+	partition->has_unsealed = true;
+}
+
+/* Also writes partition.metadata again where it does not say whose the directory is. */
+static void mend_directory(struct repair *repair, const struct finding *finding)
+{
+	struct partition *partition = partition_of(repair, finding);
+	int err = partition ? partition__prepare_dir(partition) : 0;
+	(void)err; /* the second look tells */
+}
+
+static void apply(struct repair *repair)
+{
+	for (uint32_t i = 0; i < repair->count; i++) {
+		const struct kept_finding *kept = &repair->findings[i];
+		if (!kept->topic || is_quarantined(repair, kept->topic))
+			continue;
+		if (kept->action == REPAIR_FENCE)
+			fence(repair, &kept->finding);
+		else if (kept->action == REPAIR_REBUILD && strstr(kept->file, PARTITION_METADATA_NAME))
+			mend_directory(repair, &kept->finding);
+		else if (kept->action == REPAIR_REBUILD)
+			make_anew(repair, &kept->finding);
+	}
+}
+
+static bool are_stopped(const struct repair *repair)
+{
+	for (uint32_t shard = 0; shard < repair->shard_count; shard++)
+		if (!store_is_stopped(repair->stores[shard]))
+			return false;
+	return true;
+}
+
+static int stop_stores(struct repair *repair)
+{
+	bool has_failed = false;
+	for (uint32_t shard = 0; shard < repair->shard_count; shard++)
+		store_stop(repair->stores[shard]);
+	for (int turns = 0; !are_stopped(repair) && turns < TURNS_MAX; turns++) {
+		for (uint32_t shard = 0; shard < repair->shard_count; shard++)
+			store_turn(repair->stores[shard]);
+		int err = are_stopped(repair) ? 0 : io_turn(repair->io, true);
+		if (err < 0)
+			return fail(repair, err, "the stop", "");
+	}
+	for (uint32_t shard = 0; shard < repair->shard_count; shard++)
+		has_failed |= store_has_failed(repair->stores[shard]);
+	if (has_failed || !are_stopped(repair))
+		return fail(repair, -EIO, "the stop", "it did not come to its end: see the lines above, and begin again");
+	repair->report->was_opened = true;
+	return 0;
+}
+
+static void close_all(struct repair *repair)
+{
+	for (uint32_t shard = 0; shard < repair->shard_count; shard++)
+		if (repair->stores[shard])
+			store_close(repair->stores[shard]);
+	if (repair->image)
+		catalog_image_release(repair->image);
+	if (repair->catalog)
+		catalog_close(repair->catalog);
+	memset(repair->stores, 0, sizeof repair->stores);
+	repair->image = NULL;
+	repair->catalog = NULL;
+}
+
+/* ---- quarantine --------------------------------------------------------------------------------------------------------- */
+
+static int move_directories(struct repair *repair, const char *topic)
+{
+	char path[8192], to[8192], quarantine[4096];
+	path_of(repair, "quarantine", quarantine, sizeof quarantine);
+	int err = io_dir_make(repair->io, quarantine);
+	if (err && err != -EEXIST)
+		return err;
+	for (uint32_t i = 0; i < repair->dir.partition_count; i++) {
+		const struct partition_dir *dir = &repair->dir.partitions[i];
+		if (strcmp(dir->topic, topic))
+			continue;
+		path_of(repair, dir->name, path, sizeof path);
+		snprintf(to, sizeof to, "%s/%s", quarantine, dir->name);
+		err = io_rename(repair->io, path, to);
+		for (uint32_t n = 1; (err == -EEXIST || err == -ENOTEMPTY) && n < 1000; n++) { /* of an earlier repair */
+			snprintf(to, sizeof to, "%s/%s.%u", quarantine, dir->name, n);
+			err = io_rename(repair->io, path, to);
+		}
+		if (err && err != -ENOENT)
+			return err;
+	}
+	err = io_dir_sync(repair->io, quarantine);
+	return err ? err : io_dir_sync(repair->io, repair->options->dir);
+}
+
+/* Directories first: a topic that is deleted takes them with it. */
+static int quarantine(struct repair *repair)
+{
+	for (uint32_t i = 0; i < repair->options->quarantined_count; i++) {
+		const char *name = repair->options->quarantined[i];
+		const struct topic *topic = catalog_topic_by_name(repair->image, (struct slice){(const uint8_t *)name, strlen(name)});
+		int err = move_directories(repair, name), topic_err = 0;
+		if (!err && topic)
+			err = catalog_delete_topics(repair->catalog, &topic->id, 1, &topic_err);
+		if (err)
+			return fail(repair, err, name, "");
+		catalog_image_release(repair->image);
+		repair->image = catalog_image_acquire(repair->catalog);
+	}
+	return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------------ */
+
+static int take_lock(struct repair *repair)
+{
+	char path[4096];
+	path_of(repair, ".lock", path, sizeof path);
+	repair->lock = io_lock(repair->io, path, 0);
+	if (repair->lock == ERR_LOCKED)
+		return fail(repair, ERR_LOCKED, repair->options->dir, "a running broker holds the directory: stop it first");
+	return repair->lock < 0 ? fail(repair, repair->lock, ".lock", "") : 0;
+}
+
+static int mend(struct repair *repair)
+{
+	int err = take_lock(repair);
+	if (!err && repair->needs_meta)
+		err = set_aside(repair, "meta.properties");
+	if (!err && repair->needs_catalog)
+		err = salvage_catalog(repair);
+	if (!err)
+		err = open_catalog(repair);
+	if (!err)
+		err = quarantine(repair);
+	if (!err)
+		err = open_stores(repair);
+	if (!err)
+		apply(repair);
+	if (!err)
+		err = stop_stores(repair);
+	close_all(repair);
+	if (repair->lock >= 0)
+		io_close_fd(repair->io, repair->lock);
+	return err;
+}
+
+static void free_findings(struct repair *repair)
+{
+	for (uint32_t i = 0; i < repair->count; i++) {
+		free(repair->findings[i].topic);
+		free(repair->findings[i].file);
+		free(repair->findings[i].what);
+	}
+	free(repair->findings);
+	repair->findings = NULL;
+	repair->count = 0;
+	repair->needs_catalog = repair->needs_meta = false;
+}
+
+/* Is there anything that an opening would mend? A sound directory is left as it is. */
+static uint32_t count_work(const struct repair_report *report)
+{
+	return report->steps[REPAIR_REBUILD] + report->steps[REPAIR_FENCE] + report->steps[REPAIR_CUT] + report->steps[REPAIR_GIVE_UP] +
+	       report->steps[REPAIR_QUARANTINE];
+}
+
+static int run(struct repair *repair)
+{
+	repair->shard_count = repair->dir.shard_count ? repair->dir.shard_count : 1;
+	if (repair->shard_count > SHARDS_MAX)
+		return fail(repair, -EINVAL, repair->options->dir, "it has more shards than there can be");
+	int err = look(repair, keep_finding);
+	for (int round = 0; !err; round++) {
+		uint32_t done = count_work(repair->report);
+		plan(repair, round);
+		if (repair->options->is_dry_run || repair->report->refused || round == ROUNDS_MAX || count_work(repair->report) == done)
+			break;
+		err = mend(repair);
+		free_findings(repair);
+		if (!err)
+			err = look(repair, keep_finding);
+	}
+	return err;
+}
+
+int repair_directory(struct io *io, const struct repair_options *options, struct repair_report *report)
+{
+	struct repair repair = {.io = io, .options = options, .report = report, .lock = -1};
+	*report = (struct repair_report){0};
+	int err = data_dir_read(&repair.dir, io, options->dir);
+	if (err)
+		return fail(&repair, err, options->dir, "");
+	err = run(&repair);
+	free_findings(&repair);
+	data_dir_free(&repair.dir);
+	return err;
+}

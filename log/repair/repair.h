@@ -1,0 +1,57 @@
+/* A damaged data directory put in order, as far as that can be, without its broker: what `spate log repair` does. It is the verifier's findings, each with
+ * what can be done about it, and then one opening of the directory as a broker would open it, which rebuilds what is derived, fences what is damaged
+ * and stops cleanly.
+ *
+ * Rules: nothing is done to a directory in use. What would give up acknowledged records or changes for good (a journal that is lost, a catalog with a hole,
+ * a topic put into quarantine) is done only when it was asked for. Bytes that are cut off or replaced are kept beside, under a name that is told; derived
+ * files are made anew from the log. Done twice, the second time finds nothing to do but what cannot be mended.
+ *
+ * Owner: the calling thread. Prints nothing but what the store's recovery does on stderr. */
+#pragma once
+
+#include "log/config/config.h"
+#include "log/verify/finding.h"
+#include "log/io/io.h"
+
+enum repair_action {
+	REPAIR_REBUILD,    /* a derived file: made anew from what it is derived from */
+	REPAIR_FENCE,      /* a damaged range: its offsets are refused from now on without looking; the bytes stay */
+	REPAIR_CUT,        /* a torn tail, acknowledged to nobody: cut off */
+	REPAIR_GIVE_UP,    /* acknowledged records or changes cannot be had again: goes on without (needs is_loss_accepted) */
+	REPAIR_QUARANTINE, /* a topic's directories moved to quarantine/, the topic deleted (asked for by name) */
+	REPAIR_NOTHING,    /* known and fenced already, or nothing that can be done */
+	repair_action_count
+};
+/* "rebuild", "fence", "cut", "give up", "quarantine", "nothing". Static. */
+const char *repair_action_name(enum repair_action action);
+
+struct repair_step {
+	enum repair_action action;
+	bool is_refused;                 /* it needs what was not asked for */
+	const struct finding *finding;   /* why; its texts live as long as the call */
+	const char *how;                 /* what is done, a sentence without a stop */
+};
+
+typedef void repair_step_fn(void *context, const struct repair_step *step);
+
+struct repair_options {
+	const char *dir;
+	const struct broker_config *config;
+	bool is_dry_run;
+	bool is_loss_accepted;
+	const char *const *quarantined;  /* names of topics */
+	uint32_t quarantined_count;
+	repair_step_fn *told;            /* of each step, before anything is done */
+	void *context;
+};
+
+struct repair_report {
+	uint32_t steps[repair_action_count];
+	uint32_t refused;                /* steps that need is_loss_accepted: nothing at all was done */
+	bool was_opened;                 /* and stopped cleanly */
+	uint64_t damages_left, derived_left; /* what the verifier says afterwards (of a dry run: now) */
+	char why[1024];                  /* of a failure */
+};
+
+/* 0: done, or a dry run, or refused (report->refused). ERR_LOCKED: a broker has it. -errno and others: report->why. */
+MUST_USE int repair_directory(struct io *io, const struct repair_options *options, struct repair_report *report);

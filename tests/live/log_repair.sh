@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# log repair: what it says it would do, does, refuses and leaves, on directories that a broker has written and that were damaged in each way it knows.
+# The broker then starts without being told to accept anything, and serves what is left.
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+needs_own_broker
+
+repair() { "$SPATE_BIN" log repair "$DATA" "$@"; }
+verify() { "$SPATE_BIN" log verify "$DATA" "$@"; }
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
+}
+steps() { jq -r '.steps[] | "\(.action) \(.file // .topic)"' | sort; }
+picture() { (cd "$DATA" && find . -type f ! -name .lock -exec md5sum {} + | sort); }
+served() { for p in 0 1; do "$LIVE_BIN/served" "$BROKER" big $p; done; }
+starts() { broker_start; expect "$1: what is left is served" "$2" "$(served)"; broker_stop; }
+
+broker_start
+"$LIVE_BIN/admin" "$BROKER" create big 2 segment.bytes=1048576 > /dev/null
+"$LIVE_BIN/admin" "$BROKER" create other 1 > /dev/null
+for _ in 1 2 3; do seq 1000000 1080000 | kc_produce -t big -p 0 -X batch.size=50000; done
+seq 1 1000 | kc_produce -t big -p 1
+seq 1 500 | kc_produce -t other
+expect "a directory in use is refused" "1 yes" "$(out=$(repair 2>&1); echo "$? $(grep -q 'running broker holds' <<< "$out" && echo yes)")"
+broker_stop
+cp -a "$DATA" "$WORK/sound"
+fresh() { rm -rf "$DATA"; cp -a "$WORK/sound" "$DATA"; }
+broker_start; sound=$(served); broker_stop
+fresh
+before=$(picture)
+expect_status "a sound directory needs nothing" 0 "$SPATE_BIN" log repair "$DATA"
+expect "... and nothing is changed" "$before" "$(picture)"
+expect_status "no such directory" 2 "$SPATE_BIN" log repair "$WORK/nowhere"
+
+# ---- derived files, and a damaged range -------------------------------------------------------------------------------
+sealed=$(find "$DATA/big-0" -name '*.seal' | sort | sed -n 2p)
+log=${sealed%.seal}.log
+read -r position from to < <("$SPATE_BIN" log inspect "$log" --json | jq -r '"\(.position) \(.base_offset) \(.last_offset + 1)"' | sed -n 3p)
+flip "$log" $((position + 100))
+flip "${sealed%.seal}.index" 15
+flip "$DATA/checkpoint-0" 40
+flip "$DATA/meta.properties" 30
+rm "$DATA/big-1/partition.metadata"
+before=$(picture)
+expect "a dry run says what would be done" "fence big-0/${log##*/}
+rebuild big-0/$(basename "${sealed%.seal}").index
+rebuild checkpoint-0
+rebuild meta.properties" "$(repair --dry-run --json | steps)"
+expect_match "... for people too, with the reason" "would fence +big-0, offsets $from to $((to - 1)).*why: .*CRC-32C.*how: .*CORRUPT_MESSAGE" "$(repair --dry-run | tr '\n' ' ')"
+expect "... and changes nothing" "$before" "$(picture)"
+# While the catalog cannot be opened, nobody knows that big-1 is a partition: that comes to light when it can.
+out=$(repair 2>&1); expect_match "what comes to light on the way is mended as well" "rebuild +big-1" "$out"
+out=$(cp -a "$WORK/sound/checkpoint-0" "$WORK/"; flip "$DATA/checkpoint-0" 40; repair 2>&1); expect "it is done, and damage is left" "4 yes" "$? $(grep -q 'left: 1 damaged range, fenced.*0 derived files' <<< "$out" && echo yes)"
+expect "verify names what is left, alone" "damage big $from $to" "$(verify --json | jq -r '.findings[] | select(.kind != "note") | "\(.kind) \(.topic) \(.from_offset) \(.to_offset)"')"
+expect "the old meta.properties is kept" yes "$(test -s "$DATA/meta.properties.damaged" && echo yes)"
+expect "done again, there is nothing to do" 0 "$(repair --json 2>/dev/null | jq .steps_to_do)"
+broker_start
+expect "the broker refuses just that range" "0 $from 0
+$from $to 2" "$("$LIVE_BIN/served" "$BROKER" big 0 | head -2)"
+expect "... and has all of the rest" "$(tail -1 <<< "$sound")" "$("$LIVE_BIN/served" "$BROKER" big 1)"
+broker_stop
+
+# ---- a journal that is lost -------------------------------------------------------------------------------------------
+for what in cut gone foreign; do
+	fresh
+	case $what in cut) truncate -s 5000 "$DATA/journal-0" ;; gone) rm "$DATA/journal-0" ;; foreign) cp "$DATA/catalog.log" "$DATA/journal-0" ;; esac
+	before=$(picture)
+	out=$(repair 2>&1); expect "a journal that is $what is not given up unasked" "1 yes" "$? $(grep -q 'NOT DONE: give up.*' <<< "$out" && echo yes)"
+	expect "... and nothing is changed" "$before" "$(picture)"
+	out=$(repair --accept-loss 2>&1); expect "asked for, it is" "0 yes" "$? $(grep -q '^.*: 1 step done' <<< "$out" && echo yes)"
+	[ $what = gone ] || expect "... and the old one kept" 1 "$(find "$DATA" -name 'journal-0.lost-*' | wc -l)"
+	expect_status "verify finds nothing" 0 "$SPATE_BIN" log verify "$DATA"
+	starts "a journal that was $what" "$sound"
+done
+
+# ---- a catalog with a hole, without an end, and without anything -------------------------------------------------------
+for what in hole end gone; do
+	fresh
+	size=$(stat -c %s "$DATA/catalog.log")
+	case $what in hole) flip "$DATA/catalog.log" 150 ;; end) truncate -s $((size / 2)) "$DATA/catalog.log" ;; gone) rm "$DATA/catalog.log" ;; esac
+	out=$(repair 2>&1); expect "a catalog ($what) is not given up unasked" "1 yes" "$? $(grep -q 'NOT DONE: give up' <<< "$out" && echo yes)"
+	out=$(repair --accept-loss 2>&1); expect "asked for, it is made anew ($what)" "0" "$?"
+	[ $what = gone ] || expect "... and the old one kept" 1 "$(find "$DATA" -name 'catalog.log.damaged-*' | wc -l)"
+	expect_status "verify finds nothing" 0 "$SPATE_BIN" log verify "$DATA"
+	broker_start
+	expect "every record is there ($what)" "$sound 500" "$(served) $(kc_consume other | wc -l)"
+	seq 1 10 | kc_produce -t big -p 1
+	expect "and new ones are taken" "0 1010 0" "$("$LIVE_BIN/served" "$BROKER" big 1)"
+	broker_stop
+done
+
+# ---- a topic into quarantine ----------------------------------------------------------------------------------------------
+fresh
+out=$(repair --quarantine other 2>&1); expect "a topic is put into quarantine" "0 yes" "$? $(grep -q 'quarantine other' <<< "$out" && echo yes)"
+expect "... its files are there" 1 "$(find "$DATA/quarantine/other-0" -name '*.log' | wc -l)"
+broker_start
+expect "... and it is gone, and nothing else" "$sound 0" "$(served) $(kc -L | grep -c '"other"')"
+broker_stop
