@@ -59,6 +59,8 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.producer_expiration_ms = broker_config_int(config, "producer.id.expiration.ms"),
 		.retention_check_ms = broker_config_int(config, "log.retention.check.interval.ms"),
 		.is_loss_accepted = broker_config_bool(config, "spate.accept.loss"),
+		.scrub_bytes_per_second = (uint64_t)broker_config_int(config, "spate.scrub.bytes.per.second") / shard->shard_count,
+		.scrub_interval_ms = broker_config_int(config, "spate.scrub.interval.ms"),
 	};
 	quota_take_image(shard);
 	int err = store_open(&shard->store, shard->io, &options, shard->image, report);

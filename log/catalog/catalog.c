@@ -345,6 +345,7 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	if (err && err != -ENOENT)
 		return err;
 	if (!err && (!uuid_equal(&meta.directory_id, &ours->directory_id) || strcmp(meta.cluster_id, ours->cluster_id) != 0)) {
+		report->is_another = true;
 		snprintf(report->why, sizeof report->why,
 			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; if catalog.log is right, `spate log repair` "
 			 "makes meta.properties anew from it", catalog->meta_path, catalog->log_path);

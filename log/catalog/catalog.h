@@ -70,6 +70,7 @@ struct catalog_report {
 	uint64_t records, bytes;
 	uint64_t torn_bytes;                 /* cut from the end */
 	bool was_compacted;                  /* more than half was superseded, and the file was written anew */
+	bool is_another;                     /* when opening failed: catalog.log and meta.properties are of different directories */
 	char why[640];                       /* when opening failed: what, where, and what can be done */
 };
 

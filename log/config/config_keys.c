@@ -322,6 +322,10 @@ static const struct config_key broker_keys[] = {
 	 "in larger pieces; recovery after a crash reads at most this.")},
 	{INT_KEY("spate.producers.max", "100000", 1, I32), OURS(
 	 "The most idempotent producers remembered in a partition; beyond it the one longest silent is forgotten.")},
+	{LONG_KEY("spate.scrub.bytes.per.second", "8388608", 0, INT64_C(1) << 40), OURS(
+	 "How fast each shard reads sealed segments again in the background, to find what has rotted while nobody read it; 0 does not.")},
+	{LONG_KEY("spate.scrub.interval.ms", "604800000", 1000, INT64_C(1) << 45), OURS(
+	 "How long after the begin of one such pass over all sealed segments the next one begins, or at once if it took longer.")},
 	{INT_KEY("spate.shards", "1", 0, 64), OURS(
 	 "How many shards (threads, each with its connections, partitions and journal) the broker runs; 0 is one for each processor. "
 	 "A data directory keeps the number it was made with.")},

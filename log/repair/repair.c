@@ -73,10 +73,10 @@ static enum repair_action action_for(const struct finding *finding)
 		return REPAIR_CUT;
 	if (finding->kind == FINDING_NOTE || finding->is_fenced)
 		return REPAIR_NOTHING;
-	if (finding->kind == FINDING_DERIVED || is_file(finding, "meta.properties"))
-		return REPAIR_REBUILD;
 	if (finding->is_fatal)
 		return REPAIR_GIVE_UP;
+	if (finding->kind == FINDING_DERIVED || is_file(finding, "meta.properties"))
+		return REPAIR_REBUILD;
 	if (finding->topic && finding->from != NOWHERE)
 		return REPAIR_FENCE;
 	return finding->topic ? REPAIR_REBUILD : REPAIR_NOTHING;
@@ -97,6 +97,8 @@ static const char *how_for(const struct kept_finding *kept)
 	case REPAIR_CUT:
 		return "cut off: it was acknowledged to nobody";
 	case REPAIR_GIVE_UP:
+		if (is_file(finding, "meta.properties"))
+			return "catalog.log is believed, and meta.properties made anew from it; the old one is kept as meta.properties.damaged";
 		return is_file(finding, "catalog.log") ? "made anew from the records that are good and the partitions' directories; the old one is kept beside it, and "
 							 "what only the lost records said (configs, settings, topics without data) is gone"
 						       : "a new journal is made, an old one kept beside it; acknowledged records that were in it alone are gone";

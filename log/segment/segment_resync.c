@@ -29,6 +29,17 @@ static bool is_batch(struct segment *segment, uint64_t position, int64_t from_of
 	return true;
 }
 
+/* A batch says nothing of whose it is, and a block that was written to the wrong place may bring another log's. So what is found by looking must lead on:
+ * to the segment's end, or to a header that is due behind it (be that one's batch damaged as well). */
+static bool leads_on(struct segment *segment, uint64_t position, const struct batch *batch)
+{
+	struct batch next;
+	uint64_t behind = position + batch->size_bytes;
+	if (behind == segment->durable.position)
+		return batch_next_offset(batch) == segment->durable.offset || segment->durable.offset == INT64_MAX;
+	return segment_read_header(segment, behind, &next) == 0 && next.base_offset == batch_next_offset(batch);
+}
+
 static bool looks_like_batch(const uint8_t *at, int64_t from_offset, int64_t end_offset, uint64_t room)
 {
 	int64_t base_offset = (int64_t)load_be64(at + BATCH_AT_BASE_OFFSET);
@@ -59,7 +70,8 @@ static void search_buffer(struct segment *segment, const uint8_t *buffer, uint64
 	for (uint64_t i = 0; i + BATCH_HEADER_SIZE <= size && start + i < best->look_to; i++) {
 		struct batch batch;
 		int64_t limit = best->is_there ? best->batch.base_offset : segment->durable.offset;
-		if (!looks_like_batch(buffer + i, from_offset, limit, end - start - i) || !is_batch(segment, start + i, from_offset, &batch))
+		if (!looks_like_batch(buffer + i, from_offset, limit, end - start - i) || !is_batch(segment, start + i, from_offset, &batch) ||
+		    !leads_on(segment, start + i, &batch))
 			continue;
 		if (!best->is_there)
 			best->look_to = start + i + LOOK_AHEAD;

@@ -221,7 +221,7 @@ static int settle_journal_size(struct store *store, struct store_report *report)
 		return (int)size;
 	store->options.journal_size_bytes = store->journal_size_asked;
 	/* A file that was cut is for the journal to judge. */
-	if (size > JOURNAL_SIZE_MIN && size % JOURNAL_SIZE_MIN == 0 && (uint64_t)size != store->options.journal_size_bytes) {
+	if (size >= JOURNAL_SIZE_MIN && size % JOURNAL_SIZE_MIN == 0 && (uint64_t)size != store->options.journal_size_bytes) {
 		fprintf(stderr, "spate: %s/journal-%u was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", store->dir,
 			store->options.shard, (long)size, (unsigned long)store->options.journal_size_bytes);
 		store->options.journal_size_bytes = (uint64_t)size;
@@ -362,6 +362,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	cache_limit(store->cache, store->options.cache_size_bytes);
 	report->duration_ns = io_now_ns(io) - began_ns;
 	start_retention(store);
+	scrub_start(&store->scrub, store);
 	*out = store;
 	return 0;
 }
@@ -370,7 +371,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 static void drain(struct store *store)
 {
 	store->is_closing = true;
-	for (int turns = 0; store->home.segments.filings_in_flight && turns < 100000; turns++)
+	for (int turns = 0; (store->home.segments.filings_in_flight || scrub_is_reading(&store->scrub)) && turns < 100000; turns++)
 		if (io_turn(store->home.io, true) < 0)
 			return;
 	for (uint32_t i = 0; i < store->group.count; i++)
@@ -380,7 +381,10 @@ static void drain(struct store *store)
 
 void store_close(struct store *store)
 {
+	scrub_stop(&store->scrub);
 	drain(store);
+	if (!scrub_is_reading(&store->scrub))
+		scrub_close(&store->scrub);
 	io_timer_cancel(store->home.io, &store->retention_timer);
 	io_timer_cancel(store->home.io, &store->cycle.timer);
 	io_timer_cancel(store->home.io, &store->cycle.retry);
@@ -472,7 +476,13 @@ void store_stop(struct store *store)
 	store->is_stopping = true;
 	store__update_refusal(store);
 	journal_quiesce(store->journal);
+	scrub_stop(&store->scrub);
 	io_timer_cancel(store->home.io, &store->retention_timer);
+}
+
+struct store_counters store_counters(const struct store *store)
+{
+	return (struct store_counters){store->home.damaged_ranges, store->scrub.passes, store->scrub.segments, store->scrub.bytes};
 }
 
 bool store_is_stopped(const struct store *store) { return store->is_stopped; }

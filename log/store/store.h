@@ -20,6 +20,8 @@ struct store_options {
 	int64_t producer_expiration_ms;   /* producer.id.expiration.ms */
 	int64_t retention_check_ms;       /* log.retention.check.interval.ms */
 	bool is_loss_accepted;            /* spate.accept.loss */
+	uint64_t scrub_bytes_per_second;  /* spate.scrub.bytes.per.second; 0 = sealed segments are not read again */
+	int64_t scrub_interval_ms;        /* spate.scrub.interval.ms: from the begin of a pass to that of the next */
 };
 
 /* What recovery found and did; printed at start. */
@@ -72,6 +74,13 @@ uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard
 void store_stop(struct store *store);
 bool store_is_stopped(const struct store *store);
 void store_close(struct store *store);
+
+/* What was found and looked at since the start: for metrics. */
+struct store_counters {
+	uint64_t damaged_ranges;          /* fenced: by recovery, reads, lookups, the scrub */
+	uint64_t scrub_passes, scrub_segments, scrub_bytes;
+};
+struct store_counters store_counters(const struct store *store);
 
 /* States for health, metrics and refusals. */
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */

@@ -3,6 +3,7 @@
 
 #include "log/journal/journal.h"
 #include "log/partition/partition_priv.h"
+#include "log/store/scrub.h"
 #include "log/store/store.h"
 
 /* The kinds of journal entries. On disk: they must never change. */
@@ -63,6 +64,7 @@ struct store {
 	uint32_t spare_capacity;
 	struct cycle cycle;
 	struct io_timer retention_timer;
+	struct scrub scrub;
 	struct XXH3_state_s *hash;
 	uint32_t group_size_bytes_max;
 	uint64_t journal_size_asked;   /* of a new one */

@@ -414,7 +414,8 @@ void store__cycle_turn(struct store *store)
 	}
 	if (store->cycle.state == CYCLE_SYNCING && (store->failure || sync_some_dirs(store)))
 		end_cycle(store);
-	bool has_work = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
+	bool has_work = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0 ||
+			store->home.has_new_damage;
 	if (store->cycle.state == CYCLE_IDLE && has_work && !store->failure && !store->cycle.timer.heap_index) {
 		store->cycle.timer.run = age_reached;
 		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + AGE_NS);

@@ -26,7 +26,7 @@ struct finding {
 	int64_t from, to;        /* offsets [from, to); NOWHERE: none, or not known */
 	int64_t position_from, position_to; /* bytes of the file, likewise */
 	const char *what;        /* without a final stop */
-	bool is_fatal;           /* the broker does not start with it */
+	bool is_fatal;           /* the broker does not start with it, and to go on without may give up what was acknowledged */
 	bool is_fenced;          /* damage that was known, and is fenced since an earlier start */
 	bool is_tail;            /* a note: the next start cuts it off */
 };

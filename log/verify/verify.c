@@ -79,7 +79,7 @@ static bool check_meta(struct verify *verify)
 		return true;
 	}
 	if (err)
-		tell_fatal(verify, "meta.properties", NOWHERE, NOWHERE, *why ? why : err_text(err));
+		tell(verify, FINDING_DAMAGE, "meta.properties", NOWHERE, NOWHERE, *why ? why : err_text(err));
 	return !err;
 }
 
@@ -101,8 +101,8 @@ static int open_catalog(struct verify *verify)
 		return err;
 	if (err) {
 		if (is_meta_good)
-			tell_fatal(verify, "catalog.log", NOWHERE, NOWHERE,
-			     verify->catalog_found.why);
+			tell_fatal(verify, verify->catalog_found.is_another ? "meta.properties" : "catalog.log", NOWHERE, NOWHERE,
+				   verify->catalog_found.why);
 		return 0;
 	}
 	verify->image = catalog_image_acquire(verify->catalog);

@@ -816,6 +816,10 @@ static struct mutation choose(const struct kept *kept)
 		if (m.other + m.size > size)
 			m.other = (uint32_t)(size - m.size);
 	}
+	/* Together they are all that tells of the log starts: two faults, not one. */
+	bool is_both = strstr(kept->files[m.file].path, "log-start") && strstr(kept->files[m.other].path, "checkpoint");
+	if (m.kind == EXCHANGE && (is_both || (strstr(kept->files[m.other].path, "log-start") && strstr(kept->files[m.file].path, "checkpoint"))))
+		m.kind = DELETE;
 	if (m.kind == FLIP && size == 0)
 		m.kind = DELETE;
 	return m;

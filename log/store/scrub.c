@@ -1,0 +1,335 @@
+/* A pass: from a partition chosen by chance on, each partition once; of each, its sealed segments in order; of each of those, batch after batch in pieces
+ * of 1 MiB. After a piece the timer waits as long as the rate asks. Where a pass was when the broker stopped is not kept: the next life begins its first
+ * pass FIRST_PASS_NS after its start, at another place, and later ones an interval after the one before began. (A position that is kept costs a write for
+ * each piece or loses its place in a crash; chance loses nothing but order.)
+ *
+ * Happy path of a piece: whole batches, each with the offset and the epoch that are due and a good CRC; their headers go into the hash. At the end of the
+ * segment hash, number and size must be the seal's.
+ *
+ * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Headers that do not fit the seal though each batch is good: the whole
+ * segment is doubtful, and fenced. A seal that cannot be read: only batches are checked. A read error: named on stderr, the segment is left for the next
+ * pass. The segment or the partition goes away meanwhile: the walk goes on with the next one. */
+#include "log/store/scrub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/io/small_file.h"
+#include "log/store/store_priv.h"
+
+#define PIECE_SIZE (1u << 20)
+#define FIRST_PASS_NS (600ull * 1000 * 1000 * 1000)
+#define SECOND_NS (1000ull * 1000 * 1000)
+
+static void next_piece(struct scrub *scrub);
+
+/* ---- pace --------------------------------------------------------------------------------------------------------- */
+
+static void timer_ran(struct io_timer *timer)
+{
+	next_piece(CONTAINER_OF(timer, struct scrub, timer));
+}
+
+static void wait_until(struct scrub *scrub, uint64_t deadline_ns)
+{
+	scrub->timer.run = timer_ran;
+	io_timer_set(scrub->store->home.io, &scrub->timer, deadline_ns);
+}
+
+static void wait_for_pace(struct scrub *scrub, uint64_t bytes)
+{
+	uint64_t rate = scrub->store->options.scrub_bytes_per_second;
+	scrub->bytes += bytes;
+	wait_until(scrub, scrub->piece_began_ns + (uint64_t)((double)bytes * (double)SECOND_NS / (double)rate));
+}
+
+/* ---- where the pass is ---------------------------------------------------------------------------------------------- */
+
+static void leave_segment(struct scrub *scrub)
+{
+	struct segment *segment = scrub->segment;
+	if (!segment)
+		return;
+	scrub->segment = NULL;
+	seal_hash_destroy(scrub->hash);
+	scrub->hash = NULL;
+	if (--segment->readers == 0 && segment->is_dropped)
+		segment_destroy(segment);
+}
+
+static void leave_partition(struct scrub *scrub)
+{
+	leave_segment(scrub);
+	if (scrub->partition)
+		partition__release(scrub->partition);
+	scrub->partition = NULL;
+}
+
+static void end_pass(struct scrub *scrub)
+{
+	leave_partition(scrub);
+	free(scrub->buffer);
+	scrub->buffer = NULL;
+	scrub->partitions_left = 0;
+	scrub->passes++;
+	uint64_t next_ns = scrub->pass_began_ns + (uint64_t)scrub->store->options.scrub_interval_ms * 1000000;
+	uint64_t now_ns = io_now_ns(scrub->store->home.io);
+	wait_until(scrub, next_ns > now_ns ? next_ns : now_ns);
+}
+
+static struct partition *first_partition(struct store *store, uint32_t skip)
+{
+	struct list *node = store->partitions.next;
+	for (; skip && node->next != &store->partitions; skip--)
+		node = node->next;
+	return node == &store->partitions ? NULL : LIST_ENTRY(node, struct partition, store_node);
+}
+
+static void enter_partition(struct scrub *scrub, struct partition *partition)
+{
+	scrub->partition = partition;
+	scrub->next_base_offset = -1;
+	if (partition)
+		partition__retain(partition);
+}
+
+static bool begin_pass(struct scrub *scrub)
+{
+	struct store *store = scrub->store;
+	uint32_t chance;
+	scrub->pass_began_ns = io_now_ns(store->home.io);
+	scrub->partitions_left = store->partition_count;
+	scrub->buffer_size_bytes = PIECE_SIZE;
+	scrub->buffer = store->partition_count ? aligned_alloc(CHUNK_ALIGN, PIECE_SIZE) : NULL;
+	if (!scrub->buffer)
+		return false;
+	io_random(store->home.io, &chance, sizeof chance);
+	enter_partition(scrub, first_partition(store, chance % store->partition_count));
+	return true;
+}
+
+/* The store's list is a ring for this: a pass has as many partitions as there were when it began. */
+static bool next_partition(struct scrub *scrub)
+{
+	struct store *store = scrub->store;
+	struct list *next = list_is_linked(&scrub->partition->store_node) ? scrub->partition->store_node.next : &store->partitions;
+	struct partition *partition = next == &store->partitions ? first_partition(store, 0) : LIST_ENTRY(next, struct partition, store_node);
+	leave_partition(scrub);
+	scrub->partitions_left -= scrub->partitions_left > 0;
+	if (scrub->partitions_left)
+		enter_partition(scrub, partition);
+	return scrub->partition != NULL;
+}
+
+static struct segment *next_sealed(const struct scrub *scrub)
+{
+	if (scrub->partition->is_closed)
+		return NULL;
+	LIST_FOR_EACH(node, &scrub->partition->segments) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->is_sealed && segment->base_offset >= scrub->next_base_offset && segment->filed.position > 0)
+			return segment;
+	}
+	return NULL;
+}
+
+static bool enter_segment(struct scrub *scrub, struct segment *segment)
+{
+	scrub->next_base_offset = segment->base_offset + 1;
+	scrub->position = 0;
+	scrub->expected = segment->base_offset;
+	scrub->batches = 0;
+	scrub->is_damaged = false;
+	if (seal_hash_create(&scrub->hash))
+		return false;
+	scrub->segment = segment;
+	segment->readers++;
+	return true;
+}
+
+/* Stands in a segment that is to be read, if there is one in this pass. */
+static bool find_segment(struct scrub *scrub)
+{
+	while (!scrub->segment && scrub->partition) {
+		struct segment *segment = next_sealed(scrub);
+		if (segment ? !enter_segment(scrub, segment) : !next_partition(scrub))
+			return false;
+	}
+	return scrub->segment != NULL;
+}
+
+/* ---- the end of a segment ------------------------------------------------------------------------------------------- */
+
+static bool fits_seal(const struct scrub *scrub, const struct seal *seal)
+{
+	uint64_t low, high;
+	seal_hash_result(scrub->hash, &low, &high);
+	return seal->log_size_bytes == scrub->position && seal->next_offset == scrub->expected && seal->batch_count == scrub->batches &&
+	       seal->headers_checksum_low == low && seal->headers_checksum_high == high;
+}
+
+static void check_seal(struct scrub *scrub)
+{
+	struct segment *segment = scrub->segment;
+	struct seal seal;
+	char path[4096];
+	uint8_t *data;
+	size_t size;
+	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
+	if (small_file_read(segment->home->io, path, SEAL_SIZE, &data, &size))
+		return;
+	bool is_good = seal_decode(&seal, (struct slice){data, size}) == 0 && seal.base_offset == segment->base_offset;
+	free(data);
+	if (is_good && !fits_seal(scrub, &seal))
+		partition__add_damage(scrub->partition, segment->base_offset, segment->durable.offset);
+}
+
+static void end_segment(struct scrub *scrub)
+{
+	if (!scrub->is_damaged && !scrub->partition->is_closed)
+		check_seal(scrub);
+	scrub->segments++;
+	leave_segment(scrub);
+}
+
+/* ---- a piece ---------------------------------------------------------------------------------------------------------- */
+
+/* Fences what is at the position and moves behind it. False: the segment is done with. */
+static bool pass_over_damage(struct scrub *scrub)
+{
+	int64_t next_offset;
+	scrub->is_damaged = true;
+	int found = partition__fence(scrub->partition, scrub->segment, scrub->position, scrub->expected, scrub->expected, &scrub->position, &next_offset);
+	scrub->expected = next_offset;
+	return found > 0;
+}
+
+static bool is_whole(struct scrub *scrub, struct slice rest, const struct batch *batch)
+{
+	return segment_header_fits(scrub->segment, scrub->position, batch) &&
+	       partition__is_header_right(scrub->partition, batch, scrub->expected) && batch_check_crc(rest, batch) == 0;
+}
+
+/* Batches that are whole in the buffer, which holds the file from `from` on. False: the segment is done with. */
+static bool check_batches(struct scrub *scrub, uint64_t from, uint64_t size)
+{
+	struct segment *segment = scrub->segment;
+	bool is_short = from + size < segment->durable.position && size < scrub->buffer_size_bytes;
+	while (scrub->position < segment->durable.position) {
+		struct batch batch;
+		uint64_t at = scrub->position - from;
+		struct slice rest = {scrub->buffer + at, at < size ? size - at : 0};
+		bool has_header = rest.size >= BATCH_HEADER_SIZE;
+		if (at > size || (!has_header && !is_short))
+			return true; /* the next piece begins there */
+		bool is_bad = !has_header || batch_parse_header(rest, &batch) || !segment_header_fits(segment, scrub->position, &batch);
+		if (!is_bad && batch.size_bytes > rest.size && !is_short)
+			return true;
+		is_bad = is_bad || batch.size_bytes > rest.size || !is_whole(scrub, rest, &batch);
+		if (is_bad) {
+			if (!pass_over_damage(scrub))
+				return false;
+			continue;
+		}
+		seal_hash_update(scrub->hash, rest.data, BATCH_HEADER_SIZE);
+		scrub->batches++;
+		scrub->position += batch.size_bytes;
+		scrub->expected = batch_next_offset(&batch);
+	}
+	return false;
+}
+
+/* The next batch is larger than the buffer: one of its size, bounded by the segment's. */
+static bool make_room(struct scrub *scrub)
+{
+	struct batch batch;
+	if (segment_read_header(scrub->segment, scrub->position, &batch) || batch.size_bytes + 2 * CHUNK_ALIGN <= scrub->buffer_size_bytes)
+		return true;
+	uint64_t size = align_up(batch.size_bytes, CHUNK_ALIGN) + 2 * CHUNK_ALIGN;
+	uint8_t *grown = aligned_alloc(CHUNK_ALIGN, size);
+	if (!grown)
+		return false;
+	free(scrub->buffer);
+	scrub->buffer = grown;
+	scrub->buffer_size_bytes = size;
+	return true;
+}
+
+static void leave_unread(struct scrub *scrub, int err)
+{
+	char path[4096];
+	segment_path(scrub->segment, SEGMENT_FILE_LOG, path, sizeof path);
+	fprintf(stderr, "spate: error: scrub: %s cannot be read (%s)\n", path, err_text(err));
+	leave_segment(scrub);
+}
+
+static void piece_done(struct io_op *op)
+{
+	struct scrub *scrub = CONTAINER_OF(op, struct scrub, op);
+	uint64_t from = align_down(scrub->position, CHUNK_ALIGN);
+	scrub->is_reading = false;
+	if (scrub->store->is_closing || scrub->store->is_stopping)
+		return;
+	if (op->result < 0)
+		leave_unread(scrub, op->result);
+	else if (scrub->partition->is_closed || scrub->segment->is_dropped)
+		leave_segment(scrub);
+	else if (!check_batches(scrub, from, (uint64_t)op->result))
+		end_segment(scrub);
+	wait_for_pace(scrub, op->result > 0 ? (uint64_t)op->result : CHUNK_ALIGN);
+}
+
+static void next_piece(struct scrub *scrub)
+{
+	struct io *io = scrub->store->home.io;
+	scrub->piece_began_ns = io_now_ns(io);
+	bool is_new = scrub->partitions_left == 0;
+	if ((is_new && !begin_pass(scrub)) || !find_segment(scrub)) {
+		end_pass(scrub);
+		return;
+	}
+	struct segment *segment = scrub->segment;
+	int fd = segment_open_direct(segment);
+	if (fd == -ENOENT || fd == ERR_CORRUPT_LOG) /* it is gone, or another's stands in its place */
+		partition__add_damage(scrub->partition, segment->base_offset, segment->durable.offset);
+	if (fd >= 0 && !make_room(scrub))
+		fd = -ENOMEM;
+	if (fd < 0) {
+		leave_unread(scrub, fd);
+		wait_for_pace(scrub, CHUNK_ALIGN);
+		return;
+	}
+	uint64_t from = align_down(scrub->position, CHUNK_ALIGN);
+	uint64_t left = align_up(segment->durable.position - from, CHUNK_ALIGN);
+	scrub->vector = (struct iovec){scrub->buffer, left < scrub->buffer_size_bytes ? left : scrub->buffer_size_bytes};
+	scrub->op = (struct io_op){.done = piece_done};
+	scrub->is_reading = true;
+	io_read(io, &scrub->op, fd, &scrub->vector, 1, from);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------- */
+
+void scrub_start(struct scrub *scrub, struct store *store)
+{
+	scrub->store = store;
+	if (store->options.scrub_bytes_per_second == 0)
+		return;
+	uint64_t interval_ns = (uint64_t)store->options.scrub_interval_ms * 1000000;
+	wait_until(scrub, io_now_ns(store->home.io) + (interval_ns < FIRST_PASS_NS ? interval_ns : FIRST_PASS_NS));
+}
+
+void scrub_stop(struct scrub *scrub)
+{
+	if (scrub->store)
+		io_timer_cancel(scrub->store->home.io, &scrub->timer);
+}
+
+void scrub_close(struct scrub *scrub)
+{
+	CHECK(!scrub->is_reading);
+	leave_partition(scrub);
+	free(scrub->buffer);
+	scrub->buffer = NULL;
+}

@@ -1,0 +1,147 @@
+/* The scrub on a simulated disk: rot in a sealed segment that nobody reads is found within an interval, fenced and remembered; at the rate that was asked
+ * for; and between passes nothing happens. */
+#include "tests/unit/log/verify/rot.h"
+
+#define RECORDS 5
+#define BATCHES 40
+#define VALUE_SIZE 2000
+#define DAY_NS (86400ull * 1000 * 1000 * 1000)
+
+static void fill(struct world *world)
+{
+	struct config_override override = {"segment.ms", "50"}; /* of the records' time: 10 batches */
+	world_init(world, 5);
+	world->options.scrub_bytes_per_second = 1 << 20;
+	world->options.scrub_interval_ms = 3600000;
+	world_open(world);
+	world_create_topic(world, "t", 2, &override, 1);
+	for (int i = 0; i < BATCHES; i++)
+		for (uint32_t index = 0; index < 2; index++)
+			world_append(world, world_partition(world, "t", index), (uint64_t)i * RECORDS, RECORDS, VALUE_SIZE);
+	world_stop(world);
+}
+
+/* Lets time pass until so many passes are over; returns how long that was. */
+static uint64_t run_passes(struct world *world, uint64_t passes)
+{
+	uint64_t began_ns = io_now_ns(world->io);
+	for (int turns = 0; store_counters(world->store).scrub_passes < passes && turns < 100000; turns++)
+		world_turn(world);
+	cr_assert_eq(store_counters(world->store).scrub_passes, passes);
+	return io_now_ns(world->io) - began_ns;
+}
+
+static void let_pass(struct world *world, uint64_t ns)
+{
+	uint64_t end_ns = io_now_ns(world->io) + ns;
+	for (int turns = 0; io_now_ns(world->io) < end_ns && turns < 100000; turns++)
+		world_turn(world);
+}
+
+/* A sound log: all sealed segments are read, none fenced, no faster than the rate allows. */
+Test(scrub, a_sound_log)
+{
+	struct world world;
+	fill(&world);
+	world_open(&world);
+	uint64_t took_ns = run_passes(&world, 1);
+	struct store_counters counters = store_counters(world.store);
+	cr_assert_eq(counters.damaged_ranges, 0);
+	cr_assert_geq(counters.scrub_segments, 6);
+	cr_assert_geq(counters.scrub_bytes, 2 * 30 * RECORDS * VALUE_SIZE);
+	cr_assert_geq(took_ns, 600000000000ull, "the first pass begins ten minutes after the start");
+	double reading = (double)(took_ns - 600000000000ull) / 1e9;
+	cr_assert_geq(reading * (1 << 20), 0.8 * (double)counters.scrub_bytes, "%.3f s for %lu bytes", reading, (unsigned long)counters.scrub_bytes);
+	run_passes(&world, 3);
+	cr_assert_eq(store_counters(world.store).damaged_ranges, 0);
+	world_fini(&world);
+}
+
+/* Between two passes there is one timer, and no turn of the loop. */
+Test(scrub, rests_between_passes)
+{
+	struct world world;
+	fill(&world);
+	world_open(&world);
+	run_passes(&world, 1);
+	uint64_t before_ns = io_now_ns(world.io);
+	world_turn(&world);
+	cr_assert_geq(io_now_ns(world.io) - before_ns, 3000ull * 1000 * 1000 * 1000, "it woke after %lu ms",
+		      (unsigned long)((io_now_ns(world.io) - before_ns) / 1000000));
+	world_fini(&world);
+}
+
+struct rot_row {
+	const char *name;
+	uint32_t batch;
+	size_t at;        /* in the batch */
+	uint8_t bits;
+	int64_t from, to; /* fenced */
+};
+
+static const struct rot_row rows[] = {
+	{"a record", 3, 500, 0x10, 15, 20},
+	{"the CRC", 0, BATCH_AT_CRC, 0x01, 0, 5},
+	{"a base offset", 4, BATCH_AT_BASE_OFFSET + 7, 0x02, 20, 25},
+	{"a leader epoch", 5, BATCH_AT_LEADER_EPOCH + 3, 0x04, 25, 30},
+	{"a length", 6, BATCH_AT_LENGTH + 2, 0x08, 30, 35},
+	{"the magic", 7, BATCH_AT_MAGIC, 0x01, 35, 40},
+};
+
+/* Rot of each kind is fenced before anybody reads there, with just its offsets; the checkpoint remembers it. */
+Test(scrub, finds_rot, .timeout = 60)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const struct rot_row *row = &rows[i];
+		const char *log = "/t-1/00000000000000000000.log";
+		struct world world;
+		fill(&world);
+		rot_flip(&world, log, rot_batch(&world, log, row->batch).position + row->at, row->bits);
+		world_open(&world);
+		cr_assert_eq(store_counters(world.store).damaged_ranges, 0);
+		run_passes(&world, 1);
+		cr_assert_eq(store_counters(world.store).damaged_ranges, 1, "%s", row->name);
+		run_passes(&world, 2);
+		cr_assert_eq(store_counters(world.store).damaged_ranges, 1, "%s: known damage is no news", row->name);
+		let_pass(&world, 20ull * 1000 * 1000 * 1000);
+		world_crash(&world);
+		world_open(&world);
+		for (int64_t offset = 0; offset < BATCHES * RECORDS; offset += RECORDS) {
+			struct read read;
+			world_read_begin(&world, world_partition(&world, "t", 1), &read, offset, 1);
+			bool is_fenced = offset >= row->from && offset < row->to;
+			cr_assert_eq(read.op.err, is_fenced ? ERR_CORRUPT_LOG : 0, "%s: offset %ld: %s", row->name, (long)offset, err_name(read.op.err));
+			partition_read_release(&read.op);
+		}
+		world_fini(&world);
+	}
+}
+
+/* A file that is gone, and one that was cut: found as well. The partition is deleted in the middle of a pass, and nothing happens. */
+Test(scrub, lost_files_and_lost_topics)
+{
+	struct world world;
+	fill(&world);
+	rot_unlink(&world, "/t-0/00000000000000000000.log");
+	rot_cut(&world, "/t-1/00000000000000000000.log", 25000);
+	world_open(&world);
+	run_passes(&world, 1);
+	cr_assert_eq(store_counters(world.store).damaged_ranges, 2);
+	world_fini(&world);
+
+	fill(&world);
+	world_open(&world);
+	let_pass(&world, 600ull * 1000 * 1000 * 1000);
+	for (int turns = 0; store_counters(world.store).scrub_bytes == 0 && turns < 1000; turns++)
+		world_turn(&world);
+	int err;
+	struct uuid id = catalog_topic_by_name(world.image, (struct slice){(const uint8_t *)"t", 1})->id;
+	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
+	const struct catalog_image *image = catalog_image_acquire(world.catalog);
+	store_set_image(world.store, image);
+	catalog_image_release(world.image);
+	world.image = image;
+	run_passes(&world, 2);
+	cr_assert_eq(store_counters(world.store).damaged_ranges, 0);
+	world_fini(&world);
+}
