@@ -32,6 +32,7 @@ void complain(const char *format, ...) PRINTF_LIKE(1, 2);
 int serve_run(int argc, char **argv);
 int topic_run(int argc, char **argv);
 int group_run(int argc, char **argv);
+int cluster_run(int argc, char **argv);
 int produce_run(int argc, char **argv);
 int consume_run(int argc, char **argv);
 int log_run(int argc, char **argv);

@@ -37,7 +37,8 @@
 	X(rd_kafka_CreatePartitions) X(rd_kafka_event_CreatePartitions_result)                                     \
 	X(rd_kafka_CreatePartitions_result_topics) X(rd_kafka_DeleteRecords_new) X(rd_kafka_DeleteRecords_destroy) \
 	X(rd_kafka_DeleteRecords) X(rd_kafka_event_DeleteRecords_result) X(rd_kafka_DeleteRecords_result_offsets)  \
-	X(rd_kafka_opaque) X(rd_kafka_poll_set_consumer) X(rd_kafka_subscribe) X(rd_kafka_consumer_poll) X(rd_kafka_consumer_close)   \
+	X(rd_kafka_opaque) X(rd_kafka_clusterid) X(rd_kafka_controllerid) X(rd_kafka_mem_free)                     \
+	X(rd_kafka_poll_set_consumer) X(rd_kafka_subscribe) X(rd_kafka_consumer_poll) X(rd_kafka_consumer_close)   \
 	X(rd_kafka_assign) X(rd_kafka_incremental_assign) X(rd_kafka_incremental_unassign)                         \
 	X(rd_kafka_assignment_lost) X(rd_kafka_rebalance_protocol) X(rd_kafka_offsets_store) X(rd_kafka_commit)    \
 	X(rd_kafka_topic_partition_list_del) X(rd_kafka_error_destroy)                                             \

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{"serve", "run the broker", serve_run},
 	{"topic", "create, list, describe, alter, trim and delete topics", topic_run},
 	{"group", "list, describe, rewind and delete consumer groups", group_run},
+	{"cluster", "show the brokers, and how much they hold", cluster_run},
 	{"produce", "write lines to a topic", produce_run},
 	{"consume", "read a topic", consume_run},
 	{"log", "look into a data directory, or check it, without the broker", log_run},

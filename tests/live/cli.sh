@@ -21,6 +21,8 @@ says() {
 expect "topic create says what it made" "created $topic" "$(sp topic create "$topic" --partitions 3 --config retention.ms=-1)"
 expect_match "topic list shows it" "^$topic +3\$" "$(sp topic list)"
 expect "topic list --json" 3 "$(sp topic list --json | jq ".topics[] | select(.name == \"$topic\") | .partitions")"
+expect "cluster: what is there" '[1,1,3,0,1,true]' "$(sp cluster --json | jq -c '[.controller, .topics, .partitions, .groups, .brokers[0].id, .disk_free_bytes > 0]')"
+expect_match "... for people" "^data: +$DATA\$" "$(sp cluster)"
 says "a topic that exists" 1 "'$topic'.*already exists" topic create "$topic"
 expect "--if-not-exists is content with it" "exists already: $topic" "$(sp topic create "$topic" --if-not-exists)"
 expect "... and says so in JSON" '["exists","created"]' "$(sp topic create "$topic" once --if-not-exists --json | jq -c '[.topics[].result]')"

@@ -50,7 +50,7 @@ spate topic create load --if-not-exists > /dev/null
 # examples VERB...: the lines of its examples
 examples() { spate "$@" --help | sed -n '/^Examples:/,/^$/s/^  \(.*\)/\1/p' | sed -E 's/ +# .*//'; }
 # Those that serve or measure are other scripts'; data directories come below.
-verbs=("topic create" "topic list" "topic describe" "topic alter" "topic trim" "group list" "group describe" "group rewind" produce consume "config explain" "config get" "config set" "completion bash" "group delete" "topic delete")
+verbs=("topic create" "topic list" "topic describe" "topic alter" "topic trim" "cluster" "group list" "group describe" "group rewind" produce consume "config explain" "config get" "config set" "completion bash" "group delete" "topic delete")
 for verb in "${verbs[@]}"; do
 	while IFS= read -r line; do
 		case $line in
