@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Kafka's tools for what a single node without an authorizer has little to tell of: ACLs, quotas, credentials, elections, moves, the quorum,
-# features, transactions, client metrics. What is wanted is what they print of a Kafka 4.3 of one node; what only Spate refuses comes last.
+# features, transactions, client metrics. What is wanted is what they print of a Kafka 4.3 of one node.
 source "$(dirname "${BASH_SOURCE[0]}")/../live/harness.sh"
 broker_start
 echo "# VERSION: kafka-tools $(ls "$CLIENTS/java/libs" | sed -nE 's/^kafka-tools-([0-9.]+)\.jar/\1/p')"
@@ -51,12 +51,40 @@ expect_match "kafka-features upgrade to what there is not" "only supports versio
 expect_match "kafka-transactions list: none" "^TransactionalId" "$(broker_tool $t.TransactionsCommand list | tail -1)"
 expect_match "kafka-transactions find-hanging: none" "^Topic" "$(broker_tool $t.TransactionsCommand find-hanging --broker-id "$node" | tail -1)"
 
-# Kafka keeps these; a broker that would not act by them refuses them.
+expect_match "kafka-transactions describe: there is none of this id" "because the ID could not be found" \
+	"$(broker_tool $t.TransactionsCommand describe --transactional-id "none-$topic")"
+
+# What it sets it takes back, as others are tested beside it. (Nobody is called so, so nobody is held back.)
+who=$topic
+expect "kafka-configs: quotas of a user and a client id" "Completed updating config for user $who. Completed updating config for client $who." \
+	"$(configs --alter --entity-type users --entity-name "$who" --add-config producer_byte_rate=1000,request_percentage=2.5 | xargs) $(
+		configs --alter --entity-type clients --entity-name "$who" --add-config consumer_byte_rate=2000)"
+expect_match "kafka-configs --describe: both" "user-principal '$who' are .*producer_byte_rate=1000.0" "$(configs --describe --entity-type users --entity-name "$who")"
+expect "kafka-configs --describe: both" "Quota configs for client-id '$who' are consumer_byte_rate=2000.0" "$(configs --describe --entity-type clients --entity-name "$who")"
+expect "kafka-configs: a credential" "Completed updating config for user $who." \
+	"$(configs --alter --entity-type users --entity-name "$who" --add-config 'SCRAM-SHA-256=[iterations=8192,password=x]')"
+expect_match "kafka-configs --describe: its iterations" "SCRAM credential configs for user-principal '$who' are SCRAM-SHA-256=iterations=8192" \
+	"$(configs --describe --entity-type users --entity-name "$who")"
+expect "kafka-configs: a connection rate of an address" "Completed updating config for ip 192.0.2.1." \
+	"$(configs --alter --entity-type ips --entity-name 192.0.2.1 --add-config connection_creation_rate=5)"
+configs --alter --entity-type users --entity-name "$who" --delete-config producer_byte_rate,request_percentage > /dev/null
+configs --alter --entity-type users --entity-name "$who" --delete-config SCRAM-SHA-256 > /dev/null
+configs --alter --entity-type clients --entity-name "$who" --delete-config consumer_byte_rate > /dev/null
+configs --alter --entity-type ips --entity-name 192.0.2.1 --delete-config connection_creation_rate > /dev/null
+expect "kafka-configs --describe: nothing is left" "" "$(for kind in users clients ips; do configs --describe --entity-type $kind; done)"
+
+# Not beside others: consumer groups are gone for a moment, and everybody of this client id is held back.
 if [ -n "$OWN_BROKER" ]; then
-	expect_match "kafka-configs: a quota is refused" "UnsupportedVersionException: This broker holds no client back" \
-		"$(configs --alter --entity-type users --entity-name a --add-config producer_byte_rate=1000)"
-	expect_match "kafka-configs: a credential is refused" "UnsupportedSaslMechanismException: This broker authenticates nobody" \
-		"$(configs --alter --entity-type users --entity-name a --add-config 'SCRAM-SHA-256=[password=x]')"
-	expect_match "kafka-configs: configs of one group are refused" "InvalidRequestException: Resource type GROUP is not supported" \
-		"$(configs --alter --entity-type groups --entity-name g --add-config consumer.session.timeout.ms=50000)"
+	expect_match "kafka-features downgrade of group.version" "group.version was downgraded to 0" \
+		"$(broker_tool $t.FeatureCommand downgrade --feature group.version=0)"
+	expect "kafka-features describe: it is not there" "" "$(broker_tool $t.FeatureCommand describe | grep 'group.version.*FinalizedVersionLevel: [1-9]')"
+	expect_match "kafka-features upgrade: it is back" "group.version was upgraded to 1" "$(broker_tool $t.FeatureCommand upgrade --feature group.version=1)"
+
+	configs --alter --entity-type clients --entity-name slow --add-config producer_byte_rate=100000 > /dev/null
+	report=$(tool $t.ProducerPerformance --topic "$topic" --num-records 1500 --record-size 1000 --throughput -1 \
+		--command-property bootstrap.servers="$BROKER" client.id=slow max.in.flight.requests.per.connection=1 | tail -1)
+	echo "# $report"
+	rate=$(sed -nE 's/.* ([0-9]+)\.?[0-9]* records\/sec.*/\1/p' <<< "$report")
+	# One million bytes are what the first window allows, and half a million takes five seconds; without a quota all of it takes a tenth of one.
+	if [ "${rate:-9999}" -ge 120 ] && [ "${rate:-9999}" -le 450 ]; then pass "kafka-producer-perf-test keeps to its quota"; else fail "kafka-producer-perf-test keeps to its quota: $rate records/s"; fi
 fi
