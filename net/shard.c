@@ -44,6 +44,12 @@ int shard_open_io(struct shard *shard, const struct io_options *base)
 	return err ? err : request_pool_open(&shard->requests);
 }
 
+static bool make_room(void *context)
+{
+	struct shard *shard = context;
+	return shard->store && store_make_room(shard->store);
+}
+
 int shard_open_store(struct shard *shard, struct store_report *report)
 {
 	const struct broker_config *config = shard->image->config;
@@ -59,6 +65,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.producer_expiration_ms = broker_config_int(config, "producer.id.expiration.ms"),
 		.retention_check_ms = broker_config_int(config, "log.retention.check.interval.ms"),
 		.is_loss_accepted = broker_config_bool(config, "spate.accept.loss"),
+		.reserve_bytes = (uint64_t)broker_config_int(config, "spate.reserve.bytes") / shard->shard_count,
 		.scrub_bytes_per_second = (uint64_t)broker_config_int(config, "spate.scrub.bytes.per.second") / shard->shard_count,
 		.scrub_interval_ms = broker_config_int(config, "spate.scrub.interval.ms"),
 	};
@@ -66,12 +73,16 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 	int err = store_open(&shard->store, shard->io, &options, shard->image, report);
 	if (!err)
 		control_apply_config(shard);
+	if (!err && shard->index == 0)
+		catalog_on_full(shard->catalog, make_room, shard);
 	return err ? err : group_host_open(&shard->groups, shard);
 }
 
 void shard_close_store(struct shard *shard)
 {
 	group_host_close(shard->groups);
+	if (shard->index == 0 && shard->catalog)
+		catalog_on_full(shard->catalog, NULL, NULL);
 	if (shard->store)
 		store_close(shard->store);
 	if (shard->image)

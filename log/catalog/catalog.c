@@ -32,6 +32,8 @@ struct catalog {
 	uint64_t end;       /* of the file's good part */
 	uint64_t sequence;  /* of the last record */
 	bool is_read_only, has_failed;
+	catalog_make_room_fn *make_room;
+	void *make_room_context;
 	struct image_room *room;
 	const struct broker_config *given; /* at start */
 	struct catalog_state state;
@@ -161,6 +163,9 @@ static int commit(struct catalog *catalog, struct catalog_bytes *bytes)
 		return refused;
 	}
 	int64_t written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
+	bool is_full = written == -ENOSPC || written == -EDQUOT;
+	if (is_full && catalog->make_room && catalog->make_room(catalog->make_room_context))
+		written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
 	free(bytes->data);
 	if (written < 0)
 		return undo_write(catalog, (int)written);
@@ -566,6 +571,12 @@ static void free_draft(struct image_draft *draft)
 	for (uint32_t i = 0; i < draft->image->topic_count; i++)
 		catalog_topic_destroy(draft->image->topics[i]);
 	image_draft_discard(draft);
+}
+
+void catalog_on_full(struct catalog *catalog, catalog_make_room_fn *make_room, void *context)
+{
+	catalog->make_room = make_room;
+	catalog->make_room_context = context;
 }
 
 void catalog_close(struct catalog *catalog)

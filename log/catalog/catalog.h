@@ -85,6 +85,9 @@ MUST_USE int catalog_open_knowing(struct catalog **out, struct io *io, const cha
 /* The same for tools: reads, changes nothing, counts nothing. -ENOENT if there is no catalog. */
 MUST_USE int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
 void catalog_close(struct catalog *catalog);
+/* Asked when a change finds the disk full, on the catalog's thread: true if room was made, and the change is written once more. */
+typedef bool catalog_make_room_fn(void *context);
+void catalog_on_full(struct catalog *catalog, catalog_make_room_fn *make_room, void *context);
 
 uint64_t catalog_incarnation(const struct catalog *catalog);
 const char *catalog_cluster_id(const struct catalog *catalog);      /* 22 characters of URL-safe base64, as Kafka prints it */

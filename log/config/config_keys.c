@@ -322,6 +322,9 @@ static const struct config_key broker_keys[] = {
 	 "in larger pieces; recovery after a crash reads at most this.")},
 	{INT_KEY("spate.producers.max", "100000", 1, I32), OURS(
 	 "The most idempotent producers remembered in a partition; beyond it the one longest silent is forgotten.")},
+	{LONG_KEY("spate.reserve.bytes", "16777216", 0, INT64_C(1) << 40), OURS(
+	 "Disk space held for what must go on when the disk is full: commits of groups, changes of topics, deletes, and filing what was acknowledged. "
+	 "Produce is refused until it can be held again; 0 holds none.")},
 	{LONG_KEY("spate.scrub.bytes.per.second", "8388608", 0, INT64_C(1) << 40), OURS(
 	 "How fast each shard reads sealed segments again in the background, to find what has rotted while nobody read it; 0 does not.")},
 	{LONG_KEY("spate.scrub.interval.ms", "604800000", 1000, INT64_C(1) << 45), OURS(

@@ -208,7 +208,9 @@ static int append(struct partition *partition, struct append_op *op)
 int partition_append(struct partition *partition, struct append_op *op)
 {
 	reset_answer(op);
-	int err = partition->is_closed ? ERR_CLOSED : partition->has_failed ? ERR_FAILED : partition->home->refusal;
+	int err = partition->is_closed ? ERR_CLOSED : partition->has_failed ? ERR_FAILED
+		  : op->is_internal	    ? partition->home->internal_refusal
+					    : partition->home->refusal;
 	if (!err)
 		err = append(partition, op);
 	if (err) {

@@ -132,7 +132,9 @@ void store__forget_partitions(struct store *store)
 
 void store__update_refusal(struct store *store)
 {
-	store->home.refusal = store->failure ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : store->is_full ? -ENOSPC : 0;
+	int final = store->failure ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : 0;
+	store->home.refusal = final ? final : store->is_full ? -ENOSPC : 0;
+	store->home.internal_refusal = final ? final : store_takes_internal(store) ? 0 : -ENOSPC;
 }
 
 /* The one way into the failed state: nothing more is acknowledged until a restart, and what waits is told. */
@@ -343,6 +345,8 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	init(store, io, options, image);
 	int err = store->dir ? settle_journal_size(store, report) : -ENOMEM;
 	if (!err)
+		store__find_reserve(store);
+	if (!err)
 		err = open_memory(store);
 	if (!err)
 		err = open_journal(store, report);
@@ -465,6 +469,8 @@ static void seal_when_quiet(struct store *store)
 void store_turn(struct store *store)
 {
 	answer_finished(store);
+	if (store->is_full)
+		store__update_refusal(store); /* the journal fills or empties */
 	store__cycle_turn(store);
 	store__commit(store);
 	if (store->is_stopping && !store->is_stopped)
@@ -478,6 +484,19 @@ void store_stop(struct store *store)
 	journal_quiesce(store->journal);
 	scrub_stop(&store->scrub);
 	io_timer_cancel(store->home.io, &store->retention_timer);
+}
+
+/* A quarter of the journal stays for log starts, and for what is in flight. */
+bool store_takes_internal(const struct store *store)
+{
+	return !store->is_full || journal_used_bytes(store->journal) < journal_size_bytes(store->journal) / 4 * 3;
+}
+
+bool store_make_room(struct store *store)
+{
+	bool had_reserve = store->has_reserve;
+	store__set_full(store, true);
+	return had_reserve;
 }
 
 struct store_counters store_counters(const struct store *store)

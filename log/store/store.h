@@ -21,6 +21,7 @@ struct store_options {
 	int64_t retention_check_ms;       /* log.retention.check.interval.ms */
 	bool is_loss_accepted;            /* spate.accept.loss */
 	uint64_t scrub_bytes_per_second;  /* spate.scrub.bytes.per.second; 0 = sealed segments are not read again */
+	uint64_t reserve_bytes;           /* spate.reserve.bytes: of disk, for what must go on when it is full; 0 = none */
 	int64_t scrub_interval_ms;        /* spate.scrub.interval.ms: from the begin of a pass to that of the next */
 };
 
@@ -85,3 +86,6 @@ struct store_counters store_counters(const struct store *store);
 /* States for health, metrics and refusals. */
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */
 bool store_is_full(const struct store *store);     /* the disk is full: appends are refused, reads served; resumes by itself */
+bool store_takes_internal(const struct store *store); /* ... but for those of coordinators, as long as the journal has room for them */
+/* Somebody else's write in this directory (the catalog's) found the disk full: makes room for it by letting the reserve go. True if there was any. */
+bool store_make_room(struct store *store);

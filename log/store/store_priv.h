@@ -76,6 +76,7 @@ struct store {
 	uint64_t journal_seed;         /* of the journal in use */
 	uint64_t journal_incarnation;  /* of the opening that has written its superblocks, as far as is certain */
 	uint64_t checkpoint_generation; /* of the checkpoint on disk; 0: there is none, or it does not say */
+	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
 	bool is_journal_alien;         /* the checkpoint was not written beside this journal */
 	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
@@ -90,12 +91,20 @@ void store__group_durable(void *context, uint64_t seq);
 void store__fail_group(struct store *store);
 
 /* write_behind.c */
+/* The one way into and out of the state of a full disk. */
+void store__set_full(struct store *store, bool is_full);
 /* Makes the entries of up to so many partition directories durable, and the data directory's own behind the last. */
 MUST_USE int store__sync_dirs(struct store *store, uint32_t count_max);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
 /* No room: a state, not a failure. */
 bool store__is_full_error(int err);
+
+/* reserve.c */
+void store__find_reserve(struct store *store);
+/* False: there is no room for it. */
+bool store__hold_reserve(struct store *store);
+void store__release_reserve(struct store *store);
 
 /* checkpoint.c */
 MUST_USE int store__write_checkpoint(struct store *store);

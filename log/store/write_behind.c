@@ -32,8 +32,13 @@ bool store__cycle_is_idle(const struct store *store)
 	return store->cycle.state == CYCLE_IDLE;
 }
 
-static void set_full(struct store *store, bool is_full)
+/* Out of it only with the reserve in hand: until then, what is filed is filed from it. */
+void store__set_full(struct store *store, bool is_full)
 {
+	if (!is_full && store->is_full && !store__hold_reserve(store))
+		return;
+	if (is_full)
+		store__release_reserve(store);
 	store->full_tries_at_stop += is_full && store->is_stopping;
 	if (store->is_full == is_full)
 		return;
@@ -63,7 +68,7 @@ static void queue_again(struct store *store, struct partition *partition)
 /* A full disk: the partition goes to the end of the queue, and the queue waits. */
 static void wait_for_space(struct store *store, struct partition *partition)
 {
-	set_full(store, true);
+	store__set_full(store, true);
 	queue_again(store, partition);
 	if (store->cycle.is_retrying)
 		return;
@@ -91,7 +96,7 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 	} else if (err) {
 		store__fail(store, err);
 	} else {
-		set_full(store, false);
+		store__set_full(store, false);
 		segment_set_filed(segment, target);
 		if (store->cycle.is_tidy)
 			segment_trim_padding(segment, false);
@@ -345,13 +350,15 @@ static void end_cycle(struct store *store)
 			drop_checkpointed(LIST_ENTRY(node, struct partition, store_node));
 	}
 	if (store__is_full_error(err)) {
-		set_full(store, true);
+		store__set_full(store, true);
 		store->cycle.timer.run = age_reached;
 		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);
 	} else if (err) {
 		store__fail(store, err);
 	} else {
-		set_full(store, false);
+		if (!store->is_stopping && !store__hold_reserve(store))
+			store__set_full(store, true);
+		store__set_full(store, false);
 		store->home.has_rolled = false;
 		store->cycle.direct_bytes = 0;
 		store->is_final_cycle_done = store->is_stopping && list_is_empty(&store->home.dirty) && !store->group.is_in_flight &&
@@ -414,6 +421,10 @@ void store__cycle_turn(struct store *store)
 	}
 	if (store->cycle.state == CYCLE_SYNCING && (store->failure || sync_some_dirs(store)))
 		end_cycle(store);
+	if (store->cycle.state == CYCLE_IDLE && store->is_full && !store->failure && !store->cycle.timer.heap_index) { /* is there room again? */
+		store->cycle.timer.run = age_reached;
+		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);
+	}
 	bool has_work = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0 ||
 			store->home.has_new_damage;
 	if (store->cycle.state == CYCLE_IDLE && has_work && !store->failure && !store->cycle.timer.heap_index) {

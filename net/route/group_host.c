@@ -139,7 +139,7 @@ void hosted__settle(struct hosted *hosted)
 
 static void start(struct hosted *hosted, struct group_task *task)
 {
-	if (!task->is_reader && store_is_full(hosted->host->shard->store)) {
+	if (!task->is_reader && !store_takes_internal(hosted->host->shard->store)) {
 		group_task__finish(task, KERR_COORDINATOR_NOT_AVAILABLE);
 		return;
 	}
@@ -311,7 +311,7 @@ static void timer_ran_out(struct io_timer *timer)
 	} else if (hosted->state == HOSTED_LOADING) {
 		refuse_waiting(hosted, KERR_COORDINATOR_LOAD_IN_PROGRESS);
 		set_timer(hosted, io_now_ns(io) + LOAD_MAX_NS);
-	} else if (store_is_full(hosted->host->shard->store)) {
+	} else if (!store_takes_internal(hosted->host->shard->store)) {
 		set_timer(hosted, io_now_ns(io) + FULL_PAUSE_NS);
 	} else {
 		coordinator_tick(hosted->coordinator, hosted__clock(hosted));

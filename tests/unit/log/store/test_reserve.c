@@ -1,0 +1,79 @@
+/* The reserve of disk space: what it lets go on when the disk is full, and that the disk counts as full until it can be had again. */
+#include <errno.h>
+
+#include "tests/unit/log/store/world.h"
+
+#define RESERVE (1u << 20)
+
+static void fill_disk(struct world *world, struct partition *partition, uint64_t *next)
+{
+	struct append append;
+	int err = 0;
+	for (int i = 0; i < 2000 && !store_is_full(world->store); i++) {
+		err = world_append_begin(partition, &append, *next, 1, 60000);
+		if (err == 0) {
+			*next += 1;
+			store_turn(world->store);
+			for (int turns = 0; !append.is_done && turns < 10000; turns++)
+				world_turn(world);
+			cr_assert(append.is_done && append.op.err == 0);
+		}
+		world_turn(world);
+	}
+	cr_assert(store_is_full(world->store));
+	cr_assert_eq(world_append_begin(partition, &append, *next, 1, 100), -ENOSPC);
+}
+
+/* One record of a coordinator's. */
+static int append_internal(struct world *world, struct partition *partition, uint64_t *next)
+{
+	uint8_t bytes[1024];
+	struct append append = {.op = {.done = append_done, .records = bytes, .is_internal = true}};
+	append.op.records_size_bytes = make_batch(bytes, sizeof bytes, *next, 1, 100, 1000);
+	int err = partition_append(partition, &append.op);
+	if (err)
+		return err;
+	store_turn(world->store);
+	for (int turns = 0; !append.is_done && turns < 10000; turns++)
+		world_turn(world);
+	*next += 1;
+	return append.is_done ? append.op.err : ERR_BUSY;
+}
+
+Test(reserve, lets_coordinators_go_on, .timeout = 60)
+{
+	struct world world;
+	uint64_t next = 0, offsets = 0;
+	world_init(&world, 3);
+	world.options.reserve_bytes = RESERVE;
+	world.options.journal_size_bytes = 2 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_create_topic(&world, "commits", 1, NULL, 0);
+	sim_disk_set_capacity(world.disk, 16 << 20);
+	struct partition *partition = world_partition(&world, "t", 0), *commits = world_partition(&world, "commits", 0);
+	world_append(&world, commits, offsets++, 1, 100);
+	for (int turns = 0; turns < 200; turns++) /* the first cycle comes by its timer, and allocates the reserve */
+		world_turn(&world);
+	fill_disk(&world, partition, &next);
+	for (int i = 0; i < 20; i++) {
+		cr_assert_eq(append_internal(&world, commits, &offsets), 0, "commit %d", i);
+		for (int turns = 0; turns < 50; turns++)
+			world_turn(&world);
+	}
+	cr_assert(store_is_full(world.store), "the reserve is not for produce");
+	cr_assert_eq(world_check_all(&world, partition, 0, 1 << 20), (int64_t)next);
+
+	sim_disk_set_capacity(world.disk, 64 << 20);
+	uint64_t began_ns = io_now_ns(world.io);
+	for (int turns = 0; store_is_full(world.store) && turns < 1000; turns++)
+		world_turn(&world);
+	cr_assert_not(store_is_full(world.store));
+	cr_assert_leq(io_now_ns(world.io) - began_ns, 5000000000ull, "it resumes within 5 s");
+	world_append(&world, partition, next++, 1, 100);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), (int64_t)next);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "commits", 0), 0, 1 << 20), (int64_t)offsets);
+	world_fini(&world);
+}
