@@ -1,6 +1,8 @@
 /* The k-th I/O fails, for every k of a long workload and of the recovery behind it (tests/crash/README.md).
  *
- *   faults [--seed=N] [--seeds=N] [--step=N]   --step=7 takes every seventh k alone */
+ *   faults [--seed=N] [--seeds=N] [--step=N] [--cuts=N]
+ *
+ * --step=7 takes every seventh k alone, --cuts=7 has a power cut at one I/O of seven behind a fault. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -61,15 +63,16 @@ static uint64_t step_of(const struct kind *kind, uint64_t step)
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'}, {"step", 1, NULL, 'k'}, {NULL, 0, NULL, 0}};
+	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'}, {"step", 1, NULL, 'k'}, {"cuts", 1, NULL, 'c'}, {NULL, 0, NULL, 0}};
 	static struct explorer explorer;
 	static struct model model;
-	uint64_t seed = 1, seeds = 1, step = 1, count = 0;
+	uint64_t seed = 1, seeds = 1, step = 1, cuts = 1, count = 0;
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		switch (c) {
 		case 's': seed = strtoull(optarg, NULL, 10); break;
 		case 'n': seeds = strtoull(optarg, NULL, 10); break;
 		case 'k': step = strtoull(optarg, NULL, 10); break;
+		case 'c': cuts = strtoull(optarg, NULL, 10); break;
 		default: return 2;
 		}
 	machine_init();
@@ -77,6 +80,7 @@ int main(int argc, char **argv)
 	explore_init(&explorer, seed);
 	explorer.bounds[0] = (struct explore_bound){.all_max = 4, .sample_count = 1, .single_max = 2};
 	explorer.deeper_of = 0;
+	explorer.moment_of = (uint32_t)cuts;
 	current = &explorer;
 	machine_on_abort(tell_context);
 	double began_s = now_s();

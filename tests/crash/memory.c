@@ -38,9 +38,7 @@ int main(int argc, char **argv)
 	machine_init();
 	struct sim_disk *base = workload_base(&model);
 	explore_init(&explorer, seed);
-	/* Power cuts are for the other programs: here one moment of each run is enough. */
-	explorer.bounds[0] = (struct explore_bound){.all_max = 1, .sample_count = 0, .single_max = 1};
-	explorer.deeper_of = explorer.live_of = 0;
+	explorer.moment_of = explorer.deeper_of = explorer.live_of = 0; /* power cuts are for the other programs */
 	current = &explorer;
 	machine_on_abort(tell_context);
 	double began_s = now_s();

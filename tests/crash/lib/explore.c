@@ -243,8 +243,10 @@ static void explore_moment(void *context)
 {
 	struct explorer *explorer = context;
 	struct machine *machine = explorer->machine;
-	explorer->moments++;
 	explore_note_visible(machine, explorer->model);
+	if (!explorer->moment_of || next_random(explorer) % explorer->moment_of)
+		return;
+	explorer->moments++;
 	struct sim_crash *look = sim_crash_look(machine->disk);
 	uint32_t count = sim_crash_items(look);
 	uint64_t all = 1;
@@ -278,7 +280,7 @@ void explore_end(struct explorer *explorer)
 
 void explore_init(struct explorer *explorer, uint64_t seed)
 {
-	*explorer = (struct explorer){.random = seed, .story = "", .live_of = 4};
+	*explorer = (struct explorer){.random = seed, .story = "", .moment_of = 1, .live_of = 4};
 	explorer->bounds[0] = (struct explore_bound){.all_max = 64, .sample_count = 24, .single_max = 24};
 	explorer->bounds[1] = (struct explore_bound){.all_max = 8, .sample_count = 3, .single_max = 3};
 }

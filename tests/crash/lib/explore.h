@@ -15,6 +15,7 @@ struct explore_bound {
 struct explorer {
 	struct explore_bound bounds[EXPLORE_DEPTH_MAX];
 	uint32_t deeper_of; /* one of so many recoveries is crashed as well; 0: none */
+	uint32_t moment_of; /* one of so many moments is explored; 0: none */
 	uint32_t live_of;   /* one of so many recovered stores lives on: a record, a clean stop, a start */
 	uint64_t random;
 	const char *story;  /* what is run, for the report */
