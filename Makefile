@@ -102,6 +102,7 @@ SRC_HISTORY := $(sort $(wildcard tests/history/*.c))
 SRC_SIM     := $(sort $(wildcard tests/sim/*.c))
 OBJ_HISTORY := $(call obj,$(SRC_HISTORY))
 OBJ_SIM     := $(call obj,$(SRC_SIM))
+OBJ_SIM_BROKER := $(call obj,$(sort $(wildcard tests/sim_broker/*.c)))
 $(BUILD)/libhistory.a: $(OBJ_HISTORY)
 
 UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
@@ -138,12 +139,12 @@ live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
 # Units and live tests, as they are and once more under ASan and UBSan. The builds are parallel, the tests are not.
 BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 test: deps ## install what is missing, build, and run all tests that need Debian packages alone
-	@$(BUILD_ALL) spate live-programs unit-programs crash-programs sim-program
-	@$(MAKE) --no-print-directory -j1 unit crash-short sim-short live
+	@$(BUILD_ALL) spate live-programs unit-programs crash-programs sim-program $(BUILD)/sim-broker
+	@$(MAKE) --no-print-directory -j1 unit crash-short sim-short sim-broker-short live
 	@$(MAKE) --no-print-directory -j1 asan
 asan: ## units and live tests under ASan and UBSan
-	@$(BUILD_ALL) MODE=asan live-programs unit-programs crash-programs sim-program
-	@$(MAKE) --no-print-directory -j1 MODE=asan unit crash-short sim-short live
+	@$(BUILD_ALL) MODE=asan live-programs unit-programs crash-programs sim-program build/asan/sim-broker
+	@$(MAKE) --no-print-directory -j1 MODE=asan unit crash-short sim-short sim-broker-short live
 
 TIME ?= 600
 soak: live-programs ## half of TIME seconds (600) produce, fetch and kill -9, half of it groups; memory is watched
@@ -194,6 +195,18 @@ SIM_SHORT_release := 300
 SIM_SHORT_asan    := 40
 sim-short: sim-program
 	@$(BUILD)/sim --seed 1 --count $(SIM_SHORT_$(MODE)) --shrink 20
+# The whole broker on a simulated machine, with simulated clients (tests/sim_broker/README.md).
+$(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+SIM_BROKER_SHORT_release := 16
+SIM_BROKER_SHORT_asan    := 4
+sim-broker-short: $(BUILD)/sim-broker
+	@$(BUILD)/sim-broker --seed 1 --count $(SIM_BROKER_SHORT_$(MODE)) > $(BUILD)/sim-broker.log || { tail -60 $(BUILD)/sim-broker.log; false; }
+	@head -1 $(BUILD)/sim-broker.log
+check-sim-broker: deps ## simulate the whole broker with its clients: TIME seconds (60), or COUNT seeds, from SEED (1) on
+	@$(BUILD_ALL) $(BUILD)/sim-broker
+	@$(BUILD)/sim-broker --seed $(or $(SEED),1) $(if $(COUNT),--count $(COUNT),--time $(if $(filter command\ line,$(origin TIME)),$(TIME),60))
+
 check-sim: deps ## simulate the storage engine: TIME seconds (60) from SEED (1) on, faults and crashes anywhere
 	@$(BUILD_ALL) $(BUILD)/sim
 	@$(BUILD)/sim --seed $(or $(SEED),1) --time $(if $(filter command\ line,$(origin TIME)),$(TIME),60)
@@ -224,7 +237,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs crash-programs crash-short sim-program sim-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim
+.PHONY: spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker
 
 clean: ## remove all that was built
 	rm -rf build spate
@@ -232,4 +245,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)

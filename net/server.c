@@ -94,6 +94,23 @@ static int open_io(struct server *server, struct sentence *why)
 	return err ? fail(why, err, "the I/O loop cannot start: %s", err_text(err)) : 0;
 }
 
+/* One directory of the path, and its name in the one above it, which a power cut would else take away with all that is in it. */
+static int make_one_dir(struct io *io, char *path)
+{
+	int err = io_dir_make(io, path);
+	if (err)
+		return err == -EEXIST ? 0 : err;
+	char *slash = strrchr(path, '/');
+	if (!slash)
+		return io_dir_sync(io, ".");
+	if (slash == path)
+		return io_dir_sync(io, "/");
+	*slash = 0;
+	err = io_dir_sync(io, path);
+	*slash = '/';
+	return err;
+}
+
 static int make_dir(struct server *server, struct sentence *why)
 {
 	struct io *io = server->shards[0].io;
@@ -103,8 +120,8 @@ static int make_dir(struct server *server, struct sentence *why)
 			continue;
 		memcpy(path, server->dir, i);
 		path[i] = 0;
-		int err = io_dir_make(io, path);
-		if (err && err != -EEXIST)
+		int err = make_one_dir(io, path);
+		if (err)
 			return fail(why, err, "the data directory %s cannot be made: %s: %s", server->dir, path, err_text(err));
 	}
 	return 0;

@@ -51,12 +51,13 @@ struct sim_net {
 	struct sim_disk *disk;
 	uint64_t random;
 	struct sim_net_pace pace;
+	uint64_t alarm_ns;
 	struct list links;
 	struct socket *sockets;
 	uint32_t socket_count;
 };
 
-static uint64_t now_ns(const struct sim_net *net)
+uint64_t sim_net_now_ns(const struct sim_net *net)
 {
 	return *sim_disk__clock_ns(net->disk);
 }
@@ -91,12 +92,17 @@ void sim_net_set_pace(struct sim_net *net, const struct sim_net_pace *pace)
 	net->pace = *pace;
 }
 
+void sim_net_set_alarm(struct sim_net *net, uint64_t at_ns)
+{
+	net->alarm_ns = at_ns;
+}
+
 /* ---- a stream --------------------------------------------------------------------------------------------------------- */
 
 static uint64_t arrival(struct sim_net *net, struct stream *stream)
 {
 	const struct sim_net_pace *pace = &net->pace;
-	uint64_t due_ns = now_ns(net) + draw(net, pace->latency_ns_max + 1);
+	uint64_t due_ns = sim_net_now_ns(net) + draw(net, pace->latency_ns_max + 1);
 	if (draw(net, 1000) < pace->stall_per_mille)
 		due_ns += draw(net, pace->stall_ns + 1);
 	stream->due_ns = due_ns > stream->due_ns ? due_ns : stream->due_ns;
@@ -129,7 +135,7 @@ static struct piece *arrived(const struct sim_net *net, const struct stream *str
 	if (list_is_empty(&stream->pieces))
 		return NULL;
 	struct piece *piece = LIST_ENTRY(stream->pieces.next, struct piece, node);
-	return piece->due_ns <= now_ns(net) ? piece : NULL;
+	return piece->due_ns <= sim_net_now_ns(net) ? piece : NULL;
 }
 
 static size_t take(struct sim_net *net, struct stream *stream, uint8_t *data, size_t size)
@@ -151,7 +157,7 @@ static size_t take(struct sim_net *net, struct stream *stream, uint8_t *data, si
 
 static bool is_over(const struct sim_net *net, const struct stream *stream)
 {
-	return stream->is_ended && list_is_empty(&stream->pieces) && stream->due_ns <= now_ns(net);
+	return stream->is_ended && list_is_empty(&stream->pieces) && stream->due_ns <= sim_net_now_ns(net);
 }
 
 static void end(struct sim_net *net, struct stream *stream)
@@ -173,7 +179,7 @@ static void lose(struct stream *stream)
 /* When the next of it arrives, if that is still to come. */
 static uint64_t next_of(const struct sim_net *net, const struct stream *stream)
 {
-	uint64_t now = now_ns(net);
+	uint64_t now = sim_net_now_ns(net);
 	LIST_FOR_EACH(node, &stream->pieces) {
 		const struct piece *piece = LIST_ENTRY(node, struct piece, node);
 		if (piece->due_ns > now)
@@ -302,7 +308,7 @@ static struct sim_link *first_waiting(const struct sim_net *net, int fd)
 {
 	LIST_FOR_EACH(node, &net->links) {
 		struct sim_link *link = LIST_ENTRY(node, struct sim_link, node);
-		if (!link->is_accepted && link->has_broker && link->listener == fd - SIM_SOCKET_BASE && link->opened_ns <= now_ns(net))
+		if (!link->is_accepted && link->has_broker && link->listener == fd - SIM_SOCKET_BASE && link->opened_ns <= sim_net_now_ns(net))
 			return link;
 	}
 	return NULL;
@@ -349,7 +355,7 @@ void sim_net__shutdown(struct sim_net *net, int fd)
 		return;
 	end(net, &socket->link->out);
 	lose(&socket->link->in);
-	socket->link->in.due_ns = now_ns(net);
+	socket->link->in.due_ns = sim_net_now_ns(net);
 }
 
 static void close_listener(struct sim_net *net, int fd)
@@ -403,11 +409,11 @@ bool sim_net__is_writable(const struct sim_net *net, int fd)
 
 uint64_t sim_net__next_ns(const struct sim_net *net)
 {
-	uint64_t next_ns = UINT64_MAX;
+	uint64_t next_ns = net->alarm_ns > sim_net_now_ns(net) ? net->alarm_ns : UINT64_MAX;
 	LIST_FOR_EACH(node, &net->links) {
 		const struct sim_link *link = LIST_ENTRY(node, struct sim_link, node);
 		uint64_t in_ns = next_of(net, &link->in), out_ns = link->has_client ? next_of(net, &link->out) : UINT64_MAX;
-		if (!link->is_accepted && link->opened_ns > now_ns(net) && link->opened_ns < in_ns)
+		if (!link->is_accepted && link->opened_ns > sim_net_now_ns(net) && link->opened_ns < in_ns)
 			in_ns = link->opened_ns;
 		next_ns = in_ns < next_ns ? in_ns : next_ns;
 		next_ns = out_ns < next_ns ? out_ns : next_ns;

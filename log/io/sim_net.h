@@ -17,6 +17,11 @@ struct sim_net *sim_net_open(struct sim_disk *disk, uint64_t seed);
 /* Every io on it has been closed, every link let go. */
 void sim_net_close(struct sim_net *net);
 
+/* The time of the simulation. */
+uint64_t sim_net_now_ns(const struct sim_net *net);
+/* A client wants to act at that time: the clock does not jump over it. One for the whole network; the next replaces it. */
+void sim_net_set_alarm(struct sim_net *net, uint64_t at_ns);
+
 /* How slow it is, from now on. */
 struct sim_net_pace {
 	uint64_t latency_ns_max;    /* of each piece on its way; they never overtake each other */

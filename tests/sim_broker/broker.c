@@ -1,0 +1,140 @@
+/* The broker's life on the simulated machine: started, turned, stopped, killed, and crashed, inside its own start too. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "tests/sim_broker/world.h"
+
+#define STARTS_MAX 30
+#define STOP_TURNS_MAX 200000
+
+static bool is_cut(const struct world *world)
+{
+	return world->cut_at && sim_disk_io_count(world->disk) >= world->cut_at;
+}
+
+void broker_order_cut(struct world *world, uint64_t k)
+{
+	world->cut_at = k ? sim_disk_io_count(world->disk) + k : 0;
+	sim_disk_cut_power(world->disk, k);
+}
+
+/* ---- starting ------------------------------------------------------------------------------------------------------- */
+
+static int try_start(struct world *world, char *why, size_t why_size)
+{
+	static struct server_report report;
+	struct server_options options = {.dir = "/data", .listen_host = "127.0.0.1", .listen_port = world->port, .shard_count = 1, .backend = IO_SIM,
+					 .config = world->config, .disk = world->disk, .net = world->net, .seed = world->seed * 1000 + world->life};
+	int err = server_open(&world->server, &options, &report, why, why_size);
+	if (err) {
+		world->server = NULL;
+		return err;
+	}
+	world->port = report.listen_port;
+	for (uint32_t i = 0; i < report.shard_count; i++)
+		if (report.stores[i].damaged_ranges || report.stores[i].is_journal_lost || report.catalog.is_lost)
+			world_accuse(world, HISTORY_BROKER, -1, "a start names damage on a sound disk");
+	return 0;
+}
+
+/* As the machine comes back. What is in flight is decided. */
+static void lose_power(struct world *world)
+{
+	broker_order_cut(world, 0);
+	sim_disk_crash(world->disk);
+	sim_net_lose_broker(world->net);
+	history_crash(world->history);
+}
+
+void broker_begin(struct world *world)
+{
+	char why[512] = "";
+	for (int tries = 0; tries < STARTS_MAX; tries++) {
+		world->life++;
+		int err = try_start(world, why, sizeof why);
+		if (!err && !is_cut(world)) {
+			world_tell(world, world->life, "the broker stands (start %lu)", (unsigned long)world->life);
+			for (uint32_t i = 0; i < world->committer_count; i++)
+				committer_restarted(world->committers[i]);
+			return;
+		}
+		world_tell(world, (uint64_t)err, "a start fails: %s", why);
+		if (is_cut(world)) {
+			meet(world, MOMENT_POWER_CUT_IN_START);
+			if (world->server)
+				server_abandon(world->server);
+			lose_power(world);
+		}
+		/* A fault that was ordered may have struck the start. It is over. */
+		sim_disk_fail(world->disk, 0, EIO);
+		sim_disk_set_capacity(world->disk, 0);
+	}
+	world_accuse(world, HISTORY_BROKER, -1, "the broker does not start: %s", why);
+}
+
+/* ---- ending ----------------------------------------------------------------------------------------------------------- */
+
+static void abandon(struct world *world)
+{
+	server_abandon(world->server);
+	sim_net_lose_broker(world->net);
+	world->server = NULL;
+}
+
+void broker_crash(struct world *world)
+{
+	meet(world, MOMENT_POWER_CUT);
+	world_tell(world, 1, "the power fails");
+	struct server *server = world->server;
+	world->server = NULL;
+	lose_power(world);
+	server_abandon(server);
+	broker_begin(world);
+}
+
+void broker_kill(struct world *world)
+{
+	meet(world, MOMENT_KILL);
+	world_tell(world, 2, "kill -9");
+	abandon(world);
+	history_crash(world->history);
+	broker_begin(world);
+}
+
+void broker_stop(struct world *world)
+{
+	int result = 1;
+	world_tell(world, 3, "a clean stop");
+	server_stop(world->server);
+	for (int turns = 0; result > 0 && turns < STOP_TURNS_MAX && !is_cut(world); turns++)
+		result = server_turn(world->server);
+	if (is_cut(world)) {
+		broker_crash(world);
+		return;
+	}
+	if (result > 0)
+		world_accuse(world, HISTORY_BROKER, -1, "the broker does not stop");
+	if (result == 0) {
+		meet(world, MOMENT_CLEAN_STOP);
+		server_close(world->server);
+		sim_net_lose_broker(world->net);
+		world->server = NULL;
+	} else {
+		abandon(world);
+	}
+	history_crash(world->history);
+	broker_begin(world);
+}
+
+void broker_turn(struct world *world)
+{
+	int result = server_turn(world->server);
+	if (is_cut(world)) {
+		broker_crash(world);
+		return;
+	}
+	if (result > 0)
+		return;
+	world_accuse(world, HISTORY_BROKER, -1, "the broker ended by itself: %d", result);
+}

@@ -1,0 +1,210 @@
+/* A consumer outside of any group's membership that commits, higher and higher: what was acknowledged is there after every restart, and never goes back. */
+#include <stdlib.h>
+
+#include "kmsg_find_coordinator.h"
+#include "kmsg_offset_commit.h"
+#include "kmsg_offset_fetch.h"
+#include "log/base/check.h"
+#include "tests/sim_broker/peer.h"
+
+#define BACKOFF_NS (50ull * 1000 * 1000)
+
+struct committer {
+	struct world *world;
+	struct peer *peer;
+	char group[16];
+	int64_t sent, acked;       /* the highest offset asked for, and answered; -1: none */
+	bool has_coordinator, is_asking, is_checking, is_finishing;
+	uint64_t wait_until_ns, pause_ns_max;
+};
+
+struct committer *committer_open(struct world *world, uint32_t number)
+{
+	struct committer *committer = calloc(1, sizeof *committer);
+	CHECK(committer);
+	committer->world = world;
+	committer->sent = committer->acked = -1;
+	committer->pause_ns_max = world_draw(world, 4) ? 30000000 : 1000000;
+	snprintf(committer->group, sizeof committer->group, "group-%u", number);
+	committer->peer = peer_create(world, committer);
+	return committer;
+}
+
+void committer_reset(struct committer *committer)
+{
+	peer_break(committer->peer);
+}
+
+void committer_restarted(struct committer *committer)
+{
+	committer->is_checking = true;
+}
+
+/* The last thing it does is to look. */
+void committer_finish(struct committer *committer)
+{
+	committer->is_finishing = committer->is_checking = true;
+}
+
+bool committer_is_done(const struct committer *committer)
+{
+	return !committer->is_checking && !committer->is_asking;
+}
+
+void committer_describe(const struct committer *committer, char *out, size_t size)
+{
+	snprintf(out, size, "%s: acknowledged %ld, asked for %ld%s%s", committer->group, (long)committer->acked, (long)committer->sent,
+		 committer->is_asking ? ", a call is out" : "", committer->is_checking ? ", has to look" : "");
+}
+
+static void back_off(struct committer *committer)
+{
+	committer->wait_until_ns = world_now_ns(committer->world) + BACKOFF_NS;
+}
+
+/* True if it may go better later. */
+static bool is_passing(struct committer *committer, int16_t error)
+{
+	if (error == 15 || error == 16) /* COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR */
+		committer->has_coordinator = false;
+	/* 14: COORDINATOR_LOAD_IN_PROGRESS */
+	return error == 14 || error == 15 || error == 16 || error == 7 || error == 3 || error == 56;
+}
+
+/* ---- the coordinator ---------------------------------------------------------------------------------------------------- */
+
+static void found(void *context, uint64_t tag, const void *answer)
+{
+	struct committer *committer = context;
+	const struct kmsg_find_coordinator_response *out = answer;
+	committer->is_asking = false;
+	committer->has_coordinator = out && out->error_code == 0;
+	if (!committer->has_coordinator)
+		back_off(committer);
+}
+
+static void find_coordinator(struct committer *committer)
+{
+	struct kmsg_find_coordinator_request in;
+	kmsg_find_coordinator_request_init(&in);
+	in.key = slice_from(committer->group);
+	committer->is_asking = peer_call(committer->peer, "find_coordinator", 3, &in, 0, found);
+}
+
+/* ---- committing ------------------------------------------------------------------------------------------------------- */
+
+static void committed(void *context, uint64_t tag, const void *answer)
+{
+	struct committer *committer = context;
+	const struct kmsg_offset_commit_response *out = answer;
+	committer->is_asking = false;
+	if (!out) {
+		back_off(committer);
+		return;
+	}
+	int16_t error = out->topics.count == 1 && out->topics.items[0].partitions.count == 1 ? out->topics.items[0].partitions.items[0].error_code : -1;
+	if (error == 0) {
+		meet(committer->world, MOMENT_COMMITTED);
+		world_tell(committer->world, tag, "%s: %lu is committed", committer->group, (unsigned long)tag);
+		if ((int64_t)tag > committer->acked)
+			committer->acked = (int64_t)tag;
+		committer->wait_until_ns = world_now_ns(committer->world) + world_draw(committer->world, committer->pause_ns_max);
+	} else if (is_passing(committer, error)) {
+		back_off(committer);
+	} else {
+		world_accuse(committer->world, HISTORY_BROKER, -1, "a commit of %s: error %d", committer->group, error);
+	}
+}
+
+static void commit(struct committer *committer)
+{
+	struct kmsg_offset_commit_request in;
+	struct kmsg_offset_commit_topic topic;
+	struct kmsg_offset_commit_partition partition;
+	kmsg_offset_commit_request_init(&in);
+	kmsg_offset_commit_topic_init(&topic);
+	kmsg_offset_commit_partition_init(&partition);
+	int64_t offset = committer->sent + 1;
+	partition.committed_offset = offset;
+	topic.name = slice_from(TOPIC);
+	topic.partitions.items = &partition;
+	topic.partitions.count = 1;
+	in.group_id = slice_from(committer->group);
+	in.generation_id_or_member_epoch = -1;
+	in.topics.items = &topic;
+	in.topics.count = 1;
+	committer->is_asking = peer_call(committer->peer, "offset_commit", 8, &in, (uint64_t)offset, committed);
+	if (committer->is_asking)
+		committer->sent = offset;
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------------ */
+
+static void judge(struct committer *committer, int64_t offset)
+{
+	struct world *world = committer->world;
+	world_tell(world, (uint64_t)offset, "%s: %ld is what is there (acknowledged %ld, asked for %ld)", committer->group, (long)offset, (long)committer->acked,
+		   (long)committer->sent);
+	committer->is_checking = false;
+	if (offset < committer->acked || offset > committer->sent)
+		world_accuse(world, HISTORY_BROKER, offset, "%s has committed offset %ld, was acknowledged %ld and has asked for %ld", committer->group, (long)offset,
+			     (long)committer->acked, (long)committer->sent);
+	else if (committer->acked >= 0)
+		meet(world, MOMENT_COMMIT_SURVIVED);
+	committer->acked = offset; /* seen once: it must stay */
+}
+
+static void looked(void *context, uint64_t tag, const void *answer)
+{
+	struct committer *committer = context;
+	const struct kmsg_offset_fetch_response *out = answer;
+	committer->is_asking = false;
+	if (!out) {
+		back_off(committer);
+		return;
+	}
+	const struct kmsg_offset_fetch_group_result *group = out->groups.count == 1 ? &out->groups.items[0] : NULL;
+	if (group && group->error_code && is_passing(committer, group->error_code)) {
+		back_off(committer);
+		return;
+	}
+	if (!group || group->error_code || group->topics.count != 1 || group->topics.items[0].partitions.count != 1) {
+		world_accuse(committer->world, HISTORY_BROKER, -1, "%s cannot be asked for its offsets: error %d", committer->group, group ? group->error_code : -1);
+		return;
+	}
+	judge(committer, group->topics.items[0].partitions.items[0].committed_offset);
+}
+
+static void look(struct committer *committer)
+{
+	struct kmsg_offset_fetch_request in;
+	struct kmsg_offset_fetch_group group;
+	struct kmsg_offset_fetch_group_topic topic;
+	int32_t partition = 0;
+	kmsg_offset_fetch_request_init(&in);
+	kmsg_offset_fetch_group_init(&group);
+	kmsg_offset_fetch_group_topic_init(&topic);
+	topic.name = slice_from(TOPIC);
+	topic.partition_indexes.items = &partition;
+	topic.partition_indexes.count = 1;
+	group.group_id = slice_from(committer->group);
+	group.topics.items = &topic;
+	group.topics.count = 1;
+	in.groups.items = &group;
+	in.groups.count = 1;
+	committer->is_asking = peer_call(committer->peer, "offset_fetch", 8, &in, 0, looked);
+}
+
+void committer_step(struct committer *committer)
+{
+	struct world *world = committer->world;
+	peer_step(committer->peer);
+	if (committer->is_asking || !world->has_topic || world_now_ns(world) < committer->wait_until_ns)
+		return;
+	if (!committer->has_coordinator)
+		find_coordinator(committer);
+	else if (committer->is_checking)
+		look(committer);
+	else if (!committer->is_finishing)
+		commit(committer);
+}

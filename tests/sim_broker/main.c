@@ -1,0 +1,229 @@
+/* The simulator of the whole broker: seeds from one on, each in a process of its own, on all cores, for so many seconds or so many seeds. A seed that fails
+ * is run again, and told as a story.
+ *
+ * Failure modes: a run that finds an anomaly, aborts, hangs, or does not do the same twice. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log/base/check.h"
+#include "tests/sim_broker/run.h"
+
+#define WORKERS_MAX 64
+#define HANG_SECONDS 60
+#define TWICE_EVERY 20          /* seeds: these run twice, and must leave the same trace */
+#define ALL_MOMENTS_SEEDS 300   /* after so many every situation must have been met */
+
+struct options {
+	uint64_t seed, count;
+	double seconds;
+	uint32_t workers;
+	bool is_story, is_loud;
+};
+
+struct shared {
+	struct verdict verdicts[WORKERS_MAX];
+};
+
+struct totals {
+	uint64_t seeds, acked, starts, virtual_ns, moments[moment_count];
+};
+
+static struct shared *shared;
+
+static double now_s(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* The broker says on stderr what its operator should know, thousands of times here. */
+static void silence(bool is_loud)
+{
+	int null = is_loud ? -1 : open("/dev/null", O_WRONLY);
+	if (null >= 0)
+		dup2(null, 2);
+}
+
+/* ---- one seed, in a process of its own ---------------------------------------------------------------------------------- */
+
+static void run_here(uint64_t seed, struct verdict *verdict)
+{
+	*verdict = (struct verdict){.has_failed = true, .text = "it ended before its end"};
+	struct verdict first, again;
+	run_seed(seed, &first, NULL);
+	if (seed % TWICE_EVERY == 0 && !first.has_failed) {
+		run_seed(seed, &again, NULL);
+		if (again.trace != first.trace) {
+			first.has_failed = true;
+			snprintf(first.text, sizeof first.text, "another trace when it is run again");
+		}
+	}
+	*verdict = first;
+}
+
+static pid_t begin(const struct options *options, uint32_t worker, uint64_t seed)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid)
+		return pid;
+	silence(options->is_loud);
+	alarm(HANG_SECONDS);
+	run_here(seed, &shared->verdicts[worker]);
+	_exit(0);
+}
+
+static void note_end(struct verdict *verdict, int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	bool is_hang = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+	verdict->has_failed = true;
+	snprintf(verdict->text, sizeof verdict->text, is_hang ? "it hangs (signal %d, status %d)" : "it died (signal %d, status %d)",
+		 WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+}
+
+static void add(struct totals *totals, const struct verdict *verdict)
+{
+	totals->seeds++;
+	totals->acked += verdict->acked;
+	totals->starts += verdict->starts;
+	totals->virtual_ns += verdict->virtual_ns;
+	for (uint32_t i = 0; i < moment_count; i++)
+		totals->moments[i] += verdict->moments[i];
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------------------ */
+
+static int find_worker(const pid_t *pids, uint32_t count, pid_t pid)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return (int)i;
+	return -1;
+}
+
+/* The seed that failed, or 0. */
+static uint64_t run_all(const struct options *options, struct totals *totals, char *why, size_t why_size)
+{
+	pid_t pids[WORKERS_MAX] = {0};
+	uint64_t seeds[WORKERS_MAX], next = options->seed, failed = 0;
+	uint32_t running = 0;
+	double until = now_s() + options->seconds;
+	for (;;) {
+		bool is_more = !failed && (options->count ? next < options->seed + options->count : now_s() < until);
+		int free_worker = is_more ? find_worker(pids, options->workers, 0) : -1;
+		if (free_worker >= 0) {
+			seeds[free_worker] = next;
+			pids[free_worker] = begin(options, (uint32_t)free_worker, next++);
+			running++;
+			continue;
+		}
+		if (!running)
+			return failed;
+		int status;
+		pid_t pid = wait(&status);
+		int worker = find_worker(pids, options->workers, pid);
+		CHECK(worker >= 0);
+		struct verdict *verdict = &shared->verdicts[worker];
+		pids[worker] = 0;
+		running--;
+		note_end(verdict, status);
+		add(totals, verdict);
+		if (verdict->has_failed && (!failed || seeds[worker] < failed)) {
+			failed = seeds[worker];
+			snprintf(why, why_size, "%s", verdict->text);
+		}
+	}
+}
+
+static uint32_t print_totals(const struct totals *totals, double seconds)
+{
+	uint32_t missing = 0;
+	printf("%lu seeds, %lu starts of the broker, %lu records certain, %.0f s of virtual time in %.1f s: %.1f seeds/s\n", (unsigned long)totals->seeds,
+	       (unsigned long)totals->starts, (unsigned long)totals->acked, (double)totals->virtual_ns / 1e9, seconds, (double)totals->seeds / seconds);
+	for (uint32_t i = 0; i < moment_count; i++) {
+		missing += totals->moments[i] == 0;
+		printf("  %10lu  %s\n", (unsigned long)totals->moments[i], moment_text((enum moment)i));
+	}
+	return totals->seeds >= ALL_MOMENTS_SEEDS ? missing : 0;
+}
+
+/* In a process of its own, as it may die. */
+static void tell(const struct options *options, uint64_t seed)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		struct verdict verdict;
+		silence(options->is_loud);
+		setlinebuf(stdout);
+		alarm(HANG_SECONDS);
+		run_seed(seed, &verdict, stdout);
+		printf("%s\n", verdict.has_failed ? verdict.text : "nothing is wrong");
+		fflush(NULL);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static int look_into(const struct options *options, const char *program, uint64_t seed, const char *why)
+{
+	printf("\nTHE STORY (seed %lu)\n", (unsigned long)seed);
+	tell(options, seed);
+	printf("FAIL  SEED=%lu: %s\nTo repeat it: make check-sim-broker SEED=%lu COUNT=1, or %s --seed %lu --story [--loud].\n", (unsigned long)seed, why,
+	       (unsigned long)seed, program, (unsigned long)seed);
+	return 1;
+}
+
+static int usage(const char *program)
+{
+	printf("usage: %s [--seed N] [--time SECONDS | --count SEEDS] [--jobs N] [--loud]\n       %s --seed N --story [--loud]\n", program, program);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"time", 1, NULL, 't'}, {"count", 1, NULL, 'n'}, {"jobs", 1, NULL, 'j'},
+					      {"story", 0, NULL, 'S'}, {"loud", 0, NULL, 'l'}, {0}};
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct options options = {.seed = 1, .seconds = 60, .workers = cores > 0 && cores <= WORKERS_MAX ? (uint32_t)cores : 1};
+	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+		switch (c) {
+		case 's': options.seed = strtoull(optarg, NULL, 10); break;
+		case 't': options.seconds = strtod(optarg, NULL); break;
+		case 'n': options.count = strtoull(optarg, NULL, 10); break;
+		case 'j': options.workers = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'S': options.is_story = true; break;
+		case 'l': options.is_loud = true; break;
+		default: return usage(argv[0]);
+		}
+	}
+	if (options.seed == 0 || options.workers < 1 || options.workers > WORKERS_MAX)
+		return usage(argv[0]);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	if (options.is_story) {
+		tell(&options, options.seed);
+		return 0;
+	}
+	struct totals totals = {0};
+	char why[600];
+	double began = now_s();
+	uint64_t failed = run_all(&options, &totals, why, sizeof why);
+	uint32_t missing = print_totals(&totals, now_s() - began);
+	if (failed)
+		return look_into(&options, argv[0], failed, why);
+	if (missing)
+		printf("FAIL  %u situations were never met: the simulator does not reach what it was made for\n", missing);
+	return missing ? 1 : 0;
+}

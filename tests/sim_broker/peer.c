@@ -1,0 +1,218 @@
+/* Bytes out are kept until the window takes them; bytes in until they are a frame. Calls wait in a ring, as answers come in order. */
+#include "tests/sim_broker/peer.h"
+
+#include <stdlib.h>
+
+#include "kmsg_table.h"
+#include "log/base/bytes.h"
+#include "log/base/check.h"
+#include "net/wire/header.h"
+
+#define CALLS_MAX 16
+#define PATIENCE_NS (40ull * 1000 * 1000 * 1000)
+#define RETRY_NS (20ull * 1000 * 1000)
+#define FRAME_MAX (8u << 20)
+
+struct call {
+	const struct kmsg_message *answer;
+	int version;
+	int32_t correlation_id;
+	uint64_t tag, due_ns;
+	peer_done_fn *done;
+};
+
+struct bytes {
+	uint8_t *data;
+	size_t size, capacity;
+};
+
+struct peer {
+	struct world *world;
+	void *context;
+	struct sim_link *link;
+	uint64_t retry_ns;
+	struct bytes out, in;
+	struct call calls[CALLS_MAX];
+	uint32_t first, count;
+	int32_t correlation_id;
+};
+
+struct peer *peer_create(struct world *world, void *context)
+{
+	struct peer *peer = calloc(1, sizeof *peer);
+	CHECK(peer);
+	peer->world = world;
+	peer->context = context;
+	return peer;
+}
+
+static uint8_t *bytes_room(struct bytes *bytes, size_t size)
+{
+	if (bytes->size + size > bytes->capacity) {
+		bytes->capacity = 2 * (bytes->size + size);
+		bytes->data = realloc(bytes->data, bytes->capacity);
+		CHECK(bytes->data);
+	}
+	return bytes->data + bytes->size;
+}
+
+static void bytes_drop(struct bytes *bytes, size_t size)
+{
+	memmove(bytes->data, bytes->data + size, bytes->size - size);
+	bytes->size -= size;
+}
+
+uint32_t peer_waiting(const struct peer *peer)
+{
+	return peer->count;
+}
+
+static bool connect_now(struct peer *peer)
+{
+	if (!peer->link && world_now_ns(peer->world) >= peer->retry_ns) {
+		peer->link = sim_link_open(peer->world->net, peer->world->port);
+		peer->retry_ns = world_now_ns(peer->world) + RETRY_NS;
+	}
+	return peer->link != NULL;
+}
+
+/* ---- asking --------------------------------------------------------------------------------------------------------- */
+
+static const struct kmsg_message *find(const char *api, const char *kind)
+{
+	char name[64];
+	snprintf(name, sizeof name, "%s_%s", api, kind);
+	const struct kmsg_message *message = kmsg_message_find(name);
+	CHECK(message);
+	return message;
+}
+
+static void encode(struct peer *peer, const struct kmsg_message *message, int version, const void *body)
+{
+	struct request_header header = {.api_key = (int16_t)message->key, .api_version = (int16_t)version, .correlation_id = peer->correlation_id,
+					.client_id = slice_from("sim")};
+	struct writer counter = writer_counting();
+	request_header_encode(&counter, &header);
+	message->encode(&counter, version, body);
+	size_t size = 4 + counter.position;
+	struct writer writer = writer_into(bytes_room(&peer->out, size), size);
+	writer_int32(&writer, (int32_t)(size - 4));
+	request_header_encode(&writer, &header);
+	message->encode(&writer, version, body);
+	CHECK(writer.error == 0);
+	peer->out.size += size;
+}
+
+bool peer_call(struct peer *peer, const char *api, int version, const void *message, uint64_t tag, peer_done_fn *done)
+{
+	if (peer->count == CALLS_MAX || !connect_now(peer))
+		return false;
+	peer->correlation_id++;
+	encode(peer, find(api, "request"), version, message);
+	peer->calls[(peer->first + peer->count++) % CALLS_MAX] = (struct call){
+		.answer = find(api, "response"), .version = version, .correlation_id = peer->correlation_id, .tag = tag, .done = done,
+		.due_ns = world_now_ns(peer->world) + PATIENCE_NS};
+	return true;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------------------- */
+
+static struct call pop(struct peer *peer)
+{
+	struct call call = peer->calls[peer->first];
+	peer->first = (peer->first + 1) % CALLS_MAX;
+	peer->count--;
+	return call;
+}
+
+static void fail_all(struct peer *peer)
+{
+	peer->out.size = peer->in.size = 0;
+	for (uint32_t left = peer->count; left; left--) {
+		struct call call = pop(peer);
+		meet(peer->world, MOMENT_LOST_ANSWER);
+		call.done(peer->context, call.tag, NULL);
+	}
+}
+
+void peer_break(struct peer *peer)
+{
+	if (peer->link)
+		sim_link_reset(peer->link);
+	peer->link = NULL;
+	fail_all(peer);
+}
+
+static void take_answer(struct peer *peer, struct slice frame)
+{
+	static uint64_t room[4096];
+	struct arena arena;
+	int32_t correlation_id;
+	if (!peer->count) {
+		world_accuse(peer->world, HISTORY_BROKER, -1, "an answer that nobody asked for");
+		return;
+	}
+	struct call call = pop(peer);
+	void *answer = calloc(1, call.answer->struct_size);
+	struct reader reader = reader_over(frame);
+	CHECK(answer);
+	arena_init(&arena, room, sizeof room, 64 << 20);
+	int err = response_header_decode(&reader, (int16_t)call.answer->key, call.version, &correlation_id);
+	if (!err)
+		err = call.answer->decode(&reader, &arena, call.version, answer);
+	if (err || correlation_id != call.correlation_id || reader_left(&reader))
+		world_accuse(peer->world, HISTORY_BROKER, -1, "an answer that is none: %s %d, correlation id %d for %d", call.answer->name, err, correlation_id, call.correlation_id);
+	else
+		call.done(peer->context, call.tag, answer);
+	arena_fini(&arena);
+	free(answer);
+}
+
+/* Frames are taken out before their answers are looked at: a callback may break the connection. */
+static void take_frames(struct peer *peer)
+{
+	while (peer->in.size >= 4) {
+		uint32_t size = load_be32(peer->in.data);
+		if (size > FRAME_MAX) {
+			world_accuse(peer->world, HISTORY_BROKER, -1, "a frame of %u bytes", size);
+			return;
+		}
+		if (peer->in.size < 4 + (size_t)size)
+			return;
+		uint8_t *frame = malloc(size ? size : 1);
+		CHECK(frame);
+		memcpy(frame, peer->in.data + 4, size);
+		bytes_drop(&peer->in, 4 + (size_t)size);
+		take_answer(peer, (struct slice){frame, size});
+		free(frame);
+	}
+}
+
+static bool is_silent(const struct peer *peer)
+{
+	return peer->count && peer->calls[peer->first].due_ns <= world_now_ns(peer->world);
+}
+
+void peer_step(struct peer *peer)
+{
+	if (!peer->link)
+		return;
+	bytes_drop(&peer->out, sim_link_send(peer->link, peer->out.data, peer->out.size));
+	for (;;) {
+		int64_t got = sim_link_receive(peer->link, bytes_room(&peer->in, 4096), 4096);
+		if (got < 0) {
+			take_frames(peer);
+			peer_break(peer);
+			return;
+		}
+		if (got == 0)
+			break;
+		peer->in.size += (size_t)got;
+	}
+	take_frames(peer);
+	if (peer->link && is_silent(peer)) {
+		if (peer->world->is_calm)
+			world_accuse(peer->world, HISTORY_BROKER, -1, "%s: no answer for %llu s", peer->calls[peer->first].answer->name, PATIENCE_NS / 1000000000);
+		peer_break(peer);
+	}
+}
