@@ -152,25 +152,26 @@ static void start_pass(struct filing *filing)
 	CHECK(filing->pending > 0);
 }
 
-/* The block that holds `filed` may begin with bytes that are in the file alone: fetches them, so that the block can be written whole. */
+/* The block that holds `filed` may begin with bytes that are in the file alone: fetches them, so that the block can be written whole. They may have rotted,
+ * so readers still find them in the file, where they are checked: memory_position stays. */
 static int fill_first_block(struct segment *segment)
 {
 	uint64_t start = align_down(segment->filed.position, CHUNK_ALIGN);
-	if (segment->memory_position <= start)
+	if (segment->memory_position <= start || segment->is_first_block_filled)
 		return 0;
 	struct chunk *first = LIST_ENTRY(segment->chunks.next, struct chunk, node);
-	CHECKF(first->position == start && segment->memory_position == segment->filed.position,
+	CHECKF(first->position == start && segment->memory_position <= segment->filed.position,
 	       "first chunk at %lu, memory from %lu, filed %lu, staged %lu", (unsigned long)first->position,
 	       (unsigned long)segment->memory_position, (unsigned long)segment->filed.position, (unsigned long)segment->staged.position);
 	uint8_t *block;
 	if (posix_memalign((void **)&block, CHUNK_ALIGN, CHUNK_ALIGN))
 		return -ENOMEM;
 	int64_t got = io_file_read(segment->home->io, segment->write_fd, block, CHUNK_ALIGN, start);
-	uint64_t wanted = segment->filed.position - start;
+	uint64_t wanted = segment->memory_position - start;
 	int err = got < 0 ? (int)got : (uint64_t)got < wanted ? ERR_CORRUPT_LOG : 0;
 	if (!err) {
 		memcpy(first->data, block, wanted);
-		segment->memory_position = start;
+		segment->is_first_block_filled = true;
 	}
 	free(block);
 	return err;

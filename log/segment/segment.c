@@ -68,6 +68,7 @@ void segment_adopt(struct segment *segment, struct mark end)
 	}
 	segment->filed = segment->durable = segment->committing = segment->staged = end;
 	segment->memory_position = end.position;
+	segment->is_first_block_filled = false;
 	segment->memory_mark = end;
 	segment->has_file = true;
 	segment->is_cut = false;
@@ -147,6 +148,7 @@ int segment_reserve(struct segment *segment, uint64_t size_bytes)
 		cache_forbid_eviction(cache, last);
 	else {
 		segment->memory_position = segment->staged.position;
+		segment->is_first_block_filled = false;
 		segment->memory_mark = segment->staged;
 	}
 	for (uint64_t at = covered; at < end;) {
@@ -346,6 +348,7 @@ bool segment_evict(struct chunk *chunk)
 	advance_memory_mark(segment, end);
 	list_remove(&chunk->node);
 	segment->memory_position = end;
+	segment->is_first_block_filled = false;
 	chunk->owner = NULL;
 	return true;
 }

@@ -80,6 +80,7 @@ struct segment {
 
 	struct list chunks;             /* contiguous, by position */
 	uint64_t memory_position;       /* bytes from here to staged are in the chunks */
+	bool is_first_block_filled;     /* the block that memory_position lies in is there from its begin, for writing alone: nobody has checked it */
 	struct mark memory_mark;        /* the first batch that begins at or behind it: where tail readers start to look */
 	struct filing *filing;          /* in flight, or NULL */
 	uint8_t *snapshot;              /* what its partition wants written beside the seal, named by the segment's end; owned, or NULL */

@@ -299,8 +299,9 @@ static int stage_payload(struct replay *replay, struct partition *partition, str
 	return 0;
 }
 
-/* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches. Learns nothing. */
-static int check_direct(struct segment *segment, const struct journal_entry *entry, bool is_vouched, bool *fits)
+/* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches, or if they will be read into memory, from where
+ * they are served unchecked. Learns nothing. */
+static int check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, bool *fits)
 {
 	uint64_t checksum = 0;
 	struct io *io = segment->home->io;
@@ -317,7 +318,7 @@ static int check_direct(struct segment *segment, const struct journal_entry *ent
 		    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > end - at)
 			return 0;
 		checksum = XXH3_64bits_withSeed(header, sizeof header, checksum);
-		if (!is_vouched) {
+		if (must_check_all) {
 			uint8_t *bytes = malloc(batch.size_bytes);
 			if (!bytes)
 				return -ENOMEM;
@@ -399,11 +400,12 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 {
 	struct segment *segment = partition->active;
 	bool had_file = segment->has_file, fits;
-	int err = check_direct(segment, entry, is_vouched, &fits);
+	bool is_staged = !is_vouched || !are_filed_before(partition, segment);
+	int err = check_direct(segment, entry, is_staged, &fits);
 	if (err)
 		return err;
 	replay->has_unvouched_direct |= !is_vouched;
-	if (fits && (!is_vouched || !are_filed_before(partition, segment))) { /* @K, @M */
+	if (fits && is_staged) { /* @K, @M */
 		/* The file stays, and is written over with what it holds: made anew it would be empty if the power failed now. */
 		if (!had_file)
 			partition__note_entry(partition);

@@ -156,3 +156,23 @@ Test(store_damage, a_lying_header_keeps_no_read_going)
 		for (size_t i = 0; i < sizeof changes; i++)
 			lie(at, changes[i]);
 }
+
+/* Rot in the block where the file ends, which is read back to be written again with what comes next: it must not be served from memory then as if it had been
+ * checked. (Found by check-sim, seed 500903.) */
+Test(store_damage, rot_is_not_served_from_memory)
+{
+	struct world world;
+	world_init(&world, 13);
+	world.options.direct_size_bytes_min = 1;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 0), 0, RECORDS, 100);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(sim_disk_corrupt(world.disk, "/t-0/00000000000000000000.log", 200, 1), 0);
+	int64_t end = RECORDS;
+	for (int i = 0; i < 3; i++, end += RECORDS)
+		world_append(&world, world_partition(&world, "t", 0), (uint64_t)end, RECORDS, 100);
+	cr_assert_eq(count_fenced(&world, 0, RECORDS, end), RECORDS);
+	world_fini(&world);
+}
