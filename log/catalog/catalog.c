@@ -17,30 +17,12 @@
 #include "log/base/check.h"
 #include "log/base/uuid_text.h"
 #include "log/io/small_file.h"
-#include "log/catalog/catalog_replay.h"
-#include "log/catalog/image_config.h"
+#include "log/catalog/catalog_priv.h"
 
 /* A larger file could not be read again: changes are refused before it is one. An opening makes it short. */
 #define FILE_SIZE_MAX ((size_t)1 << 30)
 /* Smaller files are not worth a rewrite. */
 #define REWRITE_SIZE_MIN 65536
-
-struct catalog {
-	struct io *io;
-	char *log_path, *meta_path;
-	int fd;
-	uint64_t end;       /* of the file's good part */
-	uint64_t sequence;  /* of the last record */
-	bool is_read_only, has_failed;
-	catalog_make_room_fn *make_room;
-	void *make_room_context;
-	struct image_room *room;
-	const struct broker_config *given; /* at start */
-	struct catalog_state state;
-	/* All topics by their name with '.' read as '_', to find collisions without looking at all of them. */
-	struct topic **by_stem;
-	uint32_t stem_count, stem_capacity;
-};
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
@@ -122,7 +104,7 @@ static void insert_stem(struct catalog *catalog, struct topic *topic)
 	catalog->stem_count++;
 }
 
-static uint32_t place_of_stem(const struct catalog *catalog, const struct topic *topic)
+uint32_t catalog__place_of_stem(const struct catalog *catalog, const struct topic *topic)
 {
 	bool is_there;
 	uint32_t place = find_stem(catalog, name_of(topic), &is_there);
@@ -132,7 +114,7 @@ static uint32_t place_of_stem(const struct catalog *catalog, const struct topic 
 
 static void remove_stem(struct catalog *catalog, const struct topic *topic)
 {
-	uint32_t place = place_of_stem(catalog, topic);
+	uint32_t place = catalog__place_of_stem(catalog, topic);
 	catalog->stem_count--;
 	memmove(&catalog->by_stem[place], &catalog->by_stem[place + 1], (catalog->stem_count - place) * sizeof *catalog->by_stem);
 }
@@ -155,7 +137,7 @@ static void set_sequence(struct catalog *catalog, uint64_t sequence)
 }
 
 /* Appends the one record in `bytes`, durably. The bytes are freed. */
-static int commit(struct catalog *catalog, struct catalog_bytes *bytes)
+int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes)
 {
 	int refused = bytes->has_failed ? -ENOMEM : catalog->end + bytes->size > FILE_SIZE_MAX ? -EFBIG : 0;
 	if (refused) {
@@ -179,13 +161,13 @@ static int commit(struct catalog *catalog, struct catalog_bytes *bytes)
 	return 0;
 }
 
-static int check_writable(const struct catalog *catalog)
+int catalog__check_writable(const struct catalog *catalog)
 {
 	CHECK(!catalog->is_read_only);
 	return catalog->has_failed ? ERR_FAILED : 0;
 }
 
-static void begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind)
+void catalog__begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind)
 {
 	*bytes = (struct catalog_bytes){0};
 	catalog_begin(bytes, kind, catalog->sequence + 1);
@@ -374,10 +356,10 @@ static int cut_torn_tail(struct catalog *catalog)
 static int append_opened(struct catalog *catalog)
 {
 	struct catalog_bytes bytes;
-	begin(catalog, &bytes, CATALOG_OPENED);
+	catalog__begin(catalog, &bytes, CATALOG_OPENED);
 	catalog_put_u64(&bytes, catalog->state.incarnation);
 	catalog_end(&bytes);
-	return commit(catalog, &bytes);
+	return catalog__commit(catalog, &bytes);
 }
 
 /* Counts the opening: in a file written anew if more than half of the present one is superseded, else as one more record. */
@@ -460,15 +442,6 @@ static int open_for_reading(struct catalog *catalog, struct catalog_report *repo
 	return err;
 }
 
-/* ---- the broker's configuration --------------------------------------------------------------------------------------- */
-
-/* What topics without overrides have, once `config` is in force. */
-static void set_defaults(struct topic_defaults *defaults, const struct image_config *config)
-{
-	defaults->broker = config->config;
-	topic_config_resolve(&defaults->config, defaults->broker, NULL, 0);
-}
-
 /* ---- lifecycle ------------------------------------------------------------------------------------------------------ */
 
 static char *join(const char *dir, const char *name)
@@ -496,27 +469,11 @@ static struct catalog *allocate(struct io *io, const char *dir, const struct bro
 	return NULL;
 }
 
-/* While the records were replayed, topics had what the broker was given at start. */
-static int apply_broker_settings(struct catalog *catalog)
-{
-	struct catalog_state *state = &catalog->state;
-	struct image_config *config;
-	int err = image_config_create(&config, catalog->given, state->draft.image->settings, state->identity.node_id);
-	if (err)
-		return err;
-	image_draft_set_config(&state->draft, config);
-	set_defaults(&state->defaults, config);
-	bool is_changed = catalog_settings(state->draft.image, SETTING_BROKER).count > 0;
-	err = is_changed ? image_draft_resolve(&state->draft, &state->defaults) : 0;
-	catalog_destroy_retired(state);
-	return err;
-}
-
 static int publish_replayed(struct catalog *catalog)
 {
 	struct catalog_image *image = catalog->state.draft.image;
 	int err = reserve_stems(catalog, image->topic_count);
-	err = err ? err : apply_broker_settings(catalog);
+	err = err ? err : catalog__apply_broker_settings(catalog);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < image->topic_count; i++)
@@ -699,12 +656,12 @@ static int add_topics(struct change *change, const struct topic_spec *specs, uin
 static int commit_created(struct change *change)
 {
 	struct catalog_bytes bytes;
-	begin(change->catalog, &bytes, CATALOG_CREATED);
+	catalog__begin(change->catalog, &bytes, CATALOG_CREATED);
 	catalog_put_u32(&bytes, change->count);
 	for (uint32_t i = 0; i < change->count; i++)
 		catalog_put_topic(&bytes, change->topics[i]);
 	catalog_end(&bytes);
-	return commit(change->catalog, &bytes);
+	return catalog__commit(change->catalog, &bytes);
 }
 
 static void forget_created(struct change *change)
@@ -719,7 +676,7 @@ static void forget_created(struct change *change)
 static int begin_change(struct change *change, struct catalog *catalog, uint32_t count, uint32_t more)
 {
 	*change = (struct change){.catalog = catalog};
-	int err = check_writable(catalog);
+	int err = catalog__check_writable(catalog);
 	if (err)
 		return err;
 	change->topics = malloc((count ? count : 1) * sizeof *change->topics);
@@ -767,12 +724,12 @@ static void take_topics(struct change *change, const struct uuid *ids, uint32_t 
 static int commit_deleted(struct change *change)
 {
 	struct catalog_bytes bytes;
-	begin(change->catalog, &bytes, CATALOG_DELETED);
+	catalog__begin(change->catalog, &bytes, CATALOG_DELETED);
 	catalog_put_u32(&bytes, change->count);
 	for (uint32_t i = 0; i < change->count; i++)
 		catalog_put(&bytes, change->topics[i]->id.bytes, sizeof change->topics[i]->id.bytes);
 	catalog_end(&bytes);
-	return commit(change->catalog, &bytes);
+	return catalog__commit(change->catalog, &bytes);
 }
 
 static void publish_deleted(struct change *change)
@@ -815,14 +772,14 @@ static int commit_replaced(struct catalog *catalog, struct catalog_bytes *bytes,
 	if (err)
 		free(bytes->data);
 	else
-		err = commit(catalog, bytes);
+		err = catalog__commit(catalog, bytes);
 	if (err) {
 		image_draft_discard(&draft);
 		catalog_topic_destroy(new);
 		return err;
 	}
 	catalog->state.partition_total += new->partition_count - old->partition_count;
-	catalog->by_stem[place_of_stem(catalog, old)] = new;
+	catalog->by_stem[catalog__place_of_stem(catalog, old)] = new;
 	image_draft_replace(&draft, old, new);
 	image_draft_publish(&draft, catalog->room);
 	return 0;
@@ -830,7 +787,7 @@ static int commit_replaced(struct catalog *catalog, struct catalog_bytes *bytes,
 
 int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t partition_count)
 {
-	int err = check_writable(catalog);
+	int err = catalog__check_writable(catalog);
 	const struct topic *old = current_topic(catalog, id);
 	if (err || !old)
 		return err ? err : ERR_UNKNOWN_TOPIC;
@@ -838,7 +795,7 @@ int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t 
 	if (partition_count <= old->partition_count || partition_count > TOPIC_PARTITIONS_MAX || total > CATALOG_PARTITIONS_MAX)
 		return ERR_INVALID_PARTITIONS;
 	struct catalog_bytes bytes;
-	begin(catalog, &bytes, CATALOG_GROWN);
+	catalog__begin(catalog, &bytes, CATALOG_GROWN);
 	catalog_put(&bytes, id->bytes, sizeof id->bytes);
 	catalog_put_u32(&bytes, partition_count);
 	catalog_end(&bytes);
@@ -857,7 +814,7 @@ static bool has_same_overrides(const struct topic *a, const struct topic *b)
 int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count)
 {
 	char why[128];
-	int err = check_writable(catalog);
+	int err = catalog__check_writable(catalog);
 	const struct topic *old = current_topic(catalog, id);
 	if (err || !old)
 		return err ? err : ERR_UNKNOWN_TOPIC;
@@ -870,7 +827,7 @@ int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const 
 		return 0;
 	}
 	struct catalog_bytes bytes;
-	begin(catalog, &bytes, CATALOG_CONFIGURED);
+	catalog__begin(catalog, &bytes, CATALOG_CONFIGURED);
 	catalog_put(&bytes, id->bytes, sizeof id->bytes);
 	if (new)
 		catalog_put_overrides(&bytes, new->overrides, new->override_count);
@@ -878,115 +835,20 @@ int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const 
 	return commit_replaced(catalog, &bytes, old, new);
 }
 
-/* ---- settings ----------------------------------------------------------------------------------------------------------------- */
-
-static int commit_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count)
-{
-	struct catalog_bytes bytes;
-	begin(catalog, &bytes, CATALOG_SETTINGS);
-	catalog_put_u32(&bytes, count);
-	for (uint32_t i = 0; i < count; i++)
-		catalog_put_setting(&bytes, &changes[i]);
-	catalog_end(&bytes);
-	return commit(catalog, &bytes);
-}
-
-/* The topics follow, if the change is one of their defaults. */
-static int draft_config(struct catalog *catalog, struct image_draft *draft, struct topic_defaults *defaults, bool *is_resolved)
-{
-	struct image_config *config;
-	int err = image_config_create(&config, catalog->given, draft->image->settings, catalog->state.identity.node_id);
-	if (err)
-		return err;
-	image_draft_set_config(draft, config);
-	set_defaults(defaults, config);
-	bool is_changed = memcmp(&defaults->config, &catalog->state.defaults.config, sizeof defaults->config) != 0;
-	err = is_changed ? image_draft_resolve(draft, defaults) : 0;
-	*is_resolved = is_changed && !err;
-	return err;
-}
-
-/* Tools that set the same again and again are to cost no I/O. */
-static bool is_in_force(const struct catalog_image *image, const struct setting_change *change)
-{
-	const struct setting *now = catalog_setting(image, change->type, change->name, change->key);
-	if (!now || !change->value)
-		return !now && !change->value;
-	return now->value.size == change->value->size && memcmp(now->value.data, change->value->data, now->value.size) == 0;
-}
-
-static bool are_in_force(const struct catalog_image *image, const struct setting_change *changes, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (!changes[i].type || !is_in_force(image, &changes[i]))
-			return false;
-	return true;
-}
-
-static bool concern_brokers(const struct setting_change *changes, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (changes[i].type == SETTING_BROKER)
-			return true;
-	return false;
-}
-
-static int draft_settings(struct image_draft *draft, const struct setting_change *changes, uint32_t count)
-{
-	struct setting_set *settings = image_draft_settings(draft);
-	int err = settings ? 0 : -ENOMEM;
-	for (uint32_t i = 0; i < count && !err; i++)
-		err = setting_set_change(settings, &changes[i]);
-	return err;
-}
-
-static void publish_settings(struct catalog *catalog, struct image_draft *draft, const struct topic_defaults *defaults, bool is_resolved)
-{
-	const struct catalog_image *image = draft->image;
-	for (uint32_t i = 0; is_resolved && i < image->topic_count; i++)
-		catalog->by_stem[place_of_stem(catalog, image->topics[i])] = image->topics[i];
-	catalog->state.defaults = *defaults;
-	image_draft_publish(draft, catalog->room);
-}
-
-int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count)
-{
-	int err = check_writable(catalog);
-	if (err || are_in_force(catalog->room->current, changes, count))
-		return err;
-	struct image_draft draft;
-	struct topic_defaults defaults = catalog->state.defaults;
-	bool is_resolved = false;
-	err = image_draft_begin(&draft, catalog->room, 0);
-	if (err)
-		return err;
-	err = draft_settings(&draft, changes, count);
-	if (!err && concern_brokers(changes, count))
-		err = draft_config(catalog, &draft, &defaults, &is_resolved);
-	err = err ? err : commit_settings(catalog, changes, count);
-	if (!err)
-		publish_settings(catalog, &draft, &defaults, is_resolved);
-	else if (is_resolved)
-		image_draft_discard_resolved(&draft);
-	else
-		image_draft_discard(&draft);
-	return err;
-}
-
 /* ---- producer ids ----------------------------------------------------------------------------------------------------------- */
 
 int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_t *first)
 {
-	int err = check_writable(catalog);
+	int err = catalog__check_writable(catalog);
 	if (err)
 		return err;
 	if (catalog->state.next_producer_id > INT64_MAX - count)
 		return -ERANGE;
 	struct catalog_bytes bytes;
-	begin(catalog, &bytes, CATALOG_PRODUCER_IDS);
+	catalog__begin(catalog, &bytes, CATALOG_PRODUCER_IDS);
 	catalog_put_u64(&bytes, (uint64_t)catalog->state.next_producer_id + count);
 	catalog_end(&bytes);
-	err = commit(catalog, &bytes);
+	err = catalog__commit(catalog, &bytes);
 	if (err)
 		return err;
 	*first = catalog->state.next_producer_id;

@@ -1,0 +1,33 @@
+/* The catalog as its own files see it: catalog.c, which opens it and changes topics, and catalog_settings.c. Owner: the catalog's thread. Private to
+ * log/catalog. */
+#pragma once
+
+#include "log/catalog/catalog_replay.h"
+
+struct catalog {
+	struct io *io;
+	char *log_path, *meta_path;
+	int fd;
+	uint64_t end;       /* of the file's good part */
+	uint64_t sequence;  /* of the last record */
+	bool is_read_only, has_failed;
+	catalog_make_room_fn *make_room;
+	void *make_room_context;
+	struct image_room *room;
+	const struct broker_config *given; /* at start */
+	struct catalog_state state;
+	/* All topics by their name with '.' read as '_', to find collisions without looking at all of them. */
+	struct topic **by_stem;
+	uint32_t stem_count, stem_capacity;
+};
+
+/* ERR_FAILED once a sync has failed. */
+MUST_USE int catalog__check_writable(const struct catalog *catalog);
+/* A record of the next sequence: what is put between this and catalog_end is its body. */
+void catalog__begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind);
+/* Appends the one record in `bytes`, durably. The bytes are freed. */
+MUST_USE int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes);
+/* Where `by_stem` has the topic, or the one it replaces. */
+uint32_t catalog__place_of_stem(const struct catalog *catalog, const struct topic *topic);
+/* When all records are replayed: the draft's configuration, and its topics with it. -ENOMEM. */
+MUST_USE int catalog__apply_broker_settings(struct catalog *catalog);
