@@ -22,7 +22,7 @@
 #define WORKERS_MAX 64
 #define HANG_SECONDS 30
 #define TWICE_EVERY 50          /* seeds: these run twice, and must leave the same trace */
-#define ALL_POINTS_SEEDS 3000   /* after so many every situation must have been met */
+#define ALL_POINTS_SEEDS 2000   /* after so many every situation must have been met */
 
 struct worker {
 	_Atomic uint64_t seed;      /* that runs now */

@@ -61,6 +61,7 @@ static void start_on(struct run *run, struct run *other, struct sim_disk *disk)
 	memset(other->flights, 0, sizeof other->flights);
 	memset(other->readings, 0, sizeof other->readings);
 	memset(other->trimmings, 0, sizeof other->trimmings);
+	sim_disk_set_capacity(disk, 0);
 	history_crash(other->history);
 	machine__start(other);
 	machine__close(other);

@@ -60,7 +60,7 @@ struct weight {
 static const struct weight weights[] = {
 	{STEP_APPEND, 30, 90}, {STEP_APPEND_LARGE, 12, 50}, {STEP_PRODUCE, 25, 70}, {STEP_RETRY, 10, 100}, {STEP_TURN, 40, 100},
 	{STEP_WAIT, 5, 60},    {STEP_READ, 10, 70},	    {STEP_LOOKUP, 4, 50},   {STEP_TRIM, 4, 50},	    {STEP_SCAN, 2, 50},
-	{STEP_CREATE, 2, 80},  {STEP_DELETE, 1, 30},	    {STEP_GROW, 1, 40},	    {STEP_CONFIGURE, 1, 40}, {STEP_RESERVE, 8, 20},
+	{STEP_CREATE, 2, 80},  {STEP_DELETE, 1, 30},	    {STEP_GROW, 1, 40},	    {STEP_CONFIGURE, 3, 40}, {STEP_RESERVE, 8, 20},
 	{STEP_CUT, 6, 80},     {STEP_CRASH, 3, 60},	    {STEP_KILL, 2, 40},	    {STEP_STOP, 2, 50},	    {STEP_CUT_STOP, 2, 50},
 	{STEP_CUT_RECOVERY, 4, 60}, {STEP_FAIL, 3, 30},	    {STEP_HEAL, 2, 100},    {STEP_FULL, 2, 15},	    {STEP_ROOM, 2, 100},
 	{STEP_CLOCK, 1, 30},    {STEP_BURST, 6, 20},	    {STEP_FAIL_RECOVERY, 1, 20},

@@ -129,6 +129,16 @@ void topics__grow(struct run *run, const struct step *step)
 	machine__take_image(run);
 }
 
+/* So long a value that a few of them make the catalog worth writing anew. */
+static char *long_value(void)
+{
+	static char value[15000];
+	for (size_t i = 0; i + 4 < sizeof value; i += 4)
+		memcpy(value + i, "0:1,", 4);
+	value[sizeof value - 5] = 0; /* the last comma */
+	return value;
+}
+
 void topics__configure(struct run *run, const struct step *step)
 {
 	struct topic_slot *slot = &run->topics[step->a % TOPICS];
@@ -140,6 +150,8 @@ void topics__configure(struct run *run, const struct step *step)
 	knobs.segment_ms = 1 + (uint32_t)(step->b % 3000);
 	knobs.index_interval_bytes = (uint32_t)(step->c % 2000);
 	uint32_t count = make_overrides(&knobs, step->d % 8 == 0, overrides, values);
+	if (step->d % 3 == 0)
+		overrides[count++] = (struct config_override){"leader.replication.throttled.replicas", long_value()};
 	int err = catalog_set_overrides(run->catalog, &slot->id, overrides, count);
 	run__tell(run, (uint64_t)err, "configure topic %s anew: %s", slot->name, err ? err_name(err) : "done");
 	if (err)
