@@ -31,7 +31,7 @@ LIBS := $(STATIC_LIBS) -l:libcrypto.a -lisal -l:libstdc++.a -lm -ldl
 
 DEB_BUILD := gcc make pkg-config liburing-dev libisal-dev libxxhash-dev libzstd-dev liblz4-dev \
              libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libssl-dev libstdc++-12-dev
-DEB_TEST  := libcriterion-dev kcat jq python3-kafka
+DEB_TEST  := libcriterion-dev kcat jq python3-kafka xfsprogs
 DEB_FUZZ  := clang-14 libclang-rt-14-dev
 
 # ---- sources ---------------------------------------------------------------------------------

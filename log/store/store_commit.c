@@ -111,7 +111,7 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 {
 	uint64_t size = segment->staged.position - segment->committing.position;
 	bool must_go = size > group_room(store);
-	if ((size < store->options.direct_size_bytes_min && !must_go) || segment->filing || store->is_full)
+	if ((size < store->options.direct_size_bytes_min && !must_go) || segment->filing || (store->is_full && !must_go))
 		return false;
 	struct list *before = segment->node.prev;
 	if (before != &partition->segments && !segment_is_filed(LIST_ENTRY(before, struct segment, node)))
@@ -133,6 +133,8 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	/* Some of this was a sync, and a failed sync is final: a second one may say that all is well, and it is not. */
 	if (err && !is_full)
 		store__fail(store, err);
+	if (is_full && must_go)
+		store__set_full(store, true); /* it waits for room, and nothing more may come behind it */
 	return !err && (is_entered || must_go);
 }
 

@@ -77,3 +77,31 @@ Test(reserve, lets_coordinators_go_on, .timeout = 60)
 	cr_assert_eq(world_check_all(&world, world_partition(&world, "commits", 0), 0, 1 << 20), (int64_t)offsets);
 	world_fini(&world);
 }
+
+/* A batch that fits no group of the journal needs its segment at once. Without room for that it waits, and is not refused any more; but those behind it
+ * are, instead of waiting with it for ever. (Found on a full XFS: no produce was answered, and nobody was told that the disk was full.) */
+Test(reserve, a_batch_that_fits_no_group, .timeout = 60)
+{
+	struct world world;
+	struct append large, next;
+	world_init(&world, 4);
+	world.options.journal_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	sim_disk_set_capacity(world.disk, (1 << 20) + 65536);
+	struct partition *partition = world_partition(&world, "t", 0);
+	cr_assert_eq(world_append_begin(partition, &large, 0, 1, 200000), 0);
+	for (int turns = 0; turns < 20; turns++) {
+		store_turn(world.store);
+		world_turn(&world);
+	}
+	cr_assert_not(large.is_done);
+	cr_assert(store_is_full(world.store));
+	cr_assert_eq(world_append_begin(partition, &next, 1, 1, 100), -ENOSPC);
+	sim_disk_set_capacity(world.disk, 16 << 20);
+	for (int turns = 0; (!large.is_done || store_is_full(world.store)) && turns < 1000; turns++)
+		world_turn(&world);
+	cr_assert(large.is_done && large.op.err == 0);
+	world_append(&world, partition, 1, 1, 100);
+	world_fini(&world);
+}
