@@ -86,6 +86,7 @@ static void configure(struct world *world)
 	set(world->config, "log.segment.bytes", world_draw(world, 2) ? 1 << 20 : 1 << 24);
 	set(world->config, "message.max.bytes", 500000);
 	set(world->config, "offsets.topic.num.partitions", 2);
+	set(world->config, "group.initial.rebalance.delay.ms", world_draw(world, 3) ? 100 : 3000);
 }
 
 static void make_world(struct world *world, uint64_t seed, FILE *story)
@@ -96,6 +97,7 @@ static void make_world(struct world *world, uint64_t seed, FILE *story)
 	world->history = history_open();
 	configure(world);
 	for (uint32_t i = 0; i < PARTITIONS; i++) {
+		world->commits[i] = (struct commits){-1, -1};
 		char name[16];
 		snprintf(name, sizeof name, TOPIC "-%u", i);
 		world->numbers[i] = history_add_partition(world->history, name);
@@ -107,6 +109,9 @@ static void make_clients(struct world *world)
 	world->producer_count = 1 + (uint32_t)world_draw(world, PRODUCERS_MAX);
 	world->consumer_count = 1 + (uint32_t)world_draw(world, CONSUMERS_MAX);
 	world->committer_count = (uint32_t)world_draw(world, COMMITTERS_MAX + 1);
+	world->member_count = world_draw(world, 2) ? 1 + (uint32_t)world_draw(world, MEMBERS_MAX) : 0;
+	for (uint32_t i = 0; i < world->member_count; i++)
+		world->members[i] = member_open(world, i);
 	for (uint32_t i = 0; i < world->producer_count; i++)
 		world->producers[i] = producer_open(world, i);
 	for (uint32_t i = 0; i < world->consumer_count; i++)
@@ -127,6 +132,8 @@ static void turn(struct world *world)
 		consumer_step(world->consumers[i]);
 	for (uint32_t i = 0; i < world->committer_count; i++)
 		committer_step(world->committers[i]);
+	for (uint32_t i = 0; i < world->member_count; i++)
+		member_step(world->members[i]);
 }
 
 static void pass(struct world *world, uint64_t ns)
@@ -187,6 +194,8 @@ static void reset_all(struct world *world)
 		consumer_reset(world->consumers[i]);
 	for (uint32_t i = 0; i < world->committer_count; i++)
 		committer_reset(world->committers[i]);
+	for (uint32_t i = 0; i < world->member_count; i++)
+		member_reset(world->members[i]);
 }
 
 static void change_network(struct world *world)
@@ -240,6 +249,25 @@ static void befall(struct world *world)
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------------- */
 
+/* All members are to be in one generation, and every partition owned. */
+static bool is_group_settled(const struct world *world, char *out, size_t size)
+{
+	uint32_t owned = 0;
+	int32_t first = 0;
+	for (uint32_t i = 0; i < world->member_count; i++) {
+		int32_t generation;
+		bool is_stable = member_is_stable(world->members[i], &generation, &owned);
+		first = i ? first : generation;
+		if (is_stable && generation == first)
+			continue;
+		member_describe(world->members[i], out, size);
+		return false;
+	}
+	if (world->member_count && owned != PARTITIONS)
+		snprintf(out, size, "the members of generation %d own %u partitions of %u", first, owned, PARTITIONS);
+	return !world->member_count || owned == PARTITIONS;
+}
+
 /* Who is not done yet, in a few words; false if nobody. */
 static bool find_unfinished(const struct world *world, char *out, size_t size)
 {
@@ -258,7 +286,7 @@ static bool find_unfinished(const struct world *world, char *out, size_t size)
 			committer_describe(world->committers[i], out, size);
 			return true;
 		}
-	return false;
+	return !is_group_settled(world, out, size);
 }
 
 static void come_to_rest(struct world *world, const char *what)
@@ -299,6 +327,14 @@ static void judge(struct world *world, struct verdict *verdict)
 		snprintf(verdict->text, sizeof verdict->text, "%s: %s", anomaly_name(anomalies[0].kind), anomalies[0].text);
 }
 
+/* Mostly short; of a group with members sometimes long enough for a session to end. */
+static uint64_t phase_ns(struct world *world)
+{
+	if (world->member_count && world_draw(world, 3) == 0)
+		return world_draw(world, 15000000000);
+	return world_draw(world, world_draw(world, 4) ? 200000000 : 3000000000);
+}
+
 void run_seed(uint64_t seed, struct verdict *verdict, FILE *story)
 {
 	struct world world;
@@ -309,7 +345,7 @@ void run_seed(uint64_t seed, struct verdict *verdict, FILE *story)
 	if (!world_is_over(&world))
 		make_clients(&world);
 	for (uint64_t phases = 1 + world_draw(&world, PHASES_MAX); phases && !world_is_over(&world); phases--) {
-		pass(&world, world_draw(&world, world_draw(&world, 4) ? 200000000 : 3000000000));
+		pass(&world, phase_ns(&world));
 		if (!world_is_over(&world))
 			befall(&world);
 	}

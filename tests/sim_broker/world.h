@@ -16,6 +16,7 @@
 #define PRODUCERS_MAX 4
 #define CONSUMERS_MAX 4
 #define COMMITTERS_MAX 2
+#define MEMBERS_MAX 5
 #define TOPIC "t"
 
 /* Situations that the runs together must have met; main.c counts them. */
@@ -33,6 +34,10 @@
 	X(REFUSED, "a produce was refused for the disk's sake")             \
 	X(COMMITTED, "a commit was acknowledged")                           \
 	X(COMMIT_SURVIVED, "and found after a restart")                     \
+	X(REBALANCED, "a member was told what it owns")                      \
+	X(MEMBER_COMMITTED, "a member's commit was acknowledged")           \
+	X(MEMBER_LEFT, "a member left its group")                           \
+	X(MEMBER_VANISHED, "a member was gone without a word")              \
 	X(PARKED, "a fetch was answered empty")                             \
 	X(REREAD, "a consumer began again at the start")
 
@@ -48,6 +53,16 @@ struct peer;
 struct producer;
 struct consumer;
 struct committer;
+struct member;
+
+/* Who owns a partition for the group's members, by its latest generation that somebody was told of; and what was committed for it. */
+struct ownership {
+	int32_t generation;
+	char id[128];
+};
+struct commits {
+	int64_t sent, acked;          /* the highest; -1: none */
+};
 
 struct world {
 	uint64_t seed, random;
@@ -68,7 +83,10 @@ struct world {
 	struct producer *producers[PRODUCERS_MAX];
 	struct consumer *consumers[CONSUMERS_MAX];
 	struct committer *committers[COMMITTERS_MAX];
-	uint32_t producer_count, consumer_count, committer_count;
+	struct member *members[MEMBERS_MAX];
+	uint32_t producer_count, consumer_count, committer_count, member_count;
+	struct ownership owners[PARTITIONS];
+	struct commits commits[PARTITIONS];
 	uint64_t moments[moment_count];
 	uint64_t trace;             /* a hash of all that happened */
 	FILE *story;
@@ -121,3 +139,11 @@ void committer_restarted(struct committer *committer);
 bool committer_is_done(const struct committer *committer);
 void committer_describe(const struct committer *committer, char *out, size_t size);
 void committer_finish(struct committer *committer);
+
+struct member *member_open(struct world *world, uint32_t number);
+void member_step(struct member *member);
+void member_reset(struct member *member);
+void member_vanish(struct member *member);
+/* Its generation; what it owns is added to *owned. */
+bool member_is_stable(const struct member *member, int32_t *generation, uint32_t *owned);
+void member_describe(const struct member *member, char *out, size_t size);
