@@ -106,6 +106,8 @@ uint32_t sim_crash_outcomes(const struct sim_crash *crash, uint32_t item);
 struct sim_disk *sim_crash_make(const struct sim_crash *crash, const uint32_t *outcomes);
 void sim_crash_close(struct sim_crash *crash);
 
+/* A process is about to be killed: what it has in flight is written, and not synced. (Else its io_close drops it.) */
+void sim_disk_write_in_flight(struct sim_disk *disk);
 /* Another disk with all that is visible on this one, as after a shutdown. */
 struct sim_disk *sim_disk_copy(struct sim_disk *disk);
 /* The same for two disks with the same names and bytes; of what is visible now. */

@@ -405,6 +405,22 @@ struct sim_disk *sim_disk_copy(struct sim_disk *disk)
 	return make(disk, &(struct making){0});
 }
 
+static void write_in_flight(void *context, struct sim_node *file, const struct iovec *vector, uint32_t count, uint64_t position)
+{
+	for (uint32_t i = 0; i < count; position += vector[i].iov_len, i++) {
+		int err = sim_disk__write(context, file, vector[i].iov_base, vector[i].iov_len, position, false);
+		(void)err; /* a full disk: nobody is told */
+	}
+}
+
+void sim_disk_write_in_flight(struct sim_disk *disk)
+{
+	LIST_FOR_EACH(link, &disk->users) {
+		struct sim_user *user = LIST_ENTRY(link, struct sim_user, node);
+		user->each_write(user, write_in_flight, disk);
+	}
+}
+
 /* ---- sameness ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t mix(uint64_t hash, uint64_t value)

@@ -372,6 +372,9 @@ static bool restart(struct run *run)
 
 static bool kill_and_start(struct run *run)
 {
+	store_turn(run->machine->store);
+	io_flush(run->machine->io);
+	sim_disk_write_in_flight(run->machine->disk);
 	machine_close(run->machine);
 	return start_again(run);
 }

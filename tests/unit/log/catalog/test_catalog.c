@@ -893,6 +893,66 @@ Test(catalog, failed_sync_is_final)
 	machine_fini(&machine);
 }
 
+struct sizes {
+	uint64_t of_log, used;
+};
+
+static void note_size(void *context, const char *path, uint64_t size_bytes)
+{
+	struct sizes *sizes = context;
+	sizes->used += (size_bytes + 4095) / 4096 * 4096;
+	if (strstr(path, "catalog.log"))
+		sizes->of_log = size_bytes;
+}
+
+static struct sizes sizes_of(struct machine *machine)
+{
+	struct sizes sizes = {0};
+	sim_disk_list(machine->disk, note_size, &sizes);
+	return sizes;
+}
+
+/* A write of which a part found room is cut off again: the file ends where it did. */
+Test(catalog, part_of_a_write_is_undone)
+{
+	struct machine machine;
+	char name[200];
+	machine_init(&machine, 31);
+	machine_open_well(&machine);
+	memset(name, 'n', sizeof name);
+	name[sizeof name - 1] = 0;
+	struct sizes before = sizes_of(&machine);
+	for (int i = 0; before.of_log % 4096 < 3900; i++, before = sizes_of(&machine)) {
+		name[1] = (char)('a' + i);
+		cr_assert_eq(create_one(machine.catalog, name, 1), 0);
+	}
+	sim_disk_set_capacity(machine.disk, before.used);
+	name[0] = 'm';
+	cr_assert_eq(create_one(machine.catalog, name, 1), -ENOSPC);
+	cr_assert_eq(sizes_of(&machine).of_log, before.of_log);
+	machine_fini(&machine);
+}
+
+/* A torn tail is gone from the file with the opening that found it. */
+Test(catalog, torn_tail_is_cut_for_good)
+{
+	struct machine machine;
+	machine_init(&machine, 32);
+	machine_open_well(&machine);
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	machine_close(&machine);
+	int fd = io_file_open(machine.io, LOG_PATH, 0);
+	int64_t size = io_file_size(machine.io, fd);
+	cr_assert_eq(io_file_truncate(machine.io, fd, (uint64_t)size + 300), 0);
+	io_close_fd(machine.io, fd);
+	machine_open_well(&machine);
+	cr_assert_eq(machine.report.torn_bytes, 300);
+	machine_close(&machine);
+	machine_open_well(&machine);
+	cr_assert_eq(machine.report.torn_bytes, 0);
+	machine_fini(&machine);
+}
+
 /* A record whose sync failed is seen by the next opening, but the disk may not have it and a later sync will not bring it there: before anything is
  * written behind it, it is written again. Else a crash leaves a hole. */
 Test(catalog, what_a_failed_sync_lost_is_written_again)

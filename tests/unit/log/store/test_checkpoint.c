@@ -1,0 +1,190 @@
+/* The checkpoint is never evidence: flipped, forged or lost, what was acknowledged is there. */
+#include "tests/unit/log/verify/rot.h"
+
+#include <errno.h>
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
+
+/* Where the first partition's segments begin, and how long they are (log/store/checkpoint.c). */
+#define HEADER_SIZE 36
+#define PARTITION_SIZE 44
+
+static void idle(struct world *world, int seconds)
+{
+	uint64_t until_ns = io_now_ns(world->io) + (uint64_t)seconds * 1000000000ull;
+	for (int turns = 0; io_now_ns(world->io) < until_ns && turns < 2000 && !store_has_failed(world->store); turns++) {
+		cr_assert_geq(io_turn(world->io, true), 0);
+		store_turn(world->store);
+	}
+}
+
+/* Records 0 to 11 in two segments, all filed, and a clean stop. */
+static void make(struct world *world, uint64_t seed)
+{
+	struct config_override overrides[] = {{"segment.ms", "1"}, {"retention.ms", "-1"}};
+	world_init(world, seed);
+	world->options.journal_size_bytes = 1 << 20;
+	world_open(world);
+	world_create_topic(world, "t", 1, overrides, 2);
+	world_append(world, world_partition(world, "t", 0), 0, 6, 100);
+	world_append(world, world_partition(world, "t", 0), 6, 6, 100);
+	idle(world, 6);
+	world_stop(world);
+}
+
+/* Any bit of it: another way is found to the same records. */
+Test(checkpoint, every_byte_flipped, .timeout = 60)
+{
+	struct world world;
+	size_t size;
+	make(&world, 1);
+	free(rot_read(&world, "//checkpoint-0", &size));
+	struct sim_disk *base = sim_disk_copy(world.disk);
+	for (size_t at = 0; at < size; at++) {
+		sim_disk_close(world.disk);
+		world.disk = sim_disk_copy(base);
+		cr_assert_eq(sim_disk_flip_bit(world.disk, "/checkpoint-0", at, (unsigned)at % 8), 0);
+		int err = world_try_open(&world);
+		/* Its version and its generation may make it another's: a refusal loses nothing either. */
+		if (!err) {
+			cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 12, "byte %zu", at);
+			cr_assert_eq(world.report.damaged_ranges, 0, "byte %zu", at);
+		}
+		world_close(&world);
+	}
+	sim_disk_close(base);
+	int err = world_try_open(&world);
+	(void)err;
+	world_fini(&world);
+}
+
+/* Segments that cannot be, under a right checksum: refused or scanned over, never aborted on. */
+Test(checkpoint, forged_segments, .timeout = 60)
+{
+	static const uint64_t values[] = {0, 1, 5, 7, UINT64_MAX, 1ull << 40, INT64_MAX};
+	struct world world;
+	size_t size;
+	make(&world, 2);
+	uint8_t *data = rot_read(&world, "//checkpoint-0", &size);
+	struct sim_disk *base = sim_disk_copy(world.disk);
+	uint32_t segments = 2;
+	size_t first = 0;
+	for (size_t at = HEADER_SIZE; at + PARTITION_SIZE < size && !first; at++)
+		if (load_le32(data + at + 28) == segments && load_le32(data + at + 16) == 0 && load_le64(data + at + 20) == 0)
+			first = at + PARTITION_SIZE;
+	cr_assert_neq(first, 0, "no partition of two segments is told of");
+	/* The segments' size comes from where the second one's base offset stands. */
+	size_t stride = 60;
+	while (load_le64(data + first + stride) != 6 || load_le64(data + first + stride + 8) != 12)
+		cr_assert_lt(++stride, 120);
+	for (uint32_t s = 0; s < segments; s++)
+		for (size_t field = 0; field < 24; field += 8)
+			for (size_t v = 0; v < COUNT_OF(values); v++) {
+				uint8_t *forged = malloc(size);
+				memcpy(forged, data, size);
+				store_le64(forged + first + s * stride + field, values[v]);
+				store_le64(forged + size - 8, XXH3_64bits(forged, size - 8));
+				sim_disk_close(world.disk);
+				world.disk = sim_disk_copy(base);
+				rot_write(&world, "//checkpoint-0", forged, size);
+				free(forged);
+				int err = world_try_open(&world);
+				(void)err; /* what it says may be believed or not: it is a forgery */
+				world_close(&world);
+			}
+	free(data);
+	sim_disk_close(base);
+	int err = world_try_open(&world);
+	(void)err;
+	world_fini(&world);
+}
+
+/* Two batches of one entry, of which a torn filing left one; and no checkpoint: the scan finds that one, the journal brings the other, once. */
+Test(checkpoint, lost_behind_a_torn_filing, .timeout = 60)
+{
+	for (uint64_t seed = 1; seed <= 6; seed++)
+		for (uint64_t k = 1; k <= 12; k++) {
+			struct world world;
+			static struct append appends[2];
+			world_init(&world, seed);
+			world.options.journal_size_bytes = 1 << 20;
+			world_open(&world);
+			world_create_topic(&world, "t", 1, NULL, 0);
+			world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+			idle(&world, 7); /* so the journal is not the whole history any more */
+			for (int i = 0; i < 2; i++)
+				cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &appends[i], (uint64_t)i + 1, 1, 700), 0);
+			while (!appends[1].is_done)
+				world_turn(&world);
+			sim_disk_cut_power(world.disk, k);
+			idle(&world, 6);
+			world_crash(&world);
+			rot_unlink(&world, "//checkpoint-0");
+			world_open(&world);
+			cr_assert_eq(world.report.damaged_ranges, 0);
+			cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 3, "seed %lu, power cut at I/O %lu",
+				     (unsigned long)seed, (unsigned long)k);
+			world_fini(&world);
+		}
+}
+
+/* A piece of several writes is acknowledged when the sync behind them has succeeded. */
+Test(checkpoint, failed_sync_of_a_large_piece)
+{
+	struct world world;
+	static struct append append;
+	world_init(&world, 3);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 0), 0, 1, 700000);
+	sim_disk_fail_kinds(world.disk, SIM_SYNC, 1, EIO, false);
+	cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &append, 1, 1, 700000), 0);
+	for (int turns = 0; !append.is_done && turns < 1000; turns++)
+		world_turn(&world);
+	cr_assert(append.is_done);
+	cr_assert_neq(append.op.err, 0, "acknowledged, though its sync failed");
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_geq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 1);
+	world_fini(&world);
+}
+
+static bool is_trimmed;
+
+static void trimmed(struct trim_op *op)
+{
+	is_trimmed = op->err == 0;
+}
+
+/* A vouched piece that is damaged, and deleted since: nobody misses it. */
+Test(checkpoint, damage_that_was_deleted)
+{
+	struct config_override overrides[] = {{"segment.ms", "1"}, {"retention.ms", "-1"}};
+	struct world world;
+	struct trim_op trim = {.done = trimmed, .offset = 2};
+	world_init(&world, 4);
+	world.options.direct_size_bytes_min = 10000;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, overrides, 2);
+	world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+	idle(&world, 6);
+	world_append(&world, world_partition(&world, "t", 0), 1, 1, 12000);
+	world_append(&world, world_partition(&world, "t", 0), 2, 5, 100);
+	for (int is_deleted = 0; is_deleted < 2; is_deleted++) {
+		struct world copy = world;
+		copy.disk = sim_disk_copy(world.disk);
+		cr_assert_eq(sim_disk_corrupt(copy.disk, "/t-0/00000000000000000000.log", 180, 40), 0);
+		cr_assert_eq(world_try_open(&copy), 0);
+		cr_assert_eq(copy.report.damaged_ranges, is_deleted ? 0 : 1);
+		world_close(&copy);
+		sim_disk_close(copy.disk);
+		if (is_deleted)
+			break;
+		cr_assert_eq(partition_trim(world_partition(&world, "t", 0), &trim), 0);
+		for (int turns = 0; turns < 50 && !is_trimmed; turns++)
+			world_turn(&world);
+		cr_assert(is_trimmed);
+	}
+	world_fini(&world);
+}
