@@ -164,6 +164,9 @@ crash-programs: $(CRASH_BINS)
 .SECONDARY: $(call obj,$(CRASH_LIB))
 crash-short: crash-programs
 	@tests/crash/run $(BUILD)/crash short
+check-mutants: deps ## take each safety line of tests/mutants away, see which test notices (MUTANT=regex, QUICK=1)
+	@$(BUILD_ALL) crash-programs $(BUILD)/sim $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a
+	@tests/mutants/run $(MODE) $(MUTANT)
 check-crash: deps ## crash small worlds in every way for TIME seconds (600), SEED=N for another order
 	@$(BUILD_ALL) crash-programs
 	@TIME=$(if $(filter command\ line,$(origin TIME)),$(TIME),600) SEED=$(SEED) tests/crash/run $(BUILD)/crash long
@@ -237,7 +240,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker
+.PHONY: spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
 
 clean: ## remove all that was built
 	rm -rf build spate
