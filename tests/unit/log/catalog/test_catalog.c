@@ -923,7 +923,8 @@ Test(catalog, part_of_a_write_is_undone)
 	name[sizeof name - 1] = 0;
 	struct sizes before = sizes_of(&machine);
 	for (int i = 0; before.of_log % 4096 < 3900; i++, before = sizes_of(&machine)) {
-		name[1] = (char)('a' + i);
+		name[1] = (char)('a' + i / 26);
+		name[2] = (char)('a' + i % 26);
 		cr_assert_eq(create_one(machine.catalog, name, 1), 0);
 	}
 	sim_disk_set_capacity(machine.disk, before.used);
