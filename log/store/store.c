@@ -331,6 +331,7 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->cycle.queue);
 }
 
+static int64_t retention_now(struct store *store);
 static void start_retention(struct store *store);
 
 int store_open(struct store **out, struct io *io, const struct store_options *options, const struct catalog_image *image,
@@ -365,6 +366,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	}
 	cache_limit(store->cache, store->options.cache_size_bytes);
 	report->duration_ns = io_now_ns(io) - began_ns;
+	(void)retention_now(store);
 	start_retention(store);
 	scrub_start(&store->scrub, store);
 	*out = store;
@@ -578,10 +580,20 @@ void store_set_image(struct store *store, const struct catalog_image *image)
 
 /* ---- retention ------------------------------------------------------------------------------------------------------------------ */
 
+static int64_t retention_now(struct store *store)
+{
+	bool has_jumped;
+	int64_t now_ms = retention_clock_now(&store->retention_clock, io_wall_ms(store->home.io), io_now_ns(store->home.io), &has_jumped);
+	if (has_jumped)
+		fprintf(stderr, "spate: %s: the wall clock has jumped by %ld s: retention by time goes on as if it had not, until it has stayed so for a day\n",
+			store->dir, (long)(store->retention_clock.off_ms / 1000));
+	return now_ms;
+}
+
 static void check_retention(struct io_timer *timer)
 {
 	struct store *store = CONTAINER_OF(timer, struct store, retention_timer);
-	int64_t now_ms = io_wall_ms(store->home.io);
+	int64_t now_ms = retention_now(store);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		producer_expire(&partition->producers, now_ms, store->options.producer_expiration_ms);

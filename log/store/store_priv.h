@@ -3,6 +3,7 @@
 
 #include "log/journal/journal.h"
 #include "log/partition/partition_priv.h"
+#include "log/store/retention_clock.h"
 #include "log/store/scrub.h"
 #include "log/store/store.h"
 
@@ -64,6 +65,7 @@ struct store {
 	uint32_t spare_capacity;
 	struct cycle cycle;
 	struct io_timer retention_timer;
+	struct retention_clock retention_clock;
 	struct scrub scrub;
 	struct XXH3_state_s *hash;
 	uint32_t group_size_bytes_max;

@@ -1,0 +1,43 @@
+/* The line is where the wall should be: its time when it was last believed, and the monotonic time since. Small differences (slewing, and the steps of a
+ * clock that is kept right) move the line along. */
+#include "log/store/retention_clock.h"
+
+static int64_t distance(int64_t a, int64_t b)
+{
+	return a < b ? b - a : a - b;
+}
+
+static void believe(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns)
+{
+	*clock = (struct retention_clock){.is_set = true, .line_ms = wall_ms, .line_ns = now_ns};
+}
+
+int64_t retention_clock_now(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns, bool *has_jumped)
+{
+	*has_jumped = false;
+	if (!clock->is_set)
+		believe(clock, wall_ms, now_ns);
+	int64_t due_ms = clock->line_ms + (int64_t)((now_ns - clock->line_ns) / 1000000);
+	int64_t off_ms = wall_ms - due_ms;
+	if (distance(off_ms, 0) <= RETENTION_CLOCK_SLACK_MS) {
+		believe(clock, wall_ms, now_ns);
+		return wall_ms;
+	}
+	if (off_ms < 0) {
+		believe(clock, wall_ms, now_ns);
+		clock->off_ms = off_ms;
+		*has_jumped = true;
+		return wall_ms;
+	}
+	bool is_news = !clock->is_off || distance(off_ms, clock->off_ms) > RETENTION_CLOCK_SLACK_MS;
+	if (is_news) {
+		*has_jumped = true;
+		clock->is_off = true;
+		clock->off_ms = off_ms;
+		clock->off_ns = now_ns;
+	} else if (now_ns - clock->off_ns >= RETENTION_CLOCK_TRIAL_NS) {
+		believe(clock, wall_ms, now_ns);
+		return wall_ms;
+	}
+	return due_ms;
+}

@@ -1,0 +1,23 @@
+/* What time it is for retention. The wall clock may jump (a wrong battery clock that is put right, a slip of the administrator's), and what is deleted because
+ * of that is gone; the monotonic clock says how much time has really gone by since the start. So a wall clock that is suddenly far ahead of where it must be
+ * is not believed until it has stayed there for a day of monotonic time. One that is behind deletes less, and is believed at once.
+ *
+ * Pure: owns nothing, asks no clock. What it cannot know: what happened while the broker was down. */
+#pragma once
+
+#include "log/base/types.h"
+
+#define RETENTION_CLOCK_SLACK_MS INT64_C(600000)
+#define RETENTION_CLOCK_TRIAL_NS (86400ull * 1000 * 1000 * 1000)
+
+struct retention_clock {
+	bool is_set;
+	int64_t line_ms;          /* the wall's time at line_ns, believed */
+	uint64_t line_ns;
+	bool is_off;              /* the wall is elsewhere, by off_ms, since off_ns */
+	int64_t off_ms;
+	uint64_t off_ns;
+};
+
+/* The time to go by. *has_jumped: it has just been seen, by clock->off_ms. */
+int64_t retention_clock_now(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns, bool *has_jumped);

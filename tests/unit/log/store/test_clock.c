@@ -1,0 +1,125 @@
+/* The wall clock jumps, forwards and back, by an hour and by years, while the monotonic clock goes on: offsets, order, high watermark and deduplication
+ * do not notice; what was waiting goes on waiting as long as it was to wait; and retention deletes nothing because of the clock alone. */
+#include "log/store/retention_clock.h"
+#include "tests/unit/log/store/world.h"
+
+#define HOUR_MS INT64_C(3600000)
+#define YEAR_MS (365 * 24 * HOUR_MS)
+
+static const int64_t jumps_ms[] = {HOUR_MS, -HOUR_MS, YEAR_MS, -YEAR_MS, -2 * YEAR_MS, 10 * YEAR_MS, -10 * YEAR_MS};
+
+/* An idempotent producer's batch, stamped with the wall's time. */
+static int append_as_producer(struct world *world, struct partition *partition, int32_t sequence, int64_t *base_offset)
+{
+	uint8_t bytes[1024];
+	struct batch_builder builder;
+	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
+	options.producer_id = 7;
+	options.producer_epoch = 0;
+	options.base_sequence = sequence;
+	cr_assert_eq(batch_builder_open(&builder, NULL, &options, bytes, sizeof bytes), 0);
+	uint8_t value[8] = {0};
+	struct record record = {.timestamp_ms = io_wall_ms(world->io), .value = {value, sizeof value}};
+	cr_assert_eq(batch_builder_append(&builder, &record), 0);
+	struct append append = {.op = {.done = append_done, .records = bytes}};
+	cr_assert_eq(batch_builder_finish(&builder, &append.op.records_size_bytes), 0);
+	int err = partition_append(partition, &append.op);
+	if (err)
+		return err;
+	store_turn(world->store);
+	for (int turns = 0; !append.is_done && turns < 10000; turns++)
+		world_turn(world);
+	cr_assert(append.is_done);
+	*base_offset = append.op.base_offset;
+	return append.op.err;
+}
+
+static void jump(struct world *world, int64_t by_ms)
+{
+	sim_disk_shift_wall_clock(world->disk, by_ms);
+	for (int turns = 0; turns < 30; turns++)
+		world_turn(world);
+}
+
+/* Offsets go on densely, a repeated batch gets the offset it had, before and after restarts, whatever the wall says. */
+Test(clock, order_and_deduplication)
+{
+	struct world world;
+	struct config_override override = {"message.timestamp.after.max.ms", "9223372036854775807"};
+	world_init(&world, 8);
+	world.options.retention_check_ms = 300000;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, &override, 1);
+	int64_t offset;
+	for (int32_t i = 0; i < (int32_t)COUNT_OF(jumps_ms); i++) {
+		struct partition *partition = world_partition(&world, "t", 0);
+		cr_assert_eq(append_as_producer(&world, partition, i, &offset), 0, "jump %d", i);
+		cr_assert_eq(offset, i);
+		jump(&world, jumps_ms[i]);
+		cr_assert_eq(partition_high_watermark(partition), i + 1);
+		cr_assert_eq(partition_log_start_offset(partition), 0, "jump %d deleted", i);
+		cr_assert_eq(append_as_producer(&world, partition, i, &offset), 0, "again, behind jump %d", i);
+		cr_assert_eq(offset, i, "it was appended again behind jump %d", i);
+		if (i % 2) {
+			world_crash(&world);
+			world_open(&world);
+		}
+	}
+	world_fini(&world);
+}
+
+/* Timers go by the monotonic clock: a cycle that is due in 5 s comes in 5 s. */
+Test(clock, timers_do_not_notice)
+{
+	for (size_t i = 0; i < COUNT_OF(jumps_ms); i++) {
+		struct world world;
+		world_init(&world, 9);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+		sim_disk_shift_wall_clock(world.disk, jumps_ms[i]);
+		uint64_t began_ns = io_now_ns(world.io);
+		for (int turns = 0; io_now_ns(world.io) - began_ns < 6000000000ull && turns < 1000; turns++)
+			world_turn(&world);
+		cr_assert_lt(io_now_ns(world.io) - began_ns, 60000000000ull, "jump %zu", i);
+		world_stop(&world);
+		world_open(&world);
+		cr_assert(world.report.was_clean);
+		world_fini(&world);
+	}
+}
+
+
+#define MINUTE_NS (60ull * 1000 * 1000 * 1000)
+#define DAY_NS (1440 * MINUTE_NS)
+
+/* A jump ahead is not believed for a day, one back at once; coming back ends either; drift is followed. */
+Test(clock, what_time_it_is_for_retention)
+{
+	struct retention_clock clock = {0};
+	bool has_jumped;
+	int64_t t = 1700000000000;
+	uint64_t ns = 5 * MINUTE_NS;
+	cr_assert_eq(retention_clock_now(&clock, t, ns, &has_jumped), t);
+	/* five minutes on, four seconds fast */
+	cr_assert_eq(retention_clock_now(&clock, t + 304000, ns + 5 * MINUTE_NS, &has_jumped), t + 304000);
+	cr_assert_not(has_jumped);
+	/* a year ahead: told once, not believed */
+	cr_assert_eq(retention_clock_now(&clock, t + 604000 + YEAR_MS, ns + 10 * MINUTE_NS, &has_jumped), t + 604000);
+	cr_assert(has_jumped);
+	cr_assert_eq(retention_clock_now(&clock, t + 904000 + YEAR_MS, ns + 15 * MINUTE_NS, &has_jumped), t + 904000);
+	cr_assert_not(has_jumped);
+	/* and back */
+	cr_assert_eq(retention_clock_now(&clock, t + 1204000, ns + 20 * MINUTE_NS, &has_jumped), t + 1204000);
+	/* an hour back: believed, as less is deleted */
+	cr_assert_eq(retention_clock_now(&clock, t + 1504000 - HOUR_MS, ns + 25 * MINUTE_NS, &has_jumped), t + 1504000 - HOUR_MS);
+	cr_assert(has_jumped);
+	/* and its return is an hour ahead */
+	cr_assert_eq(retention_clock_now(&clock, t + 1804000, ns + 30 * MINUTE_NS, &has_jumped), t + 1804000 - HOUR_MS);
+	/* ahead for good: believed after a day */
+	int64_t ahead = t + 2104000 + YEAR_MS;
+	cr_assert_eq(retention_clock_now(&clock, ahead, ns + 35 * MINUTE_NS, &has_jumped), t + 2104000 - HOUR_MS);
+	cr_assert_eq(retention_clock_now(&clock, ahead + 24 * HOUR_MS, ns + 35 * MINUTE_NS + DAY_NS, &has_jumped), ahead + 24 * HOUR_MS);
+	/* frozen: ten minutes behind and more is "back", and never ahead */
+	cr_assert_eq(retention_clock_now(&clock, ahead + 24 * HOUR_MS, ns + 135 * MINUTE_NS + DAY_NS, &has_jumped), ahead + 24 * HOUR_MS);
+}
