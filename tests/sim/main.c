@@ -26,7 +26,7 @@
 
 struct worker {
 	_Atomic uint64_t seed;      /* that runs now */
-	_Atomic uint64_t began_s;
+	_Atomic double began_s;     /* in seconds of the worker's own CPU time: the machine may be busy */
 	uint64_t seeds, crash_states, appends, acks, ios;
 	uint64_t points[point_count];
 	bool has_failed;
@@ -42,18 +42,16 @@ struct options {
 static struct worker *workers;
 static volatile sig_atomic_t is_interrupted;
 
-static uint64_t now_s(void)
+static double seconds_of(clockid_t clock)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec;
+	struct timespec now = {0};
+	(void)!clock_gettime(clock, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static double now_exactly(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return seconds_of(CLOCK_MONOTONIC);
 }
 
 /* The log says on stderr what a broker's operator should know, thousands of times here. */
@@ -93,9 +91,9 @@ static bool run_seed(struct worker *worker, uint64_t seed)
 
 static void work(struct worker *worker, const struct options *options, uint32_t number)
 {
-	uint64_t until = now_s() + options->seconds;
-	for (uint64_t i = number; (options->count ? i < options->count : now_s() < until) && !is_interrupted; i += options->workers) {
-		worker->began_s = now_s();
+	double until = now_exactly() + options->seconds;
+	for (uint64_t i = number; (options->count ? i < options->count : now_exactly() < until) && !is_interrupted; i += options->workers) {
+		worker->began_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 		worker->seed = options->seed + i;
 		if (!run_seed(worker, options->seed + i)) {
 			worker->has_failed = true;
@@ -125,9 +123,10 @@ static void note_end(struct worker *worker, int status)
 	worker->has_failed = true;
 }
 
-static bool hangs(struct worker *worker)
+static bool hangs(struct worker *worker, pid_t pid)
 {
-	if (now_s() < worker->began_s + HANG_SECONDS)
+	clockid_t clock;
+	if (clock_getcpuclockid(pid, &clock) || seconds_of(clock) < worker->began_s + HANG_SECONDS)
 		return false;
 	worker->has_failed = true;
 	snprintf(worker->kind, sizeof worker->kind, "hang");
@@ -148,7 +147,7 @@ static struct worker *watch(pid_t *pids, uint32_t count)
 				left--;
 				note_end(&workers[i], status);
 			}
-			if (workers[i].has_failed || (pids[i] > 0 && hangs(&workers[i]))) {
+			if (workers[i].has_failed || (pids[i] > 0 && hangs(&workers[i], pids[i]))) {
 				stop_all(pids, count);
 				return &workers[i];
 			}
@@ -161,7 +160,6 @@ static struct worker *run_workers(const struct options *options)
 {
 	pid_t pids[WORKERS_MAX] = {0};
 	for (uint32_t i = 0; i < options->workers; i++) {
-		workers[i].began_s = now_s();
 		fflush(NULL);
 		pids[i] = fork();
 		CHECK(pids[i] >= 0);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ void shrink_try(const struct plan *plan, struct run_result *result, FILE *story)
 	pid_t child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
-		alarm(TRY_SECONDS);
+		setrlimit(RLIMIT_CPU, &(struct rlimit){TRY_SECONDS, TRY_SECONDS + 1});
 		run_plan(plan, shared, points, story);
 		fflush(NULL);
 		_exit(0);
@@ -41,7 +42,7 @@ void shrink_try(const struct plan *plan, struct run_result *result, FILE *story)
 	if (!WIFSIGNALED(status) && WEXITSTATUS(status) == 0)
 		return;
 	result->has_failed = true;
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
 		snprintf(result->kind, sizeof result->kind, "hang");
 	else
 		snprintf(result->kind, sizeof result->kind, "signal %d, status %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0, WEXITSTATUS(status));
