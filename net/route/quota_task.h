@@ -1,7 +1,7 @@
 /* Charges to client quotas (net/quota), across shards: who is limited has one meter in the whole broker, on the shard that his name's hash says.
  *
- * A request is charged when something limits its client; the answer comes home, and holds the connection back (request->hold_back), for as long as the
- * meter says. Requests that nobody limits pay a look at shard->quota_kinds. Owner: the request. */
+ * A request is charged when something limits its client; the outcome comes home, and holds the connection back (request->hold_back)
+ * for as long as the meter says. Requests that nobody limits pay a look at shard->quota_kinds. Owner: the request. */
 #pragma once
 
 #include "net/quota/quota_meters.h"
@@ -29,7 +29,8 @@ static inline bool quota_is_set(const struct shard *shard, unsigned kinds)
 	return __builtin_expect((shard->quota_kinds & kinds) != 0, 0);
 }
 
-/* False: nothing limits the request's client, or there is no memory for the task. Made while the request has its frame; charged once, then or later. */
+/* False: nothing limits the request's client, or there is no memory for the task. Made while the request has its frame; charged
+ * once, then or later. */
 MUST_USE bool quota_task_init(struct quota_task *task, struct request *request, enum quota_kind kind);
 /* He has done so much. What is pending returns to the request, as other tasks do. */
 enum task_result quota_task_charge(struct quota_task *task, double amount);
