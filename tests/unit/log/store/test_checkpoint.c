@@ -101,32 +101,38 @@ Test(checkpoint, forged_segments, .timeout = 60)
 }
 
 /* Two batches of one entry, of which a torn filing left one; and no checkpoint: the scan finds that one, the journal brings the other, once. */
-Test(checkpoint, lost_behind_a_torn_filing, .timeout = 60)
+Test(checkpoint, lost_behind_a_torn_filing)
 {
-	for (uint64_t seed = 1; seed <= 6; seed++)
-		for (uint64_t k = 1; k <= 12; k++) {
-			struct world world;
-			static struct append appends[2];
-			world_init(&world, seed);
-			world.options.journal_size_bytes = 1 << 20;
-			world_open(&world);
-			world_create_topic(&world, "t", 1, NULL, 0);
-			world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
-			idle(&world, 7); /* so the journal is not the whole history any more */
-			for (int i = 0; i < 2; i++)
-				cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &appends[i], (uint64_t)i + 1, 1, 700), 0);
-			while (!appends[1].is_done)
-				world_turn(&world);
-			sim_disk_cut_power(world.disk, k);
-			idle(&world, 6);
-			world_crash(&world);
-			rot_unlink(&world, "//checkpoint-0");
-			world_open(&world);
-			cr_assert_eq(world.report.damaged_ranges, 0);
-			cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 3, "seed %lu, power cut at I/O %lu",
-				     (unsigned long)seed, (unsigned long)k);
-			world_fini(&world);
-		}
+	static const char log_path[] = "//t-0/00000000000000000000.log";
+	static struct append appends[2];
+	static uint8_t bytes[4096];
+	struct world world;
+	world_init(&world, 5);
+	world.options.journal_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+	idle(&world, 7); /* so the journal is not the whole history any more */
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &appends[i], (uint64_t)i + 1, 1, 700), 0);
+	while (!appends[1].is_done)
+		world_turn(&world);
+	size_t end = make_batch(bytes, sizeof bytes, 0, 1, 100, 1000) + make_batch(bytes, sizeof bytes, 1, 1, 700, 1001), size = 0;
+	/* Until they are in the file, and no further: the checkpoint does not say so yet. */
+	while (size <= end + 100) {
+		world_turn(&world);
+		free(rot_read(&world, log_path, &size));
+	}
+	world_crash(&world);
+	rot_cut(&world, log_path, end);
+	rot_unlink(&world, "//checkpoint-0");
+	world_open(&world);
+	cr_assert_eq(world.report.damaged_ranges, 0);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 3);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 3);
+	world_fini(&world);
 }
 
 /* A piece of several writes is acknowledged when the sync behind them has succeeded. */
