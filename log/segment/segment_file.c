@@ -16,6 +16,7 @@
 
 #define PATH_SIZE 4096
 #define SCAN_SIZE (256u << 10)
+#define COMPARE_SIZE (256u << 10)
 
 void segment_path(const struct segment *segment, enum segment_file file, char *out, size_t out_size)
 {
@@ -142,6 +143,24 @@ static int save_tail(struct segment *segment, uint64_t from, uint64_t to)
 	return torn_file_save(segment->home->io, segment->write_fd, from, to, path);
 }
 
+/* Up to where the file has, behind `filed`, what is to be written there: recovery has taken it from the journal, and a filing had begun. */
+static uint64_t same_until(struct segment *segment, uint64_t file_size)
+{
+	uint64_t at = segment->filed.position, end = file_size < segment->staged.position ? file_size : segment->staged.position;
+	uint8_t *ours = malloc(COMPARE_SIZE), *theirs = aligned_alloc(CHUNK_ALIGN, COMPARE_SIZE + CHUNK_ALIGN);
+	while (ours && theirs && at < end && segment_is_in_memory(segment, at)) {
+		uint64_t size = end - at < COMPARE_SIZE ? end - at : COMPARE_SIZE, skip = at % CHUNK_ALIGN;
+		int64_t got = io_file_read(segment->home->io, segment->write_fd, theirs, align_up(skip + size, CHUNK_ALIGN), at - skip);
+		segment_peek(segment, at, ours, (uint32_t)size);
+		if (got < (int64_t)(skip + size) || memcmp(ours, theirs + skip, size))
+			break;
+		at += size;
+	}
+	free(ours);
+	free(theirs);
+	return at;
+}
+
 /* Bytes below `filed` are not there: a damaged range, which is named when it is read and by `spate log verify`. What is filed from now on keeps its
  * place: the hole before it reads as zeros, which are no batch, and readers go on behind it. */
 static int leave_hole(struct segment *segment, uint64_t size)
@@ -165,8 +184,9 @@ static int cut(struct segment *segment)
 	int err = 0;
 	if ((uint64_t)size < segment->filed.position)
 		err = leave_hole(segment, (uint64_t)size);
+	if (!err && (uint64_t)size > segment->filed.position)
+		err = save_tail(segment, same_until(segment, (uint64_t)size), (uint64_t)size);
 	if ((uint64_t)size > segment->staged.position) {
-		err = save_tail(segment, segment->staged.position, (uint64_t)size);
 		if (!err)
 			err = io_file_truncate(io, segment->write_fd, segment->staged.position);
 		if (!err)

@@ -1,0 +1,204 @@
+/* The decision table of recovery (log/store/recover.c), row by row: what kind of entry is found, and what becomes of it. Rows that other files test:
+ *
+ *   @F  store/rot_in_a_direct_piece_is_fenced                        (test_store.c)
+ *   @G  store/an_unvouched_direct_piece_that_does_not_fit_is_dropped (test_store.c)
+ *   @H  store/cut_at_every_io, store_lives                           (what follows a torn piece)
+ *   @I  store_damage/entry, store_damage/header                      (test_store_damage.c)
+ *   @L  store_damage/payload                                         (test_store_damage.c)
+ *   @M  store/cut_at_every_io, recovery_cut                          (a cut between filing and checkpoint)
+ *   @N  store_loss/the_end_of_the_catalog                            (test_store_loss.c)
+ *
+ * Those of a journal's groups and of its file are in tests/unit/log/journal/test_journal_recover.c, by their letters; test_rot.c rots everything. */
+#include "tests/unit/log/verify/rot.h"
+
+#define LARGE 100000
+
+static void begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+}
+
+static struct partition *the_partition(struct world *world)
+{
+	return world_partition(world, "t", 0);
+}
+
+/* Until the first cycle has filed all and written the checkpoint. */
+static void let_file(struct world *world)
+{
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(world);
+}
+
+static void expect_all(struct world *world, int64_t end)
+{
+	cr_assert_eq(world->report.damaged_ranges, 0);
+	cr_assert_eq(partition_high_watermark(the_partition(world)), end);
+	cr_assert_eq(world_check_all(world, the_partition(world), partition_log_start_offset(the_partition(world)), 1 << 20), end);
+}
+
+/* @A: entries of a topic that was deleted are passed over, those of others are not. */
+Test(recovery_table, row_A_the_topic_is_gone)
+{
+	struct world world;
+	int err;
+	begin(&world, 1);
+	world_create_topic(&world, "gone", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "gone", 0), 0, 5, 100);
+	world_append(&world, the_partition(&world), 0, 5, 100);
+	struct uuid id = catalog_topic_by_name(world.image, (struct slice){(const uint8_t *)"gone", 4})->id;
+	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_eq(world.report.partitions, 1);
+	expect_all(&world, 5);
+	world_fini(&world);
+}
+
+/* @B: what was filed before the crash is not taken again. */
+Test(recovery_table, row_B_filed_already)
+{
+	struct world world;
+	begin(&world, 2);
+	world_append(&world, the_partition(&world), 0, 5, 100);
+	let_file(&world);
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_eq(world.report.bytes_replayed, 0);
+	expect_all(&world, 5);
+	world_fini(&world);
+}
+
+/* @C: what was not is in the journal, and is staged. */
+Test(recovery_table, row_C_batches)
+{
+	struct world world;
+	begin(&world, 3);
+	world_append(&world, the_partition(&world), 0, 5, 100);
+	world_append(&world, the_partition(&world), 5, 5, 100);
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_gt(world.report.bytes_replayed, 0);
+	expect_all(&world, 10);
+	world_append(&world, the_partition(&world), 10, 1, 100);
+	world_fini(&world);
+}
+
+/* @D: an entry of two batches, of which the file has one (the checkpoint is lost, so the file was scanned): the other is staged. */
+Test(recovery_table, row_D_a_part_is_filed)
+{
+	struct world world;
+	struct append first, second;
+	begin(&world, 4);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	let_file(&world);
+	cr_assert_eq(world_append_begin(the_partition(&world), &first, 1, 3, 100), 0);
+	cr_assert_eq(world_append_begin(the_partition(&world), &second, 4, 3, 100), 0);
+	for (int turns = 0; !second.is_done && turns < 1000; turns++) {
+		store_turn(world.store);
+		if (!second.is_done)
+			world_turn(&world);
+	}
+	world_stop(&world);
+	const char *log = "/t-0/00000000000000000000.log";
+	rot_cut(&world, log, rot_batch(&world, log, 2).position);
+	rot_unlink(&world, "/checkpoint-0");
+	world_open(&world);
+	if (world.report.bytes_replayed == 0) { /* the stop has let the journal go: then the file alone could tell */
+		cr_assert_eq(partition_high_watermark(the_partition(&world)), 4);
+	} else {
+		expect_all(&world, 7);
+	}
+	world_fini(&world);
+}
+
+/* @E: a piece in its segment that a later group vouches for is taken as it lies there. */
+Test(recovery_table, row_E_a_direct_piece)
+{
+	struct world world;
+	begin(&world, 5);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	let_file(&world);
+	world_append(&world, the_partition(&world), 1, 1, LARGE);
+	world_append(&world, the_partition(&world), 2, 1, 100);
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_lt(world.report.bytes_replayed, LARGE, "the piece was not read into memory");
+	expect_all(&world, 3);
+	world_fini(&world);
+}
+
+static bool is_trimmed;
+
+static void trimmed(struct trim_op *op)
+{
+	is_trimmed = true;
+}
+
+/* @J: a log start that the journal alone knows. */
+Test(recovery_table, row_J_the_log_start)
+{
+	struct world world;
+	begin(&world, 6);
+	world_append(&world, the_partition(&world), 0, 5, 100);
+	struct trim_op trim = {.done = trimmed, .offset = 3};
+	is_trimmed = false;
+	cr_assert_eq(partition_trim(the_partition(&world), &trim), 0);
+	for (int turns = 0; !is_trimmed && turns < 1000; turns++) {
+		store_turn(world.store);
+		if (!is_trimmed)
+			world_turn(&world);
+	}
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_eq(partition_log_start_offset(the_partition(&world)), 3);
+	expect_all(&world, 5);
+	world_fini(&world);
+}
+
+/* @K: the last piece, that nobody vouches for, is whole: it counts. */
+Test(recovery_table, row_K_the_last_direct_piece)
+{
+	struct world world;
+	begin(&world, 7);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	let_file(&world);
+	world_append(&world, the_partition(&world), 1, 1, LARGE);
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_geq(world.report.bytes_replayed, LARGE, "it was read into memory, to be filed again");
+	expect_all(&world, 2);
+	world_fini(&world);
+}
+
+/* A torn tail is kept beside its segment before it is cut off, and goes with it. */
+Test(recovery_table, a_torn_tail_is_kept)
+{
+	struct world world;
+	size_t size;
+	const char *log = "/t-0/00000000000000000000.log";
+	begin(&world, 8);
+	world_append(&world, the_partition(&world), 0, 5, 100);
+	world_stop(&world);
+	uint8_t *data = rot_read(&world, log, &size);
+	uint8_t *longer = malloc(size + 5000);
+	memcpy(longer, data, size);
+	memset(longer + size, 0, 5000);
+	memcpy(longer + size, "half of a batch that nobody was told of", 39);
+	rot_write(&world, log, longer, size + 5000);
+	world_open(&world);
+	world_append(&world, the_partition(&world), 5, 5, 100);
+	world_stop(&world);
+	size_t kept_size;
+	uint8_t *kept = rot_read(&world, "/t-0/00000000000000000000.log.torn", &kept_size);
+	cr_assert_eq(kept_size, 39, "zeros are not kept");
+	cr_assert_eq(memcmp(kept, "half of a batch", 15), 0);
+	world_open(&world);
+	expect_all(&world, 10);
+	world_fini(&world);
+	free(data);
+	free(longer);
+	free(kept);
+}
