@@ -214,6 +214,9 @@ check-sim: deps ## simulate the storage engine: TIME seconds (60) from SEED (1) 
 	@$(BUILD_ALL) $(BUILD)/sim
 	@$(BUILD)/sim --seed $(or $(SEED),1) --time $(if $(filter command\ line,$(origin TIME)),$(TIME),60)
 
+check-rot: deps $(BUILD)/unit/log/store/test_rot ## rot in every file of a data directory: half of TIME seconds (600) after a clean stop, half after a kill, from SEED (1) on
+	@ROT_TIME=$$(($(TIME) / 2)) ROT_SEED=$(or $(SEED),1) $(BUILD)/unit/log/store/test_rot -j1
+
 # The same requests to a Kafka and to Spate (tests/differential/README.md).
 SRC_DIFF := $(sort $(wildcard tests/differential/*.c))
 OBJ_DIFF := $(call obj,$(SRC_DIFF))
@@ -240,7 +243,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
+.PHONY: check-rot spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
 
 clean: ## remove all that was built
 	rm -rf build spate
