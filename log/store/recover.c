@@ -6,8 +6,8 @@
  *      taken as it lies in its segment.
  *   3. What was replayed is durable: it is in the journal. The first cycle of write-behind files it.
  *
- * A journal that is missing, though there are topics, was refused before (store_open), or its loss accepted. What a scan has found is
- * written as a checkpoint at the end, as it is in no journal.
+ * A journal that is missing, though there are topics, was refused before (store_open), or its loss accepted; then the directories are scanned as
+ * well. What a scan has found is written as a checkpoint at the end, as it is in no journal.
  *
  * Nothing is written before the replay is over, so a crash inside it leaves what it found.
  *
@@ -536,6 +536,16 @@ static bool are_starts_worth_telling(const struct store *store)
 	return false;
 }
 
+/* The journal is lost, and with it what it said of pieces that went straight to their segments since the checkpoint: the segments are asked, and from the
+ * checkpoint the log starts alone are taken. */
+static int scan_behind_checkpoint(struct store *store, bool *has_scanned)
+{
+	int err = are_starts_worth_telling(store) ? store__write_log_starts(store) : 0;
+	store__forget_partitions(store);
+	*has_scanned = true;
+	return err ? err : scan(store);
+}
+
 /* From the checkpoint, or what is there instead of it. */
 static int find_positions(struct store *store, struct store_report *report, bool *has_scanned)
 {
@@ -543,6 +553,8 @@ static int find_positions(struct store *store, struct store_report *report, bool
 	*has_scanned = false;
 	if (store->is_journal_alien && !store->options.is_loss_accepted)
 		return refuse_alien_journal(store, report);
+	if (!err && report->is_journal_lost)
+		return scan_behind_checkpoint(store, has_scanned);
 	if (!err) {
 		int starts_err = store__read_log_starts(store, compare_log_start);
 		store->home.has_moved_start |= starts_err && are_starts_worth_telling(store);

@@ -202,3 +202,27 @@ Test(recovery_table, a_torn_tail_is_kept)
 	free(longer);
 	free(kept);
 }
+
+/* A journal that is lost, and accepted so: pieces that went straight to their segment since the checkpoint are there, and stay. (They were cut off, as the
+ * checkpoint does not tell of them.) */
+Test(recovery_table, a_lost_journal_costs_no_direct_piece)
+{
+	struct world world;
+	begin(&world, 9);
+	world_append(&world, the_partition(&world), 0, 4, 100);
+	struct trim_op trim = {.done = trimmed, .offset = 2};
+	is_trimmed = false;
+	cr_assert_eq(partition_trim(the_partition(&world), &trim), 0);
+	store_turn(world.store);
+	let_file(&world);
+	world_append(&world, the_partition(&world), 4, 1, LARGE);
+	world_append(&world, the_partition(&world), 5, 1, LARGE);
+	world_crash(&world);
+	rot_unlink(&world, "/journal-0");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	cr_assert_eq(partition_log_start_offset(the_partition(&world)), 2);
+	expect_all(&world, 6);
+	world_append(&world, the_partition(&world), 6, 1, 100);
+	world_fini(&world);
+}
