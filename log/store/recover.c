@@ -299,12 +299,30 @@ static int stage_payload(struct replay *replay, struct partition *partition, str
 	return 0;
 }
 
+/* Are so many bytes there? Then they are read. Negative: the disk would not be read, which says nothing of what is on it. */
+static int read_there(struct segment *segment, void *out, uint32_t size_bytes, uint64_t position)
+{
+	int64_t got = io_file_read(segment->home->io, segment->read_fd, out, size_bytes, position);
+	return got < 0 ? (int)got : got == (int64_t)size_bytes;
+}
+
+/* 1: the records are what the batch's CRC says; 0: they are not; or an error. */
+static int check_records_there(struct segment *segment, const struct batch *batch, uint64_t position)
+{
+	uint8_t *bytes = malloc(batch->size_bytes);
+	if (!bytes)
+		return -ENOMEM;
+	int is_there = read_there(segment, bytes, batch->size_bytes, position);
+	bool is_good = is_there == 1 && batch_check_crc((struct slice){bytes, batch->size_bytes}, batch) == 0;
+	free(bytes);
+	return is_there < 0 ? is_there : is_good;
+}
+
 /* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches, or if they will be read into memory, from where
  * they are served unchecked. Learns nothing. */
 static int check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, bool *fits)
 {
 	uint64_t checksum = 0;
-	struct io *io = segment->home->io;
 	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
 	*fits = false;
 	segment->has_file = true;
@@ -314,20 +332,15 @@ static int check_direct(struct segment *segment, const struct journal_entry *ent
 	while (at < end) {
 		uint8_t header[BATCH_HEADER_SIZE];
 		struct batch batch;
-		if (io_file_read(io, fd, header, sizeof header, at) != sizeof header ||
-		    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > end - at)
+		int is_there = read_there(segment, header, sizeof header, at);
+		if (is_there < 1)
+			return is_there;
+		if (batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > end - at)
 			return 0;
 		checksum = XXH3_64bits_withSeed(header, sizeof header, checksum);
-		if (must_check_all) {
-			uint8_t *bytes = malloc(batch.size_bytes);
-			if (!bytes)
-				return -ENOMEM;
-			bool is_good = io_file_read(io, fd, bytes, batch.size_bytes, at) == (int64_t)batch.size_bytes &&
-				       batch_check_crc((struct slice){bytes, batch.size_bytes}, &batch) == 0;
-			free(bytes);
-			if (!is_good)
-				return 0;
-		}
+		int is_good = must_check_all ? check_records_there(segment, &batch, at) : 1;
+		if (is_good < 1)
+			return is_good;
 		at += batch.size_bytes;
 	}
 	*fits = checksum == entry->data_checksum;
