@@ -184,8 +184,10 @@ static void start_life(struct run *run)
 	meet_start(run);
 	judge_start(run);
 	topics__settle(run);
-	damage__allow(run);
-	damage__judge_start(run);
+	if (!run__is_over(run))
+		damage__allow(run);
+	if (!run__is_over(run))
+		damage__judge_start(run);
 	if (!run__is_over(run))
 		reads__scan(run);
 	run->was_stopped_cleanly = false;

@@ -71,7 +71,6 @@ static bool run_seed(struct worker *worker, uint64_t seed)
 	uint64_t ignored[point_count];
 	plan_make(&plan, seed);
 	run_plan(&plan, &result, worker->points, NULL);
-	worker->seeds++;
 	worker->crash_states += result.crash_states;
 	worker->appends += result.appends;
 	worker->acks += result.acks;
@@ -80,13 +79,15 @@ static bool run_seed(struct worker *worker, uint64_t seed)
 		snprintf(worker->kind, sizeof worker->kind, "%s", result.kind);
 		return false;
 	}
-	if (seed % TWICE_EVERY)
-		return true;
-	run_plan(&plan, &again, ignored, NULL);
-	if (again.trace_hash == result.trace_hash)
-		return true;
-	snprintf(worker->kind, sizeof worker->kind, "another trace");
-	return false;
+	if (seed % TWICE_EVERY == 0) {
+		run_plan(&plan, &again, ignored, NULL);
+		if (again.trace_hash != result.trace_hash) {
+			snprintf(worker->kind, sizeof worker->kind, "another trace");
+			return false;
+		}
+	}
+	worker->seeds++;
+	return true;
 }
 
 static void work(struct worker *worker, const struct options *options, uint32_t number)
@@ -298,6 +299,6 @@ int main(int argc, char **argv)
 		look_into(&options, argv[0], failed->seed, failed->kind);
 	else if (missing)
 		printf("FAIL  %u situations were never met: the simulator does not reach what it was made for\n", missing);
-	printf("sim: %lu passed, %d failed\n", (unsigned long)sum_up(&options).seeds - (failed != NULL), failed || missing);
+	printf("sim: %lu passed, %d failed\n", (unsigned long)sum_up(&options).seeds, failed || missing);
 	return failed || missing ? 1 : 0;
 }

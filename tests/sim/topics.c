@@ -173,6 +173,17 @@ void topics__reserve(struct run *run)
 	run->certain_producer_id = first + 1;
 }
 
+/* Rot in the catalog's last record looks like one that a crash tore, if nothing was acknowledged behind it (log/README.md, "Files that are lost"). */
+static bool is_catalog_damaged(const struct run *run)
+{
+	const struct sim_damage *damages;
+	uint32_t count = sim_disk_damages(run->disk, &damages);
+	for (uint32_t i = 0; i < count; i++)
+		if (strncmp(damages[i].path, "/catalog.log", 12) == 0)
+			return true;
+	return false;
+}
+
 static void settle_topic(struct run *run, struct topic_slot *slot)
 {
 	const struct topic *topic = catalog_topic_by_name(run->image, name_of(slot));
@@ -208,6 +219,11 @@ static void settle_topic(struct run *run, struct topic_slot *slot)
 
 void topics__settle(struct run *run)
 {
+	if (is_catalog_damaged(run)) {
+		run__tell(run, 97, "the catalog was damaged, and is taken for one with a torn end: the run ends");
+		run->result->has_failed = true;
+		return;
+	}
 	for (uint32_t i = 0; i < TOPICS; i++)
 		settle_topic(run, &run->topics[i]);
 }
