@@ -1,6 +1,6 @@
 /* Damage that no correct disk does: bits that rot, blocks of junk, writes that went elsewhere or nowhere; and what of the log it may have reached.
  *
- * What is in a segment's file is known by where each batch was put. A damaged journal may cost whatever was not in a file then. Files that are derived may cost
+ * Which batches a segment's file holds is known from where each was put. A damaged journal may cost whatever was not in a file then. Files that are derived may cost
  * nothing at all. Damage to the last group of a journal, or to a piece that nothing vouched for yet, cannot be told from a power cut that tore
  * it: then the log ends earlier, and the run is over; but it must not end before what had been filed. */
 #include <stdio.h>
@@ -114,12 +114,13 @@ static bool is_segment_of(const struct run *run, const char *path, uint32_t *num
 	return false;
 }
 
-static void allow_placed(struct run *run, const struct sim_damage *damage, uint32_t number, int64_t segment_base)
+/* A direct piece whose bytes do not fit its journal entry is fenced whole, all of its batches: how many that are is not known here, so all of the segment may
+ * be. (That rot costs its own batch alone, once the journal is trimmed, is for test_rot.c.) */
+static void allow_placed(struct run *run, uint32_t number, int64_t segment_base)
 {
 	for (uint32_t i = 0; i < run->placing_count; i++) {
 		const struct placing *placing = &run->placings[i];
-		if (placing->number == number && placing->segment_base == segment_base && placing->position < damage->position + damage->size &&
-		    placing->position + placing->size_bytes > damage->position)
+		if (placing->number == number && placing->segment_base == segment_base)
 			history_allow_damage(run->history, number, placing->base_offset, placing->end_offset);
 	}
 }
@@ -132,7 +133,7 @@ static void allow_damage(struct run *run, const struct sim_damage *damage)
 		met(run, POINT_ASTRAY);
 	if (is_segment_of(run, damage->path, &number, &segment_base)) {
 		run->may_end_early = true;
-		allow_placed(run, damage, number, segment_base);
+		allow_placed(run, number, segment_base);
 	} else if (strncmp(damage->path, "/journal-0", 10) == 0) {
 		met(run, POINT_FENCED_JOURNAL);
 		run->may_end_early = true;
