@@ -1,6 +1,6 @@
 /* The k-th I/O fails, for every k of a long workload and of the recovery behind it (tests/crash/README.md).
  *
- *   faults [--seed=N] [--seeds=N] [--step=N] [--cuts=N]
+ *   faults [--seed=N] [--seeds=N] [--step=N] [--cuts=N] [--first=K]
  *
  * --step=7 takes every seventh k alone, --cuts=7 has a power cut at one I/O of seven behind a fault. */
 #include <errno.h>
@@ -25,6 +25,7 @@ static const struct kind {
 };
 
 static const struct explorer *current;
+static uint64_t first_k;
 
 static void tell_context(FILE *out)
 {
@@ -44,7 +45,7 @@ static uint64_t run_kind(struct explorer *explorer, const struct kind *kind, uin
 {
 	char story[128];
 	uint64_t count = 0;
-	for (uint64_t k = 1 + seed % step;; k += step, count++) {
+	for (uint64_t k = first_k ? first_k : 1 + seed % step;; k += step, count++) {
 		struct workload_fault fault = {k, seed, kind->kinds, kind->error_number, kind->is_sticky, kind->is_short, is_at_once, false};
 		snprintf(story, sizeof story, "%s at I/O %lu of its kind%s, seed %lu", kind->name, (unsigned long)k, is_at_once ? ", all at once" : "",
 			 (unsigned long)seed);
@@ -63,7 +64,7 @@ static uint64_t step_of(const struct kind *kind, uint64_t step)
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'}, {"step", 1, NULL, 'k'}, {"cuts", 1, NULL, 'c'}, {NULL, 0, NULL, 0}};
+	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'}, {"step", 1, NULL, 'k'}, {"cuts", 1, NULL, 'c'}, {"first", 1, NULL, 'f'}, {NULL, 0, NULL, 0}};
 	static struct explorer explorer;
 	static struct model model;
 	uint64_t seed = 1, seeds = 1, step = 1, cuts = 1, count = 0;
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
 		case 's': seed = strtoull(optarg, NULL, 10); break;
 		case 'n': seeds = strtoull(optarg, NULL, 10); break;
 		case 'k': step = strtoull(optarg, NULL, 10); break;
+		case 'f': first_k = strtoull(optarg, NULL, 10); break;
 		case 'c': cuts = strtoull(optarg, NULL, 10); break;
 		default: return 2;
 		}
