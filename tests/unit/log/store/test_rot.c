@@ -790,6 +790,14 @@ static uint64_t roll(uint64_t below)
 	return below ? random_state % below : 0;
 }
 
+/* A log, or a file of log starts, exchanged with what would tell of it: two faults, not one. */
+static enum mutation_kind as_one_fault(const char *path, const char *other)
+{
+	bool is_log = ends_with(path, ".log"), is_other_log = ends_with(other, ".log");
+	bool is_starts = strstr(path, "log-start") || strstr(other, "log-start");
+	return is_log != is_other_log || is_starts ? REPLACE : EXCHANGE;
+}
+
 static struct mutation choose(const struct kept *kept)
 {
 	struct mutation m = {.kind = roll(3) ? FLIP : (enum mutation_kind)roll(mutation_kind_count), .file = (uint32_t)roll(kept->count)};
@@ -817,14 +825,8 @@ static struct mutation choose(const struct kept *kept)
 		if (m.other + m.size > size)
 			m.other = (uint32_t)(size - m.size);
 	}
-	/* Together they are all that tells of the log starts: two faults, not one. */
-	bool is_both = strstr(kept->files[m.file].path, "log-start") && strstr(kept->files[m.other].path, "checkpoint");
-	if (m.kind == EXCHANGE && (is_both || (strstr(kept->files[m.other].path, "log-start") && strstr(kept->files[m.file].path, "checkpoint"))))
-		m.kind = DELETE;
-	/* A log and what would tell of it, both lost: two faults as well. */
-	bool is_log = ends_with(kept->files[m.file].path, ".log"), is_other_log = ends_with(kept->files[m.other].path, ".log");
-	if (m.kind == EXCHANGE && is_log != is_other_log)
-		m.kind = REPLACE;
+	if (m.kind == EXCHANGE)
+		m.kind = as_one_fault(kept->files[m.file].path, kept->files[m.other].path);
 	if (m.kind == FLIP && size == 0)
 		m.kind = DELETE;
 	return m;
