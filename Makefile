@@ -199,6 +199,7 @@ SIM_SHORT_asan    := 40
 sim-short: sim-program
 	@$(BUILD)/sim --seed 1 --count $(SIM_SHORT_$(MODE)) --shrink 20
 # The whole broker on a simulated machine, with simulated clients (tests/sim_broker/README.md).
+$(OBJ_SIM_BROKER): | $(GEN)/stamp
 $(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 SIM_BROKER_SHORT_release := 16

@@ -513,7 +513,7 @@ void history_positions(struct history *history, uint32_t number, int64_t log_sta
 	if (log_start > high_watermark || high_watermark > log_end)
 		history_report(history, ANOMALY_POSITION_BACK, number, -1, "log start %ld, high watermark %ld and log end %ld are out of order",
 			       (long)log_start, (long)high_watermark, (long)log_end);
-	if (log_start < partition->log_start)
+	if (log_start < partition->log_start && !history->may_resurrect)
 		history_report(history, ANOMALY_POSITION_BACK, number, log_start, "log start %ld; it was %ld at event %lu", (long)log_start,
 			       (long)partition->log_start, (unsigned long)partition->start_event);
 	if (high_watermark < partition->certain_end)

@@ -84,7 +84,7 @@ void history_read(struct history *history, uint32_t partition, int64_t offset, u
 void history_read_damaged(struct history *history, uint32_t partition, int64_t offset);
 /* Damage that was really done may have reached [from, to): from now on these may be answered with "damaged", once or for ever. Never with other bytes. */
 void history_allow_damage(struct history *history, uint32_t partition, int64_t from, int64_t to);
-/* Something was damaged that kept apart what was acknowledged from what was not: from now on the latter may come back. */
+/* Something was damaged that kept apart what was acknowledged from what was not, and told of records that were deleted: from now on these may come back. */
 void history_allow_resurrection(struct history *history);
 /* A log start that was promised (DeleteRecords acknowledged): it never goes below. */
 void history_trimmed(struct history *history, uint32_t partition, int64_t log_start);

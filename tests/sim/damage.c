@@ -129,6 +129,8 @@ static void allow_damage(struct run *run, const struct sim_damage *damage)
 {
 	uint32_t number;
 	int64_t segment_base;
+	run__tell(run, damage->position, "struck: %s, bytes %lu to %lu", damage->path, (unsigned long)damage->position,
+		  (unsigned long)(damage->position + damage->size));
 	if (damage->kind != SIM_ROT)
 		met(run, POINT_ASTRAY);
 	if (is_segment_of(run, damage->path, &number, &segment_base)) {
@@ -138,6 +140,8 @@ static void allow_damage(struct run *run, const struct sim_damage *damage)
 		met(run, POINT_FENCED_JOURNAL);
 		run->may_end_early = true;
 		each_partition(run, allow_all);
+		/* A log start that the journal alone told of is lost with it. */
+		history_allow_resurrection(run->history);
 	} else if (strncmp(damage->path, "/checkpoint-0", 13) == 0) {
 		/* Without it a scan finds whole batches behind the log's end, which a crash had left there. */
 		history_allow_resurrection(run->history);
