@@ -302,7 +302,9 @@ static int open_journal(struct store *store, struct store_report *report)
 	store->journal_seed = found.seed;
 	store->journal_incarnation = found.incarnation;
 	store->is_journal_new = found.was_created;
-	store->is_journal_whole = !found.was_created && found.groups > 0 && found.first_seq == 1;
+	/* One without a group, that no checkpoint has ever trimmed, says as much: nothing was acknowledged yet. */
+	bool has_no_past = found.groups > 0 ? found.first_seq == 1 : found.checkpoint == 0 && !found.damaged_groups;
+	store->is_journal_whole = !found.was_created && has_no_past;
 	report->torn_groups = found.torn_groups;
 	report->damaged_ranges = found.damaged_groups;
 	report->was_clean = (found.was_clean || found.was_created) && !report->is_journal_lost;

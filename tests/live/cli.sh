@@ -215,7 +215,7 @@ kill -STOP "$BROKER_PID"
 (sleep 1.7; kill -CONT "$BROKER_PID") &
 expect "a narrow terminal's line is cut, so that it can be erased" "asking 127.0.0" "$(TERM=xterm script -qec "stty cols 15; $SPATE_BIN topic list 2>&1 > /dev/null" /dev/null < /dev/null | tr '\r\033' '\n\n' | grep -ao 'asking.*' | head -1)"
 wait $!
-expect_match "who types records is told how to end" 'type records, a line each; Ctrl-D ends them' "$( (sleep 0.5; printf 'x\n\004') | TERM=xterm script -qec "$SPATE_BIN produce $topic" /dev/null)"
+expect_match "who types records is told how to end" 'type records, a line each; Ctrl-D ends them' "$( (sleep 0.5; printf 'x\n\004') | TERM=xterm script -qec "$SPATE_BIN produce $topic -p 1" /dev/null)"
 expect "who waits for less sees nothing" "" "$(at_terminal 0.2 topic list)"
 
 # ---- alter, trim -----------------------------------------------------------------------------------------

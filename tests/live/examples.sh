@@ -21,7 +21,7 @@ run() { timeout -s INT 20 bash -c "$1" 2>&1 < /dev/null; }
 check() {
 	local command=$1 wanted=$2 out status=0
 	case $command in
-	*'log verify'* | *'make '* | *'bench '*) return ;; # below, or elsewhere
+	*'log verify'* | *'log repair'* | *'make '* | *'bench '*) return ;; # below, or elsewhere
 	*'consume orders --offset @-1h'*) command="$command --exit-eof" ;;
 	esac
 	out=$(run "${command//127.0.0.1:9092/$BROKER}") || status=$?
@@ -79,7 +79,7 @@ spate topic create orders --if-not-exists > /dev/null
 seq 100000 | spate produce orders -q
 broker_stop
 ln -s "$DATA" data
-for verb in "log inspect" "log verify"; do
+for verb in "log inspect" "log verify" "log repair"; do
 	while IFS= read -r line; do
 		status=0
 		out=$(run "$line") || status=$?
@@ -87,4 +87,5 @@ for verb in "log inspect" "log verify"; do
 	done < <(examples $verb)
 done
 expect_match "README: log verify" 'no damage' "$(run './spate log verify ./data')"
+expect_match "README: log repair" 'nothing' "$(run './spate log repair ./data --dry-run')"
 cd / || exit 1
