@@ -33,7 +33,7 @@ struct member {
 	enum member_state state;
 	bool is_asking, is_static;
 	char id[ID_SIZE], instance[16];
-	int32_t generation;
+	int32_t generation, synced_generation; /* one that nobody has synced is not durable, and may be given again */
 	uint64_t life;             /* answers to an earlier one are passed over */
 	uint64_t wait_until_ns, beat_ns;
 	bool owns[PARTITIONS];
@@ -203,8 +203,8 @@ static void joined(void *context, uint64_t tag, const void *answer)
 	if (!take_error(member, out->error_code, "a join"))
 		return;
 	keep_text(member->id, out->member_id);
-	if (out->generation_id < member->generation)
-		world_accuse(member->world, HISTORY_BROKER, -1, "member %u joins generation %d behind %d", member->number, out->generation_id, member->generation);
+	if (out->generation_id < member->synced_generation)
+		world_accuse(member->world, HISTORY_BROKER, -1, "member %u joins generation %d behind %d", member->number, out->generation_id, member->synced_generation);
 	member->generation = out->generation_id;
 	member->id_count = 0;
 	for (int32_t i = 0; i < out->members.count && member->id_count < COUNT_OF(member->ids); i++)
@@ -260,6 +260,7 @@ static void synced(void *context, uint64_t tag, const void *answer)
 		return;
 	world_tell(member->world, (uint64_t)member->generation, "member %u has generation %d and %zu partitions", member->number, member->generation, out->assignment.size);
 	disown(member);
+	member->synced_generation = member->generation;
 	for (size_t i = 0; i < out->assignment.size; i++) {
 		if (out->assignment.data[i] >= PARTITIONS)
 			world_accuse(member->world, HISTORY_BROKER, -1, "an assignment that nobody made");
