@@ -83,6 +83,21 @@ static char *text_of(struct slice text)
 	return copy;
 }
 
+/* A name that nobody knows. */
+static int refuse_key(const struct config_flags *flags, struct slice name)
+{
+	char *text = text_of(name);
+	const char *nearest = flags->owner.group ? NULL : config_nearest(text, false);
+	if (config_absent_feature(text))
+		complain("%s: %s", text, config_absent_feature(text));
+	else if (nearest)
+		complain("unknown key %s; did you mean %s?", text, nearest);
+	else
+		complain("unknown key %s; 'spate config explain' lists all", text);
+	free(text);
+	return STATUS_USAGE;
+}
+
 /* ---- get ------------------------------------------------------------------------------------------------------------- */
 
 static const char *source_name(int source)
@@ -114,6 +129,19 @@ static void show_config(struct out_table *table, const struct wire_config *confi
 	free(value);
 }
 
+/* Each key that is named must be one that the broker has. */
+static int check_names(const struct config_flags *flags, const struct arguments *keys, const struct wire_config *configs, uint32_t count)
+{
+	for (uint32_t i = 0; i < keys->count; i++) {
+		uint32_t place = 0;
+		while (place < count && !slice_equal(configs[place].name, slice_from(keys->items[i])))
+			place++;
+		if (place == count)
+			return refuse_key(flags, slice_from(keys->items[i]));
+	}
+	return STATUS_OK;
+}
+
 static int get_configs(struct kafka_client *client, void *context, const struct arguments *keys)
 {
 	static const char *const columns[] = {"name=CONFIG", "value=VALUE", "source=SET BY", "is_dynamic=DYNAMIC"};
@@ -129,13 +157,16 @@ static int get_configs(struct kafka_client *client, void *context, const struct 
 		complain("%s", why);
 		return STATUS_FAILED;
 	}
+	status = check_names(flags, keys, configs, count);
+	if (status)
+		return status;
 	struct out *out = out_open(flags->is_json);
 	say_owner(out, &flags->owner, &resource);
 	struct out_table *table = out_table_begin(out, "configs", columns, COUNT_OF(columns));
 	for (uint32_t i = 0; i < count; i++)
 		if (is_wanted(&configs[i], keys))
 			show_config(table, &configs[i]);
-	out_table_end(table, NULL, keys->count ? "none of that name" : "none set");
+	out_table_end(table, NULL, "none set");
 	out_close(out);
 	return STATUS_OK;
 }
@@ -181,20 +212,6 @@ static struct setting setting_at(const struct config_flags *flags, const struct 
 	const char *text = settings->items[i];
 	size_t size = strcspn(text, "=");
 	return (struct setting){{(const uint8_t *)text, size}, slice_from(text + size + 1)};
-}
-
-static int refuse_key(const struct config_flags *flags, struct slice name)
-{
-	char *text = text_of(name);
-	const char *nearest = flags->owner.group ? NULL : config_nearest(text, false);
-	if (config_absent_feature(text))
-		complain("%s: %s", text, config_absent_feature(text));
-	else if (nearest)
-		complain("unknown key %s; did you mean %s?", text, nearest);
-	else
-		complain("unknown key %s; 'spate config explain' lists all", text);
-	free(text);
-	return STATUS_USAGE;
 }
 
 static int check_setting(const struct config_flags *flags, const struct setting *setting)
@@ -286,6 +303,16 @@ static void show_changes(struct kafka_client *client, const struct config_flags 
 	out_close(out);
 }
 
+/* What is kept for tools alone: whoever sets it by hand should know. */
+static void warn_of_inert(const struct config_flags *flags, const struct arguments *settings)
+{
+	for (uint32_t i = 0; i < settings->count; i++) {
+		const struct config_key *key = find_key(&flags->owner, setting_at(flags, settings, i).name);
+		if (key && key->is_inert)
+			fprintf(stderr, "spate: %s is kept, and has no effect here: %s\n", key->name, key->doc);
+	}
+}
+
 static int set_configs(struct kafka_client *client, void *context, const struct arguments *settings)
 {
 	const struct config_flags *flags = context;
@@ -298,8 +325,10 @@ static int set_configs(struct kafka_client *client, void *context, const struct 
 	for (uint32_t i = 0; i < count; i++)
 		before[i] = value_of(client, &resource, setting_at(flags, settings, i).name);
 	status = alter(client, flags, &resource, settings, flags->is_rehearsal);
-	if (!status)
+	if (!status) {
 		show_changes(client, flags, &resource, settings, before);
+		warn_of_inert(flags, settings);
+	}
 	for (uint32_t i = 0; i < count; i++)
 		free(before[i]);
 	return status;

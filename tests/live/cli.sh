@@ -273,6 +273,8 @@ broker_start --set log.segment.bytes=5000000
 expect "what was set is there after kill -9" "2000000" "$(of_follows)"
 expect "... and what the start says against it has no effect, which is told" 1 "$(grep -c 'log.segment.bytes is 2000000, as it was set while' "$LOG")"
 expect "config get tells who set it" "2000000 true" "$(sp config get log.segment.bytes --json | jq -r '.configs[] | "\(.value) \(.is_dynamic)"')"
+says "config get of a key with a slip" 2 'unknown key log.retention.msx; did you mean log.retention.ms' config get log.segment.bytes log.retention.msx
+expect_match "config set says what has no effect" 'num.io.threads is kept, and has no effect here' "$(sp config set num.io.threads=9 2>&1)"
 expect "... and of a group" "consumer.session.timeout.ms=55000" "$(sp config get --group g --json | jq -r '.configs[] | "\(.name)=\(.value)"')"
 expect "config set --delete: what all brokers have" "3000000" "$(sp config set --delete log.segment.bytes --json | jq -r '.changes[0].after')"
 expect "... as topics have" "3000000" "$(of_follows)"
