@@ -309,14 +309,21 @@ static void make_anew(struct repair *repair, const struct finding *finding)
 {
 	struct partition *partition = partition_of(repair, finding);
 	const char *slash = strrchr(finding->file, '/');
-	int64_t base;
-	enum segment_file file;
+	int64_t base = -1;
+	enum segment_file file = SEGMENT_FILE_LOG;
 	char path[8192];
-	if (!partition || !slash || segment_name_parse(slash + 1, &base, &file) || file == SEGMENT_FILE_LOG)
+	if (!partition || !slash)
+		return;
+	bool is_segments = segment_name_parse(slash + 1, &base, &file);
+	if (is_segments && file == SEGMENT_FILE_LOG)
 		return;
 	path_of(repair, finding->file, path, sizeof path);
 	int err = io_unlink(repair->io, path);
 	(void)err; /* it is written over then */
+	partition->epochs_changed |= !is_segments; /* leader-epoch-checkpoint is the other one */
+	partition->home->has_rolled = true;        /* or a stop with nothing to file would not come by */
+	if (!is_segments || file == SEGMENT_FILE_SNAPSHOT) /* producers' state is in the checkpoint as well; an old one is missed by nobody */
+		return;
 	struct segment *segment = partition__segment_at(partition, base);
 	if (!segment || segment->base_offset != base || !segment->is_complete)
 		return;

@@ -33,6 +33,15 @@ expect_status "a sound directory needs nothing" 0 "$SPATE_BIN" log repair "$DATA
 expect "... and nothing is changed" "$before" "$(picture)"
 expect_status "no such directory" 2 "$SPATE_BIN" log repair "$WORK/nowhere"
 
+# ---- one derived file ---------------------------------------------------------------------------------------------------
+# Of a directory with nothing else to do: each is made anew, or was not needed, and nobody misses anything after.
+for ending in .index .timeindex .seal .snapshot leader-epoch-checkpoint; do
+	fresh
+	flip "$(find "$DATA/big-0" -name "*$ending" | sort | sed -n 1p)" 3
+	expect "a damaged $ending is repaired in one step, for good" "1 0 yes" "$(repair --json | jq -r '"\(.steps | length) \(.derived_left)"') $(verify | grep -q 'no damage' && echo yes)"
+done
+fresh
+
 # ---- derived files, and a damaged range -------------------------------------------------------------------------------
 sealed=$(find "$DATA/big-0" -name '*.seal' | sort | sed -n 2p)
 log=${sealed%.seal}.log
