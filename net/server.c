@@ -95,20 +95,12 @@ static int open_io(struct server *server, struct sentence *why)
 }
 
 /* One directory of the path, and its name in the one above it, which a power cut would else take away with all that is in it. */
-static int make_one_dir(struct io *io, char *path)
+static int make_one_dir(struct io *io, const char *path)
 {
 	int err = io_dir_make(io, path);
 	if (err)
 		return err == -EEXIST ? 0 : err;
-	char *slash = strrchr(path, '/');
-	if (!slash)
-		return io_dir_sync(io, ".");
-	if (slash == path)
-		return io_dir_sync(io, "/");
-	*slash = 0;
-	err = io_dir_sync(io, path);
-	*slash = '/';
-	return err;
+	return io_parent_sync(io, path);
 }
 
 static int make_dir(struct server *server, struct sentence *why)

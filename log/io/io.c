@@ -4,6 +4,8 @@
 #include "log/io/io.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <string.h>
 
 #include "log/base/check.h"
 #include "log/io/io_impl.h"
@@ -314,6 +316,19 @@ int io_dir_make(struct io *io, const char *path)
 int io_dir_sync(struct io *io, const char *path)
 {
 	return io->cold->dir_sync(io, path);
+}
+
+int io_parent_sync(struct io *io, const char *path)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : 0;
+	if (length >= sizeof parent)
+		return -ENAMETOOLONG;
+	if (length)
+		memcpy(parent, path, length);
+	parent[length] = '\0';
+	return io_dir_sync(io, length ? parent : slash ? "/" : ".");
 }
 
 int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context)

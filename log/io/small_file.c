@@ -53,23 +53,11 @@ static int write_synced(struct io *io, const char *path, const void *data, size_
 	return err;
 }
 
-/* The directory of a path: "." for a bare name, "/" for one in the root. */
-static void parent_of(const char *path, char parent[PATH_MAX])
-{
-	const char *slash = strrchr(path, '/');
-	size_t length = slash ? (size_t)(slash - path) : 0;
-	if (length)
-		snprintf(parent, PATH_MAX, "%.*s", (int)length, path);
-	else
-		snprintf(parent, PATH_MAX, "%s", slash ? "/" : ".");
-}
-
 int small_file_replace(struct io *io, const char *path, const void *data, size_t size)
 {
-	char temporary[PATH_MAX], parent[PATH_MAX];
+	char temporary[PATH_MAX];
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= sizeof(temporary))
 		return -ENAMETOOLONG;
-	parent_of(path, parent);
 	int err = write_synced(io, temporary, data, size);
 	if (err == 0)
 		err = io_rename(io, temporary, path);
@@ -78,5 +66,5 @@ int small_file_replace(struct io *io, const char *path, const void *data, size_t
 		(void)ignored;
 		return err;
 	}
-	return io_dir_sync(io, parent);
+	return io_parent_sync(io, path);
 }

@@ -48,12 +48,7 @@ static int write_first_superblocks(struct io *io, int fd, struct superblock *sup
 static int publish(struct io *io, const char *path_new, const char *path)
 {
 	int err = io_rename(io, path_new, path);
-	if (err < 0)
-		return err;
-	char dir[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-	return io_dir_sync(io, dir[0] ? dir : "/");
+	return err < 0 ? err : io_parent_sync(io, path);
 }
 
 static int fill_and_publish(struct journal *journal, int fd, const char *path_new, struct superblock *superblock)
