@@ -5,7 +5,7 @@
 #include "kmsg_offset_commit.h"
 #include "kmsg_offset_fetch.h"
 #include "log/base/check.h"
-#include "tests/sim_broker/peer.h"
+#include "tests/sim_broker/offset_calls.h"
 
 #define BACKOFF_NS (50ull * 1000 * 1000)
 
@@ -83,14 +83,6 @@ static void found(void *context, uint64_t tag, const void *answer)
 		back_off(committer);
 }
 
-static void find_coordinator(struct committer *committer)
-{
-	struct kmsg_find_coordinator_request in;
-	kmsg_find_coordinator_request_init(&in);
-	in.key = slice_from(committer->group);
-	committer->is_asking = peer_call(committer->peer, "find_coordinator", 3, &in, 0, found);
-}
-
 /* ---- committing ------------------------------------------------------------------------------------------------------- */
 
 static void committed(void *context, uint64_t tag, const void *answer)
@@ -118,22 +110,9 @@ static void committed(void *context, uint64_t tag, const void *answer)
 
 static void commit(struct committer *committer)
 {
-	struct kmsg_offset_commit_request in;
-	struct kmsg_offset_commit_topic topic;
-	struct kmsg_offset_commit_partition partition;
-	kmsg_offset_commit_request_init(&in);
-	kmsg_offset_commit_topic_init(&topic);
-	kmsg_offset_commit_partition_init(&partition);
+	struct committing who = {.group = committer->group, .member_id = "", .generation = -1};
 	int64_t offset = committer->sent + 1;
-	partition.committed_offset = offset;
-	topic.name = slice_from(TOPIC);
-	topic.partitions.items = &partition;
-	topic.partitions.count = 1;
-	in.group_id = slice_from(committer->group);
-	in.generation_id_or_member_epoch = -1;
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	committer->is_asking = peer_call(committer->peer, "offset_commit", 8, &in, (uint64_t)offset, committed);
+	committer->is_asking = offset_call_commit(committer->peer, &who, 0, offset, (uint64_t)offset, committed);
 	if (committer->is_asking)
 		committer->sent = offset;
 }
@@ -175,26 +154,6 @@ static void looked(void *context, uint64_t tag, const void *answer)
 	judge(committer, group->topics.items[0].partitions.items[0].committed_offset);
 }
 
-static void look(struct committer *committer)
-{
-	struct kmsg_offset_fetch_request in;
-	struct kmsg_offset_fetch_group group;
-	struct kmsg_offset_fetch_group_topic topic;
-	int32_t partition = 0;
-	kmsg_offset_fetch_request_init(&in);
-	kmsg_offset_fetch_group_init(&group);
-	kmsg_offset_fetch_group_topic_init(&topic);
-	topic.name = slice_from(TOPIC);
-	topic.partition_indexes.items = &partition;
-	topic.partition_indexes.count = 1;
-	group.group_id = slice_from(committer->group);
-	group.topics.items = &topic;
-	group.topics.count = 1;
-	in.groups.items = &group;
-	in.groups.count = 1;
-	committer->is_asking = peer_call(committer->peer, "offset_fetch", 8, &in, 0, looked);
-}
-
 void committer_step(struct committer *committer)
 {
 	struct world *world = committer->world;
@@ -202,9 +161,9 @@ void committer_step(struct committer *committer)
 	if (committer->is_asking || !world->has_topic || world_now_ns(world) < committer->wait_until_ns)
 		return;
 	if (!committer->has_coordinator)
-		find_coordinator(committer);
+		committer->is_asking = offset_call_seek(committer->peer, committer->group, 0, found);
 	else if (committer->is_checking)
-		look(committer);
+		committer->is_asking = offset_call_look(committer->peer, committer->group, 0, 0, looked);
 	else if (!committer->is_finishing)
 		commit(committer);
 }

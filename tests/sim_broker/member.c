@@ -14,7 +14,7 @@
 #include "kmsg_offset_fetch.h"
 #include "kmsg_sync_group.h"
 #include "log/base/check.h"
-#include "tests/sim_broker/peer.h"
+#include "tests/sim_broker/offset_calls.h"
 
 #define BACKOFF_NS (50ull * 1000 * 1000)
 #define BEAT_NS (1000ull * 1000 * 1000)
@@ -166,14 +166,6 @@ static void found(void *context, uint64_t tag, const void *answer)
 		back_off(member);
 }
 
-static void seek(struct member *member)
-{
-	struct kmsg_find_coordinator_request in;
-	kmsg_find_coordinator_request_init(&in);
-	in.key = slice_from(GROUP);
-	member->is_asking = peer_call(member->peer, "find_coordinator", 3, &in, member->life, found);
-}
-
 /* ---- joining -------------------------------------------------------------------------------------------------------------- */
 
 static void keep_text(char out[ID_SIZE], struct slice text)
@@ -321,29 +313,14 @@ static void looked(void *context, uint64_t tag, const void *answer)
 
 static void look(struct member *member)
 {
-	struct kmsg_offset_fetch_request in;
-	struct kmsg_offset_fetch_group group;
-	struct kmsg_offset_fetch_group_topic topic;
 	while (member->to_look < PARTITIONS && !member->owns[member->to_look])
 		member->to_look++;
 	if (member->to_look == PARTITIONS) {
 		go(member, STABLE);
 		return;
 	}
-	int32_t partition = (int32_t)member->to_look;
-	kmsg_offset_fetch_request_init(&in);
-	kmsg_offset_fetch_group_init(&group);
-	kmsg_offset_fetch_group_topic_init(&topic);
-	topic.name = slice_from(TOPIC);
-	topic.partition_indexes.items = &partition;
-	topic.partition_indexes.count = 1;
-	group.group_id = slice_from(GROUP);
-	group.topics.items = &topic;
-	group.topics.count = 1;
-	in.groups.items = &group;
-	in.groups.count = 1;
-	member->acked_before = member->world->commits[partition].acked;
-	member->is_asking = peer_call(member->peer, "offset_fetch", 8, &in, member->life, looked);
+	member->acked_before = member->world->commits[member->to_look].acked;
+	member->is_asking = offset_call_look(member->peer, GROUP, member->to_look, member->life, looked);
 }
 
 static void committed(void *context, uint64_t tag, const void *answer)
@@ -376,26 +353,11 @@ static void committed(void *context, uint64_t tag, const void *answer)
 
 static void commit(struct member *member, uint32_t partition)
 {
-	struct kmsg_offset_commit_request in;
-	struct kmsg_offset_commit_topic topic;
-	struct kmsg_offset_commit_partition one;
-	kmsg_offset_commit_request_init(&in);
-	kmsg_offset_commit_topic_init(&topic);
-	kmsg_offset_commit_partition_init(&one);
-	one.partition_index = (int32_t)partition;
-	one.committed_offset = member->next[partition];
-	topic.name = slice_from(TOPIC);
-	topic.partitions.items = &one;
-	topic.partitions.count = 1;
-	in.group_id = slice_from(GROUP);
-	in.generation_id_or_member_epoch = member->generation;
-	in.member_id = slice_from(member->id);
-	in.group_instance_id = instance_of(member);
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	member->is_asking = peer_call(member->peer, "offset_commit", 8, &in, member->life, committed);
-	if (member->is_asking && member->next[partition] > member->world->commits[partition].sent)
-		member->world->commits[partition].sent = member->next[partition];
+	struct committing who = {.group = GROUP, .member_id = member->id, .instance = instance_of(member), .generation = member->generation};
+	struct commits *commits = &member->world->commits[partition];
+	member->is_asking = offset_call_commit(member->peer, &who, partition, member->next[partition], member->life, committed);
+	if (member->is_asking && member->next[partition] > commits->sent)
+		commits->sent = member->next[partition];
 }
 
 /* ---- beating and leaving -------------------------------------------------------------------------------------------------------------- */
@@ -473,7 +435,7 @@ void member_step(struct member *member)
 	if (member->is_asking || !member->world->has_topic || world_now_ns(member->world) < member->wait_until_ns)
 		return;
 	switch (member->state) {
-	case SEEKING: seek(member); break;
+	case SEEKING: member->is_asking = offset_call_seek(member->peer, GROUP, member->life, found); break;
 	case JOINING: join(member); break;
 	case SYNCING: sync_with(member); break;
 	case LOOKING: look(member); break;
