@@ -13,6 +13,9 @@
 
 struct sim_disk;
 
+/* The next number of a sequence that its seed decides (splitmix64). */
+uint64_t sim_random(uint64_t *state);
+
 /* An empty disk with the root directory "/" alone. NULL if there is no memory. */
 struct sim_disk *sim_disk_open(uint64_t seed);
 /* Every io on it has been closed. */

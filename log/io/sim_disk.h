@@ -21,9 +21,6 @@ struct sim_user {
 	void (*each_write)(struct sim_user *user, sim_write_fn *note, void *context);
 };
 
-/* The next number of a sequence that its seed decides (splitmix64). */
-uint64_t sim_random(uint64_t *state);
-
 void sim_disk__attach(struct sim_disk *disk, struct sim_user *user);
 void sim_disk__detach(struct sim_user *user);
 /* How many times the power has failed: an io opened under another number is dead. */

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "tests/crash/lib/workload.h"
 
@@ -30,13 +29,6 @@ static uint64_t first_k;
 static void tell_context(FILE *out)
 {
 	fprintf(out, "      in: %s\n", current->story);
-}
-
-static double now_s(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* Every k, until the fault comes too late to strike. */
@@ -85,13 +77,13 @@ int main(int argc, char **argv)
 	explorer.moment_of = (uint32_t)cuts;
 	current = &explorer;
 	machine_on_abort(tell_context);
-	double began_s = now_s();
+	double began_s = explore_clock_s();
 	for (uint64_t s = seed; s < seed + seeds && !explorer.failures; s++)
 		for (size_t i = 0; i < COUNT_OF(kinds); i++)
 			for (int is_at_once = 0; is_at_once < 2 && !explorer.failures; is_at_once++)
 				count += run_kind(&explorer, &kinds[i], s, is_at_once, step_of(&kinds[i], step), base, &model);
 	printf("%s  %lu failed I/Os (%zu kinds), %lu power cuts behind them, in %.1f s; %lu wrong; seeds %lu to %lu\n", explorer.failures ? "FAIL" : "ok  ",
-	       (unsigned long)count, COUNT_OF(kinds), (unsigned long)explorer.states, now_s() - began_s, (unsigned long)explorer.failures,
+	       (unsigned long)count, COUNT_OF(kinds), (unsigned long)explorer.states, explore_clock_s() - began_s, (unsigned long)explorer.failures,
 	       (unsigned long)seed, (unsigned long)(seed + seeds - 1));
 	explore_fini(&explorer);
 	sim_disk_close(base);

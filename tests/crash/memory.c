@@ -3,7 +3,6 @@
  *   memory [--seed=N] [--step=N]   --step=7 takes every seventh k alone */
 #include <getopt.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "tests/crash/lib/workload.h"
 
@@ -12,13 +11,6 @@ static const struct explorer *current;
 static void tell_context(FILE *out)
 {
 	fprintf(out, "      in: %s\n", current->story);
-}
-
-static double now_s(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv)
@@ -41,7 +33,7 @@ int main(int argc, char **argv)
 	explorer.moment_of = explorer.deeper_of = explorer.live_of = 0; /* power cuts are for the other programs */
 	current = &explorer;
 	machine_on_abort(tell_context);
-	double began_s = now_s();
+	double began_s = explore_clock_s();
 	for (int is_sticky = 0; is_sticky < 2; is_sticky++)
 		for (uint64_t k = first ? first : 1 + seed % step, reached = k; k <= reached; k += step, count++) {
 			struct workload_fault fault = {.k = k, .seed = seed, .is_sticky = is_sticky, .is_allocation = true};
@@ -50,7 +42,7 @@ int main(int argc, char **argv)
 			reached = workload_run_faulty(&explorer, &fault, base, &model);
 			reached = reached < k || explorer.failures ? 0 : UINT64_MAX;
 		}
-	printf("%s  %lu failed allocations, in %.1f s; %lu wrong; seed %lu\n", explorer.failures ? "FAIL" : "ok  ", (unsigned long)count, now_s() - began_s,
+	printf("%s  %lu failed allocations, in %.1f s; %lu wrong; seed %lu\n", explorer.failures ? "FAIL" : "ok  ", (unsigned long)count, explore_clock_s() - began_s,
 	       (unsigned long)explorer.failures, (unsigned long)seed);
 	explore_fini(&explorer);
 	sim_disk_close(base);

@@ -3,7 +3,6 @@
  *   worlds [--seed=N] [--time=SECONDS] [--only=append,roll,...] [--at-once] [--ops=N] [--all=N] [--samples=N] [--deeper=N] [--live=N] */
 #include <getopt.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "tests/crash/lib/workload.h"
 
@@ -14,13 +13,6 @@ struct options {
 	bool is_at_once;
 	uint32_t ops_max, all_max, samples, deeper, live;
 };
-
-static double now_s(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static const struct explorer *current;
 
@@ -69,7 +61,7 @@ static void run_count(struct explorer *explorer, uint32_t count, struct sim_disk
 	for (uint32_t i = 0; i < count; i++)
 		tally->all *= op_count;
 	uint64_t step = 7919, at = seed % tally->all; /* a prime that divides none of the totals: every number comes once */
-	for (tally->run = 0; tally->run < tally->all && now_s() < until_s && !explorer->failures; tally->run++, at = (at + step) % tally->all) {
+	for (tally->run = 0; tally->run < tally->all && explore_clock_s() < until_s && !explorer->failures; tally->run++, at = (at + step) % tally->all) {
 		struct workload workload = numbered(at, count);
 		if (count == 1 && workload.is_pipelined)
 			continue;
@@ -90,7 +82,7 @@ static int run(const struct options *options)
 	explorer.bounds[0].sample_count = explorer.bounds[0].single_max = options->samples;
 	explorer.deeper_of = options->deeper;
 	explorer.live_of = options->live;
-	double began_s = now_s();
+	double began_s = explore_clock_s();
 	struct workload only = {.is_pipelined = options->is_at_once, .is_whole = true};
 	if (options->only && !parse_ops(options->only, &only)) {
 		fprintf(stdout, "no such operation in %s\n", options->only);
@@ -100,7 +92,7 @@ static int run(const struct options *options)
 		workload_run(&explorer, &only, base, &model);
 	for (uint32_t count = 1; count <= options->ops_max && !options->only; count++)
 		run_count(&explorer, count, base, &model, began_s + options->time_s, options->seed, &tallies[count]);
-	double took_s = now_s() - began_s;
+	double took_s = explore_clock_s() - began_s;
 	for (uint32_t count = 1; count <= options->ops_max && !options->only; count++)
 		printf("%lu of %lu workloads of %u operation%s\n", (unsigned long)tallies[count].run, (unsigned long)tallies[count].all, count,
 		       count == 1 ? "" : "s");

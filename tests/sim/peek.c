@@ -10,7 +10,7 @@ enum manner { LOSE_ALL, KEEP_ALL, MIX, MOSTLY_KEEP, MOSTLY_LOSE, manner_count };
 
 static uint32_t draw_outcome(uint64_t *random, enum manner manner, uint32_t outcomes)
 {
-	uint64_t drawn = plan_random(random);
+	uint64_t drawn = sim_random(random);
 	switch (manner) {
 	case LOSE_ALL:
 		return 0;
@@ -29,7 +29,7 @@ static uint32_t draw_outcome(uint64_t *random, enum manner manner, uint32_t outc
 
 static struct sim_disk *make_disk(const struct sim_crash *crash, uint64_t *random)
 {
-	enum manner manner = (enum manner)(plan_random(random) % manner_count);
+	enum manner manner = (enum manner)(sim_random(random) % manner_count);
 	uint32_t count = sim_crash_items(crash);
 	uint32_t *outcomes = calloc(count + 1, sizeof *outcomes);
 	CHECK(outcomes);

@@ -2,6 +2,8 @@
  * full disk, some do little but roll), so that rare mixtures come up that one fixed mixture would never show. */
 #include "tests/sim/plan.h"
 
+#include "log/io/sim.h"
+
 const char *step_name(enum step_kind kind)
 {
 	static const char *const names[] = {
@@ -12,17 +14,9 @@ const char *step_name(enum step_kind kind)
 	return names[kind];
 }
 
-uint64_t plan_random(uint64_t *state)
-{
-	uint64_t x = *state += 0x9e3779b97f4a7c15ull;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
-}
-
 static uint64_t draw(uint64_t *random, uint64_t count)
 {
-	return plan_random(random) % count;
+	return sim_random(random) % count;
 }
 
 static uint64_t pick(uint64_t *random, const uint64_t *values, uint64_t count)
@@ -95,9 +89,9 @@ void plan_make(struct plan *plan, uint64_t seed)
 		for (; chosen >= drawn[kind]; kind++)
 			chosen -= drawn[kind];
 		plan->steps[i].kind = (enum step_kind)kind;
-		plan->steps[i].a = plan_random(&random);
-		plan->steps[i].b = plan_random(&random);
-		plan->steps[i].c = plan_random(&random);
-		plan->steps[i].d = plan_random(&random);
+		plan->steps[i].a = sim_random(&random);
+		plan->steps[i].b = sim_random(&random);
+		plan->steps[i].c = sim_random(&random);
+		plan->steps[i].d = sim_random(&random);
 	}
 }

@@ -72,6 +72,4 @@ struct plan {
 	struct step steps[STEPS_MAX];
 };
 
-/* The next of a sequence of its own; splitmix64. */
-uint64_t plan_random(uint64_t *state);
 void plan_make(struct plan *plan, uint64_t seed);

@@ -29,10 +29,8 @@ const char *moment_text(enum moment moment)
 
 uint64_t world_draw(struct world *world, uint64_t below)
 {
-	uint64_t z = world->random += 0x9e3779b97f4a7c15;
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return below ? (z ^ (z >> 31)) % below : 0;
+	uint64_t number = sim_random(&world->random);
+	return below ? number % below : 0;
 }
 
 uint64_t world_now_ns(const struct world *world)

@@ -2,6 +2,7 @@
 #include "tests/crash/lib/explore.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "log/base/err.h"
 #include "tests/crash/lib/workload.h"
@@ -10,15 +11,7 @@
 /* Of what is random in a recovery. A second one of the same disk draws other numbers, as it would. */
 #define RECOVERY_SEED(depth) (77 + 10 * (uint64_t)(depth))
 
-/* ---- randomness and memory of what was seen ------------------------------------------------------------------------ */
-
-static uint64_t next_random(struct explorer *explorer)
-{
-	uint64_t x = explorer->random += 0x9e3779b97f4a7c15ull;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
-}
+/* ---- memory of what was seen ------------------------------------------------------------------------ */
 
 static bool insert(uint64_t *table, uint64_t capacity, uint64_t key)
 {
@@ -137,7 +130,7 @@ static void judge(struct explorer *explorer, struct sim_disk *disk)
 	struct machine machine;
 	struct seen seen;
 	char why[1400];
-	bool is_deeper = explorer->depth + 1 < EXPLORE_DEPTH_MAX && explorer->deeper_of && next_random(explorer) % explorer->deeper_of == 0;
+	bool is_deeper = explorer->depth + 1 < EXPLORE_DEPTH_MAX && explorer->deeper_of && sim_random(&explorer->random) % explorer->deeper_of == 0;
 	struct sim_disk *copy = is_deeper ? sim_disk_copy(disk) : NULL;
 	explorer->recoveries++;
 	int err = machine_open(&machine, disk, RECOVERY_SEED(explorer->depth));
@@ -149,7 +142,7 @@ static void judge(struct explorer *explorer, struct sim_disk *disk)
 		err = -1;
 	} else if (explorer->expected && seen.hash != explorer->expected) {
 		explore_fail(explorer, "a recovery that was interrupted, run again, ends differently");
-	} else if (explorer->live_of && next_random(explorer) % explorer->live_of == 0) {
+	} else if (explorer->live_of && sim_random(&explorer->random) % explorer->live_of == 0) {
 		live_on(explorer, &machine, &seen);
 	}
 	if (machine.io)
@@ -198,7 +191,7 @@ static void crash_some(struct explorer *explorer, const struct sim_crash *look, 
 {
 	const struct explore_bound *bound = &explorer->bounds[explorer->depth];
 	uint32_t *outcomes = calloc(count, sizeof *outcomes);
-	uint32_t stride = count / bound->single_max + 1, first = stride > 1 ? (uint32_t)(next_random(explorer) % stride) : 0;
+	uint32_t stride = count / bound->single_max + 1, first = stride > 1 ? (uint32_t)(sim_random(&explorer->random) % stride) : 0;
 	fill(look, outcomes, 0, count, false);
 	crash_once(explorer, look, outcomes, "none");
 	fill(look, outcomes, 0, count, true);
@@ -215,7 +208,7 @@ static void crash_some(struct explorer *explorer, const struct sim_crash *look, 
 	}
 	for (uint32_t sample = 0; sample < bound->sample_count; sample++) {
 		for (uint32_t i = 0; i < count; i++)
-			outcomes[i] = (uint32_t)(next_random(explorer) % sim_crash_outcomes(look, i));
+			outcomes[i] = (uint32_t)(sim_random(&explorer->random) % sim_crash_outcomes(look, i));
 		crash_once(explorer, look, outcomes, "a sample");
 	}
 	free(outcomes);
@@ -244,7 +237,7 @@ static void explore_moment(void *context)
 	struct explorer *explorer = context;
 	struct machine *machine = explorer->machine;
 	explore_note_visible(machine, explorer->model);
-	if (!explorer->moment_of || next_random(explorer) % explorer->moment_of)
+	if (!explorer->moment_of || sim_random(&explorer->random) % explorer->moment_of)
 		return;
 	explorer->moments++;
 	struct sim_crash *look = sim_crash_look(machine->disk);
@@ -288,4 +281,11 @@ void explore_init(struct explorer *explorer, uint64_t seed)
 void explore_fini(struct explorer *explorer)
 {
 	free(explorer->known);
+}
+
+double explore_clock_s(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }

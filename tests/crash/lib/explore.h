@@ -37,6 +37,8 @@ void explore_begin(struct explorer *explorer, struct machine *machine, struct mo
 /* This is a moment, too. */
 void explore_now(struct explorer *explorer);
 void explore_end(struct explorer *explorer);
+/* Seconds of a clock that only goes on: for how long a run took. */
+double explore_clock_s(void);
 /* Something is wrong with the run itself. */
 void explore_fail(struct explorer *explorer, const char *why);
 /* What the machine shows to consumers now is certain. */
