@@ -14,6 +14,10 @@ CC := gcc
 endif
 PREFIX  ?= /usr/local
 
+# A line a file; `make V=1` prints the commands instead.
+Q   := $(if $(V),,@)
+say = $(if $(V),:,printf '  %-4s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2)))
+
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 CPPFLAGS_ALL := -D_GNU_SOURCE -I. -I$(GEN) $(CPPFLAGS)
 CFLAGS_release := -O2 -g
@@ -62,7 +66,8 @@ spate: $(BUILD)/spate ## build the release binary ./spate (the default)
 	@cp -f $< $@
 
 $(BUILD)/spate: $(OBJ_CLI) $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(BUILD)/liblog.a: $(OBJ_LOG)
 $(BUILD)/libnet.a: $(OBJ_NET)
@@ -70,11 +75,13 @@ $(BUILD)/libload.a: $(OBJ_LOAD)
 $(BUILD)/libcli.a: $(filter-out %/main.o,$(OBJ_CLI))
 $(BUILD)/%.a:
 	@rm -f $@
-	ar rcs $@ $^
+	@$(call say,ar,$@)
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/%.o: %.c | deps-stamp
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@$(call say,cc,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # ---- wire messages: schema text -> C, by a small generator ---------------------------------------
 ifneq ($(SCHEMA),)
@@ -83,14 +90,17 @@ $(OBJ_NET) $(OBJ_LOAD) $(OBJ_CLI): | $(GEN)/stamp
 $(GEN_STEM:%=$(GEN)/%.h) $(GEN_STEM:%=$(GEN)/%.c): $(GEN)/stamp ;
 $(OBJ_GEN): $(BUILD)/gen/%.o: | $(GEN)/stamp
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $(GEN)/$*.c
+	@$(call say,cc,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $(GEN)/$*.c
 $(GEN)/stamp: build/wire-gen $(SCHEMA)
 	@mkdir -p $(GEN)
-	build/wire-gen $(GEN) $(SCHEMA)
+	@$(call say,gen,net/wire/schema)
+	$(Q)build/wire-gen $(GEN) $(SCHEMA)
 	@touch $@
 build/wire-gen: $(wildcard net/wire/gen/*.c) net/wire/gen/gen.h | deps-stamp
 	@mkdir -p build
-	$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g $(WARN) -o $@ $(filter %.c,$^)
+	@$(call say,ld,$@)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g $(WARN) -o $@ $(filter %.c,$^)
 endif
 
 # ---- running and testing -----------------------------------------------------------------------
@@ -109,12 +119,14 @@ UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
 UNIT_LIBS := $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
 $(BUILD)/unit/%: tests/unit/%.c $(UNIT_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(UNIT_LIBS) -lcriterion $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(UNIT_LIBS) -lcriterion $(LIBS)
 
 # The program in log/README.md, linked with the storage engine alone.
 $(BUILD)/readme-example: log/README.md $(BUILD)/liblog.a
 	@awk '/^```c$$/ {on = 1; next} /^```$$/ {on = 0} on' $< > $@.c
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $@.c $(BUILD)/liblog.a $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $@.c $(BUILD)/liblog.a $(LIBS)
 
 unit-programs: $(UNIT_BINS) $(BUILD)/readme-example
 unit: unit-programs ## unit tests alone
@@ -130,7 +142,8 @@ LIVE_BINS := $(patsubst tests/live/%.c,$(BUILD)/live/%,$(LIVE))
 .SECONDEXPANSION:
 $(BUILD)/live/%: tests/live/%.c $$(wildcard tests/live/$$*/*.c tests/live/$$*/*.h) $(LIVE_LIB) $(wildcard tests/live/lib/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter %.c,$^) -lrdkafka -lz
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter %.c,$^) -lrdkafka -lz
 
 live-programs: $(BUILD)/spate $(LIVE_BINS)
 live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
@@ -159,7 +172,8 @@ CRASH_WRAP := malloc calloc realloc aligned_alloc posix_memalign strdup strndup 
 CRASH_BINS := $(patsubst tests/crash/%.c,$(BUILD)/crash/%,$(sort $(wildcard tests/crash/*.c)))
 $(BUILD)/crash/%: tests/crash/%.c $(call obj,$(CRASH_LIB)) $(BUILD)/libnet.a $(BUILD)/liblog.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) $(CRASH_WRAP:%=-Wl,--wrap=%) -o $@ $< $(call obj,$(CRASH_LIB)) $(BUILD)/libnet.a $(BUILD)/liblog.a $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) $(CRASH_WRAP:%=-Wl,--wrap=%) -o $@ $< $(call obj,$(CRASH_LIB)) $(BUILD)/libnet.a $(BUILD)/liblog.a $(LIBS)
 crash-programs: $(CRASH_BINS)
 .SECONDARY: $(call obj,$(CRASH_LIB))
 crash-short: crash-programs
@@ -176,7 +190,8 @@ FUZZERS  := $(sort $(wildcard tests/fuzz/*.c))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libnet.a $(BUILD)/liblog.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libnet.a $(BUILD)/liblog.a $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libnet.a $(BUILD)/liblog.a $(LIBS)
 fuzz-programs: $(FUZZ_BINS)
 check-fuzz: deps ## fuzz everything that parses: TIME seconds for each target (60), SEED=N to repeat, FUZZ=NAME for one
 	@tests/install-deps $(DEB_FUZZ)
@@ -192,7 +207,8 @@ deps-clients: ## install what check-clients runs on: Node, Java, Maven
 
 # The storage engine on a simulated disk (tests/sim/README.md).
 $(BUILD)/sim: $(OBJ_SIM) $(BUILD)/libhistory.a $(BUILD)/liblog.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 sim-program: $(BUILD)/sim
 SIM_SHORT_release := 300
 SIM_SHORT_asan    := 40
@@ -202,7 +218,8 @@ sim-short: sim-program
 # The whole broker on a simulated machine, with simulated clients (tests/sim_broker/README.md).
 $(OBJ_SIM_BROKER): | $(GEN)/stamp
 $(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 SIM_BROKER_SHORT_release := 16
 SIM_BROKER_SHORT_asan    := 4
 sim-broker-short: $(BUILD)/sim-broker
@@ -224,7 +241,8 @@ SRC_DIFF := $(sort $(wildcard tests/differential/*.c))
 OBJ_DIFF := $(call obj,$(SRC_DIFF))
 $(OBJ_DIFF): | $(GEN)/stamp
 $(BUILD)/differential: $(OBJ_DIFF) $(BUILD)/libnet.a $(BUILD)/liblog.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 check-differential: deps deps-clients $(BUILD)/spate $(BUILD)/differential ## every API and version against a Kafka 4.3 (DIFF="--api fetch" for one)
 	@SPATE_BIN=$(BUILD)/spate DIFFERENTIAL=$(BUILD)/differential tests/differential/run $(DIFF)
 
@@ -232,10 +250,12 @@ check-differential: deps deps-clients $(BUILD)/spate $(BUILD)/differential ## ev
 LIMIT_BINS := $(patsubst bench/limits/%.c,$(BUILD)/limits/%,$(LIMITS))
 $(BUILD)/limits/%: bench/limits/%.c | deps-stamp
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBS)
 
 $(BUILD)/bench-run: $(OBJ_RUN) $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 bench: spate $(LIMIT_BINS) $(BUILD)/bench-run ## the broker beside its limit programs, in under three minutes (BENCH="--help" for more)
 	@$(BUILD)/bench-run $(BENCH)
