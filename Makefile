@@ -180,7 +180,7 @@ crash-short: crash-programs
 	@tests/crash/run $(BUILD)/crash short
 check-mutants: deps ## take each safety line of tests/mutants away, see which test notices (MUTANT=regex, QUICK=1)
 	@$(BUILD_ALL) crash-programs $(BUILD)/sim $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a
-	@tests/mutants/run $(MODE) $(MUTANT)
+	@tests/mutants/run $(MODE) $(if $(MUTANT),'$(MUTANT)')
 check-crash: deps ## crash small worlds in every way for TIME seconds (600), SEED=N for another order
 	@$(BUILD_ALL) crash-programs
 	@TIME=$(if $(filter command\ line,$(origin TIME)),$(TIME),600) SEED=$(SEED) tests/crash/run $(BUILD)/crash long
