@@ -5,23 +5,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Kafka 4.3 tells metadata.version from 7 on, and refuses to go below the level it is at, as we do. */
+/* Those of Kafka 4.3. It tells metadata.version from 7 on, and refuses to go below the level it is at, as we do. Its kraft.version
+ * is 0 where the voters are written in the configuration, which they are as good as here. */
 const struct feature features[FEATURE_COUNT] = {
+	{"eligible.leader.replicas.version", 0, 1, 1, 75}, /* DescribeTopicPartitions: of one replica nothing ever follows */
 	{"group.version", 0, 1, 1, 68},      /* ConsumerGroupHeartbeat */
+	{"kraft.version", 0, 1, 0, 55},      /* DescribeQuorum */
 	{"metadata.version", 7, 30, 30, 18}, /* 4.3-IV0, whose API versions are those of the table */
+	{"share.version", 0, 1, 1, 76},      /* ShareGroupHeartbeat */
+	{"streams.version", 0, 1, 1, 88},    /* StreamsGroupHeartbeat */
+	{"transaction.version", 0, 2, 2, 24}, /* AddPartitionsToTxn */
 };
 
-const struct feature *const feature_group_version = &features[0];
-const struct feature *const feature_metadata_version = &features[1];
+const struct feature *const feature_group_version = &features[1];
+const struct feature *const feature_kraft_version = &features[2];
+const struct feature *const feature_metadata_version = &features[3];
 
 #define SETTING_NAME "feature"
 
-const struct feature *feature_find(struct slice name)
+const struct feature *feature_known(struct slice name)
 {
 	for (size_t i = 0; i < FEATURE_COUNT; i++)
-		if (feature_is_served(&features[i]) && slice_equal(name, slice_from(features[i].name)))
+		if (slice_equal(name, slice_from(features[i].name)))
 			return &features[i];
 	return NULL;
+}
+
+const struct feature *feature_find(struct slice name)
+{
+	const struct feature *feature = feature_known(name);
+	return feature && feature_is_served(feature) ? feature : NULL;
 }
 
 int16_t feature_level(const struct catalog_image *image, const struct feature *feature)

@@ -1,10 +1,15 @@
 /* UpdateFeatures (KIP-584): all updates of a request or none, judged in Kafka's words against the levels in force, and
  * kept in the catalog. group.version goes down to 0, where consumer groups (KIP-848) are refused, and up again;
- * metadata.version stays where it is, as Kafka refuses to take it lower once there is metadata. */
+ * metadata.version stays where it is, as Kafka refuses to take it lower once there is metadata; kraft.version goes up alone.
+ *
+ * `kafka-features upgrade --release-version 4.3` names the levels of all features of that release in one request. It may: those that stand
+ * for what is not served (share groups, ...) are passed over, with a line in the log, and go on being told by nothing. Who asks for one of them by
+ * itself is refused. */
 #include "kmsg_update_features.h"
 #include "net/api/feature.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
+#include "net/log_line.h"
 
 enum { UPGRADE = 1, SAFE_DOWNGRADE = 2, UNSAFE_DOWNGRADE = 3 };
 
@@ -30,6 +35,19 @@ static bool refuse_unknown(struct request *request, struct refusal *refusal, con
 		      SHOWN(update->feature), (int)request->shard->facts->node_id);
 }
 
+/* The update is one of a whole release, and of what is not served: there is nothing to do. */
+static bool is_passed_over(const struct kmsg_update_features_request *in, const struct kmsg_update_features_update *update)
+{
+	const struct feature *feature = feature_known(update->feature);
+	int16_t level = update->max_version_level;
+	if (!feature || feature_is_served(feature) || level < feature->level_min || level > feature->level_max)
+		return false;
+	for (int32_t i = 0; i < in->feature_updates.count; i++)
+		if (feature_known(in->feature_updates.items[i].feature) == feature_metadata_version)
+			return true;
+	return level == 0;
+}
+
 /* The level would go down, or up. */
 static bool refuse_direction(struct request *request, struct refusal *refusal, const struct kmsg_update_features_update *update,
 			     const struct feature *feature, int16_t current)
@@ -42,6 +60,9 @@ static bool refuse_direction(struct request *request, struct refusal *refusal, c
 		why = "Can't downgrade to a newer version.";
 	if (why)
 		return refuse(request, refusal, KERR_INVALID_UPDATE_VERSION, INVALID "%s", level, SHOWN(update->feature), why);
+	if (feature == feature_kraft_version && level < current)
+		return refuse(request, refusal, KERR_INVALID_UPDATE_VERSION, INVALID "Can't downgrade the version of this feature.", level,
+			      SHOWN(update->feature));
 	if (feature != feature_metadata_version || level >= current)
 		return false;
 	why = update->upgrade_type == UNSAFE_DOWNGRADE ?
@@ -51,9 +72,10 @@ static bool refuse_direction(struct request *request, struct refusal *refusal, c
 		      level, why);
 }
 
-static bool refuse_update(struct request *request, struct refusal *refusal, const struct kmsg_update_features_update *update,
-			  const struct catalog_image *image)
+static bool refuse_update(struct update_features *state, const struct kmsg_update_features_update *update, const struct catalog_image *image)
 {
+	struct request *request = state->request;
+	struct refusal *refusal = &state->refusal;
 	const struct feature *feature = feature_find(update->feature);
 	int16_t level = update->max_version_level;
 	const char *why = NULL;
@@ -64,7 +86,7 @@ static bool refuse_update(struct request *request, struct refusal *refusal, cons
 	if (why)
 		return refuse(request, refusal, KERR_INVALID_UPDATE_VERSION, INVALID "%s", level, SHOWN(update->feature), why);
 	if (!feature)
-		return refuse_unknown(request, refusal, update);
+		return !is_passed_over(&state->in, update) && refuse_unknown(request, refusal, update);
 	if (level < feature->level_min || level > feature->level_max)
 		return refuse(request, refusal, KERR_INVALID_UPDATE_VERSION, INVALID "Local controller %d only supports versions %d-%d", level,
 			      SHOWN(update->feature), (int)request->shard->facts->node_id, feature->level_min, feature->level_max);
@@ -74,7 +96,7 @@ static bool refuse_update(struct request *request, struct refusal *refusal, cons
 static void judge(struct update_features *state, const struct catalog_image *image)
 {
 	for (int32_t i = 0; !state->refusal.error && i < state->in.feature_updates.count; i++)
-		refuse_update(state->request, &state->refusal, &state->in.feature_updates.items[i], image);
+		refuse_update(state, &state->in.feature_updates.items[i], image);
 }
 
 /* ---- on the control shard -------------------------------------------------------------------------------- */
@@ -98,14 +120,26 @@ static void change(struct update_features *state, struct catalog *catalog)
 		refuse_err(state->request, &state->refusal, catalog_change_settings(catalog, changes, count));
 }
 
+static void tell_passed_over(const struct kmsg_update_features_request *in)
+{
+	for (int32_t i = 0; i < in->feature_updates.count; i++) {
+		const struct feature *feature = feature_known(in->feature_updates.items[i].feature);
+		int level = in->feature_updates.items[i].max_version_level;
+		if (feature && !feature_is_served(feature) && level > 0)
+			log_line(LOG_WARN, "the upgrade asked for %s=%d, which this broker does not have: its level stays 0", feature->name, level);
+	}
+}
+
 static void run(struct control_op *op, struct catalog *catalog)
 {
 	struct update_features *state = CONTAINER_OF(op, struct update_features, op);
 	const struct catalog_image *image = catalog_image_acquire(catalog);
 	judge(state, image);
 	catalog_image_release(image);
-	if (!state->refusal.error && !state->in.validate_only)
-		change(state, catalog);
+	if (state->refusal.error || state->in.validate_only)
+		return;
+	change(state, catalog);
+	tell_passed_over(&state->in);
 }
 
 /* ---- the request ----------------------------------------------------------------------------------------- */

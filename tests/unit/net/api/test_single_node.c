@@ -221,6 +221,9 @@ Test(single_node, features)
 		{"update_features", 2, 2, UPDATE("bogus", "0", "1"), NOT_UPDATED("bogus", "0", "Feature bogus not found.")},
 		{"update_features", 2, 2, UPDATE("transaction.version", "2", "1"),
 		 NOT_UPDATED("transaction.version", "2", "Local controller 1 does not support this feature.")},
+		{"update_features", 2, 2, UPDATE("share.version", "0", "3"), "{'throttle_time_ms':0,'error_code':0,'error_message':null}"},
+		{"update_features", 2, 2, UPDATE("eligible.leader.replicas.version", "2", "1"),
+		 NOT_UPDATED("eligible.leader.replicas.version", "2", "Local controller 1 only supports versions 0-1")},
 	};
 	check(cases, COUNT_OF(cases));
 }

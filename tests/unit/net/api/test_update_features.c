@@ -11,7 +11,7 @@
 	"{'throttle_time_ms':0,'error_code':35,'error_message':null,'member_id':null,'member_epoch':0,'heartbeat_interval_ms':0,'assignment':null}"
 
 /* The level in force, as ApiVersions tells it; 0 if it does not. */
-static int level_in_force(struct broker *broker, int64_t *epoch)
+static int level_of(struct broker *broker, const char *feature, int64_t *epoch)
 {
 	struct client client;
 	int level = 0;
@@ -21,12 +21,17 @@ static int level_in_force(struct broker *broker, int64_t *epoch)
 	json_t *list = json_object_get(out, "finalized_features"), *entry;
 	size_t i;
 	json_array_foreach(list, i, entry)
-		if (strcmp(json_string_value(json_object_get(entry, "name")), "group.version") == 0)
+		if (strcmp(json_string_value(json_object_get(entry, "name")), feature) == 0)
 			level = (int)json_integer_value(json_object_get(entry, "max_version_level"));
 	*epoch = json_integer_value(json_object_get(out, "finalized_features_epoch"));
 	json_decref(out);
 	client_close(&client);
 	return level;
+}
+
+static int level_in_force(struct broker *broker, int64_t *epoch)
+{
+	return level_of(broker, "group.version", epoch);
 }
 
 static void ask(struct broker *broker, const char *api, int version, const char *request, const char *answer)
@@ -76,5 +81,35 @@ Test(update_features, all_or_none, .timeout = 60)
 	    "Unsupported metadata.version downgrade from 30 to 29. Refusing to perform the requested downgrade because it might delete metadata "
 	    "information.'}");
 	cr_expect_eq(level_in_force(&broker, &epoch), 1);
+	broker_end(&broker);
+}
+
+#define LEVEL(name, level) "{'feature':'" name "','max_version_level':" level ",'upgrade_type':1}"
+/* What `kafka-features upgrade --release-version 4.3` asks for. */
+#define RELEASE \
+	LEVEL("eligible.leader.replicas.version", "1") "," LEVEL("group.version", "1") "," LEVEL("kraft.version", "1") "," \
+	LEVEL("metadata.version", "30") "," LEVEL("share.version", "1") "," LEVEL("streams.version", "1") "," LEVEL("transaction.version", "2")
+
+/* An upgrade to all the levels of a release is done as far as they are served; the others stay at 0 and untold. */
+Test(update_features, release, .timeout = 60)
+{
+	static const char *const unserved[] = {"share.version", "streams.version", "transaction.version"};
+	struct broker broker;
+	int64_t epoch;
+	broker_start(&broker, 1, NULL);
+	cr_expect_eq(level_of(&broker, "eligible.leader.replicas.version", &epoch), 1);
+	cr_expect_eq(level_of(&broker, "kraft.version", &epoch), 0);
+	ask(&broker, "update_features", 2, "{'validate_only':true,'feature_updates':[" RELEASE "]}", DONE);
+	cr_expect_eq(level_of(&broker, "kraft.version", &epoch), 0, "only asked whether it may be");
+	ask(&broker, "update_features", 2, "{'feature_updates':[" RELEASE "]}", DONE);
+	cr_expect_eq(level_of(&broker, "kraft.version", &epoch), 1);
+	for (size_t i = 0; i < COUNT_OF(unserved); i++)
+		cr_expect_eq(level_of(&broker, unserved[i], &epoch), 0, "%s", unserved[i]);
+	ask(&broker, "update_features", 2, "{'feature_updates':[" LEVEL("metadata.version", "30") "," LEVEL("transaction.version", "3") "]}",
+	    "{'throttle_time_ms':0,'error_code':95,'error_message':'The update failed for all features since the following feature had an error: "
+	    "Invalid update version 3 for feature transaction.version. Local controller 1 does not support this feature.'}");
+	ask(&broker, "update_features", 2, "{'feature_updates':[{'feature':'kraft.version','max_version_level':0,'upgrade_type':3}]}",
+	    "{'throttle_time_ms':0,'error_code':95,'error_message':'The update failed for all features since the following feature had an error: "
+	    "Invalid update version 0 for feature kraft.version. Can`t downgrade the version of this feature.'}");
 	broker_end(&broker);
 }
