@@ -168,6 +168,9 @@ static const struct config_key broker_keys[] = {
 	 "How often Kafka looks for expired producers. Without effect: they are looked for with retention.")},
 
 	/* Connections and requests. */
+	{INT_KEY("controller.quota.window.num", "11", 1, 1000), LIVE(
+	 "controller_mutation_rate: how many windows' worth of partitions a client may make and delete at once.")},
+	{INT_KEY("controller.quota.window.size.seconds", "1", 1, 86400), LIVE("controller_mutation_rate: how long a window is.")},
 	{LONG_KEY("connections.max.idle.ms", "600000", -1, I64), LIVE("A connection on which nothing happens for so long is closed; negative: never.")},
 	{INT_KEY("fetch.max.bytes", "57671680", 1024, I32), LIVE("The most bytes one fetch is answered with, whatever the client asks.")},
 	{INT_KEY("max.connections", "2147483647", 0, I32), DYNAMIC, LIVE(

@@ -9,7 +9,9 @@
 #include "kmsg_create_partitions.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
+#include "net/route/quota_draw.h"
 
+#define STRICT_QUOTA_SINCE 3
 #define TOPICS_AT_ONCE 8
 
 struct growth {
@@ -21,6 +23,7 @@ struct create_partitions {
 	struct request *request;
 	struct kmsg_create_partitions_request in;
 	struct control_op op;
+	struct quota_draw draw;
 	uint32_t count, done_count;
 	struct growth *growths;
 	int64_t new_count;             /* of all topics so far */
@@ -73,7 +76,11 @@ static void grow(struct create_partitions *state, struct growth *growth, struct 
 	const struct topic *topic = catalog_topic_by_name(image, growth->in->name);
 	if (!topic) {
 		growth->refusal = (struct refusal){.error = KERR_UNKNOWN_TOPIC_OR_PARTITION}; /* without a sentence, as Kafka */
-	} else if (!refuse_count(state, growth, topic) && !refuse_assignments(state, growth, topic)) {
+	} else if (refuse_count(state, growth, topic) || refuse_assignments(state, growth, topic)) {
+		;
+	} else if (!quota_draw_take(&state->draw, (double)growth->in->count - topic->partition_count)) {
+		growth->refusal.error = KERR_THROTTLING_QUOTA_EXCEEDED;
+	} else {
 		state->new_count += (int64_t)growth->in->count - topic->partition_count;
 		if (!state->in.validate_only)
 			refuse_err(state->request, &growth->refusal,
@@ -95,7 +102,7 @@ static void run(struct control_op *op, struct catalog *catalog)
 
 static enum step answer(struct request *request)
 {
-	const struct create_partitions *state = request->state;
+	struct create_partitions *state = request->state;
 	struct kmsg_create_partitions_response out;
 	kmsg_create_partitions_response_init(&out);
 	out.results.count = (int32_t)state->count;
@@ -106,6 +113,7 @@ static enum step answer(struct request *request)
 		out.results.items[i] = (struct kmsg_create_partitions_topic_result){
 			.name = state->growths[i].in->name, .error_code = (int16_t)state->growths[i].refusal.error,
 			.error_message = state->growths[i].refusal.message};
+	out.throttle_time_ms = quota_draw_settle(&state->draw);
 	size_t size = kmsg_create_partitions_response_size(&out, request->version);
 	struct writer writer = request_answer_begin(request, size);
 	kmsg_create_partitions_response_encode(&writer, request->version, &out);
@@ -151,6 +159,7 @@ enum step create_partitions_handle(struct request *request)
 		return request_reject(request, NULL);
 	request->state = state;
 	state->request = request;
+	quota_draw_init(&state->draw, request, STRICT_QUOTA_SINCE);
 	if (!lay_out(request, state))
 		return request_reject(request, NULL);
 	state->op = (struct control_op){.run = run};

@@ -3,7 +3,8 @@
  *
  * Happy path: the control operation judges all topics against the catalog as it is then, creates, and fills
  * in what was made; when it returns, every shard knows the topics. Order of judgement, as in Kafka: too many
- * partitions in all; named twice; the name; there already; configs; partitions, replicas and assignments.
+ * partitions in all; named twice; the name; there already; configs; partitions, replicas and assignments; the client's quota,
+ * which what is only validated uses up as well.
  *
  * Failure modes: a refusal for each topic; if the catalog cannot be written, the same one for all that would
  * have been made. */
@@ -12,6 +13,9 @@
 #include "kmsg_create_topics.h"
 #include "net/api/config_change.h"
 #include "net/api/handlers.h"
+#include "net/route/quota_draw.h"
+
+#define STRICT_QUOTA_SINCE 6
 
 #define METADATA_TOPIC "__cluster_metadata"
 
@@ -28,6 +32,7 @@ struct create_topics {
 	struct kmsg_create_topics_request in;
 	struct kmsg_create_topics_response out;
 	struct control_op op;
+	struct quota_draw draw;
 	uint32_t count;
 	struct candidate *candidates;   /* one for each name */
 };
@@ -139,14 +144,19 @@ static bool refuse_assignments(struct request *request, struct candidate *candid
 	return false;
 }
 
-static bool refuse_candidate(struct request *request, struct candidate *candidate, const struct catalog *catalog,
-			     const struct catalog_image *image)
+static bool refuse_partitions(struct request *request, struct candidate *candidate, const struct broker_config *config)
 {
+	return candidate->in->assignments.count > 0 ? refuse_assignments(request, candidate) : refuse_counts(request, candidate, config);
+}
+
+static void judge(struct create_topics *state, struct candidate *candidate, const struct catalog *catalog, const struct catalog_image *image)
+{
+	struct request *request = state->request;
 	if (refuse_name(request, candidate, image) || refuse_collision(request, candidate, catalog) ||
-	    refuse_configs(request, candidate, image->config))
-		return true;
-	return candidate->in->assignments.count > 0 ? refuse_assignments(request, candidate)
-						    : refuse_counts(request, candidate, image->config);
+	    refuse_configs(request, candidate, image->config) || refuse_partitions(request, candidate, image->config))
+		return;
+	if (!quota_draw_take(&state->draw, candidate->partition_count))
+		candidate->refusal.error = KERR_THROTTLING_QUOTA_EXCEEDED; /* without a sentence, as Kafka */
 }
 
 /* ---- creating ------------------------------------------------------------------------------------------ */
@@ -156,7 +166,7 @@ static void judge_all(struct create_topics *state, struct catalog *catalog)
 	const struct catalog_image *image = catalog_image_acquire(catalog);
 	for (uint32_t i = 0; i < state->count; i++)
 		if (!state->candidates[i].refusal.error)
-			refuse_candidate(state->request, &state->candidates[i], catalog, image);
+			judge(state, &state->candidates[i], catalog, image);
 	catalog_image_release(image);
 }
 
@@ -259,6 +269,7 @@ static enum step answer(struct request *request)
 	for (uint32_t i = 0; i < state->count; i++)
 		if (!fill(request, &state->candidates[i]))
 			return request_reject(request, NULL);
+	state->out.throttle_time_ms = quota_draw_settle(&state->draw);
 	size_t size = kmsg_create_topics_response_size(&state->out, request->version);
 	struct writer writer = request_answer_begin(request, size);
 	kmsg_create_topics_response_encode(&writer, request->version, &state->out);
@@ -308,6 +319,7 @@ enum step create_topics_handle(struct request *request)
 		return request_reject(request, NULL);
 	request->state = state;
 	state->request = request;
+	quota_draw_init(&state->draw, request, STRICT_QUOTA_SINCE);
 	kmsg_create_topics_response_init(&state->out);
 	if (!lay_out(request, state))
 		return request_reject(request, NULL);

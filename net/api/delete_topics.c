@@ -6,10 +6,14 @@
 #include "kmsg_delete_topics.h"
 #include "net/api/handlers.h"
 #include "net/api/refusal.h"
+#include "net/route/quota_draw.h"
+
+#define STRICT_QUOTA_SINCE 5
 
 struct doomed {
 	struct slice name;             /* data NULL: by id */
 	struct uuid id;
+	uint32_t partition_count;
 	struct refusal refusal;
 };
 
@@ -17,6 +21,7 @@ struct delete_topics {
 	struct request *request;
 	struct kmsg_delete_topics_request in;
 	struct control_op op;
+	struct quota_draw draw;
 	uint32_t count;
 	struct doomed *doomed;
 };
@@ -36,6 +41,7 @@ static bool resolve(struct request *request, struct doomed *doomed, const struct
 		return !refuse(request, &doomed->refusal, KERR_UNKNOWN_TOPIC_ID,
 			       "This server does not host this topic ID.");
 	doomed->id = topic->id;
+	doomed->partition_count = topic->partition_count;
 	if (!is_by_name)
 		doomed->name = text_format(request, "%s", topic->name);
 	return true;
@@ -56,6 +62,13 @@ static bool refuse_same(struct delete_topics *state)
 			refuse(state->request, &state->doomed[i].refusal, KERR_INVALID_REQUEST,
 			       "The provided topic name maps to an ID that was already supplied.");
 	return true;
+}
+
+static void draw(struct delete_topics *state)
+{
+	for (uint32_t i = 0; i < state->count; i++)
+		if (!state->doomed[i].refusal.error && !quota_draw_take(&state->draw, state->doomed[i].partition_count))
+			state->doomed[i].refusal.error = KERR_THROTTLING_QUOTA_EXCEEDED; /* without a sentence, as Kafka */
 }
 
 static void remove_topics(struct delete_topics *state, struct catalog *catalog, struct uuid *ids, int *errs)
@@ -83,18 +96,20 @@ static void run(struct control_op *op, struct catalog *catalog)
 		if (!state->doomed[i].refusal.error)
 			(void)resolve(state->request, &state->doomed[i], image);
 	catalog_image_release(image);
-	if (ids && errs && refuse_same(state))
+	if (ids && errs && refuse_same(state)) {
+		draw(state);
 		remove_topics(state, catalog, ids, errs);
-	else
-		for (uint32_t i = 0; i < state->count; i++)
-			state->doomed[i].refusal.error = KERR_UNKNOWN_SERVER_ERROR;
+		return;
+	}
+	for (uint32_t i = 0; i < state->count; i++)
+		state->doomed[i].refusal.error = KERR_UNKNOWN_SERVER_ERROR;
 }
 
 /* ---- answering ----------------------------------------------------------------------------------------- */
 
 static enum step answer(struct request *request)
 {
-	const struct delete_topics *state = request->state;
+	struct delete_topics *state = request->state;
 	struct kmsg_delete_topics_response out;
 	kmsg_delete_topics_response_init(&out);
 	out.responses.count = (int32_t)state->count;
@@ -107,6 +122,7 @@ static enum step answer(struct request *request)
 			.name = doomed->name, .topic_id = doomed->id,
 			.error_code = (int16_t)doomed->refusal.error, .error_message = doomed->refusal.message};
 	}
+	out.throttle_time_ms = quota_draw_settle(&state->draw);
 	size_t size = kmsg_delete_topics_response_size(&out, request->version);
 	struct writer writer = request_answer_begin(request, size);
 	kmsg_delete_topics_response_encode(&writer, request->version, &out);
@@ -182,6 +198,7 @@ enum step delete_topics_handle(struct request *request)
 		return request_reject(request, NULL);
 	request->state = state;
 	state->request = request;
+	quota_draw_init(&state->draw, request, STRICT_QUOTA_SINCE);
 	state->count = (uint32_t)(request->version < 6 ? state->in.topic_names.count : state->in.topics.count);
 	state->doomed = request_alloc_array(request, state->count, sizeof *state->doomed);
 	struct slice *keys = request_alloc_array(request, state->count, sizeof *keys);

@@ -11,7 +11,8 @@
 struct meter {
 	struct name_entry entry;
 	struct list node;
-	uint64_t used_ms;
+	uint64_t over_ms;              /* from when on it has nothing to tell */
+	struct quota_bucket bucket;
 	struct quota_rate *rate;       /* behind the meter */
 	uint8_t *name;                 /* behind the rate */
 };
@@ -63,10 +64,9 @@ uint32_t quota_meters_count(const struct quota_meters *meters)
 
 static void drop_two_that_are_over(struct quota_meters *meters, uint64_t now_ms)
 {
-	uint64_t span_ms = (uint64_t)meters->window.samples * meters->window.sample_ms;
 	for (int i = 0; i < 2; i++) {
 		struct meter *meter = longest_unused(meters);
-		if (!meter || now_ms - meter->used_ms < span_ms)
+		if (!meter || now_ms < meter->over_ms)
 			return;
 		drop(meters, meter);
 	}
@@ -96,7 +96,7 @@ static struct meter *take_meter(struct quota_meters *meters, struct slice name, 
 	struct meter *meter = entry ? CONTAINER_OF(entry, struct meter, entry) : add_meter(meters, name);
 	if (!meter)
 		return NULL;
-	meter->used_ms = now_ms;
+	meter->over_ms = now_ms + (uint64_t)meters->window.samples * meters->window.sample_ms;
 	list_remove(&meter->node);
 	list_push_back(&meters->by_use, &meter->node);
 	drop_two_that_are_over(meters, now_ms);
@@ -125,5 +125,24 @@ uint64_t quota_meters_ask(struct quota_meters *meters, struct slice name, double
 		*is_refused = true;
 		quota_rate_add(meter->rate, &meters->window, -amount, now_ms);
 	}
+	return wait_ms;
+}
+
+uint64_t quota_meters_draw(struct quota_meters *meters, struct slice name, double amount, double limit, const struct quota_window *window,
+			   uint64_t now_ms, bool *is_refused)
+{
+	struct meter *meter = take_meter(meters, name, now_ms);
+	if (is_refused)
+		*is_refused = false;
+	if (!meter)
+		return 0;
+	uint64_t wait_ms = quota_bucket_debt_ms(&meter->bucket, window, limit, now_ms);
+	if (wait_ms > 0 && is_refused) {
+		*is_refused = true;
+	} else {
+		quota_bucket_take(&meter->bucket, window, amount, limit, now_ms);
+		wait_ms = is_refused ? 0 : quota_bucket_debt_ms(&meter->bucket, window, limit, now_ms);
+	}
+	meter->over_ms = now_ms + quota_bucket_debt_ms(&meter->bucket, window, limit, now_ms) + (uint64_t)window->samples * window->sample_ms;
 	return wait_ms;
 }

@@ -26,7 +26,7 @@ struct quota_window quota_window_of(const struct shard *shard)
 
 /* ---- at the owner -------------------------------------------------------------------------------------- */
 
-static struct quota_meters *meters_of(struct shard *shard)
+struct quota_meters *quota_meters_of(struct shard *shard)
 {
 	if (shard->quota_meters)
 		return shard->quota_meters;
@@ -38,7 +38,7 @@ static struct quota_meters *meters_of(struct shard *shard)
 
 static void run(struct shard *shard, struct quota_task *task)
 {
-	struct quota_meters *meters = meters_of(shard);
+	struct quota_meters *meters = quota_meters_of(shard);
 	uint64_t now_ms = io_now_ns(shard->io) / 1000000, wait_ms = 0;
 	if (meters && task->asks)
 		wait_ms = quota_meters_ask(meters, task->meter, task->amount, task->limit, now_ms, &task->is_refused);
@@ -82,25 +82,24 @@ static enum task_result submit(struct quota_task *task)
 	return TASK_DONE;
 }
 
-/* A client id has a meter for itself, or it is that of the user. The name is the task's own: the frame may go before the task is back. Of a long id
- * it has a hash, so that clients do not make meters of 32 KiB. */
-static bool name_meter(struct quota_task *task, enum quota_kind kind, bool is_of_client)
+/* A client id has a meter for itself, or it is that of the user. The name is the request's own: the frame may go before the task is back. Of a long
+ * id it has a hash, so that clients do not make meters of 32 KiB. */
+struct slice quota_meter_name(struct request *request, enum quota_kind kind, bool is_of_client)
 {
-	struct slice client_id = is_of_client ? task->request->client_id : (struct slice){0};
+	struct slice client_id = is_of_client ? request->client_id : (struct slice){0};
 	XXH128_canonical_t hash;
 	if (client_id.size > CLIENT_ID_SIZE_MAX) {
 		XXH128_canonicalFromHash(&hash, XXH3_128bits(client_id.data, client_id.size));
 		client_id = (struct slice){hash.digest, sizeof hash.digest};
 	}
-	uint8_t *name = request_alloc(task->request, 2 + client_id.size);
+	uint8_t *name = request_alloc(request, 2 + client_id.size);
 	if (!name)
-		return false;
+		return (struct slice){0};
 	name[0] = (uint8_t)kind;
 	name[1] = is_of_client;
 	if (client_id.size > 0)
 		memcpy(name + 2, client_id.data, client_id.size);
-	task->meter = (struct slice){name, 2 + client_id.size};
-	return true;
+	return (struct slice){name, 2 + client_id.size};
 }
 
 bool quota_task_init(struct quota_task *task, struct request *request, enum quota_kind kind)
@@ -111,7 +110,8 @@ bool quota_task_init(struct quota_task *task, struct request *request, enum quot
 		return false;
 	task->limit = rule.limit;
 	task->wait_max_ms = kind == QUOTA_REQUEST ? quota_window_of(request->shard).sample_ms : UINT32_MAX;
-	return name_meter(task, kind, rule.is_of_client);
+	task->meter = quota_meter_name(request, kind, rule.is_of_client);
+	return task->meter.data != NULL;
 }
 
 enum task_result quota_task_charge(struct quota_task *task, double amount)

@@ -39,6 +39,11 @@ enum task_result quota_task_ask(struct quota_task *task, double amount);
 /* What the request's client may do at once, after having done nothing: the limit times all windows but one; INT64_MAX: he is not limited. */
 int64_t quota_burst(struct request *request, enum quota_kind kind);
 
+/* The request's own name for the meter of its client, of a kind; data NULL: no memory. */
+struct slice quota_meter_name(struct request *request, enum quota_kind kind, bool is_of_client);
+/* This shard's meters, made when they are first asked for. NULL: no memory. */
+struct quota_meters *quota_meters_of(struct shard *shard);
+
 /* For the shard. */
 void quota_task_receive(struct shard *shard, struct message *message);
 /* The image is another one, or the first. */

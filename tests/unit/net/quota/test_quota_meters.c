@@ -63,3 +63,39 @@ Test(quota_meters, forgotten)
 	cr_expect_leq(quota_meters_count(meters), 12);
 	quota_meters_destroy(meters);
 }
+
+/* A bucket passes whatever comes while it is not in debt, refuses (or counts, where nobody may be refused) what comes then, and gets its debt back at the
+ * limit's rate. Full it holds eleven seconds' worth; the times are those of Kafka's TokenBucket. */
+Test(quota_meters, drawing)
+{
+	struct quota_meters *meters = quota_meters_create(&window, 100, 1);
+	struct slice who = slice_from("a");
+	bool is_refused;
+	cr_expect_eq(quota_meters_draw(meters, who, 21, 1, &window, 5000, &is_refused), 0, "eleven were there");
+	cr_expect_not(is_refused);
+	cr_expect_eq(quota_meters_draw(meters, who, 1, 1, &window, 5000, &is_refused), 10000);
+	cr_expect(is_refused);
+	cr_expect_eq(quota_meters_draw(meters, who, 1, 1, &window, 5000, NULL), 11000, "counted all the same");
+	cr_expect_eq(quota_meters_draw(meters, who, 0.5, 1, &window, 15999, &is_refused), 1);
+	cr_expect(is_refused);
+	quota_meters_draw(meters, who, 1, 1, &window, 16000, &is_refused);
+	cr_expect_not(is_refused, "out of debt");
+	cr_expect_eq(quota_meters_draw(meters, who, 21, 1, &window, 1000000, NULL), 10000, "no more than eleven seconds' worth is kept");
+	quota_meters_destroy(meters);
+}
+
+/* A bucket in debt is not forgotten after a window, as its debt would be. */
+Test(quota_meters, debts_are_remembered)
+{
+	struct quota_meters *meters = quota_meters_create(&window, 100, 1);
+	bool is_refused;
+	quota_meters_draw(meters, slice_from("debtor"), 1011, 1, &window, 5000, NULL);
+	for (int i = 0; i < 5; i++)
+		quota_meters_charge(meters, slice_from("another"), 1, 1000, 900000 + (uint64_t)i);
+	quota_meters_draw(meters, slice_from("debtor"), 1, 1, &window, 900010, &is_refused);
+	cr_expect(is_refused);
+	for (int i = 0; i < 5; i++)
+		quota_meters_charge(meters, slice_from("another"), 1, 1000, 2000000 + (uint64_t)i);
+	cr_expect_eq(quota_meters_count(meters), 1, "it is full again");
+	quota_meters_destroy(meters);
+}
