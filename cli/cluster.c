@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/client_verb.h"
+#include "cli/group_listing.h"
 #include "cli/out.h"
 #include "cli/wire_client.h"
 
@@ -15,13 +16,18 @@ struct sums {
 	int64_t topics, partitions, groups; /* -1: not known */
 };
 
-static void count_name(void *context, struct slice name)
+/* As `group list` shows them. */
+static int64_t count_groups(struct kafka_client *client)
 {
-	(*(int64_t *)context)++;
+	struct group_listing listing;
+	int status = group_listing_ask(&listing, client, false);
+	int64_t count = status ? -1 : (int64_t)listing.count;
+	group_listing_free(&listing);
+	return count;
 }
 
 /* The users' own: the broker's internal topics would only puzzle who counts theirs. */
-static struct sums count_all(const struct kafka_client *client)
+static struct sums count_all(struct kafka_client *client)
 {
 	struct sums sums = {0};
 	for (int i = 0; i < client->metadata->topic_cnt; i++) {
@@ -30,8 +36,7 @@ static struct sums count_all(const struct kafka_client *client)
 		sums.topics++;
 		sums.partitions += client->metadata->topics[i].partition_cnt;
 	}
-	if (wire_client_group_names(client->wire, count_name, &sums.groups))
-		sums.groups = -1;
+	sums.groups = count_groups(client);
 	return sums;
 }
 

@@ -1,7 +1,8 @@
 /* `spate consume TOPIC --group G`: a member of a consumer group, at least once.
  *
  * Happy path: join, take the partitions that the group gives, print what they hold from where the group has committed, and commit what has left this
- * process: an offset is stored for the commit only after stdout took its record. Commits go out every five seconds, when partitions are taken away, and
+ * process: an offset is stored for the commit only after stdout took its record. Where a partition has nothing (more) to read, its end is committed, so that
+ * the group is at the end also where it began there. Commits go out every five seconds, when partitions are taken away, and
  * at the end; leaving tells the group, so that the others need not wait for a session to end. Failure modes: a coordinator that does not answer (waits,
  * and says so), a partition whose next record is gone or damaged (ends), a reader of the pipe that has gone (ends, with what it took committed). */
 #include <inttypes.h>
@@ -20,7 +21,7 @@ struct membership {
 	const struct consume_flags *flags;
 	struct kafka_client client;
 	struct record_sink sink;
-	/* Each partition's offset is behind the last record printed, -1 if that is stored already; its opaque is set when it is read to its end. */
+	/* Each partition's offset is behind the last record printed, or its end if that was reached, -1 if that is stored already; its opaque is set when it is read to its end. */
 	rd_kafka_topic_partition_list_t *assigned;
 	bool has_joined, was_warned;
 	struct timespec began;
@@ -129,8 +130,10 @@ static int take_error(struct membership *membership, const rd_kafka_message_t *m
 {
 	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
 		rd_kafka_topic_partition_t *partition = partition_of(membership, message);
-		if (partition)
+		if (partition) {
 			partition->opaque = membership;
+			partition->offset = message->offset;
+		}
 		return STATUS_OK;
 	}
 	if (message->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)

@@ -6,6 +6,7 @@
 
 #include "cli/deeds.h"
 #include "cli/group_keeper.h"
+#include "cli/group_listing.h"
 #include "cli/out.h"
 
 /* ---- list ------------------------------------------------------------------------------------------------------------------- */
@@ -15,79 +16,20 @@ struct list_flags {
 	bool is_json, with_internal;
 };
 
-/* A group with its part in undoing: what keeps that is shown on request, or if nobody else would show it. */
-struct list_row {
-	const char *name;
-	struct slice undo_of; /* no data: it is a group like others */
-	bool is_orphan;       /* the group that it was kept for is gone */
-};
-
-struct listing {
-	const struct list_flags *flags;
-	struct kafka_client *client;
-	struct list_row *rows;
-	size_t count;
-};
-
-static int compare_rows(const void *a, const void *b)
-{
-	return strcmp(((const struct list_row *)a)->name, ((const struct list_row *)b)->name);
-}
-
-static bool is_listed(const struct group_list *groups, struct slice name)
-{
-	for (size_t i = 0; i < groups->count; i++) {
-		const char *one = kafka()->rd_kafka_ConsumerGroupListing_group_id(groups->items[i]);
-		if (strlen(one) == name.size && memcmp(one, name.data, name.size) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The name only says that it may be a keeper; what it has committed says whether it is. */
-static int find_subject(struct listing *listing, const struct group_list *groups, struct list_row *row)
-{
-	rd_kafka_topic_partition_list_t *committed;
-	struct slice subject = group_undo_subject(row->name);
-	if (!subject.data)
-		return STATUS_OK;
-	int status = group_offsets_ask(listing->client, row->name, &committed);
-	if (!status && group_keeper_is_one(row->name, committed)) {
-		row->undo_of = subject;
-		row->is_orphan = !is_listed(groups, subject);
-	}
-	kafka()->rd_kafka_topic_partition_list_destroy(committed);
-	return status;
-}
-
-static int take_rows(struct listing *listing, const struct group_list *groups)
-{
-	int status = STATUS_OK;
-	for (size_t i = 0; !status && i < groups->count; i++) {
-		struct list_row row = {.name = kafka()->rd_kafka_ConsumerGroupListing_group_id(groups->items[i])};
-		status = find_subject(listing, groups, &row);
-		if (!row.undo_of.data || row.is_orphan || listing->flags->with_internal)
-			listing->rows[listing->count++] = row;
-	}
-	if (listing->count)
-		qsort(listing->rows, listing->count, sizeof *listing->rows, compare_rows);
-	return status;
-}
-
-static int view_groups(struct group_views *out, const struct listing *listing)
+static int view_groups(struct group_views *out, struct kafka_client *client, const struct group_listing *listing)
 {
 	const char **names = calloc(listing->count + 1, sizeof *names);
 	for (size_t i = 0; names && i < listing->count; i++)
 		names[i] = listing->rows[i].name;
-	int status = names ? group_views_ask(out, listing->client, names, listing->count) : STATUS_FAILED;
+	int status = names ? group_views_ask(out, client, names, listing->count) : STATUS_FAILED;
 	free(names);
 	return status;
 }
 
-static void explain_keepers(const struct listing *listing)
+static void explain_keepers(const struct group_listing *listing)
 {
 	for (size_t i = 0; i < listing->count; i++) {
-		const struct list_row *row = &listing->rows[i];
+		const struct group_listing_row *row = &listing->rows[i];
 		int size = (int)row->undo_of.size;
 		const char *subject = (const char *)row->undo_of.data;
 		if (row->is_orphan)
@@ -96,20 +38,23 @@ static void explain_keepers(const struct listing *listing)
 		else if (subject)
 			printf("%s: what --undo of the last rewind of '%.*s' needs\n", row->name, size, subject);
 	}
+	if (listing->hidden_count)
+		printf("%zu more keep%s what 'group rewind --undo' needs; --internal shows %s\n", listing->hidden_count, listing->hidden_count == 1 ? "s" : "",
+		       listing->hidden_count == 1 ? "it" : "them");
 }
 
 #define LIST_COLUMNS 6
 #define LIST_COLUMNS_FOR_PEOPLE 4
 
-static void show_groups(const struct listing *listing, const struct group_views *groups)
+static void show_groups(const struct group_listing *listing, const struct group_views *groups, bool is_json)
 {
 	static const char *const columns[LIST_COLUMNS] = {"name=GROUP", "state=STATE", "protocol=PROTOCOL", "members=>MEMBERS", "undo_of=", "is_orphan="};
-	uint32_t column_count = listing->flags->is_json ? LIST_COLUMNS : LIST_COLUMNS_FOR_PEOPLE;
-	struct out *out = out_open(listing->flags->is_json);
+	uint32_t column_count = is_json ? LIST_COLUMNS : LIST_COLUMNS_FOR_PEOPLE;
+	struct out *out = out_open(is_json);
 	struct out_table *table = out_table_begin(out, "groups", columns, column_count);
 	for (size_t i = 0; i < groups->count; i++) {
 		char subject[GROUP_NAME_SIZE_MAX];
-		const struct list_row *row = &listing->rows[i];
+		const struct group_listing_row *row = &listing->rows[i];
 		snprintf(subject, sizeof subject, "%.*s", (int)row->undo_of.size, row->undo_of.data ? (const char *)row->undo_of.data : "");
 		const struct out_cell cells[LIST_COLUMNS] = {
 			cell_text(groups->items[i].name), cell_text(groups->items[i].state), cell_text(groups->items[i].protocol),
@@ -118,26 +63,22 @@ static void show_groups(const struct listing *listing, const struct group_views 
 		out_row(table, cells, column_count);
 	}
 	out_table_end(table, NULL, "no groups; a consumer with a group.id makes one ('spate consume TOPIC --group NAME')");
-	if (!listing->flags->is_json)
+	if (!is_json)
 		explain_keepers(listing);
 	out_close(out);
 }
 
 static int list_groups(struct kafka_client *client, void *context, const struct arguments *arguments)
 {
-	struct listing listing = {.flags = context, .client = client};
-	struct admin_call call;
-	struct group_list groups;
+	const struct list_flags *flags = context;
+	struct group_listing listing;
 	struct group_views views = {0};
-	int status = group_list_ask(&call, client, &groups);
-	listing.rows = calloc(groups.count + 1, sizeof *listing.rows);
-	status = status ? status : listing.rows ? take_rows(&listing, &groups) : STATUS_FAILED;
-	status = status ? status : view_groups(&views, &listing);
+	int status = group_listing_ask(&listing, client, flags->with_internal);
+	status = status ? status : view_groups(&views, client, &listing);
 	if (!status)
-		show_groups(&listing, &views);
+		show_groups(&listing, &views, flags->is_json);
 	group_views_free(&views);
-	admin_end(&call);
-	free(listing.rows);
+	group_listing_free(&listing);
 	return status;
 }
 

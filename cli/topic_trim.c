@@ -1,6 +1,6 @@
 /* `spate topic trim`: deletes the records before an offset (DeleteRecords).
  *
- * Happy path: turn the point into an offset of each partition, show what goes, delete. Failure modes: an offset behind a partition's end is refused,
+ * Happy path: turn the point into an offset of each partition, show what goes, delete. Failure modes: an offset behind a partition's end (N, or +N) is refused,
  * because deleting all of it is not what a number means; one that is below its start leaves that partition alone. */
 #include "cli/topic.h"
 
@@ -51,6 +51,12 @@ static int refuse_beyond(const struct trimming *trimming)
 		if (point->kind == OFFSET_NUMBER && point->value > partition->end) {
 			complain("partition %" PRId32 " ends at %" PRId64 ", before %" PRId64 "; to empty it write --to end, or choose others with --partition",
 				 partition->partition, partition->end, point->value);
+			return STATUS_USAGE;
+		}
+		if (point->kind == OFFSET_FROM_START && point->value > partition->end - partition->start) {
+			complain("partition %" PRId32 " has no more than %" PRId64 " offsets, from %" PRId64 " to its end at %" PRId64 "; to empty it write --to end, or choose "
+				 "others with --partition",
+				 partition->partition, partition->end - partition->start, partition->start, partition->end);
 			return STATUS_USAGE;
 		}
 	}
@@ -172,7 +178,7 @@ int topic_trim_run(int argc, char **argv)
 		.command = "spate topic trim",
 		.arguments = "TOPIC --to OFFSET",
 		.about = "Deletes the records before an offset. There is no way back; --dry-run shows what would go.\n\n"
-			 "OFFSET: 42 | +10 (all but the first ten stay) | -1000 (the last thousand stay) | @-7d (what is older than seven days goes) | end (all goes)",
+			 "OFFSET: 42 | +10 (the first ten go) | -1000 (the last thousand stay) | @-7d (what is older than seven days goes) | end (all goes)",
 		.examples = "  spate topic trim orders --to @-7d --dry-run\n  spate topic trim orders --to -1000\n  spate topic trim orders --partition 0 --to 42\n",
 		.flags = list,
 		.flag_count = COUNT_OF(list),

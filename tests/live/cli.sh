@@ -249,6 +249,8 @@ expect "trim to a time before all of it" '[40,0]' "$(starts)"
 sp topic trim trimmed --to -5 > /dev/null
 expect "trim keeps the last five" '[95,5]' "$(starts)"
 says "trim behind the end" 2 'partition 1 ends at 10, before 97' topic trim trimmed --to 97
+says "trim of more than there is" 2 'partition 1 has no more than 5 offsets, from 5 to its end at 10; to empty it write --to end' topic trim trimmed --to +6 -p 1
+expect "trims nothing" '[95,5]' "$(starts)"
 says "trim without an offset" 2 '--to is missing' topic trim trimmed
 says "trim to a range" 2 'one offset, not a range' topic trim trimmed --to 1:2
 says "trim of no such partition" 2 'there is no partition 7' topic trim trimmed --to end -p 7

@@ -50,6 +50,7 @@ expect "and commits just those" 7 "$(committed | jq 'map(. // 0) | add')"
 expect "the rest comes next" 24 "$(sp consume "$topic" -g "$group" -e -q | wc -l)"
 other=$(topic_name late)
 expect "a group that begins at the end reads nothing old" "" "$(sp consume "$topic" -g "$other" -o end -e -q)"
+expect "and stays there: its lag is known, and none" 0 "$(sp group describe "$other" --json | jq -c .lag)"
 says "--offset N is not a group's" 2 'start or end.*spate group rewind' consume "$topic" -g "$group" -o 5
 says "--partition is not a group's" 2 'exclude each other' consume "$topic" -g "$group" -p 1
 says "a topic that is not there" 1 "did you mean '$topic'" consume "${topic}x" -g "$group"
@@ -161,6 +162,8 @@ moved --to 3 > /dev/null
 # listed GROUP [FLAGS]: [undo_of, is_orphan] of it in the list, or nothing
 listed() { local name=$1; shift; sp group list "$@" --json | jq -c ".groups[] | select(.name == \"$name\") | [.undo_of, .is_orphan]"; }
 expect "the offsets for --undo are a group of their own, shown with --internal" "[\"$group\",false]" "$(listed "$group.before-rewind")$(listed "$group.before-rewind" -i)"
+expect_match "the list says that it leaves it out" "more keeps? what 'group rewind --undo' needs; --internal shows" "$(sp group list)"
+expect "spate cluster counts what the list shows" "$(sp group list --json | jq '.groups | length')" "$(sp cluster --json | jq .groups)"
 expect_match "which says what it is" "^keeps: +what 'spate group rewind $group --undo' needs" "$(sp group describe "$group.before-rewind")"
 says "and is not rewound" 1 "keeps what 'spate group rewind $group --undo' needs" group rewind "$group.before-rewind" --to end
 
