@@ -124,6 +124,9 @@ uint64_t quota_meters_ask(struct quota_meters *meters, struct slice name, double
 	if (wait_ms > 0 && !is_first) {
 		*is_refused = true;
 		quota_rate_add(meter->rate, &meters->window, -amount, now_ms);
+		/* The excess is that of one who goes on; who waits is the first again when all before it is forgotten. */
+		uint64_t forgotten_ms = quota_rate_forgotten_ms(meter->rate, &meters->window, now_ms);
+		wait_ms = forgotten_ms > 0 && forgotten_ms < wait_ms ? forgotten_ms : wait_ms;
 	}
 	return wait_ms;
 }

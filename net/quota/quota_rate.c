@@ -77,3 +77,14 @@ uint64_t quota_rate_excess_ms(struct quota_rate *rate, const struct quota_window
 	double wait_ms = (observed - limit) / limit * (double)span_ms + 0.5; /* rounded below; libm would cost memory from the start on */
 	return wait_ms > INT32_MAX ? INT32_MAX : (uint64_t)wait_ms;
 }
+
+uint64_t quota_rate_forgotten_ms(const struct quota_rate *rate, const struct quota_window *window, uint64_t now_ms)
+{
+	uint64_t span_ms = (uint64_t)window->samples * window->sample_ms, longest_ms = 0;
+	for (uint32_t i = 0; i < rate->count; i++) {
+		uint64_t over_ms = rate->samples[i].last_ms + span_ms;
+		if (rate->samples[i].sum > 0 && over_ms > now_ms + longest_ms)
+			longest_ms = over_ms - now_ms;
+	}
+	return longest_ms;
+}

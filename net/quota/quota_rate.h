@@ -33,3 +33,5 @@ void quota_rate_add(struct quota_rate *rate, const struct quota_window *window, 
 double quota_rate_measure(struct quota_rate *rate, const struct quota_window *window, uint64_t now_ms);
 /* How long nothing should be added; 0 if the rate is at most `limit`, which is above 0. */
 uint64_t quota_rate_excess_ms(struct quota_rate *rate, const struct quota_window *window, double limit, uint64_t now_ms);
+/* How long until nothing is left in the window of what was added. */
+uint64_t quota_rate_forgotten_ms(const struct quota_rate *rate, const struct quota_window *window, uint64_t now_ms);

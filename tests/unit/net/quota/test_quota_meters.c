@@ -34,6 +34,22 @@ Test(quota_meters, asking)
 	quota_meters_destroy(meters);
 }
 
+/* Who asks for ten seconds' worth at a time gets it each eleven seconds, which is when nothing is left of the time before. (Kafka has him wait for
+ * nearly twenty, in two times.) */
+Test(quota_meters, asking_for_much)
+{
+	struct quota_meters *meters = quota_meters_create(&window, 100, 1);
+	bool is_refused;
+	uint64_t now_ms = 5000, count = 0;
+	while (now_ms < 65000) {
+		uint64_t wait_ms = quota_meters_ask(meters, slice_from("a"), 9900, 1000, now_ms, &is_refused);
+		count += !is_refused;
+		now_ms += wait_ms + 1;
+	}
+	cr_expect_eq(count, 6);
+	quota_meters_destroy(meters);
+}
+
 /* The one unused for longest goes. */
 Test(quota_meters, bounded)
 {
