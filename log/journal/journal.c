@@ -263,7 +263,7 @@ static int replay_run(struct journal *journal, const struct recovery_run *run, j
 	for (uint64_t i = 0; i < run->group_count; i++) {
 		struct found_group group;
 		int found = i == 0 ? ring_read_group(&journal->reader, run->place, &group)
-				   : recovery_find_next(&journal->reader, &cursor, place_end, &group);
+				   : recovery_find_next(&journal->recovery.superblock, &journal->reader, &cursor, place_end, &group);
 		if (found < 0)
 			return found;
 		bool is_known_damage = found && group.state == GROUP_DAMAGED && group.header.seq <= journal->recovery.vouched_seq;

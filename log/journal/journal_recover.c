@@ -280,7 +280,10 @@ static bool follows(const struct recovery_cursor *cursor, const struct group_hea
 	return header->seq == cursor->seq && header->chain == cursor->chain && header->incarnation >= cursor->incarnation;
 }
 
-int recovery_find_next(struct ring_reader *reader, const struct recovery_cursor *cursor, uint64_t place_end, struct found_group *out)
+/* A group that was torn may stand here still, with a sound header, where the next opening's group of that seq was too long for the rest of the ring: what
+ * that opening has cut off is passed over. */
+int recovery_find_next(const struct superblock *superblock, struct ring_reader *reader, const struct recovery_cursor *cursor, uint64_t place_end,
+		       struct found_group *out)
 {
 	uint64_t lap_rest = reader->ring_size - cursor->place % reader->ring_size;
 	uint64_t places[] = {cursor->place, cursor->place + lap_rest};
@@ -290,7 +293,8 @@ int recovery_find_next(struct ring_reader *reader, const struct recovery_cursor 
 		int found = ring_read_group(reader, places[i], out);
 		if (found < 0)
 			return found;
-		if (found && out->header.length <= place_end - places[i] && follows(cursor, &out->header))
+		if (found && out->header.length <= place_end - places[i] && follows(cursor, &out->header) &&
+		    !superblock_has_cut_off(superblock, out->header.incarnation, out->header.seq))
 			return 1;
 	}
 	return 0;
@@ -437,7 +441,7 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 {
 	struct found_group group;
 	struct search search = {0};
-	int found = recovery_find_next(reader, &recovery->cursor, place_end, &group);
+	int found = recovery_find_next(&recovery->superblock, reader, &recovery->cursor, place_end, &group);
 	if (found < 0)
 		return found;
 	uint32_t facts = facts_of_last(recovery);

@@ -140,6 +140,8 @@ MUST_USE int recovery_read_superblocks(struct recovery *recovery, struct io *io,
 MUST_USE int recovery_walk(struct recovery *recovery, struct ring_reader *reader, uint64_t incarnation, recovery_group_fn *taken, void *context);
 void recovery_fini(struct recovery *recovery);
 
-/* Finds the group that the cursor expects, here or at the next beginning of the ring: 1 and `out`; 0; -errno. */
-MUST_USE int recovery_find_next(struct ring_reader *reader, const struct recovery_cursor *cursor, uint64_t place_end, struct found_group *out);
+/* Finds the group that the cursor expects, here or at the next beginning of the ring, and not one that a later opening has cut off: 1 and `out`; 0;
+ * -errno. */
+MUST_USE int recovery_find_next(const struct superblock *superblock, struct ring_reader *reader, const struct recovery_cursor *cursor, uint64_t place_end,
+				struct found_group *out);
 void recovery_advance(struct recovery_cursor *cursor, const struct group_header *header);
