@@ -215,6 +215,7 @@ SIM_SHORT_asan    := 40
 sim-short: sim-program
 	@$(BUILD)/sim --seed 1 --count $(SIM_SHORT_$(MODE)) --shrink 20
 	@$(BUILD)/sim --seed 4449 --count 1 --shrink 20 | tail -1 # a torn first write is no damage
+	@$(BUILD)/sim --seed 400011 --count 1 --shrink 20 | tail -1 # a replay that needs more memory than two journals
 # The whole broker on a simulated machine, with simulated clients (tests/sim_broker/README.md).
 $(OBJ_SIM_BROKER): | $(GEN)/stamp
 $(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a

@@ -283,6 +283,11 @@ int64_t io_file_size(struct io *io, int fd)
 	return io->cold->file_size(io, fd);
 }
 
+int64_t io_file_next_data(struct io *io, int fd, uint64_t position)
+{
+	return io->cold->file_next_data(io, fd, position);
+}
+
 int io_file_truncate(struct io *io, int fd, uint64_t size)
 {
 	return io->cold->file_truncate(io, fd, size);

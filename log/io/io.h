@@ -164,6 +164,9 @@ void io_close_fd(struct io *io, int fd);
 /* Opened for reading and writing unless IO_READ_ONLY. Descriptor or -errno. */
 MUST_USE int io_file_open(struct io *io, const char *path, uint32_t flags);
 MUST_USE int64_t io_file_size(struct io *io, int fd);
+/* Everything in [position, the result) is zeros, as the file system knows without reading: room that was reserved. The file's size if there is nothing
+ * else; `position` itself where nothing is known. -errno. */
+MUST_USE int64_t io_file_next_data(struct io *io, int fd, uint64_t position);
 MUST_USE int io_file_truncate(struct io *io, int fd, uint64_t size);
 /* Reserves blocks for [position, position + size), growing the size of the file if `does_extend`.
  * -EOPNOTSUPP if it cannot. */

@@ -48,6 +48,7 @@ struct io_impl {
 struct io_cold {
 	int (*file_open)(struct io *io, const char *path, uint32_t flags);
 	int64_t (*file_size)(struct io *io, int fd);
+	int64_t (*file_next_data)(struct io *io, int fd, uint64_t position);
 	int (*file_truncate)(struct io *io, int fd, uint64_t size);
 	int (*file_allocate)(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend);
 	int64_t (*file_read)(struct io *io, int fd, void *data, size_t size, uint64_t position);

@@ -59,6 +59,15 @@ static int64_t file_size(struct io *io, int fd)
 	return fstat(fd, &st) < 0 ? -errno : st.st_size;
 }
 
+/* ENXIO: nothing but a hole up to the end. File systems that know of no holes say EINVAL, or that all is data. */
+static int64_t file_next_data(struct io *io, int fd, uint64_t position)
+{
+	off_t found = lseek(fd, (off_t)position, SEEK_DATA);
+	if (found < 0 && errno == ENXIO)
+		return file_size(io, fd);
+	return found < 0 ? (int64_t)position : (int64_t)found;
+}
+
 static int file_truncate(struct io *io, int fd, uint64_t size)
 {
 	int returned;
@@ -218,6 +227,7 @@ static int lock(struct io *io, const char *path, uint32_t wait_ms)
 const struct io_cold io_posix_cold = {
 	.file_open = file_open,
 	.file_size = file_size,
+	.file_next_data = file_next_data,
 	.file_truncate = file_truncate,
 	.file_allocate = file_allocate,
 	.file_read = file_read,

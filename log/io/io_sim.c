@@ -522,6 +522,13 @@ static int64_t file_size(struct io *io, int fd)
 	return file ? (int64_t)sim_node__size(file->node) : is_dead(sim) ? -EIO : -EBADF;
 }
 
+/* This disk knows of no holes. */
+static int64_t file_next_data(struct io *io, int fd, uint64_t position)
+{
+	int64_t size = file_size(io, fd);
+	return size < 0 || (uint64_t)size < position ? size : (int64_t)position;
+}
+
 static int truncate_open(struct sim *sim, int fd, uint64_t size)
 {
 	int err;
@@ -663,6 +670,7 @@ static int lock(struct io *io, const char *path, uint32_t wait_ms)
 static const struct io_cold sim_cold = {
 	.file_open = file_open,
 	.file_size = file_size,
+	.file_next_data = file_next_data,
 	.file_truncate = file_truncate,
 	.file_allocate = file_allocate,
 	.file_read = file_read,

@@ -163,6 +163,13 @@ static int write_metadata(struct partition *partition, const char *path)
 	return err;
 }
 
+bool partition__is_dir_anothers(struct partition *partition)
+{
+	char path[4096];
+	metadata_path(partition, path, sizeof path);
+	return read_belonging(partition, path) == ANOTHERS;
+}
+
 void partition__note_entry(struct partition *partition)
 {
 	if (!list_is_linked(&partition->unsynced_node) && !partition->is_closed)

@@ -140,6 +140,8 @@ MUST_USE int segment_open_read(struct segment *segment);
 MUST_USE int segment_open_direct(struct segment *segment);
 /* Makes sure that the log file exists and is open for writing, cut to what is filed. The directory exists. Not yet synced. */
 MUST_USE int segment_open_write(struct segment *segment);
+/* What its file has behind `staged`, but for zeros, is cut off durably, and kept beside it: nobody was told of it. */
+MUST_USE int segment_cut_tail(struct segment *segment);
 void segment_close_files(struct segment *segment);
 /* The path of one of its files. */
 void segment_path(const struct segment *segment, enum segment_file file, char *out, size_t out_size);

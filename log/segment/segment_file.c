@@ -270,6 +270,17 @@ int segment_open_write(struct segment *segment)
 	return 0;
 }
 
+int segment_cut_tail(struct segment *segment)
+{
+	int fd = segment_open_read(segment);
+	if (fd == -ENOENT || fd == ERR_CORRUPT_LOG)
+		return 0; /* it is missing, or another's: reads name that */
+	int is_due = fd < 0 ? fd : torn_file_is_due(segment->home->io, fd, segment->staged.position);
+	int err = is_due > 0 ? segment_open_write(segment) : is_due;
+	segment_close_files(segment);
+	return err;
+}
+
 void segment_unlink(struct segment *segment)
 {
 	char path[PATH_SIZE];

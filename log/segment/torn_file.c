@@ -46,6 +46,24 @@ static int note_last(void *context, const uint8_t *bytes, size_t size, uint64_t 
 	return 0;
 }
 
+/* Ends the walk. */
+static int stop_at_data(void *context, const uint8_t *bytes, size_t size, uint64_t position)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return 1;
+	return 0;
+}
+
+int torn_file_is_due(struct io *io, int fd, uint64_t from)
+{
+	int64_t size = io_file_size(io, fd);
+	int64_t data = size > (int64_t)from ? io_file_next_data(io, fd, from) : size;
+	if (size < 0 || data < 0)
+		return (int)(size < 0 ? size : data);
+	return data < size ? walk_pieces(io, fd, (uint64_t)data, (uint64_t)size, stop_at_data, NULL) : 0;
+}
+
 struct copy {
 	struct io *io;
 	int fd;

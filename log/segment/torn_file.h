@@ -10,3 +10,7 @@
 #define TORN_FILE_SIZE_MAX (64ull << 20)
 #define TORN_FILE_SUFFIX ".torn" /* behind the name of the .log; the next crash's takes its place, and it goes with the segment */
 MUST_USE int torn_file_save(struct io *io, int fd, uint64_t from, uint64_t to, const char *path);
+
+/* 1: the file has something other than zeros at `from` or behind it. 0: it has not. -errno. Room that was reserved is not read, where the file system
+ * tells. */
+MUST_USE int torn_file_is_due(struct io *io, int fd, uint64_t from);

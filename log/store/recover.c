@@ -164,8 +164,8 @@ static int scan_partition(struct partition *partition)
 {
 	struct bases bases = {0};
 	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
-	if (err == -ENOENT)
-		return 0;
+	if (err == -ENOENT || (!err && bases.count && partition__is_dir_anothers(partition)))
+		bases.count = err = 0;
 	if (bases.count > 1) /* qsort takes no NULL */
 		qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
 	for (uint32_t i = 0; i < bases.count && !err; i++) {
@@ -606,6 +606,8 @@ int store__recover(struct store *store, struct store_report *report)
 		report->partitions++;
 	}
 	store->is_recovering = false;
+	if (!err && !report->was_clean)
+		err = store__cut_tails(store);
 	if (!err && replay.has_unvouched_direct)
 		err = file_all(store);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. And one that is beside

@@ -14,6 +14,7 @@
 #define DIRECT_SIZE_DEFAULT (64u << 10)
 #define GROUP_SIZE_MAX (4u << 20)
 #define JOURNAL_SIZE_MIN (1 << 20)
+#define REPLAY_ROOM (64ull << 20)
 
 /* ---- partitions --------------------------------------------------------------------------------------------------- */
 
@@ -183,8 +184,9 @@ static void accept_lost_journal(const struct store *store, struct store_report *
 
 static int open_memory(struct store *store)
 {
-	/* A replay takes back into memory what the journal holds, whatever the limit of a running broker. */
-	uint64_t for_replay = 2 * store->options.journal_size_bytes;
+	/* A replay takes back into memory what the journal holds and direct pieces beside it, in chunks of 4 KiB at least, whatever the limit of a running
+	 * broker: without room for it no start is possible. Address space alone, until it is needed. */
+	uint64_t for_replay = 8 * store->options.journal_size_bytes + REPLAY_ROOM;
 	uint64_t size = store->options.cache_size_bytes > for_replay ? store->options.cache_size_bytes : for_replay;
 	int err = cache_open(&store->cache, size, segment_evict);
 	if (!err)

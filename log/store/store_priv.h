@@ -127,6 +127,10 @@ void store__raise_mark(struct catalog_mark *known, struct catalog_mark mark);
 /* What the entry says, which is of the kind ENTRY_CATALOG. */
 struct catalog_mark store__entry_mark(const struct journal_entry *entry);
 
+/* recover_end.c */
+/* Takes away what files have behind the ends that recovery has found, before anybody is served. */
+MUST_USE int store__cut_tails(struct store *store);
+
 /* recover.c */
 MUST_USE int store__recover(struct store *store, struct store_report *report);
 

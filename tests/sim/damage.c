@@ -142,9 +142,6 @@ static void allow_damage(struct run *run, const struct sim_damage *damage)
 		each_partition(run, allow_all);
 		/* A log start that the journal alone told of is lost with it. */
 		history_allow_resurrection(run->history);
-	} else if (strncmp(damage->path, "/checkpoint-0", 13) == 0) {
-		/* Without it a scan finds whole batches behind the log's end, which a crash had left there. */
-		history_allow_resurrection(run->history);
 	}
 }
 

@@ -1,0 +1,103 @@
+/* What lies behind the ends that recovery found: pieces that went straight to their segments, whole or torn, of a group that was not durable. Nobody
+ * was told of them, and from now on consumers see that they are not there. So they must not be taken for a part of the log ever again; and a scan, on
+ * the day the checkpoint is lost, would do that.
+ *
+ *   - a segment's file is cut to its end, durably, if anything but zeros is behind it;
+ *   - a .log at or behind the log's end that nobody knows of (the log had rolled, and its first piece was that large) is renamed to .log.torn.
+ *
+ * Only after a crash; a clean stop leaves nothing. The bytes are kept in .log.torn until the segment goes, or another crash takes their place. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/base/check.h"
+#include "log/segment/torn_file.h"
+#include "log/store/store_priv.h"
+
+struct stray {
+	const struct partition *partition;
+	int64_t base_offset; /* -1: there is none */
+};
+
+/* There is one at most: a segment begins with what was durable, and one group is in flight at a time. */
+static int note_stray(void *context, const char *name, bool is_directory)
+{
+	struct stray *stray = context;
+	const struct partition *partition = stray->partition;
+	int64_t base;
+	enum segment_file file;
+	if (is_directory || !segment_name_parse(name, &base, &file) || file != SEGMENT_FILE_LOG)
+		return 0;
+	bool is_active = partition->active && partition->active->base_offset == base;
+	if (is_active ? !partition->active->has_file : base >= partition->next_offset)
+		stray->base_offset = base;
+	return 0;
+}
+
+/* What of the file the journal has as well. */
+static uint64_t known_bytes(const struct stray *stray)
+{
+	const struct segment *active = stray->partition->active;
+	return active && active->base_offset == stray->base_offset ? active->staged.position : 0;
+}
+
+static int put_aside(struct partition *partition, const struct stray *stray)
+{
+	struct io *io = partition->home->io;
+	char name[SEGMENT_NAME_SIZE], path[4096], aside[4096 + sizeof TORN_FILE_SUFFIX];
+	segment_name_format(name, stray->base_offset, SEGMENT_FILE_LOG);
+	snprintf(path, sizeof path, "%s/%s", partition->dir, name);
+	snprintf(aside, sizeof aside, "%s" TORN_FILE_SUFFIX, path);
+	int fd = io_file_open(io, path, IO_READ_ONLY);
+	int is_due = fd < 0 ? fd : torn_file_is_due(io, fd, known_bytes(stray));
+	if (fd >= 0)
+		io_close_fd(io, fd);
+	if (is_due <= 0)
+		return is_due;
+	int err = io_rename(io, path, aside);
+	if (!err)
+		err = io_dir_sync(io, partition->dir);
+	if (!err)
+		fprintf(stderr, "spate: %s was begun and acknowledged to nobody: it is kept as %s\n", path, aside);
+	return err;
+}
+
+static int find_stray(struct partition *partition)
+{
+	struct stray stray = {partition, -1};
+	int err = io_dir_list(partition->home->io, partition->dir, note_stray, &stray);
+	if (err == -ENOENT || (!err && (stray.base_offset < 0 || partition__is_dir_anothers(partition))))
+		return 0;
+	return err ? err : put_aside(partition, &stray);
+}
+
+/* A partition without any record that counts is known to nobody but its directory. */
+static int note_directory(void *context, const char *name, bool is_directory)
+{
+	struct store *store = context;
+	const char *dash = strrchr(name, '-');
+	char *end;
+	if (!is_directory || !dash || !dash[1])
+		return 0;
+	unsigned long index = strtoul(dash + 1, &end, 10);
+	const struct topic *topic = *end ? NULL : catalog_topic_by_name(store->image, (struct slice){(const uint8_t *)name, (size_t)(dash - name)});
+	struct partition *partition;
+	return topic && index < topic->partition_count ? store__find_partition(store, &topic->id, (uint32_t)index, &partition) : 0;
+}
+
+int store__cut_tails(struct store *store)
+{
+	int err = io_dir_list(store->home.io, store->dir, note_directory, store);
+	if (err)
+		return err;
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		if (partition->active && partition->active->has_file)
+			err = segment_cut_tail(partition->active);
+		if (!err)
+			err = find_stray(partition);
+		if (err)
+			break;
+	}
+	return err;
+}

@@ -1,0 +1,125 @@
+/* What lies behind the end that recovery found was never acknowledged, and a consumer has seen that it is not there: it must not come back when the
+ * checkpoint, which says where the log ends, is lost later. (Found by check-sim, seed 400482: two faults, one behind the other.) */
+#include "tests/unit/log/verify/rot.h"
+
+static const char *const log_path = "/t-0/00000000000000000000.log";
+
+static struct partition *the_partition(struct world *world)
+{
+	return world_partition(world, "t", 0);
+}
+
+/* One batch that is filed and one that the journal alone has; killed. */
+static void begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	world_append(world, the_partition(world), 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(world);
+	world_append(world, the_partition(world), 1, 1, 100);
+	world_crash(world);
+}
+
+/* A whole batch of this offset at this place of a file: what a direct piece leaves whose group was torn. */
+static void leave_batch(struct world *world, const char *path, uint64_t position, int64_t offset)
+{
+	uint8_t bytes[1024];
+	uint32_t size = make_batch(bytes, sizeof bytes, (uint64_t)offset, 1, 100, 1000);
+	store_be64(bytes, (uint64_t)offset);
+	struct io *io = rot_open(world);
+	int fd = io_file_open(io, path, IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_write(io, fd, bytes, size, position), size);
+	cr_assert_eq(io_file_sync(io, fd), 0);
+	io_close_fd(io, fd);
+	cr_assert_eq(io_dir_sync(io, "/t-0"), 0);
+	io_close(io);
+}
+
+/* A start, at which a consumer sees that the log ends with 2; then the checkpoint is lost. */
+static void lose_checkpoint(struct world *world)
+{
+	world_open(world);
+	cr_assert_eq(partition_high_watermark(the_partition(world)), 2);
+	world_crash(world);
+	rot_unlink(world, "/checkpoint-0");
+	world_open(world);
+	cr_assert_eq(partition_high_watermark(the_partition(world)), 2);
+	cr_assert_eq(world->report.damaged_ranges, 0);
+	cr_assert_eq(world_check_all(world, the_partition(world), 0, 1 << 20), 2);
+}
+
+Test(recovery_end, what_lies_behind_it_in_the_file_is_cut_off)
+{
+	struct world world;
+	begin(&world, 1);
+	leave_batch(&world, log_path, 2 * rot_batch(&world, log_path, 0).end, 2);
+	lose_checkpoint(&world);
+	world_fini(&world);
+}
+
+Test(recovery_end, a_segment_that_nobody_knows_is_put_aside)
+{
+	struct world world;
+	size_t size;
+	begin(&world, 2);
+	leave_batch(&world, "/t-0/00000000000000000002.log", 0, 2);
+	lose_checkpoint(&world);
+	world_append(&world, the_partition(&world), 2, 3, 100);
+	world_stop(&world);
+	free(rot_read(&world, "/t-0/00000000000000000002.log.torn", &size));
+	cr_assert_gt(size, 0);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 5);
+	world_fini(&world);
+}
+
+/* Room that was reserved ahead is no torn tail: a start after a kill does not read it, nor sync a file for it. */
+Test(recovery_end, reserved_room_is_left)
+{
+	struct world world;
+	size_t size;
+	begin(&world, 3);
+	uint8_t *data = rot_read(&world, log_path, &size);
+	data = realloc(data, size + 100000);
+	memset(data + size, 0, 100000);
+	rot_write(&world, log_path, data, size + 100000);
+	free(data);
+	world_open(&world);
+	world_crash(&world);
+	free(rot_read(&world, log_path, &size));
+	cr_assert_gt(size, 100000);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 2);
+	world_fini(&world);
+}
+
+/* The log's very first piece, in a segment without a file before: nothing but the directory tells that there is one. */
+Test(recovery_end, the_first_segment_of_all)
+{
+	struct world world;
+	world_init(&world, 4);
+	world_open(&world);
+	world_create_topic(&world, "other", 1, NULL, 0);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "other", 0), 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	world_crash(&world);
+	struct io *io = rot_open(&world);
+	cr_assert_eq(io_dir_make(io, "/t-0"), 0);
+	cr_assert_eq(io_dir_sync(io, "/"), 0);
+	io_close(io);
+	leave_batch(&world, log_path, 0, 0);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		cr_assert_eq(partition_high_watermark(the_partition(&world)), 0);
+		if (life == 0) {
+			world_crash(&world);
+			rot_unlink(&world, "/checkpoint-0");
+		}
+	}
+	world_fini(&world);
+}
