@@ -245,6 +245,7 @@ static int replay_group(struct journal *journal, const struct found_group *group
 		struct slice payload;
 		if (!group_entry_next(body, &position, &entry, &payload))
 			return ERR_CORRUPT_LOG;
+		entry.group_time_ms = group->header.time_ms;
 		if (group->state == GROUP_DAMAGED && !group_payload_is_whole(&entry, payload))
 			payload = (struct slice){NULL, 0};
 		int result = replay(context, group->header.seq, is_vouched, &entry, payload);

@@ -24,6 +24,7 @@ struct journal_entry {
 	uint64_t position;       /* in that segment */
 	uint32_t data_size_bytes; /* of the data meant: equals the payload's size, unless the data lie in the segment itself */
 	uint64_t data_checksum;  /* XXH3-64 of that data, wherever it lies; recovery checks payloads by it (and by nothing else) */
+	int64_t group_time_ms;   /* in a replay: what journal_set_time said of its group; 0: nothing */
 };
 
 typedef void journal_durable_fn(void *context, uint64_t group_seq);
@@ -96,6 +97,9 @@ MUST_USE bool journal_add(struct journal *journal, const struct journal_entry *e
  * journal_release. */
 uint64_t journal_hold(struct journal *journal);
 void journal_release(struct journal *journal, uint64_t group_seq);
+
+/* When the open group's entries came to be, for whoever replays them: the wall clock's time, above 0. */
+void journal_set_time(struct journal *journal, int64_t wall_ms);
 
 /* True if a commit would start now: something was added, and fewer groups than the maximum are in flight. */
 bool journal_can_commit(const struct journal *journal);

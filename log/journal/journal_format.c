@@ -125,6 +125,7 @@ void group_header_encode(struct group_header *header, uint64_t seed, uint8_t *ou
 	store_le64(out + 48, header->durable_seq);
 	store_le64(out + 56, header->chain);
 	store_le64(out + 64, header->body_checksum);
+	store_le64(out + 72, (uint64_t)header->time_ms);
 	header->checksum = XXH3_64bits_withSeed(out, GROUP_CHECKSUM_AT, seed);
 	store_le64(out + GROUP_CHECKSUM_AT, header->checksum);
 }
@@ -152,6 +153,7 @@ bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t le
 		.durable_seq = load_le64(bytes + 48),
 		.chain = load_le64(bytes + 56),
 		.body_checksum = load_le64(bytes + 64),
+		.time_ms = (int64_t)load_le64(bytes + 72),
 		.checksum = load_le64(bytes + GROUP_CHECKSUM_AT),
 	};
 	return XXH3_64bits_withSeed(bytes, GROUP_CHECKSUM_AT, seed) == header->checksum && sizes_agree(header, length_max);

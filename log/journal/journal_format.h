@@ -73,6 +73,7 @@ struct group_header {
 	uint64_t durable_seq;     /* every group up to it was durable when this one was built */
 	uint64_t chain;           /* the checksum of the header before this one */
 	uint64_t body_checksum;
+	int64_t time_ms;          /* what journal_set_time said; 0: nothing, as before there was such a field */
 	uint64_t checksum;        /* of this header; made by the encoder */
 };
 

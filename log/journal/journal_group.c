@@ -92,6 +92,7 @@ void journal__open_group(struct journal *journal)
 	slot->entry_count = 0;
 	slot->body_checksum = group_body_checksum_start(journal->seed);
 	slot->holds = 0;
+	slot->time_ms = 0;
 	journal->open = slot;
 }
 
@@ -152,6 +153,11 @@ uint64_t journal_hold(struct journal *journal)
 	return journal->open_seq;
 }
 
+void journal_set_time(struct journal *journal, int64_t wall_ms)
+{
+	journal->open->time_ms = wall_ms;
+}
+
 /* ---- commit --------------------------------------------------------------------------------------------------------- */
 
 bool journal_can_commit(const struct journal *journal)
@@ -176,6 +182,7 @@ void journal__finish_group(struct journal *journal, uint16_t flags)
 		.durable_seq = journal->durable_seq,
 		.chain = journal->chain,
 		.body_checksum = slot->body_checksum,
+		.time_ms = slot->time_ms,
 	};
 	group_header_encode(&slot->header, journal->seed, slot->buffer);
 	journal->chain = slot->header.checksum;

@@ -35,6 +35,7 @@ struct group_slot {
 	uint32_t size_bytes;          /* header and entries so far */
 	uint32_t entry_count;
 	uint64_t body_checksum;
+	int64_t time_ms;
 	uint32_t holds;
 	struct group_header header;   /* set by commit */
 	uint32_t ops_in_flight;

@@ -94,6 +94,7 @@ void partition__close(struct partition *partition)
 	list_remove(&partition->dirty_node);
 	list_remove(&partition->unfiled_node);
 	list_remove(&partition->unsynced_node);
+	list_remove(&partition->untimed_node);
 	fail_waiting(partition, ERR_CLOSED);
 	fire_watches(partition, true);
 	partition__release(partition);

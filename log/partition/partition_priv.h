@@ -26,6 +26,7 @@ struct partition_home {
 	struct list room_waits;
 	struct list unsynced_dirs;      /* partitions whose directory has entries that a crash might take */
 	bool is_top_unsynced;           /* the data directory itself has */
+	struct list untimed;            /* partitions with append times that are in no file yet */
 	struct list reads_waiting;      /* reads that wait for read memory */
 	bool wants_room;                /* an append found no memory since the last filing */
 	bool has_rolled;                /* some segment became complete: the next checkpoint is worth its while */
@@ -57,7 +58,7 @@ struct partition {
 	struct list waiting;            /* append operations, by end offset */
 	struct list trims;              /* trim operations not yet in a group */
 	struct list watches;
-	struct list dirty_node, unfiled_node, unsynced_node, store_node;
+	struct list dirty_node, unfiled_node, unsynced_node, untimed_node, store_node;
 	int64_t cycle_end_offset;       /* the cycle under way must have all below this in files before it trims the journal */
 	struct partition *hash_next;
 	uint64_t complete_bytes;        /* of all segments but the active one */
@@ -101,6 +102,11 @@ void partition__learn(struct partition *partition, const struct batch *batch);
 void partition__set_durable(struct partition *partition, struct segment *segment, struct mark durable, bool is_filed);
 /* Answers what waited for the high watermark where it is now. */
 void partition__tell_durable(struct partition *partition);
+
+/* [from, to) of the segment was made durable by a group of that time (0: not known). */
+void partition__note_append_time(struct partition *partition, struct segment *segment, int64_t from, int64_t to, int64_t time_ms);
+/* Writes what was noted beside the segments, as far as these have files. True: some is left. */
+bool partition__write_append_times(struct partition *partition);
 
 /* Moves the log start offset (durable already) and drops the segments that lie wholly before it. */
 void partition__set_start(struct partition *partition, int64_t start_offset);

@@ -89,6 +89,7 @@ void segment_destroy(struct segment *segment)
 		seal_hash_destroy(segment->hash);
 	list_remove(&segment->node);
 	free(segment->snapshot);
+	free(segment->append_times);
 	free(segment);
 }
 

@@ -12,6 +12,7 @@
 
 #include "log/batch/batch.h"
 #include "log/io/io.h"
+#include "log/segment/append_times.h"
 #include "log/segment/cache.h"
 #include "log/segment/offset_index.h"
 #include "log/segment/seal.h"
@@ -85,6 +86,7 @@ struct segment {
 	struct filing *filing;          /* in flight, or NULL */
 	uint8_t *snapshot;              /* what its partition wants written beside the seal, named by the segment's end; owned, or NULL */
 	size_t snapshot_size;
+	struct append_times *append_times; /* of what is durable and not yet in the file beside it; NULL: nothing */
 	struct seal_hash *hash;         /* of the bytes up to staged; NULL if it did not see them all */
 };
 

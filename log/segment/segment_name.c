@@ -14,6 +14,7 @@ static const char *const endings[segment_file_count] = {
 	[SEGMENT_FILE_TXN_INDEX] = ".txnindex",
 	[SEGMENT_FILE_SNAPSHOT] = ".snapshot",
 	[SEGMENT_FILE_SEAL] = ".seal",
+	[SEGMENT_FILE_APPEND_TIME] = ".appendtime",
 };
 
 void segment_name_format(char out[SEGMENT_NAME_SIZE], int64_t base_offset, enum segment_file file)

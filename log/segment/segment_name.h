@@ -11,6 +11,7 @@ enum segment_file {
 	SEGMENT_FILE_TXN_INDEX,  /* .txnindex   aborted transactions */
 	SEGMENT_FILE_SNAPSHOT,   /* .snapshot   producer state at this offset */
 	SEGMENT_FILE_SEAL,       /* .seal       checksums of a segment that is complete (log/segment/seal.h); ours alone */
+	SEGMENT_FILE_APPEND_TIME, /* .appendtime  when its records were appended (log/segment/append_times.h); ours alone */
 	segment_file_count
 };
 

@@ -478,13 +478,18 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		err = move_to_segment(partition, entry);
 	if (err)
 		return err;
-	if (entry->kind == ENTRY_DIRECT)
-		return take_direct(replay, partition, entry, is_vouched);
 	if (entry->kind == ENTRY_BATCHES && payload.size == 0) /* @L */
 		return leave_gap(replay, partition, entry->end_offset);
-	if (entry->kind == ENTRY_BATCHES) /* @C, @D */
-		return stage_payload(replay, partition, payload);
-	return ERR_FORMAT; /* a kind of a later version */
+	int64_t from = partition->next_offset;
+	if (entry->kind == ENTRY_DIRECT)
+		err = take_direct(replay, partition, entry, is_vouched);
+	else if (entry->kind == ENTRY_BATCHES) /* @C, @D */
+		err = stage_payload(replay, partition, payload);
+	else
+		return ERR_FORMAT; /* a kind of a later version */
+	if (!err)
+		partition__note_append_time(partition, partition->active, from, partition->next_offset, entry->group_time_ms);
+	return err;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------- */

@@ -329,10 +329,12 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->home.finished);
 	list_init(&store->home.room_waits);
 	list_init(&store->home.unsynced_dirs);
+	list_init(&store->home.untimed);
 	list_init(&store->home.reads_waiting);
 	list_init(&store->partitions);
 	list_init(&store->group.trims);
 	list_init(&store->cycle.queue);
+	list_init(&store->cycle.untimed);
 }
 
 static int64_t retention_now(struct store *store);

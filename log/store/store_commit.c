@@ -303,6 +303,8 @@ void store__commit(struct store *store)
 	if (store->failure || (store->group.count == 0 && list_is_empty(&store->group.trims) && !is_noted))
 		return;
 	store->group.is_in_flight = true;
+	store->group.time_ms = io_wall_ms(store->home.io);
+	journal_set_time(store->journal, store->group.time_ms);
 	store->group.seq = journal_commit(store->journal);
 }
 
@@ -336,6 +338,7 @@ static void move_marks(const struct group *done)
 	for (uint32_t i = 0; i < done->count; i++) {
 		const struct commit_item *item = &done->items[i];
 		item->segment->is_direct_pending = false;
+		partition__note_append_time(item->partition, item->segment, item->segment->durable.offset, item->target.offset, done->time_ms);
 		partition__set_durable(item->partition, item->segment, item->target, item->is_direct);
 	}
 }

@@ -27,6 +27,7 @@ struct commit_item {
 struct group {
 	bool is_in_flight;
 	uint64_t seq;
+	int64_t time_ms;               /* when it was closed, by the wall clock: the append time of all in it */
 	uint32_t count, capacity;
 	struct commit_item *items;
 	uint32_t direct_count;         /* pieces on their way straight to their segments, and their bytes */
@@ -42,6 +43,7 @@ struct cycle {
 	uint64_t trim_seq;             /* the journal is not needed up to here when the cycle ends */
 	uint32_t in_flight;
 	struct list queue;             /* partitions still to be filed */
+	struct list untimed;           /* partitions whose append times are still to be written */
 	struct io_timer timer;         /* the next cycle at the latest */
 	struct io_timer retry;         /* after a full disk */
 	uint64_t direct_bytes;         /* gone straight to segments since the last checkpoint */

@@ -3,6 +3,7 @@
  * A cycle:
  *   - notes the last durable group;
  *   - files every partition that has durable bytes not in its files, a bounded number at a time;
+ *   - writes beside the segments when their records were appended;
  *   - seals what is complete, saves indexes and epochs, and writes the checkpoint;
  *   - trims the journal up to the noted group.
  *
@@ -23,6 +24,7 @@
 #define FILINGS_AT_ONCE 32
 #define NEW_FILES_PER_TURN 8
 #define SYNCED_DIRS_PER_TURN 2
+#define TIMED_PER_TURN 16
 #define AGE_NS (5ull * 1000 * 1000 * 1000)
 #define RETRY_NS (1ull * 1000 * 1000 * 1000)
 #define DIRECT_BYTES_MAX (4ull << 30) /* headers of so much are walked in well under a second */
@@ -212,6 +214,23 @@ static bool sync_some_dirs(struct store *store)
 	return false;
 }
 
+/* Before the journal is trimmed, which has them as well. Each is a few system calls: so many a turn, as above. True when all are written, or cannot be,
+ * which costs no record: then they are tried again in the next cycle. */
+static bool write_some_times(struct store *store)
+{
+	struct list *node;
+	for (int i = 0; i < TIMED_PER_TURN && (node = list_pop_front(&store->cycle.untimed)); i++) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, untimed_node);
+		if (partition__write_append_times(partition))
+			list_push_back(&store->home.untimed, &partition->untimed_node);
+	}
+	if (list_is_empty(&store->cycle.untimed))
+		return true;
+	store->cycle.timer.run = nothing;
+	io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io));
+	return false;
+}
+
 /* ---- the end of a cycle ----------------------------------------------------------------------------------------- */
 
 static void save_epochs(struct store *store, struct partition *partition)
@@ -387,6 +406,7 @@ static void begin_cycle(struct store *store)
 	store->cycle.state = CYCLE_FILING;
 	store->cycle.trim_seq = journal_durable_seq(store->journal);
 	list_splice(&store->cycle.queue, &store->home.unfiled);
+	list_splice(&store->cycle.untimed, &store->home.untimed);
 	LIST_FOR_EACH(node, &store->cycle.queue) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, unfiled_node);
 		partition->cycle_end_offset = partition->durable_offset;
@@ -419,7 +439,7 @@ void store__cycle_turn(struct store *store)
 		if (store->cycle.in_flight == 0 && (list_is_empty(&store->cycle.queue) || store->failure))
 			store->cycle.state = CYCLE_SYNCING;
 	}
-	if (store->cycle.state == CYCLE_SYNCING && (store->failure || sync_some_dirs(store)))
+	if (store->cycle.state == CYCLE_SYNCING && (store->failure || (sync_some_dirs(store) && write_some_times(store))))
 		end_cycle(store);
 	if (store->cycle.state == CYCLE_IDLE && store->is_full && !store->failure && !store->cycle.timer.heap_index) { /* is there room again? */
 		store->cycle.timer.run = age_reached;

@@ -109,6 +109,7 @@ struct replayed {
 	uint64_t first_value, next_value;
 	uint64_t entries, gaps, unvouched;
 	uint64_t last_seq;
+	int64_t times; /* the sum of the groups' times, by entry */
 	bool is_broken;
 };
 
@@ -135,6 +136,7 @@ static inline int note_replayed(void *context, uint64_t group_seq, bool group_is
 	replayed->next_value = value + 1;
 	replayed->last_seq = group_seq;
 	replayed->entries++;
+	replayed->times += entry->group_time_ms;
 	replayed->unvouched += !group_is_vouched;
 	return 0;
 }

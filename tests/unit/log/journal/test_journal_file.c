@@ -66,6 +66,8 @@ static void commit_all_sizes(void)
 		cr_assert(rig_add(&rig, sizes[i]));
 		while (!journal_can_commit(rig.journal))
 			cr_assert_geq(io_turn(rig.io, true), 0);
+		if (i % 2)
+			journal_set_time(rig.journal, (int64_t)1 << i);
 		journal_commit(rig.journal);
 	}
 	rig_settle(&rig);
@@ -89,6 +91,7 @@ static void round_trip(enum io_backend backend)
 	struct replayed replayed = rig_replay(&rig);
 	cr_expect_eq(replayed.entries, COUNT_OF(sizes));
 	cr_expect_eq(replayed.gaps, 0);
+	cr_expect_eq(replayed.times, 0xaaa, "each group's time, and none where none was said");
 	start_rig();
 	journal_trim(rig.journal, journal_durable_seq(rig.journal));
 	journal_quiesce(rig.journal);

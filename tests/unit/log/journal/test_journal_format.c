@@ -84,7 +84,8 @@ static size_t make_group(uint8_t *group, struct group_header *header)
 		size += group_entry_size(payload_sizes[i]);
 	}
 	*header = (struct group_header){.length = 4096, .entry_count = COUNT_OF(payload_sizes), .body_size_bytes = (uint32_t)(size - GROUP_HEADER_SIZE),
-					.incarnation = 3, .seq = 41, .place = 8192, .durable_seq = 40, .chain = 99, .body_checksum = checksum};
+					.incarnation = 3, .seq = 41, .place = 8192, .durable_seq = 40, .chain = 99, .body_checksum = checksum,
+					.time_ms = 1700000000123};
 	group_header_encode(header, SEED, group);
 	return size;
 }
@@ -98,8 +99,10 @@ Test(journal_format, group)
 	cr_expect_arr_eq(group, "SPJG\1\0", 6);
 	cr_expect_eq(load_le32(group + 8), 4096);
 	cr_expect_eq(load_le64(group + 32), 41);
+	cr_expect_eq(load_le64(group + 72), 1700000000123);
 	cr_assert(group_header_decode(&header, SEED, 4096, group));
 	cr_expect_eq(header.checksum, made.checksum);
+	cr_expect_eq(header.time_ms, 1700000000123);
 	cr_expect_eq(group_check(&header, SEED, group), GROUP_WHOLE);
 	struct slice body = {group + GROUP_HEADER_SIZE, header.body_size_bytes};
 	struct journal_entry entry;

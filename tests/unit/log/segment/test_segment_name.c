@@ -32,6 +32,7 @@ Test(segment_name, texts)
 		{SEGMENT_FILE_TXN_INDEX, "00000000000000000042.txnindex"},
 		{SEGMENT_FILE_SNAPSHOT, "00000000000000000042.snapshot"},
 		{SEGMENT_FILE_SEAL, "00000000000000000042.seal"},
+		{SEGMENT_FILE_APPEND_TIME, "00000000000000000042.appendtime"},
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		char name[SEGMENT_NAME_SIZE];
