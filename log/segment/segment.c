@@ -54,6 +54,7 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 static void drop_chunks(struct segment *segment)
 {
 	struct list *node;
+	segment->last_asked = NULL;
 	while ((node = list_pop_front(&segment->chunks)))
 		cache_give_back(segment->home->cache, LIST_ENTRY(node, struct chunk, node));
 }
@@ -131,6 +132,7 @@ static uint64_t next_chunk_size(const struct segment *segment, uint64_t missing_
 static void give_up_reserving(struct segment *segment, uint64_t covered, struct chunk *last, bool was_evictable)
 {
 	struct cache *cache = segment->home->cache;
+	segment->last_asked = NULL;
 	for (struct chunk *chunk; (chunk = last_chunk(segment)) && chunk->position >= covered;) {
 		list_remove(&chunk->node);
 		cache_give_back(cache, chunk);
@@ -166,22 +168,37 @@ int segment_reserve(struct segment *segment, uint64_t size_bytes)
 	return 0;
 }
 
-/* Most questions are about the end, so it looks from there. */
-struct chunk *segment__chunk_at(const struct segment *segment, uint64_t position)
-{
-	for (struct list *node = segment->chunks.prev; node != &segment->chunks; node = node->prev) {
-		struct chunk *chunk = LIST_ENTRY(node, struct chunk, node);
-		if (chunk->position <= position) {
-			CHECK(position < chunk->position + chunk->size_bytes);
-			return chunk;
-		}
-	}
-	UNREACHABLE();
-}
-
 static struct chunk *chunk_after(const struct chunk *chunk)
 {
 	return LIST_ENTRY(chunk->node.next, struct chunk, node);
+}
+
+static uint64_t distance(const struct chunk *chunk, uint64_t position)
+{
+	return chunk->position > position ? chunk->position - position : position - chunk->position;
+}
+
+/* Questions are about the end (appends, commits), the beginning (evictions), or what follows the last one (a reader's batches): whatever the
+ * length of the list, few steps lead there from the nearest of these. */
+static struct chunk *nearest_known(const struct segment *segment, uint64_t position)
+{
+	struct chunk *first = LIST_ENTRY(segment->chunks.next, struct chunk, node);
+	struct chunk *last = LIST_ENTRY(segment->chunks.prev, struct chunk, node);
+	struct chunk *nearest = distance(first, position) < distance(last, position) ? first : last;
+	return segment->last_asked && distance(segment->last_asked, position) < distance(nearest, position) ? segment->last_asked : nearest;
+}
+
+struct chunk *segment__chunk_at(struct segment *segment, uint64_t position)
+{
+	CHECK(!list_is_empty(&segment->chunks));
+	struct list *node = &nearest_known(segment, position)->node;
+	while (node != &segment->chunks && position < LIST_ENTRY(node, struct chunk, node)->position)
+		node = node->prev;
+	while (node != &segment->chunks && position >= LIST_ENTRY(node, struct chunk, node)->position + LIST_ENTRY(node, struct chunk, node)->size_bytes)
+		node = node->next;
+	CHECK(node != &segment->chunks);
+	segment->last_asked = LIST_ENTRY(node, struct chunk, node);
+	return segment->last_asked;
 }
 
 static void copy_in(struct segment *segment, const uint8_t *bytes, uint64_t size)
@@ -277,7 +294,7 @@ uint32_t segment_view(struct segment *segment, uint64_t from, uint64_t to, struc
 	return count;
 }
 
-void segment_peek(const struct segment *segment, uint64_t position, void *out, uint32_t size)
+void segment_peek(struct segment *segment, uint64_t position, void *out, uint32_t size)
 {
 	CHECK(position >= segment->memory_position && position + size <= segment->staged.position);
 	uint8_t *to = out;
@@ -292,7 +309,7 @@ void segment_peek(const struct segment *segment, uint64_t position, void *out, u
 	}
 }
 
-void segment_peek_batch(const struct segment *segment, uint64_t position, struct batch *out)
+void segment_peek_batch(struct segment *segment, uint64_t position, struct batch *out)
 {
 	uint8_t header[BATCH_HEADER_SIZE];
 	segment_peek(segment, position, header, sizeof header);
@@ -348,6 +365,8 @@ bool segment_evict(struct chunk *chunk)
 		end = segment->staged.position;
 	advance_memory_mark(segment, end);
 	list_remove(&chunk->node);
+	if (segment->last_asked == chunk)
+		segment->last_asked = NULL;
 	segment->memory_position = end;
 	segment->is_first_block_filled = false;
 	chunk->owner = NULL;

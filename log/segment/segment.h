@@ -80,6 +80,7 @@ struct segment {
 	struct time_index times;
 
 	struct list chunks;             /* contiguous, by position */
+	struct chunk *last_asked;       /* of them, or NULL: where the last search ended */
 	uint64_t memory_position;       /* bytes from here to staged are in the chunks */
 	bool is_first_block_filled;     /* the block that memory_position lies in is there from its begin, for writing alone: nobody has checked it */
 	struct mark memory_mark;        /* the first batch that begins at or behind it: where tail readers start to look */
@@ -130,9 +131,9 @@ static inline bool segment_is_in_memory(const struct segment *segment, uint64_t 
 uint32_t segment_view(struct segment *segment, uint64_t from, uint64_t to, struct slice *pieces, struct chunk **chunks, uint32_t count_max,
 		      uint64_t *size_bytes);
 /* Copies `size` bytes from memory. */
-void segment_peek(const struct segment *segment, uint64_t position, void *out, uint32_t size);
+void segment_peek(struct segment *segment, uint64_t position, void *out, uint32_t size);
 /* The header of the batch that begins there, in memory. */
-void segment_peek_batch(const struct segment *segment, uint64_t position, struct batch *out);
+void segment_peek_batch(struct segment *segment, uint64_t position, struct batch *out);
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 

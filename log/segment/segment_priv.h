@@ -11,7 +11,7 @@ void segment__index(struct segment *segment, const struct batch *batch, uint64_t
 void segment__count(struct segment *segment, const struct batch *batch, int64_t max_timestamp_offset);
 
 /* The chunk that covers a position; there is one. */
-struct chunk *segment__chunk_at(const struct segment *segment, uint64_t position);
+struct chunk *segment__chunk_at(struct segment *segment, uint64_t position);
 
 /* Has the indexes cover the whole segment: reads their files, or scans the log. */
 MUST_USE int segment__load_indexes(struct segment *segment);

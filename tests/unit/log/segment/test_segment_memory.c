@@ -1,0 +1,89 @@
+/* A segment's recent bytes in memory: wherever they are asked for, and in whatever order, also after the oldest have gone. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/batch/batch_builder.h"
+#include "log/segment/segment.h"
+
+#define BATCHES 3000
+
+static struct cache *cache;
+static struct segment_home home;
+static struct segment *segment;
+static uint64_t positions[BATCHES + 1];
+
+/* Batches of many sizes: chunks of all classes, most batches in more than one. */
+static void stage(int i)
+{
+	static uint8_t bytes[40000], value[30000];
+	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
+	options.base_offset = i;
+	struct batch_builder builder;
+	struct record record = {.value = {value, i % 97 == 0 ? 29000 : (size_t)(i * 37 % 5000)}};
+	uint32_t size;
+	struct batch batch;
+	cr_assert_eq(batch_builder_open(&builder, NULL, &options, bytes, sizeof bytes), 0);
+	cr_assert_eq(batch_builder_append(&builder, &record), 0);
+	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
+	cr_assert_eq(batch_parse_header((struct slice){bytes, size}, &batch), 0);
+	cr_assert_eq(segment_reserve(segment, size), 0);
+	segment_stage(segment, bytes, &batch, i);
+	positions[i + 1] = segment->staged.position;
+}
+
+static void open_segment(void)
+{
+	cr_assert_eq(cache_open(&cache, 64 << 20, segment_evict), 0);
+	cr_assert_eq(segment_home_open(&home, NULL, cache), 0);
+	segment = segment_create(&home, "/nowhere", 0, 4096, 1 << 20);
+	cr_assert_not_null(segment);
+	for (int i = 0; i < BATCHES; i++)
+		stage(i);
+}
+
+static void close_segment(void)
+{
+	segment_destroy(segment);
+	segment_home_close(&home);
+	cache_close(cache);
+}
+
+static void expect_batch(int i)
+{
+	struct batch batch;
+	segment_peek_batch(segment, positions[i], &batch);
+	cr_assert_eq(batch.base_offset, i, "batch %ld where %d was staged", (long)batch.base_offset, i);
+	cr_assert_eq(batch.size_bytes, positions[i + 1] - positions[i]);
+}
+
+/* Forwards, backwards, and at random. */
+Test(segment_memory, finds_every_batch_in_any_order, .init = open_segment, .fini = close_segment)
+{
+	for (int i = 0; i < BATCHES; i++)
+		expect_batch(i);
+	for (int i = BATCHES; i-- > 0;)
+		expect_batch(i);
+	srand(1);
+	for (int i = 0; i < 20000; i++)
+		expect_batch(rand() % BATCHES);
+}
+
+/* The chunk that was asked for last may be the one that goes. */
+Test(segment_memory, finds_what_is_left_when_the_oldest_goes, .init = open_segment, .fini = close_segment)
+{
+	segment->durable = segment->committing = segment->staged;
+	segment_set_filed(segment, segment->staged);
+	for (int first = 0; first < BATCHES - 100; first++) {
+		if (positions[first] < segment->memory_position)
+			continue;
+		expect_batch(BATCHES - 1);
+		expect_batch(first);
+		struct chunk *chunk = LIST_ENTRY(segment->chunks.next, struct chunk, node);
+		cr_assert(segment_evict(chunk));
+		list_remove(&chunk->filed_node);
+		cr_assert_neq(segment->last_asked, chunk);
+		cr_assert_geq(segment->memory_mark.position, segment->memory_position);
+		expect_batch((int)segment->memory_mark.offset);
+	}
+}
