@@ -35,7 +35,7 @@ LIBS := $(STATIC_LIBS) -l:libcrypto.a -lisal -l:libstdc++.a -lm -ldl
 
 DEB_BUILD := gcc make pkg-config liburing-dev libisal-dev libxxhash-dev libzstd-dev liblz4-dev \
              libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libssl-dev libstdc++-12-dev
-DEB_TEST  := libcriterion-dev kcat jq python3-kafka xfsprogs
+DEB_TEST  := libcriterion-dev kcat jq python3-kafka xfsprogs libfuse3-dev
 DEB_FUZZ  := clang-14 libclang-rt-14-dev
 
 # ---- sources ---------------------------------------------------------------------------------
@@ -152,8 +152,8 @@ live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
 # Units and live tests, as they are and once more under ASan and UBSan. The builds are parallel, the tests are not.
 BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 test: deps ## install what is missing, build, and run all tests that need Debian packages alone
-	@$(BUILD_ALL) spate live-programs unit-programs crash-programs sim-program $(BUILD)/sim-broker
-	@$(MAKE) --no-print-directory -j1 unit crash-short sim-short sim-broker-short live
+	@$(BUILD_ALL) spate live-programs unit-programs crash-programs sim-program $(BUILD)/sim-broker $(BUILD)/power
+	@$(MAKE) --no-print-directory -j1 unit crash-short sim-short sim-broker-short power-short live
 	@$(MAKE) --no-print-directory -j1 asan
 asan: ## units and live tests under ASan and UBSan
 	@$(BUILD_ALL) MODE=asan live-programs unit-programs crash-programs sim-program build/asan/sim-broker
@@ -234,6 +234,18 @@ check-sim: deps ## simulate the storage engine: TIME seconds (60) from SEED (1) 
 	@$(BUILD_ALL) $(BUILD)/sim
 	@$(BUILD)/sim --seed $(or $(SEED),1) --time $(if $(filter command\ line,$(origin TIME)),$(TIME),60)
 
+# Power cuts, I/O errors and rot on real file systems, over a FUSE disk that keeps every write (tests/power/README.md).
+OBJ_POWER := $(call obj,$(sort $(wildcard tests/power/*.c)))
+$(OBJ_POWER): | $(GEN)/stamp
+$(BUILD)/power: $(OBJ_POWER) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lfuse3 $(LIBS)
+power-short: $(BUILD)/power $(BUILD)/spate
+	@tests/power/run $(BUILD)/power $(BUILD)/spate short
+check-power: deps ## power cuts on ext4 and XFS for TIME seconds (600) from SEED (1) on: every flush, and what may lie between two
+	@$(BUILD_ALL) $(BUILD)/power $(BUILD)/spate
+	@TIME=$(if $(filter command\ line,$(origin TIME)),$(TIME),600) SEED=$(SEED) tests/power/run $(BUILD)/power $(BUILD)/spate long
+
 check-rot: deps $(BUILD)/unit/log/store/test_rot ## rot in every file of a data directory: half of TIME seconds (600) after a clean stop, half after a kill, from SEED (1) on
 	@ROT_TIME=$$(($(TIME) / 2)) ROT_SEED=$(or $(SEED),1) $(BUILD)/unit/log/store/test_rot -j1
 
@@ -266,7 +278,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: check-rot spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
+.PHONY: check-rot check-power power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
 
 clean: ## remove all that was built
 	rm -rf build spate
@@ -274,4 +286,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(OBJ_POWER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)

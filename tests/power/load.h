@@ -1,0 +1,18 @@
+/* Clients of a broker whose disk is watched: idempotent producers with three batches on their way, small and large, that send again what was not answered; topics that are made,
+ * written, deleted and made again under the same name; commits, deleted records, consumers that read along; and the broker is stopped and killed meanwhile.
+ * Everything is told to the story. The call returns when all of them have ended. */
+#pragma once
+
+#include "tests/power/broker.h"
+#include "tests/power/story.h"
+
+struct load_options {
+	uint64_t seed;
+	uint64_t flushes;             /* ends after so many of the disk's */
+	uint64_t time_ms;             /* or after so long */
+	const char *const *settings;  /* the broker's */
+	bool has_restarts;
+};
+
+/* The broker runs before, and is killed at the end. False, and why: it did not start again, or ended otherwise than it was asked to. */
+MUST_USE bool load_run(struct broker *broker, struct story *story, const struct disk *disk, const struct load_options *options, char *why, size_t why_size);

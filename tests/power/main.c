@@ -1,0 +1,196 @@
+/* Power cuts of a real broker on a real file system: see README.md here.
+ *
+ *   power SPATE ext4|xfs [--seed=N] [--time=S] [--images=N] [--flushes=N] [--samples=N]
+ *
+ * Rounds until the time is over (0: one): a load on a fresh file system, every write and flush of its disk kept; then images of it, each mounted and judged. The last
+ * line is "power ext4: ...", the status 0 if nothing was wrong, 77 if there is no FUSE, loop device or mkfs here. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log/base/check.h"
+#include "log/io/sim.h"
+#include "tests/power/client.h"
+#include "tests/power/cuts.h"
+#include "tests/power/load.h"
+
+#define SKIPPED 77
+
+struct run {
+	const char *binary;
+	enum volume_type type;
+	uint64_t seed, time_s, images, flushes, samples;
+	char dir[150];
+	/* Counted over all rounds. */
+	uint64_t rounds, ops, acks, boundaries, boundaries_all, between, nested, starts, records, wrong;
+};
+
+/* Little of everything, so that all of it is used up soon; the rest is drawn. */
+static void draw_settings(uint64_t *random, const char **out)
+{
+	static const char *const direct[] = {"spate.direct.bytes=0", "spate.direct.bytes=16384", "spate.direct.bytes=1000000"};
+	static const char *const io[] = {"spate.io=io_uring", "spate.io=syscalls"};
+	uint32_t count = 0;
+	out[count++] = "spate.journal.bytes=8388608";
+	out[count++] = "spate.reserve.bytes=1048576";
+	out[count++] = "spate.cache.bytes=8388608";
+	out[count++] = "offsets.topic.num.partitions=2";
+	out[count++] = "auto.create.topics.enable=false";
+	out[count++] = direct[sim_random(random) % COUNT_OF(direct)];
+	out[count++] = io[sim_random(random) % 4 == 0];
+	out[count++] = sim_random(random) % 3 ? "spate.shards=1" : "spate.shards=2";
+	out[count] = NULL;
+}
+
+static void say_settings(const struct run *run, uint64_t seed, const char *const *settings)
+{
+	printf("# %s, seed %lu:", volume_name(run->type), (unsigned long)seed);
+	for (; *settings; settings++)
+		printf(" %s", *settings);
+	printf("\n");
+}
+
+static uint8_t *copy_of(struct disk *disk)
+{
+	uint8_t *copy = mmap(NULL, disk_size(disk), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(copy != MAP_FAILED);
+	for (uint64_t at = 0; at < disk_size(disk); at += 4096)
+		if (memcmp(copy + at, disk_bytes(disk) + at, 4096) != 0)
+			memcpy(copy + at, disk_bytes(disk) + at, 4096);
+	return copy;
+}
+
+static int failed(const char *why)
+{
+	printf("FAIL  %s\n", why);
+	return 1;
+}
+
+/* What the load leaves on the disk's list, then cut after cut. */
+static int play(struct run *run, struct volume *volume, uint64_t seed, uint64_t until_ms)
+{
+	const char *settings[16];
+	char why[300], data[260];
+	uint64_t random = seed;
+	struct broker broker = {.binary = run->binary, .data = data};
+	struct disk *disk = volume->disk;
+	snprintf(data, sizeof data, "%s/data", volume->dir);
+	snprintf(broker.log, sizeof broker.log, "%s/log", run->dir);
+	draw_settings(&random, settings);
+	say_settings(run, seed, settings);
+	struct story *story = story_open(disk);
+	struct judge judge = {.broker = &broker, .story = story, .settings = settings, .random = seed};
+	uint8_t *base = copy_of(disk);
+	struct cuts cuts = {.volume = volume, .judge = &judge, .base = base, .first = disk_now(disk), .images_max = run->images, .samples = (uint32_t)run->samples,
+			    .until_ms = until_ms, .random = seed};
+	struct load_options load = {.seed = seed, .flushes = run->flushes, .time_ms = 60000, .settings = settings, .has_restarts = true};
+	int status = 0;
+	if (!volume_mount(volume, why, sizeof why) || !broker_start(&broker, settings))
+		status = failed("the first mount or start");
+	else if (!load_run(&broker, story, disk, &load, why, sizeof why) || !volume_umount(volume, why, sizeof why))
+		status = failed(why);
+	broker_kill(&broker);
+	cuts.last = disk_now(disk);
+	if (!status)
+		cuts_run(&cuts);
+	run->rounds++;
+	run->ops += cuts.last - cuts.first;
+	run->acks += story_acks(story);
+	run->boundaries += cuts.boundaries;
+	run->boundaries_all += cuts.boundaries_all;
+	run->between += cuts.between;
+	run->nested += cuts.nested;
+	run->starts += judge.starts;
+	run->records += judge.records;
+	run->wrong += cuts.wrong + cuts.unmountable + (status != 0);
+	munmap(base, disk_size(disk));
+	story_close(story);
+	return status;
+}
+
+static int round_of(struct run *run, uint64_t seed, uint64_t until_ms)
+{
+	char why[300], disk_dir[200], mount_dir[200];
+	struct volume volume;
+	snprintf(disk_dir, sizeof disk_dir, "%s/disk", run->dir);
+	snprintf(mount_dir, sizeof mount_dir, "%s/mount", run->dir);
+	mkdir(disk_dir, 0700);
+	mkdir(mount_dir, 0700);
+	struct disk *disk = disk_open(disk_dir, volume_size_least(run->type), why, sizeof why);
+	if (!disk) {
+		printf("skip  power %s: %s\n", volume_name(run->type), why);
+		return SKIPPED;
+	}
+	int status = SKIPPED;
+	if (!volume_make(&volume, run->type, disk, mount_dir, why, sizeof why)) {
+		printf("skip  power %s: %s\n", volume_name(run->type), why);
+	} else {
+		status = play(run, &volume, seed, until_ms);
+		volume_destroy(&volume);
+	}
+	disk_close(disk);
+	umount2(disk_dir, MNT_DETACH);
+	rmdir(disk_dir);
+	rmdir(mount_dir);
+	return status;
+}
+
+static bool take_option(struct run *run, const char *word)
+{
+	static const char *const names[] = {"--seed=", "--time=", "--images=", "--flushes=", "--samples="};
+	uint64_t *const values[] = {&run->seed, &run->time_s, &run->images, &run->flushes, &run->samples};
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strncmp(word, names[i], strlen(names[i])) == 0) {
+			*values[i] = strtoull(word + strlen(names[i]), NULL, 10);
+			return true;
+		}
+	return false;
+}
+
+static void say_result(const struct run *run)
+{
+	printf("power %s: %lu images (%lu of %lu flush boundaries, %lu between, %lu cut again in recovery), %lu starts, %lu records read; %lu rounds, %lu disk ops, %lu acks; "
+	       "%lu wrong\n",
+	       volume_name(run->type), (unsigned long)(run->boundaries + run->between + run->nested), (unsigned long)run->boundaries, (unsigned long)run->boundaries_all,
+	       (unsigned long)run->between, (unsigned long)run->nested, (unsigned long)run->starts, (unsigned long)run->records, (unsigned long)run->rounds,
+	       (unsigned long)run->ops, (unsigned long)run->acks, (unsigned long)run->wrong);
+}
+
+int main(int argc, char **argv)
+{
+	struct run run = {.seed = 1, .flushes = 250, .samples = 1};
+	char why[300], file[200];
+	if (argc < 3 || (strcmp(argv[2], "ext4") != 0 && strcmp(argv[2], "xfs") != 0)) {
+		fprintf(stderr, "usage: power SPATE ext4|xfs [--seed=N] [--time=S] [--images=N] [--flushes=N] [--samples=N]\n");
+		return 2;
+	}
+	for (int i = 3; i < argc; i++)
+		if (!take_option(&run, argv[i])) {
+			fprintf(stderr, "power: what is %s?\n", argv[i]);
+			return 2;
+		}
+	run.binary = argv[1];
+	run.type = strcmp(argv[2], "xfs") == 0 ? VOLUME_XFS : VOLUME_EXT4;
+	setlinebuf(stdout);
+	if (!volume_prepare(why, sizeof why)) {
+		printf("skip  power %s: %s\n", argv[2], why);
+		return SKIPPED;
+	}
+	snprintf(run.dir, sizeof run.dir, "%s/spate-power.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	CHECK(mkdtemp(run.dir));
+	uint64_t until_ms = run.time_s ? clock_ms() + run.time_s * 1000 : 0;
+	int status;
+	do
+		status = round_of(&run, run.seed++, until_ms);
+	while (status == 0 && !run.wrong && until_ms && clock_ms() < until_ms);
+	snprintf(file, sizeof file, "%s/log", run.dir);
+	unlink(file);
+	rmdir(run.dir);
+	if (status == SKIPPED)
+		return SKIPPED;
+	say_result(&run);
+	return run.wrong || status ? 1 : 0;
+}
