@@ -19,6 +19,7 @@ struct partition_home {
 	uint8_t *rebuild_buffer;        /* for batches that are re-encoded; grows to the largest one needed */
 	size_t rebuild_buffer_size;
 	int refusal;                    /* nonzero: every append is refused with this */
+	int trim_refusal;               /* why a new log start cannot be made durable now, or 0 */
 	int internal_refusal;           /* the same for those of coordinators, which a full disk does not stop at once */
 	struct list dirty;              /* partitions with something to commit */
 	struct list unfiled;            /* partitions whose durable bytes are not all in their files */

@@ -15,6 +15,8 @@ int partition_trim(struct partition *partition, struct trim_op *op)
 		return ERR_CLOSED;
 	if (partition->has_failed)
 		return ERR_FAILED;
+	if (partition->home->trim_refusal)
+		return partition->home->trim_refusal;
 	if (op->offset == -1)
 		op->offset = partition->durable_offset;
 	if (op->offset < 0 || op->offset > partition->durable_offset)

@@ -30,7 +30,8 @@
  *   @L  batches, base <= log end, payload damaged            -> damage: fence [log end, end), go on behind it
  *
  * When the journal starts, it vouches for all that was replayed. The entries of @G and @K must be out of it by then (new batches may take
- * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. */
+ * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. A full disk puts that off: the store comes up without a
+ * journal that can be written, serves reads, and the cycle goes on in its turns (store.must_file_first). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,17 +247,27 @@ static void settle(struct partition *partition)
 	}
 }
 
+/* One cycle of write-behind, before the journal starts. A full disk is no reason not to come up: then it goes on with the turns of the running store. */
 static int file_all(struct store *store)
 {
 	LIST_FOR_EACH(node, &store->partitions)
 		settle(LIST_ENTRY(node, struct partition, store_node));
+	store->must_file_first = true;
 	store->cycle.is_due = true;
-	do {
+	for (;;) {
 		store__cycle_turn(store);
-		int turned = store__cycle_is_idle(store) ? 0 : io_turn(store->home.io, true);
-		if (turned < 0 || store->failure)
-			return turned < 0 ? turned : store->failure;
-	} while (!store__cycle_is_idle(store));
+		if (store->failure)
+			return store->failure;
+		if (!store->must_file_first)
+			return 0;
+		if (store->is_full && store->cycle.in_flight == 0)
+			break;
+		int turned = io_turn(store->home.io, true);
+		if (turned < 0)
+			return turned;
+	}
+	store__update_refusal(store);
+	fprintf(stderr, "spate: error: %s: there is no room for what recovery has to file: what there is is served, everything else waits for room\n", store->dir);
 	return 0;
 }
 
@@ -591,6 +602,15 @@ static int find_positions(struct store *store, struct store_report *report, bool
 	return is_whole ? 0 : scan(store);
 }
 
+/* A cycle does the same, when there is room. */
+static int write_what_was_scanned(struct store *store, bool has_scanned)
+{
+	int err = has_scanned && store->home.has_moved_start ? store__write_log_starts(store) : 0;
+	if (!err)
+		err = store__write_checkpoint(store);
+	return store__is_full_error(err) ? file_all(store) : err;
+}
+
 int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
@@ -617,9 +637,7 @@ int store__recover(struct store *store, struct store_report *report)
 		err = file_all(store);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. And one that is beside
 	 * a new journal must name it. */
-	if (!err && has_scanned && store->home.has_moved_start)
-		err = store__write_log_starts(store);
-	if (!err && (has_scanned || store->is_journal_new) && store->image->topic_count > 0)
-		err = store__write_checkpoint(store);
+	if (!err && !store->must_file_first && (has_scanned || store->is_journal_new) && store->image->topic_count > 0)
+		err = write_what_was_scanned(store, has_scanned);
 	return err;
 }

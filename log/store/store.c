@@ -134,7 +134,8 @@ void store__forget_partitions(struct store *store)
 void store__update_refusal(struct store *store)
 {
 	int final = store->failure ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : 0;
-	store->home.refusal = final ? final : store->is_full ? -ENOSPC : 0;
+	store->home.refusal = final ? final : store->is_full || store->must_file_first ? -ENOSPC : 0;
+	store->home.trim_refusal = store->must_file_first ? -ENOSPC : 0;
 	store->home.internal_refusal = final ? final : store_takes_internal(store) ? 0 : -ENOSPC;
 }
 
@@ -313,6 +314,15 @@ static int open_journal(struct store *store, struct store_report *report)
 	return 0;
 }
 
+int store__start_journal(struct store *store)
+{
+	int err = journal_start(store->journal);
+	store->has_journal_started = !err;
+	store->journal_incarnation = store->options.incarnation;
+	store__update_refusal(store);
+	return err;
+}
+
 static void init(struct store *store, struct io *io, const struct store_options *options, const struct catalog_image *image)
 {
 	store->options = *options;
@@ -359,9 +369,8 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 		err = open_journal(store, report);
 	if (!err)
 		err = store__recover(store, report);
-	if (!err)
-		err = journal_start(store->journal);
-	store->journal_incarnation = options->incarnation;
+	if (!err && !store->must_file_first)
+		err = store__start_journal(store);
 	if (err) {
 		if (!*report->why && (err == ERR_CORRUPT_LOG || err == ERR_FORMAT))
 			snprintf(report->why, sizeof report->why,
@@ -449,7 +458,9 @@ static void stop_on_full_disk(struct store *store)
 				 : "spate: %s: the disk is full: what is not in segments yet stays in the journal; nothing is lost, and the next start takes "
 				   "it from there\n",
 		store->dir);
-	if (list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal) && journal_seal(store->journal))
+	if (!store->has_journal_started) /* it is as the crash before this start left it, and so is what the next one finds */
+		;
+	else if (list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal) && journal_seal(store->journal))
 		fprintf(stderr, "spate: %s: the journal has no room to say that this was a clean stop: the next start recovers\n", store->dir);
 	store->is_stopped = true;
 }
@@ -474,12 +485,24 @@ static void seal_when_quiet(struct store *store)
 	store->is_stopped = true;
 }
 
+/* The cycle that recovery waits for has found its room at last. */
+static void start_late(struct store *store)
+{
+	int err = store__start_journal(store);
+	if (err)
+		store__fail(store, err);
+	else
+		fprintf(stderr, "spate: %s: there was room for what recovery had to file: the journal is written again\n", store->dir);
+}
+
 void store_turn(struct store *store)
 {
 	answer_finished(store);
 	if (store->is_full)
 		store__update_refusal(store); /* the journal fills or empties */
 	store__cycle_turn(store);
+	if (!store->has_journal_started && !store->must_file_first && !store->failure)
+		start_late(store);
 	store__commit(store);
 	if (store->is_stopping && !store->is_stopped)
 		seal_when_quiet(store);
@@ -497,7 +520,7 @@ void store_stop(struct store *store)
 /* A quarter of the journal stays for log starts, and for what is in flight. */
 bool store_takes_internal(const struct store *store)
 {
-	return !store->is_full || journal_used_bytes(store->journal) < journal_size_bytes(store->journal) / 4 * 3;
+	return !store->must_file_first && (!store->is_full || journal_used_bytes(store->journal) < journal_size_bytes(store->journal) / 4 * 3);
 }
 
 bool store_make_room(struct store *store)

@@ -296,7 +296,7 @@ static bool note_catalog(struct store *store)
 
 void store__commit(struct store *store)
 {
-	if (store->group.is_in_flight || store->failure)
+	if (store->group.is_in_flight || store->failure || !store->has_journal_started)
 		return;
 	bool is_noted = note_catalog(store);
 	commit_dirty(store);

@@ -76,6 +76,8 @@ struct store {
 	uint64_t room_generation;      /* cache_generation when those who wait for room were last told */
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
+	bool must_file_first;          /* recovery's first cycle is not over: the journal may not be written before. A full disk keeps it so */
+	bool has_journal_started;
 	struct journal_report journal_found; /* when this store was opened */
 	uint64_t journal_seed;         /* of the journal in use */
 	uint64_t journal_incarnation;  /* of the opening that has written its superblocks, as far as is certain */
@@ -139,6 +141,8 @@ MUST_USE int store__recover(struct store *store, struct store_report *report);
 /* store.c */
 void store__fail(struct store *store, int err);
 void store__update_refusal(struct store *store);
+/* From here on the journal vouches for what was replayed, and takes groups. */
+MUST_USE int store__start_journal(struct store *store);
 /* Finds, or makes if the image has it and this shard owns it; else *out is NULL. -ENOMEM: nobody knows, and recovery must not take it for a
  * partition that is not there. */
 MUST_USE int store__find_partition(struct store *store, const struct uuid *topic_id, uint32_t index, struct partition **out);

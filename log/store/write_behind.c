@@ -378,6 +378,7 @@ static void end_cycle(struct store *store)
 		if (!store->is_stopping && !store__hold_reserve(store))
 			store__set_full(store, true);
 		store__set_full(store, false);
+		store->must_file_first = false;
 		store->home.has_rolled = false;
 		store->cycle.direct_bytes = 0;
 		store->is_final_cycle_done = store->is_stopping && list_is_empty(&store->home.dirty) && !store->group.is_in_flight &&

@@ -125,29 +125,14 @@ static void give_up_start(struct run *run, int err)
 		       run->report.why);
 }
 
-/* A recovery that must file waits for room on a full disk, so somebody has to make some. */
-#define PATIENCE_IOS 400
-
-static void make_room_in_time(void *context)
-{
-	struct run *run = context;
-	if (run->is_full && sim_disk_io_count(run->disk) > run->patience_ends) {
-		sim_disk_set_capacity(run->disk, 0);
-		run->is_full = false;
-	}
-}
-
 /* One try. True if it came up. */
 static bool try_start(struct run *run, uint64_t cut, bool *was_cut)
 {
 	order_cut(run, cut);
-	run->patience_ends = sim_disk_io_count(run->disk) + PATIENCE_IOS;
-	sim_disk_on_io(run->disk, make_room_in_time, run);
 	if (run->recovery_fault.a)
 		run__order_fault(run, &run->recovery_fault);
 	run->recovery_fault.a = 0;
 	int err = open_all(run);
-	sim_disk_on_io(run->disk, NULL, NULL);
 	*was_cut = machine__is_cut(run);
 	run->result->crash_states++;
 	run__tell(run, (uint64_t)err, "start %lu: %s; %lu entries replayed, %lu torn groups, %lu damaged ranges, %s", (unsigned long)run->opens, err ? err_name(err) : "up",

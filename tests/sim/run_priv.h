@@ -106,7 +106,6 @@ struct run {
 	bool has_fault;                       /* since the last start the disk was ordered to do something bad */
 	bool has_failed_kind_sync;
 	bool is_full;
-	uint64_t patience_ends;               /* with a start on a full disk: then there is room */
 	bool is_down;                         /* the power is gone: answers that still come say nothing */
 	bool was_stopped_cleanly;
 
