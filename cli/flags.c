@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/completion.h"
+#include "log/base/check.h"
 #include "log/base/edit_distance.h"
 
 /* ---- help ------------------------------------------------------------------------------------------------------ */
@@ -34,10 +35,13 @@ static void print_help(const struct flag_table *table)
 
 /* ---- one flag ----------------------------------------------------------------------------------------------------- */
 
+#define FLAGS_MAX 64
+
 struct parse {
 	const struct flag_table *table;
 	int argc, at; /* argv[at] is next */
 	char **argv;
+	const char *given[FLAGS_MAX]; /* the value of each flag that has been there */
 	int status;
 };
 
@@ -85,8 +89,22 @@ static bool take_item(struct parse *parse, const struct flag *flag, const char *
 	return true;
 }
 
+/* Which of two would hold is not to be guessed; twice the same is no question. */
+static bool is_contradicted(struct parse *parse, const struct flag *flag, const char *value)
+{
+	size_t index = (size_t)(flag - parse->table->flags);
+	const char *before = parse->given[index];
+	parse->given[index] = value;
+	if (!before || strcmp(before, value) == 0)
+		return false;
+	complain("--%s is given twice, as %s and as %s; leave one out", flag->name, before, value);
+	return !refuse(parse);
+}
+
 static bool take_value(struct parse *parse, const struct flag *flag, const char *value)
 {
+	if ((flag->kind == FLAG_TEXT || flag->kind == FLAG_INT) && is_contradicted(parse, flag, value))
+		return false;
 	switch (flag->kind) {
 	case FLAG_TEXT: *(const char **)flag->out = value; return true;
 	case FLAG_INT: return take_int(parse, flag, value);
@@ -169,6 +187,7 @@ static bool take_word(struct parse *parse, struct arguments *arguments, bool *ar
 
 bool flags_parse(const struct flag_table *table, int argc, char **argv, struct arguments *arguments, int *status)
 {
+	CHECK(table->flag_count <= FLAGS_MAX);
 	struct parse parse = {.table = table, .argc = argc, .at = 1, .argv = argv};
 	bool are_flags_over = false, goes_on = true;
 	if (completion_is_on()) {

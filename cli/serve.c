@@ -49,13 +49,26 @@ static int set_from_file(struct broker_config *config, const char *path)
 	return STATUS_USAGE;
 }
 
+/* Of two values of a key nobody can say which was meant. Over what the file says --set goes, that is its use. */
+static bool is_set_twice(const struct flag_list *list, uint32_t index)
+{
+	const char *text = list->items[index];
+	size_t size = strcspn(text, "=") + 1;
+	for (uint32_t i = 0; i < index; i++)
+		if (strncmp(list->items[i], text, size) == 0 && strcmp(list->items[i], text) != 0) {
+			complain("--set %.*s is given twice, as %s and as %s; leave one out", (int)size - 1, text, list->items[i] + size, text + size);
+			return true;
+		}
+	return false;
+}
+
 /* All mistakes are told, so that they can be mended at once. */
 static int configure(struct broker_config *config, const struct serve_flags *flags)
 {
 	char why[1024];
 	int status = flags->config ? set_from_file(config, flags->config) : STATUS_OK;
 	for (uint32_t i = 0; i < flags->set.count; i++) {
-		int one = set_from_flag(config, flags->set.items[i]);
+		int one = is_set_twice(&flags->set, i) ? STATUS_USAGE : set_from_flag(config, flags->set.items[i]);
 		status = status ? status : one;
 	}
 	if (!flags->data || broker_config_set(config, "log.dirs", flags->data, why, sizeof why) == 0)

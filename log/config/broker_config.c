@@ -135,8 +135,31 @@ int broker_config_set_dynamic(struct broker_config *config, enum config_source s
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
+/* Which line has set each key so far; 0: none. */
+struct lines_seen {
+	unsigned *of_key, now;
+};
+
+/* A key is in a file once, or with one value: what a second line would silently undo was meant by somebody. */
+static int refuse_second(const struct broker_config *config, const struct lines_seen *seen, const char *name, const char *value, char *why, size_t why_size)
+{
+	const struct config_key *key = config_broker_key(slice_of(name));
+	if (!key)
+		return 0;
+	uint32_t count;
+	unsigned *line = &seen->of_key[key - config_broker_keys(&count)], before = *line;
+	const char *old = *value_at(config, key, CONFIG_SOURCE_BROKER);
+	struct slice trimmed = config_trim(slice_of(value));
+	*line = seen->now;
+	if (!before || !old || (strlen(old) == trimmed.size && memcmp(old, trimmed.data, trimmed.size) == 0))
+		return 0;
+	snprintf(why, why_size, "%s is set to '%.*s' here and to '%.100s' in line %u; remove one of the two", name,
+		 (int)(trimmed.size < 100 ? trimmed.size : 100), (const char *)trimmed.data, old, before);
+	return ERR_INVALID_CONFIG;
+}
+
 /* One line of the file: NAME = VALUE, or nothing. Cuts the line in place. */
-static int set_from_line(struct broker_config *config, char *line, size_t size, char *why, size_t why_size)
+static int set_from_line(struct broker_config *config, struct lines_seen *seen, char *line, size_t size, char *why, size_t why_size)
 {
 	struct slice text = config_trim(slice_of(line));
 	if (memchr(line, '\0', size)) {
@@ -153,7 +176,8 @@ static int set_from_line(struct broker_config *config, char *line, size_t size, 
 	*equals = '\0';
 	struct slice name = config_trim(slice_of(line));
 	((char *)name.data)[name.size] = '\0';
-	return broker_config_set(config, (const char *)name.data, equals + 1, why, why_size);
+	int err = refuse_second(config, seen, (const char *)name.data, equals + 1, why, why_size);
+	return err ? err : broker_config_set(config, (const char *)name.data, equals + 1, why, why_size);
 }
 
 /* Sentences of so many mistakes, and a last one for the others. */
@@ -181,11 +205,16 @@ static int load_lines(struct broker_config *config, FILE *file, struct mistakes 
 	size_t line_size = 0;
 	ssize_t size;
 	int err = 0;
-	for (unsigned number = 1; err != -ENOMEM && (size = getline(&line, &line_size, file)) >= 0; number++) {
+	uint32_t key_count;
+	config_broker_keys(&key_count);
+	struct lines_seen seen = {.of_key = calloc(key_count, sizeof *seen.of_key), .now = 1};
+	if (!seen.of_key)
+		return -ENOMEM;
+	for (; err != -ENOMEM && (size = getline(&line, &line_size, file)) >= 0; seen.now++) {
 		char reason[512];
-		int one = set_from_line(config, line, (size_t)size, reason, sizeof reason);
+		int one = set_from_line(config, &seen, line, (size_t)size, reason, sizeof reason);
 		if (one)
-			add_mistake(mistakes, number, reason);
+			add_mistake(mistakes, seen.now, reason);
 		err = one ? one : err;
 	}
 	if (!err && ferror(file)) {
@@ -195,6 +224,7 @@ static int load_lines(struct broker_config *config, FILE *file, struct mistakes 
 	if (mistakes->count > MISTAKES_SHOWN)
 		snprintf(mistakes->why + mistakes->used, mistakes->why_size - mistakes->used, "\n%s: and %u more", mistakes->path,
 			 mistakes->count - MISTAKES_SHOWN);
+	free(seen.of_key);
 	free(line);
 	return err;
 }

@@ -20,6 +20,7 @@ struct config_key {
 	bool is_topic;             /* a topic key, else a broker key */
 	bool is_ours;              /* not Kafka's: named spate.* */
 	bool is_dynamic;           /* a broker key that may be changed while the broker runs, as in Kafka */
+	bool is_of_one_broker;     /* ... for each broker by itself, not for all at once */
 	bool is_inert;             /* accepted and stored for tools, without effect on one node */
 	const char *doc;           /* one or two sentences of our own */
 };

@@ -33,6 +33,9 @@
 #define LIVE(text) .doc = text
 #define INERT(text) .doc = text, .is_inert = true
 #define DYNAMIC .is_dynamic = true
+#define DYNAMIC_ALONE .is_dynamic = true, .is_of_one_broker = true
+#define NO_TIERS " Without effect: there is no tiered storage yet."
+#define NO_SASL " Without effect: there is no authentication (SASL) yet."
 #define OURS(text) .doc = text, .is_ours = true
 
 static const struct config_key topic_keys[] = {
@@ -300,7 +303,30 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("num.recovery.threads.per.data.dir", "2", 1, I32), DYNAMIC, INERT("Kafka's recovery threads. Without effect: recovery reads the journal alone.")},
 	{LONG_KEY("follower.replication.throttled.rate", I64_TEXT, 0, I64), DYNAMIC, INERT("Kafka's limit of replication, set while partitions move. Without effect on one node.")},
 	{LONG_KEY("leader.replication.throttled.rate", I64_TEXT, 0, I64), DYNAMIC, INERT("Kafka's limit of replication, set while partitions move. Without effect on one node.")},
+	{LONG_KEY("replica.alter.log.dirs.io.max.bytes.per.second", I64_TEXT, 0, I64), DYNAMIC, INERT(
+	 "Kafka's limit of moves between directories. Without effect: there is one.")},
 	{INT_KEY("num.replica.fetchers", "1", 1, I32), DYNAMIC, INERT("Kafka's replication threads. Without effect on one node.")},
+	/* Tuning of what is not here yet, which promises nobody anything: tools and suites set it. What switches such a thing on is refused. */
+	{INT_KEY("remote.fetch.max.wait.ms", "500", 1, I32), DYNAMIC, INERT("How long a fetch waits for tiered storage." NO_TIERS)},
+	{LONG_KEY("remote.list.offsets.request.timeout.ms", "30000", 1, I64), DYNAMIC, INERT("How long ListOffsets waits for tiered storage." NO_TIERS)},
+	{LONG_KEY("remote.log.index.file.cache.total.size.bytes", "1073741824", 1, I64), DYNAMIC, INERT("Indexes of tiered segments, kept on the disk." NO_TIERS)},
+	{INT_KEY("remote.log.manager.copier.thread.pool.size", "10", 1, I32), DYNAMIC, INERT("Threads that copy segments." NO_TIERS)},
+	{LONG_KEY("remote.log.manager.copy.max.bytes.per.second", I64_TEXT, 1, I64), DYNAMIC, INERT("How fast segments are copied." NO_TIERS)},
+	{INT_KEY("remote.log.manager.expiration.thread.pool.size", "10", 1, I32), DYNAMIC, INERT("Threads that delete copied segments." NO_TIERS)},
+	{LONG_KEY("remote.log.manager.fetch.max.bytes.per.second", I64_TEXT, 1, I64), DYNAMIC, INERT("How fast copied segments are read." NO_TIERS)},
+	{INT_KEY("remote.log.manager.follower.thread.pool.size", "2", 1, I32), DYNAMIC, INERT("Threads of followers." NO_TIERS)},
+	{INT_KEY("remote.log.reader.threads", "10", 1, I32), DYNAMIC, INERT("Threads that read copied segments." NO_TIERS)},
+	{STRING_KEY("sasl.kerberos.kinit.cmd", "/usr/bin/kinit"), DYNAMIC_ALONE, INERT("Kafka's kinit." NO_SASL)},
+	{LONG_KEY("sasl.kerberos.min.time.before.relogin", "60000", 0, I64), DYNAMIC_ALONE, INERT("How often Kafka logs in anew at least." NO_SASL)},
+	{STRING_KEY("sasl.kerberos.service.name", NULL), DYNAMIC_ALONE, INERT("As whom Kafka runs." NO_SASL)},
+	{DOUBLE_KEY("sasl.kerberos.ticket.renew.jitter", "0.05", 0, 1), DYNAMIC_ALONE, INERT("Jitter of Kafka's logging in." NO_SASL)},
+	{DOUBLE_KEY("sasl.kerberos.ticket.renew.window.factor", "0.8", 0, 1), DYNAMIC_ALONE, INERT("When Kafka renews its ticket." NO_SASL)},
+	{INT_KEY("sasl.login.refresh.buffer.seconds", "300", 0, 3600), DYNAMIC_ALONE, INERT("How long before its end Kafka renews a token." NO_SASL)},
+	{INT_KEY("sasl.login.refresh.min.period.seconds", "60", 0, 900), DYNAMIC_ALONE, INERT("How long Kafka keeps a token at least." NO_SASL)},
+	{DOUBLE_KEY("sasl.login.refresh.window.factor", "0.8", 0, 1), DYNAMIC_ALONE, INERT("When Kafka renews its token." NO_SASL)},
+	{DOUBLE_KEY("sasl.login.refresh.window.jitter", "0.05", 0, 1), DYNAMIC_ALONE, INERT("Jitter of that." NO_SASL)},
+
+	/* Kafka's own roles. */
 	{LIST_KEY("process.roles", "broker,controller", "broker,controller"), INERT("What this process is. Without effect: one node is both.")},
 
 	/* Our own. */
@@ -385,7 +411,7 @@ static const struct {
 	{"rsm.config.", "tiered storage is not supported yet"},
 	{"rlmm.config.", "tiered storage is not supported yet"},
 	{"replica.", "there is one node, and so no replication"},
-	{"max.connection.creation.rate", "the rate of new connections is not limited yet"},
+	{"max.connection.creation.rate", "new connections are limited by address: give addresses a quota connection_creation_rate"},
 	{"max.connections.per.ip.overrides", "single addresses have no limits of their own: see max.connections.per.ip"},
 	{"config.providers", "configuration providers are Java classes"},
 	{"cordoned.log.dirs", "there is one log directory"},

@@ -209,11 +209,39 @@ static bool refuse_static_keys(const struct judgement *judgement)
 				    SHOWN(names), absent ? "; " : "", absent ? absent : "");
 }
 
+/* What all brokers cannot have in common, by Kafka's rule: what is of one, and what is of one listener but for a few limits. */
+static bool is_of_one_broker(struct slice name)
+{
+	static const char listener[] = "listener.name.", *const of_all[] = {".max.connections", ".max.connection.creation.rate", ".num.network.threads"};
+	const struct config_key *key = config_broker_key(name);
+	if (key)
+		return key->is_of_one_broker;
+	if (name.size < sizeof listener || memcmp(name.data, listener, sizeof listener - 1) != 0)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(of_all); i++) {
+		size_t size = strlen(of_all[i]);
+		if (name.size > size && memcmp(name.data + name.size - size, of_all[i], size) == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool refuse_keys_of_one_broker(const struct judgement *judgement)
+{
+	struct slice names = {0};
+	for (uint32_t i = 0; i < judgement->target->count; i++)
+		if (judgement->target->changes[i].operation != CONFIG_DELETE && is_of_one_broker(judgement->target->changes[i].name))
+			names = config_add_name(judgement->request, names, judgement->target->changes[i].name);
+	return names.data && refuse(judgement->request, judgement->refusal, KERR_INVALID_REQUEST,
+				    "Cannot update these configs at default cluster level, broker id must be specified: [%.*s]", SHOWN(names));
+}
+
 static bool refuse_broker(const struct judgement *judgement)
 {
 	if (judgement->target->name.size && refuse_broker_name(judgement->request, judgement->refusal, judgement->target->name, "Node", ""))
 		return true;
-	return refuse_broker_operations(judgement) || refuse_static_keys(judgement);
+	return refuse_broker_operations(judgement) || refuse_static_keys(judgement) ||
+	       (judgement->target->name.size == 0 && refuse_keys_of_one_broker(judgement));
 }
 
 static bool refuse_broker_value(const struct judgement *judgement, const struct config_change *change, struct slice *value)

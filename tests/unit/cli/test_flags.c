@@ -107,3 +107,16 @@ Test(flags, help, .init = cr_redirect_stdout)
 	cr_assert_not(parse(&values, "--help"));
 	cr_assert_eq(values.status, STATUS_OK);
 }
+
+/* A flag that takes one value is not given two; the same twice does no harm, and lists are lists. */
+Test(flags, twice, .init = cr_redirect_stderr)
+{
+	struct values values;
+	cr_expect_not(parse(&values, "topic --broker a:1 -b b:2"));
+	cr_expect_eq(values.status, STATUS_USAGE);
+	cr_expect_not(parse(&values, "topic -c 5 --count=6"));
+	cr_expect(parse(&values, "topic --broker a:1 -b a:1 --set a=1 --set b=2 --json --json"));
+	fflush(stderr);
+	cr_assert_stderr_eq_str("spate: --broker is given twice, as a:1 and as b:2; leave one out\n"
+				"spate: --count is given twice, as 5 and as 6; leave one out\n");
+}

@@ -292,6 +292,21 @@ Test(config, file_errors_all)
 	broker_config_destroy(config);
 }
 
+/* A key twice with two values is a mistake, named with both lines; twice the same is not, nor is a value that was set before the file was read. */
+Test(config, file_with_a_key_twice)
+{
+	struct broker_config *config;
+	char why[512] = "";
+	cr_assert_eq(broker_config_create(&config), 0);
+	cr_assert_eq(broker_config_set(config, "num.partitions", "9", why, sizeof why), 0);
+	cr_assert_eq(load(config, "num.partitions=3\n# num.partitions=4\nlog.retention.ms = 5\nnum.partitions = 3 \n", why, sizeof why), 0, "%s", why);
+	cr_assert_eq(load(config, "num.partitions=3\n\nnum.partitions=4\n", why, sizeof why), ERR_INVALID_CONFIG);
+	cr_assert_eq(load(config, "node.id=x\nnode.id=2\n", why + 256, sizeof why - 256), ERR_INVALID_CONFIG);
+	cr_assert_null(strstr(why + 256, ":2:"), "%s", why + 256);
+	cr_assert_not_null(strstr(why, ":3: num.partitions is set to '4' here and to '3' in line 1; remove one of the two"), "%s", why);
+	broker_config_destroy(config);
+}
+
 /* The properties file that Kafka ships is accepted as it is, but for its data directory. */
 Test(config, stock_server_properties)
 {
