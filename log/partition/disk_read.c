@@ -5,7 +5,8 @@
  * checked (CRC, and that its offsets follow), then done(). Where the stretch holds nothing that is wanted, the read goes on behind it.
  *
  * Failures: a batch that fails its check ends the answer before it; if it is the first wanted, its range is fenced and the answer is
- * ERR_CORRUPT_LOG, unless the wanted offset lies behind the damage. All read buffers taken: the read waits for one. */
+ * ERR_CORRUPT_LOG, unless the wanted offset lies behind the damage. A stretch that cannot be read: what lies before the place that fails shall be
+ * served, so the read is made again carefully, a block at a time and then the one batch. All read buffers taken: the read waits for one. */
 #include "log/partition/disk_read.h"
 
 #include <errno.h>
@@ -122,6 +123,12 @@ static uint64_t add_from_memory(struct read_op *op)
 	return got + size;
 }
 
+/* How much to read where nothing is known of what lies there. */
+static uint64_t stretch_size(const struct read_op *op)
+{
+	return op->is_careful ? CHUNK_ALIGN : op->buffer_size_bytes;
+}
+
 /* The answer is further on: in memory, or in the next stretch of the file. A batch larger than the buffer gets one of its own size, which the
  * segment's bounds. */
 static int go_on_at(struct read_op *op, uint64_t position, int64_t due_offset, uint64_t size_bytes, int64_t limit_offset)
@@ -177,7 +184,7 @@ static int skip_damage(struct read_op *op, uint64_t position, int64_t expected, 
 		return found;
 	if (!found || next_offset > op->offset)
 		return ERR_CORRUPT_LOG;
-	return go_on_at(op, next_position, next_offset, op->buffer_size_bytes, limit_offset);
+	return go_on_at(op, next_position, next_offset, stretch_size(op), limit_offset);
 }
 
 /* The index and the batch it points at do not agree, and one of them is damaged. A read from the entry before it finds out which: from there, the
@@ -187,7 +194,7 @@ static int go_back(struct read_op *op, int64_t limit_offset)
 	struct segment *segment = op->segment;
 	uint64_t position;
 	int err = segment_find(segment, op->index_offset - 1, &position, &op->index_offset);
-	return err ? err : go_on_at(op, position, op->index_offset < 0 ? segment->base_offset : -1, op->buffer_size_bytes, limit_offset);
+	return err ? err : go_on_at(op, position, op->index_offset < 0 ? segment->base_offset : -1, stretch_size(op), limit_offset);
 }
 
 /* Checks the batches in the buffer and answers with those from op->offset on. */
@@ -236,7 +243,7 @@ static int take_batches(struct read_op *op, uint64_t got)
 		at += batch.size_bytes;
 	}
 	if (start == UINT64_MAX)
-		return at ? go_on_at(op, op->position + at, expected, op->buffer_size_bytes, limit_offset) : 0;
+		return at ? go_on_at(op, op->position + at, expected, stretch_size(op), limit_offset) : 0;
 	if (at - start > op->size_bytes_max && !op->is_first)
 		return 0;
 	op->pieces[0] = (struct slice){stretch(op) + start, at - start};
@@ -252,6 +259,11 @@ static void disk_read_done(struct io_op *io)
 	/* Deleted meanwhile: nothing is judged by a topic that is gone. */
 	if (op->partition->is_closed) {
 		finish_disk_read(op, ERR_CLOSED);
+		return;
+	}
+	if (io->result == -EIO && !op->is_careful) {
+		op->is_careful = true;
+		read_stretch(op, stretch_size(op));
 		return;
 	}
 	/* The file is shorter than what is filed: somebody cut it. What is left of it is served. */
@@ -300,6 +312,7 @@ enum read_result disk_read_start(struct read_op *op, struct segment *segment, ui
 	op->position = position;
 	op->index_offset = last_offset;
 	op->passed_offset = -1;
+	op->is_careful = false;
 	op->due_offset = last_offset < 0 ? segment->base_offset : -1;
 	op->io = (struct io_op){.done = disk_read_done};
 	if (start_disk_read(op))

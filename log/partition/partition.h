@@ -97,6 +97,7 @@ struct read_op {
 	uint64_t passed_position;
 	uint32_t skip_bytes, wanted_bytes;     /* in the buffer before that byte, and from it on */
 	bool is_cut;                           /* the file ends within what was read */
+	bool is_careful;                       /* a read has failed: in pieces that are as small as can be */
 	struct iovec vector;
 	struct io_op io;
 	struct list node;
