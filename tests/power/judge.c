@@ -184,7 +184,8 @@ static void look(struct view *view)
 		scan_all(view);
 		judge_commit(view);
 	}
-	if (broker_said(view->judge->broker, "DAMAGE", line, sizeof line) || broker_said(view->judge->broker, "damaged", line, sizeof line))
+	if (!view->judge->damage_is_named &&
+	    (broker_said(view->judge->broker, "DAMAGE", line, sizeof line) || broker_said(view->judge->broker, "damaged", line, sizeof line)))
 		accuse(view, ANOMALY_FALSE_DAMAGE, "the broker names damage: %s", line);
 }
 

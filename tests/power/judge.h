@@ -9,6 +9,7 @@ struct judge {
 	const struct story *story;
 	const char *const *settings;
 	uint64_t random;
+	bool damage_is_named;                 /* and may be: there is some */
 	uint64_t starts, records, lives;      /* counted */
 };
 

@@ -1,6 +1,7 @@
 /* Power cuts of a real broker on a real file system: see README.md here.
  *
  *   power SPATE ext4|xfs [--seed=N] [--time=S] [--images=N] [--flushes=N] [--samples=N]
+ *   power SPATE ext4|xfs faults
  *
  * Rounds until the time is over (0: one): a load on a fresh file system, every write and flush of its disk kept; then images of it, each mounted and judged. The last
  * line is "power ext4: ...", the status 0 if nothing was wrong, 77 if there is no FUSE, loop device or mkfs here. */
@@ -15,6 +16,7 @@
 #include "log/io/sim.h"
 #include "tests/power/client.h"
 #include "tests/power/cuts.h"
+#include "tests/power/faults.h"
 #include "tests/power/load.h"
 
 #define SKIPPED 77
@@ -25,7 +27,7 @@ struct run {
 	uint64_t seed, time_s, images, flushes, samples;
 	char dir[150];
 	/* Counted over all rounds. */
-	uint64_t rounds, ops, acks, boundaries, boundaries_all, between, nested, starts, records, wrong;
+	uint64_t rounds, ops, acks, boundaries, boundaries_all, between, nested, unmountable, starts, records, wrong;
 };
 
 /* Little of everything, so that all of it is used up soon; the rest is drawn. */
@@ -105,7 +107,8 @@ static int play(struct run *run, struct volume *volume, uint64_t seed, uint64_t 
 	run->nested += cuts.nested;
 	run->starts += judge.starts;
 	run->records += judge.records;
-	run->wrong += cuts.wrong + cuts.unmountable + (status != 0);
+	run->unmountable += cuts.unmountable;
+	run->wrong += cuts.wrong + (status != 0);
 	munmap(base, disk_size(disk));
 	story_close(story);
 	return status;
@@ -152,11 +155,21 @@ static bool take_option(struct run *run, const char *word)
 
 static void say_result(const struct run *run)
 {
-	printf("power %s: %lu images (%lu of %lu flush boundaries, %lu between, %lu cut again in recovery), %lu starts, %lu records read; %lu rounds, %lu disk ops, %lu acks; "
+	printf("power %s: %lu images (%lu of %lu flush boundaries, %lu between, %lu cut again in recovery, %lu that the file system itself refused), %lu starts, %lu records read; %lu rounds, %lu disk ops, %lu acks; "
 	       "%lu wrong\n",
 	       volume_name(run->type), (unsigned long)(run->boundaries + run->between + run->nested), (unsigned long)run->boundaries, (unsigned long)run->boundaries_all,
-	       (unsigned long)run->between, (unsigned long)run->nested, (unsigned long)run->starts, (unsigned long)run->records, (unsigned long)run->rounds,
+	       (unsigned long)run->between, (unsigned long)run->nested, (unsigned long)run->unmountable, (unsigned long)run->starts, (unsigned long)run->records, (unsigned long)run->rounds,
 	       (unsigned long)run->ops, (unsigned long)run->acks, (unsigned long)run->wrong);
+}
+
+static int play_faults(const struct run *run)
+{
+	char why[300];
+	struct faults_run faults = {.binary = run->binary, .dir = run->dir, .type = run->type};
+	int failures = faults_run(&faults, why, sizeof why);
+	if (failures < 0)
+		printf("skip  power %s: %s\n", volume_name(run->type), why);
+	return failures < 0 ? SKIPPED : failures > 0;
 }
 
 int main(int argc, char **argv)
@@ -167,7 +180,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: power SPATE ext4|xfs [--seed=N] [--time=S] [--images=N] [--flushes=N] [--samples=N]\n");
 		return 2;
 	}
-	for (int i = 3; i < argc; i++)
+	bool has_faults = argc == 4 && strcmp(argv[3], "faults") == 0;
+	for (int i = 3; i < argc && !has_faults; i++)
 		if (!take_option(&run, argv[i])) {
 			fprintf(stderr, "power: what is %s?\n", argv[i]);
 			return 2;
@@ -183,14 +197,16 @@ int main(int argc, char **argv)
 	CHECK(mkdtemp(run.dir));
 	uint64_t until_ms = run.time_s ? clock_ms() + run.time_s * 1000 : 0;
 	int status;
-	do
+	if (has_faults)
+		status = play_faults(&run);
+	else do
 		status = round_of(&run, run.seed++, until_ms);
 	while (status == 0 && !run.wrong && until_ms && clock_ms() < until_ms);
 	snprintf(file, sizeof file, "%s/log", run.dir);
 	unlink(file);
 	rmdir(run.dir);
-	if (status == SKIPPED)
-		return SKIPPED;
+	if (status == SKIPPED || has_faults)
+		return status;
 	say_result(&run);
 	return run.wrong || status ? 1 : 0;
 }
