@@ -246,6 +246,10 @@ check-power: deps ## power cuts on ext4 and XFS for TIME seconds (600) from SEED
 	@$(BUILD_ALL) $(BUILD)/power $(BUILD)/spate
 	@TIME=$(if $(filter command\ line,$(origin TIME)),$(TIME),600) SEED=$(SEED) tests/power/run $(BUILD)/power $(BUILD)/spate long
 
+check-kill: deps ## kill -9 KILLS times (2000) under idempotent load, from SEED (1) on; the history checker judges
+	@$(BUILD_ALL) $(BUILD)/power $(BUILD)/spate
+	@$(BUILD)/power $(BUILD)/spate kills --kills=$(or $(KILLS),2000) --seed=$(or $(SEED),1)
+
 check-rot: deps $(BUILD)/unit/log/store/test_rot ## rot in every file of a data directory: half of TIME seconds (600) after a clean stop, half after a kill, from SEED (1) on
 	@ROT_TIME=$$(($(TIME) / 2)) ROT_SEED=$(or $(SEED),1) $(BUILD)/unit/log/store/test_rot -j1
 
@@ -278,7 +282,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: check-rot check-power power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
+.PHONY: check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
 
 clean: ## remove all that was built
 	rm -rf build spate

@@ -60,17 +60,22 @@ bool broker_is_gone(struct broker *broker, int *status)
 	return true;
 }
 
-bool broker_start(struct broker *broker, const char *const *settings)
+void broker_spawn(struct broker *broker, const char *const *settings)
 {
-	char line[300];
-	int status;
-	unsigned port;
 	unlink(broker->log);
 	broker->port = 0;
 	broker->pid = fork();
 	CHECK(broker->pid >= 0);
 	if (broker->pid == 0)
 		become(broker, settings);
+}
+
+bool broker_start(struct broker *broker, const char *const *settings)
+{
+	char line[300];
+	int status;
+	unsigned port;
+	broker_spawn(broker, settings);
 	for (uint64_t until = clock_ms() + START_MS; clock_ms() < until; nap_ms(1)) {
 		if (broker_is_gone(broker, &status))
 			return false;

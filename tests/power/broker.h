@@ -14,6 +14,8 @@ struct broker {
 
 /* With these settings each time; the last is NULL. Waits until it listens. False: it ended, or said nothing for some seconds, and is gone. */
 MUST_USE bool broker_start(struct broker *broker, const char *const *settings);
+/* The same, without waiting for anything: to be killed before it stands. */
+void broker_spawn(struct broker *broker, const char *const *settings);
 /* The exit status: 0 as it should be; 128 + the signal; -1: it had to be killed after 30 s. */
 MUST_USE int broker_stop(struct broker *broker);
 void broker_kill(struct broker *broker);

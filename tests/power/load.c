@@ -17,7 +17,7 @@ struct load {
 	struct broker *broker;
 	struct story *story;
 	const struct disk *disk;
-	const struct load_options *options;
+	struct load_options *options;
 	_Atomic bool is_over;
 };
 
@@ -259,40 +259,70 @@ static uint64_t flushes_since(const struct disk *disk, uint64_t from, uint64_t *
 	return now;
 }
 
-/* A stop or a kill, and every third time a kill of what comes after it, in its recovery most likely. */
+static void kill_it(struct load *load)
+{
+	broker_kill(load->broker);
+	story_crashed(load->story);
+	load->options->done.kills++;
+}
+
+static bool stop_it(struct load *load, char *why, size_t why_size)
+{
+	int status = broker_stop(load->broker);
+	story_crashed(load->story);
+	load->options->done.stops++;
+	if (status)
+		snprintf(why, why_size, "a clean stop ends with status %d", status);
+	return status == 0;
+}
+
+/* A kill, or now and then a stop; behind every third the next start is killed too, in its recovery most likely. */
 static bool restart(struct worker *main, char *why, size_t why_size)
 {
 	struct load *load = main->load;
-	bool is_stop = draw(main, 3) == 0;
-	if (is_stop) {
-		int status = broker_stop(load->broker);
-		if (status) {
-			snprintf(why, why_size, "a clean stop ends with status %d", status);
-			return false;
-		}
-	} else {
-		broker_kill(load->broker);
+	bool is_stop = draw(main, load->options->kills ? 8 : 3) == 0;
+	if (!is_stop)
+		kill_it(load);
+	else if (!stop_it(load, why, why_size))
+		return false;
+	while (draw(main, 3) == 0) {
+		broker_spawn(load->broker, load->options->settings);
+		nap_ms(draw(main, 20));
+		kill_it(load);
 	}
-	story_crashed(load->story);
-	if (broker_start(load->broker, load->options->settings))
+	uint64_t begin = clock_ms();
+	if (!broker_start(load->broker, load->options->settings)) {
+		char line[300] = "";
+		broker_said(load->broker, "spate", line, sizeof line);
+		snprintf(why, why_size, "the broker does not start again after a %s: %.200s", is_stop ? "stop" : "kill", line);
+		return false;
+	}
+	uint64_t took = clock_ms() - begin;
+	if (took > load->options->done.slowest_start_ms)
+		load->options->done.slowest_start_ms = took;
+	return true;
+}
+
+static bool is_alive(struct load *load, char *why, size_t why_size)
+{
+	int status = 0;
+	if (!broker_is_gone(load->broker, &status))
 		return true;
-	snprintf(why, why_size, "the broker does not start again after a %s", is_stop ? "stop" : "kill");
+	snprintf(why, why_size, "the broker ended by itself, with status %d", status);
 	return false;
 }
 
-static bool rule(struct worker *main, char *why, size_t why_size)
+/* By the disk's flushes. */
+static bool rule_by_flushes(struct worker *main, char *why, size_t why_size)
 {
 	struct load *load = main->load;
 	uint64_t begin = clock_ms(), seen = disk_now(load->disk), flushes = 0, next = 30 + draw(main, 60);
-	int status;
 	while (flushes < load->options->flushes && clock_ms() - begin < load->options->time_ms) {
 		nap_ms(2);
 		seen = flushes_since(load->disk, seen, &flushes);
-		if (broker_is_gone(load->broker, &status)) {
-			snprintf(why, why_size, "the broker ended by itself, with status %d", status);
+		if (!is_alive(load, why, why_size))
 			return false;
-		}
-		if (!load->options->has_restarts || flushes < next)
+		if (flushes < next)
 			continue;
 		if (!restart(main, why, why_size))
 			return false;
@@ -301,7 +331,19 @@ static bool rule(struct worker *main, char *why, size_t why_size)
 	return true;
 }
 
-bool load_run(struct broker *broker, struct story *story, const struct disk *disk, const struct load_options *options, char *why, size_t why_size)
+static bool rule_by_kills(struct worker *main, char *why, size_t why_size)
+{
+	struct load *load = main->load;
+	while (load->options->done.kills < load->options->kills) {
+		nap_ms(5 + draw(main, draw(main, 8) ? 250 : 2500));
+		if (!is_alive(load, why, why_size) || !restart(main, why, why_size))
+			return false;
+	}
+	nap_ms(50);
+	return true;
+}
+
+bool load_run(struct broker *broker, struct story *story, const struct disk *disk, struct load_options *options, char *why, size_t why_size)
 {
 	struct load load = {.broker = broker, .story = story, .disk = disk, .options = options};
 	struct worker workers[CLIENTS], main = {.load = &load, .random = options->seed};
@@ -343,7 +385,7 @@ bool load_run(struct broker *broker, struct story *story, const struct disk *dis
 		CHECK(pthread_create(&threads[started], NULL, run_worker, worker) == 0);
 	}
 	if (is_well)
-		is_well = rule(&main, why, why_size);
+		is_well = options->kills ? rule_by_kills(&main, why, why_size) : rule_by_flushes(&main, why, why_size);
 	else
 		snprintf(why, why_size, "no topic can be made");
 	load.is_over = true;

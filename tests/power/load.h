@@ -11,8 +11,12 @@ struct load_options {
 	uint64_t flushes;             /* ends after so many of the disk's */
 	uint64_t time_ms;             /* or after so long */
 	const char *const *settings;  /* the broker's */
-	bool has_restarts;
+	uint64_t kills;               /* or after so many kills, which then come by time; 0: restarts come by flushes */
+	struct {
+		uint64_t kills, stops;
+		uint64_t slowest_start_ms;
+	} done;
 };
 
-/* The broker runs before, and is killed at the end. False, and why: it did not start again, or ended otherwise than it was asked to. */
-MUST_USE bool load_run(struct broker *broker, struct story *story, const struct disk *disk, const struct load_options *options, char *why, size_t why_size);
+/* The broker runs before, and is killed at the end. Without a disk, `kills` decides. False, and why: it did not start again, or ended otherwise than it was asked to. */
+MUST_USE bool load_run(struct broker *broker, struct story *story, const struct disk *disk, struct load_options *options, char *why, size_t why_size);

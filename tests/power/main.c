@@ -2,6 +2,7 @@
  *
  *   power SPATE ext4|xfs [--seed=N] [--time=S] [--images=N] [--flushes=N] [--samples=N]
  *   power SPATE ext4|xfs faults
+ *   power SPATE kills [--seed=N] [--kills=N]       on a plain directory of $TMPDIR, without a disk of ours
  *
  * Rounds until the time is over (0: one): a load on a fresh file system, every write and flush of its disk kept; then images of it, each mounted and judged. The last
  * line is "power ext4: ...", the status 0 if nothing was wrong, 77 if there is no FUSE, loop device or mkfs here. */
@@ -24,7 +25,7 @@
 struct run {
 	const char *binary;
 	enum volume_type type;
-	uint64_t seed, time_s, images, flushes, samples;
+	uint64_t seed, time_s, images, flushes, samples, kills;
 	char dir[150];
 	/* Counted over all rounds. */
 	uint64_t rounds, ops, acks, boundaries, boundaries_all, between, nested, unmountable, starts, records, wrong;
@@ -88,7 +89,7 @@ static int play(struct run *run, struct volume *volume, uint64_t seed, uint64_t 
 	uint8_t *base = copy_of(disk);
 	struct cuts cuts = {.volume = volume, .judge = &judge, .base = base, .first = disk_now(disk), .images_max = run->images, .samples = (uint32_t)run->samples,
 			    .until_ms = until_ms, .random = seed};
-	struct load_options load = {.seed = seed, .flushes = run->flushes, .time_ms = 60000, .settings = settings, .has_restarts = true};
+	struct load_options load = {.seed = seed, .flushes = run->flushes, .time_ms = 60000, .settings = settings};
 	int status = 0;
 	if (!volume_mount(volume, why, sizeof why) || !broker_start(&broker, settings))
 		status = failed("the first mount or start");
@@ -143,8 +144,8 @@ static int round_of(struct run *run, uint64_t seed, uint64_t until_ms)
 
 static bool take_option(struct run *run, const char *word)
 {
-	static const char *const names[] = {"--seed=", "--time=", "--images=", "--flushes=", "--samples="};
-	uint64_t *const values[] = {&run->seed, &run->time_s, &run->images, &run->flushes, &run->samples};
+	static const char *const names[] = {"--seed=", "--time=", "--images=", "--flushes=", "--samples=", "--kills="};
+	uint64_t *const values[] = {&run->seed, &run->time_s, &run->images, &run->flushes, &run->samples, &run->kills};
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (strncmp(word, names[i], strlen(names[i])) == 0) {
 			*values[i] = strtoull(word + strlen(names[i]), NULL, 10);
@@ -172,12 +173,83 @@ static int play_faults(const struct run *run)
 	return failures < 0 ? SKIPPED : failures > 0;
 }
 
+/* ---- kill -9 ------------------------------------------------------------------------------------------------------------------ */
+
+#define KILLS_A_ROUND 25
+
+static void remove_dir(const char *dir)
+{
+	char command[300];
+	snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	CHECK(system(command) == 0);
+}
+
+/* One life of a directory; what is left of it is judged. */
+static bool play_kills(struct run *run, uint64_t seed, uint64_t kills, struct load_options *load)
+{
+	const char *settings[16];
+	const struct anomaly *anomalies;
+	char why[300] = "", data[260];
+	uint64_t random = seed;
+	struct broker broker = {.binary = run->binary, .data = data};
+	struct story_place place;
+	snprintf(data, sizeof data, "%s/data", run->dir);
+	snprintf(broker.log, sizeof broker.log, "%s/log", run->dir);
+	draw_settings(&random, settings);
+	struct story *story = story_open(NULL);
+	struct judge judge = {.broker = &broker, .story = story, .settings = settings, .random = seed};
+	*load = (struct load_options){.seed = seed, .settings = settings, .kills = kills};
+	bool is_well = broker_start(&broker, settings) && load_run(&broker, story, NULL, load, why, sizeof why);
+	broker_kill(&broker);
+	story_begin(&place);
+	if (is_well) {
+		story_play(story, &place, 0);
+		judge_image(&judge, &place, 0, true);
+	} else {
+		printf("FAIL  kills, seed %lu: %s\n", (unsigned long)seed, why);
+	}
+	for (uint32_t i = 0; i < history_anomalies(place.history, &anomalies) && i < 5; i++) {
+		is_well = false;
+		printf("FAIL  kills, seed %lu: %s\n", (unsigned long)seed, anomalies[i].text);
+	}
+	run->acks += story_acks(story);
+	run->records += judge.records;
+	story_end(&place);
+	story_close(story);
+	if (is_well || !getenv("KEEP"))
+		remove_dir(data);
+	return is_well;
+}
+
+static int play_all_kills(struct run *run)
+{
+	struct load_options load;
+	uint64_t killed = 0, stopped = 0, slowest_ms = 0;
+	run->type = VOLUME_EXT4;
+	while (killed < run->kills && !run->wrong) {
+		uint64_t left = run->kills - killed;
+		run->wrong += !play_kills(run, run->seed++, left < KILLS_A_ROUND ? left : KILLS_A_ROUND, &load);
+		killed += load.done.kills;
+		stopped += load.done.stops;
+		slowest_ms = load.done.slowest_start_ms > slowest_ms ? load.done.slowest_start_ms : slowest_ms;
+		run->rounds++;
+	}
+	printf("kills: %lu kills and %lu stops in %lu directories, %lu acks, %lu records read back; the slowest start took %lu ms; %lu wrong\n", (unsigned long)killed,
+	       (unsigned long)stopped, (unsigned long)run->rounds, (unsigned long)run->acks, (unsigned long)run->records, (unsigned long)slowest_ms,
+	       (unsigned long)run->wrong);
+	return run->wrong != 0;
+}
+
+/* ---- the command line ----------------------------------------------------------------------------------------------------------- */
+
 int main(int argc, char **argv)
 {
-	struct run run = {.seed = 1, .flushes = 250, .samples = 1};
+	struct run run = {.seed = 1, .flushes = 250, .samples = 1, .kills = 50};
 	char why[300], file[200];
-	if (argc < 3 || (strcmp(argv[2], "ext4") != 0 && strcmp(argv[2], "xfs") != 0)) {
-		fprintf(stderr, "usage: power SPATE ext4|xfs [--seed=N] [--time=S] [--images=N] [--flushes=N] [--samples=N]\n");
+	bool has_kills = argc >= 3 && strcmp(argv[2], "kills") == 0;
+	if (argc < 3 || (!has_kills && strcmp(argv[2], "ext4") != 0 && strcmp(argv[2], "xfs") != 0)) {
+		fprintf(stderr, "usage: power SPATE ext4|xfs [--seed=N] [--time=S] [--images=N] [--flushes=N] [--samples=N]\n       power SPATE ext4|xfs faults\n"
+				"       power SPATE kills [--seed=N] [--kills=N]\n");
 		return 2;
 	}
 	bool has_faults = argc == 4 && strcmp(argv[3], "faults") == 0;
@@ -189,7 +261,7 @@ int main(int argc, char **argv)
 	run.binary = argv[1];
 	run.type = strcmp(argv[2], "xfs") == 0 ? VOLUME_XFS : VOLUME_EXT4;
 	setlinebuf(stdout);
-	if (!volume_prepare(why, sizeof why)) {
+	if (!has_kills && !volume_prepare(why, sizeof why)) {
 		printf("skip  power %s: %s\n", argv[2], why);
 		return SKIPPED;
 	}
@@ -197,7 +269,9 @@ int main(int argc, char **argv)
 	CHECK(mkdtemp(run.dir));
 	uint64_t until_ms = run.time_s ? clock_ms() + run.time_s * 1000 : 0;
 	int status;
-	if (has_faults)
+	if (has_kills)
+		status = play_all_kills(&run);
+	else if (has_faults)
 		status = play_faults(&run);
 	else do
 		status = round_of(&run, run.seed++, until_ms);
@@ -205,7 +279,7 @@ int main(int argc, char **argv)
 	snprintf(file, sizeof file, "%s/log", run.dir);
 	unlink(file);
 	rmdir(run.dir);
-	if (status == SKIPPED || has_faults)
+	if (status == SKIPPED || has_faults || has_kills)
 		return status;
 	say_result(&run);
 	return run.wrong || status ? 1 : 0;

@@ -43,6 +43,12 @@ void story_close(struct story *story)
 	free(story);
 }
 
+/* Without a disk everything happens at once. */
+static uint64_t now(const struct story *story)
+{
+	return story->disk ? disk_now(story->disk) : 0;
+}
+
 /* ---- telling --------------------------------------------------------------------------------------------------------------- */
 
 /* Under the lock. */
@@ -54,7 +60,7 @@ static struct event *add(struct story *story, enum kind kind)
 		CHECK(story->events);
 	}
 	struct event *event = &story->events[story->count++];
-	*event = (struct event){.op = disk_now(story->disk), .kind = kind};
+	*event = (struct event){.op = now(story), .kind = kind};
 	return event;
 }
 
@@ -83,14 +89,14 @@ uint32_t story_made(struct story *story, const char *name, const struct uuid *id
 void story_delete_asked(struct story *story, uint32_t topic)
 {
 	pthread_mutex_lock(&story->lock);
-	story->topics[topic].delete_asked = disk_now(story->disk);
+	story->topics[topic].delete_asked = now(story);
 	pthread_mutex_unlock(&story->lock);
 }
 
 void story_deleted(struct story *story, uint32_t topic)
 {
 	pthread_mutex_lock(&story->lock);
-	story->topics[topic].deleted = disk_now(story->disk);
+	story->topics[topic].deleted = now(story);
 	pthread_mutex_unlock(&story->lock);
 }
 

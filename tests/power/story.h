@@ -18,6 +18,7 @@ struct story_topic {
 
 struct story;
 
+/* disk NULL: nobody watches it, and all is told at op 0. */
 struct story *story_open(const struct disk *disk);
 void story_close(struct story *story);
 
