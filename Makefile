@@ -41,7 +41,7 @@ DEB_FUZZ  := clang-14 libclang-rt-14-dev
 # ---- sources ---------------------------------------------------------------------------------
 SRC_LOG  := $(sort $(wildcard log/*.c log/*/*.c))
 SRC_NET  := $(sort $(wildcard net/*.c net/*/*.c))
-SRC_LOAD := $(sort $(wildcard bench/load/*.c))
+SRC_LOAD := $(sort $(wildcard bench/load/*.c bench/report/*.c))
 SRC_CLI  := $(sort $(wildcard cli/*.c))
 SCHEMA   := $(sort $(wildcard net/wire/schema/*.msg))
 UNIT     := $(sort $(wildcard tests/unit/*/*.c tests/unit/*/*/*.c))
@@ -265,6 +265,10 @@ check-differential: deps deps-clients $(BUILD)/spate $(BUILD)/differential ## ev
 
 # ---- benchmarks --------------------------------------------------------------------------------------
 LIMIT_BINS := $(patsubst bench/limits/%.c,$(BUILD)/limits/%,$(LIMITS))
+$(BUILD)/limits/l8_boot: bench/limits/l8_boot.c | deps-stamp
+	@mkdir -p $(@D)
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -static $(LDFLAGS_ALL) -o $@ $<
 $(BUILD)/limits/%: bench/limits/%.c | deps-stamp
 	@mkdir -p $(@D)
 	@$(call say,ld,$@)
@@ -274,6 +278,8 @@ $(BUILD)/bench-run: $(OBJ_RUN) $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/lib
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
+.PHONY: limit-programs bench-peers
+limit-programs: $(LIMIT_BINS)
 bench: spate $(LIMIT_BINS) $(BUILD)/bench-run ## the broker beside its limit programs, in under three minutes (BENCH="--help" for more)
 	@$(BUILD)/bench-run $(BENCH)
 
