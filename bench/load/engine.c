@@ -50,7 +50,7 @@ struct engine {
 	const struct engine_calls *calls;
 	void *arg;
 	int epoll;
-	uint32_t connection_count, live_count;
+	uint32_t connection_count, live_count, paced_count;
 	struct connection *connections;
 	struct engine_request *windows;
 
@@ -96,7 +96,12 @@ static bool is_open_loop(const struct engine *engine)
 	return engine->config->requests_per_s > 0;
 }
 
-/* Requests are dealt to the connections in turn, so the n-th of a connection has its place in the schedule. */
+static bool is_paced(const struct engine *engine, const struct connection *connection)
+{
+	return is_open_loop(engine) && connection->number < engine->paced_count;
+}
+
+/* Requests are dealt to the paced connections in turn, so the n-th of a connection has its place in the schedule. */
 static uint64_t intended_ns(const struct engine *engine, uint64_t place)
 {
 	return engine->start_ns + (uint64_t)((double)place * (1e9 / engine->config->requests_per_s));
@@ -111,16 +116,17 @@ static struct engine_request *request_of(const struct engine *engine, const stru
 static bool make_request(struct engine *engine, struct connection *connection)
 {
 	bool has_room = connection->asked - connection->answered < engine->config->in_flight;
-	if (engine->phase >= PHASE_DRAIN || !has_room || (is_open_loop(engine) && connection->asked >= connection->due))
+	if (engine->phase >= PHASE_DRAIN || !has_room || (is_paced(engine, connection) && connection->asked >= connection->due))
 		return false;
 	struct engine_request *request = request_of(engine, connection, connection->asked);
+	request->connection = connection->number;
 	request->correlation = (uint32_t)connection->asked & INT32_MAX;
-	if (!engine->calls->next_request(engine->arg, connection->number, request->correlation, request))
-		return false;
 	request->sent_ns = clock_ns(CLOCK_MONOTONIC);
 	request->intended_ns = request->sent_ns;
-	if (is_open_loop(engine))
-		request->intended_ns = intended_ns(engine, connection->asked * engine->connection_count + connection->number);
+	if (is_paced(engine, connection))
+		request->intended_ns = intended_ns(engine, connection->asked * engine->paced_count + connection->number);
+	if (!engine->calls->next_request(engine->arg, connection->number, request->correlation, request))
+		return false;
 	if (!engine->open_count++)
 		engine->heard_ns = request->sent_ns;
 	connection->asked++;
@@ -224,11 +230,16 @@ static void count_error(struct load_result *result, int error_code)
 	result->request_errors++;
 }
 
+bool engine_counts(const struct engine *engine, uint64_t since_ns)
+{
+	return engine->phase != PHASE_WARMUP && since_ns >= engine->measure_ns;
+}
+
 /* Errors count whenever they come. Throughput is what was answered while measuring; a latency belongs to
  * the run if its request was due while measuring, even if its answer comes in the drain. */
 static void count_answer(struct engine *engine, const struct engine_request *request, struct engine_outcome outcome)
 {
-	struct load_result *result = engine->result;
+	struct load_result *result = outcome.into ? outcome.into : engine->result;
 	if (outcome.is_damaged) {
 		result->damaged++;
 		return;
@@ -242,10 +253,12 @@ static void count_answer(struct engine *engine, const struct engine_request *req
 		result->records += outcome.records;
 		result->bytes += outcome.bytes;
 	}
-	if (engine->phase != PHASE_WARMUP && request->intended_ns >= engine->measure_ns) {
+	if (engine_counts(engine, request->intended_ns)) {
 		histogram_add(&result->latency, latency);
 		histogram_add(&result->send_delay, request->sent_ns - request->intended_ns);
 	}
+	if (result != engine->result)
+		return;
 	engine->second.bytes += outcome.bytes;
 	histogram_add(&engine->second.latency, latency);
 }
@@ -355,9 +368,12 @@ static void report_second(struct engine *engine)
 		return;
 	double seconds = (double)(engine->now_ns - engine->start_ns) / 1e9;
 	double span_s = (double)(engine->now_ns - engine->second.due_ns + SECOND_NS) / 1e9;
+	struct load_second second = { (double)engine->second.bytes / span_s / 1e6, histogram_percentile(&engine->second.latency, 99),
+				      engine->second.latency.max };
 	if (engine->config->progress)
-		engine->config->progress(engine->config->progress_arg, seconds, (double)engine->second.bytes / span_s / 1e6,
-					 histogram_percentile(&engine->second.latency, 99));
+		engine->config->progress(engine->config->progress_arg, seconds, second.mb_per_s, second.p99_ns);
+	if (is_measuring(engine) && engine->result->seconds_count < LOAD_SECONDS_MAX)
+		engine->result->seconds[engine->result->seconds_count++] = second;
 	engine->second.due_ns = engine->now_ns + SECOND_NS;
 	engine->second.bytes = 0;
 	histogram_init(&engine->second.latency);
@@ -398,7 +414,7 @@ static void step_phase(struct engine *engine)
 static void run_schedule(struct engine *engine)
 {
 	while (is_open_loop(engine) && intended_ns(engine, engine->scheduled) <= engine->now_ns) {
-		struct connection *connection = &engine->connections[engine->scheduled++ % engine->connection_count];
+		struct connection *connection = &engine->connections[engine->scheduled++ % engine->paced_count];
 		connection->due++;
 		if (connection->fd >= 0)
 			send_requests(engine, connection);
@@ -442,7 +458,7 @@ int engine_run(struct engine *engine)
 	histogram_init(&engine->second.latency);
 	if (!engine->config->warmup_ns)
 		begin_measuring(engine);
-	for (uint32_t i = 0; !is_open_loop(engine) && i < engine->connection_count; i++)
+	for (uint32_t i = is_open_loop(engine) ? engine->paced_count : 0; i < engine->connection_count; i++)
 		send_requests(engine, &engine->connections[i]);
 	while (engine->phase != PHASE_DONE && !engine->err) {
 		run_schedule(engine);
@@ -511,6 +527,7 @@ int engine_open(struct engine **out, const struct load_config *config, struct lo
 	engine->result = result;
 	engine->calls = calls;
 	engine->arg = arg;
+	engine->paced_count = calls->paced_connections ? calls->paced_connections : config->connections;
 	engine->epoll = epoll_create1(EPOLL_CLOEXEC);
 	raise_descriptor_limit(config->connections);
 	int err = take_memory(engine, config->connections, config->in_flight);

@@ -1,10 +1,10 @@
 /* load_fetch: each lane reads its partition from the first offset to the high watermark and begins again
  * (or stops there). One fetch of a lane is open at a time, for the next begins where its answer ends;
  * with several lanes a connection has several in flight. */
+#include "bench/load/fetch.h"
+
 #include "bench/load/batch_walk.h"
-#include "bench/load/engine.h"
 #include "bench/load/frame.h"
-#include "bench/load/lane.h"
 #include "bench/load/outcome.h"
 #include "bench/load/topic.h"
 #include "log/base/err.h"
@@ -13,20 +13,6 @@
 
 /* The newest version that names topics. */
 #define FETCH_VERSION 12
-
-struct reading {
-	uint64_t offset;
-	bool is_open; /* a fetch is in flight */
-	bool is_over; /* at its end and not to begin again */
-};
-
-struct fetch {
-	struct load_config config; /* the caller's, with the partitions filled in */
-	struct lanes lanes;
-	struct reading *readings; /* by lane */
-	uint64_t *starts;         /* by partition: its first offset */
-	struct arena arena;
-};
 
 /* ---- requests ------------------------------------------------------------------------------------- */
 
@@ -66,7 +52,7 @@ static size_t encode_fetch(const struct fetch *fetch, uint32_t lane, uint32_t co
 	return writer.position;
 }
 
-static bool next_request(void *arg, uint32_t connection, uint32_t correlation, struct engine_request *request)
+bool fetch_next_request(void *arg, uint32_t connection, uint32_t correlation, struct engine_request *request)
 {
 	struct fetch *fetch = arg;
 	uint32_t lane;
@@ -97,19 +83,19 @@ static const struct kmsg_fetch_partition_result *decode_answer(struct fetch *fet
 	return result->partition_index == (int32_t)lanes_partition(&fetch->lanes, lane) ? result : NULL;
 }
 
-/* At the high watermark a lane begins again, unless it is to stop there or there is nothing to read. */
+/* At the high watermark a lane begins again, unless it is to wait or stop there or there is nothing to read. */
 static void move_on(struct fetch *fetch, uint32_t lane, uint64_t offset, int64_t high_watermark)
 {
 	struct reading *reading = &fetch->readings[lane];
 	uint64_t start = fetch->starts[lanes_partition(&fetch->lanes, lane)];
 	reading->offset = offset;
-	if ((int64_t)offset < high_watermark)
+	if ((int64_t)offset < high_watermark || fetch->config.fetch_tail)
 		return;
 	reading->is_over = fetch->config.fetch_once || high_watermark <= (int64_t)start;
 	reading->offset = start;
 }
 
-static struct engine_outcome read_answer(void *arg, const struct engine_request *request, struct slice frame)
+struct engine_outcome fetch_read_answer(void *arg, const struct engine_request *request, struct slice frame)
 {
 	struct fetch *fetch = arg;
 	struct kmsg_fetch_response response;
@@ -140,27 +126,35 @@ static int take_memory(struct fetch *fetch)
 	return has_lanes && fetch->readings && fetch->starts ? 0 : -ENOMEM;
 }
 
-static int prepare(struct fetch *fetch, struct load_result *result)
+static int find_offsets(struct fetch *fetch, char *failure)
 {
-	struct load_config *config = &fetch->config;
-	arena_init(&fetch->arena, NULL, 0, 1 << 20);
-	/* Whoever reads once wants all of it counted. */
-	if (config->fetch_once)
-		config->warmup_ns = 0;
-	int err = config->partitions ? 0 : load_topic_count_partitions(config, &config->partitions, result->failure);
-	if (!err && (!config->partitions || (err = take_memory(fetch)))) {
-		snprintf(result->failure, sizeof result->failure, "topic %s: %s", config->topic,
-			 err ? "no memory for its partitions" : "it has partitions without a leader");
-		return -EPROTO;
-	}
-	if (!err)
-		err = load_topic_list_starts(config, config->partitions, fetch->starts, result->failure);
+	const struct load_config *config = &fetch->config;
+	int err = config->fetch_from_zero ? 0 :
+		  config->fetch_tail	  ? load_topic_list_ends(config, config->partitions, fetch->starts, failure) :
+					    load_topic_list_starts(config, config->partitions, fetch->starts, failure);
 	for (uint32_t lane = 0; !err && lane < fetch->lanes.count; lane++)
 		fetch->readings[lane].offset = fetch->starts[lanes_partition(&fetch->lanes, lane)];
 	return err;
 }
 
-static void dispose(struct fetch *fetch)
+int fetch_open(struct fetch *fetch, const struct load_config *caller_config, char *failure)
+{
+	*fetch = (struct fetch){ .config = *caller_config };
+	struct load_config *config = &fetch->config;
+	arena_init(&fetch->arena, NULL, 0, 1 << 20);
+	/* Whoever reads once wants all of it counted. */
+	if (config->fetch_once)
+		config->warmup_ns = 0;
+	int err = config->partitions ? 0 : load_topic_count_partitions(config, &config->partitions, failure);
+	if (!err && (!config->partitions || (err = take_memory(fetch)))) {
+		snprintf(failure, LOAD_FAILURE_BYTES, "topic %s: %s", config->topic,
+			 err ? "no memory for its partitions" : "it has partitions without a leader");
+		return -EPROTO;
+	}
+	return err ? err : find_offsets(fetch, failure);
+}
+
+void fetch_close(struct fetch *fetch)
 {
 	lanes_close(&fetch->lanes);
 	free(fetch->readings);
@@ -170,18 +164,18 @@ static void dispose(struct fetch *fetch)
 
 int load_fetch(const struct load_config *config, struct load_result *result)
 {
-	static const struct engine_calls calls = { next_request, read_answer };
-	struct fetch fetch = { .config = *config };
+	static const struct engine_calls calls = { fetch_next_request, fetch_read_answer, 0 };
+	struct fetch fetch = { 0 };
 	struct engine *engine = NULL;
 	int err = load_result_begin(result, config, "fetch");
 	if (!err)
-		err = prepare(&fetch, result);
+		err = fetch_open(&fetch, config, result->failure);
 	if (!err)
 		err = engine_open(&engine, &fetch.config, result, &calls, &fetch);
 	if (!err)
 		err = engine_run(engine);
 	engine_close(engine);
 	err = load_result_clean_up(result, config, err);
-	dispose(&fetch);
+	fetch_close(&fetch);
 	return load_result_end(result, err);
 }

@@ -21,6 +21,9 @@
 #define LOAD_ERROR_CODES 160
 #define LOAD_FAILURE_BYTES 256
 
+/* The course of a run is kept for so long. */
+#define LOAD_SECONDS_MAX 3600
+
 struct load_config {
 	const char *host; /* a numeric address or a name */
 	uint16_t port;
@@ -41,7 +44,14 @@ struct load_config {
 	uint32_t fetch_bytes; /* asked of one partition in one request */
 	uint32_t fetch_wait_ms;
 	bool fetch_once;  /* stop each partition at its end; otherwise begin again at its start */
+	bool fetch_tail;  /* wait at the end for more, rather than begin again */
+	bool fetch_from_zero; /* begin at offset 0 without asking where a partition begins (limit programs do not know) */
 	bool fetch_crcs;  /* check each batch's CRC as well (costs the load generator's core) */
+
+	/* mixed: besides `connections` that produce to `topic`, `readers` that fetch all partitions of `read_topic` (NULL:
+	 * of `topic`, from its end on). 0 `read_partitions`: all it has. */
+	uint32_t readers, read_partitions;
+	const char *read_topic;
 
 	/* 0 is a closed loop: as fast as answers come. Otherwise requests start on a fixed schedule over
 	 * all connections and are timed from the moment they should have started. */
@@ -63,6 +73,12 @@ struct load_config {
 	void *progress_arg;
 };
 
+/* One second of the course of a run. */
+struct load_second {
+	double mb_per_s;
+	uint64_t p99_ns, max_ns;
+};
+
 /* What one run saw. Rates are over `elapsed_ns`, which excludes the warm-up. */
 struct load_result {
 	char workload[64]; /* "produce-1-topic-16-partitions-1kb", in the field's usual words */
@@ -76,6 +92,9 @@ struct load_result {
 	uint64_t errors[LOAD_ERROR_CODES]; /* [code + 1] */
 	struct histogram latency;    /* send (open loop: intended send) to answer */
 	struct histogram send_delay; /* open loop: how late requests left */
+	struct histogram end_to_end; /* mixed, of the readers: produce (intended) to the reader that waits */
+	uint32_t seconds_count;
+	struct load_second seconds[LOAD_SECONDS_MAX]; /* whole seconds that were measured */
 	uint64_t client_cpu_ns;
 	uint64_t server_cpu_ns, server_rss_bytes; /* 0 where server_pid was 0 */
 	uint64_t server_switches; /* context switches of all its threads while measured */
@@ -92,6 +111,11 @@ const char *load_config_fault(const struct load_config *config);
  * `result->failure` says why. `result` is filled in either case. */
 int load_produce(const struct load_config *config, struct load_result *result) MUST_USE;
 int load_fetch(const struct load_config *config, struct load_result *result) MUST_USE;
+
+/* Produces and reads at once, on one thread: tailing consumers, fan-out, or a backlog that is read while others
+ * produce. With one producer, one partition and no `read_topic`, each batch is timed to the moment a reader has it.
+ * `read` is what the readers saw; failures are told in `result`. */
+int load_mixed(const struct load_config *config, struct load_result *result, struct load_result *read) MUST_USE;
 
 /* Two columns for people; one JSON object with the fields of the OpenMessaging benchmark's results. */
 void load_print_table(FILE *out, const struct load_config *config, const struct load_result *result);

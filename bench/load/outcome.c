@@ -74,6 +74,7 @@ int load_result_begin(struct load_result *result, const struct load_config *conf
 	memset(result, 0, sizeof *result);
 	histogram_init(&result->latency);
 	histogram_init(&result->send_delay);
+	histogram_init(&result->end_to_end);
 	name_workload(result, config, verb);
 	const char *fault = load_config_fault(config);
 	if (!fault && !config->partitions && strcmp(verb, "produce") == 0)

@@ -1,26 +1,16 @@
 /* load_produce: one batch, one ready-made request for each partition. What is sent is the request's head
  * (size, header, topic, partition, length of the records), the shared batch, and the shared end; of
  * these only the correlation id in the head differs from request to request. */
-#include "bench/load/engine.h"
+#include "bench/load/produce.h"
+
 #include "bench/load/frame.h"
-#include "bench/load/lane.h"
 #include "bench/load/outcome.h"
-#include "bench/load/payload.h"
-#include "bench/load/produce_head.h"
 #include "bench/load/topic.h"
 #include "log/base/err.h"
 
 #include <errno.h>
 
-struct produce {
-	struct payload payload;
-	struct lanes lanes;
-	struct produce_head *heads; /* by partition */
-	struct produce_tail tail;
-	struct arena arena;
-};
-
-static bool next_request(void *arg, uint32_t connection, uint32_t correlation, struct engine_request *request)
+bool produce_next_request(void *arg, uint32_t connection, uint32_t correlation, struct engine_request *request)
 {
 	struct produce *produce = arg;
 	request->partition = lanes_partition(&produce->lanes, lanes_take(&produce->lanes, connection));
@@ -34,7 +24,7 @@ static bool next_request(void *arg, uint32_t connection, uint32_t correlation, s
 	return true;
 }
 
-static struct engine_outcome read_answer(void *arg, const struct engine_request *request, struct slice frame)
+struct engine_outcome produce_read_answer(void *arg, const struct engine_request *request, struct slice frame)
 {
 	struct produce *produce = arg;
 	struct engine_outcome outcome = { .records = produce->payload.records, .bytes = produce->payload.size_bytes };
@@ -58,6 +48,7 @@ static int encode_heads(struct produce *produce, const struct load_config *confi
 
 static int prepare(struct produce *produce, const struct load_config *config)
 {
+	*produce = (struct produce){ 0 };
 	arena_init(&produce->arena, NULL, 0, 1 << 20);
 	int err = payload_build(&produce->payload, config->batch_bytes, config->record_bytes);
 	produce->heads = calloc(config->partitions, sizeof *produce->heads);
@@ -66,7 +57,15 @@ static int prepare(struct produce *produce, const struct load_config *config)
 	return err ? err : encode_heads(produce, config);
 }
 
-static void dispose(struct produce *produce)
+int produce_open(struct produce *produce, const struct load_config *config, char *failure)
+{
+	int err = prepare(produce, config);
+	if (err)
+		snprintf(failure, LOAD_FAILURE_BYTES, "cannot prepare requests: %s", err_text(err));
+	return err;
+}
+
+void produce_close(struct produce *produce)
 {
 	payload_free(&produce->payload);
 	lanes_close(&produce->lanes);
@@ -76,12 +75,12 @@ static void dispose(struct produce *produce)
 
 int load_produce(const struct load_config *config, struct load_result *result)
 {
-	static const struct engine_calls calls = { next_request, read_answer };
+	static const struct engine_calls calls = { produce_next_request, produce_read_answer, 0 };
 	struct produce produce = { 0 };
 	struct engine *engine = NULL;
 	int err = load_result_begin(result, config, "produce");
-	if (!err && (err = prepare(&produce, config)))
-		snprintf(result->failure, sizeof result->failure, "cannot prepare requests: %s", err_text(err));
+	if (!err)
+		err = produce_open(&produce, config, result->failure);
 	if (!err && config->create_topic)
 		err = load_topic_create(config, result->failure);
 	if (!err)
@@ -90,6 +89,6 @@ int load_produce(const struct load_config *config, struct load_result *result)
 		err = engine_run(engine);
 	engine_close(engine);
 	err = load_result_clean_up(result, config, err);
-	dispose(&produce);
+	produce_close(&produce);
 	return load_result_end(result, err);
 }

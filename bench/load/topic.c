@@ -18,7 +18,8 @@
 #define DELETE_VERSION 5
 #define METADATA_VERSION 9
 #define LIST_OFFSETS_VERSION 7
-#define LIST_OFFSETS_FIRST (-2) /* the timestamp that stands for the oldest record */
+#define LIST_OFFSETS_FIRST (-2) /* the timestamps that stand for the oldest record, and for the end */
+#define LIST_OFFSETS_END (-1)
 
 /* Metadata of 100,000 partitions is some 4 MB. */
 #define ANSWER_BYTES_MAX (32u << 20)
@@ -138,7 +139,7 @@ int load_topic_count_partitions(const struct load_config *config, uint32_t *part
 
 /* ---- offsets -------------------------------------------------------------------------------------- */
 
-static int read_starts(struct call *call, uint32_t partitions, uint64_t *starts)
+static int read_offsets(struct call *call, uint32_t partitions, uint64_t *offsets)
 {
 	struct kmsg_list_offsets_response response;
 	if (kmsg_list_offsets_response_decode(&call->reader, &call->arena, LIST_OFFSETS_VERSION, &response) ||
@@ -150,22 +151,22 @@ static int read_starts(struct call *call, uint32_t partitions, uint64_t *starts)
 			return tell_refused(call, result->error_code, SLICE_EMPTY);
 		if (result->partition_index < 0 || (uint32_t)result->partition_index >= partitions || result->offset < 0)
 			return tell_malformed(call);
-		starts[result->partition_index] = (uint64_t)result->offset;
+		offsets[result->partition_index] = (uint64_t)result->offset;
 	}
 	return 0;
 }
 
-static void ask_for_starts(struct call *call, struct kmsg_list_offsets_partition *items, uint32_t partitions)
+static void ask_for_offsets(struct call *call, struct kmsg_list_offsets_partition *items, uint32_t partitions, int64_t timestamp)
 {
 	struct kmsg_list_offsets_topic topic = { .name = slice_from(call->config->topic),
 						 .partitions = { items, (int32_t)partitions } };
 	struct kmsg_list_offsets_request request = { .replica_id = -1, .topics = { &topic, 1 } };
 	for (uint32_t i = 0; i < partitions; i++)
-		items[i] = (struct kmsg_list_offsets_partition){ (int32_t)i, -1, LIST_OFFSETS_FIRST };
+		items[i] = (struct kmsg_list_offsets_partition){ (int32_t)i, -1, timestamp };
 	kmsg_list_offsets_request_encode(&call->writer, LIST_OFFSETS_VERSION, &request);
 }
 
-int load_topic_list_starts(const struct load_config *config, uint32_t partitions, uint64_t *starts, char *failure)
+static int list_offsets(const struct load_config *config, uint32_t partitions, int64_t timestamp, uint64_t *offsets, char *failure)
 {
 	struct call call;
 	int err = call_begin(&call, config, failure, "ListOffsets", KMSG_LIST_OFFSETS_KEY, LIST_OFFSETS_VERSION);
@@ -173,14 +174,24 @@ int load_topic_list_starts(const struct load_config *config, uint32_t partitions
 	if (!err && !items)
 		err = tell(&call, -ENOMEM, "no memory");
 	if (!err) {
-		ask_for_starts(&call, items, partitions);
+		ask_for_offsets(&call, items, partitions, timestamp);
 		err = call_send(&call);
 	}
 	if (!err)
-		err = read_starts(&call, partitions, starts);
+		err = read_offsets(&call, partitions, offsets);
 	free(items);
 	call_end(&call);
 	return err;
+}
+
+int load_topic_list_starts(const struct load_config *config, uint32_t partitions, uint64_t *starts, char *failure)
+{
+	return list_offsets(config, partitions, LIST_OFFSETS_FIRST, starts, failure);
+}
+
+int load_topic_list_ends(const struct load_config *config, uint32_t partitions, uint64_t *ends, char *failure)
+{
+	return list_offsets(config, partitions, LIST_OFFSETS_END, ends, failure);
 }
 
 /* ---- create and delete ----------------------------------------------------------------------------- */

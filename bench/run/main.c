@@ -1,117 +1,62 @@
-/* bench-run: the broker beside its limit programs, in turns, on the same cores with the same bytes. Each
- * round of a workload starts each contestant anew with an empty directory, and the order turns from round
- * to round. The load generator runs in this process, pinned to a core of its own.
+/* bench-run: the broker beside its limit programs, in turns, on the same cores with the same bytes. The load
+ * generator runs in this process, pinned to a core of its own. It prints what it found as a table, and writes
+ * it as JSON and as a page of charts if asked.
  *
  * A run that fails is told on stderr and left out of the medians; the exit code is then 1. */
-#include "bench/load/process_cost.h"
-#include "bench/run/compare.h"
-#include "bench/run/server.h"
+#include "bench/run/suite.h"
 
-#include <getopt.h>
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
+#include <string.h>
 
-struct options {
-	const char *spate, *limits, *directory, *only;
-	uint32_t rounds;
-	double seconds, warmup_s;
-	int server_core, load_core;
-	bool is_json;
-	struct server_spec peer; /* name NULL: none */
+static const struct experiment {
+	const char *name;
+	experiment_fn *run;
+	bool is_usual; /* part of a run that names none */
+} experiments[] = {
+	{ "produce", run_produce, true },
+	{ "commit", run_commit, true },
+	{ "load", run_load, true },
+	{ "partitions", run_partitions, true },
+	{ "fetch", run_fetch, true },
+	{ "cold", run_cold, true },
+	{ "relay", run_relay, true },
+	{ "fanout", run_fanout, true },
+	{ "client", run_client, true },
+	{ "start", run_start, true },
+	{ "rest", run_rest, true },
+	{ "restart", run_restart, true },
+	{ "backlog", run_backlog, true },
+	{ "connections", run_connections, true },
+	{ "records", run_records, true },
+	{ "stalls", run_stalls, false },
 };
 
-static const char usage[] =
-	"bench-run: the broker beside its limit programs\n"
-	"\n"
-	"  --rounds N           rounds of each workload (3)\n"
-	"  --seconds S          measured time of each run (3), after --warmup S (1)\n"
-	"  --only NAME[,NAME]   of P1, P2 and rest\n"
-	"  --json               machine-readable\n"
-	"  --dir DIR            where data goes; it should be on the disk that matters (build)\n"
-	"  --peer NAME:PORT[:PID]   a broker that runs on this machine as one more contestant\n"
-	"  --spate FILE, --limits DIR   the binaries (./spate, build/release/limits)\n"
-	"  --server-core N, --load-core N   -1: not pinned (0 and 1)\n";
-
-static bool parse_peer(struct options *options, char *text)
+static void list_names(char *out, size_t size)
 {
-	char *port = strchr(text, ':');
-	if (!port)
-		return false;
-	*port++ = 0;
-	char *pid = strchr(port, ':');
-	long number = strtol(port, NULL, 10);
-	options->peer = (struct server_spec){ .kind = SERVER_PEER, .name = text, .port = (uint16_t)number,
-					      .pid = pid ? atoi(pid + 1) : 0 };
-	return number > 0 && number <= UINT16_MAX;
+	size_t used = 0;
+	for (size_t i = 0; i < COUNT_OF(experiments) && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s%s", i ? ", " : "", experiments[i].name,
+					 experiments[i].is_usual ? "" : " (not by itself)");
 }
 
-static bool parse_option(struct options *options, int option, char *value)
+/* Whether a name is one of a list with commas. */
+static bool is_listed(const char *list, const char *name)
 {
-	switch (option) {
-	case 'r':
-		options->rounds = (uint32_t)atoi(value);
-		return options->rounds && options->rounds <= ROUNDS_MAX;
-	case 's':
-		options->seconds = atof(value);
-		return options->seconds > 0;
-	case 'w':
-		options->warmup_s = atof(value);
-		return options->warmup_s >= 0;
-	case 'o':
-		options->only = value;
-		return true;
-	case 'j':
-		options->is_json = true;
-		return true;
-	case 'd':
-		options->directory = value;
-		return true;
-	case 'p':
-		return parse_peer(options, value);
-	case 'b':
-		options->spate = value;
-		return true;
-	case 'l':
-		options->limits = value;
-		return true;
-	case 'S':
-		options->server_core = atoi(value);
-		return true;
-	case 'L':
-		options->load_core = atoi(value);
-		return true;
-	default:
-		return false;
-	}
+	size_t size = strlen(name);
+	for (const char *at = list; (at = strstr(at, name)); at += size)
+		if ((at == list || at[-1] == ',') && (at[size] == ',' || !at[size]))
+			return true;
+	return false;
 }
 
-static void parse_options(struct options *options, int argc, char **argv)
+static bool is_wanted(const struct options *options, const struct experiment *experiment)
 {
-	static const struct option names[] = {
-		{ "rounds", 1, NULL, 'r' }, { "seconds", 1, NULL, 's' },     { "warmup", 1, NULL, 'w' },    { "only", 1, NULL, 'o' },
-		{ "json", 0, NULL, 'j' },   { "dir", 1, NULL, 'd' },         { "peer", 1, NULL, 'p' },      { "spate", 1, NULL, 'b' },
-		{ "limits", 1, NULL, 'l' }, { "server-core", 1, NULL, 'S' }, { "load-core", 1, NULL, 'L' }, { "help", 0, NULL, 'h' },
-		{ 0 },
-	};
-	*options = (struct options){ .spate = "./spate", .limits = "build/release/limits", .directory = "build", .rounds = 3,
-				     .seconds = 3, .warmup_s = 1, .server_core = 0, .load_core = 1 };
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		options->server_core = options->load_core = -1;
-	int option;
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		if (option != 'h' && parse_option(options, option, optarg))
-			continue;
-		fputs(usage, option == 'h' ? stdout : stderr);
-		exit(option == 'h' ? 0 : 2);
-	}
-}
-
-static bool is_wanted(const struct options *options, const char *name)
-{
-	return !options->only || strstr(options->only, name);
+	if (!options->only)
+		return experiment->is_usual;
+	return strcmp(options->only, "all") == 0 || is_listed(options->only, experiment->name);
 }
 
 static void pin_load(int core)
@@ -125,128 +70,50 @@ static void pin_load(int core)
 		fprintf(stderr, "bench: cannot pin the load generator to core %d\n", core);
 }
 
-/* ---- workloads --------------------------------------------------------------------------------------- */
-
-static struct load_config config_for(const struct options *options, const struct workload *workload, const struct server *server)
+static FILE *open_output(const char *path)
 {
-	struct load_config config;
-	load_config_init(&config);
-	config.port = server->port;
-	config.connections = workload->connections;
-	config.in_flight = workload->in_flight;
-	config.batch_bytes = workload->batch_bytes;
-	config.record_bytes = workload->record_bytes;
-	config.partitions = workload->partitions;
-	config.warmup_ns = (uint64_t)(options->warmup_s * 1e9);
-	config.duration_ns = (uint64_t)(options->seconds * 1e9);
-	config.server_pid = server->pid;
-	config.create_topic = server->spec->kind != SERVER_LIMIT;
-	config.delete_topic = server->spec->kind == SERVER_PEER;
-	return config;
+	FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+	if (!out)
+		fprintf(stderr, "bench: cannot write %s: %s\n", path, strerror(errno));
+	return out;
 }
 
-static bool measure(const struct options *options, const struct workload *workload, const struct server_spec *spec,
-		    struct contestant *contestant)
+static bool close_output(FILE *out, const char *path)
 {
-	static struct load_result result;
-	struct server server;
-	if (server_start(&server, spec))
-		return false;
-	struct load_config config = config_for(options, workload, &server);
-	int err = load_produce(&config, &result);
-	server_stop(&server);
-	if (err) {
-		fprintf(stderr, "bench: %s %s: %s\n", workload->name, spec->name, result.failure);
-		return false;
-	}
-	contestant->runs[contestant->count++] = run_of(&result);
-	return true;
+	if (out == stdout ? fflush(out) == 0 : fclose(out) == 0)
+		return true;
+	fprintf(stderr, "bench: cannot write %s: %s\n", path, strerror(errno));
+	return false;
 }
 
-/* Ratios pair the n-th run of both sides, so a round in which any run failed is left out whole. */
-static bool run_round(const struct options *options, struct comparison *comparison, const struct server_spec *specs, uint32_t round)
+static bool write_results(const struct options *options, const struct report *report)
 {
 	bool is_good = true;
-	uint32_t count_before = comparison->contestants[0].count;
-	for (uint32_t i = 0; i < comparison->count; i++) {
-		uint32_t number = (i + round) % comparison->count;
-		is_good &= measure(options, comparison->workload, &specs[number], &comparison->contestants[number]);
-	}
-	for (uint32_t i = 0; !is_good && i < comparison->count; i++)
-		comparison->contestants[i].count = count_before;
-	return is_good;
-}
-
-static bool compare(const struct options *options, const struct workload *workload, struct comparison *comparison)
-{
-	char limit_path[512];
-	snprintf(limit_path, sizeof limit_path, "%s/%s", options->limits, workload->limit);
-	struct server_spec specs[CONTESTANTS_MAX] = {
-		{ SERVER_LIMIT, workload->limit, limit_path, options->directory, options->server_core, 0, 0 },
-		{ SERVER_SPATE, "spate", options->spate, options->directory, options->server_core, 0, 0 },
-		options->peer,
-	};
-	*comparison = (struct comparison){ .workload = workload, .count = options->peer.name ? 3 : 2 };
-	for (uint32_t i = 0; i < comparison->count; i++)
-		comparison->contestants[i].name = specs[i].name;
-	bool is_good = true;
-	for (uint32_t round = 0; round < options->rounds; round++) {
-		if (isatty(STDERR_FILENO))
-			fprintf(stderr, "\r%s: round %u of %u ", workload->name, round + 1, options->rounds);
-		is_good &= run_round(options, comparison, specs, round);
-	}
-	if (isatty(STDERR_FILENO))
-		fputs("\r                        \r", stderr);
-	return is_good;
-}
-
-/* ---- at rest ------------------------------------------------------------------------------------------ */
-
-/* A broker may have work to do right after its start; then it should have none. */
-static void watch_at_rest(const struct server *server, double seconds, struct rest *rest)
-{
-	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
-	struct process_cost before = process_cost_now(server->pid);
-	nanosleep(&(struct timespec){ (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) }, NULL);
-	struct process_cost after = process_cost_now(server->pid);
-	rest->rss_mib = (double)after.rss_bytes / 1048576;
-	rest->switches_per_s = (double)(after.switches - before.switches) / seconds;
-	rest->is_measured = true;
-}
-
-static bool measure_rest(const struct options *options, struct rest *rest)
-{
-	struct server_spec spec = { SERVER_SPATE, "spate", options->spate, options->directory, options->server_core, 0, 0 };
-	for (uint32_t round = 0; round < options->rounds; round++) {
-		struct server server;
-		if (server_start(&server, &spec))
-			return false;
-		rest->start_ms[rest->count++] = (double)server.start_ns / 1e6;
-		if (round + 1 == options->rounds)
-			watch_at_rest(&server, options->seconds, rest);
-		server_stop(&server);
-	}
-	return true;
+	if (!options->json || strcmp(options->json, "-") != 0)
+		report_print_table(stdout, report);
+	FILE *out = options->json ? open_output(options->json) : NULL;
+	if (options->json)
+		is_good = out && report_print_json(out, report) == 0 && close_output(out, options->json);
+	FILE *page = options->page ? open_output(options->page) : NULL;
+	if (page)
+		report_print_page(page, report);
+	return is_good && (!options->page || (page && close_output(page, options->page)));
 }
 
 int main(int argc, char **argv)
 {
-	static struct comparison comparisons[16];
-	static struct rest rest;
+	char names[512];
 	struct options options;
-	uint32_t count = 0;
-	bool is_good = true;
-	parse_options(&options, argc, argv);
+	list_names(names, sizeof names);
+	options_parse(&options, argc, argv, names);
+	struct suite suite = { .options = &options, .report = report_open() };
+	bool is_good = suite.report;
 	pin_load(options.load_core);
 	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < workload_count; i++)
-		if (is_wanted(&options, workloads[i].name))
-			is_good &= compare(&options, &workloads[i], &comparisons[count++]);
-	if (is_wanted(&options, "rest"))
-		is_good &= measure_rest(&options, &rest);
-	if (options.is_json)
-		comparison_print_json(stdout, comparisons, count, &rest);
-	else
-		comparison_print_table(stdout, comparisons, count, &rest);
+	for (size_t i = 0; suite.report && i < COUNT_OF(experiments); i++)
+		if (is_wanted(&options, &experiments[i]))
+			is_good &= experiments[i].run(&suite);
+	is_good = suite.report && write_results(&options, suite.report) && is_good;
+	report_close(suite.report);
 	return is_good ? 0 : 1;
 }

@@ -90,7 +90,7 @@ _Noreturn static void become(const struct server_spec *spec, int out_fd, char *c
 	sched_setaffinity(0, sizeof cores, &cores);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(out_fd, STDOUT_FILENO);
-	if (spec->kind == SERVER_SPATE)
+	if (spec->kind != SERVER_LIMIT)
 		dup2(out_fd, STDERR_FILENO);
 	execv(spec->program, arguments);
 	fprintf(stderr, "bench: cannot run %s: %s\n", spec->program, strerror(errno));
@@ -132,18 +132,31 @@ static int start_limit(struct server *server)
 
 /* ---- brokers ----------------------------------------------------------------------------------------- */
 
-static uint16_t find_free_port(void)
+static bool is_free(uint16_t port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t size = sizeof address;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool is_bound = bind(fd, (struct sockaddr *)&address, size) == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0;
+	bool is_bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
 	close(fd);
-	return is_bound ? ntohs(address.sin_port) : 0;
+	return is_bound;
 }
 
-/* One ApiVersions request on a new connection. The header of this answer is never flexible. */
-static int ask_api_versions(uint16_t port)
+/* Not one of those that the kernel gives to whoever connects: who tries to connect to such a port before the broker
+ * listens there may be given that very port, and talks to himself. */
+static uint16_t find_free_port(void)
+{
+	uint64_t random = now_ns() ^ (uint64_t)getpid() << 20;
+	for (int i = 0; i < 1000; i++) {
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		uint16_t port = (uint16_t)(18000 + (random >> 33) % 12000);
+		if (is_free(port))
+			return port;
+	}
+	return 0;
+}
+
+/* The header of this answer is never flexible. */
+int server_ask_versions(int fd)
 {
 	uint8_t request[128], answer[4096], memory[16384];
 	struct kmsg_api_versions_request body = { slice_from("spate-bench"), slice_from("1") };
@@ -152,11 +165,7 @@ static int ask_api_versions(uint16_t port)
 	frame_begin(&writer, KMSG_API_VERSIONS_KEY, API_VERSIONS_VERSION, true);
 	kmsg_api_versions_request_encode(&writer, API_VERSIONS_VERSION, &body);
 	int err = frame_end(&writer);
-	int fd = err ? err : socket_connect("127.0.0.1", port, START_TIMEOUT_NS);
-	if (fd < 0)
-		return fd;
-	int size = socket_ask(fd, (struct slice){ request, writer.position }, answer, sizeof answer);
-	close(fd);
+	int size = err ? err : socket_ask(fd, (struct slice){ request, writer.position }, answer, sizeof answer);
 	if (size < 0)
 		return size;
 	struct arena arena;
@@ -164,6 +173,16 @@ static int ask_api_versions(uint16_t port)
 	struct reader reader = frame_body((struct slice){ answer, (size_t)size }, false);
 	err = kmsg_api_versions_response_decode(&reader, &arena, API_VERSIONS_VERSION, &response);
 	return err ? err : response.error_code ? -EPROTO : 0;
+}
+
+static int ask_api_versions(uint16_t port)
+{
+	int fd = socket_connect("127.0.0.1", port, START_TIMEOUT_NS);
+	if (fd < 0)
+		return fd;
+	int err = server_ask_versions(fd);
+	close(fd);
+	return err;
 }
 
 static int wait_for_answer(struct server *server, uint64_t begin_ns)
@@ -183,23 +202,27 @@ static int wait_for_answer(struct server *server, uint64_t begin_ns)
 	return err;
 }
 
-static int start_broker(struct server *server)
+static int launch_broker(struct server *server)
 {
-	char listen_at[32], log_path[600];
-	server->port = find_free_port();
-	int err = server->port ? make_data_directory(server) : -EADDRNOTAVAIL;
-	if (err)
-		return err;
+	char listen_at[32], port[8], log_path[600], data[600];
 	snprintf(listen_at, sizeof listen_at, "127.0.0.1:%u", server->port);
+	snprintf(port, sizeof port, "%u", server->port);
 	snprintf(log_path, sizeof log_path, "%s/bench.log", server->data_directory);
-	char data[600];
 	snprintf(data, sizeof data, "%s/data", server->data_directory);
-	char *arguments[] = { (char *)server->spec->program, "serve", "--data", data, "--listen", listen_at, NULL };
-	int log_fd = open(log_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	char *broker[] = { (char *)server->spec->program, "serve", "--data", data, "--listen", listen_at, NULL };
+	char *boot[] = { (char *)server->spec->program, port, NULL };
+	int log_fd = open(log_path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
 	uint64_t begin_ns = now_ns();
-	err = start_process(server, log_fd, arguments);
+	int err = start_process(server, log_fd, server->spec->kind == SERVER_BOOT ? boot : broker);
 	close(log_fd);
 	return err ? err : wait_for_answer(server, begin_ns);
+}
+
+static int start_broker(struct server *server)
+{
+	server->port = find_free_port();
+	int err = server->port ? make_data_directory(server) : -EADDRNOTAVAIL;
+	return err ? err : launch_broker(server);
 }
 
 /* ---- both --------------------------------------------------------------------------------------------- */
@@ -207,27 +230,53 @@ static int start_broker(struct server *server)
 int server_start(struct server *server, const struct server_spec *spec)
 {
 	*server = (struct server){ .spec = spec, .pid = spec->pid, .port = spec->port };
-	int err = spec->kind == SERVER_LIMIT ? start_limit(server) : spec->kind == SERVER_SPATE ? start_broker(server) : 0;
+	int err = spec->kind == SERVER_LIMIT ? start_limit(server) : spec->kind == SERVER_PEER ? 0 : start_broker(server);
 	if (err)
 		server_stop(server);
 	return err;
 }
 
+void server_halt(struct server *server, int signal)
+{
+	if (server->spec->kind == SERVER_PEER || server->pid <= 0)
+		return;
+	uint64_t begin_ns = now_ns();
+	kill(server->pid, signal);
+	while (!has_ended(server) && now_ns() < begin_ns + STOP_TIMEOUT_NS)
+		sleep_us(2000);
+	if (!has_ended(server)) {
+		fprintf(stderr, "bench: %s does not end, and is killed\n", server->spec->name);
+		kill(server->pid, SIGKILL);
+	}
+	waitpid(server->pid, NULL, 0);
+	server->pid = 0;
+}
+
+int server_resume(struct server *server)
+{
+	return launch_broker(server);
+}
+
+static int forget_file(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	int fd = type == FTW_F ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return 0;
+	fdatasync(fd);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	return 0;
+}
+
+void server_forget_files(const struct server *server)
+{
+	if (server->data_directory[0])
+		nftw(server->data_directory, forget_file, 16, FTW_PHYS);
+}
+
 void server_stop(struct server *server)
 {
-	if (server->spec->kind == SERVER_PEER)
-		return;
-	if (server->pid > 0) {
-		uint64_t begin_ns = now_ns();
-		kill(server->pid, SIGTERM);
-		while (!has_ended(server) && now_ns() < begin_ns + STOP_TIMEOUT_NS)
-			sleep_us(2000);
-		if (!has_ended(server)) {
-			fprintf(stderr, "bench: %s does not end, and is killed\n", server->spec->name);
-			kill(server->pid, SIGKILL);
-		}
-		waitpid(server->pid, NULL, 0);
-	}
-	server->pid = 0;
+	server_halt(server, SIGTERM);
 	remove_tree(server->data_directory);
+	server->data_directory[0] = 0;
 }

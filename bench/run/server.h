@@ -7,7 +7,8 @@
 
 #include <sys/types.h>
 
-enum server_kind { SERVER_LIMIT, SERVER_SPATE, SERVER_PEER };
+/* SERVER_BOOT is a limit program that is given its port and answers ApiVersions, as a broker does. */
+enum server_kind { SERVER_LIMIT, SERVER_BOOT, SERVER_SPATE, SERVER_PEER };
 
 struct server_spec {
 	enum server_kind kind;
@@ -29,6 +30,18 @@ struct server {
 
 /* 0, or negative with a line about it on stderr; then there is nothing to stop. */
 int server_start(struct server *server, const struct server_spec *spec) MUST_USE;
+
+/* Ends it with a signal, as it would be ended by an operator (SIGTERM) or the kernel (SIGKILL), and leaves its data. */
+void server_halt(struct server *server, int signal);
+
+/* Starts it again with the data that a halt left; `start_ns` tells how long it took to answer. 0, or negative as server_start. */
+int server_resume(struct server *server) MUST_USE;
+
+/* Drops what the kernel has in memory of the files of a halted broker, so that they are read from the disk. */
+void server_forget_files(const struct server *server);
+
+/* One ApiVersions request on a connected socket: 0 if it is answered well. */
+int server_ask_versions(int fd) MUST_USE;
 
 /* Asks it to end, insists after 10 s, and removes its data. Peers run on. */
 void server_stop(struct server *server);

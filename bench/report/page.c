@@ -1,0 +1,4 @@
+#include "bench/report/report.h"
+void report_print_page(FILE *out, const struct report *report)
+{
+}

@@ -1,0 +1,116 @@
+/* librdkafka as the client (P7): against Spate, and against the mock broker that is part of it. Neither side is
+ * pinned, for the client has threads of its own and the mock broker is one of them. */
+#include "bench/run/suite.h"
+
+#include "bench/load/client.h"
+#include "bench/load/topic.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#define CLIENT_PARTITIONS 4u /* what the mock broker gives a topic */
+
+static void allow_all_cores(cpu_set_t *before)
+{
+	cpu_set_t all;
+	CPU_ZERO(&all);
+	for (int core = 0; core < CPU_SETSIZE; core++)
+		CPU_SET(core, &all);
+	sched_getaffinity(0, sizeof *before, before);
+	sched_setaffinity(0, sizeof all, &all);
+}
+
+static bool produce(const struct suite *suite, struct client_config *config, struct client_result *result)
+{
+	config->topic = "spate-bench-client";
+	config->warmup_ns = (uint64_t)(suite->options->warmup_s * 1e9);
+	config->duration_ns = (uint64_t)(suite->options->seconds * 1e9);
+	if (client_produce(config, result) == 0)
+		return true;
+	progress_clear();
+	fprintf(stderr, "bench: client: %s\n", result->failure);
+	return false;
+}
+
+static bool produce_to_spate(const struct suite *suite, uint32_t record_bytes, struct client_result *result)
+{
+	struct server_spec spec = { .kind = SERVER_SPATE, .name = "spate", .program = suite->options->spate, .directory = suite->options->directory, .core = -1 };
+	struct server server;
+	char failure[LOAD_FAILURE_BYTES];
+	if (server_start(&server, &spec))
+		return false;
+	struct load_config topic;
+	load_config_init(&topic);
+	topic.port = server.port;
+	topic.topic = "spate-bench-client";
+	topic.partitions = CLIENT_PARTITIONS;
+	struct client_config config = { .host = "127.0.0.1", .port = server.port, .record_bytes = record_bytes, .server_pid = server.pid };
+	bool is_good = load_topic_create(&topic, failure) == 0 && produce(suite, &config, result);
+	server_stop(&server);
+	return is_good;
+}
+
+static double records_per_s(const struct client_result *result)
+{
+	return result->elapsed_ns ? (double)result->records / ((double)result->elapsed_ns / 1e9) : 0;
+}
+
+struct pairs {
+	uint32_t count;
+	double spate[ROUNDS_MAX], mock[ROUNDS_MAX], ratio[ROUNDS_MAX], cpu[ROUNDS_MAX], mb_per_s[ROUNDS_MAX];
+};
+
+/* One of each; the order turns from round to round. */
+static bool run_pair(const struct suite *suite, uint32_t record_bytes, uint32_t round, struct pairs *pairs)
+{
+	struct client_result spate, mock;
+	struct client_config to_mock = { .record_bytes = record_bytes };
+	bool is_good = true;
+	for (uint32_t i = 0; i < 2; i++)
+		is_good &= (i + round) % 2 ? produce_to_spate(suite, record_bytes, &spate) : produce(suite, &to_mock, &mock);
+	if (!is_good || !mock.records || !spate.client_cpu_ns)
+		return false;
+	uint32_t n = pairs->count++;
+	pairs->spate[n] = records_per_s(&spate);
+	pairs->mock[n] = records_per_s(&mock);
+	pairs->ratio[n] = pairs->spate[n] / pairs->mock[n];
+	pairs->cpu[n] = (double)spate.server_cpu_ns / (double)spate.client_cpu_ns;
+	pairs->mb_per_s[n] = pairs->spate[n] * record_bytes / 1e6;
+	return true;
+}
+
+static void judge(struct suite *suite, uint32_t record_bytes, const struct pairs *pairs)
+{
+	struct report_row row = { .id = "P7", .unit = "rec/s", .limit_name = "librdkafka's mock broker", .has_limit = true, .rounds = pairs->count,
+				  .limit = median(pairs->mock, pairs->count), .value = median(pairs->spate, pairs->count),
+				  .ratio = median(pairs->ratio, pairs->count), .ratio_low = INFINITY, .sense = GOAL_AT_LEAST, .goal = 0.9 };
+	for (uint32_t i = 0; i < pairs->count; i++) {
+		row.ratio_low = fmin(row.ratio_low, pairs->ratio[i]);
+		row.ratio_high = fmax(row.ratio_high, pairs->ratio[i]);
+	}
+	row.ratio_low = pairs->count ? row.ratio_low : 0;
+	snprintf(row.about, sizeof row.about, "librdkafka, %u B records, %u partitions", record_bytes, CLIENT_PARTITIONS);
+	report_add_row(suite->report, &row);
+	struct report_row cpu = { .id = "P7", .unit = "", .rounds = pairs->count, .value = median(pairs->cpu, pairs->count), .sense = GOAL_AT_MOST, .goal = 0.3 };
+	snprintf(cpu.about, sizeof cpu.about, "librdkafka, %u B records: broker CPU to client CPU", record_bytes);
+	report_add_row(suite->report, &cpu);
+}
+
+bool run_client(struct suite *suite)
+{
+	static const uint32_t sizes[] = { 100, 1024 };
+	cpu_set_t before;
+	bool is_good = true;
+	allow_all_cores(&before);
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		struct pairs pairs = { 0 };
+		for (uint32_t round = 0; round < suite->options->rounds; round++) {
+			progress_show("client: %u B records, round %u of %u ", sizes[i], round + 1, suite->options->rounds);
+			is_good &= run_pair(suite, sizes[i], round, &pairs);
+		}
+		judge(suite, sizes[i], &pairs);
+	}
+	progress_clear();
+	sched_setaffinity(0, sizeof before, &before);
+	return is_good;
+}

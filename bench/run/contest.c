@@ -1,0 +1,296 @@
+/* Rounds: each starts each contestant anew with an empty directory, and the order turns from round to round. */
+#include "bench/run/contest.h"
+
+#include "bench/load/topic.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define COLD_FETCH_BYTES (1u << 20)
+#define BACKLOG_TOPIC "spate-bench-backlog"
+
+static struct load_result last_result, last_read; /* large: histograms and the course of a run */
+
+void progress_show(const char *format, ...)
+{
+	va_list arguments;
+	if (!isatty(STDERR_FILENO))
+		return;
+	va_start(arguments, format);
+	fputs("\r\033[K", stderr);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+}
+
+void progress_clear(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+}
+
+int contest_open(struct contest *contest, const struct options *options, const char *name, uint32_t rounds)
+{
+	*contest = (struct contest){ .options = options, .name = name, .rounds = rounds ? rounds : options->rounds };
+	contest->contestants = calloc(CONTESTANTS_MAX, sizeof *contest->contestants);
+	return contest->contestants ? 0 : -ENOMEM;
+}
+
+void contest_close(struct contest *contest)
+{
+	for (uint32_t i = 0; i < contest->count; i++)
+		if (contest->contestants[i].server.kind == SERVER_LIMIT)
+			free((char *)contest->contestants[i].server.program);
+	free(contest->contestants);
+}
+
+/* ---- contestants ------------------------------------------------------------------------------------- */
+
+static uint32_t add(struct contest *contest, const char *name, const struct server_spec *server, const struct work *work)
+{
+	struct contestant *contestant = &contest->contestants[contest->count];
+	snprintf(contestant->name, sizeof contestant->name, "%s", name);
+	contestant->server = *server;
+	contestant->work = *work;
+	histogram_init(&contestant->latency);
+	histogram_init(&contestant->end_to_end);
+	return contest->count++;
+}
+
+uint32_t contest_add_limit(struct contest *contest, const char *program, const struct work *work)
+{
+	char *path = NULL;
+	if (asprintf(&path, "%s/%s", contest->options->limits, program) < 0)
+		path = NULL;
+	struct server_spec server = { .kind = SERVER_LIMIT, .name = program, .program = path, .directory = contest->options->directory,
+				      .core = contest->options->server_core };
+	return add(contest, program, &server, work);
+}
+
+uint32_t contest_add_spate(struct contest *contest, const char *name, const struct work *work)
+{
+	struct server_spec server = { .kind = SERVER_SPATE, .name = "spate", .program = contest->options->spate,
+				      .directory = contest->options->directory, .core = contest->options->server_core };
+	return add(contest, name ? name : "spate", &server, work);
+}
+
+void contest_add_peers(struct contest *contest, const struct work *work)
+{
+	for (uint32_t i = 0; i < contest->options->peers_count && contest->count < CONTESTANTS_MAX; i++)
+		add(contest, contest->options->peers[i].name, &contest->options->peers[i], work);
+}
+
+/* ---- one run ----------------------------------------------------------------------------------------- */
+
+static void set_if(uint32_t *field, uint32_t value)
+{
+	*field = value ? value : *field;
+}
+
+static struct load_config config_for(const struct contest *contest, const struct contestant *contestant, const struct server *server)
+{
+	const struct work *work = &contestant->work;
+	struct load_config config;
+	load_config_init(&config);
+	config.port = server->port;
+	set_if(&config.connections, work->connections);
+	set_if(&config.in_flight, work->in_flight);
+	set_if(&config.batch_bytes, work->batch_bytes);
+	set_if(&config.record_bytes, work->record_bytes);
+	set_if(&config.partitions, work->partitions);
+	set_if(&config.fetch_bytes, work->fetch_bytes);
+	config.readers = work->readers;
+	config.requests_per_s = work->rate;
+	config.warmup_ns = (uint64_t)(contest->options->warmup_s * 1e9);
+	config.duration_ns = (uint64_t)((work->seconds > 0 ? work->seconds : contest->options->seconds) * 1e9);
+	config.server_pid = server->pid;
+	config.create_topic = server->spec->kind != SERVER_LIMIT;
+	config.fetch_from_zero = server->spec->kind == SERVER_LIMIT;
+	config.delete_topic = server->spec->kind == SERVER_PEER;
+	return config;
+}
+
+/* Fills a topic with what is to be read. A limit program has its own. */
+static int preload(const struct contestant *contestant, const struct load_config *config, const char *topic)
+{
+	struct load_config filling = *config;
+	if (!contestant->work.preload_mb || !config->create_topic)
+		return 0;
+	filling.topic = topic;
+	filling.connections = config->partitions > 16 ? 16 : config->partitions;
+	filling.in_flight = 4;
+	filling.batch_bytes = 128 << 10;
+	filling.requests_per_s = 0;
+	filling.warmup_ns = 0;
+	filling.duration_ns = 60000000000ull;
+	filling.requests_max = contestant->work.preload_mb * 8ull;
+	filling.delete_topic = false;
+	return load_produce(&filling, &last_result);
+}
+
+/* What a cold run reads must come from the disk: the broker starts anew, and the kernel forgets the files. */
+static int chill(struct server *server, struct load_config *config)
+{
+	if (server->spec->kind != SERVER_SPATE)
+		return 0;
+	server_halt(server, SIGTERM);
+	server_forget_files(server);
+	int err = server_resume(server);
+	config->server_pid = server->pid;
+	return err;
+}
+
+static int fetch_cold(struct server *server, struct load_config *config)
+{
+	int err = chill(server, config);
+	config->fetch_bytes = COLD_FETCH_BYTES;
+	config->fetch_once = config->create_topic;
+	if (config->fetch_once)
+		config->duration_ns = 60000000000ull; /* it ends when all is read */
+	config->warmup_ns = 0;
+	return err ? err : load_fetch(config, &last_result);
+}
+
+static int mix(const struct contestant *contestant, struct server *server, struct load_config *config)
+{
+	int err = 0;
+	if (contestant->work.reads_backlog) {
+		err = preload(contestant, config, BACKLOG_TOPIC);
+		config->read_topic = BACKLOG_TOPIC;
+		if (!err)
+			err = chill(server, config);
+	}
+	return err ? err : load_mixed(config, &last_result, &last_read);
+}
+
+static int do_work(const struct contest *contest, const struct contestant *contestant, struct server *server)
+{
+	struct load_config config = config_for(contest, contestant, server);
+	int err = 0;
+	switch (contestant->work.kind) {
+	case WORK_PRODUCE:
+		return load_produce(&config, &last_result);
+	case WORK_FETCH:
+		err = preload(contestant, &config, config.topic);
+		return err ? err : load_fetch(&config, &last_result);
+	case WORK_COLD:
+		err = preload(contestant, &config, config.topic);
+		return err ? err : fetch_cold(server, &config);
+	case WORK_MIXED:
+		return mix(contestant, server, &config);
+	}
+	return err;
+}
+
+static void keep_run(struct contestant *contestant)
+{
+	bool is_mixed = contestant->work.kind == WORK_MIXED;
+	contestant->runs[contestant->count++] = run_of(&last_result, is_mixed ? &last_read : NULL);
+	histogram_merge(&contestant->latency, &last_result.latency);
+	if (is_mixed)
+		histogram_merge(&contestant->end_to_end, &last_read.end_to_end);
+	for (uint32_t i = 0; i < last_result.seconds_count && contestant->seconds_count < LOAD_SECONDS_MAX; i++)
+		contestant->seconds[contestant->seconds_count++] = last_result.seconds[i];
+}
+
+static bool measure(struct contest *contest, struct contestant *contestant)
+{
+	struct server server;
+	if (server_start(&server, &contestant->server))
+		return false;
+	int err = do_work(contest, contestant, &server);
+	server_stop(&server);
+	if (err) {
+		progress_clear();
+		fprintf(stderr, "bench: %s: %s: %s\n", contest->name, contestant->name, last_result.failure);
+		return false;
+	}
+	snprintf(contest->workload, sizeof contest->workload, "%s", last_result.workload);
+	keep_run(contestant);
+	return true;
+}
+
+/* ---- rounds ------------------------------------------------------------------------------------------ */
+
+/* Ratios pair the n-th run of both sides, so a round in which any run failed is left out whole. */
+static bool run_round(struct contest *contest, uint32_t round)
+{
+	bool is_good = true;
+	uint32_t count_before = contest->contestants[0].count;
+	for (uint32_t i = 0; i < contest->count; i++) {
+		struct contestant *contestant = &contest->contestants[(i + round) % contest->count];
+		progress_show("%s: round %u of %u, %s ", contest->name, round + 1, contest->rounds, contestant->name);
+		is_good &= measure(contest, contestant);
+	}
+	for (uint32_t i = 0; !is_good && i < contest->count; i++)
+		contest->contestants[i].count = count_before;
+	return is_good;
+}
+
+bool contest_run(struct contest *contest)
+{
+	bool is_good = true;
+	for (uint32_t round = 0; round < contest->rounds; round++)
+		is_good &= run_round(contest, round);
+	progress_clear();
+	return is_good;
+}
+
+/* ---- what came of it --------------------------------------------------------------------------------- */
+
+double contest_median(const struct contest *contest, uint32_t number, size_t metric)
+{
+	const struct contestant *contestant = &contest->contestants[number];
+	double values[ROUNDS_MAX];
+	for (uint32_t i = 0; i < contestant->count; i++)
+		values[i] = run_field(&contestant->runs[i], metric);
+	return median(values, contestant->count);
+}
+
+void contest_report(const struct contest *contest, struct report *report)
+{
+	for (uint32_t i = 0; i < contest->count; i++) {
+		const struct contestant *contestant = &contest->contestants[i];
+		struct report_run line = { .rounds = contestant->count, .run = run_median(contestant->runs, contestant->count) };
+		snprintf(line.experiment, sizeof line.experiment, "%s", contest->name);
+		snprintf(line.contestant, sizeof line.contestant, "%s", contestant->name);
+		snprintf(line.workload, sizeof line.workload, "%s", contest->workload);
+		if (contestant->count)
+			report_add_run(report, &line);
+	}
+}
+
+static double limit_in_round(const struct contest *contest, const struct criterion *criterion, uint32_t round)
+{
+	if (criterion->limit_of)
+		return criterion->limit_of(contest, round);
+	return run_field(&contest->contestants[criterion->limit].runs[round], criterion->metric);
+}
+
+void contest_judge(const struct contest *contest, const struct criterion *criterion, struct report *report)
+{
+	const struct contestant *subject = &contest->contestants[criterion->value];
+	double values[ROUNDS_MAX], limits[ROUNDS_MAX], ratios[ROUNDS_MAX], scale = criterion->scale != 0 ? criterion->scale : 1;
+	struct report_row row = { .has_limit = true, .rounds = subject->count, .sense = criterion->sense, .goal = criterion->goal,
+				  .ratio_low = INFINITY };
+	for (uint32_t i = 0; i < subject->count; i++) {
+		values[i] = run_field(&subject->runs[i], criterion->metric) * scale;
+		limits[i] = limit_in_round(contest, criterion, i) * scale;
+		ratios[i] = limits[i] > 0 ? values[i] / limits[i] : 0;
+		row.ratio_low = fmin(row.ratio_low, ratios[i]);
+		row.ratio_high = fmax(row.ratio_high, ratios[i]);
+	}
+	row.value = median(values, subject->count);
+	row.limit = median(limits, subject->count);
+	row.ratio = median(ratios, subject->count);
+	row.ratio_low = subject->count ? row.ratio_low : 0;
+	snprintf(row.id, sizeof row.id, "%s", criterion->id);
+	snprintf(row.about, sizeof row.about, "%s", criterion->about);
+	snprintf(row.unit, sizeof row.unit, "%s", criterion->unit);
+	snprintf(row.limit_name, sizeof row.limit_name, "%s",
+		 criterion->limit_name ? criterion->limit_name : contest->contestants[criterion->limit].name);
+	report_add_row(report, &row);
+}

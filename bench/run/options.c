@@ -1,0 +1,106 @@
+/* Options of bench-run, by getopt_long. */
+#include "bench/run/options.h"
+
+#include "bench/report/run.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"bench-run: the broker beside its limit programs\n"
+	"\n"
+	"  --rounds N           rounds of each experiment (3)\n"
+	"  --seconds S          measured time of each run (1.5), after --warmup S (0.5)\n"
+	"  --only NAME[,NAME]   these experiments alone, or `all`\n"
+	"  --json FILE          the results for programs (- for stdout, in place of the table)\n"
+	"  --html FILE          one page of charts\n"
+	"  --stalls MINUTES     the experiment `stalls` for so long (30)\n"
+	"  --dir DIR            where data goes; it should be on the disk that matters (build)\n"
+	"  --peer NAME:PORT[:PID]   a broker that runs on this machine as one more contestant; up to four\n"
+	"  --spate FILE, --limits DIR   the binaries (./spate, build/release/limits)\n"
+	"  --server-core N, --load-core N   -1: not pinned (0 and 1)\n"
+	"\n"
+	"Experiments: ";
+
+static bool add_peer(struct options *options, char *text)
+{
+	char *port = strchr(text, ':');
+	if (!port || options->peers_count == PEERS_MAX)
+		return false;
+	*port++ = 0;
+	char *pid = strchr(port, ':');
+	long number = strtol(port, NULL, 10);
+	options->peers[options->peers_count++] = (struct server_spec){ .kind = SERVER_PEER, .name = text, .port = (uint16_t)number,
+								       .core = -1, .pid = pid ? atoi(pid + 1) : 0 };
+	return number > 0 && number <= UINT16_MAX;
+}
+
+static bool take_option(struct options *options, int option, char *value)
+{
+	switch (option) {
+	case 'r':
+		options->rounds = (uint32_t)atoi(value);
+		return options->rounds && options->rounds <= ROUNDS_MAX;
+	case 's':
+		options->seconds = atof(value);
+		return options->seconds > 0;
+	case 'w':
+		options->warmup_s = atof(value);
+		return options->warmup_s >= 0;
+	case 'm':
+		options->stalls_minutes = atof(value);
+		return options->stalls_minutes > 0;
+	case 'o':
+		options->only = value;
+		return true;
+	case 'j':
+		options->json = value;
+		return true;
+	case 'p':
+		options->page = value;
+		return true;
+	case 'd':
+		options->directory = value;
+		return true;
+	case 'P':
+		return add_peer(options, value);
+	case 'b':
+		options->spate = value;
+		return true;
+	case 'l':
+		options->limits = value;
+		return true;
+	case 'S':
+		options->server_core = atoi(value);
+		return true;
+	case 'L':
+		options->load_core = atoi(value);
+		return true;
+	default:
+		return false;
+	}
+}
+
+void options_parse(struct options *options, int argc, char **argv, const char *names)
+{
+	static const struct option table[] = {
+		{ "rounds", 1, NULL, 'r' }, { "seconds", 1, NULL, 's' }, { "warmup", 1, NULL, 'w' },      { "only", 1, NULL, 'o' },
+		{ "json", 1, NULL, 'j' },   { "html", 1, NULL, 'p' },    { "stalls", 1, NULL, 'm' },      { "dir", 1, NULL, 'd' },
+		{ "peer", 1, NULL, 'P' },   { "spate", 1, NULL, 'b' },   { "limits", 1, NULL, 'l' },      { "server-core", 1, NULL, 'S' },
+		{ "load-core", 1, NULL, 'L' }, { "help", 0, NULL, 'h' }, { 0 },
+	};
+	*options = (struct options){ .spate = "./spate", .limits = "build/release/limits", .directory = "build", .rounds = 3,
+				     .seconds = 1.5, .warmup_s = 0.5, .server_core = 0, .load_core = 1, .stalls_minutes = 30 };
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		options->server_core = options->load_core = -1;
+	int option;
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option != 'h' && take_option(options, option, optarg))
+			continue;
+		fprintf(option == 'h' ? stdout : stderr, "%s%s\n", usage, names);
+		exit(option == 'h' ? 0 : 2);
+	}
+}

@@ -1,0 +1,73 @@
+/* How runs are held against limits. The room is a program and no library, so the files are compiled in here. */
+#include "bench/run/contest.c"
+#include "bench/run/server.c"
+
+#include <criterion/criterion.h>
+
+static struct contestant contestants[3];
+static struct options options = { .rounds = 3 };
+static struct contest contest = { .options = &options, .name = "test", .count = 2, .contestants = contestants };
+
+static void set_rounds(uint32_t number, const char *name, double a, double b, double c)
+{
+	snprintf(contestants[number].name, sizeof contestants[number].name, "%s", name);
+	contestants[number].count = 3;
+	contestants[number].runs[0].mb_per_s = a;
+	contestants[number].runs[1].mb_per_s = b;
+	contestants[number].runs[2].mb_per_s = c;
+}
+
+static const struct criterion throughput = { "P1", "about", "MB/s", offsetof(struct run, mb_per_s), 1, 0, GOAL_AT_LEAST, 0.55, NULL, NULL, 0 };
+
+/* A ratio is taken within each round: a minute in which everything ran at a tenth does not move it. */
+Test(contest, ratios_pair_rounds)
+{
+	struct report *report = report_open();
+	set_rounds(0, "limit", 4000, 400, 4200);
+	set_rounds(1, "spate", 2400, 240, 2100);
+	contest_judge(&contest, &throughput, report);
+	cr_expect_float_eq(report->rows[0].ratio, 0.6, 1e-9);
+	cr_expect_float_eq(report->rows[0].ratio_low, 0.5, 1e-9);
+	cr_expect_float_eq(report->rows[0].ratio_high, 0.6, 1e-9);
+	cr_expect_float_eq(report->rows[0].limit, 4000, 1e-9);
+	cr_expect_str_eq(report->rows[0].limit_name, "limit");
+	cr_expect(report_row_is_met(&report->rows[0]));
+	report_close(report);
+}
+
+static double twice_the_first(const struct contest *of, uint32_t round)
+{
+	return of->contestants[0].runs[round].mb_per_s * 2;
+}
+
+/* A limit may be made of several runs of the round, and has its own name then. */
+Test(contest, a_limit_may_be_a_sum)
+{
+	struct report *report = report_open();
+	struct criterion criterion = throughput;
+	criterion.limit_of = twice_the_first;
+	criterion.limit_name = "two of it";
+	criterion.scale = 10;
+	set_rounds(0, "limit", 100, 100, 100);
+	set_rounds(1, "spate", 100, 100, 100);
+	contest_judge(&contest, &criterion, report);
+	cr_expect_float_eq(report->rows[0].ratio, 0.5, 1e-9);
+	cr_expect_float_eq(report->rows[0].limit, 2000, 1e-9);
+	cr_expect_float_eq(report->rows[0].value, 1000, 1e-9);
+	cr_expect_str_eq(report->rows[0].limit_name, "two of it");
+	report_close(report);
+}
+
+/* A contest in which no round succeeded meets no goal, and says nothing of its contestants. */
+Test(contest, no_rounds_meet_nothing)
+{
+	struct report *report = report_open();
+	contestants[0].count = contestants[1].count = 0;
+	contest_judge(&contest, &throughput, report);
+	contest_report(&contest, report);
+	cr_expect_not(report_row_is_met(&report->rows[0]));
+	cr_expect_eq(report->rows[0].rounds, 0);
+	cr_expect_eq(report->rows[0].ratio_low, 0);
+	cr_expect_eq(report->runs_count, 0);
+	report_close(report);
+}
