@@ -113,6 +113,8 @@ SRC_SIM     := $(sort $(wildcard tests/sim/*.c))
 OBJ_HISTORY := $(call obj,$(SRC_HISTORY))
 OBJ_SIM     := $(call obj,$(SRC_SIM))
 OBJ_SIM_BROKER := $(call obj,$(sort $(wildcard tests/sim_broker/*.c)))
+# What makes a failing plan short: both simulators'.
+OBJ_SHRINK  := $(call obj,tests/shrink/shrink.c)
 $(BUILD)/libhistory.a: $(OBJ_HISTORY)
 
 UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
@@ -206,7 +208,7 @@ deps-clients: ## install what check-clients runs on: Node, Java, Maven
 	@tests/clients/install-deps
 
 # The storage engine on a simulated disk (tests/sim/README.md).
-$(BUILD)/sim: $(OBJ_SIM) $(BUILD)/libhistory.a $(BUILD)/liblog.a
+$(BUILD)/sim: $(OBJ_SIM) $(OBJ_SHRINK) $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 sim-program: $(BUILD)/sim
@@ -218,7 +220,7 @@ sim-short: sim-program
 	@$(BUILD)/sim --seed 400011 --count 1 --shrink 20 | tail -1 # a replay that needs more memory than two journals
 # The whole broker on a simulated machine, with simulated clients (tests/sim_broker/README.md).
 $(OBJ_SIM_BROKER): | $(GEN)/stamp
-$(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
+$(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(OBJ_SHRINK) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 SIM_BROKER_SHORT_release := 16
@@ -296,4 +298,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(OBJ_POWER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(OBJ_SHRINK:.o=.d) $(OBJ_POWER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)

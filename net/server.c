@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "log/base/check.h"
+#include "log/io/sim.h"
 #include "net/shard.h"
 
 #define LOCK_WAIT_MS 2000
@@ -29,7 +30,9 @@ struct server {
 	uint16_t port, advertised_port;
 	enum io_backend backend;
 	int fallback_reason;
-	struct shard_loop loop;              /* server_turn's */
+	struct shard_loop loops[SERVER_SHARDS_MAX]; /* server_turn's */
+	uint32_t ended_count;                /* of these */
+	uint64_t turn_random;                /* which of them turns next */
 	int lock_fd;
 	struct catalog *catalog;
 	struct broker_facts facts;
@@ -295,8 +298,23 @@ static int wait_for_stores(struct server *server, int err, struct sentence *why)
 	return err ? fail(why, err, "the store in %s cannot be opened: %s", server->dir, err_text(err)) : 0;
 }
 
+/* In a simulation one thread is all there is: it opens them one by one, each time another one first. */
+static int open_shards_in_turn(struct server *server, struct sentence *why)
+{
+	int err = 0;
+	for (uint32_t i = 0; !err && i < server->shard_count; i++) {
+		uint32_t index = (uint32_t)((i + server->options.seed) % server->shard_count);
+		err = index ? open_shard_io(server, index) : 0;
+		if (!err)
+			err = open_shard_store(server, index);
+	}
+	return wait_for_stores(server, err, why);
+}
+
 static int open_shards(struct server *server, struct sentence *why)
 {
+	if (server->backend == IO_SIM)
+		return open_shards_in_turn(server, why);
 	int err = start_threads(server, why);
 	if (err)
 		return err;
@@ -531,23 +549,45 @@ int server_run(struct server *server)
 	return end_of_run(server);
 }
 
+static void begin_loops(struct server *server)
+{
+	server->turn_random = server->options.seed;
+	for (uint32_t i = 0; i < server->shard_count; i++)
+		shard_loop_begin(&server->loops[i], &server->shards[i], i ? NULL : &server->listener, &server->stop);
+}
+
+/* One of those that have not ended. */
+static struct shard_loop *draw_loop(struct server *server)
+{
+	uint32_t left = (uint32_t)(sim_random(&server->turn_random) % (server->shard_count - server->ended_count));
+	struct shard_loop *loop = server->loops;
+	while (!loop->shard || left--)
+		loop++;
+	return loop;
+}
+
 int server_turn(struct server *server)
 {
-	CHECK(server->shard_count == 1);
-	if (!server->loop.shard)
-		shard_loop_begin(&server->loop, &server->shards[0], &server->listener, &server->stop);
-	int result = shard_loop_turn(&server->loop);
-	if (result > 0)
-		return result;
+	if (!server->turn_random)
+		begin_loops(server);
+	struct shard_loop *loop = draw_loop(server);
+	int result = shard_loop_turn(loop);
+	if (result == 0) {
+		loop->shard = NULL;
+		server->ended_count++;
+	}
+	if (result > 0 || (result == 0 && server->ended_count < server->shard_count))
+		return 1;
 	run_stopped_with(server, result);
 	return end_of_run(server);
 }
 
 void server_abandon(struct server *server)
 {
-	CHECK(server->shard_count == 1);
-	io_close(server->shards[0].io);
-	server->shards[0].io = NULL;
+	for (uint32_t i = 0; i < server->shard_count; i++) {
+		io_close(server->shards[i].io);
+		server->shards[i].io = NULL;
+	}
 }
 
 void server_stop(struct server *server)

@@ -24,7 +24,7 @@ struct server_options {
 	enum io_backend backend;             /* IO_URING falls back to IO_SYSCALLS where it is forbidden */
 	bool is_backend_required;            /* it does not fall back: server_open fails instead */
 	const struct broker_config *config;  /* outlives the server */
-	/* IO_SIM, with one shard: the machine it runs on. */
+	/* IO_SIM: the machine it runs on, and the order in which its shards take their turns. */
 	struct sim_disk *disk;
 	struct sim_net *net;
 	uint64_t seed;
@@ -65,7 +65,7 @@ void server_close(struct server *server);
 
 /* ---- for a simulation, which drives it by hand ------------------------------------------------------------------------- */
 
-/* In place of server_run, with one shard: one turn of its loop. 1: it runs on. Else what server_run returns. */
+/* In place of server_run: one turn of one shard's loop, which one the seed says. All run in this thread. 1: it runs on. Else what server_run returns. */
 MUST_USE int server_turn(struct server *server);
 /* As kill -9 leaves it: its loop lets go of files, locks and sockets, and nothing of it runs any more. Its memory stays where it is. */
 void server_abandon(struct server *server);

@@ -429,11 +429,32 @@ static struct io_op *find_next(struct sim *sim)
 	return next;
 }
 
-static uint64_t next_event_ns(struct sim *sim)
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
+static uint64_t end_of_next(struct sim *sim)
 {
 	const struct io_op *op = find_next(sim);
+	return op ? op->due_ns : UINT64_MAX;
+}
+
+/* What another io, another thread's, must not sleep over. Arrivals are the network's to tell. */
+static uint64_t next_of_user(struct sim_user *user)
+{
+	struct sim *sim = CONTAINER_OF(user, struct sim, user);
+	if (is_dead(sim))
+		return UINT64_MAX;
+	if (atomic_load(&sim->io.is_wake_pending) || !list_is_empty(&sim->io.ready) || is_any_ready(sim))
+		return 0;
+	return earlier(end_of_next(sim), io_timers_next_ns(&sim->io.timers));
+}
+
+static uint64_t next_event_ns(struct sim *sim)
+{
 	uint64_t arrival_ns = sim->net ? sim_net__next_ns(sim->net) : UINT64_MAX;
-	return op && op->due_ns < arrival_ns ? op->due_ns : arrival_ns;
+	return earlier(earlier(end_of_next(sim), arrival_ns), sim_disk__next_of_others(sim->disk, &sim->user));
 }
 
 /* Nobody waits: the clock is moved to the next event. Forever is not waited at all. */
@@ -749,6 +770,7 @@ int io_sim__open(struct io **out, const struct io_options *options)
 	make_buffers(sim, options);
 	sim->user.lose_power = lose_power;
 	sim->user.each_write = each_write;
+	sim->user.next_ns = next_of_user;
 	sim_disk__attach(sim->disk, &sim->user);
 	clock_now(&sim->io, &sim->io.now_ns, &sim->io.wall_ms);
 	*out = &sim->io;

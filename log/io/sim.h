@@ -55,6 +55,8 @@ uint64_t sim_disk_io_count(const struct sim_disk *disk);
 /* Room for so many bytes of files, in pages of 4 KiB, holes counted in full; 0 = no limit. Beyond it
  * writes get -ENOSPC. */
 void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity_bytes);
+/* What of it is taken. */
+uint64_t sim_disk_used(struct sim_disk *disk);
 /* How fast asynchronous operations are, and how whole. */
 struct sim_pace {
 	uint32_t latency_percent;   /* 100 as made */
@@ -69,6 +71,8 @@ void sim_disk_shift_wall_clock(struct sim_disk *disk, int64_t by_ms);
 /* Each file, by its path as it is seen now, and its size. The walk changes nothing. */
 typedef void sim_file_fn(void *context, const char *path, uint64_t size_bytes);
 void sim_disk_list(struct sim_disk *disk, sim_file_fn *each, void *context);
+/* Bytes of a file as they are seen now, up to its end; no I/O. -ENOENT. */
+MUST_USE int64_t sim_disk_peek(struct sim_disk *disk, const char *path, void *data, size_t size, uint64_t position);
 
 /* ---- faults that a correct disk does not have; what struck where is kept for the checker ----------------------------- */
 

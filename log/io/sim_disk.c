@@ -413,6 +413,11 @@ void sim_disk__space(struct sim_disk *disk, uint64_t *free_bytes, uint64_t *tota
 	*free_bytes = *total_bytes > used ? *total_bytes - used : 0;
 }
 
+uint64_t sim_disk_used(struct sim_disk *disk)
+{
+	return used_bytes(disk);
+}
+
 /* How far the file may reach. */
 static uint64_t end_max(struct sim_disk *disk, const struct sim_node *node)
 {
@@ -791,6 +796,17 @@ void sim_disk__attach(struct sim_disk *disk, struct sim_user *user)
 void sim_disk__detach(struct sim_user *user)
 {
 	list_remove(&user->node);
+}
+
+uint64_t sim_disk__next_of_others(const struct sim_disk *disk, const struct sim_user *user)
+{
+	uint64_t next_ns = UINT64_MAX;
+	LIST_FOR_EACH(link, (struct list *)&disk->users) {
+		struct sim_user *other = LIST_ENTRY(link, struct sim_user, node);
+		uint64_t its_ns = other == user ? UINT64_MAX : other->next_ns(other);
+		next_ns = its_ns < next_ns ? its_ns : next_ns;
+	}
+	return next_ns;
 }
 
 uint64_t sim_disk__generation(const struct sim_disk *disk)

@@ -14,15 +14,19 @@ struct sim_node; /* a file or a directory; stays while it is reachable or open *
 /* Takes note of a write: the bytes it will put at a position. */
 typedef void sim_write_fn(void *context, struct sim_node *file, const struct iovec *vector, uint32_t count, uint64_t position);
 
-/* An io that uses the disk: told when the power fails, before anything is decided; and asked what it has in flight. */
+/* An io that uses the disk: told when the power fails, before anything is decided; asked what it has in flight, and when it has something to do
+ * next (0: now; UINT64_MAX: nothing of its own), so that no other moves the clock over it. */
 struct sim_user {
 	struct list node;
 	void (*lose_power)(struct sim_user *user);
 	void (*each_write)(struct sim_user *user, sim_write_fn *note, void *context);
+	uint64_t (*next_ns)(struct sim_user *user);
 };
 
 void sim_disk__attach(struct sim_disk *disk, struct sim_user *user);
 void sim_disk__detach(struct sim_user *user);
+/* The earliest next_ns of all but `user`. */
+uint64_t sim_disk__next_of_others(const struct sim_disk *disk, const struct sim_user *user);
 /* How many times the power has failed: an io opened under another number is dead. */
 uint64_t sim_disk__generation(const struct sim_disk *disk);
 /* The one virtual clock of all that use the disk; it goes on over crashes. */

@@ -90,6 +90,13 @@ void sim_disk_list(struct sim_disk *disk, sim_file_fn *each, void *context)
 	list_below(disk->root, "", each, context);
 }
 
+int64_t sim_disk_peek(struct sim_disk *disk, const char *path, void *data, size_t size, uint64_t position)
+{
+	struct sim_node *node;
+	int err = sim__find_node(disk, path, &node);
+	return err < 0 ? err : (int64_t)sim_node__read(node, data, size, position);
+}
+
 static bool find_path(const struct sim_node *directory, const struct sim_node *wanted, const char *path, char out[SIM_PATH_SIZE])
 {
 	LIST_FOR_EACH(link, (struct list *)&directory->entries) {

@@ -244,9 +244,14 @@ int64_t sim_link_receive(struct sim_link *link, void *data, size_t size)
 	return link->is_reset || is_over(link->net, &link->out) ? -1 : 0;
 }
 
-void sim_link_close(struct sim_link *link)
+void sim_link_finish(struct sim_link *link)
 {
 	end(link->net, &link->in);
+}
+
+void sim_link_close(struct sim_link *link)
+{
+	sim_link_finish(link);
 	lose(&link->out);
 	link->has_client = false;
 	free_if_over(link);

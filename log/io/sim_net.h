@@ -43,6 +43,8 @@ struct sim_link *sim_link_open(struct sim_net *net, uint16_t port);
 size_t sim_link_send(struct sim_link *link, const void *data, size_t size);
 /* Bytes that have arrived by now; 0: none; -1: none, and none will come any more. */
 int64_t sim_link_receive(struct sim_link *link, void *data, size_t size);
+/* Sends no more: what was sent still arrives, and then the end of the stream. It may read on. */
+void sim_link_finish(struct sim_link *link);
 /* Lets go of it. What was sent still arrives, and then the end of the stream. */
 void sim_link_close(struct sim_link *link);
 /* Lets go of it, and what was under way is lost. */

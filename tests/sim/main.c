@@ -18,7 +18,8 @@
 
 #include "log/base/check.h"
 #include "tests/history/history.h"
-#include "tests/sim/shrink.h"
+#include "tests/shrink/shrink.h"
+#include "tests/sim/run.h"
 
 #define WORKERS_MAX 64
 #define HANG_SECONDS 30
@@ -231,27 +232,51 @@ static uint32_t print_figures(const struct options *options, double seconds)
 
 /* ---- a seed that fails ---------------------------------------------------------------------------------------------------- */
 
+static void run_alone(const void *plan, struct shrink_outcome *outcome, FILE *story)
+{
+	static uint64_t points[point_count];
+	struct run_result result;
+	run_plan(plan, &result, points, story);
+	outcome->has_failed = result.has_failed;
+	snprintf(outcome->kind, sizeof outcome->kind, "%s", result.kind);
+	snprintf(outcome->verdict, sizeof outcome->verdict, "%s", result.verdict);
+}
+
+static bool simplify(void *plan, uint32_t n)
+{
+	return plan_simplify(plan, n);
+}
+
+static const struct shrink_subject subject = {
+	.plan_size = sizeof(struct plan),
+	.count_at = offsetof(struct plan, step_count),
+	.steps_at = offsetof(struct plan, steps),
+	.step_size = sizeof(struct step),
+	.run = run_alone,
+	.simplify = simplify,
+};
+
 static void tell_plan(const struct plan *plan)
 {
-	struct run_result result;
+	struct shrink_outcome result;
 	printf("\nTHE STORY (seed %lu, %u steps)\n", (unsigned long)plan->seed, plan->step_count);
-	shrink_try(plan, &result, stdout);
+	shrink_try(&subject, plan, &result, stdout);
 	printf("\n%s\n", result.has_failed ? result.verdict : "nothing is wrong");
 }
 
 static void look_into(const struct options *options, const char *program, uint64_t seed, const char *kind)
 {
 	static struct plan plan;
-	struct run_result result;
+	struct shrink_outcome result;
 	plan_make(&plan, seed);
 	printf("FAIL  SEED=%lu: %s\n", (unsigned long)seed, kind);
 	int out = dup(2);
 	silence(options->is_loud);
-	shrink_try(&plan, &result, NULL);
+	shrink_try(&subject, &plan, &result, NULL);
 	if (!result.has_failed) {
 		printf("It does not fail when it is run again: a run is not a function of its seed.\n");
 	} else {
-		uint32_t before = plan.step_count, tries = shrink(&plan, result.kind, options->shrink_seconds);
+		uint32_t before = plan.step_count, tries = shrink(&subject, &plan, result.kind, options->shrink_seconds);
 		printf("%s\nshrunk from %u to %u steps in %u tries\n", result.verdict, before, plan.step_count, tries);
 	}
 	dup2(out, 2);

@@ -95,3 +95,21 @@ void plan_make(struct plan *plan, uint64_t seed)
 		plan->steps[i].d = sim_random(&random);
 	}
 }
+
+bool plan_simplify(struct plan *plan, uint32_t n)
+{
+	struct knobs *knobs = &plan->knobs;
+	switch (n) {
+	case 0: knobs->peeks = 0; return true;
+	case 1: knobs->short_per_mille = 0; return true;
+	case 2: knobs->stall_per_mille = 0; return true;
+	case 3: knobs->latency_percent = 100; return true;
+	case 4: knobs->retention_bytes = -1; return true;
+	case 5: knobs->retention_ms = -1; return true;
+	case 6: knobs->retention_check_ms = 0; return true;
+	case 7: knobs->segment_ms = 604800000; return true;
+	case 8: knobs->index_size_bytes = 10 << 20; return true;
+	case 9: knobs->is_append_time = false; return true;
+	default: return false;
+	}
+}

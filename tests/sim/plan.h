@@ -73,3 +73,5 @@ struct plan {
 };
 
 void plan_make(struct plan *plan, uint64_t seed);
+/* Makes the plan plainer in its n-th way; false: there are no more. */
+bool plan_simplify(struct plan *plan, uint32_t n);

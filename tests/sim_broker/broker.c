@@ -6,7 +6,8 @@
 #include "tests/sim_broker/world.h"
 
 #define STARTS_MAX 30
-#define STOP_TURNS_MAX 200000
+#define STOP_TURNS_MAX 2000000
+#define START_FULL_NS (10ull * 1000 * 1000 * 1000)
 
 static bool is_cut(const struct world *world)
 {
@@ -24,15 +25,15 @@ void broker_order_cut(struct world *world, uint64_t k)
 static int try_start(struct world *world, char *why, size_t why_size)
 {
 	static struct server_report report;
-	struct server_options options = {.dir = "/data", .listen_host = "127.0.0.1", .listen_port = world->port, .shard_count = 1, .backend = IO_SIM,
-					 .config = world->config, .disk = world->disk, .net = world->net, .seed = world->seed * 1000 + world->life};
+	struct server_options options = {.dir = "/data", .listen_host = "127.0.0.1", .listen_port = world->port, .shard_count = world->plan->knobs.shards, .backend = IO_SIM,
+					 .config = world->config, .disk = world->disk, .net = world->net, .seed = world->plan->seed * 1000 + world->life};
 	int err = server_open(&world->server, &options, &report, why, why_size);
 	if (err) {
 		world->server = NULL;
 		return err;
 	}
 	world->port = report.listen_port;
-	for (uint32_t i = 0; i < report.shard_count; i++)
+	for (uint32_t i = 0; i < report.shard_count && !world->damages_seen; i++)
 		if (report.stores[i].damaged_ranges || report.stores[i].is_journal_lost || report.catalog.is_lost)
 			world_accuse(world, HISTORY_BROKER, -1, "a start names damage on a sound disk");
 	return 0;
@@ -47,33 +48,67 @@ static void lose_power(struct world *world)
 	history_crash(world->history);
 }
 
-/* On a disk that is full: a start that finds a direct piece which nobody vouches for waits for room inside server_open (log/store/recover.c, file_all), and
- * nobody could give it any from outside. So there is some again. */
+/* A start may wait for room, and nobody else is there to give it any. */
+static void maybe_give_room(void *context)
+{
+	struct world *world = context;
+	if (world->room_at_ns && world_now_ns(world) >= world->room_at_ns) {
+		sim_disk_set_capacity(world->disk, 0);
+		world->is_full = false;
+		world->room_at_ns = 0;
+	}
+}
+
+static int start_once(struct world *world, char *why, size_t why_size)
+{
+	world->life++;
+	if (world->start_cut)
+		broker_order_cut(world, world->start_cut);
+	world->start_cut = 0;
+	if (world->is_full) {
+		meet(world, MOMENT_FULL_START);
+		world->room_at_ns = world_now_ns(world) + START_FULL_NS;
+	}
+	sim_disk_on_io(world->disk, maybe_give_room, world);
+	int err = try_start(world, why, why_size);
+	sim_disk_on_io(world->disk, NULL, NULL);
+	world->room_at_ns = 0;
+	return err;
+}
+
+static void note_failed_start(struct world *world, int err, const char *why)
+{
+	world_tell(world, (uint64_t)err, "a start fails: %s", why);
+	if (is_cut(world)) {
+		meet(world, MOMENT_POWER_CUT_IN_START);
+		if (world->server)
+			server_abandon(world->server);
+		lose_power(world);
+	} else if (world->has_failing_disk) {
+		meet(world, MOMENT_FAILED_START);
+	} else if (!world->is_full) {
+		world_accuse(world, HISTORY_BROKER, -1, "the broker does not start: %s", why);
+	}
+	/* A fault that was ordered may have struck the start. It is over. */
+	sim_disk_fail(world->disk, 0, EIO);
+	sim_disk_set_capacity(world->disk, 0);
+	world->has_failing_disk = world->is_full = false;
+}
+
 void broker_begin(struct world *world)
 {
 	char why[512] = "";
-	sim_disk_set_capacity(world->disk, 0);
-	for (int tries = 0; tries < STARTS_MAX; tries++) {
-		world->life++;
-		int err = try_start(world, why, sizeof why);
-		if (!err && !is_cut(world)) {
-			world_tell(world, world->life, "the broker stands (start %lu)", (unsigned long)world->life);
-			for (uint32_t i = 0; i < world->committer_count; i++)
-				committer_restarted(world->committers[i]);
-			return;
+	for (int tries = 0; tries < STARTS_MAX && !world_is_over(world); tries++) {
+		int err = start_once(world, why, sizeof why);
+		if (err || is_cut(world)) {
+			note_failed_start(world, err, why);
+			continue;
 		}
-		world_tell(world, (uint64_t)err, "a start fails: %s", why);
-		if (is_cut(world)) {
-			meet(world, MOMENT_POWER_CUT_IN_START);
-			if (world->server)
-				server_abandon(world->server);
-			lose_power(world);
-		}
-		/* A fault that was ordered may have struck the start. It is over. */
-		sim_disk_fail(world->disk, 0, EIO);
-		sim_disk_set_capacity(world->disk, 0);
+		world_tell(world, world->life, "the broker stands (start %lu)", (unsigned long)world->life);
+		for (uint32_t i = 0; i < world->committer_count; i++)
+			committer_restarted(world->committers[i]);
+		return;
 	}
-	world_accuse(world, HISTORY_BROKER, -1, "the broker does not start: %s", why);
 }
 
 /* ---- ending ----------------------------------------------------------------------------------------------------------- */

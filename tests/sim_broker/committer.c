@@ -7,11 +7,11 @@
 #include "log/base/check.h"
 #include "tests/sim_broker/offset_calls.h"
 
-#define BACKOFF_NS (50ull * 1000 * 1000)
 
 struct committer {
 	struct world *world;
 	struct peer *peer;
+	uint64_t random;
 	char group[16];
 	int64_t sent, acked;       /* the highest offset asked for, and answered; -1: none */
 	bool has_coordinator, is_asking, is_checking, is_finishing;
@@ -23,8 +23,9 @@ struct committer *committer_open(struct world *world, uint32_t number)
 	struct committer *committer = calloc(1, sizeof *committer);
 	CHECK(committer);
 	committer->world = world;
+	committer->random = world_stream(world, "committer", number);
 	committer->sent = committer->acked = -1;
-	committer->pause_ns_max = world_draw(world, 4) ? 30000000 : 1000000;
+	committer->pause_ns_max = draw(&committer->random, 4) ? 30000000 : 1000000;
 	snprintf(committer->group, sizeof committer->group, "group-%u", number);
 	committer->peer = peer_create(world, committer);
 	return committer;
@@ -100,7 +101,7 @@ static void committed(void *context, uint64_t tag, const void *answer)
 		world_tell(committer->world, tag, "%s: %lu is committed", committer->group, (unsigned long)tag);
 		if ((int64_t)tag > committer->acked)
 			committer->acked = (int64_t)tag;
-		committer->wait_until_ns = world_now_ns(committer->world) + world_draw(committer->world, committer->pause_ns_max);
+		committer->wait_until_ns = world_now_ns(committer->world) + draw(&committer->random, committer->pause_ns_max);
 	} else if (is_passing(committer, error)) {
 		back_off(committer);
 	} else {
@@ -158,12 +159,12 @@ void committer_step(struct committer *committer)
 {
 	struct world *world = committer->world;
 	peer_step(committer->peer);
-	if (committer->is_asking || !world->has_topic || world_now_ns(world) < committer->wait_until_ns)
+	if (committer->is_asking || world->topics[0].state != TOPIC_LIVE || world_now_ns(world) < committer->wait_until_ns)
 		return;
 	if (!committer->has_coordinator)
 		committer->is_asking = offset_call_seek(committer->peer, committer->group, 0, found);
 	else if (committer->is_checking)
-		committer->is_asking = offset_call_look(committer->peer, committer->group, 0, 0, looked);
+		committer->is_asking = offset_call_look(committer->peer, &(struct committing){.group = committer->group}, 0, 0, looked);
 	else if (!committer->is_finishing)
 		commit(committer);
 }

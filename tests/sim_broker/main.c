@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "log/base/check.h"
+#include "tests/shrink/shrink.h"
 #include "tests/sim_broker/run.h"
 
 #define WORKERS_MAX 64
@@ -22,7 +23,7 @@
 struct options {
 	uint64_t seed, count;
 	double seconds;
-	uint32_t workers;
+	uint32_t workers, shrink_seconds;
 	bool is_story, is_loud;
 };
 
@@ -57,9 +58,11 @@ static void run_here(uint64_t seed, struct verdict *verdict)
 {
 	*verdict = (struct verdict){.has_failed = true, .text = "it ended before its end"};
 	struct verdict first, again;
-	run_seed(seed, &first, NULL);
+	struct plan plan;
+	plan_make(&plan, seed);
+	run_plan(&plan, &first, NULL);
 	if (seed % TWICE_EVERY == 0 && !first.has_failed) {
-		run_seed(seed, &again, NULL);
+		run_plan(&plan, &again, NULL);
 		if (again.trace != first.trace) {
 			first.has_failed = true;
 			snprintf(first.text, sizeof first.text, "another trace when it is run again");
@@ -157,46 +160,86 @@ static uint32_t print_totals(const struct totals *totals, double seconds)
 	return totals->seeds >= ALL_MOMENTS_SEEDS ? missing : 0;
 }
 
-/* In a process of its own, as it may die. */
-static void tell(const struct options *options, uint64_t seed)
+/* ---- a seed that fails ------------------------------------------------------------------------------------------------------- */
+
+static void run_alone(const void *plan, struct shrink_outcome *outcome, FILE *story)
 {
-	fflush(NULL);
-	pid_t pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		struct verdict verdict;
-		silence(options->is_loud);
-		setlinebuf(stdout);
-		alarm(HANG_SECONDS);
-		run_seed(seed, &verdict, stdout);
-		printf("%s\n", verdict.has_failed ? verdict.text : "nothing is wrong");
-		fflush(NULL);
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
+	struct verdict verdict;
+	if (story)
+		setlinebuf(story);
+	run_plan(plan, &verdict, story);
+	outcome->has_failed = verdict.has_failed;
+	snprintf(outcome->kind, sizeof outcome->kind, "%s", verdict.kind);
+	snprintf(outcome->verdict, sizeof outcome->verdict, "%s", verdict.text);
+}
+
+static bool simplify(void *plan, uint32_t n)
+{
+	return plan_simplify(plan, n);
+}
+
+static const struct shrink_subject subject = {
+	.plan_size = sizeof(struct plan),
+	.count_at = offsetof(struct plan, step_count),
+	.steps_at = offsetof(struct plan, steps),
+	.step_size = sizeof(struct step),
+	.run = run_alone,
+	.simplify = simplify,
+};
+
+static void tell(const struct plan *plan)
+{
+	const struct knobs *knobs = &plan->knobs;
+	struct shrink_outcome outcome;
+	printf("\nTHE STORY (seed %lu, %u steps)\n%u shards, %u producers, %u consumers, %u committers, %u classic members, %u consumer members; cache %u, direct from %u, "
+	       "segments of %u, retention every %u ms%s\n", (unsigned long)plan->seed, plan->step_count, knobs->shards, knobs->producers, knobs->consumers, knobs->committers,
+	       knobs->members, knobs->consumer_members, knobs->cache_bytes, knobs->direct_bytes, knobs->segment_bytes, knobs->retention_check_ms,
+	       knobs->may_rot ? ", a disk that rots" : "");
+	shrink_try(&subject, plan, &outcome, stdout);
+	printf("%s\n", outcome.has_failed ? outcome.verdict : "nothing is wrong");
 }
 
 static int look_into(const struct options *options, const char *program, uint64_t seed, const char *why)
 {
-	printf("\nTHE STORY (seed %lu)\n", (unsigned long)seed);
-	tell(options, seed);
-	printf("FAIL  SEED=%lu: %s\nTo repeat it: make check-sim-broker SEED=%lu COUNT=1, or %s --seed %lu --story [--loud].\n", (unsigned long)seed, why,
+	static struct plan plan;
+	struct shrink_outcome outcome;
+	plan_make(&plan, seed);
+	printf("FAIL  SEED=%lu: %s\n", (unsigned long)seed, why);
+	silence(options->is_loud);
+	shrink_try(&subject, &plan, &outcome, NULL);
+	if (outcome.has_failed) {
+		uint32_t before = plan.step_count, tries = shrink(&subject, &plan, outcome.kind, options->shrink_seconds);
+		printf("shrunk from %u to %u steps in %u tries\n", before, plan.step_count, tries);
+	} else {
+		printf("It does not fail when it is run once: a run is not a function of its seed.\n");
+	}
+	tell(&plan);
+	printf("\nFAIL  SEED=%lu: %s\nTo repeat it: make check-sim-broker SEED=%lu COUNT=1, or %s --seed %lu --story [--loud] for all of its steps.\n", (unsigned long)seed, why,
 	       (unsigned long)seed, program, (unsigned long)seed);
 	return 1;
 }
 
+static int tell_one(const struct options *options)
+{
+	static struct plan plan;
+	plan_make(&plan, options->seed);
+	silence(options->is_loud);
+	tell(&plan);
+	return 0;
+}
+
 static int usage(const char *program)
 {
-	printf("usage: %s [--seed N] [--time SECONDS | --count SEEDS] [--jobs N] [--loud]\n       %s --seed N --story [--loud]\n", program, program);
+	printf("usage: %s [--seed N] [--time SECONDS | --count SEEDS] [--jobs N] [--shrink SECONDS] [--loud]\n       %s --seed N --story [--loud]\n", program, program);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"time", 1, NULL, 't'}, {"count", 1, NULL, 'n'}, {"jobs", 1, NULL, 'j'},
-					      {"story", 0, NULL, 'S'}, {"loud", 0, NULL, 'l'}, {0}};
+					      {"story", 0, NULL, 'S'}, {"loud", 0, NULL, 'l'}, {"shrink", 1, NULL, 'k'}, {0}};
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct options options = {.seed = 1, .seconds = 60, .workers = cores > 0 && cores <= WORKERS_MAX ? (uint32_t)cores : 1};
+	struct options options = {.seed = 1, .seconds = 60, .workers = cores > 0 && cores <= WORKERS_MAX ? (uint32_t)cores : 1, .shrink_seconds = 60};
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (c) {
 		case 's': options.seed = strtoull(optarg, NULL, 10); break;
@@ -205,6 +248,7 @@ int main(int argc, char **argv)
 		case 'j': options.workers = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'S': options.is_story = true; break;
 		case 'l': options.is_loud = true; break;
+		case 'k': options.shrink_seconds = (uint32_t)strtoul(optarg, NULL, 10); break;
 		default: return usage(argv[0]);
 		}
 	}
@@ -212,10 +256,8 @@ int main(int argc, char **argv)
 		return usage(argv[0]);
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED);
-	if (options.is_story) {
-		tell(&options, options.seed);
-		return 0;
-	}
+	if (options.is_story)
+		return tell_one(&options);
 	struct totals totals = {0};
 	char why[600];
 	double began = now_s();

@@ -16,7 +16,6 @@
 #include "log/base/check.h"
 #include "tests/sim_broker/offset_calls.h"
 
-#define BACKOFF_NS (50ull * 1000 * 1000)
 #define BEAT_NS (1000ull * 1000 * 1000)
 #define AWAY_NS_MAX (12ull * 1000 * 1000 * 1000)
 #define SESSION_MS 6000
@@ -29,6 +28,7 @@ enum member_state { SEEKING, JOINING, SYNCING, LOOKING, STABLE };
 struct member {
 	struct world *world;
 	struct peer *peer;
+	uint64_t random;
 	uint32_t number;
 	enum member_state state;
 	bool is_asking, is_static;
@@ -36,9 +36,9 @@ struct member {
 	int32_t generation, synced_generation; /* one that nobody has synced is not durable, and may be given again */
 	uint64_t life;             /* answers to an earlier one are passed over */
 	uint64_t wait_until_ns, beat_ns;
-	bool owns[PARTITIONS];
+	bool owns[GROUP_PARTITIONS];
 	uint32_t to_look;          /* the partition whose commit is looked up next */
-	int64_t next[PARTITIONS];  /* what it commits next */
+	int64_t next[GROUP_PARTITIONS];  /* what it commits next */
 	int64_t acked_before;      /* of `to_look`, when it asked */
 	/* As leader, between join and sync. */
 	char ids[MEMBERS_MAX + 4][ID_SIZE];
@@ -50,8 +50,9 @@ struct member *member_open(struct world *world, uint32_t number)
 	struct member *member = calloc(1, sizeof *member);
 	CHECK(member);
 	member->world = world;
+	member->random = world_stream(world, "member", number);
 	member->number = number;
-	member->is_static = world_draw(world, 2);
+	member->is_static = draw(&member->random, 2);
 	snprintf(member->instance, sizeof member->instance, "instance-%u", number);
 	member->peer = peer_create(world, member);
 	return member;
@@ -61,7 +62,7 @@ void member_describe(const struct member *member, char *out, size_t size)
 {
 	static const char *const states[] = {"seeks its coordinator", "joins", "syncs", "looks for commits", "is stable"};
 	uint32_t owned = 0;
-	for (uint32_t p = 0; p < PARTITIONS; p++)
+	for (uint32_t p = 0; p < GROUP_PARTITIONS; p++)
 		owned += member->owns[p];
 	snprintf(out, size, "member %u (%s) %s in generation %d and owns %u partitions", member->number, member->id, states[member->state], member->generation, owned);
 }
@@ -69,7 +70,7 @@ void member_describe(const struct member *member, char *out, size_t size)
 bool member_is_stable(const struct member *member, int32_t *generation, uint32_t *owned)
 {
 	*generation = member->generation;
-	for (uint32_t p = 0; p < PARTITIONS; p++)
+	for (uint32_t p = 0; p < GROUP_PARTITIONS; p++)
 		*owned += member->owns[p];
 	return member->state == STABLE;
 }
@@ -106,7 +107,7 @@ void member_vanish(struct member *member)
 	member->is_asking = false;
 	member->id[0] = 0;
 	go(member, SEEKING);
-	member->wait_until_ns = world_now_ns(member->world) + (member->world->is_calm ? 0 : world_draw(member->world, AWAY_NS_MAX));
+	member->wait_until_ns = world_now_ns(member->world) + (member->world->is_calm ? 0 : draw(&member->random, AWAY_NS_MAX));
 }
 
 static struct slice instance_of(const struct member *member)
@@ -254,7 +255,7 @@ static void synced(void *context, uint64_t tag, const void *answer)
 	disown(member);
 	member->synced_generation = member->generation;
 	for (size_t i = 0; i < out->assignment.size; i++) {
-		if (out->assignment.data[i] >= PARTITIONS)
+		if (out->assignment.data[i] >= GROUP_PARTITIONS)
 			world_accuse(member->world, HISTORY_BROKER, -1, "an assignment that nobody made");
 		else
 			own(member, out->assignment.data[i]);
@@ -269,7 +270,7 @@ static void sync_with(struct member *member)
 {
 	struct kmsg_sync_group_request in;
 	struct kmsg_sync_group_assignment assignments[COUNT_OF(member->ids)];
-	uint8_t partitions[COUNT_OF(member->ids)][PARTITIONS];
+	uint8_t partitions[COUNT_OF(member->ids)][GROUP_PARTITIONS];
 	kmsg_sync_group_request_init(&in);
 	in.group_id = slice_from(GROUP);
 	in.generation_id = member->generation;
@@ -279,7 +280,7 @@ static void sync_with(struct member *member)
 	in.protocol_name = slice_from("by-number");
 	for (uint32_t i = 0; i < member->id_count; i++)
 		assignments[i] = (struct kmsg_sync_group_assignment){.member_id = slice_from(member->ids[i]), .assignment = {partitions[i], 0}};
-	for (uint32_t p = 0; p < PARTITIONS && member->id_count; p++) {
+	for (uint32_t p = 0; p < GROUP_PARTITIONS && member->id_count; p++) {
 		struct slice *to = &assignments[p % member->id_count].assignment;
 		partitions[p % member->id_count][to->size++] = (uint8_t)p;
 	}
@@ -313,14 +314,14 @@ static void looked(void *context, uint64_t tag, const void *answer)
 
 static void look(struct member *member)
 {
-	while (member->to_look < PARTITIONS && !member->owns[member->to_look])
+	while (member->to_look < GROUP_PARTITIONS && !member->owns[member->to_look])
 		member->to_look++;
-	if (member->to_look == PARTITIONS) {
+	if (member->to_look == GROUP_PARTITIONS) {
 		go(member, STABLE);
 		return;
 	}
 	member->acked_before = member->world->commits[member->to_look].acked;
-	member->is_asking = offset_call_look(member->peer, GROUP, member->to_look, member->life, looked);
+	member->is_asking = offset_call_look(member->peer, &(struct committing){.group = GROUP}, member->to_look, member->life, looked);
 }
 
 static void committed(void *context, uint64_t tag, const void *answer)
@@ -338,7 +339,7 @@ static void committed(void *context, uint64_t tag, const void *answer)
 		world_accuse(member->world, HISTORY_BROKER, -1, "a commit of one partition is answered with none or many");
 		return;
 	}
-	uint32_t partition = (uint32_t)topic->partitions.items[0].partition_index % PARTITIONS;
+	uint32_t partition = (uint32_t)topic->partitions.items[0].partition_index % GROUP_PARTITIONS;
 	int16_t error = topic->partitions.items[0].error_code;
 	if (error == 0) {
 		meet(member->world, MOMENT_MEMBER_COMMITTED);
@@ -393,7 +394,7 @@ static void left(void *context, uint64_t tag, const void *answer)
 		return;
 	member->id[0] = 0;
 	go(member, SEEKING);
-	member->wait_until_ns = world_now_ns(member->world) + world_draw(member->world, AWAY_NS_MAX);
+	member->wait_until_ns = world_now_ns(member->world) + draw(&member->random, AWAY_NS_MAX);
 }
 
 static void leave(struct member *member)
@@ -418,21 +419,21 @@ static void leave(struct member *member)
 static void step_stable(struct member *member)
 {
 	struct world *world = member->world;
-	uint32_t partition = (uint32_t)world_draw(world, PARTITIONS);
+	uint32_t partition = (uint32_t)draw(&member->random, GROUP_PARTITIONS);
 	if (world_now_ns(world) >= member->beat_ns)
 		beat(member);
-	else if (!world->is_calm && world_draw(world, 1500) == 0)
+	else if (!world->is_calm && draw(&member->random, 1500) == 0)
 		leave(member);
-	else if (!world->is_calm && world_draw(world, 1500) == 0)
+	else if (!world->is_calm && draw(&member->random, 1500) == 0)
 		member_vanish(member);
-	else if (!world->is_calm && member->owns[partition] && world_draw(world, 20) == 0)
+	else if (!world->is_calm && member->owns[partition] && draw(&member->random, 20) == 0)
 		commit(member, partition);
 }
 
 void member_step(struct member *member)
 {
 	peer_step(member->peer);
-	if (member->is_asking || !member->world->has_topic || world_now_ns(member->world) < member->wait_until_ns)
+	if (member->is_asking || member->world->topics[0].state != TOPIC_LIVE || world_now_ns(member->world) < member->wait_until_ns)
 		return;
 	switch (member->state) {
 	case SEEKING: member->is_asking = offset_call_seek(member->peer, GROUP, member->life, found); break;

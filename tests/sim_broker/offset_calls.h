@@ -10,7 +10,8 @@ MUST_USE bool offset_call_seek(struct peer *peer, const char *group, uint64_t ta
 struct committing {
 	const char *group, *member_id;
 	struct slice instance;
-	int32_t generation;
+	int32_t generation;           /* or its epoch */
+	bool is_consumer_member;      /* of the consumer protocol */
 };
 MUST_USE bool offset_call_commit(struct peer *peer, const struct committing *who, uint32_t partition, int64_t offset, uint64_t tag, peer_done_fn *done);
-MUST_USE bool offset_call_look(struct peer *peer, const char *group, uint32_t partition, uint64_t tag, peer_done_fn *done);
+MUST_USE bool offset_call_look(struct peer *peer, const struct committing *who, uint32_t partition, uint64_t tag, peer_done_fn *done);

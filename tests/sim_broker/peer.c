@@ -30,7 +30,8 @@ struct peer {
 	struct world *world;
 	void *context;
 	struct sim_link *link;
-	uint64_t retry_ns;
+	uint64_t retry_ns, deaf_until_ns;
+	bool is_closing, has_closed; /* no more calls on this link; the broker is told so */
 	struct bytes out, in;
 	struct call calls[CALLS_MAX];
 	uint32_t first, count;
@@ -105,7 +106,7 @@ static void encode(struct peer *peer, const struct kmsg_message *message, int ve
 
 bool peer_call(struct peer *peer, const char *api, int version, const void *message, uint64_t tag, peer_done_fn *done)
 {
-	if (peer->count == CALLS_MAX || !connect_now(peer))
+	if (peer->count == CALLS_MAX || peer->is_closing || !connect_now(peer))
 		return false;
 	peer->correlation_id++;
 	encode(peer, find(api, "request"), version, message);
@@ -137,10 +138,24 @@ static void fail_all(struct peer *peer)
 
 void peer_break(struct peer *peer)
 {
+	if (peer->link && (peer->out.size || peer->in.size))
+		meet(peer->world, MOMENT_RESET_IN_FRAME);
 	if (peer->link)
 		sim_link_reset(peer->link);
 	peer->link = NULL;
+	peer->is_closing = peer->has_closed = false;
 	fail_all(peer);
+}
+
+void peer_half_close(struct peer *peer)
+{
+	peer->is_closing = peer->link != NULL;
+}
+
+void peer_be_deaf(struct peer *peer, uint64_t for_ns)
+{
+	peer->deaf_until_ns = world_now_ns(peer->world) + for_ns;
+	meet(peer->world, MOMENT_SLOW_READER);
 }
 
 static void take_answer(struct peer *peer, struct slice frame)
@@ -190,7 +205,7 @@ static void take_frames(struct peer *peer)
 
 static bool is_silent(const struct peer *peer)
 {
-	return peer->count && peer->calls[peer->first].due_ns <= world_now_ns(peer->world);
+	return peer->count && peer->calls[peer->first].due_ns <= world_now_ns(peer->world) && peer->deaf_until_ns + PATIENCE_NS <= world_now_ns(peer->world);
 }
 
 void peer_step(struct peer *peer)
@@ -198,6 +213,13 @@ void peer_step(struct peer *peer)
 	if (!peer->link)
 		return;
 	bytes_drop(&peer->out, sim_link_send(peer->link, peer->out.data, peer->out.size));
+	if (peer->is_closing && !peer->out.size && !peer->has_closed) {
+		peer->has_closed = true;
+		meet(peer->world, MOMENT_HALF_CLOSED);
+		sim_link_finish(peer->link);
+	}
+	if (world_now_ns(peer->world) < peer->deaf_until_ns)
+		return;
 	for (;;) {
 		int64_t got = sim_link_receive(peer->link, bytes_room(&peer->in, 4096), 4096);
 		if (got < 0) {

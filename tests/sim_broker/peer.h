@@ -18,3 +18,7 @@ void peer_step(struct peer *peer);
 uint32_t peer_waiting(const struct peer *peer);
 /* Breaks the connection: from the client's side. */
 void peer_break(struct peer *peer);
+/* Says that it sends no more, once all calls so far are out, and reads on until the broker has had enough too. */
+void peer_half_close(struct peer *peer);
+/* Reads nothing for so long. */
+void peer_be_deaf(struct peer *peer, uint64_t for_ns);

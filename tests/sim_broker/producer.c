@@ -1,5 +1,8 @@
-/* An idempotent producer, as librdkafka and the Java client are: up to five batches on their way to one partition, sent again in their order when an answer is lost
- * or says that it may go better later. Each record's value is its mark and bytes that follow from it. */
+/* A producer of one partition of one topic. Mostly an idempotent one, as librdkafka and the Java client are: up to five batches on their way, sent again in their order
+ * when an answer is lost or says that it may go better later. Now and then it takes its next epoch, once all is answered, and sends a batch of the epoch before once
+ * more, as a zombie would: that must be refused. A plain one sends one batch at a time and never again.
+ *
+ * Each record's value is its mark and bytes that follow from it. When its topic is deleted it forgets what was on its way, and waits for another. */
 #include <stdlib.h>
 
 #include "kmsg_init_producer_id.h"
@@ -7,18 +10,18 @@
 #include "log/base/bytes.h"
 #include "log/base/check.h"
 #include "log/batch/batch_builder.h"
+#include "net/wire/kerr.h"
 #include "tests/sim_broker/peer.h"
 #include "tests/sim_broker/record.h"
 
 #define WINDOW 5
-#define BACKOFF_NS (50ull * 1000 * 1000)
 
 enum batch_state { UNSENT, SENT };
 
 struct sent {
 	enum batch_state state;
 	uint8_t *bytes;
-	uint32_t size_bytes;
+	uint32_t size_bytes, count;
 	uint64_t send;             /* in the history; valid once told */
 	bool is_told, is_again;
 	uint64_t tag;
@@ -27,15 +30,20 @@ struct sent {
 struct producer {
 	struct world *world;
 	struct peer *peer;
-	uint32_t number, partition;
+	uint64_t random;
+	uint32_t number, topic, partition;
+	uint64_t life;             /* of its topic; 0: none */
+	bool is_plain, is_by_id;
 	int64_t id;
 	int16_t epoch;
 	bool is_asking_id, is_finishing;
 	int32_t next_sequence;
 	struct sent window[WINDOW]; /* oldest first */
 	uint32_t count;
+	struct sent ghost;         /* of the epoch before; no bytes: none */
+	bool is_ghost_out, is_epoch_known; /* a batch of this epoch was acknowledged */
 	uint64_t next_tag, wait_until_ns, pause_until_ns, made;
-	uint32_t value_size_max, count_max;
+	uint32_t value_size_max, count_max, pause_ns_max;
 };
 
 struct producer *producer_open(struct world *world, uint32_t number)
@@ -43,11 +51,15 @@ struct producer *producer_open(struct world *world, uint32_t number)
 	struct producer *producer = calloc(1, sizeof *producer);
 	CHECK(producer);
 	producer->world = world;
+	producer->random = world_stream(world, "producer", number);
 	producer->number = number;
 	producer->id = -1;
-	producer->partition = (uint32_t)world_draw(world, PARTITIONS);
-	producer->value_size_max = world_draw(world, 3) ? 200 : 40000;
-	producer->count_max = 1 + (uint32_t)world_draw(world, 6);
+	producer->topic = draw(&producer->random, 2) ? 0 : (uint32_t)draw(&producer->random, TOPICS_MAX);
+	producer->is_plain = draw(&producer->random, 5) == 0;
+	producer->is_by_id = producer->topic || draw(&producer->random, 2);
+	producer->value_size_max = draw(&producer->random, 3) ? 200 : 40000;
+	producer->count_max = 1 + (uint32_t)draw(&producer->random, 6);
+	producer->pause_ns_max = draw(&producer->random, 3) ? 20000000 : 200000000;
 	producer->peer = peer_create(world, producer);
 	return producer;
 }
@@ -67,10 +79,76 @@ void producer_reset(struct producer *producer)
 	peer_break(producer->peer);
 }
 
+struct peer *producer_peer(struct producer *producer)
+{
+	return producer->peer;
+}
+
+static const struct world_topic *topic_of(const struct producer *producer)
+{
+	return &producer->world->topics[producer->topic];
+}
+
+static uint32_t number_of(const struct producer *producer)
+{
+	return topic_of(producer)->parts[producer->partition].number;
+}
+
 void producer_describe(const struct producer *producer, char *out, size_t size)
 {
-	snprintf(out, size, "producer %u of partition %u: %u batches unanswered, %lu made, id %ld", producer->number, producer->partition, producer->count,
+	snprintf(out, size, "producer %u of %s-%u: %u batches unanswered, %lu made, id %ld", producer->number, topic_of(producer)->name, producer->partition, producer->count,
 		 (unsigned long)producer->made, (long)producer->id);
+}
+
+static void back_off(struct producer *producer)
+{
+	producer->wait_until_ns = world_now_ns(producer->world) + BACKOFF_NS;
+}
+
+/* ---- its topic ------------------------------------------------------------------------------------------------------- */
+
+static void drop_ghost(struct producer *producer)
+{
+	free(producer->ghost.bytes);
+	producer->ghost = (struct sent){0};
+}
+
+static void forget_batch(struct producer *producer, uint32_t place)
+{
+	free(producer->window[place].bytes);
+	producer->count--;
+	memmove(&producer->window[place], &producer->window[place + 1], (producer->count - place) * sizeof producer->window[0]);
+}
+
+static void begin_epoch(struct producer *producer, int64_t id, int16_t epoch)
+{
+	producer->id = id;
+	producer->epoch = epoch;
+	producer->next_sequence = 0;
+	producer->is_epoch_known = false;
+}
+
+/* True while there is a topic to write to. */
+static bool follow_topic(struct producer *producer)
+{
+	const struct world_topic *topic = topic_of(producer);
+	if (producer->life && (topic->state == TOPIC_ABSENT || topic->life != producer->life)) {
+		while (producer->count)
+			forget_batch(producer, 0);
+		drop_ghost(producer);
+		producer->life = 0;
+		begin_epoch(producer, -1, 0);
+	}
+	if (!producer->life && topic->state == TOPIC_LIVE) {
+		producer->life = topic->life;
+		producer->partition = (uint32_t)draw(&producer->random, topic->partition_count);
+	}
+	return producer->life != 0;
+}
+
+static bool is_topic_certain(const struct producer *producer)
+{
+	return topic_of(producer)->state == TOPIC_LIVE;
 }
 
 /* ---- an id ---------------------------------------------------------------------------------------------------------- */
@@ -80,12 +158,10 @@ static void id_came(void *context, uint64_t tag, const void *answer)
 	struct producer *producer = context;
 	const struct kmsg_init_producer_id_response *out = answer;
 	producer->is_asking_id = false;
-	if (!out || out->error_code) {
-		producer->wait_until_ns = world_now_ns(producer->world) + BACKOFF_NS;
-		return;
-	}
-	producer->id = out->producer_id;
-	producer->epoch = out->producer_epoch;
+	if (!out || out->error_code)
+		back_off(producer);
+	else
+		begin_epoch(producer, out->producer_id, out->producer_epoch);
 }
 
 static void ask_id(struct producer *producer)
@@ -95,53 +171,72 @@ static void ask_id(struct producer *producer)
 	producer->is_asking_id = peer_call(producer->peer, "init_producer_id", 4, &in, 0, id_came);
 }
 
+/* As Java's does by itself when it has lost its way: the next epoch, from sequence 0 on. */
+static void raise_epoch(struct producer *producer)
+{
+	world_tell(producer->world, (uint64_t)producer->epoch, "producer %u takes epoch %d", producer->number, producer->epoch + 1);
+	begin_epoch(producer, producer->id, (int16_t)(producer->epoch + 1));
+}
+
 /* ---- batches ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t sender_of(struct producer *producer)
+{
+	return producer->is_plain ? 1000 + producer->world->next_mark : 1 + producer->number; /* a plain one keeps no order */
+}
 
 static void make_batch(struct producer *producer)
 {
 	struct world *world = producer->world;
 	struct sent *sent = &producer->window[producer->count++];
-	uint32_t count = 1 + (uint32_t)world_draw(world, producer->count_max);
+	uint32_t count = 1 + (uint32_t)draw(&producer->random, producer->count_max);
 	size_t capacity = (size_t)count * (producer->value_size_max + RECORD_VALUE_MIN + 64) + 128;
 	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
 	struct batch_builder builder;
 	uint64_t marks[16];
 	uint8_t *value = malloc(producer->value_size_max + RECORD_VALUE_MIN);
-	options.producer_id = producer->id;
-	options.producer_epoch = producer->epoch;
-	options.base_sequence = producer->next_sequence;
-	*sent = (struct sent){.bytes = malloc(capacity), .tag = ++producer->next_tag};
+	if (!producer->is_plain) {
+		options.producer_id = producer->id;
+		options.producer_epoch = producer->epoch;
+		options.base_sequence = producer->next_sequence;
+	}
+	*sent = (struct sent){.bytes = malloc(capacity), .count = count, .tag = ++producer->next_tag};
 	CHECK(value && sent->bytes && batch_builder_open(&builder, NULL, &options, sent->bytes, capacity) == 0);
 	for (uint32_t i = 0; i < count; i++) {
 		marks[i] = ++world->next_mark;
-		struct record record = {.timestamp_ms = 1700000000000 + (int64_t)marks[i],
-					.value = record_value(value, marks[i], world_draw(world, producer->value_size_max))};
+		struct record record = {.timestamp_ms = world_wall_ms(world), .value = record_value(value, marks[i], draw(&producer->random, producer->value_size_max))};
 		CHECK(batch_builder_append(&builder, &record) == 0);
 	}
 	CHECK(batch_builder_finish(&builder, &sent->size_bytes) == 0);
 	free(value);
 	producer->next_sequence += (int32_t)count;
 	producer->made += count;
-	sent->send = history_send(world->history, world->numbers[producer->partition], 1 + producer->number, marks, count);
+	sent->send = history_send(world->history, number_of(producer), sender_of(producer), marks, count);
 }
 
-static void answered(void *context, uint64_t tag, const void *answer);
-
-static void send_batch(struct producer *producer, struct sent *sent)
+static bool call_produce(struct producer *producer, const struct sent *sent, uint64_t tag, peer_done_fn *done)
 {
 	struct kmsg_produce_request in;
 	struct kmsg_produce_topic topic;
 	struct kmsg_produce_partition partition = {.index = (int32_t)producer->partition, .records.whole = {sent->bytes, sent->size_bytes}};
 	kmsg_produce_request_init(&in);
 	kmsg_produce_topic_init(&topic);
-	topic.name = slice_from(TOPIC);
+	topic.name = slice_from(topic_of(producer)->name);
+	topic.topic_id = topic_of(producer)->id;
 	topic.partition_data.items = &partition;
 	topic.partition_data.count = 1;
 	in.acks = -1;
 	in.timeout_ms = 30000;
 	in.topic_data.items = &topic;
 	in.topic_data.count = 1;
-	if (!peer_call(producer->peer, "produce", 9, &in, sent->tag, answered))
+	return peer_call(producer->peer, "produce", producer->is_by_id ? 13 : 9, &in, tag, done);
+}
+
+static void answered(void *context, uint64_t tag, const void *answer);
+
+static void send_batch(struct producer *producer, struct sent *sent)
+{
+	if (!call_produce(producer, sent, sent->tag, answered))
 		return;
 	sent->state = SENT;
 	sent->is_again = sent->is_told;
@@ -158,55 +253,81 @@ static uint32_t find_sent(const struct producer *producer, uint64_t tag)
 	return producer->count;
 }
 
-static void forget_batch(struct producer *producer, uint32_t place)
+/* ---- answers ----------------------------------------------------------------------------------------------------------- */
+
+static const struct kmsg_produce_partition_result *result_of(const struct kmsg_produce_response *out)
 {
-	free(producer->window[place].bytes);
-	producer->count--;
-	memmove(&producer->window[place], &producer->window[place + 1], (producer->count - place) * sizeof producer->window[0]);
+	return out->responses.count == 1 && out->responses.items[0].partition_responses.count == 1 ? &out->responses.items[0].partition_responses.items[0] : NULL;
 }
 
-/* This one again, and all behind it, in their order. */
+/* This one again, and all behind it, in their order. A plain producer never does: nobody knows what became of it. */
 static void send_again_from(struct producer *producer, uint32_t place)
 {
+	if (producer->is_plain) {
+		history_forget(producer->world->history, producer->window[place].send);
+		forget_batch(producer, place);
+	}
 	for (uint32_t i = place; i < producer->count; i++)
 		producer->window[i].state = UNSENT;
-	producer->wait_until_ns = world_now_ns(producer->world) + BACKOFF_NS;
+	back_off(producer);
 }
 
-static bool is_passing(int16_t error)
+static bool is_passing(const struct producer *producer, int16_t error)
 {
 	switch (error) {
-	case 3:  /* UNKNOWN_TOPIC_OR_PARTITION */
-	case 5:  /* LEADER_NOT_AVAILABLE */
-	case 6:  /* NOT_LEADER_OR_FOLLOWER */
-	case 7:  /* REQUEST_TIMED_OUT */
-	case 56: /* KAFKA_STORAGE_ERROR */
+	case KERR_UNKNOWN_TOPIC_OR_PARTITION:
+	case KERR_UNKNOWN_TOPIC_ID:
+		return !is_topic_certain(producer);
+	case KERR_LEADER_NOT_AVAILABLE:
+	case KERR_NOT_LEADER_OR_FOLLOWER:
+	case KERR_REQUEST_TIMED_OUT:
+	case KERR_KAFKA_STORAGE_ERROR:
 		return true;
 	}
 	return false;
 }
 
-static void take_result(struct producer *producer, uint32_t place, const struct kmsg_produce_partition_result *result)
+static void keep_as_ghost(struct producer *producer, struct sent *sent)
+{
+	drop_ghost(producer);
+	producer->ghost = *sent;
+	sent->bytes = NULL;
+}
+
+static void take_ack(struct producer *producer, uint32_t place, int64_t offset)
 {
 	struct world *world = producer->world;
 	struct sent *sent = &producer->window[place];
-	uint32_t number = world->numbers[producer->partition];
-	if (result->error_code == 0) {
-		world_tell(world, (uint64_t)result->base_offset, "producer %u: acknowledged at %ld", producer->number, (long)result->base_offset);
-		if (place > 0)
-			world_accuse(world, number, result->base_offset, "a batch is acknowledged before the one sent before it");
-		if (sent->is_again && history_offset_of(world->history, sent->send) >= 0)
-			meet(world, MOMENT_REPEATED); /* somebody has read it already */
-		history_ack(world->history, sent->send, result->base_offset);
-		forget_batch(producer, place);
-	} else if (result->error_code == 45 && place > 0) { /* OUT_OF_ORDER_SEQUENCE_NUMBER, because the one before was refused */
+	world_tell(world, (uint64_t)offset, "producer %u: acknowledged at %ld of %s-%u", producer->number, (long)offset, topic_of(producer)->name, producer->partition);
+	if (place > 0)
+		world_accuse(world, number_of(producer), offset, "a batch is acknowledged before the one sent before it");
+	if (sent->is_again && history_offset_of(world->history, sent->send) >= 0)
+		meet(world, MOMENT_REPEATED); /* somebody has read it already */
+	history_ack(world->history, sent->send, offset);
+	producer->is_epoch_known = true;
+	if (producer->count == 1 && !producer->is_plain && !producer->ghost.bytes && draw(&producer->random, 30) == 0) {
+		keep_as_ghost(producer, sent);
+		raise_epoch(producer);
+	}
+	forget_batch(producer, place);
+}
+
+static void take_result(struct producer *producer, uint32_t place, const struct kmsg_produce_partition_result *result)
+{
+	struct world *world = producer->world;
+	int16_t error = result->error_code;
+	if (error == 0) {
+		take_ack(producer, place, result->base_offset);
+	} else if (error == KERR_OUT_OF_ORDER_SEQUENCE_NUMBER && place > 0) { /* because the one before was refused */
 		send_again_from(producer, place);
-	} else if (is_passing(result->error_code)) {
-		meet(world, MOMENT_REFUSED);
-		world_tell(world, (uint64_t)result->error_code, "producer %u: refused for now: %d", producer->number, result->error_code);
+	} else if (is_passing(producer, error)) {
+		if (error == KERR_KAFKA_STORAGE_ERROR)
+			meet(world, MOMENT_REFUSED);
+		world_tell(world, (uint64_t)error, "producer %u: refused for now: %s", producer->number, kerr_name(error));
 		send_again_from(producer, place);
 	} else {
-		world_accuse(world, number, -1, "producer %u of sequence %d: error %d", producer->number, producer->next_sequence, result->error_code);
+		world_accuse(world, number_of(producer), -1, "a produce of producer %u, before sequence %d of epoch %d: error %d", producer->number, producer->next_sequence,
+			     producer->epoch, error);
 	}
 }
 
@@ -219,10 +340,27 @@ static void answered(void *context, uint64_t tag, const void *answer)
 		return;
 	if (!out)
 		send_again_from(producer, place);
-	else if (out->responses.count != 1 || out->responses.items[0].partition_responses.count != 1)
+	else if (!result_of(out))
 		world_accuse(producer->world, HISTORY_BROKER, -1, "a produce of one partition is answered with none or many");
 	else
-		take_result(producer, place, &out->responses.items[0].partition_responses.items[0]);
+		take_result(producer, place, result_of(out));
+}
+
+/* Of the epoch before: never taken for new. A copy of it that the broker knows of may be acknowledged where it was. */
+static void ghost_answered(void *context, uint64_t tag, const void *answer)
+{
+	struct producer *producer = context;
+	const struct kmsg_produce_response *out = answer;
+	producer->is_ghost_out = false;
+	if (!out || !producer->ghost.bytes || tag != producer->ghost.tag)
+		return;
+	const struct kmsg_produce_partition_result *result = result_of(out);
+	int16_t error = result ? result->error_code : 0;
+	if (result && error == KERR_INVALID_PRODUCER_EPOCH)
+		meet(producer->world, MOMENT_STALE_EPOCH);
+	else if (!result || !is_passing(producer, error))
+		world_accuse(producer->world, number_of(producer), -1, "a batch of an epoch behind producer %u's: error %d", producer->number, error);
+	drop_ghost(producer);
 }
 
 /* ---- a step -------------------------------------------------------------------------------------------------------------- */
@@ -238,20 +376,27 @@ static void send_what_waits(struct producer *producer)
 	}
 }
 
+static void maybe_make_batch(struct producer *producer, uint64_t now_ns)
+{
+	if (producer->count >= (producer->is_plain ? 1 : WINDOW) || producer->is_finishing || now_ns < producer->pause_until_ns || !is_topic_certain(producer))
+		return;
+	make_batch(producer);
+	producer->pause_until_ns = now_ns + draw(&producer->random, producer->pause_ns_max);
+}
+
 void producer_step(struct producer *producer)
 {
-	struct world *world = producer->world;
-	uint64_t now_ns = world_now_ns(world);
+	uint64_t now_ns = world_now_ns(producer->world);
 	peer_step(producer->peer);
-	if (now_ns < producer->wait_until_ns || !world->has_topic)
+	if (now_ns < producer->wait_until_ns || !follow_topic(producer))
 		return;
-	if (producer->id < 0 && !producer->is_asking_id)
-		ask_id(producer);
-	if (producer->id < 0)
+	if (producer->id < 0 && !producer->is_plain) {
+		if (!producer->is_asking_id)
+			ask_id(producer);
 		return;
-	if (producer->count < WINDOW && !producer->is_finishing && now_ns >= producer->pause_until_ns) {
-		make_batch(producer);
-		producer->pause_until_ns = now_ns + world_draw(world, 20000000);
 	}
+	maybe_make_batch(producer, now_ns);
 	send_what_waits(producer);
+	if (producer->ghost.bytes && producer->is_epoch_known && !producer->is_ghost_out)
+		producer->is_ghost_out = call_produce(producer, &producer->ghost, producer->ghost.tag, ghost_answered);
 }

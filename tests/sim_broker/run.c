@@ -1,19 +1,21 @@
-/* The course of a run: a broker on an empty disk, a topic, clients; then some phases of random length, each ended by something that befalls the machine or
- * the network; then calm, in which everything must come to its end: every batch answered, every consumer at the high watermark, every commit found. */
+/* The course of a run: a broker on an empty disk, a topic, clients; then the steps of the plan, each behind a time that passes; then calm, in which everything must
+ * come to its end: every order carried out, every batch answered, every partition read to its high watermark, every commit found, every group settled. */
 #include "tests/sim_broker/run.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "kmsg_create_topics.h"
 #include "log/base/check.h"
+#include "tests/sim_broker/admin.h"
+#include "tests/sim_broker/befall.h"
 #include "tests/sim_broker/peer.h"
 
-#define PHASES_MAX 8
 #define CALM_NS_MAX (300ull * 1000 * 1000 * 1000)
 #define TURNS_MAX 3000000
 #define CLIENT_PACE_NS 5000000
+#define WALL_MS_AT_START 1700000000000ll
+#define SESSION_MS "8000"
 
 const char *moment_text(enum moment moment)
 {
@@ -27,15 +29,22 @@ const char *moment_text(enum moment moment)
 
 /* ---- the world --------------------------------------------------------------------------------------------------------- */
 
-uint64_t world_draw(struct world *world, uint64_t below)
+uint64_t world_stream(const struct world *world, const char *whose, uint32_t number)
 {
-	uint64_t number = sim_random(&world->random);
-	return below ? number % below : 0;
+	uint64_t hash = world->plan->seed * 0x9e3779b97f4a7c15ull + number;
+	for (; *whose; whose++)
+		hash = (hash ^ (uint8_t)*whose) * 0x100000001b3;
+	return hash;
 }
 
 uint64_t world_now_ns(const struct world *world)
 {
 	return sim_net_now_ns(world->net);
+}
+
+int64_t world_wall_ms(const struct world *world)
+{
+	return WALL_MS_AT_START + (int64_t)(world_now_ns(world) / 1000000) + world->wall_offset_ms;
 }
 
 void world_tell(struct world *world, uint64_t number, const char *format, ...)
@@ -59,6 +68,8 @@ void world_accuse(struct world *world, uint32_t partition, int64_t offset, const
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 	world_tell(world, 666, "%s", text);
+	if (!world->accusation[0])
+		snprintf(world->accusation, sizeof world->accusation, "%s", format);
 	history_report(world->history, ANOMALY_WRONG_ANSWER, partition, offset, "%s", text);
 }
 
@@ -68,62 +79,76 @@ bool world_is_over(const struct world *world)
 	return history_anomalies(world->history, &anomalies) > 0;
 }
 
+static void set_text(struct broker_config *config, const char *key, const char *value)
+{
+	char why[256];
+	CHECKF(broker_config_set(config, key, value, why, sizeof why) == 0, "%s: %s", key, why);
+}
+
 static void set(struct broker_config *config, const char *key, uint64_t value)
 {
-	char text[32], why[256];
+	char text[32];
 	snprintf(text, sizeof text, "%lu", (unsigned long)value);
-	CHECKF(broker_config_set(config, key, text, why, sizeof why) == 0, "%s: %s", key, why);
+	set_text(config, key, text);
 }
 
 static void configure(struct world *world)
 {
+	const struct knobs *knobs = &world->plan->knobs;
 	CHECK(broker_config_create(&world->config) == 0);
 	set(world->config, "spate.journal.bytes", 8 << 20);
-	set(world->config, "spate.cache.bytes", world_draw(world, 2) ? 4 << 20 : 16 << 20);
-	set(world->config, "spate.direct.bytes", world_draw(world, 3) ? 65536 : 8192);
-	set(world->config, "log.segment.bytes", world_draw(world, 2) ? 1 << 20 : 1 << 24);
+	set(world->config, "spate.reserve.bytes", 4 << 20);
+	set(world->config, "spate.cache.bytes", knobs->cache_bytes * (uint64_t)knobs->shards);
+	set(world->config, "spate.direct.bytes", knobs->direct_bytes);
+	set(world->config, "log.segment.bytes", knobs->segment_bytes);
+	set(world->config, "log.retention.check.interval.ms", knobs->retention_check_ms);
 	set(world->config, "message.max.bytes", 500000);
-	set(world->config, "offsets.topic.num.partitions", 2);
-	set(world->config, "group.initial.rebalance.delay.ms", world_draw(world, 3) ? 100 : 3000);
+	set(world->config, "offsets.topic.num.partitions", knobs->offsets_partitions);
+	set(world->config, "group.initial.rebalance.delay.ms", knobs->rebalance_delay_ms);
+	set_text(world->config, "group.consumer.min.session.timeout.ms", SESSION_MS);
+	set_text(world->config, "group.consumer.session.timeout.ms", SESSION_MS);
+	set_text(world->config, "group.consumer.min.heartbeat.interval.ms", "1000");
+	set_text(world->config, "group.consumer.heartbeat.interval.ms", "1000");
 }
 
-static void make_world(struct world *world, uint64_t seed, FILE *story)
+static void make_world(struct world *world, const struct plan *plan, FILE *story)
 {
-	*world = (struct world){.seed = seed, .random = seed, .story = story, .port = 9092};
-	world->disk = sim_disk_open(seed);
-	world->net = sim_net_open(world->disk, seed);
+	static const char *const names[TOPICS_MAX] = {FIRST_TOPIC, "u", "v"};
+	*world = (struct world){.plan = plan, .random = plan->seed, .story = story, .port = 9092};
+	world->disk = sim_disk_open(plan->seed);
+	world->net = sim_net_open(world->disk, plan->seed);
 	world->history = history_open();
 	configure(world);
-	for (uint32_t i = 0; i < PARTITIONS; i++) {
-		world->commits[i] = (struct commits){-1, -1};
-		char name[16];
-		snprintf(name, sizeof name, TOPIC "-%u", i);
-		world->numbers[i] = history_add_partition(world->history, name);
-	}
+	for (uint32_t i = 0; i < TOPICS_MAX; i++)
+		world->topics[i].name = names[i];
+	for (uint32_t i = 0; i < GROUP_PARTITIONS; i++)
+		world->commits[i] = world->consumer_commits[i] = (struct commits){-1, -1};
+	if (plan->knobs.shards > 1)
+		meet(world, MOMENT_MANY_SHARDS);
 }
 
 static void make_clients(struct world *world)
 {
-	world->producer_count = 1 + (uint32_t)world_draw(world, PRODUCERS_MAX);
-	world->consumer_count = 1 + (uint32_t)world_draw(world, CONSUMERS_MAX);
-	world->committer_count = (uint32_t)world_draw(world, COMMITTERS_MAX + 1);
-	world->member_count = world_draw(world, 2) ? 1 + (uint32_t)world_draw(world, MEMBERS_MAX) : 0;
-	for (uint32_t i = 0; i < world->member_count; i++)
-		world->members[i] = member_open(world, i);
-	for (uint32_t i = 0; i < world->producer_count; i++)
-		world->producers[i] = producer_open(world, i);
-	for (uint32_t i = 0; i < world->consumer_count; i++)
-		world->consumers[i] = consumer_open(world, i);
-	for (uint32_t i = 0; i < world->committer_count; i++)
-		world->committers[i] = committer_open(world, i);
+	const struct knobs *knobs = &world->plan->knobs;
+	for (uint32_t i = 0; i < knobs->members; i++)
+		world->members[world->member_count++] = member_open(world, i);
+	for (uint32_t i = 0; i < knobs->consumer_members; i++)
+		world->consumer_members[world->consumer_member_count++] = consumer_member_open(world, i);
+	for (uint32_t i = 0; i < knobs->producers; i++)
+		world->producers[world->producer_count++] = producer_open(world, i);
+	for (uint32_t i = 0; i < knobs->consumers; i++)
+		world->consumers[world->consumer_count++] = consumer_open(world, i, i % 2 ? i % TOPICS_MAX : 0, 0);
+	for (uint32_t i = 0; i < knobs->committers; i++)
+		world->committers[world->committer_count++] = committer_open(world, i);
 }
 
 /* ---- one turn of everybody ------------------------------------------------------------------------------------------------ */
 
 static void turn(struct world *world)
 {
-	sim_net_set_alarm(world->net, world_now_ns(world) + 1 + world_draw(world, CLIENT_PACE_NS));
+	sim_net_set_alarm(world->net, world_now_ns(world) + 1 + draw(&world->random, CLIENT_PACE_NS));
 	broker_turn(world);
+	admin_step(world->admin);
 	for (uint32_t i = 0; i < world->producer_count; i++)
 		producer_step(world->producers[i]);
 	for (uint32_t i = 0; i < world->consumer_count; i++)
@@ -132,9 +157,11 @@ static void turn(struct world *world)
 		committer_step(world->committers[i]);
 	for (uint32_t i = 0; i < world->member_count; i++)
 		member_step(world->members[i]);
+	for (uint32_t i = 0; i < world->consumer_member_count; i++)
+		consumer_member_step(world->consumer_members[i]);
 }
 
-static void pass(struct world *world, uint64_t ns)
+void world_pass(struct world *world, uint64_t ns)
 {
 	uint64_t until = world_now_ns(world) + ns;
 	for (int turns = 0; world_now_ns(world) < until && !world_is_over(world); turns++) {
@@ -142,106 +169,8 @@ static void pass(struct world *world, uint64_t ns)
 			world_accuse(world, HISTORY_BROKER, -1, "the broker turns and turns while no time passes");
 			return;
 		}
+		befall_end_what_is_over(world);
 		turn(world);
-	}
-}
-
-/* ---- the topic -------------------------------------------------------------------------------------------------------------- */
-
-static void topic_made(void *context, uint64_t tag, const void *answer)
-{
-	struct world *world = context;
-	const struct kmsg_create_topics_response *out = answer;
-	int16_t error = out && out->topics.count == 1 ? out->topics.items[0].error_code : -1;
-	if (error == 0 || error == 36) /* TOPIC_ALREADY_EXISTS: the answer was lost */
-		world->has_topic = true;
-}
-
-static void make_topic(struct world *world)
-{
-	struct kmsg_create_topics_request in;
-	struct kmsg_create_topics_topic topic;
-	struct peer *admin = peer_create(world, world);
-	kmsg_create_topics_request_init(&in);
-	kmsg_create_topics_topic_init(&topic);
-	topic.name = slice_from(TOPIC);
-	topic.num_partitions = PARTITIONS;
-	topic.replication_factor = 1;
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	for (int turns = 0; !world->has_topic && turns < 10000 && !world_is_over(world); turns++) {
-		if (!peer_waiting(admin))
-			(void)!peer_call(admin, "create_topics", 7, &in, 0, topic_made);
-		broker_turn(world);
-		peer_step(admin);
-	}
-	if (!world->has_topic)
-		world_accuse(world, HISTORY_BROKER, -1, "the topic cannot be made");
-	peer_break(admin);
-}
-
-/* ---- what befalls it -------------------------------------------------------------------------------------------------------- */
-
-static void reset_all(struct world *world)
-{
-	meet(world, MOMENT_RESETS);
-	world_tell(world, 4, "all connections are reset");
-	for (uint32_t i = 0; i < world->producer_count; i++)
-		producer_reset(world->producers[i]);
-	for (uint32_t i = 0; i < world->consumer_count; i++)
-		consumer_reset(world->consumers[i]);
-	for (uint32_t i = 0; i < world->committer_count; i++)
-		committer_reset(world->committers[i]);
-	for (uint32_t i = 0; i < world->member_count; i++)
-		member_reset(world->members[i]);
-}
-
-static void change_network(struct world *world)
-{
-	bool is_slow = world_draw(world, 2);
-	world_tell(world, is_slow, "the network is %s", is_slow ? "slow" : "quick");
-	struct sim_net_pace pace = {.latency_ns_max = is_slow ? 20000000 : 200000, .window_bytes = is_slow ? 3000 + (uint32_t)world_draw(world, 60000) : 256u << 10,
-				    .piece_bytes_max = is_slow ? 1 + (uint32_t)world_draw(world, 3000) : 16384, .stall_per_mille = is_slow ? 5 : 0, .stall_ns = 500000000};
-	if (is_slow)
-		meet(world, MOMENT_SLOW_NETWORK);
-	sim_net_set_pace(world->net, &pace);
-}
-
-/* Durability is broken for good by most of these: the broker is started again, as its operator would. */
-static void fail_disk(struct world *world)
-{
-	meet(world, MOMENT_FAILED_IO);
-	world_tell(world, 5, "an I/O will fail");
-	sim_disk_fail(world->disk, 1 + world_draw(world, 100), EIO);
-	pass(world, world_draw(world, 300000000));
-	sim_disk_fail(world->disk, 0, EIO);
-	if (!world_is_over(world))
-		broker_kill(world);
-}
-
-static void fill_disk(struct world *world)
-{
-	meet(world, MOMENT_FULL_DISK);
-	world_tell(world, 6, "the disk is full");
-	sim_disk_set_capacity(world->disk, 1);
-	pass(world, world_draw(world, 3000000000));
-	world_tell(world, 7, "there is room again");
-	sim_disk_set_capacity(world->disk, 0);
-}
-
-static void befall(struct world *world)
-{
-	switch (world_draw(world, 10)) {
-	case 0: broker_crash(world); break;
-	case 1: broker_kill(world); break;
-	case 2: broker_stop(world); break;
-	case 3:
-	case 4: broker_order_cut(world, 1 + world_draw(world, 400)); break;
-	case 5: reset_all(world); break;
-	case 6: change_network(world); break;
-	case 7: fail_disk(world); break;
-	case 8: fill_disk(world); break;
-	case 9: consumer_begin_again(world->consumers[world_draw(world, world->consumer_count)]); break;
 	}
 }
 
@@ -261,14 +190,44 @@ static bool is_group_settled(const struct world *world, char *out, size_t size)
 		member_describe(world->members[i], out, size);
 		return false;
 	}
-	if (world->member_count && owned != PARTITIONS)
-		snprintf(out, size, "the members of generation %d own %u partitions of %u", first, owned, PARTITIONS);
-	return !world->member_count || owned == PARTITIONS;
+	if (world->member_count && owned != GROUP_PARTITIONS)
+		snprintf(out, size, "the members of generation %d own %u partitions of %u", first, owned, GROUP_PARTITIONS);
+	return !world->member_count || owned == GROUP_PARTITIONS;
+}
+
+static uint32_t count_partitions(const struct world *world)
+{
+	uint32_t count = 0;
+	for (uint32_t t = 0; t < TOPICS_MAX; t++)
+		count += world->topics[t].state == TOPIC_LIVE ? world->topics[t].partition_count : 0;
+	return count;
+}
+
+static bool is_consumer_group_settled(const struct world *world, char *out, size_t size)
+{
+	uint32_t owned = 0, wanted = count_partitions(world);
+	int32_t first = 0;
+	for (uint32_t i = 0; i < world->consumer_member_count; i++) {
+		int32_t epoch;
+		bool is_stable = consumer_member_is_stable(world->consumer_members[i], &epoch, &owned);
+		first = i ? first : epoch;
+		if (is_stable && epoch == first)
+			continue;
+		consumer_member_describe(world->consumer_members[i], out, size);
+		return false;
+	}
+	if (world->consumer_member_count && owned != wanted)
+		snprintf(out, size, "the consumer members of epoch %d own %u partitions of %u", first, owned, wanted);
+	return !world->consumer_member_count || owned == wanted;
 }
 
 /* Who is not done yet, in a few words; false if nobody. */
 static bool find_unfinished(const struct world *world, char *out, size_t size)
 {
+	if (!admin_is_done(world->admin)) {
+		admin_describe(world->admin, out, size);
+		return true;
+	}
 	for (uint32_t i = 0; i < world->producer_count; i++)
 		if (!producer_is_done(world->producers[i])) {
 			producer_describe(world->producers[i], out, size);
@@ -284,7 +243,7 @@ static bool find_unfinished(const struct world *world, char *out, size_t size)
 			committer_describe(world->committers[i], out, size);
 			return true;
 		}
-	return !is_group_settled(world, out, size);
+	return !is_group_settled(world, out, size) || !is_consumer_group_settled(world, out, size);
 }
 
 static void come_to_rest(struct world *world, const char *what)
@@ -292,60 +251,105 @@ static void come_to_rest(struct world *world, const char *what)
 	char text[200];
 	uint64_t until = world_now_ns(world) + CALM_NS_MAX;
 	while (find_unfinished(world, text, sizeof text) && world_now_ns(world) < until && !world_is_over(world))
-		pass(world, 10000000);
+		world_pass(world, 10000000);
 	if (!world_is_over(world) && find_unfinished(world, text, sizeof text))
 		world_accuse(world, HISTORY_BROKER, -1, "%s, %llu s later: %s", what, CALM_NS_MAX / 1000000000, text);
 }
 
+/* A reader for each partition there is. */
+static void make_readers(struct world *world)
+{
+	world->consumer_count = 0;
+	for (uint32_t t = 0; t < TOPICS_MAX; t++)
+		for (uint32_t p = 0; world->topics[t].state == TOPIC_LIVE && p < world->topics[t].partition_count; p++) {
+			uint32_t number = world->consumer_count++;
+			CHECK(number < CONSUMERS_MAX);
+			world->consumers[number] = consumer_open(world, 100 + number, t, p);
+		}
+}
+
+static void dismiss_consumers(struct world *world)
+{
+	for (uint32_t i = 0; i < world->consumer_count; i++)
+		consumer_reset(world->consumers[i]);
+}
+
+static void read_it_all(struct world *world, const char *what)
+{
+	dismiss_consumers(world);
+	make_readers(world);
+	come_to_rest(world, what);
+}
+
 static void calm_down(struct world *world)
 {
-	broker_order_cut(world, 0);
 	world->is_calm = true;
-	sim_net_set_pace(world->net, &(struct sim_net_pace){.latency_ns_max = 200000, .window_bytes = 256u << 10, .piece_bytes_max = 16384});
+	befall_nothing_more(world);
 	world_tell(world, 8, "calm");
 	for (uint32_t i = 0; i < world->producer_count; i++)
 		producer_finish(world->producers[i]);
 	for (uint32_t i = 0; i < world->committer_count; i++)
 		committer_finish(world->committers[i]);
 	come_to_rest(world, "in the calm");
-	for (uint32_t i = 0; i < world->consumer_count; i++)
-		consumer_begin_again(world->consumers[i]);
-	come_to_rest(world, "reading it all again");
+	if (!world_is_over(world))
+		read_it_all(world, "reading it all again");
+	if (world_is_over(world) || draw(&world->random, 3))
+		return;
+	if (draw(&world->random, 2))
+		broker_crash(world);
+	else
+		broker_stop(world);
+	if (!world_is_over(world))
+		read_it_all(world, "reading it all after one more start");
+}
+
+static uint64_t count_certain(const struct world *world)
+{
+	uint64_t count = 0;
+	for (uint32_t t = 0; t < TOPICS_MAX; t++)
+		for (uint32_t p = 0; p < world->topics[t].partition_count; p++)
+			count += (uint64_t)history_certain_end(world->history, world->topics[t].parts[p].number);
+	return count;
 }
 
 static void judge(struct world *world, struct verdict *verdict)
 {
 	const struct anomaly *anomalies;
 	uint32_t count = history_anomalies(world->history, &anomalies);
-	*verdict = (struct verdict){.has_failed = count > 0, .trace = world->trace, .virtual_ns = world_now_ns(world), .starts = world->life};
-	for (uint32_t i = 0; i < PARTITIONS; i++)
-		verdict->acked += (uint64_t)(history_certain_end(world->history, world->numbers[i]) > 0 ? history_certain_end(world->history, world->numbers[i]) : 0);
+	*verdict = (struct verdict){.has_failed = count > 0, .trace = world->trace, .virtual_ns = world_now_ns(world), .starts = world->life,
+				    .acked = count_certain(world)};
 	memcpy(verdict->moments, world->moments, sizeof verdict->moments);
-	if (count)
-		snprintf(verdict->text, sizeof verdict->text, "%s: %s", anomaly_name(anomalies[0].kind), anomalies[0].text);
+	if (!count)
+		return;
+	bool is_accusation = anomalies[0].kind == ANOMALY_WRONG_ANSWER;
+	snprintf(verdict->kind, sizeof verdict->kind, "%s", is_accusation ? world->accusation : anomaly_name(anomalies[0].kind));
+	snprintf(verdict->text, sizeof verdict->text, "%s", anomalies[0].text);
 }
 
-/* Mostly short; of a group with members sometimes long enough for a session to end. */
-static uint64_t phase_ns(struct world *world)
+/* The first topic is made before anything befalls it. */
+static void make_first_topic(struct world *world)
 {
-	if (world->member_count && world_draw(world, 3) == 0)
-		return world_draw(world, 15000000000);
-	return world_draw(world, world_draw(world, 4) ? 200000000 : 3000000000);
+	world->admin = admin_open(world);
+	admin_order(world->admin, ORDER_MAKE, 0, 0, 0);
+	for (int turns = 0; !admin_is_done(world->admin) && turns < 10000 && !world_is_over(world); turns++)
+		turn(world);
+	if (!admin_is_done(world->admin))
+		world_accuse(world, HISTORY_BROKER, -1, "the topic cannot be made");
 }
 
-void run_seed(uint64_t seed, struct verdict *verdict, FILE *story)
+void run_plan(const struct plan *plan, struct verdict *verdict, FILE *story)
 {
 	struct world world;
-	make_world(&world, seed, story);
+	make_world(&world, plan, story);
 	broker_begin(&world);
 	if (!world_is_over(&world))
-		make_topic(&world);
+		make_first_topic(&world);
 	if (!world_is_over(&world))
 		make_clients(&world);
-	for (uint64_t phases = 1 + world_draw(&world, PHASES_MAX); phases && !world_is_over(&world); phases--) {
-		pass(&world, phase_ns(&world));
+	for (uint32_t i = 0; i < plan->step_count && !world_is_over(&world); i++) {
+		world_pass(&world, plan->steps[i].wait_ns);
 		if (!world_is_over(&world))
-			befall(&world);
+			befall(&world, &plan->steps[i]);
 	}
 	if (!world_is_over(&world))
 		calm_down(&world);

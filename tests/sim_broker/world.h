@@ -1,6 +1,6 @@
 /* A run of the whole broker on a simulated machine: its disk, its network, its clock, and the clients that speak to it over that network in Kafka's protocol.
  *
- * One seed is one run: how many clients of which kind, how large their batches, how bad the network, and what befalls the machine when. The judge
+ * A plan (plan.h) is one run: how many clients of which kind, how the broker is set up, and what befalls the machine when. The judge
  * (tests/history) is told what clients sent, were acknowledged and saw. Owner: one thread. What a run leaves of killed brokers stays in memory: each run has a
  * process of its own (main.c). */
 #pragma once
@@ -10,50 +10,41 @@
 #include "log/io/sim.h"
 #include "log/io/sim_net.h"
 #include "net/server.h"
+#include "net/wire/cursor.h"
 #include "tests/history/history.h"
+#include "tests/sim_broker/moments.h"
+#include "tests/sim_broker/plan.h"
 
-#define PARTITIONS 4
-#define PRODUCERS_MAX 4
-#define CONSUMERS_MAX 4
-#define COMMITTERS_MAX 2
-#define MEMBERS_MAX 5
-#define TOPIC "t"
+#define PARTITIONS_MAX 8
+#define TOPICS_MAX 3
+#define FIRST_TOPIC "t"
+/* Every so often something is tried again. */
+#define BACKOFF_NS (50ull * 1000 * 1000)
 
-/* Situations that the runs together must have met; main.c counts them. */
-#define MOMENTS(X)                                                          \
-	X(POWER_CUT, "the power failed")                                    \
-	X(POWER_CUT_IN_START, "the power failed while the broker started")  \
-	X(KILL, "kill -9")                                                  \
-	X(CLEAN_STOP, "a clean stop")                                       \
-	X(RESETS, "all connections were reset")                             \
-	X(SLOW_NETWORK, "the network was slow")                             \
-	X(FULL_DISK, "the disk was full")                                   \
-	X(FAILED_IO, "an I/O failed")                                       \
-	X(REPEATED, "a batch sent again was known to the broker")           \
-	X(LOST_ANSWER, "an answer was lost with its connection")            \
-	X(REFUSED, "a produce was refused for the disk's sake")             \
-	X(COMMITTED, "a commit was acknowledged")                           \
-	X(COMMIT_SURVIVED, "and found after a restart")                     \
-	X(REBALANCED, "a member was told what it owns")                      \
-	X(MEMBER_COMMITTED, "a member's commit was acknowledged")           \
-	X(MEMBER_LEFT, "a member left its group")                           \
-	X(MEMBER_VANISHED, "a member was gone without a word")              \
-	X(PARKED, "a fetch was answered empty")                             \
-	X(REREAD, "a consumer began again at the start")
-
-enum moment {
-#define X(name, text) MOMENT_##name,
-	MOMENTS(X)
-#undef X
-		moment_count
-};
-const char *moment_text(enum moment moment);
-
+struct admin;
 struct peer;
 struct producer;
 struct consumer;
 struct committer;
 struct member;
+struct consumer_member;
+
+/* A topic, by its name; a life of it is what is between a creation and the deletion behind it. The first topic is made once and stays. What the clients see of it
+ * is what the admin is certain of. */
+enum topic_state { TOPIC_ABSENT, TOPIC_MAKING, TOPIC_LIVE, TOPIC_GOING };
+struct topic_part {
+	uint32_t number;              /* in the history */
+	int64_t start_asked, start_acked; /* what DeleteRecords asked for at most, and what was promised */
+};
+struct world_topic {
+	const char *name;
+	enum topic_state state;
+	uint64_t life;                /* 0: never made */
+	struct uuid id;               /* valid while TOPIC_LIVE or TOPIC_GOING */
+	uint32_t partition_count;
+	struct topic_part parts[PARTITIONS_MAX];
+	bool may_retain;              /* retention may have moved its log starts */
+};
 
 /* Who owns a partition for the group's members, by its latest generation that somebody was told of; and what was committed for it. */
 struct ownership {
@@ -65,7 +56,8 @@ struct commits {
 };
 
 struct world {
-	uint64_t seed, random;
+	const struct plan *plan;
+	uint64_t random;
 	struct sim_disk *disk;
 	struct sim_net *net;
 	struct broker_config *config;
@@ -73,30 +65,48 @@ struct world {
 	uint16_t port;
 	uint64_t life;              /* starts so far */
 	uint64_t cut_at;            /* the I/O at which the power was ordered to fail; 0: none */
+	uint64_t start_cut;         /* the I/O of the next start at which it will; 0: none */
 	bool is_calm;               /* the end: nothing befalls it any more */
+	bool is_full;
+	uint64_t full_until_ns;
+	uint64_t room_at_ns;        /* in a start on a full disk: when there is room at last; 0: no such start */
+	bool has_failing_disk;      /* an I/O was ordered to fail: durability may be broken for good, until the next start */
+	int64_t wall_offset_ms;
+	uint32_t damages_seen;
 
 	struct history *history;
-	uint32_t numbers[PARTITIONS]; /* the partitions' in the history */
-	bool has_topic;
+	struct world_topic topics[TOPICS_MAX];
 	uint64_t next_mark;
 
+	struct admin *admin;
 	struct producer *producers[PRODUCERS_MAX];
 	struct consumer *consumers[CONSUMERS_MAX];
 	struct committer *committers[COMMITTERS_MAX];
 	struct member *members[MEMBERS_MAX];
-	uint32_t producer_count, consumer_count, committer_count, member_count;
-	struct ownership owners[PARTITIONS];
-	struct commits commits[PARTITIONS];
+	struct consumer_member *consumer_members[MEMBERS_MAX];
+	uint32_t producer_count, consumer_count, committer_count, member_count, consumer_member_count;
+	struct ownership owners[GROUP_PARTITIONS];
+	struct commits commits[GROUP_PARTITIONS];     /* of the classic members' group */
+	struct commits consumer_commits[GROUP_PARTITIONS]; /* of the other's */
 	uint64_t moments[moment_count];
 	uint64_t trace;             /* a hash of all that happened */
+	char accusation[40];        /* the first, by its kind */
 	FILE *story;
 };
 
 static inline void meet(struct world *world, enum moment moment) { world->moments[moment]++; }
 
 /* A random number in [0, below). */
-uint64_t world_draw(struct world *world, uint64_t below);
+static inline uint64_t draw(uint64_t *random, uint64_t below)
+{
+	uint64_t number = sim_random(random);
+	return below ? number % below : 0;
+}
+/* The start of a stream of randomness of somebody's own: a plan that is changed in one place changes little elsewhere. */
+uint64_t world_stream(const struct world *world, const char *whose, uint32_t number);
 uint64_t world_now_ns(const struct world *world);
+/* What the broker's clock says. */
+int64_t world_wall_ms(const struct world *world);
 /* Takes something that happened into the trace, and tells the story. */
 PRINTF_LIKE(3, 4)
 void world_tell(struct world *world, uint64_t number, const char *format, ...);
@@ -104,6 +114,8 @@ void world_tell(struct world *world, uint64_t number, const char *format, ...);
 PRINTF_LIKE(4, 5)
 void world_accuse(struct world *world, uint32_t partition, int64_t offset, const char *format, ...);
 bool world_is_over(const struct world *world);
+/* Turns of everybody, for so long. */
+void world_pass(struct world *world, uint64_t ns);
 
 /* broker.c: the broker's life. It is started until it stands; the power may fail in that, too. */
 void broker_begin(struct world *world);
@@ -121,11 +133,13 @@ void producer_step(struct producer *producer);
 void producer_finish(struct producer *producer);
 bool producer_is_done(const struct producer *producer);
 void producer_reset(struct producer *producer);
+struct peer *producer_peer(struct producer *producer);
 void producer_describe(const struct producer *producer, char *out, size_t size);
 
-struct consumer *consumer_open(struct world *world, uint32_t partition);
+struct consumer *consumer_open(struct world *world, uint32_t number, uint32_t topic, uint32_t partition);
 void consumer_step(struct consumer *consumer);
 void consumer_reset(struct consumer *consumer);
+struct peer *consumer_peer(struct consumer *consumer);
 /* Reads it all once more, from the start. */
 void consumer_begin_again(struct consumer *consumer);
 /* Has it come to the high watermark, as the broker told it last, and is that as far as the acknowledged records? */
@@ -147,3 +161,10 @@ void member_vanish(struct member *member);
 /* Its generation; what it owns is added to *owned. */
 bool member_is_stable(const struct member *member, int32_t *generation, uint32_t *owned);
 void member_describe(const struct member *member, char *out, size_t size);
+
+struct consumer_member *consumer_member_open(struct world *world, uint32_t number);
+void consumer_member_step(struct consumer_member *member);
+void consumer_member_reset(struct consumer_member *member);
+/* Is it in its group, with all it was given and nothing to give back? How many partitions of living topics it owns is added to *owned. */
+bool consumer_member_is_stable(const struct consumer_member *member, int32_t *epoch, uint32_t *owned);
+void consumer_member_describe(const struct consumer_member *member, char *out, size_t size);
