@@ -1,8 +1,9 @@
 /* `spate group describe`: members, what is committed, and how far behind that is.
  *
- * Lag in records is what there is between the commit and the log's end. Lag in time is exact: the record at the committed offset is read, and its
- * timestamp is compared with now. Who wrote that timestamp is the topic's to say (message.timestamp.type), and is shown. Failure modes: a topic that is
- * gone, a partition without a leader, a damaged record leave "-" in their row. */
+ * Lag in records is what there is between the commit and the log's end. Lag in time is how long ago the oldest unconsumed record was appended: the
+ * broker's log knows, and is asked (wire_client_append_times). Where it cannot tell exactly (another broker; a log of an earlier version) that record is read,
+ * and its timestamp taken, which may be its producer's word: what it is, is said. Failure modes: a topic that is gone, a partition without a
+ * leader, a damaged record leave "-" in their row. */
 #include "cli/group_describe.h"
 
 #include <stdio.h>
@@ -91,8 +92,9 @@ static int make_rows(struct describing *describing)
 	size_t room = count_assigned(describing) + count_committed(describing) + 1;
 	describing->rows = calloc(room, sizeof *describing->rows);
 	describing->offsets = calloc(room, sizeof *describing->offsets);
+	describing->appended = calloc(room, sizeof *describing->appended);
 	describing->oldest = calloc(room, sizeof *describing->oldest);
-	if (!describing->rows || !describing->offsets || !describing->oldest)
+	if (!describing->rows || !describing->offsets || !describing->appended || !describing->oldest)
 		return STATUS_FAILED;
 	add_committed(describing);
 	for (uint32_t i = 0; i < describing->group->member_count; i++)
@@ -125,6 +127,40 @@ static int ask_offsets(struct describing *describing)
 	return status;
 }
 
+/* ---- the oldest unconsumed records ------------------------------------------------------------------------------------------------ */
+
+static bool has_something_to_read(const struct describing *describing, uint32_t i)
+{
+	return describing_has_lag(describing, i) && describing_lag(describing, i) > 0;
+}
+
+/* Asks about the rows of one topic from `from` on that have something to read; returns where the next topic begins. */
+static uint32_t ask_topics_append_times(struct describing *describing, struct wire_append_time *asked, uint32_t from)
+{
+	const char *topic = describing->rows[from].topic;
+	uint32_t end = from, count = 0;
+	for (; end < describing->count && strcmp(describing->rows[end].topic, topic) == 0; end++)
+		if (has_something_to_read(describing, end))
+			asked[count++] = (struct wire_append_time){.partition = describing->rows[end].partition, .of = describing_reads_from(describing, end)};
+	int err = count ? wire_client_append_times(describing->client->wire, topic, asked, count) : 0;
+	for (uint32_t i = from, j = 0; !err && j < count; i++)
+		if (describing->rows[i].partition == asked[j].partition)
+			describing->appended[i] = asked[j++];
+	return end;
+}
+
+/* A broker that does not answer this is no error: the records are read then. */
+static int ask_append_times(struct describing *describing)
+{
+	struct wire_append_time *asked = calloc(describing->count + 1, sizeof *asked);
+	if (!asked)
+		return STATUS_FAILED;
+	for (uint32_t i = 0; i < describing->count;)
+		i = ask_topics_append_times(describing, asked, i);
+	free(asked);
+	return STATUS_OK;
+}
+
 static int read_oldest(struct describing *describing)
 {
 	for (uint32_t i = 0; i < describing->count; i++)
@@ -132,7 +168,7 @@ static int read_oldest(struct describing *describing)
 			.topic = describing->rows[i].topic,
 			.partition = describing->rows[i].partition,
 			.from = describing_has_lag(describing, i) ? describing_reads_from(describing, i) : 0,
-			.is_done = !describing_has_lag(describing, i) || describing_lag(describing, i) == 0,
+			.is_done = !has_something_to_read(describing, i) || describing_age_source(describing, i) == AGE_LOG,
 		};
 	int status = first_records_read(describing->client, describing->oldest, describing->count);
 	describing->now_ms = clock_now_ms();
@@ -150,6 +186,7 @@ static int describe_group(struct describing *describing)
 	}
 	status = status ? status : make_rows(describing);
 	status = status ? status : ask_offsets(describing);
+	status = status ? status : ask_append_times(describing);
 	/* Without the oldest records all else can be shown. */
 	int incomplete = status ? STATUS_OK : read_oldest(describing);
 	if (!status)
@@ -157,6 +194,7 @@ static int describe_group(struct describing *describing)
 	kafka()->rd_kafka_topic_partition_list_destroy(describing->committed);
 	free(describing->rows);
 	free(describing->offsets);
+	free(describing->appended);
 	free(describing->oldest);
 	return status ? status : incomplete;
 }
@@ -199,9 +237,11 @@ int group_describe_run(int argc, char **argv)
 		.command = "spate group describe",
 		.arguments = "GROUP...",
 		.about = "Shows a group's members with their partitions, what it has committed, and its lag: in records, and in time.\n\n"
-			 "LAG TIME is the age of the oldest record that the group has not consumed. That record is read from the log; its timestamp is\n"
-			 "compared with this machine's clock. With message.timestamp.type = CreateTime (the default) the producer wrote the timestamp,\n"
-			 "so its clock decides; with LogAppendTime the broker did. A time in the future counts as now.",
+			 "LAG TIME is how long ago the oldest record that the group has not consumed was appended, by the broker's clock: its log says so,\n"
+			 "whatever timestamp the producer wrote. Another broker than Spate does not know; then that record's timestamp is compared with\n"
+			 "this machine's clock, and the output says who wrote it. A time in the future counts as now.\n"
+			 "\n"
+			 "LAG counts partitions that the group has committed for; those without a commit are told apart.",
 		.examples = "  spate group describe billing\n  spate group describe billing --json | jq '.lag, .lag_seconds'\n",
 		.flags = list,
 		.flag_count = COUNT_OF(list),

@@ -4,6 +4,7 @@
 #include "cli/first_record.h"
 #include "cli/group.h"
 #include "cli/partition_offsets.h"
+#include "cli/wire_client.h"
 
 /* A partition that the group has committed for, or that a member has. */
 struct describe_row {
@@ -21,10 +22,22 @@ struct describing {
 	struct describe_row *rows;
 	/* Beside the rows. */
 	struct partition_offsets *offsets;
-	struct first_record *oldest;
+	struct wire_append_time *appended;
+	struct first_record *oldest; /* read where the broker does not say when it was appended */
 	uint32_t count;
-	int64_t now_ms;
+	int64_t now_ms;              /* when the records were read, by this machine's clock */
 };
+
+/* What is known of the time at which the i-th row's oldest unconsumed record was appended. */
+enum age_source {
+	AGE_UNKNOWN,
+	AGE_NOTHING,        /* there is no such record */
+	AGE_LOG,            /* the broker's log says it exactly */
+	AGE_LOG_BOUND,      /* the broker's log says after what, and before what */
+	AGE_RECORD_APPEND,  /* the record's timestamp, which the broker wrote (LogAppendTime) */
+	AGE_RECORD_CREATE,  /* the record's timestamp, which its producer wrote: its word alone */
+};
+enum age_source describing_age_source(const struct describing *describing, uint32_t i);
 
 /* Where the group reads on in the i-th row's partition: what retention has taken before it was read is not there to be read. */
 int64_t describing_reads_from(const struct describing *describing, uint32_t i);

@@ -34,15 +34,59 @@ static int64_t lost_of(const struct describing *describing, uint32_t i)
 	return describing_has_lag(describing, i) ? larger(0, describing->offsets[i].start - describing->rows[i].committed) : 0;
 }
 
-/* Nothing to read is no time behind; a record whose time is in the future is none either. */
-static bool has_delay(const struct describing *describing, uint32_t i)
+enum age_source describing_age_source(const struct describing *describing, uint32_t i)
 {
-	return describing_has_lag(describing, i) && (describing_lag(describing, i) == 0 || describing->oldest[i].is_found);
+	const struct wire_append_time *appended = &describing->appended[i];
+	const struct first_record *oldest = &describing->oldest[i];
+	if (!describing_has_lag(describing, i))
+		return AGE_UNKNOWN;
+	if (describing_lag(describing, i) == 0)
+		return AGE_NOTHING;
+	if (appended->is_told && appended->low_ms >= 0 && appended->low_ms == appended->high_ms)
+		return AGE_LOG;
+	if (oldest->is_found && oldest->is_append_time)
+		return AGE_RECORD_APPEND;
+	if (appended->is_told && appended->low_ms >= 0)
+		return AGE_LOG_BOUND;
+	return oldest->is_found ? AGE_RECORD_CREATE : AGE_UNKNOWN;
 }
 
+static const char *source_name(enum age_source source)
+{
+	static const char *const names[] = {NULL, NULL, "log", "log_bound", "record_append", "record_create"};
+	return names[source];
+}
+
+static bool is_by_log(enum age_source source)
+{
+	return source == AGE_LOG || source == AGE_LOG_BOUND;
+}
+
+static bool has_delay(const struct describing *describing, uint32_t i)
+{
+	return describing_age_source(describing, i) != AGE_UNKNOWN;
+}
+
+/* When the oldest unconsumed record was appended, as far as is known: at the earliest. */
+static int64_t oldest_time(const struct describing *describing, uint32_t i)
+{
+	return is_by_log(describing_age_source(describing, i)) ? describing->appended[i].low_ms : describing->oldest[i].timestamp_ms;
+}
+
+/* Nothing to read is no time behind; a record whose time is in the future is none either. What is only known within bounds: at most so long. */
 static int64_t delay_of(const struct describing *describing, uint32_t i)
 {
-	return describing->oldest[i].is_found ? larger(0, describing->now_ms - describing->oldest[i].timestamp_ms) : 0;
+	enum age_source source = describing_age_source(describing, i);
+	int64_t now_ms = is_by_log(source) ? describing->appended[i].now_ms : describing->now_ms;
+	return source == AGE_UNKNOWN || source == AGE_NOTHING ? 0 : larger(0, now_ms - oldest_time(describing, i));
+}
+
+/* And at least so long. */
+static int64_t delay_min_of(const struct describing *describing, uint32_t i)
+{
+	const struct wire_append_time *appended = &describing->appended[i];
+	bool is_bound = describing_age_source(describing, i) == AGE_LOG_BOUND;
+	return is_bound ? larger(0, appended->now_ms - appended->high_ms) : delay_of(describing, i);
 }
 
 /* ---- what is said ------------------------------------------------------------------------------------------------------------- */
@@ -79,13 +123,13 @@ static void show_members(struct out *out, const struct describing *describing)
 	out_table_end(table, "members", "none");
 }
 
-#define COLUMN_COUNT 12
+#define COLUMN_COUNT 13
 #define COLUMNS_FOR_PEOPLE 7
 
 static void show_row(struct out_table *table, const struct describing *describing, uint32_t i)
 {
 	const struct describe_row *row = &describing->rows[i];
-	const struct first_record *oldest = &describing->oldest[i];
+	enum age_source source = describing_age_source(describing, i);
 	bool is_there = !describing->offsets[i].err;
 	const struct out_cell cells[COLUMN_COUNT] = {
 		cell_text(row->topic),
@@ -98,8 +142,9 @@ static void show_row(struct out_table *table, const struct describing *describin
 		cell_text(row->member ? row->member->id : NULL),
 		cell_int_if(is_there, describing->offsets[i].start),
 		cell_int(lost_of(describing, i)),
-		cell_int_if(oldest->is_found, oldest->timestamp_ms),
-		cell_text(!oldest->is_found ? NULL : oldest->is_append_time ? "append" : "create"),
+		cell_seconds_if(has_delay(describing, i), delay_min_of(describing, i)),
+		cell_int_if(source_name(source), oldest_time(describing, i)),
+		cell_text(source_name(source)),
 	};
 	out_row(table, cells, describing->is_json ? COLUMN_COUNT : COLUMNS_FOR_PEOPLE);
 }
@@ -107,8 +152,8 @@ static void show_row(struct out_table *table, const struct describing *describin
 static void show_rows(struct out *out, const struct describing *describing)
 {
 	static const char *const columns[COLUMN_COUNT] = {"topic=TOPIC", "partition=>PARTITION", "committed_offset=>COMMITTED", "end_offset=>END", "lag=>LAG",
-					      "lag_seconds=>LAG TIME", "client_id=CLIENT", "member_id=", "start_offset=", "lost=", "oldest_timestamp=",
-					      "timestamp_type="};
+					      "lag_seconds=>LAG TIME", "client_id=CLIENT", "member_id=", "start_offset=", "lost=", "lag_seconds_min=",
+					      "oldest_time=", "lag_time_source="};
 	struct out_table *table = out_table_begin(out, "partitions", columns, describing->is_json ? COLUMN_COUNT : COLUMNS_FOR_PEOPLE);
 	for (uint32_t i = 0; i < describing->count; i++)
 		show_row(table, describing, i);
@@ -118,11 +163,9 @@ static void show_rows(struct out *out, const struct describing *describing)
 /* What the numbers of a table do not say. */
 static void explain_rows(const struct describing *describing)
 {
-	bool by_producers = false, by_broker = false, is_uncommitted = false;
+	bool is_uncommitted = false;
 	for (uint32_t i = 0; i < describing->count; i++) {
 		const struct describe_row *row = &describing->rows[i];
-		by_producers |= describing->oldest[i].is_found && !describing->oldest[i].is_append_time;
-		by_broker |= describing->oldest[i].is_found && describing->oldest[i].is_append_time;
 		is_uncommitted |= row->committed < 0;
 		if (describing->offsets[i].err)
 			printf("%s-%" PRId32 ": %s\n", row->topic, row->partition, kafka()->rd_kafka_err2str(describing->offsets[i].err));
@@ -133,27 +176,81 @@ static void explain_rows(const struct describing *describing)
 	}
 	if (is_uncommitted)
 		printf("where nothing is committed (-), a consumer begins as its auto.offset.reset says\n");
-	if (by_producers || by_broker)
-		printf("lag time is the age of the oldest unconsumed record by its timestamp, which %s\n",
-		       !by_broker ? "its producer wrote (message.timestamp.type = CreateTime)"
-		       : !by_producers ? "the broker wrote (message.timestamp.type = LogAppendTime)" : "its producer or the broker wrote (message.timestamp.type)");
+}
+
+/* What a lag time is worth, where it is not the log's exact word. */
+static void explain_times(const struct describing *describing)
+{
+	uint32_t by_producers = 0, by_broker = 0;
+	for (uint32_t i = 0; i < describing->count; i++) {
+		const struct describe_row *row = &describing->rows[i];
+		enum age_source source = describing_age_source(describing, i);
+		char least[32], most[32];
+		by_producers += source == AGE_RECORD_CREATE;
+		by_broker += source == AGE_RECORD_APPEND;
+		if (source == AGE_LOG_BOUND)
+			printf("%s-%" PRId32 ": the lag time is between %s and %s: a power cut or damage took what the log knew exactly\n", row->topic, row->partition,
+			       out_duration(delay_min_of(describing, i), least), out_duration(delay_of(describing, i), most));
+	}
+	if (by_producers)
+		printf("the lag time of %u partition%s goes by the timestamp of the oldest unconsumed record, which its producer wrote (message.timestamp.type = "
+		       "CreateTime): the broker does not say when it was appended\n", by_producers, out_plural(by_producers));
+	if (by_broker)
+		printf("the lag time of %u partition%s goes by the timestamp of the oldest unconsumed record, which the broker wrote (message.timestamp.type = "
+		       "LogAppendTime)\n", by_broker, out_plural(by_broker));
+}
+
+/* Partitions without a commit: what a consumer finds there depends on its auto.offset.reset, so it is in no sum, and told beside it. */
+struct uncommitted {
+	int64_t partitions, records;
+};
+
+static struct uncommitted count_uncommitted(const struct describing *describing)
+{
+	struct uncommitted found = {0};
+	for (uint32_t i = 0; i < describing->count; i++) {
+		const struct partition_offsets *offsets = &describing->offsets[i];
+		if (describing->rows[i].committed >= 0 || offsets->err)
+			continue;
+		found.partitions++;
+		found.records += larger(0, offsets->end - offsets->start);
+	}
+	return found;
+}
+
+static void show_lag(struct out *out, const struct describing *describing, bool is_known, int64_t lag)
+{
+	char text[128], number[24];
+	struct uncommitted uncommitted = count_uncommitted(describing);
+	snprintf(number, sizeof number, is_known ? "%" PRId64 : "-", lag);
+	snprintf(text, sizeof text, "%s (and %" PRId64 " record%s in %" PRId64 " partition%s without a commit)", number, uncommitted.records,
+		 out_plural((uint64_t)uncommitted.records), uncommitted.partitions, out_plural((uint64_t)uncommitted.partitions));
+	if (describing->is_json && is_known)
+		out_int(out, "lag", "", lag);
+	else
+		out_text(out, "lag", "lag", describing->is_json ? NULL : uncommitted.partitions ? text : number);
+	if (!describing->is_json)
+		return;
+	out_int(out, "partitions_without_commit", "", uncommitted.partitions);
+	out_int(out, "records_without_commit", "", uncommitted.records);
 }
 
 static void show_sums(struct out *out, const struct describing *describing)
 {
 	int64_t lag = 0, delay_ms = 0;
-	bool is_lag_known = false, is_delay_known = false;
+	bool is_lag_known = false, is_delay_known = false, is_exact = true;
 	for (uint32_t i = 0; i < describing->count; i++) {
 		is_lag_known |= describing_has_lag(describing, i);
 		is_delay_known |= has_delay(describing, i);
 		lag += describing_has_lag(describing, i) ? describing_lag(describing, i) : 0;
 		delay_ms = has_delay(describing, i) ? larger(delay_ms, delay_of(describing, i)) : delay_ms;
+		enum age_source source = describing_age_source(describing, i);
+		is_exact &= source != AGE_LOG_BOUND && source != AGE_RECORD_CREATE && (source != AGE_UNKNOWN || !describing_has_lag(describing, i));
 	}
-	if (is_lag_known)
-		out_int(out, "lag", "lag", lag);
-	else
-		out_text(out, "lag", "lag", NULL);
+	show_lag(out, describing, is_lag_known, lag);
 	out_seconds(out, "lag_seconds", "lag time", is_delay_known, delay_ms);
+	if (describing->is_json)
+		out_bool(out, "lag_seconds_is_exact", "", is_delay_known && is_exact);
 }
 
 /* A group that keeps what undoing a rewind of another needs says so. */
@@ -181,7 +278,9 @@ void describing_show(const struct describing *describing)
 	show_sums(out, describing);
 	show_members(out, describing);
 	show_rows(out, describing);
-	if (!describing->is_json)
+	if (!describing->is_json) {
 		explain_rows(describing);
+		explain_times(describing);
+	}
 	out_close(out);
 }

@@ -7,6 +7,7 @@
 #include "kmsg_consumer_group_describe.h"
 #include "kmsg_describe_log_dirs.h"
 #include "kmsg_list_groups.h"
+#include "kmsg_list_offsets.h"
 #include "kmsg_metadata.h"
 #include "net/wire/kerr.h"
 
@@ -14,6 +15,8 @@
 #define LOG_DIRS_VERSION 2
 #define LOG_DIRS_VERSION_OF_DISKS 4
 #define LIST_GROUPS_VERSION 4
+#define LIST_OFFSETS_VERSION 7 /* flexible: with tagged fields */
+#define OFFSET_LATEST (-1)
 #define CONSUMER_GROUP_DESCRIBE_VERSION 0
 
 /* ---- what a topic is ---------------------------------------------------------------------------------------------------- */
@@ -104,6 +107,63 @@ int wire_client_topic(struct wire_client *client, const char *name, struct wire_
 		out->sizes_bytes[i] = -1;
 	/* Sizes are told by the brokers that hold the partitions; what this one does not tell stays unknown. */
 	return ask_sizes(client, name, out) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* ---- append times --------------------------------------------------------------------------------------------------------- */
+
+static void encode_list_offsets(struct writer *writer, const void *message)
+{
+	kmsg_list_offsets_request_encode(writer, LIST_OFFSETS_VERSION, message);
+}
+
+/* Answers come as they were asked for; one that does not is not looked for. */
+static void take_append_time(const struct kmsg_list_offsets_partition_result *told, struct wire_append_time *time)
+{
+	if (time->partition != told->partition_index || told->error_code || told->append_time.offset < 0)
+		return;
+	time->is_told = true;
+	time->offset = told->append_time.offset;
+	time->low_ms = told->append_time.low_ms;
+	time->high_ms = told->append_time.high_ms;
+	time->now_ms = told->append_time.now_ms;
+}
+
+static int ask_append_times(struct wire_client *client, struct kmsg_list_offsets_topic *topic, struct kmsg_list_offsets_response *out)
+{
+	struct kmsg_list_offsets_request request;
+	struct reader reader;
+	kmsg_list_offsets_request_init(&request);
+	request.replica_id = -1;
+	request.topics.items = topic;
+	request.topics.count = 1;
+	int err = wire_client_call(client, KMSG_LIST_OFFSETS_KEY, LIST_OFFSETS_VERSION, encode_list_offsets, &request, &reader);
+	return err ? err : kmsg_list_offsets_response_decode(&reader, &client->arena, LIST_OFFSETS_VERSION, out);
+}
+
+int wire_client_append_times(struct wire_client *client, const char *topic, struct wire_append_time *times, uint32_t count)
+{
+	struct kmsg_list_offsets_topic asked;
+	struct kmsg_list_offsets_response response;
+	arena_reset(&client->arena);
+	kmsg_list_offsets_topic_init(&asked);
+	asked.name = slice_from(topic);
+	asked.partitions.items = arena_alloc(&client->arena, (count + 1) * sizeof *asked.partitions.items);
+	asked.partitions.count = (int32_t)count;
+	if (!asked.partitions.items)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		struct kmsg_list_offsets_partition *one = &asked.partitions.items[i];
+		kmsg_list_offsets_partition_init(one);
+		one->partition_index = times[i].partition;
+		one->timestamp = OFFSET_LATEST;
+		one->append_time_of = times[i].of;
+		times[i].is_told = false;
+	}
+	int err = ask_append_times(client, &asked, &response);
+	bool is_whole = !err && response.topics.count == 1 && response.topics.items[0].partitions.count == (int32_t)count;
+	for (uint32_t i = 0; is_whole && i < count; i++)
+		take_append_time(&response.topics.items[0].partitions.items[i], &times[i]);
+	return err;
 }
 
 /* ---- the disk --------------------------------------------------------------------------------------------------------------- */

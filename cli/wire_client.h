@@ -28,6 +28,19 @@ struct wire_topic {
 /* -ENOENT: no such topic; -EOPNOTSUPP and others: the broker does not tell. */
 MUST_USE int wire_client_topic(struct wire_client *client, const char *name, struct wire_topic *out);
 
+/* When records were appended, by the broker's clock: a question that Spate alone answers. */
+struct wire_append_time {
+	int32_t partition;
+	int64_t of;                    /* the first record at or behind this offset */
+	/* out */
+	bool is_told;                  /* else the broker does not know the question, or cannot answer it, or there is no such record */
+	int64_t offset;                /* that record's */
+	int64_t low_ms, high_ms;       /* appended between the two, -1: low is not known; equal: exactly then */
+	int64_t now_ms;                /* what the broker's clock says now */
+};
+/* Of partitions of one topic. -errno: the broker does not tell. */
+MUST_USE int wire_client_append_times(struct wire_client *client, const char *topic, struct wire_append_time *times, uint32_t count);
+
 /* The broker's data directory and the volume that it is on; the path lives until the next question. -EOPNOTSUPP and others: the broker does not tell. */
 struct wire_disk {
 	const char *path;

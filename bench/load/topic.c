@@ -161,8 +161,11 @@ static void ask_for_offsets(struct call *call, struct kmsg_list_offsets_partitio
 	struct kmsg_list_offsets_topic topic = { .name = slice_from(call->config->topic),
 						 .partitions = { items, (int32_t)partitions } };
 	struct kmsg_list_offsets_request request = { .replica_id = -1, .topics = { &topic, 1 } };
-	for (uint32_t i = 0; i < partitions; i++)
-		items[i] = (struct kmsg_list_offsets_partition){ (int32_t)i, -1, timestamp };
+	for (uint32_t i = 0; i < partitions; i++) {
+		kmsg_list_offsets_partition_init(&items[i]);
+		items[i].partition_index = (int32_t)i;
+		items[i].timestamp = timestamp;
+	}
 	kmsg_list_offsets_request_encode(&call->writer, LIST_OFFSETS_VERSION, &request);
 }
 

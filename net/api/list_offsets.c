@@ -1,5 +1,7 @@
 /* ListOffsets: the first and the last offset of partitions, and the first at or after a time.
  *
+ * Who asks for it in a tagged field of Spate's own is also told when a record was appended (net/README.md, "Beyond Kafka").
+ *
  * Each partition is asked on the shard that owns it; lookups by time may read the disk there. None found is no error: offset
  * and timestamp are -1. */
 #include "kmsg_list_offsets.h"
@@ -21,9 +23,11 @@ struct lookup {
 	struct query_task query;
 	int64_t timestamp;
 	int32_t current_leader_epoch;
+	int64_t append_time_of;
 	struct kmsg_list_offsets_partition_result *out;
 	/* Set on the owner; copied into the answer at home. */
 	struct offset_found found;
+	struct append_time_found append_time;
 };
 
 struct list_offsets {
@@ -83,6 +87,17 @@ static void run_lookup(struct query_task *query, struct partition *partition)
 	query->task.err = task_check_epoch(partition, lookup->current_leader_epoch);
 	if (!query->task.err)
 		query->task.err = find(partition, lookup->timestamp, &lookup->found);
+	if (!query->task.err && lookup->append_time_of >= 0)
+		partition_append_time(partition, lookup->append_time_of, &lookup->append_time);
+}
+
+static void fill_append_time(const struct lookup *lookup, struct kmsg_list_offsets_append_time *out)
+{
+	const struct append_time_found *found = &lookup->append_time;
+	out->offset = found->offset;
+	out->low_ms = found->low_ms;
+	out->high_ms = found->high_ms;
+	out->now_ms = found->now_ms;
 }
 
 static void fill_result(const struct lookup *lookup)
@@ -92,6 +107,8 @@ static void fill_result(const struct lookup *lookup)
 	if (out->error_code)
 		return;
 	out->error_code = (int16_t)(err > 0 ? err : kerr_from(err));
+	if (!err && lookup->append_time_of >= 0)
+		fill_append_time(lookup, &out->append_time);
 	if (err || !lookup->found.found)
 		return;
 	out->offset = lookup->found.offset;
@@ -148,7 +165,8 @@ static bool start_topic(struct request *request, struct list_offsets *state, con
 		if (result->error_code)
 			continue;
 		struct lookup *lookup = &state->lookups[state->count++];
-		*lookup = (struct lookup){.timestamp = asked->timestamp, .current_leader_epoch = asked->current_leader_epoch, .out = result};
+		*lookup = (struct lookup){.timestamp = asked->timestamp, .current_leader_epoch = asked->current_leader_epoch,
+					  .append_time_of = asked->append_time_of, .out = result};
 		task_init(&lookup->query.task, request, &topic->id, asked->partition_index);
 		lookup->query.run = run_lookup;
 		request_count(request, query_task_submit(&lookup->query));

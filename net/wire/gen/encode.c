@@ -98,10 +98,15 @@ static void emit_write_tag(FILE *out, const struct shape *shape, const struct fi
 static int tagged_fields(const struct shape *shape, struct field *tagged[])
 {
 	int count = 0;
-	for (int tag = 0; tag < 1000; tag++)
-		for (int i = 0; i < shape->field_count; i++)
-			if (shape->fields[i]->tag == tag)
-				tagged[count++] = shape->fields[i];
+	for (int i = 0; i < shape->field_count; i++) {
+		int at = count;
+		if (shape->fields[i]->tag < 0)
+			continue;
+		for (; at > 0 && tagged[at - 1]->tag > shape->fields[i]->tag; at--)
+			tagged[at] = tagged[at - 1];
+		tagged[at] = shape->fields[i];
+		count++;
+	}
 	return count;
 }
 

@@ -289,7 +289,7 @@ static void pipeline(uint32_t shards)
 	struct slice batch = make_batch(bytes, sizeof bytes, 2, 100);
 	for (int i = 0; i < COUNT; i++)
 		client_send(&client, "produce", 9, produce_one(&one, "pipe", i % 4, -1, batch));
-	struct kmsg_list_offsets_partition asked = {.partition_index = 1, .current_leader_epoch = -1, .timestamp = -1};
+	struct kmsg_list_offsets_partition asked = {.partition_index = 1, .current_leader_epoch = -1, .timestamp = -1, .append_time_of = -1};
 	struct kmsg_list_offsets_topic topic = {.name = slice_from("pipe"), .partitions = {&asked, 1}};
 	struct kmsg_list_offsets_request list = {.replica_id = -1, .topics = {&topic, 1}};
 	client_send(&client, "list_offsets", 7, &list);

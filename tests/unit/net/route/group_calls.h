@@ -21,7 +21,7 @@ static int find_coordinator(struct client *client, const char *group)
 /* Of a partition of __consumer_offsets: no coordinator is asked. */
 static int64_t list_offset(struct client *client, uint32_t partition, int64_t time)
 {
-	struct kmsg_list_offsets_partition one = {.partition_index = (int32_t)partition, .current_leader_epoch = -1, .timestamp = time};
+	struct kmsg_list_offsets_partition one = {.partition_index = (int32_t)partition, .current_leader_epoch = -1, .timestamp = time, .append_time_of = -1};
 	struct kmsg_list_offsets_topic topic = {.name = slice_from(GROUP_TOPIC), .partitions = {&one, 1}};
 	struct kmsg_list_offsets_request in;
 	struct kmsg_list_offsets_response out;
