@@ -23,6 +23,8 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -I. -I$(GEN) $(CPPFLAGS)
 CFLAGS_release := -O2 -g
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_asan   := -fsanitize=address,undefined
+CFLAGS_cov     := -O1 -g --coverage -fprofile-update=prefer-atomic
+LDFLAGS_cov    := --coverage -Wl,--wrap=_exit build/cov/tests/coverage/flush.o
 CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_fuzz   := -fsanitize=fuzzer,address,undefined
 CFLAGS_ALL := -std=gnu17 -fno-strict-aliasing -pthread $(WARN) $(if $(WERROR),-Werror) $(CFLAGS_$(MODE)) $(CFLAGS)
@@ -37,6 +39,7 @@ DEB_BUILD := gcc make pkg-config liburing-dev libisal-dev libxxhash-dev libzstd-
              libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libssl-dev libstdc++-12-dev
 DEB_TEST  := libcriterion-dev kcat jq python3-kafka xfsprogs libfuse3-dev
 DEB_FUZZ  := clang-14 libclang-rt-14-dev
+DEB_COV   := gcovr
 
 # ---- sources ---------------------------------------------------------------------------------
 SRC_LOG  := $(sort $(wildcard log/*.c log/*/*.c))
@@ -183,6 +186,11 @@ crash-short: crash-programs
 check-mutants: deps ## take each safety line of tests/mutants away, see which test notices (MUTANT=regex, QUICK=1)
 	@$(BUILD_ALL) crash-programs $(BUILD)/sim $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a
 	@tests/mutants/run $(MODE) $(if $(MUTANT),'$(MUTANT)')
+coverage: deps ## lines and branches that units, crashes and simulators reach, a line a room; and what they do not (COVERAGE_ROOMS="log/store net/group")
+	@tests/install-deps $(DEB_COV)
+	@$(MAKE) --no-print-directory MODE=cov build/cov/tests/coverage/flush.o
+	@$(BUILD_ALL) MODE=cov unit-programs crash-programs sim-program build/cov/sim-broker
+	@tests/coverage/run build/cov
 check-crash: deps ## crash small worlds in every way for TIME seconds (600), SEED=N for another order
 	@$(BUILD_ALL) crash-programs
 	@TIME=$(if $(filter command\ line,$(origin TIME)),$(TIME),600) SEED=$(SEED) tests/crash/run $(BUILD)/crash long
@@ -290,7 +298,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
+.PHONY: coverage check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
 
 clean: ## remove all that was built
 	rm -rf build spate
