@@ -29,7 +29,7 @@ static int inspect_file(struct inspect *inspect)
 	if (log_inspect_file(inspect->io, inspect->path, inspect->is_json, &status))
 		return status;
 	complain("%s: it is none of the files that can be inspected: .log, .index, .timeindex, .seal, "
-		 ".snapshot, journal-N, checkpoint-N, catalog.log",
+		 ".snapshot, .appendtime, journal-N, checkpoint-N, catalog.log",
 		 inspect->path);
 	return STATUS_USAGE;
 }
@@ -94,8 +94,8 @@ int log_inspect_run(int argc, char **argv)
 		.arguments = "DIR|FILE",
 		.about = "Shows what is in a data directory, without the broker: topics and partitions; with --topic\n"
 			 "its segments; with --batches, --records or --offset what is in them. Or what is in one file:\n"
-			 "a .log, .index, .timeindex, .seal, .snapshot, journal-N, checkpoint-N or catalog.log. Changes\n"
-			 "nothing.\n"
+			 "a .log, .index, .timeindex, .seal, .snapshot, .appendtime, journal-N, checkpoint-N or catalog.log.\n"
+			 "Changes nothing.\n"
 			 "What was appended in the last seconds is in the journal alone.\n"
 			 "For damage see 'spate log verify'.",
 		.examples = "  spate log inspect ./data\n"

@@ -13,6 +13,7 @@
 #include "log/io/small_file.h"
 #include "log/journal/journal.h"
 #include "log/partition/producer.h"
+#include "log/segment/append_times.h"
 #include "log/segment/offset_index.h"
 #include "log/segment/seal.h"
 #include "log/segment/segment_name.h"
@@ -100,6 +101,36 @@ static int show_snapshot(struct out *out, struct slice bytes, int64_t base_offse
 	}
 	out_table_end(table, NULL, "no producers");
 	producer_destroy(&state);
+	return 0;
+}
+
+/* A step that is damaged says nothing, nor does the one behind it, whose begin it was. */
+static int show_append_times(struct out *out, struct slice bytes, int64_t base_offset)
+{
+	static const char *const columns[] = {"from_offset=>FROM", "to_offset=>TO", "appended_at=>APPENDED AT (MS)", "state=STATE"};
+	struct append_time_owner owner;
+	char id[UUID_TEXT_SIZE];
+	uint32_t seed;
+	int err = append_time_header_decode(&owner, &seed, bytes);
+	if (err)
+		return err;
+	uuid_text_format(id, &owner.topic_id);
+	out_text(out, "topic_id", "topic id", id);
+	out_int(out, "partition", "partition", owner.partition);
+	out_int(out, "base_offset", "first offset", owner.base_offset);
+	struct out_table *table = out_table_begin(out, "steps", columns, COUNT_OF(columns));
+	struct append_step step, before = {.end_offset = owner.base_offset};
+	bool is_begun = true;
+	for (size_t at = APPEND_TIME_HEADER_SIZE; at + APPEND_TIME_ENTRY_SIZE <= bytes.size; at += APPEND_TIME_ENTRY_SIZE) {
+		const uint8_t *previous = at > APPEND_TIME_HEADER_SIZE ? bytes.data + at - APPEND_TIME_ENTRY_SIZE : NULL;
+		bool is_good = append_time_entry_decode(&step, bytes.data + at, previous, owner.base_offset, seed);
+		bool is_known = is_good && step.time_ms != APPEND_TIME_UNKNOWN;
+		OUT_ROW(table, cell_int_if(is_good && is_begun, before.end_offset), cell_int_if(is_good, step.end_offset), cell_int_if(is_known, step.time_ms),
+			cell_text(!is_good ? "damaged" : is_known ? "exact" : "unknown"));
+		before = step;
+		is_begun = is_good;
+	}
+	out_table_end(table, NULL, "no steps");
 	return 0;
 }
 
@@ -222,6 +253,7 @@ bool log_inspect_file(struct io *io, const char *path, bool is_json, int *status
 		[SEGMENT_FILE_TIME_INDEX] = show_time_index,
 		[SEGMENT_FILE_SEAL] = show_seal,
 		[SEGMENT_FILE_SNAPSHOT] = show_snapshot,
+		[SEGMENT_FILE_APPEND_TIME] = show_append_times,
 	};
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;

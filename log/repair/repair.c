@@ -91,6 +91,7 @@ static const char *how_for(const struct kept_finding *kept)
 	case REPAIR_REBUILD:
 		return is_file(finding, "meta.properties")			   ? "made anew from catalog.log; the old one is kept as meta.properties.damaged"
 		       : finding->file && strncmp(finding->file, "checkpoint-", 11) == 0 ? "made anew from the segments and the journal"
+		       : finding->file && strstr(finding->file, ".appendtime")		   ? "removed: what it said is nowhere else, and the records do not need it"
 											   : "made anew from the log";
 	case REPAIR_FENCE:
 		return "these offsets are refused with CORRUPT_MESSAGE from now on; the bytes stay, all else is served";
@@ -322,7 +323,8 @@ static void make_anew(struct repair *repair, const struct finding *finding)
 	(void)err; /* it is written over then */
 	partition->epochs_changed |= !is_segments; /* leader-epoch-checkpoint is the other one */
 	partition->home->has_rolled = true;        /* or a stop with nothing to file would not come by */
-	if (!is_segments || file == SEGMENT_FILE_SNAPSHOT) /* producers' state is in the checkpoint as well; an old one is missed by nobody */
+	/* Producers' state is in the checkpoint as well, and an old one is missed by nobody; append times are nowhere else. */
+	if (!is_segments || file == SEGMENT_FILE_SNAPSHOT || file == SEGMENT_FILE_APPEND_TIME)
 		return;
 	struct segment *segment = partition__segment_at(partition, base);
 	if (!segment || segment->base_offset != base || !segment->is_complete)

@@ -10,6 +10,7 @@
 #include "log/io/small_file.h"
 #include "log/partition/producer.h"
 #include "log/segment/partition_metadata.h"
+#include "log/verify/append_time_check.h"
 
 #define INDEX_SIZE_MAX ((size_t)1 << 30)
 #define SNAPSHOT_SIZE_MAX ((size_t)1 << 30)
@@ -488,6 +489,29 @@ static int check_snapshot(const struct partition_walk *walk, int64_t base_offset
 	return 0;
 }
 
+static int check_append_times(const struct partition_walk *walk, int64_t base_offset)
+{
+	const struct partition_check *check = walk->check;
+	struct append_time_owner owner = {.partition = (uint32_t)check->index, .base_offset = base_offset};
+	enum finding_kind kind;
+	const char *what;
+	char file[4096], path[8192];
+	if (check->topic)
+		owner.topic_id = check->topic->id;
+	segment_file_name(walk, base_offset, SEGMENT_FILE_APPEND_TIME, file, sizeof file);
+	snprintf(path, sizeof path, "%s/%s", check->sink->dir, file);
+	int err = append_time_check(check->sink->io, path, check->topic ? &owner : NULL, &kind, &what);
+	if (err == -ENOMEM)
+		return err;
+	if (err) {
+		kind = FINDING_DERIVED;
+		what = "it cannot be read";
+	}
+	if (what)
+		tell(walk, kind, file, NOWHERE, NOWHERE, what);
+	return 0;
+}
+
 static int check_derived(const struct partition_walk *walk)
 {
 	const struct partition_dir *files = walk->check->files;
@@ -495,6 +519,9 @@ static int check_derived(const struct partition_walk *walk)
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
 		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use)
 			err = check_snapshot(walk, files->segments[i].base_offset);
+	for (uint32_t i = 0; i < files->segment_count && !err; i++)
+		if (files->segments[i].has[SEGMENT_FILE_APPEND_TIME] && !walk->check->is_in_use)
+			err = check_append_times(walk, files->segments[i].base_offset);
 	return err;
 }
 

@@ -34,8 +34,8 @@ expect "... and nothing is changed" "$before" "$(picture)"
 expect_status "no such directory" 2 "$SPATE_BIN" log repair "$WORK/nowhere"
 
 # ---- one derived file ---------------------------------------------------------------------------------------------------
-# Of a directory with nothing else to do: each is made anew, or was not needed, and nobody misses anything after.
-for ending in .index .timeindex .seal leader-epoch-checkpoint; do
+# Of a directory with nothing else to do: each is made anew, or removed, or was not needed, and nobody misses anything after.
+for ending in .index .timeindex .seal .appendtime leader-epoch-checkpoint; do
 	fresh
 	flip "$(find "$DATA/big-0" -name "*$ending" | sort | sed -n 1p)" 3
 	expect "a damaged $ending is repaired in one step, for good" "1 0 yes" "$(repair --json | jq -r '"\(.steps | length) \(.derived_left)"') $(verify | grep -q 'no damage' && echo yes)"

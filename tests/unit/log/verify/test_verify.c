@@ -1,3 +1,4 @@
+#include "log/segment/append_times.h"
 #include "log/segment/segment_name.h"
 #include "tests/unit/log/verify/rot.h"
 
@@ -503,6 +504,7 @@ Test(verify, direct_pieces_behind_the_checkpoint)
 	for (uint64_t n = RECORDS; n < 6 * RECORDS; n += RECORDS)
 		world_append(&world, world_partition(&world, "t", 0), n, RECORDS, VALUE_SIZE);
 	world_crash(&world);
+	rot_unlink(&world, "/t-0/00000000000000000000.appendtime"); /* what the power cut left of it would be a note each time */
 	rot_verify(&world, &verdict);
 	expect_clean(&verdict, "after the crash");
 	cr_assert_eq(verdict.report.counts.batches, 6);
@@ -522,6 +524,44 @@ Test(verify, direct_pieces_behind_the_checkpoint)
 	rot_flip(&world, log, batch.position + 50000, 1);
 	rot_verify(&world, &verdict);
 	expect_clean(&verdict, "rot in the last piece");
+	end_world(&world);
+}
+
+/* A power cut may take any part of a file of append times, so what is missing there is a note; what no crash leaves is told as of a derived file. */
+Test(verify, append_times)
+{
+	static const struct {
+		const char *name;
+		size_t position; /* of the byte that is flipped; or the file is cut to so many */
+		bool is_cut;
+		enum finding_kind kind;
+		const char *what;
+	} rows[] = {
+		{"a bit of the head", 20, false, FINDING_DERIVED, "its head is damaged"},
+		{"a bit of an entry", 70, false, FINDING_NOTE, "checksums"},
+		{"the head is cut", 40, true, FINDING_NOTE, "no head"},
+		{"all is cut", 0, true, FINDING_NOTE, "no head"},
+	};
+	const char *path = "/t-0/00000000000000000000.appendtime";
+	struct world world;
+	struct verdict verdict;
+	make_stopped(&world, 2);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		size_t size;
+		uint8_t *sound = rot_read(&world, path, &size);
+		if (rows[i].is_cut)
+			rot_cut(&world, path, rows[i].position);
+		else
+			rot_flip(&world, path, rows[i].position, 4);
+		rot_verify(&world, &verdict);
+		expect_one(&verdict, rows[i].kind, path + 1, rows[i].what, rows[i].name);
+		rot_write(&world, path, sound, size);
+		free(sound);
+	}
+	/* Cut between entries it is as good as it was then. */
+	rot_cut(&world, path, APPEND_TIME_HEADER_SIZE);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "no entries");
 	end_world(&world);
 }
 
