@@ -228,7 +228,7 @@ sim-short: sim-program
 	@$(BUILD)/sim --seed 400011 --count 1 --shrink 20 | tail -1 # a replay that needs more memory than two journals
 # The whole broker on a simulated machine, with simulated clients (tests/sim_broker/README.md).
 $(OBJ_SIM_BROKER): | $(GEN)/stamp
-$(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(OBJ_SHRINK) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
+$(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(OBJ_SHRINK) $(call obj,tests/sim/map_cache.c) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 SIM_BROKER_SHORT_release := 16

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "tests/sim/map_cache.h"
 #include "tests/sim_broker/world.h"
 
 #define STARTS_MAX 30
@@ -113,9 +114,15 @@ void broker_begin(struct world *world)
 
 /* ---- ending ----------------------------------------------------------------------------------------------------------- */
 
+static void let_go(struct server *server)
+{
+	server_abandon(server);
+	map_cache_take_all();
+}
+
 static void abandon(struct world *world)
 {
-	server_abandon(world->server);
+	let_go(world->server);
 	sim_net_lose_broker(world->net);
 	world->server = NULL;
 }
@@ -127,7 +134,7 @@ void broker_crash(struct world *world)
 	struct server *server = world->server;
 	world->server = NULL;
 	lose_power(world);
-	server_abandon(server);
+	let_go(server);
 	broker_begin(world);
 }
 

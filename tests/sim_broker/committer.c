@@ -1,4 +1,5 @@
-/* A consumer outside of any group's membership that commits, higher and higher: what was acknowledged is there after every restart, and never goes back. */
+/* A consumer outside of any group's membership that commits, higher and higher, and now and then goes back, as who rewinds does: what was acknowledged last
+ * is there after every restart, and never goes back by itself. */
 #include <stdlib.h>
 
 #include "kmsg_find_coordinator.h"
@@ -13,7 +14,8 @@ struct committer {
 	struct peer *peer;
 	uint64_t random;
 	char group[16];
-	int64_t sent, acked;       /* the highest offset asked for, and answered; -1: none */
+	int64_t sent;              /* the highest offset asked for; -1: none */
+	int64_t acked, last;       /* what was answered last, or less while it goes back; and what was asked for last */
 	bool has_coordinator, is_asking, is_checking, is_finishing;
 	uint64_t wait_until_ns, pause_ns_max;
 };
@@ -24,7 +26,7 @@ struct committer *committer_open(struct world *world, uint32_t number)
 	CHECK(committer);
 	committer->world = world;
 	committer->random = world_stream(world, "committer", number);
-	committer->sent = committer->acked = -1;
+	committer->sent = committer->acked = committer->last = -1;
 	committer->pause_ns_max = draw(&committer->random, 4) ? 30000000 : 1000000;
 	snprintf(committer->group, sizeof committer->group, "group-%u", number);
 	committer->peer = peer_create(world, committer);
@@ -99,8 +101,7 @@ static void committed(void *context, uint64_t tag, const void *answer)
 	if (error == 0) {
 		meet(committer->world, MOMENT_COMMITTED);
 		world_tell(committer->world, tag, "%s: %lu is committed", committer->group, (unsigned long)tag);
-		if ((int64_t)tag > committer->acked)
-			committer->acked = (int64_t)tag;
+		committer->acked = (int64_t)tag;
 		committer->wait_until_ns = world_now_ns(committer->world) + draw(&committer->random, committer->pause_ns_max);
 	} else if (is_passing(committer, error)) {
 		back_off(committer);
@@ -112,10 +113,16 @@ static void committed(void *context, uint64_t tag, const void *answer)
 static void commit(struct committer *committer)
 {
 	struct committing who = {.group = committer->group, .member_id = "", .generation = -1};
-	int64_t offset = committer->sent + 1;
+	bool goes_back = committer->last > 0 && draw(&committer->random, 60) == 0;
+	int64_t offset = goes_back ? (int64_t)draw(&committer->random, (uint64_t)committer->last) : committer->last + 1;
 	committer->is_asking = offset_call_commit(committer->peer, &who, 0, offset, (uint64_t)offset, committed);
-	if (committer->is_asking)
-		committer->sent = offset;
+	if (!committer->is_asking)
+		return;
+	if (goes_back)
+		meet(committer->world, MOMENT_REWOUND);
+	committer->last = offset;
+	committer->sent = offset > committer->sent ? offset : committer->sent;
+	committer->acked = offset < committer->acked ? offset : committer->acked;
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------------------ */

@@ -17,6 +17,7 @@
 #define ID_SIZE 64
 #define OWNED_MAX (TOPICS_MAX * PARTITIONS_MAX * 2)
 #define AWAY_NS_MAX (12ull * 1000 * 1000 * 1000)
+#define SILENT_NS_MAX (15ull * 1000 * 1000 * 1000)
 #define REBALANCE_MS 6000
 /* As soon as this after its last heartbeat that was answered may another own what it has: the shorter of its session (run.c sets it) and its rebalance timeout. */
 #define TRUST_NS (REBALANCE_MS * 1000000ull)
@@ -41,6 +42,7 @@ struct consumer_member {
 	char id[ID_SIZE], instance[24];
 	int32_t epoch;
 	uint64_t life;              /* answers to an earlier one are passed over */
+	uint64_t silent_until_ns;   /* its process is stopped: it neither sends nor reads */
 	uint64_t wait_until_ns, beat_ns, sent_ns, trusted_ns, lost_ns; /* trusted: when the last heartbeat that was answered was sent */
 	struct owned owned[OWNED_MAX];
 	uint32_t owned_count;
@@ -467,6 +469,14 @@ static void commit(struct consumer_member *member, uint32_t partition)
 		commits->sent = member->next[partition];
 }
 
+/* As a garbage collector, or a closed laptop. */
+static void pause_process(struct consumer_member *member)
+{
+	meet(member->world, MOMENT_KIP848_PAUSED);
+	member->silent_until_ns = world_now_ns(member->world) + draw(&member->random, SILENT_NS_MAX);
+	world_tell(member->world, member->number, "consumer member %u is silent until %.3f s", member->number, (double)member->silent_until_ns / 1e9);
+}
+
 /* ---- a step --------------------------------------------------------------------------------------------------------------------------------- */
 
 static void step_inside(struct consumer_member *member)
@@ -480,12 +490,16 @@ static void step_inside(struct consumer_member *member)
 		leave(member);
 	else if (draw(&member->random, 1500) == 0)
 		vanish(member);
+	else if (draw(&member->random, 1500) == 0)
+		pause_process(member);
 	else if (draw(&member->random, 10) == 0)
 		commit(member, (uint32_t)draw(&member->random, GROUP_PARTITIONS));
 }
 
 void consumer_member_step(struct consumer_member *member)
 {
+	if (world_now_ns(member->world) < member->silent_until_ns && !member->world->is_calm)
+		return;
 	peer_step(member->peer);
 	if (member->is_asking || member->world->topics[0].state != TOPIC_LIVE || world_now_ns(member->world) < member->wait_until_ns)
 		return;

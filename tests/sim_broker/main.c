@@ -4,6 +4,7 @@
  * Failure modes: a run that finds an anomaly, aborts, hangs, or does not do the same twice. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -252,6 +253,10 @@ int main(int argc, char **argv)
 		default: return usage(argv[0]);
 		}
 	}
+	/* Memory that was given back is kept: the kernel would zero it again for each start of a broker. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	mallopt(M_TOP_PAD, 16 << 20);
 	if (options.seed == 0 || options.workers < 1 || options.workers > WORKERS_MAX)
 		return usage(argv[0]);
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -36,6 +36,7 @@
 	X(ROT_NAMED, "a consumer was told so")                              \
 	X(COMMITTED, "a commit was acknowledged")                           \
 	X(COMMIT_SURVIVED, "and found after a restart")                     \
+	X(REWOUND, "a commit went back, as it was asked")                  \
 	X(REBALANCED, "a member was told what it owns")                     \
 	X(MEMBER_COMMITTED, "a member's commit was acknowledged")           \
 	X(MEMBER_LEFT, "a member left its group")                           \
@@ -43,6 +44,7 @@
 	X(KIP848_JOINED, "a member of the consumer protocol joined")        \
 	X(KIP848_GIVEN, "it was given partitions")                          \
 	X(KIP848_REVOKED, "it gave partitions back")                        \
+	X(KIP848_PAUSED, "it was silent for long")                         \
 	X(KIP848_FENCED, "it was fenced")                                   \
 	X(KIP848_LEFT, "it left")                                           \
 	X(KIP848_VANISHED, "it was gone without a word")                    \

@@ -30,6 +30,7 @@ static void make_knobs(struct knobs *knobs, uint64_t *random)
 {
 	*knobs = (struct knobs){
 		.shards = PICK(random, 1, 1, 2, 3),
+		.topics = 1 + (uint32_t)draw(random, 3),
 		.producers = 1 + (uint32_t)draw(random, PRODUCERS_MAX),
 		.consumers = 1 + (uint32_t)draw(random, 5),
 		.committers = (uint32_t)draw(random, COMMITTERS_MAX + 1),
@@ -84,9 +85,10 @@ void plan_make(struct plan *plan, uint64_t seed)
 	make_knobs(&plan->knobs, &random);
 	for (size_t i = 0; i < WEIGHTS; i++) {
 		bool is_used = draw(&random, 100) < weights[i].used_percent && (weights[i].kind != STEP_ROT || plan->knobs.may_rot);
-		total += drawn[weights[i].kind] = is_used ? weights[i].weight : 0;
+		uint32_t weight = weights[i].weight * PICK(&random, 1, 1, 2, 4);
+		total += drawn[weights[i].kind] = is_used ? weight : 0;
 	}
-	plan->step_count = total ? 1 + (uint32_t)draw(&random, PICK(&random, 6, 12, STEPS_MAX)) : 0;
+	plan->step_count = total ? 1 + (uint32_t)draw(&random, PICK(&random, 8, 16, STEPS_MAX)) : 0;
 	for (uint32_t i = 0; i < plan->step_count; i++)
 		plan->steps[i] = draw_step(plan, drawn, total, &random);
 }
@@ -107,7 +109,8 @@ bool plan_simplify(struct plan *plan, uint32_t n)
 	case 9: knobs->cache_bytes = 16 << 20; return true;
 	case 10: knobs->offsets_partitions = 1; return true;
 	case 11: knobs->members = knobs->members > 1; return true;
-	case 12: knobs->consumer_members = knobs->consumer_members > 1 ? 2 : knobs->consumer_members; return true;
+	case 12: knobs->topics = 1; return true;
+	case 13: knobs->consumer_members = knobs->consumer_members > 1 ? 2 : knobs->consumer_members; return true;
 	default: return false;
 	}
 }

@@ -49,10 +49,10 @@ struct step {
 	uint64_t wait_ns, a, b, c;
 };
 
-#define STEPS_MAX 24
+#define STEPS_MAX 40
 
 struct knobs {
-	uint32_t shards, producers, consumers, committers, members, consumer_members;
+	uint32_t shards, topics, producers, consumers, committers, members, consumer_members;
 	uint32_t cache_bytes, direct_bytes, segment_bytes, rebalance_delay_ms, retention_check_ms, offsets_partitions;
 	bool may_rot;               /* a disk that lies */
 };

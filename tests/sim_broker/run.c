@@ -326,15 +326,16 @@ static void judge(struct world *world, struct verdict *verdict)
 	snprintf(verdict->text, sizeof verdict->text, "%s", anomalies[0].text);
 }
 
-/* The first topic is made before anything befalls it. */
-static void make_first_topic(struct world *world)
+/* The first topics are made before anything befalls them. */
+static void make_topics(struct world *world)
 {
 	world->admin = admin_open(world);
-	admin_order(world->admin, ORDER_MAKE, 0, 0, 0);
+	for (uint32_t i = 0; i < world->plan->knobs.topics; i++)
+		admin_order(world->admin, ORDER_MAKE, i, world->plan->seed >> i, 0);
 	for (int turns = 0; !admin_is_done(world->admin) && turns < 10000 && !world_is_over(world); turns++)
 		turn(world);
 	if (!admin_is_done(world->admin))
-		world_accuse(world, HISTORY_BROKER, -1, "the topic cannot be made");
+		world_accuse(world, HISTORY_BROKER, -1, "the first topics cannot be made");
 }
 
 void run_plan(const struct plan *plan, struct verdict *verdict, FILE *story)
@@ -343,7 +344,7 @@ void run_plan(const struct plan *plan, struct verdict *verdict, FILE *story)
 	make_world(&world, plan, story);
 	broker_begin(&world);
 	if (!world_is_over(&world))
-		make_first_topic(&world);
+		make_topics(&world);
 	if (!world_is_over(&world))
 		make_clients(&world);
 	for (uint32_t i = 0; i < plan->step_count && !world_is_over(&world); i++) {
