@@ -86,6 +86,8 @@ static int64_t delay_min_of(const struct describing *describing, uint32_t i)
 {
 	const struct wire_append_time *appended = &describing->appended[i];
 	bool is_bound = describing_age_source(describing, i) == AGE_LOG_BOUND;
+	if (is_bound && appended->high_ms < 0)
+		return 0;
 	return is_bound ? larger(0, appended->now_ms - appended->high_ms) : delay_of(describing, i);
 }
 

@@ -35,7 +35,7 @@ struct wire_append_time {
 	/* out */
 	bool is_told;                  /* else the broker does not know the question, or cannot answer it, or there is no such record */
 	int64_t offset;                /* that record's */
-	int64_t low_ms, high_ms;       /* appended between the two, -1: low is not known; equal: exactly then */
+	int64_t low_ms, high_ms;       /* appended between the two, -1: not known; equal: exactly then */
 	int64_t now_ms;                /* what the broker's clock says now */
 };
 /* Of partitions of one topic. -errno: the broker does not tell. */

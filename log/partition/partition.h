@@ -149,7 +149,7 @@ int32_t partition_epoch_at(const struct partition *partition, int64_t offset);
 void partition_epoch_end(const struct partition *partition, int32_t epoch, int32_t *epoch_out, int64_t *end_offset_out);
 
 /* When the first record at or behind `offset` was appended, by this broker's clock: when the write that made it durable was begun. Known exactly, unless
- * is_bound: then it was at low_ms (-1: not known) or later, and at high_ms or earlier. offset -1: there is no such record below the high
+ * is_bound: then it was at low_ms or later, and at high_ms or earlier (-1: not known), as far as the clock was not set in between. offset -1: there is no such record below the high
  * watermark. May read the disk in place, a few blocks. */
 struct append_time_found {
 	int64_t offset;

@@ -91,13 +91,14 @@ static struct segment *neighbour(const struct partition *partition, struct list 
 }
 
 /* From the oldest to the newest that may say something of it. */
-static void ask_around(const struct partition *partition, struct segment *segment, int64_t offset, struct append_time *out)
+static bool ask_around(const struct partition *partition, struct segment *segment, int64_t offset, struct append_time *out)
 {
 	struct segment *const asked[] = {neighbour(partition, segment->node.prev), segment, neighbour(partition, segment->node.next)};
 	*out = (struct append_time){APPEND_TIME_UNKNOWN, APPEND_TIME_UNKNOWN};
 	for (size_t i = 0; i < COUNT_OF(asked); i++)
 		if (asked[i] && (ask_file(partition, asked[i], offset, out) || ask_memory(asked[i], offset, out)))
-			return;
+			return true;
+	return false;
 }
 
 /* The segment that the first record at or behind *offset is in. */
@@ -115,12 +116,10 @@ static struct segment *find_record(const struct partition *partition, int64_t *o
 	return segment;
 }
 
-/* Nothing is appended later than now; and where the clock was set back between two steps, the later one has the earlier time. */
-static void close_bounds(struct append_time *time, int64_t now_ms)
+/* Where the clock was set back between two steps, the later one has the earlier time. */
+static void order_bounds(struct append_time *time)
 {
-	if (time->high_ms == APPEND_TIME_UNKNOWN)
-		time->high_ms = time->low_ms > now_ms ? time->low_ms : now_ms;
-	if (time->low_ms > time->high_ms)
+	if (time->high_ms != APPEND_TIME_UNKNOWN && time->low_ms > time->high_ms)
 		*time = (struct append_time){time->high_ms, time->low_ms};
 }
 
@@ -133,11 +132,9 @@ void partition_append_time(struct partition *partition, int64_t offset, struct a
 		return;
 	bool is_exact = ask_memory(segment, offset, &time) || ask_file(partition, segment, offset, &time);
 	if (!is_exact)
-		ask_around(partition, segment, offset, &time);
-	if (!append_time_is_exact(&time)) {
-		close_bounds(&time, out->now_ms);
-		out->is_bound = true;
-	}
+		is_exact = ask_around(partition, segment, offset, &time);
+	out->is_bound = !is_exact;
+	order_bounds(&time);
 	out->offset = offset;
 	out->low_ms = time.low_ms;
 	out->high_ms = time.high_ms;

@@ -84,6 +84,7 @@ static void append_done(struct append_op *op)
 		return;
 	}
 	run->result->acks++;
+	times__acked(run, flight);
 	history_ack(run->history, flight->send, op->base_offset);
 	if (batch)
 		batch->is_acked = true;
@@ -150,6 +151,9 @@ static int submit(struct run *run, struct flight *flight, const uint8_t *bytes, 
 	if (*is_new && active && partition->active != active && run->store->group.is_in_flight)
 		met(run, POINT_ROLL_IN_COMMIT);
 	run->result->appends += err == 0;
+	flight->staged_to = flight->staged_from = 0;
+	if (*is_new)
+		times__staged(run, flight, run->topics[flight->topic].numbers[flight->index], end, partition_log_end_offset(partition));
 	if (*is_new)
 		damage__note_batch(run, run->topics[flight->topic].numbers[flight->index], partition->active, size_bytes, end, partition_log_end_offset(partition));
 	return err;

@@ -218,6 +218,7 @@ static void meet_life(struct run *run)
 
 void machine__turn(struct run *run)
 {
+	run->is_jump_unseen = false;
 	bool was_full = store_is_full(run->store);
 	store_turn(run->store);
 	int err = io_turn(run->io, true);

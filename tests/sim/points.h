@@ -49,6 +49,8 @@
 	X(CATALOG_TORN, "a torn record at the catalog's end")                         \
 	X(CATALOG_COMPACTED, "a catalog written anew")                                \
 	X(CLOCK_BACK, "a wall clock that goes back")                                  \
+	X(APPEND_TIME, "an append time known exactly after a restart")                \
+	X(APPEND_TIME_BOUND, "an append time known within bounds alone")              \
 	X(FENCED, "damage fenced and named")                                          \
 	X(FENCED_JOURNAL, "damage in the journal")                                    \
 	X(REFUSED_DAMAGE, "a start refused for damage")                               \

@@ -280,6 +280,7 @@ static void scan_partition(struct run *run, uint32_t topic, uint32_t index)
 		return;
 	start = partition_log_start_offset(partition);
 	history_scan_end(run->history, number, start, high_watermark > start ? high_watermark : start);
+	times__check(run, partition, number);
 	run__tell(run, (uint64_t)high_watermark, "  %s-%u: offsets %ld to %ld are all there", run->topics[topic].name, index, (long)start, (long)high_watermark);
 	if (high_watermark > start)
 		met(run, POINT_READ_OLD_LIFE);

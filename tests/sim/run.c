@@ -74,6 +74,8 @@ static void jump(struct run *run, const struct step *step)
 	/* Never an hour apart from where it began: records from so far in the future are refused, retries too. */
 	int64_t by_ms = (int64_t)(step->a % 3000000) - 1500000 - run->wall_offset_ms;
 	run->wall_offset_ms += by_ms;
+	run->wall_jumps++;
+	run->is_jump_unseen = true;
 	sim_disk_shift_wall_clock(run->disk, by_ms);
 	run__tell(run, (uint64_t)by_ms, "the wall clock jumps by %ld ms", (long)by_ms);
 	if (by_ms < 0)
@@ -291,6 +293,7 @@ static void close_run(struct run *run)
 {
 	machine__close(run);
 	appends__fini(run);
+	times__fini(run);
 	free(run->placings);
 	history_close(run->history);
 	broker_config_destroy(run->config);

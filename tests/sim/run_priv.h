@@ -57,6 +57,10 @@ struct flight {
 	uint32_t topic, index, size_bytes;
 	struct producer_slot *producer;       /* NULL: none */
 	uint32_t slot_life;                   /* of the topic's slot */
+	/* times.c: what was appended with it, and when that was handed to the log */
+	uint32_t number;
+	int64_t staged_from, staged_to, staged_ms;
+	uint64_t wall_jumps;
 };
 
 struct reading {
@@ -80,6 +84,15 @@ struct placing {
 	uint64_t position;
 	uint32_t size_bytes;
 	int64_t base_offset, end_offset;
+};
+
+/* When a record was appended: not before, and not after. 0: not known. */
+struct append_interval {
+	int64_t from_ms, to_ms;
+};
+struct append_table {
+	struct append_interval *intervals;    /* by offset */
+	uint64_t count;
 };
 
 struct run {
@@ -116,6 +129,9 @@ struct run {
 	struct trimming trimmings[2];
 	uint64_t next_record;
 	int64_t wall_offset_ms;
+	uint64_t wall_jumps;
+	bool is_jump_unseen;                  /* the loop tells the time of the turn before */
+	struct append_table times[NUMBERS_MAX];
 	int64_t certain_producer_id;
 
 	/* what damage may have reached (damage.c) */
@@ -187,6 +203,13 @@ void reads__forget(struct run *run);
 void reads__meet(struct run *run);
 /* Everything of every partition. */
 void reads__scan(struct run *run);
+
+/* times.c */
+void times__staged(struct run *run, struct flight *flight, uint32_t number, int64_t from, int64_t to);
+void times__acked(struct run *run, const struct flight *flight);
+/* Of some of the partition's records, others in each life. */
+void times__check(struct run *run, struct partition *partition, uint32_t number);
+void times__fini(struct run *run);
 
 /* peek.c */
 /* The power fails now: so many other outcomes of that are started from, and judged. The run itself goes on as it was. */
