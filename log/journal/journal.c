@@ -240,6 +240,7 @@ static int replay_group(struct journal *journal, const struct found_group *group
 	bool is_vouched = group->header.seq <= journal->recovery.vouched_seq;
 	struct slice body = {group->bytes + GROUP_HEADER_SIZE, group->header.body_size_bytes};
 	size_t position = 0;
+	journal->replayed_incarnation = group->header.incarnation;
 	for (uint32_t i = 0; i < group->header.entry_count; i++) {
 		struct journal_entry entry;
 		struct slice payload;
@@ -288,6 +289,8 @@ int journal_replay(struct journal *journal, journal_replay_fn *replay, void *con
 	}
 	return 0;
 }
+
+uint64_t journal_replayed_incarnation(const struct journal *journal) { return journal->replayed_incarnation; }
 
 /* ---- start -------------------------------------------------------------------------------------------------------- */
 

@@ -79,6 +79,9 @@ const char *journal_why(const struct journal_report *report);
 typedef int journal_replay_fn(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload);
 MUST_USE int journal_replay(struct journal *journal, journal_replay_fn *replay, void *context);
 
+/* From within `replay`: the opening that wrote the group. */
+uint64_t journal_replayed_incarnation(const struct journal *journal);
+
 /* Starts writing behind the last whole group. Replay is over; everything torn is out of reach of a later
  * recovery (by chain, seq and incarnation), whatever its bytes. Also begins to pre-write the never-written
  * part of the file in the background. */

@@ -86,6 +86,7 @@ struct journal {
 	uint32_t group_length_max;
 
 	struct recovery recovery;     /* until start */
+	uint64_t replayed_incarnation; /* of the group that is being replayed */
 	struct ring_reader reader;
 
 	/* Groups. */

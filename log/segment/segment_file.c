@@ -270,6 +270,30 @@ int segment_open_write(struct segment *segment)
 	return 0;
 }
 
+int segment_restore(struct segment *segment)
+{
+	uint64_t at = segment->filed.position > segment->memory_position ? segment->filed.position : segment->memory_position;
+	if (at >= segment->staged.position)
+		return 0;
+	char path[PATH_SIZE];
+	segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
+	int fd = io_file_open(segment->home->io, path, 0);
+	int err = fd < 0 ? fd : 0;
+	while (!err && at < segment->staged.position) {
+		struct slice piece;
+		uint64_t size;
+		segment_view(segment, at, segment->staged.position, &piece, NULL, 1, &size);
+		int64_t done = io_file_write(segment->home->io, fd, piece.data, piece.size, at);
+		err = done < 0 ? (int)done : 0;
+		at += size;
+	}
+	if (!err)
+		err = io_file_sync(segment->home->io, fd);
+	if (fd >= 0)
+		io_close_fd(segment->home->io, fd);
+	return err;
+}
+
 int segment_cut_tail(struct segment *segment)
 {
 	int fd = segment_open_read(segment);

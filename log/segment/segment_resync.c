@@ -17,27 +17,36 @@
 #define SCAN_SIZE (256u << 10)
 #define LOOK_AHEAD (64u << 10)
 
-/* Is there a whole batch at `position` that begins behind `from_offset`? */
-static bool is_batch(struct segment *segment, uint64_t position, int64_t from_offset, struct batch *out)
+/* Bytes that are not what they should be say "no"; a disk that does not answer says nothing, and fences are for good. */
+static int no_or(int err)
+{
+	return err == ERR_CORRUPT_LOG ? 0 : err;
+}
+
+/* 1: there is a whole batch at `position` that begins behind `from_offset`; 0: there is none; or a read error. */
+static int is_batch(struct segment *segment, uint64_t position, int64_t from_offset, struct batch *out)
 {
 	uint8_t *bytes;
-	if (segment_read_header(segment, position, out) || out->base_offset <= from_offset)
-		return false;
-	if (segment_read_batch(segment, out, position, &bytes))
-		return false;
+	int err = segment_read_header(segment, position, out);
+	if (err || out->base_offset <= from_offset)
+		return no_or(err);
+	err = segment_read_batch(segment, out, position, &bytes);
+	if (err)
+		return no_or(err);
 	free(bytes);
-	return true;
+	return 1;
 }
 
 /* A batch says nothing of whose it is, and a block that was written to the wrong place may bring another log's. So what is found by looking must lead on:
  * to the segment's end, or to a header that is due behind it (be that one's batch damaged as well). */
-static bool leads_on(struct segment *segment, uint64_t position, const struct batch *batch)
+static int leads_on(struct segment *segment, uint64_t position, const struct batch *batch)
 {
 	struct batch next;
 	uint64_t behind = position + batch->size_bytes;
 	if (behind == segment->durable.position)
 		return batch_next_offset(batch) == segment->durable.offset || segment->durable.offset == INT64_MAX;
-	return segment_read_header(segment, behind, &next) == 0 && next.base_offset == batch_next_offset(batch);
+	int err = segment_read_header(segment, behind, &next);
+	return err ? no_or(err) : next.base_offset == batch_next_offset(batch);
 }
 
 static bool looks_like_batch(const uint8_t *at, int64_t from_offset, int64_t end_offset, uint64_t room)
@@ -63,15 +72,21 @@ struct candidate {
 };
 
 /* Looks at every position of the buffer, which holds [start, start + size) of the segment. */
-static void search_buffer(struct segment *segment, const uint8_t *buffer, uint64_t start, uint64_t size, int64_t from_offset,
-			  struct candidate *best)
+static int search_buffer(struct segment *segment, const uint8_t *buffer, uint64_t start, uint64_t size, int64_t from_offset,
+			 struct candidate *best)
 {
 	uint64_t end = segment->durable.position;
 	for (uint64_t i = 0; i + BATCH_HEADER_SIZE <= size && start + i < best->look_to; i++) {
 		struct batch batch;
 		int64_t limit = best->is_there ? best->batch.base_offset : segment->durable.offset;
-		if (!looks_like_batch(buffer + i, from_offset, limit, end - start - i) || !is_batch(segment, start + i, from_offset, &batch) ||
-		    !leads_on(segment, start + i, &batch))
+		if (!looks_like_batch(buffer + i, from_offset, limit, end - start - i))
+			continue;
+		int is_found = is_batch(segment, start + i, from_offset, &batch);
+		if (is_found > 0)
+			is_found = leads_on(segment, start + i, &batch);
+		if (is_found < 0)
+			return is_found;
+		if (!is_found)
 			continue;
 		if (!best->is_there)
 			best->look_to = start + i + LOOK_AHEAD;
@@ -81,6 +96,7 @@ static void search_buffer(struct segment *segment, const uint8_t *buffer, uint64
 		if (batch.base_offset == from_offset + 1)
 			best->look_to = 0; /* nothing is lost */
 	}
+	return 0;
 }
 
 /* Looks at every position of [*position, end of the segment). */
@@ -101,11 +117,11 @@ static int search(struct segment *segment, int64_t from_offset, uint64_t *positi
 		uint64_t size = limit - start < SCAN_SIZE ? limit - start : SCAN_SIZE;
 		err = segment_read_bytes(segment, buffer, (uint32_t)size, start);
 		if (!err)
-			search_buffer(segment, buffer, start, size, from_offset, &best);
+			err = search_buffer(segment, buffer, start, size, from_offset, &best);
 		start += size - BATCH_HEADER_SIZE + 1;
 	}
 	free(buffer);
-	if (!best.is_there)
+	if (!best.is_there || (err && err != ERR_CORRUPT_LOG))
 		return err ? err : ERR_CORRUPT_LOG;
 	*position = best.position;
 	*out = best.batch;
@@ -114,28 +130,40 @@ static int search(struct segment *segment, int64_t from_offset, uint64_t *positi
 
 /* Is the batch that is not the one due a whole one of later offsets, before which others are missing? Its base offset may have been changed instead: so
  * the next one must go on behind it. */
-static bool is_later_batch(struct segment *segment, uint64_t position, int64_t from_offset, struct batch *out)
+static int is_later_batch(struct segment *segment, uint64_t position, int64_t from_offset, struct batch *out)
 {
 	struct batch next;
-	if (!is_batch(segment, position, from_offset + 1, out))
-		return false;
+	int is_found = is_batch(segment, position, from_offset + 1, out);
+	if (is_found <= 0)
+		return is_found;
 	uint64_t behind = position + out->size_bytes;
-	return behind == segment->durable.position ? batch_next_offset(out) == segment->durable.offset
-						   : is_batch(segment, behind, from_offset, &next) && next.base_offset == batch_next_offset(out);
+	if (behind == segment->durable.position)
+		return batch_next_offset(out) == segment->durable.offset;
+	is_found = is_batch(segment, behind, from_offset, &next);
+	return is_found > 0 ? next.base_offset == batch_next_offset(out) : is_found;
+}
+
+/* The same for what the damaged batch's own length leads to. */
+static int is_behind_damaged(struct segment *segment, uint64_t *position, int64_t from_offset, struct batch *out)
+{
+	struct batch damaged;
+	int err = segment_read_header(segment, *position, &damaged);
+	if (err)
+		return no_or(err);
+	int64_t due = from_offset + 1 + damaged.last_offset_delta + 1;
+	*position += damaged.size_bytes;
+	int is_found = is_batch(segment, *position, from_offset, out);
+	return is_found > 0 ? out->base_offset == due : is_found;
 }
 
 int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)
 {
-	struct batch damaged;
 	*position = damaged_position;
-	if (is_later_batch(segment, damaged_position, from_offset, out))
-		return 0;
-	if (segment_read_header(segment, damaged_position, &damaged) == 0) {
-		int64_t due = from_offset + 1 + damaged.last_offset_delta + 1;
-		*position = damaged_position + damaged.size_bytes;
-		if (is_batch(segment, *position, from_offset, out) && out->base_offset == due)
-			return 0;
-	}
+	int is_found = is_later_batch(segment, damaged_position, from_offset, out);
+	if (!is_found)
+		is_found = is_behind_damaged(segment, position, from_offset, out);
+	if (is_found)
+		return is_found < 0 ? is_found : 0;
 	*position = damaged_position + 1;
 	return search(segment, from_offset, position, out);
 }

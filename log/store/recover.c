@@ -9,7 +9,7 @@
  * A journal that is missing, though there are topics, was refused before (store_open), or its loss accepted; then the directories are scanned as
  * well. What a scan has found is written as a checkpoint at the end, as it is in no journal.
  *
- * Nothing is written before the replay is over, so a crash inside it leaves what it found.
+ * Nothing is written before the replay is over, so a crash inside it leaves what it found; but for @F, which files what the journal has before the damage.
  *
  * The decision for one entry of the journal, by its offsets [base, end), the partition's log end, and for a direct piece whether the
  * segment's bytes fit the entry:
@@ -19,7 +19,8 @@
  *   @C  batches, base == log end                             -> stage
  *   @D  batches, base < log end < end                        -> stage the batches from log end on
  *   @E  direct, base == log end, bytes fit, vouched          -> take as filed
- *   @F  direct, base == log end, bytes do not fit, vouched   -> damage: fence [base, end), go on behind it; unless the log turns out to start later
+ *   @F  direct, base == log end, bytes do not fit, vouched   -> damage: fence the batches that are not whole (all, if there is no file), take the
+ *                                                               others, go on behind it; unless the log turns out to start later
  *   @K  direct, base == log end, bytes fit, unvouched        -> stage it from the file: what was filed with it may not have survived
  *   @M  direct, base == log end, bytes fit, vouched, but a segment before is staged from the journal -> stage it from the file as well
  *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it
@@ -30,8 +31,8 @@
  *   @L  batches, base <= log end, payload damaged            -> damage: fence [log end, end), go on behind it
  *
  * When the journal starts, it vouches for all that was replayed. The entries of @G and @K must be out of it by then (new batches may take
- * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. A full disk puts that off: the store comes up without a
- * journal that can be written, serves reads, and the cycle goes on in its turns (store.must_file_first). */
+ * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. A full disk puts that off: the
+ * store comes up without a journal that can be written, serves reads, and the cycle goes on in its turns (store.must_file_first). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,14 +121,6 @@ static int find_behind(struct partition *partition, struct segment *segment, int
 	return 1;
 }
 
-/* An epoch that is missed makes good batches pass for damage, and a producer that is missed may write twice: no recovery without room for them. That too
- * many producers have transactions open is another matter. */
-static int reserve(struct partition *partition, const struct batch *batch)
-{
-	int err = partition__reserve(partition, batch);
-	return err == ERR_BUSY ? 0 : err;
-}
-
 /* Walks the whole checked batches of a segment's file, over damage; sets its end behind the last good one. */
 static int scan_segment(struct partition *partition, struct segment *segment, int64_t limit_offset)
 {
@@ -142,7 +135,7 @@ static int scan_segment(struct partition *partition, struct segment *segment, in
 	int found = 1;
 	while (found > 0) {
 		found = find_whole_batch(segment, end, (uint64_t)size, &batch);
-		int err = found > 0 ? reserve(partition, &batch) : 0;
+		int err = found > 0 ? store__make_room_for(partition, &batch) : 0;
 		if (err)
 			return err;
 		if (found > 0) {
@@ -281,7 +274,7 @@ static int move_to_segment(struct partition *partition, const struct journal_ent
 
 static int stage_batch(struct store *store, struct partition *partition, const uint8_t *bytes, const struct batch *batch)
 {
-	int err = reserve(partition, batch);
+	int err = store__make_room_for(partition, batch);
 	if (!err)
 		err = segment_reserve(partition->active, batch->size_bytes);
 	if (err == ERR_BUSY) {
@@ -310,54 +303,6 @@ static int stage_payload(struct replay *replay, struct partition *partition, str
 	return 0;
 }
 
-/* Are so many bytes there? Then they are read. Negative: the disk would not be read, which says nothing of what is on it. */
-static int read_there(struct segment *segment, void *out, uint32_t size_bytes, uint64_t position)
-{
-	int64_t got = io_file_read(segment->home->io, segment->read_fd, out, size_bytes, position);
-	return got < 0 ? (int)got : got == (int64_t)size_bytes;
-}
-
-/* 1: the records are what the batch's CRC says; 0: they are not; or an error. */
-static int check_records_there(struct segment *segment, const struct batch *batch, uint64_t position)
-{
-	uint8_t *bytes = malloc(batch->size_bytes);
-	if (!bytes)
-		return -ENOMEM;
-	int is_there = read_there(segment, bytes, batch->size_bytes, position);
-	bool is_good = is_there == 1 && batch_check_crc((struct slice){bytes, batch->size_bytes}, batch) == 0;
-	free(bytes);
-	return is_there < 0 ? is_there : is_good;
-}
-
-/* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches, or if they will be read into memory, from where
- * they are served unchecked. Learns nothing. */
-static int check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, bool *fits)
-{
-	uint64_t checksum = 0;
-	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
-	*fits = false;
-	segment->has_file = true;
-	int fd = segment_open_read(segment);
-	if (fd < 0)
-		return fd == -ENOENT || fd == ERR_CORRUPT_LOG ? 0 : fd;
-	while (at < end) {
-		uint8_t header[BATCH_HEADER_SIZE];
-		struct batch batch;
-		int is_there = read_there(segment, header, sizeof header, at);
-		if (is_there < 1)
-			return is_there;
-		if (batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > end - at)
-			return 0;
-		checksum = XXH3_64bits_withSeed(header, sizeof header, checksum);
-		int is_good = must_check_all ? check_records_there(segment, &batch, at) : 1;
-		if (is_good < 1)
-			return is_good;
-		at += batch.size_bytes;
-	}
-	*fits = checksum == entry->data_checksum;
-	return 0;
-}
-
 static int note_fence(struct replay *replay, struct partition *partition, int64_t from, int64_t to)
 {
 	struct fence *fences = realloc(replay->fences, (replay->fence_count + 1) * sizeof *fences);
@@ -379,25 +324,6 @@ static void put_up_fences(struct replay *replay)
 	}
 }
 
-static int learn_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry)
-{
-	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
-	while (at < end) {
-		uint8_t header[BATCH_HEADER_SIZE];
-		struct batch batch;
-		if (io_file_read(segment->home->io, segment->read_fd, header, sizeof header, at) != sizeof header ||
-		    batch_parse_header((struct slice){header, sizeof header}, &batch))
-			return -EIO;
-		int err = reserve(partition, &batch);
-		if (err)
-			return err;
-		segment_learn(segment, &batch, at, batch_last_offset(&batch));
-		partition__learn(partition, &batch);
-		at += batch.size_bytes;
-	}
-	return 0;
-}
-
 /* Reads what check_direct found good into memory again, so that it is filed together with what lies before it. */
 static int stage_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry)
 {
@@ -411,48 +337,6 @@ static int stage_direct(struct replay *replay, struct partition *partition, cons
 	return err;
 }
 
-/* Segments are filed in the order of their offsets, and the checkpoint stops at the first that is not: none behind it may be. */
-static bool are_filed_before(const struct partition *partition, const struct segment *segment)
-{
-	for (struct list *node = segment->node.prev; node != &partition->segments; node = node->prev)
-		if (!segment_is_filed(LIST_ENTRY(node, struct segment, node)))
-			return false;
-	return true;
-}
-
-static int take_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool is_vouched)
-{
-	struct segment *segment = partition->active;
-	bool had_file = segment->has_file, fits;
-	bool is_staged = !is_vouched || !are_filed_before(partition, segment);
-	int err = check_direct(segment, entry, is_staged, &fits);
-	if (err)
-		return err;
-	replay->has_unvouched_direct |= !is_vouched;
-	if (fits && is_staged) { /* @K, @M */
-		/* The file stays, and is written over with what it holds: made anew it would be empty if the power failed now. */
-		if (!had_file)
-			partition__note_entry(partition);
-		return stage_direct(replay, partition, entry);
-	}
-	if (!fits && !is_vouched) { /* @G */
-		segment->has_file = had_file;
-		return note_torn(replay, entry);
-	}
-	struct mark end = {entry->position + entry->data_size_bytes, entry->end_offset};
-	if (fits) /* @E */
-		err = learn_direct(partition, segment, entry);
-	else /* @F */
-		err = note_fence(replay, partition, entry->base_offset, entry->end_offset);
-	/* What was vouched for is durable, and so is all before it, in earlier segments too. */
-	settle(partition);
-	/* The piece was written together with everything of its segment before it, so all of that is in the file as well. */
-	segment_adopt(segment, end);
-	partition->next_offset = end.offset;
-	partition->durable_offset = end.offset;
-	return err;
-}
-
 /* Acknowledged data are missing before this offset: their offsets are fenced, and the log goes on in a new segment. */
 static int leave_gap(struct replay *replay, struct partition *partition, int64_t end_offset)
 {
@@ -460,6 +344,62 @@ static int leave_gap(struct replay *replay, struct partition *partition, int64_t
 	settle(partition);
 	partition->next_offset = end_offset;
 	return err ? err : partition__roll(partition);
+}
+
+/* What the batches of the group that is being replayed were stamped with. */
+static int32_t epoch_of_replayed(const struct replay *replay, const struct partition *partition)
+{
+	uint64_t epoch = journal_replayed_incarnation(replay->store->journal) - partition->topic->created_incarnation;
+	return epoch > INT32_MAX ? INT32_MAX : (int32_t)epoch;
+}
+
+static int note_fence_of(void *context, struct partition *partition, int64_t from, int64_t to)
+{
+	return note_fence(context, partition, from, to);
+}
+
+/* The piece is in the file, or what damage has left of it: the log goes on behind it there. */
+static int adopt_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool fits)
+{
+	struct segment *segment = partition->active;
+	struct mark end = {entry->position + entry->data_size_bytes, entry->end_offset};
+	/* What was vouched for is durable, and so is all before it, in earlier segments too. */
+	settle(partition);
+	int err = fits ? store__learn_direct(partition, segment, entry) : store__file_before_direct(partition, segment);
+	if (err)
+		return err;
+	/* The piece was written together with everything of its segment before it, so all of that is in the file as well. */
+	segment_adopt(segment, end);
+	if (!fits) /* @F */
+		err = store__salvage_direct(partition, segment, entry, epoch_of_replayed(replay, partition), note_fence_of, replay);
+	partition->next_offset = end.offset;
+	partition->durable_offset = end.offset;
+	return err;
+}
+
+static int take_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool is_vouched)
+{
+	struct segment *segment = partition->active;
+	bool had_file = segment->has_file;
+	enum direct_state state;
+	bool is_staged = !is_vouched || !store__are_filed_before(partition, segment);
+	int err = store__check_direct(segment, entry, is_staged, &state);
+	if (err)
+		return err;
+	replay->has_unvouched_direct |= !is_vouched;
+	if (state == DIRECT_FITS && is_staged) { /* @K, @M */
+		/* The file stays, and is written over with what it holds: made anew it would be empty if the power failed now. */
+		if (!had_file)
+			partition__note_entry(partition);
+		return stage_direct(replay, partition, entry);
+	}
+	if (!is_vouched || state == DIRECT_HAS_NO_FILE)
+		segment->has_file = had_file;
+	if (!is_vouched) /* @G */
+		return note_torn(replay, entry);
+	if (state == DIRECT_HAS_NO_FILE) /* @F; what the journal has before it stays */
+		return leave_gap(replay, partition, entry->end_offset);
+	return adopt_direct(replay, partition, entry, state == DIRECT_FITS); /* @E, @F */
 }
 
 static int replay_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)

@@ -131,6 +131,23 @@ void store__raise_mark(struct catalog_mark *known, struct catalog_mark mark);
 /* What the entry says, which is of the kind ENTRY_CATALOG. */
 struct catalog_mark store__entry_mark(const struct journal_entry *entry);
 
+/* recover_direct.c */
+enum direct_state { DIRECT_FITS, DIRECT_IS_DAMAGED, DIRECT_HAS_NO_FILE };
+/* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if `must_check_all`. Learns nothing. -errno: the disk would not tell. */
+MUST_USE int store__check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, enum direct_state *state);
+/* Takes in what the headers of a piece that fits say. */
+MUST_USE int store__learn_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry);
+/* Segments are filed in the order of their offsets, and the checkpoint stops at the first that is not: none behind it may be. */
+bool store__are_filed_before(const struct partition *partition, const struct segment *segment);
+/* Brings everything before a piece into files, now: the segments before `last`, and what of `last` is in memory alone. */
+MUST_USE int store__file_before_direct(struct partition *partition, struct segment *last);
+/* Takes those batches of a damaged piece, which the segment has adopted, that are whole; the offsets of the others are lost. */
+typedef int lost_fn(void *context, struct partition *partition, int64_t from, int64_t to);
+MUST_USE int store__salvage_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry, int32_t epoch, lost_fn *lost,
+				   void *context);
+/* Room for what is learnt of a batch. */
+MUST_USE int store__make_room_for(struct partition *partition, const struct batch *batch);
+
 /* recover_end.c */
 /* Takes away what files have behind the ends that recovery has found, before anybody is served. */
 MUST_USE int store__cut_tails(struct store *store);

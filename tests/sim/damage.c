@@ -114,13 +114,13 @@ static bool is_segment_of(const struct run *run, const char *path, uint32_t *num
 	return false;
 }
 
-/* A direct piece whose bytes do not fit its journal entry is fenced whole, all of its batches: how many that are is not known here, so all of the segment may
- * be. (That rot costs its own batch alone, once the journal is trimmed, is for test_rot.c.) */
-static void allow_placed(struct run *run, uint32_t number, int64_t segment_base)
+/* The batches that any of these bytes belongs to, and no other. */
+static void allow_placed(struct run *run, uint32_t number, int64_t segment_base, const struct sim_damage *damage)
 {
 	for (uint32_t i = 0; i < run->placing_count; i++) {
 		const struct placing *placing = &run->placings[i];
-		if (placing->number == number && placing->segment_base == segment_base)
+		bool is_struck = placing->position < damage->position + damage->size && damage->position < placing->position + placing->size_bytes;
+		if (placing->number == number && placing->segment_base == segment_base && is_struck)
 			history_allow_damage(run->history, number, placing->base_offset, placing->end_offset);
 	}
 }
@@ -135,7 +135,7 @@ static void allow_damage(struct run *run, const struct sim_damage *damage)
 		met(run, POINT_ASTRAY);
 	if (is_segment_of(run, damage->path, &number, &segment_base)) {
 		run->may_end_early = true;
-		allow_placed(run, number, segment_base);
+		allow_placed(run, number, segment_base, damage);
 	} else if (strncmp(damage->path, "/journal-0", 10) == 0) {
 		met(run, POINT_FENCED_JOURNAL);
 		run->may_end_early = true;

@@ -1,0 +1,222 @@
+/* Pieces that went straight to their segment: is what the entry says there, and if not, what of it is?
+ *
+ * Happy path: the headers in the file give the entry's checksum.
+ *
+ * Damage, though a later group vouches for the entry: each batch is judged for itself. One is whole if it begins with the offset that is due, has the epoch of
+ * the opening that wrote it, and passes its CRC: that is all a header says. Between whole ones the offsets are fenced, and nothing else.
+ *
+ * What the journal has of the segment before the piece is written into its place in the file first: the damage may have been that of one write with the
+ * piece, and the journal has it all. An error of the disk says nothing of what is on it: it ends the recovery. */
+#include <errno.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "log/base/check.h"
+#include "log/store/store_priv.h"
+
+/* An epoch that is missed makes good batches pass for damage, and a producer that is missed may write twice: no recovery without room for them. That too
+ * many producers have transactions open is another matter. */
+int store__make_room_for(struct partition *partition, const struct batch *batch)
+{
+	int err = partition__reserve(partition, batch);
+	return err == ERR_BUSY ? 0 : err;
+}
+
+/* Segments are filed in the order of their offsets, and the checkpoint stops at the first that is not: none behind it may be. */
+bool store__are_filed_before(const struct partition *partition, const struct segment *segment)
+{
+	for (struct list *node = segment->node.prev; node != &partition->segments; node = node->prev)
+		if (!segment_is_filed(LIST_ENTRY(node, struct segment, node)))
+			return false;
+	return true;
+}
+
+/* ---- what is there ------------------------------------------------------------------------------------------------ */
+
+/* Are so many bytes there? Then they are read. Negative: the disk would not be read, which says nothing of what is on it. */
+static int read_there(struct segment *segment, void *out, uint32_t size_bytes, uint64_t position)
+{
+	int64_t got = io_file_read(segment->home->io, segment->read_fd, out, size_bytes, position);
+	return got < 0 ? (int)got : got == (int64_t)size_bytes;
+}
+
+/* 1: the records are what the batch's CRC says; 0: they are not; or an error. */
+static int check_records_there(struct segment *segment, const struct batch *batch, uint64_t position)
+{
+	uint8_t *bytes = malloc(batch->size_bytes);
+	if (!bytes)
+		return -ENOMEM;
+	int is_there = read_there(segment, bytes, batch->size_bytes, position);
+	bool is_good = is_there == 1 && batch_check_crc((struct slice){bytes, batch->size_bytes}, batch) == 0;
+	free(bytes);
+	return is_there < 0 ? is_there : is_good;
+}
+
+/* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches, or if they will be read into memory, from where
+ * they are served unchecked. Learns nothing. */
+int store__check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, enum direct_state *state)
+{
+	uint64_t checksum = 0;
+	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
+	*state = DIRECT_HAS_NO_FILE;
+	segment->has_file = true;
+	int fd = segment_open_read(segment);
+	if (fd < 0)
+		return fd == -ENOENT || fd == ERR_CORRUPT_LOG ? 0 : fd;
+	*state = DIRECT_IS_DAMAGED;
+	while (at < end) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		struct batch batch;
+		int is_there = read_there(segment, header, sizeof header, at);
+		if (is_there < 1)
+			return is_there;
+		if (batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > end - at)
+			return 0;
+		checksum = XXH3_64bits_withSeed(header, sizeof header, checksum);
+		int is_good = must_check_all ? check_records_there(segment, &batch, at) : 1;
+		if (is_good < 1)
+			return is_good;
+		at += batch.size_bytes;
+	}
+	if (checksum == entry->data_checksum)
+		*state = DIRECT_FITS;
+	return 0;
+}
+
+int store__learn_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry)
+{
+	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
+	while (at < end) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		struct batch batch;
+		if (io_file_read(segment->home->io, segment->read_fd, header, sizeof header, at) != sizeof header ||
+		    batch_parse_header((struct slice){header, sizeof header}, &batch))
+			return -EIO;
+		int err = store__make_room_for(partition, &batch);
+		if (err)
+			return err;
+		segment_learn(segment, &batch, at, batch_last_offset(&batch));
+		partition__learn(partition, &batch);
+		at += batch.size_bytes;
+	}
+	return 0;
+}
+
+/* ---- the file before a damaged piece --------------------------------------------------------------------------------- */
+
+struct filed {
+	bool is_done;
+	int err;
+};
+
+static void filing_done(struct segment *segment, void *context, struct mark target, int err)
+{
+	*(struct filed *)context = (struct filed){true, err};
+	if (!err)
+		segment_set_filed(segment, target);
+}
+
+static int file_now(struct partition *partition, struct segment *segment)
+{
+	struct filed filed = {0};
+	int err = partition__prepare_dir(partition);
+	if (!segment->has_file)
+		partition__note_entry(partition);
+	if (!err)
+		err = segment_file(segment, segment->durable, filing_done, &filed);
+	while (!err && !filed.is_done) {
+		int turned = io_turn(partition->home->io, true);
+		if (turned < 0)
+			return turned;
+	}
+	return err ? err : filed.err;
+}
+
+int store__file_before_direct(struct partition *partition, struct segment *last)
+{
+	int err = 0;
+	LIST_FOR_EACH(node, &partition->segments) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment == last || err)
+			break;
+		if (!segment_is_filed(segment))
+			err = file_now(partition, segment);
+	}
+	return err ? err : segment_restore(last);
+}
+
+/* ---- batch by batch -------------------------------------------------------------------------------------------------- */
+
+struct salvage {
+	struct partition *partition;
+	struct segment *segment;
+	const struct journal_entry *entry;
+	int32_t epoch;
+	uint64_t at, end;
+	int64_t due;
+	lost_fn *lost;
+	void *context;
+};
+
+/* 1: whole, and the one that is due; 0: not; or an error. */
+static int is_due_batch(const struct salvage *salvage, struct batch *batch)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	if (salvage->at + sizeof header > salvage->end)
+		return 0;
+	int is_there = read_there(salvage->segment, header, sizeof header, salvage->at);
+	if (is_there < 1)
+		return is_there;
+	if (batch_parse_header((struct slice){header, sizeof header}, batch) || batch->size_bytes > salvage->end - salvage->at ||
+	    batch->base_offset != salvage->due || batch->leader_epoch != salvage->epoch || batch_next_offset(batch) > salvage->entry->end_offset)
+		return 0;
+	return check_records_there(salvage->segment, batch, salvage->at);
+}
+
+static int learn(const struct salvage *salvage, const struct batch *batch)
+{
+	if (batch->base_offset < salvage->partition->next_offset)
+		return 0; /* a scan has met it */
+	int err = store__make_room_for(salvage->partition, batch);
+	if (err)
+		return err;
+	segment_learn(salvage->segment, batch, salvage->at, batch_last_offset(batch));
+	partition__learn(salvage->partition, batch);
+	return 0;
+}
+
+/* From a batch that is not whole on to the next that is. */
+static int pass_damage(struct salvage *salvage)
+{
+	struct batch next;
+	int64_t from = salvage->due;
+	int err = segment_resync(salvage->segment, salvage->at, salvage->due - 1, &salvage->at, &next);
+	if (err && err != ERR_CORRUPT_LOG)
+		return err;
+	salvage->due = err ? salvage->entry->end_offset : next.base_offset;
+	if (err)
+		salvage->at = salvage->end;
+	return salvage->due > from ? salvage->lost(salvage->context, salvage->partition, from, salvage->due) : 0;
+}
+
+int store__salvage_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry, int32_t epoch, lost_fn *lost, void *context)
+{
+	struct salvage salvage = {partition, segment, entry, epoch, entry->position, entry->position + entry->data_size_bytes, entry->base_offset, lost, context};
+	bool is_any_lost = false;
+	while (salvage.at < salvage.end) {
+		struct batch batch;
+		int is_whole = is_due_batch(&salvage, &batch);
+		int err = is_whole < 0 ? is_whole : is_whole ? learn(&salvage, &batch) : pass_damage(&salvage);
+		if (err)
+			return err;
+		is_any_lost |= !is_whole;
+		if (is_whole) {
+			salvage.at += batch.size_bytes;
+			salvage.due = batch_next_offset(&batch);
+		}
+	}
+	if (salvage.due < entry->end_offset)
+		return lost(context, partition, salvage.due, entry->end_offset);
+	/* Every batch is whole, and together they are not what was written: nobody knows what is wrong. */
+	return is_any_lost ? 0 : lost(context, partition, entry->base_offset, entry->end_offset);
+}
