@@ -169,8 +169,8 @@ MUST_USE int segment_resync(struct segment *segment, uint64_t damaged_position, 
 /* Reads a whole checked batch into malloc'ed memory, now: for lookups by time. */
 MUST_USE int segment_read_batch(struct segment *segment, const struct batch *batch, uint64_t position, uint8_t **out);
 
-/* Writes new index entries to their files (not synced: they are derived). */
-MUST_USE int segment_save_indexes(struct segment *segment);
+/* Writes new index entries to their files (not synced: they are derived), when there are many, or in any case if `is_final`. */
+MUST_USE int segment_save_indexes(struct segment *segment, bool is_final);
 /* The segment is complete and filed: cut the file to its size, write indexes and seal, close for writing. */
 MUST_USE int segment_seal(struct segment *segment);
 

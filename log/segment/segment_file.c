@@ -17,6 +17,7 @@
 #define PATH_SIZE 4096
 #define SCAN_SIZE (256u << 10)
 #define COMPARE_SIZE (256u << 10)
+#define UNSAVED_BYTES_MAX (8u << 20) /* of the log */
 
 void segment_path(const struct segment *segment, enum segment_file file, char *out, size_t out_size)
 {
@@ -683,9 +684,19 @@ static int save_time_index(struct segment *segment, uint64_t *size_out, uint64_t
 	return err;
 }
 
-int segment_save_indexes(struct segment *segment)
+/* What the files do not tell of is scanned when it is first asked for after a crash: that takes a few milliseconds. */
+static bool is_much_unsaved(const struct segment *segment)
+{
+	uint32_t saved = segment->index_written_count;
+	uint64_t from = saved && saved <= segment->offsets.count ? segment->offsets.entries[saved - 1].position : 0;
+	return segment->staged.position - from >= UNSAVED_BYTES_MAX;
+}
+
+int segment_save_indexes(struct segment *segment, bool is_final)
 {
 	if (!segment->has_index || !segment->has_file || segment->index_written_count == segment->offsets.count)
+		return 0;
+	if (!is_final && !is_much_unsaved(segment))
 		return 0;
 	uint64_t size, checksum;
 	int err = save_index(segment, &size, &checksum);

@@ -25,6 +25,7 @@
 #define NEW_FILES_PER_TURN 8
 #define SYNCED_DIRS_PER_TURN 2
 #define TIMED_PER_TURN 16
+#define EPOCHS_PER_CYCLE 64
 #define AGE_NS (5ull * 1000 * 1000 * 1000)
 #define RETRY_NS (1ull * 1000 * 1000 * 1000)
 #define DIRECT_BYTES_MAX (4ull << 30) /* headers of so much are walked in well under a second */
@@ -314,13 +315,22 @@ static int seal_complete(struct store *store, struct partition *partition)
 	return 0;
 }
 
+/* Never at the expense of appends: it is derived, and the loop waits. What is left is saved by later cycles, or at the stop. */
+static bool may_save_epochs(struct store *store)
+{
+	if (!store->is_stopping && (!store->cycle.is_tidy || store->cycle.epochs_saved == EPOCHS_PER_CYCLE))
+		return false;
+	store->cycle.epochs_saved++;
+	return true;
+}
+
 static int save_partition(struct store *store, struct partition *partition)
 {
 	int err = partition->has_unsealed ? seal_complete(store, partition) : 0;
-	if (!err && partition->has_dir && partition->epochs_changed)
+	if (!err && partition->has_dir && partition->epochs_changed && may_save_epochs(store))
 		save_epochs(store, partition);
 	if (!err && partition->active)
-		err = segment_save_indexes(partition->active);
+		err = segment_save_indexes(partition->active, store->is_stopping);
 	if (!err && partition->active && store->is_stopping) {
 		segment_trim_padding(partition->active, true);
 		write_last_snapshot(store, partition);
@@ -404,6 +414,7 @@ static void begin_cycle(struct store *store)
 	store->cycle.is_tidy = (store->cycle.is_due || store->is_stopping) && !store->home.wants_room;
 	store->home.wants_room = false;
 	store->cycle.is_due = false;
+	store->cycle.epochs_saved = 0;
 	store->cycle.state = CYCLE_FILING;
 	store->cycle.trim_seq = journal_durable_seq(store->journal);
 	list_splice(&store->cycle.queue, &store->home.unfiled);
