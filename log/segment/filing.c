@@ -177,13 +177,9 @@ static int fill_first_block(struct segment *segment)
 	return err;
 }
 
-static int reserve_ahead(struct segment *segment, uint64_t to)
+static int reserve_until(struct segment *segment, uint64_t until)
 {
-	if (to <= segment->allocated_bytes)
-		return 0;
 	uint64_t from = segment->allocated_bytes > segment->filed.position ? segment->allocated_bytes : segment->filed.position;
-	uint64_t ahead = to < RESERVE_MIN ? RESERVE_MIN : to > RESERVE_MAX ? RESERVE_MAX : to;
-	uint64_t until = align_up(to + ahead, RESERVE_MIN);
 	int err = io_file_allocate(segment->home->io, segment->write_fd, from, until - from, true);
 	if (err == -EOPNOTSUPP || err == -ENOSYS)
 		until = UINT64_MAX; /* this file system cannot: nothing is reserved, ever */
@@ -193,10 +189,34 @@ static int reserve_ahead(struct segment *segment, uint64_t to)
 	return 0;
 }
 
+static int reserve_ahead(struct segment *segment, uint64_t to)
+{
+	if (to <= segment->allocated_bytes)
+		return 0;
+	uint64_t ahead = to < RESERVE_MIN ? RESERVE_MIN : to > RESERVE_MAX ? RESERVE_MAX : to;
+	return reserve_until(segment, align_up(to + ahead, RESERVE_MIN));
+}
+
 int segment_prepare(struct segment *segment, uint64_t to)
 {
 	int err = segment_open_write(segment);
 	return err ? err : reserve_ahead(segment, align_up(to, CHUNK_ALIGN));
+}
+
+int segment_prepare_growth(struct segment *segment, uint64_t to)
+{
+	to = align_up(to, CHUNK_ALIGN);
+	if (segment->filed.position == 0 || to <= segment->allocated_bytes)
+		return 0;
+	int err = segment_open_write(segment);
+	if (!err)
+		err = reserve_until(segment, to + (to < RESERVE_MAX ? to : RESERVE_MAX));
+	if (err != -ENOSPC && err != -EDQUOT)
+		return err;
+	/* What it got of it may be the last there was. */
+	segment->allocated_bytes = segment->filed.position + 1;
+	segment_trim_padding(segment, true);
+	return 0;
 }
 
 void segment_trim_padding(struct segment *segment, bool is_final)
@@ -206,7 +226,10 @@ void segment_trim_padding(struct segment *segment, bool is_final)
 		return;
 	bool is_padded = segment->filed.position % CHUNK_ALIGN != 0;
 	bool is_reserved = segment->allocated_bytes > segment->filed.position;
-	if ((!is_padded && !is_reserved) || segment->write_fd < 0 || segment->filing || (is_reserved && !is_final))
+	if ((!is_padded && !is_reserved) || segment->filing || (is_reserved && !is_final))
+		return;
+	/* Of many files few stay open, and what was reserved must go when the broker stops. */
+	if (segment->write_fd < 0 && (!is_reserved || segment->allocated_bytes == UINT64_MAX || segment_open_write(segment)))
 		return;
 	segment->allocated_bytes = 0;
 	int err = io_file_truncate(segment->home->io, segment->write_fd, segment->filed.position);

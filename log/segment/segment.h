@@ -185,6 +185,9 @@ bool segment_can_file(const struct segment_home *home);
 MUST_USE int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
 /* Opens the file and reserves disk space up to `to`, so that filing so far cannot meet a full disk. -ENOSPC and others. */
 MUST_USE int segment_prepare(struct segment *segment, uint64_t to);
+/* Reserves as much as the file will have up to `to` once more, if it has been filed into before: a file that grows by many small pieces is then seldom
+ * made longer by a write. Without room for that it does without. Errors: the file cannot be opened. */
+MUST_USE int segment_prepare_growth(struct segment *segment, uint64_t to);
 /* Cuts the zeros that pad the last filed block off the file, so that other tools see whole batches alone. `is_final`: what was reserved ahead goes
  * as well. Best effort. */
 void segment_trim_padding(struct segment *segment, bool is_final);

@@ -155,6 +155,8 @@ static bool file_partition(struct store *store, struct partition *partition)
 	int err = partition__prepare_dir(partition);
 	if (!segment->has_file)
 		partition__note_entry(partition);
+	if (!err && !store->cycle.is_tidy && !store->is_full)
+		err = segment_prepare_growth(segment, segment->durable.position);
 	if (!err)
 		err = segment_file(segment, segment->durable, filing_done, store);
 	if (!err) {
