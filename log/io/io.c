@@ -221,6 +221,13 @@ void io_datasync(struct io *io, struct io_op *op, int fd)
 	start(io, op, OP_DATASYNC, fd, 0);
 }
 
+void io_dir_sync_start(struct io *io, struct io_op *op, const char *path)
+{
+	CHECK(!op->is_in_flight);
+	op->one.iov_base = (void *)path;
+	start(io, op, OP_DIR_SYNC, -1, 0);
+}
+
 void io_accept(struct io *io, struct io_op *op, int fd)
 {
 	start(io, op, OP_ACCEPT, fd, 0);

@@ -122,6 +122,9 @@ void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *vecto
 void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
 	     uint64_t position);
 void io_datasync(struct io *io, struct io_op *op, int fd);
+/* What was made, renamed or removed in the directory before this is durable when it is done: io_dir_sync for many, none of which the loop waits
+ * for. The path must stay until then. */
+void io_dir_sync_start(struct io *io, struct io_op *op, const char *path);
 
 /* ---- sockets, asynchronous ------------------------------------------------------------------------------ */
 

@@ -13,7 +13,7 @@
 #define IO_TURN_BUDGET 1024
 #define IO_ENTRIES_DEFAULT 256
 
-enum io_kind { OP_WRITE = 1, OP_READ, OP_DATASYNC, OP_ACCEPT, OP_RECV, OP_RECV_POOLED, OP_SEND };
+enum io_kind { OP_WRITE = 1, OP_READ, OP_DATASYNC, OP_ACCEPT, OP_RECV, OP_RECV_POOLED, OP_SEND, OP_DIR_SYNC };
 
 /* struct io_op's flags above those of io.h. */
 #define OP_IS_WHOLE (1u << 31)     /* a receive that wants all its bytes */

@@ -116,6 +116,7 @@ static uint64_t latency_of_kind(struct sim *sim, const struct io_op *op)
 {
 	switch ((enum io_kind)op->kind) {
 	case OP_DATASYNC:
+	case OP_DIR_SYNC:
 		return draw(sim, 50000, 500000);
 	case OP_WRITE:
 		return op->flags & IO_DSYNC ? draw(sim, 50000, 400000) : draw(sim, 5000, 200000);
@@ -138,7 +139,7 @@ static uint64_t latency_of(struct sim *sim, const struct io_op *op)
 
 static bool is_of_file(const struct io_op *op)
 {
-	return op->kind == OP_WRITE || op->kind == OP_READ || op->kind == OP_DATASYNC;
+	return op->kind == OP_WRITE || op->kind == OP_READ || op->kind == OP_DATASYNC || op->kind == OP_DIR_SYNC;
 }
 
 static void begin_part(struct sim *sim, struct io_op *op)
@@ -161,6 +162,8 @@ static void start(struct io *io, struct io_op *op)
 	struct open_file *file = file_of(sim, op->fd);
 	if (op->kind == OP_DATASYNC && file && !is_dead(sim))
 		op->position = sim_node__mark(file->node);
+	if (op->kind == OP_DIR_SYNC && !is_dead(sim))
+		op->position = sim_disk__dir_mark(sim->disk);
 	op->moved_bytes = 0;
 	begin_part(sim, op);
 }
@@ -246,10 +249,24 @@ static bool transfer(struct sim *sim, struct sim_node *node, struct io_op *op, i
 	return false;
 }
 
+static int sync_dir(struct sim *sim, const struct io_op *op)
+{
+	bool does_happen;
+	if (is_dead(sim))
+		return -EIO;
+	int fault = sim_disk__count_io(sim->disk, SIM_DIR_SYNC, true, &does_happen);
+	int result = does_happen ? sim_disk__sync_dir(sim->disk, op->one.iov_base, op->position) : 0;
+	return fault < 0 ? fault : result;
+}
+
 /* True when the operation has ended with `*result`; false if a part of it remains to be done. */
 static bool run_op(struct sim *sim, struct io_op *op, int *result)
 {
 	bool does_happen;
+	if (op->kind == OP_DIR_SYNC) {
+		*result = sync_dir(sim, op);
+		return true;
+	}
 	*result = -EIO;
 	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, op->fd, op->kind == OP_WRITE, result);
 	if (!file)
@@ -275,7 +292,9 @@ static void lose_power(struct sim_user *user)
 	LIST_FOR_EACH(node, &sim->pending) {
 		struct io_op *op = LIST_ENTRY(node, struct io_op, node);
 		struct open_file *file = file_of(sim, op->fd);
-		if (file && sim_disk__flip(sim->disk))
+		if (op->kind == OP_DIR_SYNC && sim_disk__flip(sim->disk))
+			(void)sim_disk__sync_dir(sim->disk, op->one.iov_base, op->position);
+		else if (file && sim_disk__flip(sim->disk))
 			do_failed(sim, file->node, op, -EIO, true);
 	}
 }
@@ -631,7 +650,7 @@ static int dir_sync(struct io *io, const char *path)
 	int fault;
 	if (begin(sim_of(io), SIM_DIR_SYNC, &fault) < 0)
 		return fault;
-	return answer(fault, sim_disk__sync_dir(sim_of(io)->disk, path));
+	return answer(fault, sim_disk__sync_dir(sim_of(io)->disk, path, UINT64_MAX));
 }
 
 static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context)

@@ -138,6 +138,7 @@ static int64_t move(struct io_op *op)
 		n = sendmsg(op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 		break;
 	case OP_DATASYNC:
+	case OP_DIR_SYNC:
 	case OP_ACCEPT:
 	case OP_RECV_POOLED:
 		UNREACHABLE();
@@ -193,6 +194,9 @@ static void attempt(struct syscalls *s, struct io_op *op)
 		return;
 	case OP_DATASYNC:
 		io__finish_later(&s->io, op, fdatasync(op->fd) < 0 ? -errno : 0);
+		return;
+	case OP_DIR_SYNC:
+		io__finish_later(&s->io, op, s->io.cold->dir_sync(&s->io, op->one.iov_base));
 		return;
 	case OP_WRITE:
 	case OP_READ:

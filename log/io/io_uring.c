@@ -130,6 +130,9 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct io_op *op)
 	case OP_DATASYNC:
 		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
 		break;
+	case OP_DIR_SYNC:
+		io_uring_prep_fsync(sqe, op->fd, 0);
+		break;
 	case OP_ACCEPT:
 		io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, SOCK_CLOEXEC);
 		break;
@@ -166,6 +169,13 @@ static void start(struct io *io, struct io_op *op)
 		/* The sockets it will make inherit this. */
 		int one = 1;
 		setsockopt(op->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	}
+	if (op->kind == OP_DIR_SYNC) {
+		op->fd = open(op->one.iov_base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (op->fd < 0) {
+			io__finish_later(io, op, -errno);
+			return;
+		}
 	}
 	submit(u, op);
 }
@@ -384,6 +394,10 @@ static void complete_op(struct uring *u, struct io_op *op, int32_t result, uint3
 		return;
 	case OP_RECV_POOLED:
 		complete_pooled(u, op, result, cqe_flags);
+		return;
+	case OP_DIR_SYNC:
+		close(op->fd);
+		io__finish(&u->io, op, result);
 		return;
 	case OP_DATASYNC:
 		io__finish(&u->io, op, result);

@@ -206,7 +206,7 @@ static void change_names(struct sim_disk *disk, struct sim_entry *a, struct sim_
 			 struct sim_node *to_b)
 {
 	struct sim_dir_change *change = sim__take_zeroed(1, sizeof(*change));
-	*change = (struct sim_dir_change){.entries = {a, b}, .targets = {to_a, to_b}};
+	*change = (struct sim_dir_change){.number = ++disk->dir_change_count, .entries = {a, b}, .targets = {to_a, to_b}};
 	list_push_back(&disk->dir_changes, &change->node);
 	set_current(disk, a, to_a);
 	if (b)
@@ -366,7 +366,12 @@ static void apply_names(struct sim_dir_change *change)
 			change->entries[half]->durable = change->targets[half];
 }
 
-int sim_disk__sync_dir(struct sim_disk *disk, const char *path)
+uint64_t sim_disk__dir_mark(const struct sim_disk *disk)
+{
+	return disk->dir_change_count;
+}
+
+int sim_disk__sync_dir(struct sim_disk *disk, const char *path, uint64_t mark)
 {
 	struct sim_node *directory;
 	int err = find_directory(disk, path, &directory);
@@ -374,6 +379,8 @@ int sim_disk__sync_dir(struct sim_disk *disk, const char *path)
 		return err;
 	LIST_FOR_EACH_SAFE(link, &disk->dir_changes) {
 		struct sim_dir_change *change = LIST_ENTRY(link, struct sim_dir_change, node);
+		if (change->number > mark)
+			break;
 		if (!touches(change, directory))
 			continue;
 		for (int half = 0; half < 2; half++)

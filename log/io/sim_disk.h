@@ -48,7 +48,9 @@ bool sim_disk__has_power(const struct sim_disk *disk);
 int sim_disk__open_file(struct sim_disk *disk, const char *path, uint32_t flags, struct sim_node **out);
 void sim_disk__release(struct sim_disk *disk, struct sim_node *node);
 int sim_disk__make_dir(struct sim_disk *disk, const char *path);
-int sim_disk__sync_dir(struct sim_disk *disk, const char *path);
+/* The changes of names up to a mark are durable. */
+int sim_disk__sync_dir(struct sim_disk *disk, const char *path, uint64_t mark);
+uint64_t sim_disk__dir_mark(const struct sim_disk *disk);
 int sim_disk__list_dir(struct sim_disk *disk, const char *path, io_dir_entry_fn *entry, void *context);
 int sim_disk__rename(struct sim_disk *disk, const char *from, const char *to);
 int sim_disk__unlink(struct sim_disk *disk, const char *path);

@@ -43,6 +43,7 @@ struct sim_entry {
 /* All of it happened or none. A half that was overtaken has no entry any more. */
 struct sim_dir_change {
 	struct list node;
+	uint64_t number;
 	struct sim_entry *entries[2];
 	struct sim_node *targets[2];
 };
@@ -51,6 +52,7 @@ struct sim_disk {
 	struct list nodes, dir_changes, users;
 	struct sim_node *root;
 	uint64_t random, generation, clock_ns;
+	uint64_t dir_change_count;
 	int64_t wall_offset_ms;
 	struct sim_pace pace;
 	uint64_t io_count, cut_at;

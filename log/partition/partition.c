@@ -202,14 +202,19 @@ int partition__prepare_dir(struct partition *partition)
 	return 0;
 }
 
-int partition__sync_dir(struct partition *partition)
+int partition__open_metadata(struct partition *partition)
 {
-	struct io *io = partition->home->io;
 	char path[4096];
 	metadata_path(partition, path, sizeof path);
 	int err = read_belonging(partition, path) == OURS ? 0 : write_metadata(partition, path);
-	int fd = err ? err : io_file_open(io, path, 0);
-	err = fd < 0 ? fd : io_file_sync(io, fd);
+	return err ? err : io_file_open(partition->home->io, path, 0);
+}
+
+int partition__sync_dir(struct partition *partition)
+{
+	struct io *io = partition->home->io;
+	int fd = partition__open_metadata(partition);
+	int err = fd < 0 ? fd : io_file_sync(io, fd);
 	if (fd >= 0)
 		io_close_fd(io, fd);
 	if (!err)

@@ -64,7 +64,7 @@ struct partition {
 	struct partition *hash_next;
 	uint64_t complete_bytes;        /* of all segments but the active one */
 	uint32_t references;            /* commit items, filings and reads in flight */
-	bool has_dir, is_dir_checked, has_failed, is_closed, epochs_changed, has_unsealed;
+	bool has_dir, is_dir_checked, is_dir_syncing, has_failed, is_closed, epochs_changed, has_unsealed;
 	bool is_retaining;
 	struct trim_op retention;
 	uint32_t damage_count;
@@ -84,6 +84,8 @@ MUST_USE int partition__prepare_dir(struct partition *partition);
 bool partition__is_dir_anothers(struct partition *partition);
 /* A file has been made in the directory. */
 void partition__note_entry(struct partition *partition);
+/* Opens partition.metadata, written anew if it is not what it should be, to be synced. Descriptor or -errno. */
+MUST_USE int partition__open_metadata(struct partition *partition);
 /* Makes the directory and what is in it durable; the data directory's own entry is the store's to sync. */
 MUST_USE int partition__sync_dir(struct partition *partition);
 

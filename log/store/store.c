@@ -388,11 +388,16 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	return 0;
 }
 
+static bool is_under_way(const struct store *store)
+{
+	return store->home.segments.filings_in_flight || store->dir_syncs.in_flight || scrub_is_reading(&store->scrub);
+}
+
 /* Memory that the kernel still reads from or writes to must stay until it is done with it. */
 static void drain(struct store *store)
 {
 	store->is_closing = true;
-	for (int turns = 0; (store->home.segments.filings_in_flight || scrub_is_reading(&store->scrub)) && turns < 100000; turns++)
+	for (int turns = 0; is_under_way(store) && turns < 100000; turns++)
 		if (io_turn(store->home.io, true) < 0)
 			return;
 	for (uint32_t i = 0; i < store->group.count; i++)
@@ -415,6 +420,7 @@ void store_close(struct store *store)
 		journal_close(store->journal);
 	partition__free_read_buffers(&store->home);
 	segment_home_close(&store->home.segments);
+	dir_syncs_close(&store->dir_syncs);
 	if (store->cache)
 		cache_close(store->cache);
 	batch_workspace_close(store->home.workspace);

@@ -126,10 +126,10 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	if (!err)
 		err = segment_prepare(segment, segment->staged.position);
 	/* What is acknowledged in a file must be found there after a crash. */
-	bool is_entered = !list_is_linked(&partition->unsynced_node) && !store->home.is_top_unsynced;
+	bool is_entered = store__is_entered(store, partition);
 	bool is_full = store__is_full_error(err);
 	if (!err && !is_entered && must_go)
-		err = store__sync_dirs(store, UINT32_MAX);
+		err = store__enter_now(store, partition);
 	/* Some of this was a sync, and a failed sync is final: a second one may say that all is well, and it is not. */
 	if (err && !is_full)
 		store__fail(store, err);

@@ -3,6 +3,7 @@
 
 #include "log/journal/journal.h"
 #include "log/partition/partition_priv.h"
+#include "log/store/dir_sync.h"
 #include "log/store/retention_clock.h"
 #include "log/store/scrub.h"
 #include "log/store/store.h"
@@ -67,6 +68,7 @@ struct store {
 	struct commit_item *spare_items; /* the array the next group fills while the last one's waiters are told */
 	uint32_t spare_capacity;
 	struct cycle cycle;
+	struct dir_syncs dir_syncs;
 	struct io_timer retention_timer;
 	struct retention_clock retention_clock;
 	struct scrub scrub;
@@ -100,8 +102,6 @@ void store__fail_group(struct store *store);
 /* write_behind.c */
 /* The one way into and out of the state of a full disk. */
 void store__set_full(struct store *store, bool is_full);
-/* Makes the entries of up to so many partition directories durable, and the data directory's own behind the last. */
-MUST_USE int store__sync_dirs(struct store *store, uint32_t count_max);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
 /* No room: a state, not a failure. */

@@ -23,7 +23,6 @@
 
 #define FILINGS_AT_ONCE 32
 #define NEW_FILES_PER_TURN 8
-#define SYNCED_DIRS_PER_TURN 2
 #define TIMED_PER_TURN 16
 #define EPOCHS_PER_CYCLE 64
 #define AGE_NS (5ull * 1000 * 1000 * 1000)
@@ -186,39 +185,14 @@ static void pump(struct store *store)
 	}
 }
 
-/* ---- directories --------------------------------------------------------------------------------------------------- */
-
-int store__sync_dirs(struct store *store, uint32_t count_max)
-{
-	int err = 0;
-	for (uint32_t i = 0; i < count_max && !err && !list_is_empty(&store->home.unsynced_dirs); i++)
-		err = partition__sync_dir(LIST_ENTRY(store->home.unsynced_dirs.next, struct partition, unsynced_node));
-	if (err || !list_is_empty(&store->home.unsynced_dirs) || !store->home.is_top_unsynced)
-		return err;
-	err = io_dir_sync(store->home.io, store->dir);
-	store->home.is_top_unsynced = err != 0;
-	return err;
-}
+/* ---- append times --------------------------------------------------------------------------------------------------- */
 
 static void nothing(struct io_timer *timer)
 {
 }
 
-/* A few a turn, and the next turn at once. True when all are durable, or something broke. */
-static bool sync_some_dirs(struct store *store)
-{
-	int err = store__sync_dirs(store, SYNCED_DIRS_PER_TURN);
-	if (err)
-		store__fail(store, err);
-	if (err || (list_is_empty(&store->home.unsynced_dirs) && !store->home.is_top_unsynced))
-		return true;
-	store->cycle.timer.run = nothing;
-	io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io));
-	return false;
-}
-
-/* Before the journal is trimmed, which has them as well. Each is a few system calls: so many a turn, as above. True when all are written, or cannot be,
- * which costs no record: then they are tried again in the next cycle. */
+/* Before the journal is trimmed, which has them as well. Each is a few system calls: so many a turn, and the next turn at once. True when all are
+ * written, or cannot be, which costs no record: then they are tried again in the next cycle. */
 static bool write_some_times(struct store *store)
 {
 	struct list *node;
@@ -453,7 +427,7 @@ void store__cycle_turn(struct store *store)
 		if (store->cycle.in_flight == 0 && (list_is_empty(&store->cycle.queue) || store->failure))
 			store->cycle.state = CYCLE_SYNCING;
 	}
-	if (store->cycle.state == CYCLE_SYNCING && (store->failure || (sync_some_dirs(store) && write_some_times(store))))
+	if (store->cycle.state == CYCLE_SYNCING && (store->failure || (store__sync_dirs(store) && write_some_times(store))))
 		end_cycle(store);
 	if (store->cycle.state == CYCLE_IDLE && store->is_full && !store->failure && !store->cycle.timer.heap_index) { /* is there room again? */
 		store->cycle.timer.run = age_reached;

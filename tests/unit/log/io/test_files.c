@@ -249,3 +249,23 @@ EACH_TEST(lock_is_exclusive)
 	io_close_fd(f.io, fd);
 	fixture_close(&f);
 }
+
+/* Directories are synced side by side, each answered for itself; one that is not there is an error of its own. */
+EACH_TEST(dir_syncs_side_by_side)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	char present[256], missing[256];
+	snprintf(present, sizeof present, "%s", fixture_path(&f, "d"));
+	snprintf(missing, sizeof missing, "%s", fixture_path(&f, "e"));
+	cr_assert_eq(io_dir_make(f.io, present), 0);
+	struct probe a = {0}, b = {0}, c = {0};
+	io_dir_sync_start(f.io, probe_op(&a), present);
+	io_dir_sync_start(f.io, probe_op(&b), missing);
+	io_dir_sync_start(f.io, probe_op(&c), f.dir);
+	cr_assert_eq(a.calls + b.calls + c.calls, 0, "a callback ran from within a submit");
+	cr_assert_eq(finish(f.io, &a), 0);
+	cr_assert_eq(finish(f.io, &b), -ENOENT);
+	cr_assert_eq(finish(f.io, &c), 0);
+	fixture_close(&f);
+}

@@ -579,3 +579,29 @@ Test(sim, every_crash)
 	sim_disk_close(copy);
 	sim_disk_close(disk);
 }
+
+/* A directory's sync in the background speaks of what was entered before it began, and of that only once it is done. */
+Test(sim, dir_sync_covers_what_was_before_it, .timeout = 60)
+{
+	uint32_t early_lost = 0, late_lost = 0;
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct sim_disk *disk = sim_disk_open(seed);
+		struct io *io = power_on(disk, seed);
+		struct probe p = {0};
+		int before = io_file_open(io, "/before", IO_CREATE);
+		io_dir_sync_start(io, probe_op(&p), "/");
+		int after = io_file_open(io, "/after", IO_CREATE);
+		cr_assert(before >= 0 && after >= 0);
+		bool is_done = seed % 2;
+		if (is_done)
+			cr_assert_eq(finish(io, &p), 0);
+		io = crash(disk, io);
+		bool has_before = io_file_open(io, "/before", IO_READ_ONLY) >= 0;
+		cr_assert(has_before || !is_done);
+		early_lost += !has_before;
+		late_lost += io_file_open(io, "/after", IO_READ_ONLY) < 0;
+		io_close(io);
+		sim_disk_close(disk);
+	}
+	cr_assert(early_lost > 0 && late_lost > SEEDS / 10, "%u, %u", early_lost, late_lost);
+}
