@@ -15,6 +15,7 @@ struct reader {
 	LZ4F_dctx *lz4;
 	size_t block_size; /* of the largest frame seen: what the context holds, twice */
 	bool is_done;
+	bool is_sized;     /* the frame told its content's size, so the context counts what is still to come */
 };
 
 struct writer {
@@ -42,10 +43,28 @@ static int make_reader(void **reader)
 	return 0;
 }
 
+static void free_reader(void **reader)
+{
+	struct reader *lz4 = *reader;
+	LZ4F_freeDecompressionContext(lz4->lz4);
+	free(lz4);
+	*reader = NULL;
+}
+
+/* The library's reset (1.9) forgets how many bytes of a sized frame were still to come, and refuses the next frame for them: a context in which such a
+ * frame broke, or was left, is of no more use. */
+static void drop_if_tainted(void **reader)
+{
+	struct reader *lz4 = *reader;
+	if (lz4 && lz4->is_sized && !lz4->is_done)
+		free_reader(reader);
+}
+
 static int lz4_read_begin(void **reader, struct codec_source *source)
 {
 	if (!is_kafka_frame(source))
 		return ERR_BROKEN_COMPRESSION;
+	drop_if_tainted(reader);
 	if (!*reader) {
 		int err = make_reader(reader);
 		if (err)
@@ -57,6 +76,7 @@ static int lz4_read_begin(void **reader, struct codec_source *source)
 	if (block_size > lz4->block_size)
 		lz4->block_size = block_size;
 	lz4->is_done = false;
+	lz4->is_sized = source->at[4] & 0x08;
 	return 0;
 }
 
@@ -90,9 +110,7 @@ static void lz4_read_trim(void **reader, size_t keep)
 	struct reader *lz4 = *reader;
 	if (!lz4 || (keep > 0 && 2 * lz4->block_size <= keep))
 		return;
-	LZ4F_freeDecompressionContext(lz4->lz4);
-	free(lz4);
-	*reader = NULL;
+	free_reader(reader);
 }
 
 static int make_writer(void **writer)
