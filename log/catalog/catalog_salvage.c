@@ -212,6 +212,8 @@ static int run(struct salvage *salvage, struct slice file, const struct catalog_
 	settle_identity(salvage);
 	if (salvage->state.incarnation < known->incarnation)
 		salvage->state.incarnation = known->incarnation;
+	if (salvage->state.incarnation == 0) /* nothing tells of an opening, but there was one; and a catalog that counts none does not open */
+		salvage->state.incarnation = 1;
 	salvage->state.next_producer_id += PRODUCER_IDS_SKIPPED;
 	return is_dry_run ? 0 : write_anew(salvage, file);
 }

@@ -1,0 +1,58 @@
+/* What is salvaged must open: found by fuzz_catalog, which gave it catalogs with nothing in them. */
+#include "log/catalog/catalog_salvage.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "log/catalog/catalog_file.h"
+#include "log/io/sim.h"
+#include "log/io/small_file.h"
+
+static const struct broker_config *config;
+
+static struct io *open_io(struct sim_disk *disk)
+{
+	struct io *io;
+	struct io_options options = {.backend = IO_SIM, .disk = disk, .seed = 1};
+	cr_assert_eq(io_open(&io, &options), 0);
+	cr_assert_eq(io_dir_make(io, "/d"), 0);
+	return io;
+}
+
+static void assert_opens(struct io *io, const char *when)
+{
+	struct catalog *catalog;
+	struct catalog_report report;
+	cr_assert_eq(catalog_open(&catalog, io, "/d", config, &report), 0, "%s: %s", when, report.why);
+	cr_assert_gt(catalog_incarnation(catalog), 0);
+	catalog_close(catalog);
+}
+
+/* A catalog that tells of no opening, and no checkpoint that does: there was one all the same. */
+Test(catalog_salvage, of_nothing)
+{
+	static const struct catalog_mark known;
+	static const char *const names[] = {"no file", "a header alone", "a file of zeros"};
+	struct broker_config *made;
+	cr_assert_eq(broker_config_create(&made), 0);
+	config = made;
+	for (int i = 0; i < 3; i++) {
+		struct sim_disk *disk = sim_disk_open(1);
+		struct io *io = open_io(disk);
+		struct catalog_bytes file = {0};
+		struct salvage_report report;
+		uint8_t zeros[100] = {0};
+		catalog_put_header(&file);
+		if (i == 1)
+			cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
+		if (i == 2)
+			cr_assert_eq(small_file_replace(io, "/d/catalog.log", zeros, sizeof zeros), 0);
+		free(file.data);
+		cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, false, &report), 0, "%s", names[i]);
+		assert_opens(io, names[i]);
+		assert_opens(io, names[i]);
+		io_close(io);
+		sim_disk_close(disk);
+	}
+	broker_config_destroy(made);
+}
