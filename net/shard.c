@@ -281,6 +281,7 @@ int shard_loop_turn(struct shard_loop *loop)
 	group_host_turn(shard->groups);
 	store_turn(shard->store);
 	conn_flush_all(shard);
+	give_back_turn(shard);
 	loop->has_advanced = advance_stop(loop);
 	return loop->stage != STOPPED || !count_reached(&loop->stop->stopped_count, shard);
 }

@@ -13,16 +13,20 @@
 
 #define SMALLEST_SHIFT 10u                /* 1 KiB */
 #define CLASS_COUNT (4u * (31u - SMALLEST_SHIFT) + 1u)
+/* What is kept for reuse: of each class so many, together so much. What a burst took beyond goes back to the system. */
+#define KEPT_OF_CLASS_MAX 128u
+#define KEPT_BYTES_MAX (8u << 20)
 #define HEAD_SIZE 64u                     /* keeps the bytes on a cache line of their own */
 
 _Static_assert(sizeof(struct frame) <= HEAD_SIZE, "the head of a frame fits");
 
 struct frame_pool {
-	uint64_t budget_bytes, used_bytes[FRAME_KINDS], kept_bytes;
+	uint64_t budget_bytes, used_bytes[FRAME_KINDS], kept_bytes, freed_bytes;
 	uint64_t starts_bytes_max;         /* 0: the budget is too small for large frames */
 	uint64_t large_bytes_max, one_large_bytes_max;
 	uint32_t overhead_bytes;
 	struct frame *kept[CLASS_COUNT];
+	uint16_t kept_count[CLASS_COUNT];
 	struct list waiters[FRAME_KINDS];
 	bool has_news;
 };
@@ -81,14 +85,23 @@ int frame_pool_open(struct frame_pool **out, uint64_t budget_bytes, uint32_t ove
 	return 0;
 }
 
+static struct frame *take_kept(struct frame_pool *pool, unsigned class_index)
+{
+	struct frame *frame = pool->kept[class_index];
+	if (!frame)
+		return NULL;
+	pool->kept[class_index] = frame->next;
+	pool->kept_count[class_index]--;
+	pool->kept_bytes -= frame->capacity;
+	return frame;
+}
+
 static bool free_one_kept(struct frame_pool *pool)
 {
 	for (unsigned i = CLASS_COUNT; i-- > 0;) {
-		struct frame *frame = pool->kept[i];
+		struct frame *frame = take_kept(pool, i);
 		if (!frame)
 			continue;
-		pool->kept[i] = frame->next;
-		pool->kept_bytes -= frame->capacity;
 		free(frame);
 		return true;
 	}
@@ -125,12 +138,9 @@ static struct frame *make(unsigned class_index)
 
 static struct frame *take(struct frame_pool *pool, unsigned class_index, enum frame_kind kind)
 {
-	struct frame *frame = pool->kept[class_index];
+	struct frame *frame = take_kept(pool, class_index);
 	uint32_t capacity = capacity_of(class_index);
-	if (frame) {
-		pool->kept[class_index] = frame->next;
-		pool->kept_bytes -= capacity;
-	} else {
+	if (!frame) {
 		while (frame_pool_used_bytes(pool) + pool->kept_bytes + capacity + pool->overhead_bytes > pool->budget_bytes && free_one_kept(pool))
 			;
 		frame = make(class_index);
@@ -200,6 +210,13 @@ struct frame *frame_pool_take_small(struct frame_pool *pool, uint32_t size_bytes
 	return take(pool, class_of(size_bytes), FRAME_ORDINARY);
 }
 
+static bool is_worth_keeping(const struct frame_pool *pool, const struct frame *frame)
+{
+	uint64_t kept = pool->kept_bytes + frame->capacity;
+	return kept <= KEPT_BYTES_MAX && pool->kept_count[frame->class_index] < KEPT_OF_CLASS_MAX &&
+	       frame_pool_used_bytes(pool) + kept <= pool->budget_bytes;
+}
+
 void frame_pool_give(struct frame_pool *pool, struct frame *frame)
 {
 	if (!frame)
@@ -207,12 +224,14 @@ void frame_pool_give(struct frame_pool *pool, struct frame *frame)
 	CHECK(pool->used_bytes[frame->kind] >= frame->capacity + pool->overhead_bytes);
 	pool->used_bytes[frame->kind] -= frame->capacity + pool->overhead_bytes;
 	pool->has_news = true;
-	if (frame_pool_used_bytes(pool) + pool->kept_bytes + frame->capacity > pool->budget_bytes) {
+	if (!is_worth_keeping(pool, frame)) {
+		pool->freed_bytes += frame->capacity;
 		free(frame);
 		return;
 	}
 	frame->next = pool->kept[frame->class_index];
 	pool->kept[frame->class_index] = frame;
+	pool->kept_count[frame->class_index]++;
 	pool->kept_bytes += frame->capacity;
 }
 
@@ -267,6 +286,11 @@ void frame_pool_serve(struct frame_pool *pool)
 	serve_queue(&pool->waiters[FRAME_LARGE]);
 	serve_queue(&pool->waiters[FRAME_START]);
 	serve_queue(&pool->waiters[FRAME_ORDINARY]);
+}
+
+uint64_t frame_pool_freed_bytes(const struct frame_pool *pool)
+{
+	return pool->freed_bytes;
 }
 
 uint64_t frame_pool_used_bytes(const struct frame_pool *pool)

@@ -1,5 +1,5 @@
 /* Memory for requests as they come off the wire, under one budget (spate.frame.memory.bytes). Buffers are reused while warm: they come in
- * classes, four to a doubling, and the last one given back is the first handed out.
+ * classes, four to a doubling, and the last one given back is the first handed out. What is kept is bounded too (8 MiB): a burst's memory is freed.
  *
  * Frames above FRAME_ORDINARY_MAX are large: they may take three quarters of the budget, or one alone up to 29 of its 32 parts, and wait
  * in a queue of their own, so that ordinary requests always find memory. The first bytes of large ones ("starts") have a 32nd part and a
@@ -63,4 +63,6 @@ void frame_pool_serve(struct frame_pool *pool);
 /* Would frame_pool_serve call somebody? */
 bool frame_pool_has_work(const struct frame_pool *pool);
 
+/* How much has come back and was not kept, ever. */
+uint64_t frame_pool_freed_bytes(const struct frame_pool *pool);
 uint64_t frame_pool_used_bytes(const struct frame_pool *pool);

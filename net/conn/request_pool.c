@@ -8,6 +8,7 @@
 struct request_pool {
 	void *kept[KEPT_MAX];
 	uint32_t kept_count;
+	uint64_t freed_bytes;
 };
 
 #define HEAD_SIZE ((sizeof(struct request) + 15u) & ~(size_t)15u)
@@ -42,8 +43,15 @@ struct request *request_pool_take(struct request_pool *pool)
 void request_pool_give(struct request_pool *pool, struct request *request)
 {
 	arena_fini(&request->arena);
-	if (pool->kept_count < KEPT_MAX)
+	if (pool->kept_count < KEPT_MAX) {
 		pool->kept[pool->kept_count++] = request;
-	else
-		free(request);
+		return;
+	}
+	pool->freed_bytes += REQUEST_BLOCK_SIZE;
+	free(request);
+}
+
+uint64_t request_pool_freed_bytes(const struct request_pool *pool)
+{
+	return pool->freed_bytes;
 }

@@ -14,3 +14,5 @@ void request_pool_close(struct request_pool *pool);
 /* Zeroed but for its arena; NULL: no memory. */
 struct request *request_pool_take(struct request_pool *pool);
 void request_pool_give(struct request_pool *pool, struct request *request);
+/* How much has come back and was not kept, ever. */
+uint64_t request_pool_freed_bytes(const struct request_pool *pool);

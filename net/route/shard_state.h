@@ -5,6 +5,7 @@
 
 #include "log/io/io.h"
 #include "log/partition/partition.h"
+#include "net/conn/give_back.h"
 #include "net/log_line.h"
 #include "net/metrics.h"
 #include "net/route/mailbox.h"
@@ -61,6 +62,7 @@ struct shard {
 	struct list conns;
 	uint32_t conn_count;
 	uint32_t *conn_total;                 /* atomic; of all shards */
+	struct give_back give_back;           /* a burst's memory, to the system */
 	struct io_timer sweep;                /* set while there are connections: ends those that idle or stall */
 	struct net_limits limits;
 

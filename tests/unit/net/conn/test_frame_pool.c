@@ -60,6 +60,33 @@ Test(frame_pool, stays_within_its_budget)
 	frame_pool_close(pool);
 }
 
+/* Takes so many frames of a size, and gives them all back. */
+static void burst(struct frame_pool *pool, uint32_t size, int count)
+{
+	struct frame **frames = malloc((size_t)count * sizeof *frames);
+	for (int i = 0; i < count; i++)
+		cr_assert_not_null(frames[i] = frame_pool_take(pool, size));
+	for (int i = 0; i < count; i++)
+		frame_pool_give(pool, frames[i]);
+	free(frames);
+}
+
+/* What a burst took is not kept for ever: of each size a few are, of all together a few megabytes. */
+Test(frame_pool, keeps_little_of_a_burst)
+{
+	static const struct { uint32_t size; int count; uint64_t kept_max; } rows[] = {
+		{1 << 10, 20000, 1 << 20}, {16 << 10, 4000, 8 << 20}, {1 << 20, 100, 8 << 20}, {16 << 20, 6, 0},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct frame_pool *pool = open_pool(256 << 20);
+		burst(pool, rows[i].size, rows[i].count);
+		uint64_t kept = (uint64_t)rows[i].size * (uint64_t)rows[i].count - frame_pool_freed_bytes(pool);
+		cr_assert_leq(kept, rows[i].kept_max, "of %u: %llu bytes", rows[i].size, (unsigned long long)kept);
+		burst(pool, 1 << 10, 1);
+		frame_pool_close(pool);
+	}
+}
+
 /* A size that can never be had is known as such. */
 Test(frame_pool, knows_what_never_fits)
 {
