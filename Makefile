@@ -150,7 +150,7 @@ $(BUILD)/live/%: tests/live/%.c $$(wildcard tests/live/$$*/*.c tests/live/$$*/*.
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter %.c,$^) -lrdkafka -lz
 
-live-programs: $(BUILD)/spate $(LIVE_BINS)
+live-programs: $(BUILD)/spate $(LIVE_BINS) $(BUILD)/hostile
 live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/run-live
 
@@ -198,10 +198,11 @@ check-crash: deps ## crash small worlds in every way for TIME seconds (600), SEE
 # Fuzzers: whatever is read from the wire, the disk or people. MODE=fuzz builds with clang's libFuzzer.
 FUZZERS  := $(sort $(wildcard tests/fuzz/*.c))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libnet.a $(BUILD)/liblog.a
+FUZZ_LIBS := $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIBS)
 	@mkdir -p $(@D)
 	@$(call say,ld,$@)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libnet.a $(BUILD)/liblog.a $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(FUZZ_LIBS) $(LIBS)
 fuzz-programs: $(FUZZ_BINS)
 check-fuzz: deps ## fuzz everything that parses: TIME seconds for each target (60), SEED=N to repeat, FUZZ=NAME for one
 	@tests/install-deps $(DEB_FUZZ)
@@ -273,6 +274,15 @@ $(BUILD)/differential: $(OBJ_DIFF) $(BUILD)/libnet.a $(BUILD)/liblog.a
 check-differential: deps deps-clients $(BUILD)/spate $(BUILD)/differential ## every API and version against a Kafka 4.3 (DIFF="--api fetch" for one)
 	@SPATE_BIN=$(BUILD)/spate DIFFERENTIAL=$(BUILD)/differential tests/differential/run $(DIFF)
 
+# Hostile requests and peers (tests/hostile/README.md): made with the codec of the differential test.
+OBJ_HOSTILE := $(call obj,$(sort $(wildcard tests/hostile/*.c)) $(addprefix tests/differential/,bytes_out.c codec.c link.c records.c relaxed.c side.c))
+$(OBJ_HOSTILE): | $(GEN)/stamp
+$(BUILD)/hostile: $(OBJ_HOSTILE) $(BUILD)/libnet.a $(BUILD)/liblog.a
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+check-hostile: live-programs ## every hostile request and peer against the broker (BROKER=HOST:PORT against a Kafka); short in `make live`
+	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live EVERY=1 LIVE_TIMEOUT=1200 tests/run-live tests/live/hostile.sh
+
 # ---- benchmarks --------------------------------------------------------------------------------------
 LIMIT_BINS := $(patsubst bench/limits/%.c,$(BUILD)/limits/%,$(LIMITS))
 $(BUILD)/limits/l8_boot: bench/limits/l8_boot.c | deps-stamp
@@ -298,7 +308,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: coverage check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
+.PHONY: check-hostile coverage check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
 
 clean: ## remove all that was built
 	rm -rf build spate
@@ -306,4 +316,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(OBJ_SHRINK:.o=.d) $(OBJ_POWER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HOSTILE:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(OBJ_SHRINK:.o=.d) $(OBJ_POWER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)
