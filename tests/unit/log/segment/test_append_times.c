@@ -215,6 +215,23 @@ Test(append_times, flipped_bits)
 	}
 }
 
+/* Blocks of different times stand side by side after a power cut: a step is good only behind the one that it was written behind. */
+Test(append_times, out_of_context)
+{
+	struct disk disk = disk_open();
+	uint8_t entry[APPEND_TIME_ENTRY_SIZE];
+	make_file(&disk);
+	int fd = io_file_open(disk.io, PATH, 0);
+	cr_assert_eq(io_file_read(disk.io, fd, entry, sizeof entry, APPEND_TIME_HEADER_SIZE + 5 * sizeof entry), (int64_t)sizeof entry);
+	io_close_fd(disk.io, fd);
+	overwrite(&disk, APPEND_TIME_HEADER_SIZE + 4 * sizeof entry, entry, sizeof entry);
+	expect_time(tell(&disk, BASE + 39, NULL), 103, 103);
+	expect_time(tell(&disk, BASE + 41, NULL), 103, 106);
+	expect_time(tell(&disk, BASE + 51, NULL), 103, 106);
+	expect_time(tell(&disk, BASE + 70, NULL), 107, 107);
+	disk_close(&disk);
+}
+
 /* Another's file in its place is not believed, and begun anew; one of a later version stays as it is. */
 Test(append_times, strangers)
 {
