@@ -1,0 +1,177 @@
+/* The directories are asked where the checkpoint cannot be: what a scan believes, what it names, and where the log goes on. And a journal that is there and cannot be used. */
+#include "tests/unit/log/verify/rot.h"
+
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
+
+#define LARGE 60000
+
+static struct partition *the_partition(struct world *world)
+{
+	return world_partition(world, "t", 0);
+}
+
+/* Batches of one record at offsets 0..count - 1, in segments of 1 MiB, stopped cleanly, without a checkpoint that can be believed. */
+static void make(struct world *world, int count, size_t value_size)
+{
+	world_init(world, 3);
+	world_set(world, "log.segment.bytes", "1048576");
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	for (int i = 0; i < count; i++)
+		world_append(world, the_partition(world), (uint64_t)i, 1, value_size);
+}
+
+static void stop_without_checkpoint(struct world *world)
+{
+	world_stop(world);
+	rot_flip(world, "//checkpoint-0", 40, 4);
+}
+
+/* Exactly [from, to) is refused as damaged, all else is served. */
+static void expect_damage(struct world *world, int64_t from, int64_t to, int64_t end)
+{
+	struct partition *partition = the_partition(world);
+	cr_assert_eq(partition_high_watermark(partition), end);
+	for (int64_t offset = 0; offset < end; offset++) {
+		struct read read;
+		world_read_begin(world, partition, &read, offset, 100);
+		bool is_damaged = offset >= from && offset < to;
+		cr_assert_eq(read.op.err, is_damaged ? ERR_CORRUPT_LOG : 0, "offset %ld: %s", (long)offset, err_name(read.op.err));
+		if (!is_damaged)
+			cr_assert_gt(check_records(&read.op, offset), offset);
+		partition_read_release(&read.op);
+	}
+}
+
+/* A batch that rots in the middle of a segment ends nothing: the scan goes on behind it, in a sealed segment and in the last one. */
+Test(scan, goes_on_behind_damage)
+{
+	for (int offset = 3; offset < 25; offset += 19) {
+		struct world world;
+		make(&world, 25, LARGE);
+		stop_without_checkpoint(&world);
+		const char *path = offset < 17 ? "/t-0/00000000000000000000.log" : "/t-0/00000000000000000017.log";
+		rot_flip(&world, path, rot_batch(&world, path, (uint32_t)offset % 17).position + 500, 1);
+		world_open(&world);
+		expect_damage(&world, offset, offset + 1, 25);
+		world_append(&world, the_partition(&world), 25, 1, 100);
+		world_crash(&world);
+		world_open(&world);
+		expect_damage(&world, offset, offset + 1, 26);
+		world_fini(&world);
+	}
+}
+
+/* What is missing at the end of a segment that another follows was acknowledged: named, never given out again. */
+Test(scan, names_the_lost_end_of_a_segment)
+{
+	struct world world;
+	make(&world, 25, LARGE);
+	stop_without_checkpoint(&world);
+	size_t size;
+	uint8_t *data = rot_read(&world, "/t-0/00000000000000000000.log", &size);
+	free(data);
+	rot_cut(&world, "/t-0/00000000000000000000.log", size - LARGE - 1000); /* the last batch, and a part of the one before */
+	world_open(&world);
+	expect_damage(&world, 15, 17, 25);
+	world_fini(&world);
+}
+
+static void trim_done(struct trim_op *op)
+{
+	op->offset = -1;
+}
+
+/* A log whose records were all deleted goes on where it was, without a checkpoint too: no offset is given out twice. */
+Test(scan, goes_on_behind_what_was_deleted)
+{
+	struct world world;
+	make(&world, 9, 100);
+	struct trim_op trim = {.done = trim_done, .offset = 9};
+	cr_assert_eq(partition_trim(the_partition(&world), &trim), 0);
+	for (int turns = 0; trim.offset >= 0 && turns < 1000; turns++)
+		world_turn(&world);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	stop_without_checkpoint(&world);
+	world_open(&world);
+	cr_assert_eq(partition_log_start_offset(the_partition(&world)), 9);
+	cr_assert_eq(partition_high_watermark(the_partition(&world)), 9);
+	world_append(&world, the_partition(&world), 9, 1, 100);
+	world_fini(&world);
+}
+
+/* ---- a journal that cannot be used --------------------------------------------------------------------------------------- */
+
+static void spoil(struct world *world)
+{
+	rot_flip(world, "//journal-0", 30, 1);
+	rot_flip(world, "//journal-0", 4096 + 30, 1);
+}
+
+/* As another shard's: the superblocks are sound, and say so. */
+static void make_anothers(struct world *world)
+{
+	size_t size;
+	uint8_t *data = rot_read(world, "//journal-0", &size);
+	for (size_t at = 0; at < 8192; at += 4096) {
+		store_le32(data + at + 100, 2);
+		store_le64(data + at + 4088, XXH3_64bits(data + at, 4088));
+	}
+	rot_write(world, "//journal-0", data, size);
+	free(data);
+}
+
+static int count_aside(void *context, const char *name, bool is_directory)
+{
+	*(int *)context += strncmp(name, "journal-0.lost-", 15) == 0;
+	return 0;
+}
+
+static int asides(struct world *world)
+{
+	int count = 0;
+	struct io *io = rot_open(world);
+	cr_assert_eq(io_dir_list(io, "/", count_aside, &count), 0);
+	io_close(io);
+	return count;
+}
+
+/* Refused, each time, and nothing is changed; once its loss is accepted it is kept aside, what is filed is served, and later starts are as any. */
+static void expect_unusable(void (*change)(struct world *))
+{
+	struct world world;
+	make(&world, 6, 100);
+	world_stop(&world);
+	change(&world);
+	for (int tries = 0; tries < 2; tries++) {
+		size_t before_size, after_size;
+		uint8_t *before = rot_read(&world, "//journal-0", &before_size);
+		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		cr_assert_not_null(strstr(world.report.why, "journal-0 cannot be used"), "%s", world.report.why);
+		cr_assert_not_null(strstr(world.report.why, "spate.accept.loss=true"), "%s", world.report.why);
+		world_close(&world);
+		uint8_t *after = rot_read(&world, "//journal-0", &after_size);
+		cr_assert(before_size == after_size && memcmp(before, after, before_size) == 0);
+		free(before);
+		free(after);
+	}
+	cr_assert_eq(asides(&world), 0);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	cr_assert(world.report.is_journal_lost);
+	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 6);
+	world_append(&world, the_partition(&world), 6, 1, 100);
+	world_crash(&world);
+	cr_assert_eq(asides(&world), 1);
+	world.options.is_loss_accepted = false;
+	world_open(&world);
+	cr_assert_not(world.report.is_journal_lost);
+	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 7);
+	world_fini(&world);
+}
+
+Test(scan, a_journal_whose_superblocks_are_damaged) { expect_unusable(spoil); }
+Test(scan, a_journal_of_another_shard) { expect_unusable(make_anothers); }
