@@ -14,6 +14,7 @@
 
 #define COPY_UNIT (64u << 10)
 #define ANOMALIES_SHOWN 5
+#define LAST_SAMPLES 10
 
 static uint64_t draw(struct cuts *cuts, uint64_t below)
 {
@@ -239,6 +240,13 @@ void cuts_run(struct cuts *cuts)
 			try_cut(cuts, stable, &place, all, flushed, flushed);
 			cuts->boundaries++;
 		}
+	}
+	/* What no flush followed any more: of a disk that failed, mostly. */
+	for (uint32_t n = 0; flushed < cuts->last && n < LAST_SAMPLES && !is_over(cuts); n++) {
+		struct story_place there;
+		story_copy(&there, &place);
+		try_between(cuts, stable, &there, flushed, cuts->last);
+		story_end(&there);
 	}
 	story_end(&place);
 	munmap(stable, size);

@@ -11,12 +11,14 @@
 
 #define WINDOW 3
 #define PRODUCERS 5
+#define FAULT_MS 300
+#define FAULT_MS_MAX 3000
 #define CLIENTS (PRODUCERS + 3)
 
 struct load {
 	struct broker *broker;
 	struct story *story;
-	const struct disk *disk;
+	struct disk *disk;
 	struct load_options *options;
 	_Atomic bool is_over;
 };
@@ -312,6 +314,20 @@ static bool is_alive(struct load *load, char *why, size_t why_size)
 	return false;
 }
 
+/* The broker refuses from now on, or has ended; the clients go on asking for a while, and nothing that they are told may be lost. */
+static bool fail_disk(struct load *load, char *why, size_t why_size)
+{
+	uint64_t begin = clock_ms();
+	disk_set_faults(load->disk, &load->options->fault, 1);
+	while (!disk_faults_struck(load->disk) && clock_ms() - begin < FAULT_MS_MAX)
+		nap_ms(2);
+	nap_ms(FAULT_MS);
+	bool is_well = is_alive(load, why, why_size);
+	broker_kill(load->broker);
+	disk_set_faults(load->disk, NULL, 0);
+	return is_well;
+}
+
 /* By the disk's flushes. */
 static bool rule_by_flushes(struct worker *main, char *why, size_t why_size)
 {
@@ -322,6 +338,8 @@ static bool rule_by_flushes(struct worker *main, char *why, size_t why_size)
 		seen = flushes_since(load->disk, seen, &flushes);
 		if (!is_alive(load, why, why_size))
 			return false;
+		if (load->options->fault.kind && flushes > load->options->flushes / 2)
+			return fail_disk(load, why, why_size);
 		if (flushes < next)
 			continue;
 		if (!restart(main, why, why_size))
@@ -343,7 +361,7 @@ static bool rule_by_kills(struct worker *main, char *why, size_t why_size)
 	return true;
 }
 
-bool load_run(struct broker *broker, struct story *story, const struct disk *disk, struct load_options *options, char *why, size_t why_size)
+bool load_run(struct broker *broker, struct story *story, struct disk *disk, struct load_options *options, char *why, size_t why_size)
 {
 	struct load load = {.broker = broker, .story = story, .disk = disk, .options = options};
 	struct worker workers[CLIENTS], main = {.load = &load, .random = options->seed};

@@ -48,12 +48,25 @@ static void draw_settings(uint64_t *random, const char **out)
 	out[count] = NULL;
 }
 
-static void say_settings(const struct run *run, uint64_t seed, const char *const *settings)
+/* In two of three rounds the disk fails before the end: every write, those to a quarter of it, or every flush. */
+static struct disk_fault draw_fault(uint64_t *random, uint64_t size)
 {
+	uint64_t from = sim_random(random) % 4 * (size / 4);
+	switch (sim_random(random) % 9) {
+	case 0: return (struct disk_fault){FAULT_WRITE, 0, size};
+	case 1 ... 2: return (struct disk_fault){FAULT_WRITE, from, from + size / 4};
+	case 3 ... 5: return (struct disk_fault){FAULT_FLUSH, 0, size};
+	default: return (struct disk_fault){FAULT_NONE, 0, 0};
+	}
+}
+
+static void say_settings(const struct run *run, uint64_t seed, const char *const *settings, const struct disk_fault *fault)
+{
+	static const char *const faults[] = {[FAULT_NONE] = "", [FAULT_WRITE] = "; then writes fail", [FAULT_FLUSH] = "; then flushes fail"};
 	printf("# %s, seed %lu:", volume_name(run->type), (unsigned long)seed);
 	for (; *settings; settings++)
 		printf(" %s", *settings);
-	printf("\n");
+	printf("%s\n", faults[fault->kind]);
 }
 
 static uint8_t *copy_of(struct disk *disk)
@@ -83,13 +96,14 @@ static int play(struct run *run, struct volume *volume, uint64_t seed, uint64_t 
 	snprintf(data, sizeof data, "%s/data", volume->dir);
 	snprintf(broker.log, sizeof broker.log, "%s/log", run->dir);
 	draw_settings(&random, settings);
-	say_settings(run, seed, settings);
+	struct disk_fault fault = draw_fault(&random, disk_size(disk));
+	say_settings(run, seed, settings, &fault);
 	struct story *story = story_open(disk);
 	struct judge judge = {.broker = &broker, .story = story, .settings = settings, .random = seed};
 	uint8_t *base = copy_of(disk);
 	struct cuts cuts = {.volume = volume, .judge = &judge, .base = base, .first = disk_now(disk), .images_max = run->images, .samples = (uint32_t)run->samples,
 			    .until_ms = until_ms, .random = seed};
-	struct load_options load = {.seed = seed, .flushes = run->flushes, .time_ms = 60000, .settings = settings};
+	struct load_options load = {.seed = seed, .flushes = run->flushes, .time_ms = 60000, .settings = settings, .fault = fault};
 	int status = 0;
 	if (!volume_mount(volume, why, sizeof why) || !broker_start(&broker, settings))
 		status = failed("the first mount or start");
