@@ -280,6 +280,8 @@ $(OBJ_HOSTILE): | $(GEN)/stamp
 $(BUILD)/hostile: $(OBJ_HOSTILE) $(BUILD)/libnet.a $(BUILD)/liblog.a
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+check-crowd: live-programs ## CONNECTIONS (10000) that idle, read slowly or write slowly, beside a producer and a consumer; short in `make live`
+	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live CONNECTIONS=$(or $(CONNECTIONS),10000) tests/run-live tests/live/crowd.sh
 check-hostile: live-programs ## every hostile request and peer against the broker (BROKER=HOST:PORT against a Kafka); short in `make live`
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live EVERY=1 LIVE_TIMEOUT=1200 tests/run-live tests/live/hostile.sh
 
@@ -308,7 +310,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: check-hostile coverage check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
+.PHONY: check-crowd check-hostile coverage check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
 
 clean: ## remove all that was built
 	rm -rf build spate
