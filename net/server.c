@@ -23,6 +23,8 @@
 #define ADDRESS_WAIT_MS 1000
 #define ADDRESS_RETRY_MS 10
 #define FILES_MIN 32u
+#define LONE_EVERY_TURNS 1000   /* of a simulation with several shards */
+#define LONE_TURNS_MAX 1000
 
 struct server {
 	struct server_options options;
@@ -33,6 +35,8 @@ struct server {
 	struct shard_loop loops[SERVER_SHARDS_MAX]; /* server_turn's */
 	uint32_t ended_count;                /* of these */
 	uint64_t turn_random;                /* which of them turns next */
+	struct shard_loop *lone_loop;        /* the only one that does, for so many turns: the others' threads wait for a CPU */
+	uint32_t lone_turns;
 	int lock_fd;
 	struct catalog *catalog;
 	struct broker_facts facts;
@@ -556,13 +560,18 @@ static void begin_loops(struct server *server)
 		shard_loop_begin(&server->loops[i], &server->shards[i], i ? NULL : &server->listener, &server->stop);
 }
 
-/* One of those that have not ended. */
+/* One of those that have not ended; now and then the same many times. */
 static struct shard_loop *draw_loop(struct server *server)
 {
+	if (server->lone_turns && server->lone_turns-- && server->lone_loop->shard)
+		return server->lone_loop;
+	if (server->shard_count > 1 && sim_random(&server->turn_random) % LONE_EVERY_TURNS == 0)
+		server->lone_turns = (uint32_t)(sim_random(&server->turn_random) % LONE_TURNS_MAX);
 	uint32_t left = (uint32_t)(sim_random(&server->turn_random) % (server->shard_count - server->ended_count));
 	struct shard_loop *loop = server->loops;
 	while (!loop->shard || left--)
 		loop++;
+	server->lone_loop = loop;
 	return loop;
 }
 

@@ -10,6 +10,7 @@
 #include "kmsg_create_topics.h"
 #include "kmsg_delete_records.h"
 #include "kmsg_delete_topics.h"
+#include "kmsg_describe_configs.h"
 #include "kmsg_incremental_alter_configs.h"
 #include "kmsg_metadata.h"
 #include "log/base/check.h"
@@ -76,7 +77,7 @@ bool admin_is_done(const struct admin *admin)
 
 void admin_describe(const struct admin *admin, char *out, size_t size)
 {
-	static const char *const kinds[] = {"make", "delete", "grow", "trim", "configure"};
+	static const char *const kinds[] = {"make", "delete", "grow", "trim", "configure", "check the configs of"};
 	snprintf(out, size, "the admin, to %s topic %s%s (of %u orders)", kinds[admin->orders[0].kind], admin->world->topics[admin->orders[0].topic].name,
 		 admin->is_looking ? ", looks whether it is so" : "", admin->count);
 }
@@ -136,6 +137,7 @@ static void saw_made(struct admin *admin, const struct kmsg_metadata_topic_resul
 	topic->id = seen->topic_id;
 	topic->life++;
 	topic->may_retain = false;
+	memset(topic->configs, 0, sizeof topic->configs);
 	topic->state = TOPIC_LIVE;
 	add_parts(world, topic, 0, (uint32_t)seen->partitions.count);
 	meet(world, topic->life > 1 ? MOMENT_TOPIC_REMADE : MOMENT_TOPIC_MADE);
@@ -326,6 +328,11 @@ static void trim(struct admin *admin)
 	admin->is_asking = peer_call(admin->peer, "delete_records", 2, &in, 0, trimmed);
 }
 
+static const struct config_choice *choice_of(const struct order *order)
+{
+	return &choices[order->a % COUNT_OF(choices)];
+}
+
 static void configured(void *context, uint64_t tag, const void *answer)
 {
 	struct admin *admin = context;
@@ -336,14 +343,11 @@ static void configured(void *context, uint64_t tag, const void *answer)
 	} else if (out->responses.items[0].error_code) {
 		take_error(admin, out->responses.items[0].error_code, "a change of configs");
 	} else {
+		const struct order *order = &admin->orders[0];
 		meet(admin->world, MOMENT_TOPIC_CONFIGURED);
+		topic_of(admin)->configs[order->a % COUNT_OF(choices)] = choice_of(order)->values[order->b % 3];
 		end_order(admin);
 	}
-}
-
-static const struct config_choice *choice_of(const struct order *order)
-{
-	return &choices[order->a % COUNT_OF(choices)];
 }
 
 static void configure(struct admin *admin)
@@ -364,6 +368,51 @@ static void configure(struct admin *admin)
 	in.resources.items = &resource;
 	in.resources.count = 1;
 	admin->is_asking = peer_call(admin->peer, "incremental_alter_configs", 1, &in, 0, configured);
+}
+
+/* What was set is told, as it was set last. */
+static void judge_config(struct admin *admin, const struct kmsg_describe_configs_config *seen)
+{
+	const struct world_topic *topic = topic_of(admin);
+	for (size_t i = 0; i < COUNT_OF(choices); i++) {
+		struct slice name = slice_from(choices[i].name);
+		if (!topic->configs[i] || name.size != seen->name.size || memcmp(name.data, seen->name.data, name.size) != 0)
+			continue;
+		struct slice wanted = slice_from(topic->configs[i]);
+		if (wanted.size != seen->value.size || memcmp(wanted.data, seen->value.data, wanted.size) != 0)
+			world_accuse(admin->world, HISTORY_BROKER, -1, "topic %s: %s is %.*s, and was set to %s", topic->name, choices[i].name, (int)seen->value.size,
+				     (const char *)seen->value.data, topic->configs[i]);
+	}
+}
+
+static void told_configs(void *context, uint64_t tag, const void *answer)
+{
+	struct admin *admin = context;
+	const struct kmsg_describe_configs_response *out = answer;
+	admin->is_asking = false;
+	if (!out || out->results.count != 1) {
+		try_later(admin);
+	} else if (out->results.items[0].error_code) {
+		take_error(admin, out->results.items[0].error_code, "a look at configs");
+	} else {
+		for (int32_t i = 0; i < out->results.items[0].configs.count; i++)
+			judge_config(admin, &out->results.items[0].configs.items[i]);
+		end_order(admin);
+	}
+}
+
+static void check_configs(struct admin *admin)
+{
+	struct kmsg_describe_configs_request in;
+	struct kmsg_describe_configs_resource resource;
+	kmsg_describe_configs_request_init(&in);
+	kmsg_describe_configs_resource_init(&resource);
+	resource.resource_type = 2;
+	resource.resource_name = slice_from(topic_of(admin)->name);
+	resource.configuration_keys.count = -1;
+	in.resources.items = &resource;
+	in.resources.count = 1;
+	admin->is_asking = peer_call(admin->peer, "describe_configs", 4, &in, 0, told_configs);
 }
 
 /* ---- beginning an order ------------------------------------------------------------------------------------------------------ */
@@ -420,6 +469,11 @@ static bool begin_configure(struct admin *admin)
 	return true;
 }
 
+static bool begin_check(struct admin *admin)
+{
+	return topic_of(admin)->state == TOPIC_LIVE;
+}
+
 static const struct verb {
 	bool (*begin)(struct admin *admin);
 	void (*ask)(struct admin *admin);
@@ -429,6 +483,7 @@ static const struct verb {
 	[ORDER_GROW] = {begin_grow, grow},
 	[ORDER_TRIM] = {begin_trim, trim},
 	[ORDER_CONFIGURE] = {begin_configure, configure},
+	[ORDER_CHECK_CONFIGS] = {begin_check, check_configs},
 };
 
 void admin_step(struct admin *admin)

@@ -4,7 +4,7 @@
 
 #include "tests/sim_broker/world.h"
 
-enum order_kind { ORDER_MAKE, ORDER_DELETE, ORDER_GROW, ORDER_TRIM, ORDER_CONFIGURE };
+enum order_kind { ORDER_MAKE, ORDER_DELETE, ORDER_GROW, ORDER_TRIM, ORDER_CONFIGURE, ORDER_CHECK_CONFIGS };
 
 struct admin *admin_open(struct world *world);
 /* `a` and `b` are any numbers. An order that does not fit the topic when its turn comes is passed over. */

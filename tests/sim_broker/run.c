@@ -278,6 +278,8 @@ static void read_it_all(struct world *world, const char *what)
 {
 	dismiss_consumers(world);
 	make_readers(world);
+	for (uint32_t t = 0; t < TOPICS_MAX; t++)
+		admin_order(world->admin, ORDER_CHECK_CONFIGS, t, 0, 0);
 	come_to_rest(world, what);
 }
 

@@ -17,6 +17,7 @@
 
 #define PARTITIONS_MAX 8
 #define TOPICS_MAX 3
+#define CONFIGS_MAX 8
 #define FIRST_TOPIC "t"
 /* Every so often something is tried again. */
 #define BACKOFF_NS (50ull * 1000 * 1000)
@@ -44,6 +45,7 @@ struct world_topic {
 	uint32_t partition_count;
 	struct topic_part parts[PARTITIONS_MAX];
 	bool may_retain;              /* retention may have moved its log starts */
+	const char *configs[CONFIGS_MAX]; /* as they were set in this life, in the admin's order; NULL: not */
 };
 
 /* Who owns a partition for the group's members, by its latest generation that somebody was told of; and what was committed for it. */
