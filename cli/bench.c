@@ -1,23 +1,17 @@
-/* `spate bench produce|fetch`: one load against one broker, by the load generator of bench/load. `make bench` compares with the limit programs.
+/* `spate bench`: one load against one broker, by the load generator of bench/load; here the table of its verbs, and produce and fetch.
+ * `make bench` compares with the limit programs.
  * Speaks the wire protocol itself, so that any Kafka can be measured, and no client library stands between. */
+#include "cli/bench.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench/load/load.h"
 #include "bench/load/process_find.h"
-#include "cli/address.h"
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/kafka_client.h"
 #include "cli/wire_client.h"
-
-struct bench_flags {
-	const char *broker, *rate;
-	int64_t partitions, connections, in_flight, batch_bytes, record_bytes, fetch_bytes, seconds, warmup_s, requests;
-	const char *acks;
-	bool is_json, check_crcs, once, keep;
-};
 
 static void print_progress(void *arg, double seconds, double mb_per_s, uint64_t p99_ns)
 {
@@ -50,7 +44,7 @@ static int take_acks(const struct bench_flags *flags, struct load_config *config
 	return STATUS_OK;
 }
 
-static int configure(struct load_config *config, struct address *address, const struct bench_flags *flags, const char *topic)
+int bench_configure(struct load_config *config, struct address *address, const struct bench_flags *flags, const char *topic)
 {
 	char why[512];
 	load_config_init(config);
@@ -95,7 +89,7 @@ static void print_result(const struct bench_flags *flags, const struct load_conf
 typedef int load_run_fn(const struct load_config *config, struct load_result *result);
 
 /* The load asks in its own way, and would wait for ever for who is no broker. */
-static int check_broker(const struct bench_flags *flags, const struct load_config *config, bool is_fetch)
+int bench_reach(const struct bench_flags *flags, const struct load_config *config, bool is_fetch)
 {
 	struct wire_client *client = NULL;
 	struct wire_topic topic = {0};
@@ -111,7 +105,7 @@ static int check_broker(const struct bench_flags *flags, const struct load_confi
 
 static int measure(const struct bench_flags *flags, const struct load_config *config, load_run_fn *run)
 {
-	int status = check_broker(flags, config, run == load_fetch);
+	int status = bench_reach(flags, config, run == load_fetch);
 	if (status)
 		return status;
 	struct load_result *result = calloc(1, sizeof *result);
@@ -129,7 +123,7 @@ static int measure(const struct bench_flags *flags, const struct load_config *co
 	return is_unreachable ? STATUS_UNREACHABLE : err ? STATUS_FAILED : STATUS_OK;
 }
 
-static void set_defaults(struct bench_flags *flags, bool is_fetch)
+void bench_defaults(struct bench_flags *flags, bool is_fetch)
 {
 	struct load_config defaults;
 	load_config_init(&defaults);
@@ -150,7 +144,7 @@ static void set_defaults(struct bench_flags *flags, bool is_fetch)
 static int bench_produce(int argc, char **argv)
 {
 	struct bench_flags flags;
-	set_defaults(&flags, false);
+	bench_defaults(&flags, false);
 	const struct flag table[] = {
 		TEXT_FLAG("broker", 'b', &flags.broker, "HOST:PORT", "the broker to measure ($SPATE_BROKER, 127.0.0.1:9092)"),
 		INT_FLAG("partitions", 'p', &flags.partitions, "N", 1, LOAD_PARTITIONS_MAX, "partitions of the topic (16)"),
@@ -183,7 +177,7 @@ static int bench_produce(int argc, char **argv)
 	int status;
 	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
 		return status;
-	status = configure(&config, &address, &flags, arguments.count ? arguments.items[0] : "spate-bench");
+	status = bench_configure(&config, &address, &flags, arguments.count ? arguments.items[0] : "spate-bench");
 	config.create_topic = true;
 	config.delete_topic = !flags.keep && !arguments.count;
 	return status ? status : measure(&flags, &config, load_produce);
@@ -192,7 +186,7 @@ static int bench_produce(int argc, char **argv)
 static int bench_fetch(int argc, char **argv)
 {
 	struct bench_flags flags;
-	set_defaults(&flags, true);
+	bench_defaults(&flags, true);
 	const struct flag table[] = {
 		TEXT_FLAG("broker", 'b', &flags.broker, "HOST:PORT", "the broker to measure ($SPATE_BROKER, 127.0.0.1:9092)"),
 		INT_FLAG("partitions", 'p', &flags.partitions, "N", 0, LOAD_PARTITIONS_MAX, "partitions to read (0: all)"),
@@ -223,7 +217,7 @@ static int bench_fetch(int argc, char **argv)
 	int status;
 	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
 		return status;
-	status = configure(&config, &address, &flags, arguments.items[0]);
+	status = bench_configure(&config, &address, &flags, arguments.items[0]);
 	return status ? status : measure(&flags, &config, load_fetch);
 }
 
@@ -232,6 +226,11 @@ int bench_run(int argc, char **argv)
 	static const struct command commands[] = {
 		{"produce", "how fast records are made durable", bench_produce},
 		{"fetch", "how fast they are read", bench_fetch},
+		{"end-to-end", "how long from a producer to consumers that wait", bench_end_to_end},
+		{"backlog", "what a consumer that catches up does to producers", bench_backlog},
+		{"sweep", "one thing varied: partitions, connections, sizes, load", bench_sweep},
+		{"client", "the same through librdkafka, beside its mock broker", bench_client},
+		{"compare", "two results of --json held against each other", bench_compare},
 	};
 	return command_dispatch(commands, COUNT_OF(commands), "spate bench", argc, argv);
 }

@@ -120,3 +120,6 @@ int load_mixed(const struct load_config *config, struct load_result *result, str
 /* Two columns for people; one JSON object with the fields of the OpenMessaging benchmark's results. */
 void load_print_table(FILE *out, const struct load_config *config, const struct load_result *result);
 void load_print_json(FILE *out, const struct load_config *config, const struct load_result *result);
+/* The same of a mixed run, with what the readers saw behind. */
+void load_print_mixed_table(FILE *out, const struct load_config *config, const struct load_result *result, const struct load_result *read);
+void load_print_mixed_json(FILE *out, const struct load_config *config, const struct load_result *result, const struct load_result *read);

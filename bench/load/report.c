@@ -71,6 +71,15 @@ void load_print_table(FILE *out, const struct load_config *config, const struct 
 	print_faults(out, result);
 }
 
+void load_print_mixed_table(FILE *out, const struct load_config *config, const struct load_result *result, const struct load_result *read)
+{
+	load_print_table(out, config, result);
+	fprintf(out, "%-14s %u readers, %.1f MB/s, %.0f records/s\n", "read", config->readers, (double)read->bytes / seconds(result) / 1e6,
+		(double)read->records / seconds(result));
+	if (read->end_to_end.count)
+		print_latency_line(out, "end to end", &read->end_to_end);
+}
+
 /* ---- JSON ------------------------------------------------------------------------------------------ */
 
 /* A string of which nothing is known but that it is short: quotes, backslashes and control bytes escaped. */
@@ -120,7 +129,8 @@ static void print_json_config(FILE *out, const struct load_config *config)
 	fprintf(out, "  \"acks\": %d,\n  \"requestRate\": %g,\n", config->acks, config->requests_per_s);
 }
 
-void load_print_json(FILE *out, const struct load_config *config, const struct load_result *result)
+/* All but the closing brace. */
+static void print_json_body(FILE *out, const struct load_config *config, const struct load_result *result)
 {
 	const char *rate = is_produce(result) ? "publish" : "consume";
 	fprintf(out, "{\n  \"workload\": ");
@@ -144,5 +154,20 @@ void load_print_json(FILE *out, const struct load_config *config, const struct l
 			(double)result->server_switches / seconds(result));
 	fprintf(out, "  \"loadCpuSecondsPerGB\": %.4f,\n  \"failure\": ", cpu_s_per_gb(result->client_cpu_ns, result));
 	print_json_string(out, result->failure);
+}
+
+void load_print_json(FILE *out, const struct load_config *config, const struct load_result *result)
+{
+	print_json_body(out, config, result);
 	fprintf(out, "\n}\n");
+}
+
+void load_print_mixed_json(FILE *out, const struct load_config *config, const struct load_result *result, const struct load_result *read)
+{
+	print_json_body(out, config, result);
+	fprintf(out, ",\n");
+	if (read->end_to_end.count)
+		print_json_latency(out, "EndToEndLatency", &read->end_to_end);
+	fprintf(out, "  \"consumers\": %u,\n  \"consumeRate\": %.1f,\n  \"consumeMegabytesPerSecond\": %.3f\n}\n", config->readers,
+		(double)read->records / seconds(result), (double)read->bytes / seconds(result) / 1e6);
 }

@@ -15,6 +15,18 @@
 
 static struct load_result last_result, last_read; /* large: histograms and the course of a run */
 
+static volatile sig_atomic_t is_interrupted;
+
+void contest_interrupt(int signal)
+{
+	is_interrupted = 1;
+}
+
+bool contest_is_interrupted(void)
+{
+	return is_interrupted;
+}
+
 void progress_show(const char *format, ...)
 {
 	va_list arguments;
@@ -199,13 +211,15 @@ static void keep_run(struct contestant *contestant)
 static bool measure(struct contest *contest, struct contestant *contestant)
 {
 	struct server server;
+	last_result.failure[0] = 0;
 	if (server_start(&server, &contestant->server))
 		return false;
 	int err = do_work(contest, contestant, &server);
 	server_stop(&server);
 	if (err) {
 		progress_clear();
-		fprintf(stderr, "bench: %s: %s: %s\n", contest->name, contestant->name, last_result.failure);
+		fprintf(stderr, "bench: %s: %s: %s\n", contest->name, contestant->name,
+			*last_result.failure ? last_result.failure : "it did not start again");
 		return false;
 	}
 	snprintf(contest->workload, sizeof contest->workload, "%s", last_result.workload);
@@ -220,7 +234,7 @@ static bool run_round(struct contest *contest, uint32_t round)
 {
 	bool is_good = true;
 	uint32_t count_before = contest->contestants[0].count;
-	for (uint32_t i = 0; i < contest->count; i++) {
+	for (uint32_t i = 0; i < contest->count && (is_good &= !is_interrupted); i++) {
 		struct contestant *contestant = &contest->contestants[(i + round) % contest->count];
 		progress_show("%s: round %u of %u, %s ", contest->name, round + 1, contest->rounds, contestant->name);
 		is_good &= measure(contest, contestant);
@@ -233,7 +247,7 @@ static bool run_round(struct contest *contest, uint32_t round)
 bool contest_run(struct contest *contest)
 {
 	bool is_good = true;
-	for (uint32_t round = 0; round < contest->rounds; round++)
+	for (uint32_t round = 0; round < contest->rounds && !is_interrupted; round++)
 		is_good &= run_round(contest, round);
 	progress_clear();
 	return is_good;

@@ -79,6 +79,10 @@ void contest_judge(const struct contest *contest, const struct criterion *criter
 /* The median of a column. */
 double contest_median(const struct contest *contest, uint32_t contestant, size_t metric);
 
+/* After this no run is begun any more; contests end with the rounds they have. Safe in a signal handler. */
+void contest_interrupt(int signal);
+bool contest_is_interrupted(void);
+
 /* Tells what is under way on a terminal; NULL takes it away. */
 void progress_show(const char *format, ...) PRINTF_LIKE(1, 2);
 void progress_clear(void);

@@ -2,6 +2,7 @@
  * generator runs in this process, pinned to a core of its own. It prints what it found as a table, and writes
  * it as JSON and as a page of charts if asked.
  *
+ * SIGINT and SIGTERM end it after the run under way, and what was found until then is printed.
  * A run that fails is told on stderr and left out of the medians; the exit code is then 1. */
 #include "bench/run/suite.h"
 
@@ -110,7 +111,9 @@ int main(int argc, char **argv)
 	bool is_good = suite.report;
 	pin_load(options.load_core);
 	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; suite.report && i < COUNT_OF(experiments); i++)
+	signal(SIGINT, contest_interrupt);
+	signal(SIGTERM, contest_interrupt);
+	for (size_t i = 0; suite.report && !contest_is_interrupted() && i < COUNT_OF(experiments); i++)
 		if (is_wanted(&options, &experiments[i]))
 			is_good &= experiments[i].run(&suite);
 	is_good = suite.report && write_results(&options, suite.report) && is_good;

@@ -43,5 +43,5 @@ void server_forget_files(const struct server *server);
 /* One ApiVersions request on a connected socket: 0 if it is answered well. */
 int server_ask_versions(int fd) MUST_USE;
 
-/* Asks it to end, insists after 10 s, and removes its data. Peers run on. */
+/* Asks it to end, insists after 30 s, and removes its data. Peers run on. */
 void server_stop(struct server *server);

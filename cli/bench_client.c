@@ -1,0 +1,105 @@
+/* `spate bench client`: records through librdkafka, to the broker and then to librdkafka's own mock broker. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bench/load/client.h"
+#include "bench/load/topic.h"
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "cli/flags.h"
+
+#define PARTITIONS 4 /* what the mock broker gives a topic */
+
+static double records_per_s(const struct client_result *result)
+{
+	return result->elapsed_ns ? (double)result->records / ((double)result->elapsed_ns / 1e9) : 0;
+}
+
+static void print_line(const char *who, const struct client_config *config, const struct client_result *result)
+{
+	double gb = (double)result->records * config->record_bytes / 1e9;
+	printf("%-12s %12.0f records/s %8.1f MB/s   client %.3f CPU s/GB", who, records_per_s(result),
+	       records_per_s(result) * config->record_bytes / 1e6, gb > 0 ? (double)result->client_cpu_ns / 1e9 / gb : 0);
+	if (result->server_cpu_ns && gb > 0)
+		printf(", broker %.3f (%.2f of it)", (double)result->server_cpu_ns / 1e9 / gb,
+		       (double)result->server_cpu_ns / (double)result->client_cpu_ns);
+	printf("\n");
+}
+
+static void print_json(const struct client_config *config, const struct client_result *broker, const struct client_result *mock)
+{
+	printf("{\n  \"workload\": \"librdkafka-1-topic-%d-partitions-%ub\",\n  \"messageSize\": %u,\n  \"publishRate\": %.1f,\n  \"mockBrokerPublishRate\": %.1f,\n"
+	       "  \"ratio\": %.4f,\n  \"brokerCpuPerClientCpu\": %.4f\n}\n",
+	       PARTITIONS, config->record_bytes, config->record_bytes, records_per_s(broker), records_per_s(mock),
+	       records_per_s(mock) > 0 ? records_per_s(broker) / records_per_s(mock) : 0,
+	       broker->client_cpu_ns ? (double)broker->server_cpu_ns / (double)broker->client_cpu_ns : 0);
+}
+
+static int produce(struct client_config config, bool to_mock, struct client_result *result)
+{
+	if (to_mock)
+		config.host = NULL;
+	if (client_produce(&config, result) == 0)
+		return STATUS_OK;
+	complain("%s", result->failure);
+	return STATUS_FAILED;
+}
+
+static int measure(const struct bench_flags *flags, struct load_config *load)
+{
+	struct client_config config = {.host = load->host, .port = load->port, .topic = load->topic, .record_bytes = load->record_bytes,
+				       .warmup_ns = load->warmup_ns, .duration_ns = load->duration_ns, .server_pid = load->server_pid};
+	struct client_result broker, mock;
+	char failure[LOAD_FAILURE_BYTES];
+	if (load_topic_create(load, failure)) {
+		complain("%s", failure);
+		return STATUS_FAILED;
+	}
+	int status = produce(config, false, &broker);
+	if (load_topic_delete(load, failure))
+		complain("%s", failure);
+	status = status ? status : produce(config, true, &mock);
+	if (status)
+		return status;
+	if (flags->is_json) {
+		print_json(&config, &broker, &mock);
+		return STATUS_OK;
+	}
+	print_line("broker", &config, &broker);
+	print_line("mock broker", &config, &mock);
+	if (records_per_s(&mock) > 0)
+		printf("%-12s %12.2f\n", "ratio", records_per_s(&broker) / records_per_s(&mock));
+	return STATUS_OK;
+}
+
+int bench_client(int argc, char **argv)
+{
+	struct bench_flags flags;
+	bench_defaults(&flags, false);
+	flags.partitions = PARTITIONS;
+	const struct flag table[] = {
+		BENCH_BROKER_FLAG(flags),
+		INT_FLAG("record-bytes", 'r', &flags.record_bytes, "BYTES", 1, 1000000, "size of a record's value (1024)"),
+		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure (5)"),
+		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
+		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
+	};
+	const struct flag_table flag_table = {
+		.command = "spate bench client",
+		.about = "Produces through librdkafka (linger.ms 5, acks all), to the broker and then to the mock broker that librdkafka has within. The mock\n"
+			 "broker does nothing, so it is the most that this client can reach: their ratio is what a real client feels of the broker.",
+		.arguments = "",
+		.examples = "  spate bench client\n  spate bench client --record-bytes 100\n",
+		.flags = table,
+		.flag_count = COUNT_OF(table),
+	};
+	struct arguments arguments;
+	struct load_config config;
+	struct address address;
+	int status;
+	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+		return status;
+	status = bench_configure(&config, &address, &flags, "spate-bench-client");
+	status = status ? status : bench_reach(&flags, &config, false);
+	return status ? status : measure(&flags, &config);
+}

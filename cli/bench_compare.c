@@ -1,0 +1,59 @@
+/* `spate bench compare`: two files that --json has written. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "bench/report/compare.h"
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "cli/flags.h"
+
+static json_t *load_result(const char *path)
+{
+	json_error_t error;
+	json_t *root = json_load_file(path, 0, &error);
+	if (root && json_is_object(root))
+		return root;
+	complain("%s is no result of 'spate bench --json': %s", path, root ? "it is no JSON object" : error.text);
+	json_decref(root);
+	return NULL;
+}
+
+static int compare_results(const json_t *before, const json_t *after, double threshold, bool fails)
+{
+	struct compare_counts counts = compare_print(stdout, before, after, threshold);
+	printf("%u better, %u worse, %u within %g %%", counts.better, counts.worse, counts.same, threshold * 100);
+	if (counts.missing)
+		printf(", %u in the first alone", counts.missing);
+	printf("\n");
+	return fails && counts.worse ? STATUS_FAILED : STATUS_OK;
+}
+
+int bench_compare(int argc, char **argv)
+{
+	int64_t percent = 5;
+	bool fails = false;
+	const struct flag table[] = {
+		INT_FLAG("threshold", 't', &percent, "PERCENT", 0, 1000, "changes up to this are not told (5)"),
+		BOOL_FLAG("fail", 'f', &fails, "exit with 1 if anything is worse"),
+	};
+	const struct flag_table flag_table = {
+		.command = "spate bench compare",
+		.arguments = "BEFORE AFTER",
+		.about = "Holds two results against each other: of one run ('spate bench produce --json'), or of a whole suite ('make bench BENCH=\"--json FILE\"').\n"
+			 "What both have under one name is compared, and each change is called better or worse. Ratios to limits are compared as ratios.",
+		.examples = "  spate bench compare before.json after.json --threshold 10\n",
+		.flags = table,
+		.flag_count = COUNT_OF(table),
+		.argument_min = 2,
+		.argument_max = 2,
+	};
+	struct arguments arguments;
+	int status;
+	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+		return status;
+	json_t *before = load_result(arguments.items[0]), *after = before ? load_result(arguments.items[1]) : NULL;
+	status = after ? compare_results(before, after, (double)percent / 100, fails) : STATUS_USAGE;
+	json_decref(before);
+	json_decref(after);
+	return status;
+}

@@ -1,0 +1,129 @@
+/* `spate bench sweep`: the load of `bench produce` with one thing varied, a line for each value. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "cli/flags.h"
+
+struct sweep {
+	const char *name, *unit;
+	int64_t values[8]; /* ends with 0 */
+};
+
+static const struct sweep sweeps[] = {
+	{"partitions", "partitions", {1, 10, 100, 1000, 10000, 0}},
+	{"connections", "connections", {1, 4, 16, 64, 256, 1024, 0}},
+	{"record-bytes", "bytes a record", {10, 100, 1024, 10240, 65536, 0}},
+	{"batch-bytes", "bytes a batch", {1024, 4096, 16384, 65536, 262144, 1048576, 0}},
+	{"load", "% of the maximum", {100, 10, 25, 50, 75, 90, 0}}, /* the first finds the maximum */
+};
+
+static const struct sweep *find_sweep(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(sweeps); i++)
+		if (strcmp(sweeps[i].name, name) == 0)
+			return &sweeps[i];
+	complain("there is no sweep '%s': it is partitions, connections, record-bytes, batch-bytes or load", name);
+	return NULL;
+}
+
+static void vary(struct load_config *config, const struct sweep *sweep, int64_t value, double maximum)
+{
+	if (sweep == &sweeps[0])
+		config->partitions = (uint32_t)value;
+	else if (sweep == &sweeps[1])
+		config->connections = (uint32_t)value;
+	else if (sweep == &sweeps[2])
+		config->record_bytes = (uint32_t)value;
+	else if (sweep == &sweeps[3])
+		config->batch_bytes = (uint32_t)value;
+	else
+		config->requests_per_s = maximum * (double)value / 100;
+}
+
+static double per_second(uint64_t count, const struct load_result *result)
+{
+	return result->elapsed_ns ? (double)count / ((double)result->elapsed_ns / 1e9) : 0;
+}
+
+static void print_line(const struct sweep *sweep, int64_t value, const struct load_result *result, bool is_json)
+{
+	static const double percentiles[] = {50, 99, 99.9, 99.99};
+	double us[COUNT_OF(percentiles)];
+	for (size_t i = 0; i < COUNT_OF(percentiles); i++)
+		us[i] = (double)histogram_percentile(&result->latency, percentiles[i]) / 1e3;
+	if (is_json)
+		printf("{\"%s\": %lld, \"publishRate\": %.1f, \"megabytesPerSecond\": %.3f, \"aggregatedPublishLatency50pct\": %.4f, "
+		       "\"aggregatedPublishLatency99pct\": %.4f, \"aggregatedPublishLatency999pct\": %.4f, \"aggregatedPublishLatency9999pct\": %.4f}\n",
+		       sweep->name, (long long)value, per_second(result->records, result), per_second(result->bytes, result) / 1e6, us[0] / 1e3, us[1] / 1e3,
+		       us[2] / 1e3, us[3] / 1e3);
+	else
+		printf("%18lld %10.1f %11.0f %11.0f %9.0f %9.0f %9.0f %9.0f\n", (long long)value, per_second(result->bytes, result) / 1e6,
+		       per_second(result->requests, result), per_second(result->records, result), us[0], us[1], us[2], us[3]);
+	fflush(stdout);
+}
+
+static int run_sweep(const struct sweep *sweep, const struct load_config *base, bool is_json)
+{
+	struct load_result *result = calloc(1, sizeof *result);
+	double maximum = 0;
+	int err = result ? 0 : -1;
+	if (!is_json)
+		printf("%18s %10s %11s %11s %9s %9s %9s %9s\n", sweep->unit, "MB/s", "requests/s", "records/s", "p50 us", "p99", "p99.9", "p99.99");
+	for (const int64_t *value = sweep->values; *value && !err; value++) {
+		struct load_config config = *base;
+		vary(&config, sweep, *value, maximum);
+		err = load_produce(&config, result);
+		maximum = maximum > 0 ? maximum : per_second(result->requests, result);
+		if (!err)
+			print_line(sweep, *value, result, is_json);
+		else
+			complain("%lld %s: %s", (long long)*value, sweep->unit, result->failure);
+	}
+	free(result);
+	return err ? STATUS_FAILED : STATUS_OK;
+}
+
+int bench_sweep(int argc, char **argv)
+{
+	struct bench_flags flags;
+	bench_defaults(&flags, false);
+	flags.seconds = 2;
+	const struct flag table[] = {
+		BENCH_BROKER_FLAG(flags),
+		INT_FLAG("partitions", 'p', &flags.partitions, "N", 1, LOAD_PARTITIONS_MAX, "partitions of the topic (16)"),
+		INT_FLAG("connections", 'c', &flags.connections, "N", 1, LOAD_CONNECTIONS_MAX, "connections (16)"),
+		INT_FLAG("in-flight", 'i', &flags.in_flight, "N", 1, 60000, "requests outstanding on each (4)"),
+		INT_FLAG("batch-bytes", 'B', &flags.batch_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a batch (131072)"),
+		INT_FLAG("record-bytes", 'r', &flags.record_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a record's value (1024)"),
+		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure each value (2)"),
+		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
+		BOOL_FLAG("json", 'J', &flags.is_json, "one JSON object a line"),
+	};
+	const struct flag_table flag_table = {
+		.command = "spate bench sweep",
+		.arguments = "partitions|connections|record-bytes|batch-bytes|load",
+		.about = "Produces with one thing varied, and prints a line for each value: where a curve bends. 'load' finds the broker's maximum first, and then\n"
+			 "offers parts of it on a fixed schedule (latency from the intended send). The topic (spate-bench-sweep) is deleted after each value.",
+		.examples = "  spate bench sweep partitions --batch-bytes 4096\n  spate bench sweep load --batch-bytes 16384 --connections 64\n",
+		.flags = table,
+		.flag_count = COUNT_OF(table),
+		.argument_min = 1,
+		.argument_max = 1,
+	};
+	struct arguments arguments;
+	struct load_config config;
+	struct address address;
+	int status;
+	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+		return status;
+	const struct sweep *sweep = find_sweep(arguments.items[0]);
+	if (!sweep)
+		return STATUS_USAGE;
+	status = bench_configure(&config, &address, &flags, "spate-bench-sweep");
+	config.progress = NULL;
+	config.delete_topic = true;
+	status = status ? status : bench_reach(&flags, &config, false);
+	return status ? status : run_sweep(sweep, &config, flags.is_json);
+}

@@ -1,0 +1,71 @@
+/* Comparing two results: matched by name, judged by the direction that is better. */
+#include "bench/report/compare.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+/* Rates are better when they grow, latencies, CPU and errors when they shrink, and what was asked for is no result. */
+Test(compare, senses)
+{
+	static const struct {
+		const char *field;
+		enum compare_sense sense;
+	} rows[] = { { "publishRate", COMPARE_MORE },	      { "megabytesPerSecond", COMPARE_MORE },
+		     { "publishErrorRate", COMPARE_LESS },     { "aggregatedPublishLatency99pct", COMPARE_LESS },
+		     { "brokerCpuSecondsPerGB", COMPARE_LESS }, { "brokerSwitchesPerSecond", COMPARE_LESS },
+		     { "requestRate", COMPARE_NEUTRAL },       { "connections", COMPARE_NEUTRAL } };
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		cr_expect_eq(compare_sense_of(rows[i].field), rows[i].sense, "%s", rows[i].field);
+}
+
+static struct compare_counts compare(const char *before, const char *after, char **text)
+{
+	json_t *a = json_loads(before, 0, NULL), *b = json_loads(after, 0, NULL);
+	size_t size;
+	FILE *out = open_memstream(text, &size);
+	cr_assert(a && b);
+	struct compare_counts counts = compare_print(out, a, b, 0.05);
+	fclose(out);
+	json_decref(a);
+	json_decref(b);
+	return counts;
+}
+
+/* One run against another: what changed by less than the threshold is not told. */
+Test(compare, single_runs)
+{
+	char *text;
+	struct compare_counts counts = compare("{\"publishRate\": 100, \"aggregatedPublishLatencyMax\": 10, \"consumeRate\": 5, \"connections\": 4}",
+					       "{\"publishRate\": 104, \"aggregatedPublishLatencyMax\": 12, \"connections\": 8}", &text);
+	cr_expect_eq(counts.same, 1);
+	cr_expect_eq(counts.worse, 1);
+	cr_expect_eq(counts.better, 0);
+	cr_expect_eq(counts.missing, 1);
+	cr_expect(strstr(text, "aggregatedPublishLatencyMax"));
+	cr_expect(strstr(text, "+20.0 %  WORSE"));
+	cr_expect_not(strstr(text, "publishRate"));
+	free(text);
+}
+
+/* Suites: rows of one name are told apart by what they are about, and each says itself which way is better. */
+Test(compare, suites)
+{
+	char *text;
+	struct compare_counts counts =
+		compare("{\"goals\": [{\"name\": \"P2\", \"about\": \"p50\", \"goalSense\": \"at most\", \"ratio\": 1.5},"
+			"{\"name\": \"P2\", \"about\": \"p99\", \"goalSense\": \"at most\", \"ratio\": 2},"
+			"{\"name\": \"P9\", \"about\": \"x\", \"goalSense\": \"at most\", \"value\": 4}],"
+			"\"runs\": [{\"name\": \"produce spate\", \"publishRate\": 1}]}",
+			"{\"goals\": [{\"name\": \"P2\", \"about\": \"p99\", \"goalSense\": \"at most\", \"ratio\": 1},"
+			"{\"name\": \"P2\", \"about\": \"p50\", \"goalSense\": \"at most\", \"ratio\": 1.5}],"
+			"\"runs\": [{\"name\": \"produce spate\", \"publishRate\": 0.5}]}",
+			&text);
+	cr_expect_eq(counts.same, 1);
+	cr_expect_eq(counts.better, 1);
+	cr_expect_eq(counts.worse, 1);
+	cr_expect_eq(counts.missing, 1);
+	cr_expect(strstr(text, "P2: p99 (ratio)"));
+	cr_expect(strstr(text, "-50.0 %  better"));
+	cr_expect(strstr(text, "produce spate: publishRate"));
+	free(text);
+}
