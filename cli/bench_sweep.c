@@ -8,15 +8,16 @@
 
 struct sweep {
 	const char *name, *unit;
-	int64_t values[8]; /* ends with 0 */
+	int64_t max;
+	int64_t values[8]; /* the usual ones; ends with 0 */
 };
 
 static const struct sweep sweeps[] = {
-	{"partitions", "partitions", {1, 10, 100, 1000, 10000, 0}},
-	{"connections", "connections", {1, 4, 16, 64, 256, 1024, 0}},
-	{"record-bytes", "bytes a record", {10, 100, 1024, 10240, 65536, 0}},
-	{"batch-bytes", "bytes a batch", {1024, 4096, 16384, 65536, 262144, 1048576, 0}},
-	{"load", "% of the maximum", {100, 10, 25, 50, 75, 90, 0}}, /* the first finds the maximum */
+	{"partitions", "partitions", LOAD_PARTITIONS_MAX, {1, 10, 100, 1000, 10000, 0}},
+	{"connections", "connections", LOAD_CONNECTIONS_MAX, {1, 4, 16, 64, 256, 1024, 0}},
+	{"record-bytes", "bytes a record", LOAD_BATCH_BYTES_MAX, {10, 100, 1024, 10240, 65536, 0}},
+	{"batch-bytes", "bytes a batch", LOAD_BATCH_BYTES_MAX, {1024, 4096, 16384, 65536, 262144, 1048576, 0}},
+	{"load", "% of the maximum", 100, {10, 25, 50, 75, 90, 0}},
 };
 
 static const struct sweep *find_sweep(const char *name)
@@ -30,13 +31,13 @@ static const struct sweep *find_sweep(const char *name)
 
 static void vary(struct load_config *config, const struct sweep *sweep, int64_t value, double maximum)
 {
-	if (sweep == &sweeps[0])
+	if (strcmp(sweep->name, "partitions") == 0)
 		config->partitions = (uint32_t)value;
-	else if (sweep == &sweeps[1])
+	else if (strcmp(sweep->name, "connections") == 0)
 		config->connections = (uint32_t)value;
-	else if (sweep == &sweeps[2])
+	else if (strcmp(sweep->name, "record-bytes") == 0)
 		config->record_bytes = (uint32_t)value;
-	else if (sweep == &sweeps[3])
+	else if (strcmp(sweep->name, "batch-bytes") == 0)
 		config->batch_bytes = (uint32_t)value;
 	else
 		config->requests_per_s = maximum * (double)value / 100;
@@ -64,18 +65,43 @@ static void print_line(const struct sweep *sweep, int64_t value, const struct lo
 	fflush(stdout);
 }
 
+/* The values that were given in place of the usual ones, or those. False: complained. */
+static bool take_values(struct sweep *sweep, const char *const *texts, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		char *end;
+		sweep->values[i] = strtoll(texts[i], &end, 10);
+		sweep->values[i + 1] = 0;
+		if (*end || sweep->values[i] < 1 || sweep->values[i] > sweep->max) {
+			complain("%s: %s go from 1 to %lld", texts[i], sweep->unit, (long long)sweep->max);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Requests a second as fast as they are answered: what parts of the load are parts of. */
+static int find_maximum(const struct load_config *config, struct load_result *result, double *maximum)
+{
+	int err = load_produce(config, result);
+	*maximum = per_second(result->requests, result);
+	if (err)
+		complain("%s", result->failure);
+	return err;
+}
+
 static int run_sweep(const struct sweep *sweep, const struct load_config *base, bool is_json)
 {
 	struct load_result *result = calloc(1, sizeof *result);
 	double maximum = 0;
-	int err = result ? 0 : -1;
-	if (!is_json)
+	bool is_load = strcmp(sweep->name, "load") == 0;
+	int err = !result ? -1 : is_load ? find_maximum(base, result, &maximum) : 0;
+	if (!is_json && !err)
 		printf("%18s %10s %11s %11s %9s %9s %9s %9s\n", sweep->unit, "MB/s", "requests/s", "records/s", "p50 us", "p99", "p99.9", "p99.99");
 	for (const int64_t *value = sweep->values; *value && !err; value++) {
 		struct load_config config = *base;
 		vary(&config, sweep, *value, maximum);
 		err = load_produce(&config, result);
-		maximum = maximum > 0 ? maximum : per_second(result->requests, result);
 		if (!err)
 			print_line(sweep, *value, result, is_json);
 		else
@@ -103,14 +129,14 @@ int bench_sweep(int argc, char **argv)
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench sweep",
-		.arguments = "partitions|connections|record-bytes|batch-bytes|load",
-		.about = "Produces with one thing varied, and prints a line for each value: where a curve bends. 'load' finds the broker's maximum first, and then\n"
+		.arguments = "partitions|connections|record-bytes|batch-bytes|load [VALUE...]",
+		.about = "Produces with one thing varied, and prints a line for each value (up to seven, or usual ones). 'load' finds the broker's maximum first, and then\n"
 			 "offers parts of it on a fixed schedule (latency from the intended send). The topic (spate-bench-sweep) is deleted after each value.",
-		.examples = "  spate bench sweep partitions --batch-bytes 4096\n  spate bench sweep load --batch-bytes 16384 --connections 64\n",
+		.examples = "  spate bench sweep partitions --batch-bytes 4096\n  spate bench sweep load 50 70 90 --batch-bytes 16384 --connections 64\n",
 		.flags = table,
 		.flag_count = COUNT_OF(table),
 		.argument_min = 1,
-		.argument_max = 1,
+		.argument_max = 8,
 	};
 	struct arguments arguments;
 	struct load_config config;
@@ -118,12 +144,15 @@ int bench_sweep(int argc, char **argv)
 	int status;
 	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
 		return status;
-	const struct sweep *sweep = find_sweep(arguments.items[0]);
-	if (!sweep)
+	const struct sweep *known = find_sweep(arguments.items[0]);
+	if (!known)
+		return STATUS_USAGE;
+	struct sweep sweep = *known;
+	if (!take_values(&sweep, arguments.items + 1, arguments.count - 1))
 		return STATUS_USAGE;
 	status = bench_configure(&config, &address, &flags, "spate-bench-sweep");
 	config.progress = NULL;
 	config.delete_topic = true;
 	status = status ? status : bench_reach(&flags, &config, false);
-	return status ? status : run_sweep(sweep, &config, flags.is_json);
+	return status ? status : run_sweep(&sweep, &config, flags.is_json);
 }

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Each verb of `spate bench` for a second against a live broker: that it runs, ends, and says what it should; nothing here is timed.
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+broker_start
+bench() { timeout 60 "$SPATE_BIN" bench "$@" --broker "$BROKER" 2> "$WORK/bench.err"; }
+# has NAME EXPRESSION: what was printed (in $out) is JSON of which this jq expression is true
+has() {
+	if jq -se "$2" <<< "$out" > /dev/null 2>&1; then pass "$1"; else fail "$1: $(head -c 600 <<< "$out") $(tail -2 "$WORK/bench.err")"; fi
+}
+topic=$(topic_name bench)
+
+out=$(bench produce "$topic" -s 1 -w 0 -B 16384 -c 4 -p 4 --json)
+has "produce tells rates and latencies" '.[0] | .publishRate > 0 and .aggregatedPublishLatency9999pct > 0 and .failure == "" and .messageSize == 1024'
+cp /dev/stdin "$WORK/before.json" <<< "$out"
+out=$(bench fetch "$topic" -s 1 -w 0 --check-crcs --json)
+has "fetch tells its rate" '.[0] | .consumeRate > 0 and .damaged == 0'
+out=$(bench end-to-end -s 1 -w 0 --rate 200 --consumers 3 --json)
+has "end-to-end times batches to every consumer" '.[0] | .consumers == 3 and .aggregatedEndToEndLatency50pct > 0 and .consumeRate >= .publishRate * 2'
+out=$(bench end-to-end -s 1 -w 0 --rate 200)
+expect_match "end-to-end prints its percentiles" 'end to end +p50 [0-9.]+ .*p99.99' "$out"
+out=$(bench backlog "$topic" -s 1 -w 0 --rate 50 --json)
+has "backlog reads a topic while another is written" '.[0] | .publishRate > 0 and .consumeMegabytesPerSecond > 0'
+out=$(bench sweep batch-bytes 1024 4096 -s 1 -w 0 --json)
+has "sweep prints a line for each value" 'length == 2 and .[0]["batch-bytes"] == 1024 and .[1].publishRate > 0'
+out=$(bench client -s 1 -w 0 -r 100 --json)
+has "client goes through librdkafka, and to its mock broker" '.[0] | .publishRate > 0 and .mockBrokerPublishRate > 0'
+
+jq '.publishRate *= 2 | .aggregatedPublishLatency99pct *= 3' "$WORK/before.json" > "$WORK/after.json"
+out=$("$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/after.json" --fail)
+expect "compare fails if asked to and something is worse" 1 $?
+expect_match "compare calls a higher rate better" 'publishRate .*\+100.0 %  better' "$out"
+expect_match "compare calls a longer wait worse" '99pct .*\+200.0 %  WORSE' "$out"
+"$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/before.json" --fail > "$WORK/same"
+expect "a result is as good as itself" 0 $?
+"$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/same" > /dev/null 2>&1
+expect "what is no result is refused" 2 $?
+"$SPATE_BIN" bench sweep nothing > /dev/null 2>&1
+expect "a sweep that is not there is refused" 2 $?
+topics=$(kc -L -J | jq -r '.topics[].topic' | grep -c '^spate-bench' || true)
+expect "no topic of its own is left" 0 "$topics"
