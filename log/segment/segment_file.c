@@ -16,6 +16,8 @@
 
 #define PATH_SIZE 4096
 #define SCAN_SIZE (256u << 10)
+#define SCAN_LARGE_BATCH (32u << 10) /* behind such a one the next header is read alone */
+#define SCAN_HEADER_SIZE 4096u
 #define COMPARE_SIZE (256u << 10)
 #define UNSAVED_BYTES_MAX (8u << 20) /* of the log */
 
@@ -466,6 +468,8 @@ static void drop_untold_entries(struct segment *segment)
 {
 	int64_t timestamp_ms, offset;
 	time_index_last(&segment->times, &timestamp_ms, &offset);
+	if (segment->max_timestamp_ms >= 0 && timestamp_ms >= segment->max_timestamp_ms)
+		return; /* it has the largest of all: nothing behind it is missed */
 	offset_index_truncate(&segment->offsets, segment->times.count ? offset + 1 : segment->base_offset);
 }
 
@@ -525,6 +529,7 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 		return -ENOMEM;
 	int err = 0;
 	uint64_t start = 0, end = 0; /* what of the file the buffer holds */
+	bool is_large = false;
 	int64_t max_timestamp, max_offset, expected = offset_behind_entries(segment);
 	time_index_last(&segment->times, &max_timestamp, &max_offset);
 	while (!err && position + BATCH_HEADER_SIZE <= segment->staged.position) {
@@ -534,7 +539,8 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 		} else {
 			if (position < start || position + BATCH_HEADER_SIZE > end) {
 				uint64_t limit = segment->memory_position;
-				uint64_t size = limit - position < SCAN_SIZE ? limit - position : SCAN_SIZE;
+				uint64_t wanted = is_large ? SCAN_HEADER_SIZE : SCAN_SIZE;
+				uint64_t size = limit - position < wanted ? limit - position : wanted;
 				err = read_file(segment, buffer, size, position);
 				start = position;
 				end = position + size;
@@ -550,6 +556,7 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 		if (err)
 			break;
 		expected = batch_next_offset(&batch);
+		is_large = batch.size_bytes >= SCAN_LARGE_BATCH;
 		if (batch.max_timestamp_ms > max_timestamp) {
 			max_timestamp = batch.max_timestamp_ms;
 			max_offset = batch_last_offset(&batch);
