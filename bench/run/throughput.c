@@ -166,7 +166,7 @@ bool run_load(struct suite *suite)
 
 bool run_fetch(struct suite *suite)
 {
-	static const struct work work = { .kind = WORK_FETCH, .preload_mb = 256, .partitions = 16 };
+	static const struct work work = { .kind = WORK_FETCH, .preload_mb = 64, .partitions = 16 };
 	struct contest contest;
 	if (contest_open(&contest, suite->options, "fetch", 0))
 		return false;
