@@ -10,6 +10,8 @@
 #include "cli/wire_client.h"
 #include "log/base/check.h"
 
+#define FULL_BYTES (64 << 20)
+
 /* ---- delivery reports --------------------------------------------------------------------------------------------------- */
 
 static struct written *written_of(struct producing *producing, int32_t partition)
@@ -101,17 +103,33 @@ static bool is_refusal(const char *refusal, rd_kafka_resp_err_t err)
 	return strcmp(refusal, kafka()->rd_kafka_err2str(err)) == 0;
 }
 
-/* What can be done about it; where the disk is to blame, how much of it is free is asked for. */
-static void explain_refusal(const struct producing *producing, const char *refusal, char *out, size_t size)
+/* A broker keeps some room for itself, so a full disk is not one without a free byte. */
+static bool is_full(const struct wire_disk *disk)
+{
+	return disk->usable_bytes < FULL_BYTES || disk->usable_bytes < disk->total_bytes / 20;
+}
+
+/* False: the broker does not answer, or its disk is not to blame. */
+static bool explain_full_disk(const struct producing *producing, char *out, size_t size)
 {
 	struct wire_disk disk;
 	char free_bytes[32], total[32];
 	*out = '\0';
+	if (wire_client_disk(producing->client.wire, &disk) || !is_full(&disk))
+		return false;
+	snprintf(out, size, "; its disk is full: under %s %s of %s are free. It goes on by itself once there is room", disk.path,
+		 out_bytes((uint64_t)disk.usable_bytes, free_bytes), out_bytes((uint64_t)disk.total_bytes, total));
+	return true;
+}
+
+/* What can be done about it; where the disk is to blame, how much of it is free is asked for. */
+static void explain_refusal(const struct producing *producing, const char *refusal, char *out, size_t size)
+{
+	*out = '\0';
 	if (is_refusal(refusal, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS))
 		snprintf(out, size, "; the topic asks for more replicas than there are: 'spate topic alter %s --config min.insync.replicas=1'", producing->topic);
-	else if (is_refusal(refusal, RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR) && wire_client_disk(producing->client.wire, &disk) == 0)
-		snprintf(out, size, "; of the disk under %s %s of %s are free; a broker whose disk was full goes on by itself once there is room, its log says what "
-			 "else is wrong", disk.path, out_bytes((uint64_t)disk.usable_bytes, free_bytes), out_bytes((uint64_t)disk.total_bytes, total));
+	else if (is_refusal(refusal, RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR) && !explain_full_disk(producing, out, size))
+		snprintf(out, size, "; the broker's log says what is wrong with its disk");
 }
 
 /* ---- reporting -------------------------------------------------------------------------------------------------------------- */
@@ -152,11 +170,13 @@ static void explain_failure(struct producing *producing, rd_kafka_resp_err_t err
 		explain_refusal(producing, refusal, fix, sizeof fix);
 		snprintf(out, size, "the broker refused them until their time was over: %s%s", refusal, fix);
 	} else if (is_late && producing->client.fatal == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-		snprintf(out, size, "the broker at %s went away, and did not come back before their time was over; some may be written all the same",
-			 producing->client.brokers);
+		/* It may have been there all the time, and answered nothing that waits for room. */
+		snprintf(out, size, "the broker at %s %s before their time was over; some may be written all the same%s", producing->client.brokers,
+			 explain_full_disk(producing, fix, sizeof fix) ? "did not take them" : "went away, and did not come back", fix);
 	} else if (is_late) {
-		snprintf(out, size, "the broker at %s did not answer before their time was over (-X message.timeout.ms=N gives more); some may be written all "
-			 "the same", producing->client.brokers);
+		bool is_disk = explain_full_disk(producing, fix, sizeof fix);
+		snprintf(out, size, "the broker at %s did not answer before their time was over%s; some may be written all the same%s", producing->client.brokers,
+			 is_disk ? "" : " (-X message.timeout.ms=N gives more)", fix);
 	} else if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
 		snprintf(out, size, "too large (%s); 'spate topic alter %s --config max.message.bytes=N' allows larger ones, up to the broker's socket.request.max.bytes",
 			 kafka()->rd_kafka_err2name(err), producing->topic);

@@ -249,7 +249,7 @@ static int create(struct catalog *catalog, const struct catalog_knowledge *known
 	if (err != -ENOENT) {
 		snprintf(report->why, sizeof report->why,
 			 "%s is there, but catalog.log is not: this is a data directory of Apache Kafka's, or one that has lost its catalog. "
-			 "Name an empty directory, or bring catalog.log back; without one, `spate log repair` makes it anew from the partitions' directories",
+			 "Name an empty directory, or bring catalog.log back; without one, `spate log repair --accept-loss` makes it anew from the partitions' directories",
 			 catalog->meta_path);
 		return ERR_FORMAT;
 	}
@@ -273,7 +273,7 @@ static int refuse_damage(struct catalog *catalog, struct catalog_report *report,
 {
 	snprintf(report->why, sizeof report->why,
 		 "%s: record %llu at byte %llu fails its check, but byte %llu begins a good one: the file is damaged, not torn. Nothing was changed. "
-		 "Restore it from a copy; without one, `spate log repair` saves what can be saved", catalog->log_path,
+		 "Restore it from a copy; without one, `spate log repair --accept-loss` saves what can be saved", catalog->log_path,
 		 (unsigned long long)catalog->sequence + 1, (unsigned long long)position, (unsigned long long)later);
 	return ERR_CORRUPT_LOG;
 }
@@ -281,7 +281,7 @@ static int refuse_damage(struct catalog *catalog, struct catalog_report *report,
 static int refuse_record(struct catalog *catalog, struct catalog_report *report, uint64_t position, const char *reason)
 {
 	snprintf(report->why, sizeof report->why, "%s: record %llu at byte %llu cannot be used: %s. Nothing was changed. Restore it from a copy; "
-		 "without one, `spate log repair` saves what can be saved", catalog->log_path, (unsigned long long)catalog->sequence + 1,
+		 "without one, `spate log repair --accept-loss` saves what can be saved", catalog->log_path, (unsigned long long)catalog->sequence + 1,
 		 (unsigned long long)position, reason);
 	return ERR_FORMAT;
 }
@@ -291,7 +291,7 @@ static int replay_file(struct catalog *catalog, struct slice file, struct catalo
 {
 	if (!catalog_header_is_good(file)) {
 		snprintf(report->why, sizeof report->why, "%s is not a catalog of this version. Nothing was changed. If a later version "
-			 "wrote it, use that; if it is damaged, restore it from a copy, or let `spate log repair` save what can be saved", catalog->log_path);
+			 "wrote it, use that; if it is damaged, restore it from a copy, or let `spate log repair --accept-loss` save what can be saved", catalog->log_path);
 		return ERR_FORMAT;
 	}
 	struct catalog_frame frame;
@@ -334,7 +334,7 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	if (!err && (!uuid_equal(&meta.directory_id, &ours->directory_id) || strcmp(meta.cluster_id, ours->cluster_id) != 0)) {
 		report->is_another = true;
 		snprintf(report->why, sizeof report->why,
-			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; if catalog.log is right, `spate log repair` "
+			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; if catalog.log is right, `spate log repair --accept-loss` "
 			 "makes meta.properties anew from it", catalog->meta_path, catalog->log_path);
 		return ERR_FORMAT;
 	}

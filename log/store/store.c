@@ -375,7 +375,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 		if (!*report->why && (err == ERR_CORRUPT_LOG || err == ERR_FORMAT))
 			snprintf(report->why, sizeof report->why,
 				 "the store in %s (shard %u) cannot be recovered: %s. Nothing was changed. `spate log verify` says what is damaged, `spate log "
-				 "repair` what can be done", options->dir, options->shard, err_text(err));
+				 "repair --dry-run` what can be done, and whether that needs --accept-loss", options->dir, options->shard, err_text(err));
 		store_close(store);
 		return err;
 	}

@@ -51,7 +51,7 @@ expect_status "... and deleted" 0 "$SPATE_BIN" topic delete made -b "$BROKER"
 expect_status "records are deleted while the disk is full" 0 "$SPATE_BIN" topic trim members -b "$BROKER" --to 1
 out=$("$SPATE_BIN" produce full --broker "$BROKER" -q -X message.timeout.ms=3000 --file "$WORK/value" 2>&1)
 expect_match "spate produce says why: what the broker answered, and how much of its disk is free" \
-	"not written to 'full': the broker refused them until their time was over: Broker: Disk error.*; of the disk under $DATA [0-9.]+ ([KM]i)?B of [0-9.]+ MiB are free" "$out"
+	"not written to 'full': the broker refused them until their time was over: Broker: Disk error.*; its disk is full: under $DATA [0-9.]+ ([KM]i)?B of [0-9.]+ MiB are free" "$out"
 sleep 8
 expect "a member lives on, longer than its session" "assigned 0 record 0 0 x" "$(xargs < "$WORK/member")"
 
