@@ -78,6 +78,30 @@ static void show_disk(struct out *out, const struct kafka_client *client, bool i
 	out_int(out, "disk_bytes", "", disk.total_bytes);
 }
 
+struct damage_table {
+	struct out_table *table;
+	int64_t count;
+};
+
+static void add_damage(void *context, struct slice topic, int32_t partition, int64_t from, int64_t to)
+{
+	struct damage_table *damages = context;
+	char name[256];
+	snprintf(name, sizeof name, "%.*s", (int)topic.size, (const char *)topic.data);
+	OUT_ROW(damages->table, cell_text(name), cell_int(partition), cell_int(from), cell_int(to), cell_int(to - from));
+	damages->count++;
+}
+
+/* Another broker than Spate knows nothing of it: then there are no rows. */
+static void show_damages(struct out *out, const struct kafka_client *client)
+{
+	static const char *const columns[] = {"topic=TOPIC", "partition=>PARTITION", "from_offset=>FROM", "to_offset=>TO", "offsets=>OFFSETS"};
+	struct damage_table damages = {.table = out_table_begin(out, "damages", columns, COUNT_OF(columns))};
+	bool is_told = wire_client_damages(client->wire, add_damage, &damages) == 0;
+	out_table_end(damages.table, damages.count ? "damaged and not served ('spate log verify' says what is wrong, 'spate log repair' what can be done)" : "damages",
+		      is_told ? "none" : "-");
+}
+
 static int show_cluster(struct kafka_client *client, void *context, const struct arguments *arguments)
 {
 	const struct cluster_flags *flags = context;
@@ -91,6 +115,7 @@ static int show_cluster(struct kafka_client *client, void *context, const struct
 	show_number(out, "groups", sums.groups);
 	show_disk(out, client, flags->is_json);
 	show_brokers(out, client);
+	show_damages(out, client);
 	out_close(out);
 	if (id)
 		kafka()->rd_kafka_mem_free(client->handle, id);
@@ -108,8 +133,9 @@ int cluster_run(int argc, char **argv)
 	const struct flag_table table = {
 		.command = "spate cluster",
 		.arguments = "",
-		.about = "Shows who answers: the cluster and its brokers, how many topics and groups there are, and how much of the disk is free.",
-		.examples = "  spate cluster\n  spate cluster --json | jq .disk_free_bytes\n",
+		.about = "Shows who answers: the cluster and its brokers, how many topics and groups there are, how much of the disk is\n"
+			 "free, and which offsets are damaged.",
+		.examples = "  spate cluster\n  spate cluster --json | jq .disk_free_bytes\n  spate cluster --json | jq '.damages[]'\n",
 		.flags = list,
 		.flag_count = COUNT_OF(list),
 	};

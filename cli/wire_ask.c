@@ -201,6 +201,33 @@ int wire_client_disk(struct wire_client *client, struct wire_disk *out)
 	return out->path ? 0 : -ENOMEM;
 }
 
+/* ---- damage --------------------------------------------------------------------------------------------------------------- */
+
+static void tell_damages(const struct kmsg_describe_log_dirs_topic_result *topic, wire_damage_fn *damage, void *context)
+{
+	for (int32_t i = 0; i < topic->partitions.count; i++)
+		for (int32_t k = 0; k < topic->partitions.items[i].damages.count; k++)
+			damage(context, topic->name, topic->partitions.items[i].partition_index, topic->partitions.items[i].damages.items[k].from_offset,
+			       topic->partitions.items[i].damages.items[k].to_offset);
+}
+
+int wire_client_damages(struct wire_client *client, wire_damage_fn *damage, void *context)
+{
+	struct kmsg_describe_log_dirs_request request;
+	struct kmsg_describe_log_dirs_response response;
+	struct reader reader;
+	arena_reset(&client->arena);
+	kmsg_describe_log_dirs_request_init(&request);
+	request.topics.count = -1;
+	request.tells_damage = true;
+	int err = wire_client_call(client, KMSG_DESCRIBE_LOG_DIRS_KEY, LOG_DIRS_VERSION, encode_log_dirs, &request, &reader);
+	err = err ? err : kmsg_describe_log_dirs_response_decode(&reader, &client->arena, LOG_DIRS_VERSION, &response);
+	for (int32_t i = 0; !err && i < response.results.count; i++)
+		for (int32_t k = 0; k < response.results.items[i].topics.count; k++)
+			tell_damages(&response.results.items[i].topics.items[k], damage, context);
+	return err;
+}
+
 /* ---- names -------------------------------------------------------------------------------------------------------------- */
 
 int wire_client_topic_names(struct wire_client *client, wire_name_fn *name, void *context)

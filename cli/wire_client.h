@@ -48,6 +48,11 @@ struct wire_disk {
 };
 MUST_USE int wire_client_disk(struct wire_client *client, struct wire_disk *out);
 
+/* Which offsets are damaged and not served, of all partitions: a question that Spate alone answers. `topic` lives as long as the call. -errno: the broker
+ * does not tell. */
+typedef void wire_damage_fn(void *context, struct slice topic, int32_t partition, int64_t from, int64_t to);
+MUST_USE int wire_client_damages(struct wire_client *client, wire_damage_fn *damage, void *context);
+
 /* Each topic, and each group that this broker coordinates; the name lives as long as the call. -errno: the broker does not tell. */
 typedef void wire_name_fn(void *context, struct slice name);
 MUST_USE int wire_client_topic_names(struct wire_client *client, wire_name_fn *name, void *context);

@@ -62,6 +62,18 @@ bool partition__is_damaged(const struct partition *partition, int64_t from, int6
 	return damage && damage->from < to;
 }
 
+uint32_t partition_damage_count(const struct partition *partition)
+{
+	return partition->damage_count;
+}
+
+uint32_t partition_damages(const struct partition *partition, struct damage *out, uint32_t count_max)
+{
+	uint32_t count = partition->damage_count < count_max ? partition->damage_count : count_max;
+	memcpy(out, partition->damages, count * sizeof *out);
+	return count;
+}
+
 int partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
 		      uint64_t *next_position, int64_t *next_offset)
 {

@@ -126,6 +126,13 @@ int64_t partition_high_watermark(const struct partition *partition);
 int64_t partition_log_end_offset(const struct partition *partition);
 int32_t partition_leader_epoch(const struct partition *partition);
 uint64_t partition_size_bytes(const struct partition *partition);   /* of all segments, as DescribeLogDirs reports */
+/* Offsets [from, to) that fail their check, for good: never served, never truncated. */
+struct damage {
+	int64_t from, to;
+};
+uint32_t partition_damage_count(const struct partition *partition);
+/* The first of them, in order, and how many were put into `out`. */
+uint32_t partition_damages(const struct partition *partition, struct damage *out, uint32_t count_max);
 bool partition_has_failed(const struct partition *partition);
 const struct topic *partition_topic(const struct partition *partition);
 uint32_t partition_index(const struct partition *partition);

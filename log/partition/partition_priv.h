@@ -38,11 +38,6 @@ struct partition_home {
 	uint32_t read_buffers_used;
 };
 
-/* Offsets [from, to) that fail their check, for good: never served, never truncated. */
-struct damage {
-	int64_t from, to;
-};
-
 struct partition {
 	struct partition_home *home;
 	const struct topic *topic;      /* of the store's current image, which holds it */

@@ -13,11 +13,16 @@
 
 #define QUERIES_MAX 1000
 #define GONE (-1)
+/* Of one partition; more are not told. */
+#define DAMAGES_MAX 1000u
 
 struct size_query {
 	struct query_task query;
 	struct kmsg_describe_log_dirs_partition *out;
-	int64_t size_bytes;            /* set on the owner */
+	bool tells_damage;
+	int64_t size_bytes;            /* set on the owner, as are these */
+	struct damage *damages;        /* malloc'ed there: the request's memory is not its to take from */
+	uint32_t damage_count;
 };
 
 struct describe_log_dirs {
@@ -106,15 +111,36 @@ static bool lay_out(struct request *request, struct describe_log_dirs *state)
 /* On the owner. */
 static void measure(struct query_task *query, struct partition *partition)
 {
-	CONTAINER_OF(query, struct size_query, query)->size_bytes = (int64_t)partition_size_bytes(partition);
+	struct size_query *size = CONTAINER_OF(query, struct size_query, query);
+	size->size_bytes = (int64_t)partition_size_bytes(partition);
+	if (!size->tells_damage || partition_damage_count(partition) == 0)
+		return;
+	size->damages = malloc(DAMAGES_MAX * sizeof *size->damages);
+	if (size->damages)
+		size->damage_count = partition_damages(partition, size->damages, DAMAGES_MAX);
+}
+
+static void take_damages(struct request *request, struct size_query *query)
+{
+	struct kmsg_describe_log_dirs_partition *out = query->out;
+	out->damages.items = query->damage_count ? request_alloc_array(request, query->damage_count, sizeof *out->damages.items) : NULL;
+	for (uint32_t i = 0; out->damages.items && i < query->damage_count; i++) {
+		kmsg_describe_log_dirs_damage_init(&out->damages.items[i]);
+		out->damages.items[i].from_offset = query->damages[i].from;
+		out->damages.items[i].to_offset = query->damages[i].to;
+		out->damages.count++;
+	}
+	free(query->damages);
 }
 
 static enum step take_sizes(struct request *request)
 {
 	struct describe_log_dirs *state = request->state;
-	for (uint32_t i = 0; i < state->query_count; i++)
+	for (uint32_t i = 0; i < state->query_count; i++) {
 		if (!state->queries[i].query.task.err)
 			state->queries[i].out->partition_size = state->queries[i].size_bytes;
+		take_damages(request, &state->queries[i]);
+	}
 	return ask_round(request);
 }
 
@@ -122,7 +148,7 @@ static void ask(struct request *request, struct describe_log_dirs *state,
 		struct kmsg_describe_log_dirs_partition *out)
 {
 	struct size_query *query = &state->queries[state->query_count++];
-	*query = (struct size_query){.out = out};
+	*query = (struct size_query){.out = out, .tells_damage = state->in.tells_damage};
 	task_init(&query->query.task, request, &state->ids[state->topic], out->partition_index);
 	query->query.run = measure;
 	request_count(request, query_task_submit(&query->query));

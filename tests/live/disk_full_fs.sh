@@ -49,6 +49,7 @@ for fs in ${FS:-ext4}; do
 	begin=$(date +%s%N)
 	for _ in $(seq 100); do [ "$(refused | cut -d' ' -f1)" = 0 ] && break; sleep 0.1; done
 	took=$((($(date +%s%N) - begin) / 1000000))
+	echo "#     $fs: produces are taken again $took ms after there is room"
 	[ "$took" -le 5000 ] && pass "$fs: it resumes within 5 s of there being room" || fail "$fs: it resumes within 5 s: $took ms"
 	broker_stop
 	expect_status "$fs: verify finds nothing" 0 "$SPATE_BIN" log verify "$DATA"
