@@ -304,6 +304,13 @@ $(BUILD)/bench-run: $(OBJ_RUN) $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/lib
 limit-programs: $(LIMIT_BINS)
 bench: spate $(LIMIT_BINS) $(BUILD)/bench-run ## the broker beside its limit programs, in under three minutes (BENCH="--help" for more)
 	@$(BUILD)/bench-run $(BENCH)
+DEB_PEERS := default-jdk-headless maven redis-server redis-tools nats-server
+$(BUILD)/nats-publish: bench/peers/nats_publish.c $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
+	@$(call say,ld,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+bench-peers: deps spate $(LIMIT_BINS) $(BUILD)/bench-run $(BUILD)/nats-publish ## Spate beside Kafka, Redis and NATS in one run: the table of ratios (BENCH= as for bench)
+	@tests/install-deps $(DEB_PEERS)
+	@bench/peers/run $(BENCH)
 
 # ---- dependencies --------------------------------------------------------------------------------
 deps: ## install the Debian packages that building and testing need

@@ -64,6 +64,7 @@ struct load_config {
 
 	bool create_topic; /* an existing topic is used as it is */
 	bool delete_topic; /* at the end */
+	bool flush_topic;  /* create it with flush.messages=1: a Kafka then syncs each append before it answers */
 
 	/* The broker's process if it runs here, to charge it its CPU and memory; 0: unknown. */
 	int server_pid;

@@ -217,6 +217,9 @@ static int ask_to_create(const struct load_config *config, char *failure)
 	struct kmsg_create_topics_topic topic = { .name = slice_from(config->topic),
 						  .num_partitions = (int32_t)config->partitions,
 						  .replication_factor = 1 };
+	struct kmsg_create_topics_config flush = { slice_from("flush.messages"), slice_from("1") };
+	topic.configs.items = &flush;
+	topic.configs.count = config->flush_topic;
 	struct kmsg_create_topics_request request = { .topics = { &topic, 1 }, .timeout_ms = 60000 };
 	int err = call_begin(&call, config, failure, "CreateTopics", KMSG_CREATE_TOPICS_KEY, CREATE_VERSION);
 	if (!err) {

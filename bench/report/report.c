@@ -109,7 +109,7 @@ static void print_number(FILE *out, int width, double value)
 
 static void print_row(FILE *out, const struct report_row *row)
 {
-	fprintf(out, "%-5s %-58.58s ", row->id, row->about);
+	fprintf(out, "%-7s %-56.56s %-14.14s", row->id, row->about, row->limit_name);
 	if (row->has_limit)
 		print_number(out, 9, row->limit);
 	else
@@ -158,7 +158,8 @@ void report_print_table(FILE *out, const struct report *report)
 		print_run(out, &report->runs[i]);
 	}
 	if (report->rows_count)
-		fprintf(out, "%s%-5s %-58s %9s %9s %-8s %6s %-12s  goal\n", has_runs ? "\n" : "", "", "", "limit", "value", "", "ratio", "(of rounds)");
+		fprintf(out, "%s%-7s %-56s %-14s%9s %9s %-8s %6s %-12s  goal\n", has_runs ? "\n" : "", "", "", "", "limit", "value", "", "ratio",
+			"(of rounds)");
 	for (uint32_t i = 0; i < report->rows_count; i++)
 		print_row(out, &report->rows[i]);
 	if (report->is_full)

@@ -59,6 +59,17 @@ void contest_close(struct contest *contest)
 	free(contest->contestants);
 }
 
+uint32_t contest_ask_program(const char *command, double *numbers, uint32_t capacity)
+{
+	uint32_t count = 0;
+	FILE *out = popen(command, "re");
+	while (out && count < capacity && fscanf(out, "%lf", &numbers[count]) == 1)
+		count++;
+	if (out)
+		pclose(out);
+	return count;
+}
+
 /* ---- contestants ------------------------------------------------------------------------------------- */
 
 static uint32_t add(struct contest *contest, const char *name, const struct server_spec *server, const struct work *work)
@@ -87,6 +98,15 @@ uint32_t contest_add_spate(struct contest *contest, const char *name, const stru
 	struct server_spec server = { .kind = SERVER_SPATE, .name = "spate", .program = contest->options->spate,
 				      .directory = contest->options->directory, .core = contest->options->server_core };
 	return add(contest, name ? name : "spate", &server, work);
+}
+
+void contest_add_tools(struct contest *contest)
+{
+	for (uint32_t i = 0; i < contest->options->tools_count && contest->count < CONTESTANTS_MAX; i++) {
+		struct server_spec none = { .kind = SERVER_PEER, .name = contest->options->tools[i].name };
+		struct work work = { .kind = WORK_TOOL, .command = contest->options->tools[i].command };
+		add(contest, contest->options->tools[i].name, &none, &work);
+	}
 }
 
 void contest_add_peers(struct contest *contest, const struct work *work)
@@ -122,6 +142,7 @@ static struct load_config config_for(const struct contest *contest, const struct
 	config.create_topic = server->spec->kind != SERVER_LIMIT;
 	config.fetch_from_zero = server->spec->kind == SERVER_LIMIT;
 	config.delete_topic = server->spec->kind == SERVER_PEER;
+	config.flush_topic = server->spec->flushes;
 	return config;
 }
 
@@ -191,6 +212,8 @@ static int do_work(const struct contest *contest, const struct contestant *conte
 	case WORK_COLD:
 		err = preload(contestant, &config, config.topic);
 		return err ? err : fetch_cold(server, &config);
+	case WORK_TOOL:
+		break;
 	case WORK_MIXED:
 		return mix(contestant, server, &config);
 	}
@@ -208,8 +231,24 @@ static void keep_run(struct contestant *contestant)
 		contestant->seconds[contestant->seconds_count++] = last_result.seconds[i];
 }
 
+/* MB/s, p50 and p99 as another's tool prints them. */
+static bool ask_tool(struct contest *contest, struct contestant *contestant)
+{
+	double numbers[3];
+	if (contest_ask_program(contestant->work.command, numbers, 3) != 3) {
+		progress_clear();
+		fprintf(stderr, "bench: %s: %s: its tool did not print MB/s, p50 and p99\n", contest->name, contestant->name);
+		return false;
+	}
+	contestant->runs[contestant->count++] = (struct run){ .mb_per_s = numbers[0], .p50_us = numbers[1], .p99_us = numbers[2] };
+	return true;
+}
+
 static bool measure(struct contest *contest, struct contestant *contestant)
 {
+	if (contestant->work.kind == WORK_TOOL)
+		return ask_tool(contest, contestant);
+
 	struct server server;
 	last_result.failure[0] = 0;
 	if (server_start(&server, &contestant->server))

@@ -14,6 +14,7 @@ enum work_kind {
 	WORK_FETCH, /* of what was produced just before, round and round */
 	WORK_COLD,  /* each partition once, after a restart, from the disk */
 	WORK_MIXED, /* produce and read at once */
+	WORK_TOOL,  /* what a command of another's does, which prints MB/s, p50 and p99 (us) */
 };
 
 /* What a contestant is asked to do. 0 in a field is the load generator's usual value. */
@@ -23,6 +24,7 @@ struct work {
 	uint32_t readers;
 	bool reads_backlog;  /* mixed: the readers read another topic from its start */
 	uint32_t preload_mb; /* what is produced before the clock starts (fetch, cold, backlog) */
+	const char *command; /* WORK_TOOL */
 	double rate;         /* requests a second; 0: closed loop */
 	double seconds;      /* 0: as the options say */
 };
@@ -66,8 +68,9 @@ void contest_close(struct contest *contest);
 /* A server of each kind; all return the contestant's number. `name` NULL: the program's. */
 uint32_t contest_add_limit(struct contest *contest, const char *program, const struct work *work);
 uint32_t contest_add_spate(struct contest *contest, const char *name, const struct work *work);
-/* The peers of the options, each with this work. */
+/* The peers of the options, each with this work, and their tools. */
 void contest_add_peers(struct contest *contest, const struct work *work);
+void contest_add_tools(struct contest *contest);
 
 /* True if every run succeeded. A round in which one failed is left out whole, and told on stderr. */
 bool contest_run(struct contest *contest);
@@ -78,6 +81,9 @@ void contest_judge(const struct contest *contest, const struct criterion *criter
 
 /* The median of a column. */
 double contest_median(const struct contest *contest, uint32_t contestant, size_t metric);
+
+/* What a program prints: the first `capacity` numbers. Returns how many there were. */
+uint32_t contest_ask_program(const char *command, double *numbers, uint32_t capacity);
 
 /* After this no run is begun any more; contests end with the rounds they have. Safe in a signal handler. */
 void contest_interrupt(int signal);

@@ -17,17 +17,6 @@
 #define IDLE_CONNECTIONS 2000u
 #define START_ROUNDS 9u
 
-uint32_t suite_ask_program(const char *command, double *numbers, uint32_t capacity)
-{
-	uint32_t count = 0;
-	FILE *out = popen(command, "re");
-	while (out && count < capacity && fscanf(out, "%lf", &numbers[count]) == 1)
-		count++;
-	if (out)
-		pclose(out);
-	return count;
-}
-
 static struct server_spec spate_spec(const struct suite *suite)
 {
 	return (struct server_spec){ .kind = SERVER_SPATE, .name = "spate", .program = suite->options->spate,
@@ -244,7 +233,7 @@ static bool restart_once(struct suite *suite, double *scan_ms, double *start_ms,
 	int err = load_and_kill(suite, &server);
 	*mib = err ? 0 : journal_bytes(suite, &server) / 1048576;
 	snprintf(command, sizeof command, "'%s/l9_scan' '%s/data/journal-0' %.0f", suite->options->limits, server.data_directory, *mib * 1048576);
-	bool is_scanned = !err && suite_ask_program(command, numbers, 2) == 2;
+	bool is_scanned = !err && contest_ask_program(command, numbers, 2) == 2;
 	*scan_ms = is_scanned ? numbers[1] / 1e3 : 0;
 	err = err ? err : server_resume(&server);
 	*start_ms = (double)server.start_ns / 1e6;

@@ -32,6 +32,7 @@ static const struct experiment {
 	{ "backlog", run_backlog, true },
 	{ "connections", run_connections, true },
 	{ "records", run_records, true },
+	{ "tools", run_tools, false },
 	{ "stalls", run_stalls, false },
 };
 

@@ -19,7 +19,9 @@ static const char usage[] =
 	"  --html FILE          one page of charts\n"
 	"  --stalls MINUTES     the experiment `stalls` for so long (30)\n"
 	"  --dir DIR            where data goes; it should be on the disk that matters (build)\n"
-	"  --peer NAME:PORT[:PID]   a broker that runs on this machine as one more contestant; up to four\n"
+	"  --peer NAME:PORT[:PID[:flush]]   a broker that runs on this machine as one more contestant; up to four. flush: its\n"
+	"                       topics are made with flush.messages=1\n"
+	"  --tool NAME=COMMAND  prints MB/s, p50 and p99 (us) of 1 KiB records to another server; up to four\n"
 	"  --spate FILE, --limits DIR   the binaries (./spate, build/release/limits)\n"
 	"  --server-core N, --load-core N   -1: not pinned (0 and 1)\n"
 	"\n"
@@ -34,8 +36,20 @@ static bool add_peer(struct options *options, char *text)
 	char *pid = strchr(port, ':');
 	long number = strtol(port, NULL, 10);
 	options->peers[options->peers_count++] = (struct server_spec){ .kind = SERVER_PEER, .name = text, .port = (uint16_t)number,
-								       .core = -1, .pid = pid ? atoi(pid + 1) : 0 };
+								       .core = -1, .pid = pid ? atoi(pid + 1) : 0,
+								       .flushes = pid && strstr(pid, ":flush") };
 	return number > 0 && number <= UINT16_MAX;
+}
+
+static bool add_tool(struct options *options, char *text)
+{
+	char *command = strchr(text, '=');
+	if (!command || options->tools_count == PEERS_MAX)
+		return false;
+	*command++ = 0;
+	options->tools[options->tools_count].name = text;
+	options->tools[options->tools_count++].command = command;
+	return true;
 }
 
 static bool take_option(struct options *options, int option, char *value)
@@ -67,6 +81,8 @@ static bool take_option(struct options *options, int option, char *value)
 		return true;
 	case 'P':
 		return add_peer(options, value);
+	case 't':
+		return add_tool(options, value);
 	case 'b':
 		options->spate = value;
 		return true;
@@ -89,7 +105,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *n
 	static const struct option table[] = {
 		{ "rounds", 1, NULL, 'r' }, { "seconds", 1, NULL, 's' }, { "warmup", 1, NULL, 'w' },      { "only", 1, NULL, 'o' },
 		{ "json", 1, NULL, 'j' },   { "html", 1, NULL, 'p' },    { "stalls", 1, NULL, 'm' },      { "dir", 1, NULL, 'd' },
-		{ "peer", 1, NULL, 'P' },   { "spate", 1, NULL, 'b' },   { "limits", 1, NULL, 'l' },      { "server-core", 1, NULL, 'S' },
+		{ "peer", 1, NULL, 'P' },   { "tool", 1, NULL, 't' },    { "spate", 1, NULL, 'b' },   { "limits", 1, NULL, 'l' },      { "server-core", 1, NULL, 'S' },
 		{ "load-core", 1, NULL, 'L' }, { "help", 0, NULL, 'h' }, { 0 },
 	};
 	*options = (struct options){ .spate = "./spate", .limits = "build/release/limits", .directory = "build", .rounds = 3,

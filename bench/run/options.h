@@ -15,6 +15,10 @@ struct options {
 	double stalls_minutes;
 	uint32_t peers_count;
 	struct server_spec peers[PEERS_MAX]; /* brokers that run already */
+	uint32_t tools_count;
+	struct {
+		const char *name, *command;
+	} tools[PEERS_MAX]; /* of others that speak another protocol */
 };
 
 /* Exits with a usage message if the arguments are wrong or ask for it. `names` lists the experiments. */

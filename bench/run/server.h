@@ -18,6 +18,7 @@ struct server_spec {
 	int core;              /* -1: not pinned */
 	uint16_t port;         /* peers alone */
 	int pid;               /* peers alone: 0 if it is not on this machine */
+	bool flushes;          /* peers alone: topics are created with flush.messages=1 */
 };
 
 struct server {

@@ -19,8 +19,6 @@ experiment_fn run_relay, run_fanout, run_backlog, run_stalls;                   
 experiment_fn run_partitions, run_connections, run_records;                            /* sweeps.c */
 experiment_fn run_start, run_rest, run_restart;                                        /* lifecycle.c */
 experiment_fn run_client;                                                              /* client.c */
+experiment_fn run_tools;                                                               /* peers.c */
 
 #define RUN_FIELD(name) offsetof(struct run, name)
-
-/* What a program beside prints: its output's first `capacity` numbers. Returns how many there were. */
-uint32_t suite_ask_program(const char *command, double *numbers, uint32_t capacity);

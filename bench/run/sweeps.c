@@ -19,7 +19,7 @@ static void show_spread(struct suite *suite, double requests_per_s, uint32_t par
 	char command[600];
 	double numbers[3];
 	snprintf(command, sizeof command, "'%s/l7_spread' '%s' %u", suite->options->limits, suite->options->directory, partitions);
-	if (suite_ask_program(command, numbers, 3) != 3 || !(requests_per_s > 0))
+	if (contest_ask_program(command, numbers, 3) != 3 || !(requests_per_s > 0))
 		return;
 	struct report_row row = { .id = "P4", .unit = "us", .limit_name = "l7_spread", .has_limit = true, .limit = numbers[1],
 				  .value = partitions / requests_per_s * 1e6, .rounds = 1, .sense = GOAL_NONE };
