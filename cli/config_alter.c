@@ -111,13 +111,20 @@ static const char *source_name(int source)
 	}
 }
 
+/* A broker has this one set from its start, as Kafka has: nobody did it. */
+static bool is_implied(const struct wire_config *config)
+{
+	return config->source == CONFIG_SOURCE_DYNAMIC_DEFAULT && slice_equal(config->name, slice_from("min.insync.replicas")) &&
+	       slice_equal(config->value, slice_from("1"));
+}
+
 /* Without names: what was set. */
 static bool is_wanted(const struct wire_config *config, const struct arguments *keys)
 {
 	for (uint32_t i = 0; i < keys->count; i++)
 		if (slice_equal(config->name, slice_from(keys->items[i])))
 			return true;
-	return keys->count == 0 && config->source != CONFIG_SOURCE_DEFAULT;
+	return keys->count == 0 && config->source != CONFIG_SOURCE_DEFAULT && !is_implied(config);
 }
 
 static void show_config(struct out_table *table, const struct wire_config *config)

@@ -21,6 +21,15 @@ static int lay_over(struct broker_config *config, enum config_source source, str
 	return err == -ENOMEM ? err : 0;
 }
 
+/* All brokers have min.insync.replicas from the start, as in a Kafka whose eligible.leader.replicas.version is 1 when it is formatted: tools and suites
+ * look for it there. The value is that of the start. */
+static int imply_settings(struct broker_config *config)
+{
+	static const char key[] = "min.insync.replicas";
+	char why[256];
+	return broker_config_set_dynamic(config, CONFIG_SOURCE_DYNAMIC_DEFAULT, key, broker_config_value(config, key), why, sizeof why);
+}
+
 static int build(struct broker_config **out, const struct broker_config *given, const struct setting_set *settings, int32_t node_id)
 {
 	char name[16];
@@ -29,7 +38,8 @@ static int build(struct broker_config **out, const struct broker_config *given, 
 	int err = broker_config_copy_static(out, given);
 	if (err)
 		return err;
-	err = lay_over(*out, CONFIG_SOURCE_DYNAMIC_DEFAULT, setting_set_find(settings, SETTING_BROKER, &all));
+	err = imply_settings(*out);
+	err = err ? err : lay_over(*out, CONFIG_SOURCE_DYNAMIC_DEFAULT, setting_set_find(settings, SETTING_BROKER, &all));
 	err = err ? err : lay_over(*out, CONFIG_SOURCE_DYNAMIC_BROKER, setting_set_find(settings, SETTING_BROKER, &self));
 	if (err)
 		broker_config_destroy(*out);

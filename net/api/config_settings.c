@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "net/api/config_lists.h"
+#include "net/api/feature.h"
 #include "net/group/topic_pattern.h"
 
 /* One resource on its way. */
@@ -236,12 +237,31 @@ static bool refuse_keys_of_one_broker(const struct judgement *judgement)
 				    "Cannot update these configs at default cluster level, broker id must be specified: [%.*s]", SHOWN(names));
 }
 
+/* Where only what all brokers agree on counts, one broker has no min.insync.replicas of its own (KIP-966; in Kafka's words). */
+static bool refuse_min_insync_replicas(const struct judgement *judgement)
+{
+	struct slice key = slice_from("min.insync.replicas");
+	bool is_default = judgement->name.size == 0, is_there = false, is_removed = false;
+	if (feature_level(judgement->image, feature_eligible_leader_replicas_version) < 1)
+		return false;
+	for (uint32_t i = 0; i < judgement->target->count; i++)
+		if (slice_equal(judgement->target->changes[i].name, key)) {
+			is_there = true;
+			is_removed |= judgement->target->changes[i].operation == CONFIG_DELETE;
+		}
+	is_removed |= judgement->is_replacing && !is_there;
+	if (is_default && is_removed)
+		return refuse(judgement->request, judgement->refusal, KERR_INVALID_CONFIG, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
+	return !is_default && is_there &&
+	       refuse(judgement->request, judgement->refusal, KERR_INVALID_CONFIG, "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
+}
+
 static bool refuse_broker(const struct judgement *judgement)
 {
 	if (judgement->target->name.size && refuse_broker_name(judgement->request, judgement->refusal, judgement->target->name, "Node", ""))
 		return true;
 	return refuse_broker_operations(judgement) || refuse_static_keys(judgement) ||
-	       (judgement->target->name.size == 0 && refuse_keys_of_one_broker(judgement));
+	       (judgement->target->name.size == 0 && refuse_keys_of_one_broker(judgement)) || refuse_min_insync_replicas(judgement);
 }
 
 static bool refuse_broker_value(const struct judgement *judgement, const struct config_change *change, struct slice *value)

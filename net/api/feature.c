@@ -17,6 +17,7 @@ const struct feature features[FEATURE_COUNT] = {
 	{"transaction.version", 0, 2, 2, 24}, /* AddPartitionsToTxn */
 };
 
+const struct feature *const feature_eligible_leader_replicas_version = &features[0];
 const struct feature *const feature_group_version = &features[1];
 const struct feature *const feature_kraft_version = &features[2];
 const struct feature *const feature_metadata_version = &features[3];

@@ -19,6 +19,7 @@ struct feature {
 
 #define FEATURE_COUNT 7
 extern const struct feature features[FEATURE_COUNT];
+extern const struct feature *const feature_eligible_leader_replicas_version;
 extern const struct feature *const feature_group_version;
 extern const struct feature *const feature_kraft_version;
 extern const struct feature *const feature_metadata_version;

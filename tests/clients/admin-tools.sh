@@ -46,6 +46,8 @@ expect_match "kafka-features describe: the metadata of Kafka 4.3" "metadata.vers
 expect_match "kafka-features describe: groups of KIP-848" "group.version.*FinalizedVersionLevel: 1" "$features"
 expect_match "kafka-features upgrade to what is there" "metadata.version was upgraded to 30" \
 	"$(broker_tool $t.FeatureCommand upgrade --feature metadata.version=30)"
+expect_match "kafka-features upgrade to all of a release" "transaction.version can be upgraded to 2" \
+	"$(broker_tool $t.FeatureCommand upgrade --release-version 4.3 --dry-run)"
 expect_match "kafka-features upgrade to what there is not" "only supports versions" "$(broker_tool $t.FeatureCommand upgrade --feature group.version=9)"
 
 expect_match "kafka-transactions list: none" "^TransactionalId" "$(broker_tool $t.TransactionsCommand list | tail -1)"

@@ -100,6 +100,8 @@ static const struct alteration refused[] = {
 	 "Cannot update these configs dynamically: [max.connection.creation.rate]; new connections are limited by address"},
 	{"of one broker, for all", BROKER, "", {{"sasl.kerberos.min.time.before.relogin", SET, "5"}, {"log.retention.ms", SET, "5"}}, KERR_INVALID_REQUEST,
 	 "Cannot update these configs at default cluster level, broker id must be specified: [sasl.kerberos.min.time.before.relogin]"},
+	{"of one broker, what counts for all", BROKER, "1", {{"min.insync.replicas", SET, "1"}}, KERR_INVALID_CONFIG,
+	 "Broker-level min.insync.replicas cannot be altered while ELR is enabled."},
 	{"of one listener, for all", BROKER, "", {{"listener.name.plaintext.ssl.keystore.location", SET, "x"}}, KERR_INVALID_REQUEST,
 	 "Cannot update these configs at default cluster level, broker id must be specified: [listener.name.plaintext.ssl.keystore.location]"},
 	{"no group", GROUP, "", {{"consumer.session.timeout.ms", SET, "50000"}}, KERR_INVALID_REQUEST, "Default group resources are not allowed."},

@@ -183,7 +183,7 @@ Test(create_topics, tells_the_configs)
 		const struct kmsg_create_topics_config_result *config = &result.configs.items[i];
 		const char *name = text_of(config->name), *value = text_of(config->value);
 		cr_expect(!config->read_only && !config->is_sensitive, "%s", name);
-		int source = strcmp(name, "segment.ms") == 0 ? 1 : strcmp(name, "retention.ms") == 0 ? 4 : 5;
+		int source = strcmp(name, "segment.ms") == 0 ? 1 : strcmp(name, "retention.ms") == 0 ? 4 : strcmp(name, "min.insync.replicas") == 0 ? 3 : 5;
 		cr_expect_eq(config->config_source, source, "%s: %d", name, config->config_source);
 		if (source == 1)
 			cr_expect_str_eq(value, "7000");
@@ -191,7 +191,7 @@ Test(create_topics, tells_the_configs)
 			cr_expect_str_eq(value, "18000000");
 		seen += source < 5;
 	}
-	cr_expect_eq(seen, 2);
+	cr_expect_eq(seen, 3);
 	admin_close(&admin);
 }
 

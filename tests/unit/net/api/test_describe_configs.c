@@ -105,7 +105,7 @@ Test(describe_configs, keys)
 		cr_expect_eq(describe(&admin.client, version, TOPIC, "t", none, false).results.items[0].configs.count, (int32_t)topic_keys);
 		cr_expect_eq(describe(&admin.client, version, TOPIC, "t", some, true).results.items[0].configs.count, 2);
 		cr_expect_eq(describe(&admin.client, version, BROKER, "1", NULL, true).results.items[0].configs.count, (int32_t)broker_keys);
-		cr_expect_eq(describe(&admin.client, version, BROKER, "", NULL, true).results.items[0].configs.count, 0);
+		cr_expect_eq(describe(&admin.client, version, BROKER, "", NULL, true).results.items[0].configs.count, 1, "min.insync.replicas");
 	}
 	admin_close(&admin);
 }
@@ -155,6 +155,8 @@ Test(describe_configs, sources_and_synonyms)
 		{TOPIC, "remote.storage.enable", "false", 5, 1, false, 0, {{NULL, NULL, 0}}},
 		{BROKER, "num.partitions", "3", 4, 3, true, 2, {{"num.partitions", "3", 4}, {"num.partitions", "1", 5}}},
 		{BROKER, "log.retention.ms", NULL, 5, 5, false, 0, {{NULL, NULL, 0}}},
+		{TOPIC, "min.insync.replicas", "1", 3, 3, false, 2, {{"min.insync.replicas", "1", 3}, {"min.insync.replicas", "1", 5}}},
+		{BROKER, "min.insync.replicas", "1", 3, 3, false, 2, {{"min.insync.replicas", "1", 3}, {"min.insync.replicas", "1", 5}}},
 		{BROKER, "delete.topic.enable", "true", 5, 1, true, 1, {{"delete.topic.enable", "true", 5}}},
 	};
 	struct admin admin;
