@@ -194,14 +194,14 @@ static void stamp(const char *path, uint8_t *bytes, size_t size)
 		store_le64(bytes + size - 8, XXH3_64bits(bytes, size - 8));
 }
 
-struct damage {
+struct harm {
 	uint8_t file, what;
 	uint32_t at, from;
 	uint8_t size;
 	const uint8_t *bytes;
 };
 
-static void damage_file(const struct damage *damage, uint8_t **bytes, size_t *sizes)
+static void damage_file(const struct harm *damage, uint8_t **bytes, size_t *sizes)
 {
 	uint32_t i = damage->file % kept_count;
 	if (!sizes[i])
@@ -225,12 +225,12 @@ static void damage_file(const struct damage *damage, uint8_t **bytes, size_t *si
 		stamp(kept[i].path, bytes[i], sizes[i]);
 }
 
-static bool take_damage(struct slice *rest, struct damage *damage)
+static bool take_damage(struct slice *rest, struct harm *damage)
 {
 	if (rest->size < 8)
 		return false;
 	const uint8_t *p = rest->data;
-	*damage = (struct damage){p[0], p[1], load_le16(p + 2) | (uint32_t)(p[1] & 0x70) << 12, load_le16(p + 4), (uint8_t)(p[6] % 32), p + 8};
+	*damage = (struct harm){p[0], p[1], load_le16(p + 2) | (uint32_t)(p[1] & 0x70) << 12, load_le16(p + 4), (uint8_t)(p[6] % 32), p + 8};
 	size_t used = 8u + (damage->what % 4 == 0 ? damage->size : 0u);
 	if (used > rest->size)
 		return false;
@@ -312,7 +312,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(bytes[i], kept[i].bytes, sizes[i]);
 	}
 	struct slice rest = {data, size};
-	struct damage damage;
+	struct harm damage;
 	for (int count = 0; count < 4 && take_damage(&rest, &damage); count++)
 		damage_file(&damage, bytes, sizes);
 	struct broker broker;
