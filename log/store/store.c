@@ -543,7 +543,7 @@ struct store_counters store_counters(const struct store *store)
 
 bool store_is_stopped(const struct store *store) { return store->is_stopped; }
 bool store_has_failed(const struct store *store) { return store->failure != 0; }
-bool store_is_full(const struct store *store) { return store->is_full; }
+bool store_is_full(const struct store *store) { return store->is_full || store->must_file_first; }
 
 /* ---- topics come and go ------------------------------------------------------------------------------------------------------- */
 

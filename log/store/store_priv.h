@@ -43,7 +43,7 @@ struct cycle {
 	enum cycle_state state;
 	uint64_t trim_seq;             /* the journal is not needed up to here when the cycle ends */
 	uint32_t in_flight;
-	uint32_t epochs_saved;
+	uint32_t saved_count;          /* partitions whose derived files were written */
 	struct list queue;             /* partitions still to be filed */
 	struct list untimed;           /* partitions whose append times are still to be written */
 	struct io_timer timer;         /* the next cycle at the latest */

@@ -24,7 +24,7 @@
 #define FILINGS_AT_ONCE 32
 #define NEW_FILES_PER_TURN 8
 #define TIMED_PER_TURN 16
-#define EPOCHS_PER_CYCLE 64
+#define SAVED_PER_CYCLE 64
 #define AGE_NS (5ull * 1000 * 1000 * 1000)
 #define RETRY_NS (1ull * 1000 * 1000 * 1000)
 #define DIRECT_BYTES_MAX (4ull << 30) /* headers of so much are walked in well under a second */
@@ -291,22 +291,28 @@ static int seal_complete(struct store *store, struct partition *partition)
 	return 0;
 }
 
-/* Never at the expense of appends: it is derived, and the loop waits. What is left is saved by later cycles, or at the stop. */
-static bool may_save_epochs(struct store *store)
+/* What can be made anew is never written at the expense of appends, as the loop waits for it: what is left is saved by later cycles, or at the stop. */
+static bool is_leisure(const struct store *store)
 {
-	if (!store->is_stopping && (!store->cycle.is_tidy || store->cycle.epochs_saved == EPOCHS_PER_CYCLE))
-		return false;
-	store->cycle.epochs_saved++;
-	return true;
+	return store->is_stopping || (store->cycle.is_tidy && store->cycle.saved_count < SAVED_PER_CYCLE);
+}
+
+static int save_derived(struct store *store, struct partition *partition)
+{
+	bool is_all = is_leisure(store), has_epochs = partition->epochs_changed;
+	uint32_t written = partition->active ? partition->active->index_written_count : 0;
+	if (partition->has_dir && has_epochs && is_all)
+		save_epochs(store, partition);
+	int err = partition->active ? segment_save_indexes(partition->active, is_all) : 0;
+	store->cycle.saved_count += has_epochs != partition->epochs_changed || (partition->active && partition->active->index_written_count != written);
+	return err;
 }
 
 static int save_partition(struct store *store, struct partition *partition)
 {
 	int err = partition->has_unsealed ? seal_complete(store, partition) : 0;
-	if (!err && partition->has_dir && partition->epochs_changed && may_save_epochs(store))
-		save_epochs(store, partition);
-	if (!err && partition->active)
-		err = segment_save_indexes(partition->active, store->is_stopping);
+	if (!err)
+		err = save_derived(store, partition);
 	if (!err && partition->active && store->is_stopping) {
 		segment_trim_padding(partition->active, true);
 		write_last_snapshot(store, partition);
@@ -390,7 +396,7 @@ static void begin_cycle(struct store *store)
 	store->cycle.is_tidy = (store->cycle.is_due || store->is_stopping) && !store->home.wants_room;
 	store->home.wants_room = false;
 	store->cycle.is_due = false;
-	store->cycle.epochs_saved = 0;
+	store->cycle.saved_count = 0;
 	store->cycle.state = CYCLE_FILING;
 	store->cycle.trim_seq = journal_durable_seq(store->journal);
 	list_splice(&store->cycle.queue, &store->home.unfiled);
