@@ -268,6 +268,23 @@ void partition__recovered_segment(struct partition *partition, struct segment *s
 	partition->has_dir |= segment->has_file;
 }
 
+void partition__seal_again(struct partition *partition, struct segment *segment)
+{
+	char path[4096];
+	bool must_forget = !segment->has_index || !segment->is_index_trusted;
+	/* Without a seal nothing tells whether these files are right: made from the log, they are. */
+	for (int file = 0; file < segment_file_count && must_forget; file++) {
+		segment_path(segment, file, path, sizeof path);
+		int err = file == SEGMENT_FILE_INDEX || file == SEGMENT_FILE_TIME_INDEX ? io_unlink(partition->home->io, path) : 0;
+		(void)err; /* it is missing as well */
+	}
+	segment->has_index &= !must_forget;
+	segment->is_sealed = false;
+	segment->index_written_count = 0;
+	partition->has_unsealed = true;
+	partition->home->has_rolled = true;
+}
+
 struct segment *partition__segment_at(const struct partition *partition, int64_t offset)
 {
 	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {

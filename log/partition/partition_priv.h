@@ -121,6 +121,9 @@ MUST_USE int partition__fence(struct partition *partition, struct segment *segme
 /* What a CRC does not cover, of a batch whose base offset should be `expected`: that, and the leader epoch. */
 bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected);
 
+/* The next cycle writes its seal and indexes anew. The segment is complete and filed. */
+void partition__seal_again(struct partition *partition, struct segment *segment);
+
 /* Takes up a segment that recovery has found and linked: the log now ends with it. */
 void partition__recovered_segment(struct partition *partition, struct segment *segment);
 

@@ -329,10 +329,7 @@ static void make_anew(struct repair *repair, const struct finding *finding)
 	struct segment *segment = partition__segment_at(partition, base);
 	if (!segment || segment->base_offset != base || !segment->is_complete)
 		return;
-	segment->is_sealed = false;
-	segment->has_index = false;
-	segment->index_written_count = 0;
-	partition->has_unsealed = true;
+	partition__seal_again(partition, segment);
 }
 
 /* Also writes partition.metadata again where it does not say whose the directory is. */

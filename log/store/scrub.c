@@ -7,7 +7,8 @@
  * segment hash, number and size must be the seal's.
  *
  * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Headers that do not fit the seal though each batch is good: the whole
- * segment is doubtful, and fenced. A seal that cannot be read: only batches are checked. A read error: named on stderr, the segment is left for the next
+ * segment is doubtful, and fenced. No seal, or one that is of another segment by what it says of its end: it is made anew. One that cannot be read: only
+ * batches are checked. A read error: named on stderr, the segment is left for the next
  * pass. The segment or the partition goes away meanwhile: the walk goes on with the next one. */
 #include "log/store/scrub.h"
 
@@ -170,6 +171,13 @@ static bool fits_seal(const struct scrub *scrub, const struct seal *seal)
 	       seal->headers_checksum_low == low && seal->headers_checksum_high == high;
 }
 
+/* There is no seal, or one that is not of this segment: it is made anew, with the indexes, from what was found good just now. */
+static void seal_again(struct scrub *scrub)
+{
+	fprintf(stderr, "spate: %s/%020ld.log has no seal of its own: it is made anew\n", scrub->segment->dir, (long)scrub->segment->base_offset);
+	partition__seal_again(scrub->partition, scrub->segment);
+}
+
 static void check_seal(struct scrub *scrub)
 {
 	struct segment *segment = scrub->segment;
@@ -178,11 +186,15 @@ static void check_seal(struct scrub *scrub)
 	uint8_t *data;
 	size_t size;
 	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
-	if (small_file_read(segment->home->io, path, SEAL_SIZE, &data, &size))
-		return;
-	bool is_good = seal_decode(&seal, (struct slice){data, size}) == 0 && seal.base_offset == segment->base_offset;
-	free(data);
-	if (is_good && !fits_seal(scrub, &seal))
+	int err = small_file_read(segment->home->io, path, SEAL_SIZE, &data, &size);
+	bool is_good = !err && seal_decode(&seal, (struct slice){data, size}) == 0;
+	if (!err)
+		free(data);
+	bool is_ours = is_good && seal.base_offset == segment->base_offset && seal.log_size_bytes == segment->durable.position &&
+		       seal.next_offset == segment->durable.offset;
+	if (!is_ours && (!err || err == -ENOENT || err == ERR_CORRUPT_LOG))
+		seal_again(scrub);
+	else if (is_ours && !fits_seal(scrub, &seal))
 		partition__add_damage(scrub->partition, segment->base_offset, segment->durable.offset);
 }
 

@@ -11,6 +11,7 @@
 #include "log/partition/producer.h"
 #include "log/segment/partition_metadata.h"
 #include "log/verify/append_time_check.h"
+#include "log/verify/snapshot_check.h"
 
 #define INDEX_SIZE_MAX ((size_t)1 << 30)
 #define SNAPSHOT_SIZE_MAX ((size_t)1 << 30)
@@ -20,7 +21,8 @@ struct partition_walk {
 	const struct partition_check *check;
 	struct damaged_ranges found;
 	struct epochs seen;
-	int64_t end_offset; /* of what was walked; NOWHERE: nothing */
+	int64_t first_offset, end_offset; /* of what was walked; NOWHERE: nothing */
+	struct snapshot_check snapshots;
 };
 
 static bool is_fenced(const struct partition_walk *walk, enum finding_kind kind, int64_t from, int64_t to)
@@ -137,11 +139,40 @@ static void note_empty(const struct partition_walk *walk, const char *file)
 
 /* ---- one segment --------------------------------------------------------------------------------------- */
 
+/* What the checkpoint says of a sealed segment; NULL: it does not say that it is one. */
+static const struct picture_segment *known_as_sealed(const struct partition_walk *walk, int64_t base_offset)
+{
+	struct picture_segment *known = knows_marks(walk) ? picture_segment(walk->check->picture, base_offset) : NULL;
+	return known && known->is_sealed ? known : NULL;
+}
+
+/* Derived files are not synced: a crash may take one whole. */
+static void tell_missing(const struct partition_walk *walk, const struct segment_files *files, enum segment_file which)
+{
+	char file[4096];
+	segment_file_name(walk, files->base_offset, which, file, sizeof file);
+	if (!walk->check->is_in_use)
+		tell(walk, walk->check->was_clean ? FINDING_DERIVED : FINDING_NOTE, file, NOWHERE, NOWHERE, "it is missing: the segment is sealed, and should have it");
+}
+
+/* A segment whose headers are damaged can have no seal. */
+static void check_missing_files(const struct partition_walk *walk, const struct segment_files *files, const struct segment_check *segment)
+{
+	const struct seal *seal = segment->seal;
+	if (!files->has[SEGMENT_FILE_SEAL] && known_as_sealed(walk, files->base_offset) && !segment->damaged.count)
+		tell_missing(walk, files, SEGMENT_FILE_SEAL);
+	if (seal && seal->index_size_bytes && !files->has[SEGMENT_FILE_INDEX])
+		tell_missing(walk, files, SEGMENT_FILE_INDEX);
+	if (seal && seal->time_index_size_bytes && !files->has[SEGMENT_FILE_TIME_INDEX])
+		tell_missing(walk, files, SEGMENT_FILE_TIME_INDEX);
+}
+
 static int read_seal(const struct partition_walk *walk, const struct segment_files *files, struct seal *seal,
 		     bool *is_good)
 {
 	char file[4096];
 	struct slice bytes;
+	const struct picture_segment *known = known_as_sealed(walk, files->base_offset);
 	*is_good = false;
 	if (!files->has[SEGMENT_FILE_SEAL])
 		return 0;
@@ -152,7 +183,8 @@ static int read_seal(const struct partition_walk *walk, const struct segment_fil
 	int fault = seal_decode(seal, bytes);
 	free((void *)bytes.data);
 	*is_good = !fault && seal->base_offset == files->base_offset &&
-		   picture_is_possible(seal->base_offset, seal->log_size_bytes, seal->next_offset);
+		   picture_is_possible(seal->base_offset, seal->log_size_bytes, seal->next_offset) &&
+		   (!known || (seal->log_size_bytes == known->filed.position && seal->next_offset == known->filed.offset));
 	if (bytes.size == 0)
 		note_empty(walk, file);
 	else if (!*is_good && !walk->check->is_in_use)
@@ -213,7 +245,15 @@ static void learn(struct partition_walk *walk, const struct segment_check *segme
 		    epochs_assign(&walk->seen, entry->epoch, entry->start_offset) < 0)
 			damaged_ranges_add(&walk->found, 0, 0); /* no memory: the epochs are not compared */
 	}
+	if (walk->first_offset == NOWHERE)
+		walk->first_offset = segment->base_offset;
 	walk->end_offset = segment->end_offset;
+}
+
+static void note_batch(void *context, const struct batch *batch, uint64_t position, struct slice bytes)
+{
+	struct partition_walk *walk = context;
+	snapshot_check_batch(&walk->snapshots, batch);
 }
 
 static void count_tail(const struct partition_walk *walk, const struct segment_files *files)
@@ -305,8 +345,10 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 		err = segment_check_run(segment);
 	if (err == -ENOENT && walk->check->is_in_use)
 		return 0;
-	if (!err)
+	if (!err) {
+		check_missing_files(walk, files, segment);
 		learn(walk, segment);
+	}
 	return err;
 }
 
@@ -329,6 +371,8 @@ static int check_segment(struct partition_walk *walk, const struct segment_files
 		.epochs_limit = knows_marks(walk) ? check->picture->epochs_limit : 0,
 		.fenced = check->picture ? &check->picture->fenced : NULL,
 		.seal = has_seal ? &seal : NULL,
+		.batch = walk->snapshots.count ? note_batch : NULL,
+		.batch_context = walk,
 	};
 	err = run_segment(walk, files, next_base, &segment);
 	free((void *)segment.index.data);
@@ -466,7 +510,8 @@ static int check_epoch_file(const struct partition_walk *walk)
 	return fault == -ENOMEM ? fault : 0;
 }
 
-static int check_snapshot(const struct partition_walk *walk, int64_t base_offset)
+/* A snapshot that can be read is kept until the batches have been seen. */
+static int read_snapshot(struct partition_walk *walk, int64_t base_offset)
 {
 	char file[4096];
 	struct slice bytes;
@@ -476,10 +521,12 @@ static int check_snapshot(const struct partition_walk *walk, int64_t base_offset
 		return err;
 	struct producer_state *state = NULL;
 	int fault = producer_snapshot_decode(&state, bytes, 0, PRODUCERS_MAX);
+	if (!fault)
+		err = snapshot_check_add(&walk->snapshots, base_offset, state);
 	producer_destroy(&state);
 	free((void *)bytes.data);
-	if (fault == -ENOMEM)
-		return fault;
+	if (err || fault == -ENOMEM)
+		return err ? err : fault;
 	if (bytes.size == 0)
 		note_empty(walk, file);
 	else if (fault)
@@ -487,6 +534,29 @@ static int check_snapshot(const struct partition_walk *walk, int64_t base_offset
 		     fault == ERR_FORMAT ? "it is no producer snapshot of version 1"
 					 : "the snapshot fails its CRC-32C");
 	return 0;
+}
+
+static int read_snapshots(struct partition_walk *walk)
+{
+	const struct partition_dir *files = walk->check->files;
+	int err = 0;
+	for (uint32_t i = 0; i < files->segment_count && !err; i++)
+		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use)
+			err = read_snapshot(walk, files->segments[i].base_offset);
+	return err ? err : snapshot_check_begin(&walk->snapshots);
+}
+
+/* Where batches are damaged, or compacted away, nothing is said of what is not there. */
+static void check_snapshot(const struct partition_walk *walk, int64_t base_offset)
+{
+	char file[4096];
+	const struct topic *topic = walk->check->topic;
+	if (!topic || topic->config.is_compacted || walk->found.count || walk->first_offset == NOWHERE)
+		return;
+	const char *fault = snapshot_check_fault(&walk->snapshots, base_offset, walk->first_offset, walk->end_offset);
+	segment_file_name(walk, base_offset, SEGMENT_FILE_SNAPSHOT, file, sizeof file);
+	if (fault)
+		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, fault);
 }
 
 static int check_append_times(const struct partition_walk *walk, int64_t base_offset)
@@ -518,7 +588,7 @@ static int check_derived(const struct partition_walk *walk)
 	int err = check_epoch_file(walk);
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
 		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use)
-			err = check_snapshot(walk, files->segments[i].base_offset);
+			check_snapshot(walk, files->segments[i].base_offset);
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
 		if (files->segments[i].has[SEGMENT_FILE_APPEND_TIME] && !walk->check->is_in_use)
 			err = check_append_times(walk, files->segments[i].base_offset);
@@ -534,6 +604,8 @@ static int run(struct partition_walk *walk)
 	if (err || !is_ours)
 		return err;
 	if (walk->check->files)
+		err = read_snapshots(walk);
+	if (!err && walk->check->files)
 		err = check_segments(walk);
 	if (err)
 		return err;
@@ -545,10 +617,11 @@ static int run(struct partition_walk *walk)
 
 int partition_check_run(const struct partition_check *check)
 {
-	struct partition_walk walk = {.check = check, .end_offset = NOWHERE};
+	struct partition_walk walk = {.check = check, .first_offset = NOWHERE, .end_offset = NOWHERE};
 	epochs_init(&walk.seen);
 	int err = run(&walk);
 	epochs_fini(&walk.seen);
 	free(walk.found.ranges);
+	snapshot_check_fini(&walk.snapshots);
 	return err;
 }

@@ -14,6 +14,7 @@ struct partition_check {
 	/* NULL: the catalog does not know it, and the segments are checked alone */
 	const struct topic *topic;
 	struct picture_partition *picture;  /* NULL: nothing tells of it */
+	bool was_clean;                     /* the last stop: no crash can have taken files that are not synced */
 	bool is_in_use;                     /* a broker is writing: sealed segments alone hold still */
 };
 

@@ -221,6 +221,7 @@ static int check_directory(struct verify *verify, const struct partition_dir *fi
 		.files = files,
 		.topic = topic,
 		.picture = topic ? picture_find(&verify->picture, &topic->id, (uint32_t)files->partition) : NULL,
+		.was_clean = verify->report->was_clean,
 		.is_in_use = verify->report->is_in_use,
 	};
 	return partition_check_run(&check);

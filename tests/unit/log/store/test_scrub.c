@@ -1,5 +1,6 @@
 /* The scrub on a simulated disk: rot in a sealed segment that nobody reads is found within an interval, fenced and remembered; at the rate that was asked
  * for; and between passes nothing happens. */
+#include "log/segment/seal.h"
 #include "tests/unit/log/verify/rot.h"
 
 #define RECORDS 5
@@ -54,6 +55,42 @@ Test(scrub, a_sound_log)
 	cr_assert_geq(reading * (1 << 20), 0.8 * (double)counters.scrub_bytes, "%.3f s for %lu bytes", reading, (unsigned long)counters.scrub_bytes);
 	run_passes(&world, 3);
 	cr_assert_eq(store_counters(world.store).damaged_ranges, 0);
+	world_fini(&world);
+}
+
+/* A seal that is missing, and one that is of another segment by what it says of its end: no sound record is fenced for it, and it is made anew. */
+Test(scrub, makes_seals_anew, .timeout = 60)
+{
+	static const char *const missing = "/t-0/00000000000000000000.seal", *const anothers = "/t-1/00000000000000000000.seal";
+	struct world world;
+	struct verdict verdict;
+	size_t size;
+	fill(&world);
+	uint8_t *first = rot_read(&world, missing, &size), *second = rot_read(&world, anothers, &size), changed[SEAL_SIZE];
+	struct seal seal;
+	cr_assert_eq(seal_decode(&seal, (struct slice){second, size}), 0);
+	seal.log_size_bytes += 100;
+	seal_encode(&seal, changed);
+	rot_unlink(&world, missing);
+	rot_write(&world, anothers, changed, sizeof changed);
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DERIVED], 2);
+	world_open(&world);
+	run_passes(&world, 1);
+	cr_assert_eq(store_counters(world.store).damaged_ranges, 0);
+	world_stop(&world);
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE] + verdict.report.counts.findings[FINDING_DERIVED], 0);
+	uint8_t *again = rot_read(&world, missing, &size);
+	cr_assert_eq(memcmp(again, first, SEAL_SIZE), 0);
+	free(again);
+	again = rot_read(&world, anothers, &size);
+	cr_assert_eq(memcmp(again, second, SEAL_SIZE), 0);
+	free(first);
+	free(second);
+	free(again);
+	world_open(&world);
 	world_fini(&world);
 }
 
