@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "log/base/check.h"
 #include "log/io/sim.h"
@@ -149,12 +150,29 @@ static bool try_image(struct cuts *cuts, const struct story_place *promised, uin
 	return true;
 }
 
+/* With KEEP=1 what was wrong stays as a file that can be mounted: as the cut left it, before anybody looked. */
+static void keep_image(const struct cuts *cuts, uint64_t op)
+{
+	char path[200];
+	snprintf(path, sizeof path, "%s/power-%s-%lu.img", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", volume_name(cuts->volume->type), (unsigned long)op);
+	FILE *file = fopen(path, "w");
+	const uint8_t *bytes = disk_bytes(cuts->volume->disk);
+	static const uint8_t zeros[COPY_UNIT];
+	for (uint64_t at = 0; file && at < disk_size(cuts->volume->disk); at += COPY_UNIT)
+		if (memcmp(bytes + at, zeros, COPY_UNIT) != 0)
+			CHECK(fseek(file, (long)at, SEEK_SET) == 0 && fwrite(bytes + at, COPY_UNIT, 1, file) == 1);
+	if (file) {
+		CHECK(ftruncate(fileno(file), (off_t)disk_size(cuts->volume->disk)) == 0 && fclose(file) == 0);
+		printf("      kept: %s\n", path);
+	}
+}
+
 /* An image, and now and then the power fails again in what was done with it: in the file system's recovery, or in ours. */
 static void try_cut(struct cuts *cuts, const uint8_t *stable, const struct story_place *promised, struct trial trial, uint64_t flushed, uint64_t op)
 {
 	struct disk *disk = cuts->volume->disk;
 	char what[200];
-	uint64_t begin = disk_now(disk);
+	uint64_t begin = disk_now(disk), wrong = cuts->wrong;
 	bool is_nested = draw(cuts, 6) == 0;
 	redo(cuts, trial, flushed, op);
 	snprintf(what, sizeof what, "cut at op %lu (flushed: %lu), %s", (unsigned long)op, (unsigned long)flushed, fate_names[trial.fate]);
@@ -162,6 +180,11 @@ static void try_cut(struct cuts *cuts, const uint8_t *stable, const struct story
 	uint64_t end = disk_now(disk);
 	put_back(cuts, stable, flushed, op);
 	put_back(cuts, stable, begin, end);
+	if (cuts->wrong > wrong && getenv("KEEP")) {
+		redo(cuts, trial, flushed, op);
+		keep_image(cuts, op);
+		put_back(cuts, stable, flushed, op);
+	}
 	if (is_nested && is_mounted && end > begin) {
 		uint64_t second = begin + draw(cuts, end - begin);
 		struct trial again = {.fate = (enum fate)draw(cuts, fate_count), .random = sim_random(&cuts->random), .chosen = second};
