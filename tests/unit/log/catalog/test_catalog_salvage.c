@@ -56,3 +56,42 @@ Test(catalog_salvage, of_nothing)
 	}
 	broker_config_destroy(made);
 }
+
+static void put_identity(struct catalog_bytes *file, uint64_t sequence, uint8_t id, uint32_t node_id)
+{
+	uint8_t directory_id[16] = {id};
+	catalog_begin(file, CATALOG_IDENTITY, sequence);
+	catalog_put(file, directory_id, sizeof directory_id);
+	catalog_put_u32(file, node_id);
+	catalog_put_text(file, (struct slice){(const uint8_t *)"AAAAAAAAAAAAAAAAAAAAAQ", 22});
+	catalog_end(file);
+}
+
+/* A record that cannot be says nothing, not even half of whose directory it is. */
+Test(catalog_salvage, of_an_identity_that_cannot_be)
+{
+	static const struct catalog_mark known;
+	struct broker_config *made;
+	cr_assert_eq(broker_config_create(&made), 0);
+	config = made;
+	struct sim_disk *disk = sim_disk_open(1);
+	struct io *io = open_io(disk);
+	struct catalog_bytes file = {0};
+	struct salvage_report salvaged;
+	struct catalog *catalog;
+	struct catalog_report report;
+	catalog_put_header(&file);
+	put_identity(&file, 1, 7, 1);
+	put_identity(&file, 2, 8, UINT32_MAX);
+	cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
+	free(file.data);
+	cr_assert_neq(catalog_open(&catalog, io, "/d", config, &report), 0);
+	cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, false, &salvaged), 0);
+	cr_assert_eq(catalog_open(&catalog, io, "/d", config, &report), 0, "%s", report.why);
+	cr_assert_eq(catalog_directory_id(catalog)->bytes[0], 7);
+	cr_assert_eq(catalog_node_id(catalog), 1);
+	catalog_close(catalog);
+	io_close(io);
+	sim_disk_close(disk);
+	broker_config_destroy(made);
+}
