@@ -1,5 +1,7 @@
 /* When records were appended: exact for all that a partition has, through rolls, filing, stops and kills, whatever the records' own timestamps say (here
  * they are years off); after a power cut exact or truly bounded; true after deletions too. */
+#include <errno.h>
+
 #include "tests/unit/log/store/world.h"
 
 #define OFFSETS_MAX 20000
@@ -215,5 +217,7 @@ Test(append_time, below_the_log_start)
 		world_stop(world);
 		world_open(world);
 	}
+	int fd = io_file_open(world->io, "/t-0/00000000000000000000.appendtime", IO_READ_ONLY);
+	cr_assert_eq(fd, -ENOENT, "it stays when its segment goes");
 	world_fini(world);
 }
