@@ -22,6 +22,8 @@ static void reset_all(struct world *world)
 		producer_reset(world->producers[i]);
 	for (uint32_t i = 0; i < world->consumer_count; i++)
 		consumer_reset(world->consumers[i]);
+	for (uint32_t i = 0; i < world->fetcher_count; i++)
+		fetcher_reset(world->fetchers[i]);
 	for (uint32_t i = 0; i < world->committer_count; i++)
 		committer_reset(world->committers[i]);
 	for (uint32_t i = 0; i < world->member_count; i++)

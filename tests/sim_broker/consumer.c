@@ -1,9 +1,10 @@
 /* A consumer that was assigned one partition of one topic: it fetches, waits at the end for more, and checks every byte. From time to time it begins again at the
  * start, and sees the same. Where records were deleted under it, it is told so and asks where the log begins; where they are damaged, it is told so, and
  * goes on behind them. In the calm one of each partition is its reader, which tells the judge that it has seen all. */
+#include "tests/sim_broker/consumer.h"
+
 #include <stdlib.h>
 
-#include "kmsg_fetch.h"
 #include "kmsg_list_offsets.h"
 #include "log/base/check.h"
 #include "log/batch/record_iter.h"
@@ -83,7 +84,7 @@ void consumer_begin_again(struct consumer *consumer)
 
 bool consumer_is_done(const struct consumer *consumer)
 {
-	if (!consumer->life)
+	if (!consumer->life || consumer->partition >= topic_of(consumer)->partition_count)
 		return true;
 	return consumer->high_watermark >= 0 && consumer->next == consumer->high_watermark && !consumer->is_lost &&
 	       consumer->next >= history_certain_end(consumer->world->history, part_of(consumer)->number);
@@ -270,6 +271,19 @@ static void answered(void *context, uint64_t tag, const void *answer)
 		take_result(consumer, &out->responses.items[0].partitions.items[0]);
 }
 
+/* Notes what is certain when it is asked. */
+static void fill(struct consumer *consumer, struct kmsg_fetch_partition *partition)
+{
+	kmsg_fetch_partition_init(partition);
+	partition->partition = (int32_t)consumer->partition;
+	partition->fetch_offset = consumer->next;
+	partition->partition_max_bytes = consumer->max_bytes;
+	begin_scan(consumer);
+	consumer->was_full = consumer->world->is_full;
+	consumer->certain = history_certain_end(consumer->world->history, part_of(consumer)->number);
+	consumer->certain_start = part_of(consumer)->start_acked;
+}
+
 static void fetch(struct consumer *consumer)
 {
 	struct kmsg_fetch_request in;
@@ -277,10 +291,7 @@ static void fetch(struct consumer *consumer)
 	struct kmsg_fetch_partition partition;
 	kmsg_fetch_request_init(&in);
 	kmsg_fetch_topic_init(&topic);
-	kmsg_fetch_partition_init(&partition);
-	partition.partition = (int32_t)consumer->partition;
-	partition.fetch_offset = consumer->next;
-	partition.partition_max_bytes = consumer->max_bytes;
+	fill(consumer, &partition);
 	topic.topic = slice_from(topic_of(consumer)->name);
 	topic.topic_id = topic_of(consumer)->id;
 	topic.partitions.items = &partition;
@@ -290,10 +301,6 @@ static void fetch(struct consumer *consumer)
 	in.max_bytes = 1 << 20;
 	in.topics.items = &topic;
 	in.topics.count = 1;
-	begin_scan(consumer);
-	consumer->was_full = consumer->world->is_full;
-	consumer->certain = history_certain_end(consumer->world->history, part_of(consumer)->number);
-	consumer->certain_start = part_of(consumer)->start_acked;
 	consumer->is_asking = peer_call(consumer->peer, "fetch", consumer->is_by_id ? 13 : 11, &in, consumer->round, answered);
 }
 
@@ -347,13 +354,45 @@ static void find_start(struct consumer *consumer)
 	consumer->is_asking = peer_call(consumer->peer, "list_offsets", 7, &in, consumer->round, found_start);
 }
 
-void consumer_step(struct consumer *consumer)
+/* True if it may fetch now. */
+static bool may_fetch(struct consumer *consumer)
 {
 	peer_step(consumer->peer);
 	if (!follow_topic(consumer) || consumer->is_asking || world_now_ns(consumer->world) < consumer->wait_until_ns)
-		return;
+		return false;
 	if (consumer->is_lost)
 		find_start(consumer);
-	else
+	return !consumer->is_lost;
+}
+
+void consumer_step(struct consumer *consumer)
+{
+	if (may_fetch(consumer))
 		fetch(consumer);
+}
+
+/* ---- for a fetcher -------------------------------------------------------------------------------------------------------------- */
+
+struct consumer *consumer_open_for_fetcher(struct world *world, uint32_t number, uint32_t topic, uint32_t partition)
+{
+	struct consumer *consumer = consumer_open(world, number, topic, partition);
+	consumer->is_any_partition = consumer->is_reader = false;
+	consumer->max_bytes = 1 << 20; /* else all wait for a min_bytes that cannot be had */
+	return consumer;
+}
+
+bool consumer_wants(struct consumer *consumer, struct uuid *topic, struct kmsg_fetch_partition *partition, uint64_t *round)
+{
+	if (consumer->partition >= topic_of(consumer)->partition_count || !may_fetch(consumer))
+		return false;
+	fill(consumer, partition);
+	*topic = topic_of(consumer)->id;
+	*round = consumer->round;
+	return true;
+}
+
+void consumer_take(struct consumer *consumer, uint64_t round, const struct kmsg_fetch_partition_result *result)
+{
+	if (is_current(consumer, round))
+		take_result(consumer, result);
 }

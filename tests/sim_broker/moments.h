@@ -50,6 +50,8 @@
 	X(KIP848_VANISHED, "it was gone without a word")                    \
 	X(KIP848_COMMITTED, "its commit was acknowledged")                  \
 	X(PARKED, "a fetch was answered empty")                             \
+	X(SESSION_GOES_ON, "a fetch session went on")                      \
+	X(SESSION_LOST, "a fetch session was not known any more")          \
 	X(REREAD, "a consumer began again at the start")
 
 enum moment {

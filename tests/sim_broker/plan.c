@@ -33,6 +33,7 @@ static void make_knobs(struct knobs *knobs, uint64_t *random)
 		.topics = 1 + (uint32_t)draw(random, 3),
 		.producers = 1 + (uint32_t)draw(random, PRODUCERS_MAX),
 		.consumers = 1 + (uint32_t)draw(random, 5),
+		.fetchers = draw(random, 2) ? 0 : 1 + (uint32_t)draw(random, FETCHERS_MAX),
 		.committers = (uint32_t)draw(random, COMMITTERS_MAX + 1),
 		.members = draw(random, 3) ? 0 : 1 + (uint32_t)draw(random, MEMBERS_MAX),
 		.consumer_members = draw(random, 3) ? 0 : 1 + (uint32_t)draw(random, MEMBERS_MAX),
@@ -111,6 +112,7 @@ bool plan_simplify(struct plan *plan, uint32_t n)
 	case 11: knobs->members = knobs->members > 1; return true;
 	case 12: knobs->topics = 1; return true;
 	case 13: knobs->consumer_members = knobs->consumer_members > 1 ? 2 : knobs->consumer_members; return true;
+	case 14: knobs->fetchers = 0; return true;
 	default: return false;
 	}
 }

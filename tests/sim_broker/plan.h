@@ -7,6 +7,7 @@
 #define PRODUCERS_MAX 5
 #define CONSUMERS_MAX 32      /* the calm reads every partition */
 #define COMMITTERS_MAX 2
+#define FETCHERS_MAX 2
 #define MEMBERS_MAX 5
 #define GROUP_PARTITIONS 4    /* of the first topic: what classic members share, and what is committed for */
 
@@ -52,7 +53,7 @@ struct step {
 #define STEPS_MAX 40
 
 struct knobs {
-	uint32_t shards, topics, producers, consumers, committers, members, consumer_members;
+	uint32_t shards, topics, producers, consumers, fetchers, committers, members, consumer_members;
 	uint32_t cache_bytes, direct_bytes, segment_bytes, rebalance_delay_ms, retention_check_ms, offsets_partitions;
 	bool may_rot;               /* a disk that lies */
 };

@@ -260,15 +260,15 @@ static const struct kmsg_produce_partition_result *result_of(const struct kmsg_p
 	return out->responses.count == 1 && out->responses.items[0].partition_responses.count == 1 ? &out->responses.items[0].partition_responses.items[0] : NULL;
 }
 
-/* This one again, and all behind it, in their order. A plain producer never does: nobody knows what became of it. */
-static void send_again_from(struct producer *producer, uint32_t place)
+/* This one again. Those behind it that are out already are refused for its sake, and go again when their own answers say so: never is one out twice. A plain
+ * producer never does: nobody knows what became of it. */
+static void send_again(struct producer *producer, uint32_t place)
 {
+	producer->window[place].state = UNSENT;
 	if (producer->is_plain) {
 		history_forget(producer->world->history, producer->window[place].send);
 		forget_batch(producer, place);
 	}
-	for (uint32_t i = place; i < producer->count; i++)
-		producer->window[i].state = UNSENT;
 	back_off(producer);
 }
 
@@ -319,12 +319,12 @@ static void take_result(struct producer *producer, uint32_t place, const struct 
 	if (error == 0) {
 		take_ack(producer, place, result->base_offset);
 	} else if (error == KERR_OUT_OF_ORDER_SEQUENCE_NUMBER && place > 0) { /* because the one before was refused */
-		send_again_from(producer, place);
+		send_again(producer, place);
 	} else if (is_passing(producer, error)) {
 		if (error == KERR_KAFKA_STORAGE_ERROR)
 			meet(world, MOMENT_REFUSED);
 		world_tell(world, (uint64_t)error, "producer %u: refused for now: %s", producer->number, kerr_name(error));
-		send_again_from(producer, place);
+		send_again(producer, place);
 	} else {
 		world_accuse(world, number_of(producer), -1, "a produce of producer %u, before sequence %d of epoch %d: error %d", producer->number, producer->next_sequence,
 			     producer->epoch, error);
@@ -336,10 +336,10 @@ static void answered(void *context, uint64_t tag, const void *answer)
 	struct producer *producer = context;
 	const struct kmsg_produce_response *out = answer;
 	uint32_t place = find_sent(producer, tag);
-	if (place == producer->count || producer->window[place].state == UNSENT)
+	if (place == producer->count)
 		return;
 	if (!out)
-		send_again_from(producer, place);
+		send_again(producer, place);
 	else if (!result_of(out))
 		world_accuse(producer->world, HISTORY_BROKER, -1, "a produce of one partition is answered with none or many");
 	else

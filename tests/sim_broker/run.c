@@ -138,6 +138,8 @@ static void make_clients(struct world *world)
 		world->producers[world->producer_count++] = producer_open(world, i);
 	for (uint32_t i = 0; i < knobs->consumers; i++)
 		world->consumers[world->consumer_count++] = consumer_open(world, i, i % 2 ? i % TOPICS_MAX : 0, 0);
+	for (uint32_t i = 0; i < knobs->fetchers; i++)
+		world->fetchers[world->fetcher_count++] = fetcher_open(world, i);
 	for (uint32_t i = 0; i < knobs->committers; i++)
 		world->committers[world->committer_count++] = committer_open(world, i);
 }
@@ -153,6 +155,8 @@ static void turn(struct world *world)
 		producer_step(world->producers[i]);
 	for (uint32_t i = 0; i < world->consumer_count; i++)
 		consumer_step(world->consumers[i]);
+	for (uint32_t i = 0; i < world->fetcher_count; i++)
+		fetcher_step(world->fetchers[i]);
 	for (uint32_t i = 0; i < world->committer_count; i++)
 		committer_step(world->committers[i]);
 	for (uint32_t i = 0; i < world->member_count; i++)
@@ -236,6 +240,11 @@ static bool find_unfinished(const struct world *world, char *out, size_t size)
 	for (uint32_t i = 0; i < world->consumer_count; i++)
 		if (!consumer_is_done(world->consumers[i])) {
 			consumer_describe(world->consumers[i], out, size);
+			return true;
+		}
+	for (uint32_t i = 0; i < world->fetcher_count; i++)
+		if (!fetcher_is_done(world->fetchers[i])) {
+			fetcher_describe(world->fetchers[i], out, size);
 			return true;
 		}
 	for (uint32_t i = 0; i < world->committer_count; i++)

@@ -26,6 +26,7 @@ struct admin;
 struct peer;
 struct producer;
 struct consumer;
+struct fetcher;
 struct committer;
 struct member;
 struct consumer_member;
@@ -83,10 +84,11 @@ struct world {
 	struct admin *admin;
 	struct producer *producers[PRODUCERS_MAX];
 	struct consumer *consumers[CONSUMERS_MAX];
+	struct fetcher *fetchers[FETCHERS_MAX];
 	struct committer *committers[COMMITTERS_MAX];
 	struct member *members[MEMBERS_MAX];
 	struct consumer_member *consumer_members[MEMBERS_MAX];
-	uint32_t producer_count, consumer_count, committer_count, member_count, consumer_member_count;
+	uint32_t producer_count, consumer_count, fetcher_count, committer_count, member_count, consumer_member_count;
 	struct ownership owners[GROUP_PARTITIONS];
 	struct commits commits[GROUP_PARTITIONS];     /* of the classic members' group */
 	struct commits consumer_commits[GROUP_PARTITIONS]; /* of the other's */
@@ -147,6 +149,12 @@ void consumer_begin_again(struct consumer *consumer);
 /* Has it come to the high watermark, as the broker told it last, and is that as far as the acknowledged records? */
 bool consumer_is_done(const struct consumer *consumer);
 void consumer_describe(const struct consumer *consumer, char *out, size_t size);
+
+struct fetcher *fetcher_open(struct world *world, uint32_t number);
+void fetcher_step(struct fetcher *fetcher);
+void fetcher_reset(struct fetcher *fetcher);
+bool fetcher_is_done(const struct fetcher *fetcher);
+void fetcher_describe(const struct fetcher *fetcher, char *out, size_t size);
 
 struct committer *committer_open(struct world *world, uint32_t number);
 void committer_step(struct committer *committer);
