@@ -368,6 +368,11 @@ static int count_opening(struct catalog *catalog, const struct catalog_knowledge
 	int err = check_loss(catalog, known, report);
 	if (err)
 		return err;
+	if (catalog->state.incarnation >= CATALOG_INCARNATION_MAX) {
+		snprintf(report->why, sizeof report->why, "%s: it counts %llu openings, and can count no more", catalog->log_path,
+			 (unsigned long long)catalog->state.incarnation);
+		return -EOVERFLOW;
+	}
 	catalog->state.incarnation++;
 	struct catalog_bytes bytes = {0};
 	uint64_t sequence;

@@ -238,6 +238,8 @@ static int replay_identity(struct replay *replay)
 static int replay_opened(struct replay *replay)
 {
 	uint64_t incarnation = catalog_take_u64(&replay->body);
+	if (replay->body.has_failed || incarnation > CATALOG_INCARNATION_MAX)
+		return refuse(replay, "it tells of %llu openings", (unsigned long long)incarnation);
 	if (incarnation <= replay->state->incarnation)
 		return refuse(replay, "incarnation %llu follows %llu", (unsigned long long)incarnation,
 			      (unsigned long long)replay->state->incarnation);

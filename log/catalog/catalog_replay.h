@@ -6,6 +6,9 @@
 #include "log/catalog/catalog_image.h"
 #include "log/catalog/meta_properties.h"
 
+/* Openings that a catalog can count: leader epochs are counted by them, in 31 bits. */
+#define CATALOG_INCARNATION_MAX ((uint64_t)INT32_MAX)
+
 struct catalog_state {
 	struct topic_defaults defaults;
 	struct image_draft draft;        /* all topics so far */

@@ -1,6 +1,7 @@
 /* libFuzzer: catalog.log of any bytes. The input is a list of records, a byte for the kind, one for what is wrong with it, two for its size, and the
  * body; frames, sequences and checksums are made right unless the second byte bends them, so that the fuzzer gets past them. A catalog that opens must take
- * a change and open again with it; one that does not must say why; and salvaging either leaves a catalog that opens. */
+ * a change and open again with it; one that does not must say why; and salvaging it leaves a catalog that opens (unless it tells of as many openings as can be counted). */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +68,10 @@ static void check_life(struct io *io, struct catalog *catalog)
 	bool was_changed = catalog_change_settings(catalog, &change, 1) == 0;
 	catalog_close(catalog);
 	struct catalog_report report;
-	CHECKF(open_catalog(io, &catalog, &report) == 0, "the second opening: %s", report.why);
+	int err = open_catalog(io, &catalog, &report);
+	if (err == -EOVERFLOW)
+		return;
+	CHECKF(err == 0, "the second opening: %s", report.why);
 	CHECK(catalog_incarnation(catalog) > incarnation);
 	const struct catalog_image *image = catalog_image_acquire(catalog);
 	const struct setting *setting = catalog_setting(image, SETTING_GROUP, change.name, change.key);
@@ -97,8 +101,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECKF(report.why[0], "refused without a word: %s", err_name(err));
 		err = catalog_salvage(io, "/d", the_config(), &known, NULL, 0, false, &salvaged);
 		CHECKF(err == 0, "salvage: %s", err_name(err));
-		CHECKF(open_catalog(io, &catalog, &report) == 0, "after salvage: %s", report.why);
-		check_life(io, catalog);
+		err = open_catalog(io, &catalog, &report);
+		CHECKF(err == 0 || err == -EOVERFLOW, "after salvage: %s", report.why);
+		if (!err)
+			check_life(io, catalog);
 	}
 	io_close(io);
 	sim_disk_close(disk);

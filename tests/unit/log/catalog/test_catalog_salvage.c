@@ -67,8 +67,15 @@ static void put_identity(struct catalog_bytes *file, uint64_t sequence, uint8_t 
 	catalog_end(file);
 }
 
-/* A record that cannot be says nothing, not even half of whose directory it is. */
-Test(catalog_salvage, of_an_identity_that_cannot_be)
+static void put_opened(struct catalog_bytes *file, uint64_t sequence, uint64_t incarnation)
+{
+	catalog_begin(file, CATALOG_OPENED, sequence);
+	catalog_put_u64(file, incarnation);
+	catalog_end(file);
+}
+
+/* A record that cannot be says nothing: not that there were more openings than leader epochs can count, and not even half of whose directory it is. */
+Test(catalog_salvage, of_records_that_cannot_be)
 {
 	static const struct catalog_mark known;
 	struct broker_config *made;
@@ -82,7 +89,8 @@ Test(catalog_salvage, of_an_identity_that_cannot_be)
 	struct catalog_report report;
 	catalog_put_header(&file);
 	put_identity(&file, 1, 7, 1);
-	put_identity(&file, 2, 8, UINT32_MAX);
+	put_opened(&file, 2, UINT64_MAX);
+	put_identity(&file, 3, 8, UINT32_MAX);
 	cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
 	free(file.data);
 	cr_assert_neq(catalog_open(&catalog, io, "/d", config, &report), 0);
@@ -91,6 +99,7 @@ Test(catalog_salvage, of_an_identity_that_cannot_be)
 	cr_assert_eq(catalog_directory_id(catalog)->bytes[0], 7);
 	cr_assert_eq(catalog_node_id(catalog), 1);
 	catalog_close(catalog);
+	assert_opens(io, "once more");
 	io_close(io);
 	sim_disk_close(disk);
 	broker_config_destroy(made);
