@@ -7,6 +7,7 @@
 #include "log/base/check.h"
 #include "log/io/small_file.h"
 #include "log/partition/partition_priv.h"
+#include "log/segment/foreign_file.h"
 #include "log/segment/partition_metadata.h"
 
 struct partition *partition__create(struct partition_home *home, const struct topic *topic, uint32_t index)
@@ -155,6 +156,9 @@ static int write_metadata(struct partition *partition, const char *path)
 {
 	char text[PARTITION_METADATA_SIZE_MAX];
 	size_t size = partition_metadata_encode(&partition->topic_id, text);
+	int kept = foreign_file_keep(partition->home->io, path);
+	if (kept)
+		return kept;
 	int fd = io_file_open(partition->home->io, path, IO_CREATE);
 	if (fd < 0)
 		return fd;
@@ -275,7 +279,10 @@ void partition__seal_again(struct partition *partition, struct segment *segment)
 	/* Without a seal nothing tells whether these files are right: made from the log, they are. */
 	for (int file = 0; file < segment_file_count && must_forget; file++) {
 		segment_path(segment, file, path, sizeof path);
-		int err = file == SEGMENT_FILE_INDEX || file == SEGMENT_FILE_TIME_INDEX ? io_unlink(partition->home->io, path) : 0;
+		bool is_index = file == SEGMENT_FILE_INDEX || file == SEGMENT_FILE_TIME_INDEX;
+		int err = is_index ? foreign_file_keep(partition->home->io, path) : 0;
+		if (!err && is_index)
+			err = io_unlink(partition->home->io, path);
 		(void)err; /* it is missing as well */
 	}
 	segment->has_index &= !must_forget;

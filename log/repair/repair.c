@@ -13,6 +13,7 @@
 #include "log/catalog/catalog_salvage.h"
 #include "log/io/small_file.h"
 #include "log/segment/partition_metadata.h"
+#include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 #include "log/verify/directory.h"
 #include "log/verify/verify.h"
@@ -319,7 +320,9 @@ static void make_anew(struct repair *repair, const struct finding *finding)
 	if (is_segments && file == SEGMENT_FILE_LOG)
 		return;
 	path_of(repair, finding->file, path, sizeof path);
-	int err = io_unlink(repair->io, path);
+	int err = foreign_file_keep(repair->io, path);
+	if (!err)
+		err = io_unlink(repair->io, path);
 	(void)err; /* it is written over then */
 	partition->epochs_changed |= !is_segments; /* leader-epoch-checkpoint is the other one */
 	partition->home->has_rolled = true;        /* or a stop with nothing to file would not come by */

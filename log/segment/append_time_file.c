@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "log/segment/foreign_file.h"
+
 #define ENTRIES_PER_BLOCK 256u
 
 /* ---- looking ----------------------------------------------------------------------------------------------------------- */
@@ -171,6 +173,14 @@ int append_time_file_add(struct io *io, const char *path, const struct append_ti
 	int err = open_with(&file, io, path, IO_CREATE);
 	if (file.fd < 0)
 		return err;
+	if (err == ERR_CORRUPT_LOG) { /* it may be another file, exchanged with this one */
+		append_time_file_close(&file);
+		err = foreign_file_keep(io, path);
+		int opened = err ? err : open_with(&file, io, path, IO_CREATE);
+		if (err || file.fd < 0)
+			return opened;
+		err = ERR_CORRUPT_LOG;
+	}
 	if (err == ERR_CORRUPT_LOG || (!err && !append_time_file_is_of(&file, owner)))
 		err = begin_anew(&file, owner);
 	if (!err)

@@ -143,6 +143,8 @@ MUST_USE int segment_open_read(struct segment *segment);
 MUST_USE int segment_open_direct(struct segment *segment);
 /* Makes sure that the log file exists and is open for writing, cut to what is filed. The directory exists. Not yet synced. */
 MUST_USE int segment_open_write(struct segment *segment);
+/* Another file stands in this one's place: it gets another name, and the segment is without a file, and empty. */
+MUST_USE int segment_set_aside(struct segment *segment);
 /* Writes what is in memory alone into its place in the file, now and synced, without moving a mark: for a file that is damaged. The file is there. */
 MUST_USE int segment_restore(struct segment *segment);
 /* What its file has behind `staged`, but for zeros, is cut off durably, and kept beside it: nobody was told of it. */

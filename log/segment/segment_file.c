@@ -11,6 +11,7 @@
 #include "log/base/check.h"
 #include "log/batch/record_iter.h"
 #include "log/io/small_file.h"
+#include "log/segment/foreign_file.h"
 #include "log/segment/segment_priv.h"
 #include "log/segment/torn_file.h"
 
@@ -84,6 +85,8 @@ static bool is_another_file(struct segment *segment, int fd)
 	struct batch batch;
 	struct io *io = segment->home->io;
 	segment->is_identified = true;
+	if (foreign_file_is_stores(io, fd))
+		return true;
 	if (segment->first_crc == 0 || segment->filed.position == 0 || io_file_read(io, fd, header, sizeof header, 0) != sizeof header ||
 	    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.crc == segment->first_crc)
 		return false;
@@ -199,23 +202,6 @@ static int cut(struct segment *segment)
 	return err;
 }
 
-static int create_file(struct segment *segment, const char *path)
-{
-	struct io *io = segment->home->io;
-	segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
-	if (segment->write_fd < 0)
-		return segment->write_fd;
-	/* A leftover of that name has no acknowledged bytes that are there alone: the journal still holds everything from position 0 on. */
-	int64_t size = io_file_size(io, segment->write_fd);
-	int err = size < 0 ? (int)size : 0;
-	if (size > 0 && (uint64_t)size > segment->staged.position)
-		err = save_tail(segment, segment->staged.position, (uint64_t)size);
-	if (!err)
-		err = io_file_truncate(io, segment->write_fd, 0);
-	segment->has_file = !err;
-	return err;
-}
-
 /* Another's file in this one's place is somebody's: it stays, under another name. */
 static int set_aside(struct segment *segment, const char *path)
 {
@@ -230,6 +216,41 @@ static int set_aside(struct segment *segment, const char *path)
 	segment->is_cut = false;
 	fprintf(stderr, "spate: %s was not the file written here, and is kept as %s\n", path, aside);
 	return 0;
+}
+
+int segment_set_aside(struct segment *segment)
+{
+	char path[PATH_SIZE];
+	segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
+	int err = set_aside(segment, path);
+	segment_adopt(segment, (struct mark){0, segment->base_offset});
+	segment->has_file = false;
+	return err;
+}
+
+static int create_file(struct segment *segment, const char *path)
+{
+	struct io *io = segment->home->io;
+	int there = io_file_open(io, path, IO_READ_ONLY);
+	if (there >= 0) {
+		segment->is_foreign = foreign_file_is_stores(io, there);
+		io_close_fd(io, there);
+		int aside_err = segment->is_foreign ? set_aside(segment, path) : 0;
+		if (aside_err)
+			return aside_err;
+	}
+	segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
+	if (segment->write_fd < 0)
+		return segment->write_fd;
+	/* A leftover of that name has no acknowledged bytes that are there alone: the journal still holds everything from position 0 on. */
+	int64_t size = io_file_size(io, segment->write_fd);
+	int err = size < 0 ? (int)size : 0;
+	if (size > 0 && (uint64_t)size > segment->staged.position)
+		err = save_tail(segment, segment->staged.position, (uint64_t)size);
+	if (!err)
+		err = io_file_truncate(io, segment->write_fd, 0);
+	segment->has_file = !err;
+	return err;
 }
 
 /* The file of a segment that should have one. */
@@ -648,6 +669,19 @@ int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *p
 	return err;
 }
 
+/* Before the files are written for the first time in this life. */
+static int keep_foreign(struct segment *segment)
+{
+	static const enum segment_file files[] = {SEGMENT_FILE_INDEX, SEGMENT_FILE_TIME_INDEX};
+	char path[PATH_SIZE];
+	int err = 0;
+	for (size_t i = 0; i < COUNT_OF(files) && !err && segment->index_written_count == 0; i++) {
+		segment_path(segment, files[i], path, sizeof path);
+		err = foreign_file_keep(segment->home->io, path);
+	}
+	return err;
+}
+
 static int write_tail(struct segment *segment, enum segment_file file, const uint8_t *data, size_t size, size_t from)
 {
 	char path[PATH_SIZE];
@@ -706,7 +740,9 @@ int segment_save_indexes(struct segment *segment, bool is_final)
 	if (!is_final && !is_much_unsaved(segment))
 		return 0;
 	uint64_t size, checksum;
-	int err = save_index(segment, &size, &checksum);
+	int err = keep_foreign(segment);
+	if (!err)
+		err = save_index(segment, &size, &checksum);
 	if (!err)
 		err = save_time_index(segment, &size, &checksum);
 	if (!err)
@@ -772,7 +808,13 @@ static int write_seal(struct segment *segment)
 		.first_leader_epoch = segment->first_leader_epoch,
 		.last_leader_epoch = segment->last_leader_epoch,
 	};
-	int err = save_index(segment, &seal.index_size_bytes, &seal.index_checksum);
+	char path[PATH_SIZE];
+	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
+	int err = foreign_file_keep(segment->home->io, path);
+	if (!err)
+		err = keep_foreign(segment);
+	if (!err)
+		err = save_index(segment, &seal.index_size_bytes, &seal.index_checksum);
 	if (!err)
 		err = save_time_index(segment, &seal.time_index_size_bytes, &seal.time_index_checksum);
 	if (err)

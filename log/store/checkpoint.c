@@ -26,6 +26,7 @@
 #include "log/base/bytes.h"
 #include "log/base/check.h"
 #include "log/io/small_file.h"
+#include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
 #define CHECKPOINT_VERSION 3
@@ -177,7 +178,11 @@ int store__write_checkpoint(struct store *store)
 	store_le64(at, XXH3_64bits(data, size - CHECKSUM_SIZE));
 	char path[4096];
 	checkpoint_path(store, path, sizeof path);
-	int err = small_file_replace(store->home.io, path, data, size);
+	/* What could not be read as a checkpoint may be something else. */
+	int err = store->may_checkpoint_be_foreign ? foreign_file_keep(store->home.io, path) : 0;
+	store->may_checkpoint_be_foreign &= err != 0;
+	if (!err)
+		err = small_file_replace(store->home.io, path, data, size);
 	free(data);
 	if (!err)
 		store->checkpoint_generation = generation;
@@ -354,5 +359,6 @@ int store__read_checkpoint(struct store *store)
 		return err;
 	err = take_checkpoint(store, data, size);
 	free(data);
+	store->may_checkpoint_be_foreign = err == ERR_CORRUPT_LOG;
 	return err;
 }

@@ -13,6 +13,7 @@
 
 #include "log/base/uuid_text.h"
 #include "log/io/small_file.h"
+#include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
 #define FILE_SIZE_MAX (256u << 20)
@@ -50,7 +51,9 @@ int store__write_log_starts(struct store *store)
 	}
 	size += (size_t)snprintf(text + size, capacity - size, "xxh3 %016llx\n", (unsigned long long)XXH3_64bits(text, size));
 	path_of(store, path, sizeof path);
-	int err = small_file_replace(store->home.io, path, text, size);
+	int err = foreign_file_keep(store->home.io, path);
+	if (!err)
+		err = small_file_replace(store->home.io, path, text, size);
 	free(text);
 	if (!err)
 		store->home.has_moved_start = false;

@@ -154,7 +154,33 @@ static int scan_segment(struct partition *partition, struct segment *segment, in
 	return end.position > 0 ? io_file_sync(io, fd) : 0;
 }
 
-static int scan_partition(struct partition *partition)
+/* Without a checkpoint nobody knows what that file's records were; and what was put in its place is another file's content. */
+static int refuse_foreign(const struct store *store, struct store_report *report, const struct segment *segment)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s/%020ld.log is no segment: it begins as another file of this directory does, so two were exchanged, and the checkpoint does not say what was "
+		 "in it. Nothing was changed. Put the right files back; if that cannot be, start once with --set spate.accept.loss=true, which keeps this one "
+		 "aside (in %s)", segment->dir, (long)segment->base_offset, store->dir);
+	return ERR_CORRUPT_LOG;
+}
+
+/* Its loss is accepted: it gets another name, and the log goes on behind the offsets it had, as far as they are known. */
+static int pass_over_foreign(struct partition *partition, struct segment *segment, int64_t next_base)
+{
+	int64_t base = segment->base_offset;
+	int err = segment_set_aside(segment);
+	segment_destroy(segment);
+	if (!partition->active)
+		partition->start_offset = base;
+	if (next_base >= 0)
+		partition__add_damage(partition, base, next_base);
+	if (next_base >= 0 || err || (!partition->active && base == 0))
+		return err;
+	partition->next_offset = partition->durable_offset = base;
+	return partition__roll(partition);
+}
+
+static int scan_partition(struct store *store, struct store_report *report, struct partition *partition)
 {
 	struct bases bases = {0};
 	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
@@ -175,6 +201,12 @@ static int scan_partition(struct partition *partition)
 		segment->is_complete = i + 1 < bases.count;
 		list_push_back(&partition->segments, &segment->node);
 		err = scan_segment(partition, segment, segment->is_complete ? bases.offsets[i + 1] : INT64_MAX);
+		if (segment->is_foreign)
+			err = store->options.is_loss_accepted ? 0 : refuse_foreign(store, report, segment);
+		if (!err && segment->is_foreign) {
+			err = pass_over_foreign(partition, segment, segment->is_complete ? bases.offsets[i + 1] : -1);
+			continue;
+		}
 		if (!err && segment->is_complete && segment->staged.offset < bases.offsets[i + 1])
 			partition__add_damage(partition, segment->staged.offset, bases.offsets[i + 1]);
 		partition->has_unsealed |= segment->is_complete;
@@ -186,7 +218,7 @@ static int scan_partition(struct partition *partition)
 	return err;
 }
 
-static int scan_directories(struct store *store)
+static int scan_directories(struct store *store, struct store_report *report)
 {
 	for (uint32_t i = 0; i < store->image->topic_count; i++) {
 		const struct topic *topic = store->image->topics[i];
@@ -194,7 +226,7 @@ static int scan_directories(struct store *store)
 			struct partition *partition;
 			int err = store__find_partition(store, &topic->id, index, &partition);
 			if (!err && partition)
-				err = scan_partition(partition);
+				err = scan_partition(store, report, partition);
 			if (err)
 				return err;
 		}
@@ -485,9 +517,9 @@ static int go_on_behind_start(struct store *store)
 }
 
 /* Instead of a checkpoint. */
-static int scan(struct store *store)
+static int scan(struct store *store, struct store_report *report)
 {
-	int err = scan_directories(store);
+	int err = scan_directories(store, report);
 	int starts_err = err ? 0 : store__read_log_starts(store, take_log_start);
 	if (starts_err == -ENOMEM || starts_err == -EIO)
 		return starts_err;
@@ -507,12 +539,12 @@ static bool are_starts_worth_telling(const struct store *store)
 
 /* The journal is lost, and with it what it said of pieces that went straight to their segments since the checkpoint: the segments are asked, and from the
  * checkpoint the log starts alone are taken. */
-static int scan_behind_checkpoint(struct store *store, bool *has_scanned)
+static int scan_behind_checkpoint(struct store *store, struct store_report *report, bool *has_scanned)
 {
 	int err = are_starts_worth_telling(store) ? store__write_log_starts(store) : 0;
 	store__forget_partitions(store);
 	*has_scanned = true;
-	return err ? err : scan(store);
+	return err ? err : scan(store, report);
 }
 
 /* From the checkpoint, or what is there instead of it. */
@@ -523,7 +555,7 @@ static int find_positions(struct store *store, struct store_report *report, bool
 	if (store->is_journal_alien && !store->options.is_loss_accepted)
 		return refuse_alien_journal(store, report);
 	if (!err && report->is_journal_lost)
-		return scan_behind_checkpoint(store, has_scanned);
+		return scan_behind_checkpoint(store, report, has_scanned);
 	if (!err) {
 		int starts_err = store__read_log_starts(store, compare_log_start);
 		store->home.has_moved_start |= starts_err && are_starts_worth_telling(store);
@@ -539,7 +571,7 @@ static int find_positions(struct store *store, struct store_report *report, bool
 	 * cycle, in any state. */
 	bool is_whole = err == -ENOENT && store->is_journal_whole;
 	*has_scanned = !is_whole && store->image->topic_count > 0;
-	return is_whole ? 0 : scan(store);
+	return is_whole ? 0 : scan(store, report);
 }
 
 /* A cycle does the same, when there is room. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
 static void path_of(const struct store *store, char *out, size_t size)
@@ -24,7 +25,7 @@ void store__find_reserve(struct store *store)
 {
 	char path[4096];
 	path_of(store, path, sizeof path);
-	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
+	int fd = foreign_file_keep(store->home.io, path) ? -EIO : io_file_open(store->home.io, path, IO_READ_ONLY);
 	if (fd < 0)
 		return;
 	store->has_reserve = io_file_size(store->home.io, fd) > 0;

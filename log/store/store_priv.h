@@ -81,6 +81,7 @@ struct store {
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
 	bool must_file_first;          /* recovery's first cycle is not over: the journal may not be written before. A full disk keeps it so */
 	bool has_journal_started;
+	bool may_checkpoint_be_foreign; /* the file of that name is none that can be used */
 	struct journal_report journal_found; /* when this store was opened */
 	uint64_t journal_seed;         /* of the journal in use */
 	uint64_t journal_incarnation;  /* of the opening that has written its superblocks, as far as is certain */

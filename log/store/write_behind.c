@@ -19,6 +19,7 @@
 
 #include "log/base/check.h"
 #include "log/io/small_file.h"
+#include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
 #define FILINGS_AT_ONCE 32
@@ -219,7 +220,9 @@ static void save_epochs(struct store *store, struct partition *partition)
 	size = epochs_encode(&partition->epochs, text, size);
 	char path[4096];
 	snprintf(path, sizeof path, "%s/leader-epoch-checkpoint", partition->dir);
-	int fd = io_file_open(store->home.io, path, IO_CREATE);
+	int fd = foreign_file_keep(store->home.io, path);
+	if (!fd)
+		fd = io_file_open(store->home.io, path, IO_CREATE);
 	if (fd >= 0) {
 		/* Derived from the batches, and in the checkpoint as well: a failure here loses nothing. */
 		if (io_file_write(store->home.io, fd, text, size, 0) == (int64_t)size && io_file_truncate(store->home.io, fd, size) == 0)
@@ -235,7 +238,9 @@ static void write_snapshot(struct store *store, struct partition *partition, int
 	char name[SEGMENT_NAME_SIZE], path[4096];
 	segment_name_format(name, offset, SEGMENT_FILE_SNAPSHOT);
 	snprintf(path, sizeof path, "%s/%s", partition->dir, name);
-	int fd = io_file_open(store->home.io, path, IO_CREATE);
+	int fd = foreign_file_keep(store->home.io, path);
+	if (!fd)
+		fd = io_file_open(store->home.io, path, IO_CREATE);
 	if (fd < 0)
 		return;
 	int64_t done = io_file_write(store->home.io, fd, bytes, size, 0);

@@ -1,0 +1,13 @@
+/* A file under a name that is not its own: somebody has exchanged two. What it holds may be there alone, so before its name is written over or removed it is
+ * renamed to NAME.foreign. Owns nothing; the thread that owns the name; reads a header in place. */
+#pragma once
+
+#include "log/io/io.h"
+
+#define FOREIGN_FILE_SUFFIX ".foreign"
+
+/* Does the file begin as a journal, a catalog, a checkpoint or a seal does: it is no .log. False as well if it cannot be read. */
+bool foreign_file_is_stores(struct io *io, int fd);
+/* For names whose file can be made anew: one that begins as a .log, a journal or a catalog does is renamed, durably, and told on stderr. 0 also if there is none,
+ * or nothing of the kind. */
+MUST_USE int foreign_file_keep(struct io *io, const char *path);
