@@ -23,7 +23,8 @@
  *                                                               others, go on behind it; unless the log turns out to start later
  *   @K  direct, base == log end, bytes fit, unvouched        -> stage it from the file: what was filed with it may not have survived
  *   @M  direct, base == log end, bytes fit, vouched, but a segment before is staged from the journal -> stage it from the file as well
- *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it
+ *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it; but as @F if the checkpoint
+ *                                                               knows of a file, and there is none
  *   @H  base > log end, after @G for this partition          -> skip: as unvouched as what it follows
  *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E
  *   @J  log start                                            -> move the log start
@@ -374,7 +375,7 @@ static int leave_gap(struct replay *replay, struct partition *partition, int64_t
 {
 	int err = note_fence(replay, partition, partition->next_offset, end_offset);
 	settle(partition);
-	partition->next_offset = end_offset;
+	partition->next_offset = partition->durable_offset = end_offset; /* it may be the last thing the journal says */
 	return err ? err : partition__roll(partition);
 }
 
@@ -427,7 +428,9 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	}
 	if (!is_vouched || state == DIRECT_HAS_NO_FILE)
 		segment->has_file = had_file;
-	if (!is_vouched) /* @G */
+	/* A crash takes no file that the checkpoint knows: that one is lost, and not torn. */
+	bool is_file_lost = state == DIRECT_HAS_NO_FILE && segment->filed.position > 0;
+	if (!is_vouched && !is_file_lost) /* @G */
 		return note_torn(replay, entry);
 	if (state == DIRECT_HAS_NO_FILE) /* @F; what the journal has before it stays */
 		return leave_gap(replay, partition, entry->end_offset);

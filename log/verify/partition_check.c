@@ -9,6 +9,7 @@
 
 #include "log/io/small_file.h"
 #include "log/partition/producer.h"
+#include "log/segment/foreign_file.h"
 #include "log/segment/partition_metadata.h"
 #include "log/verify/append_time_check.h"
 #include "log/verify/snapshot_check.h"
@@ -287,7 +288,7 @@ static void note_unexpected(const struct partition_walk *walk, const struct segm
 		count_tail(walk, files);
 }
 
-/* A whole first batch that is not the one the checkpoint knows. */
+/* A whole first batch that is not the one the checkpoint knows, or no segment at all. */
 static bool is_another_file(const struct partition_walk *walk, const char *file, uint32_t first_crc)
 {
 	char path[8192];
@@ -295,17 +296,18 @@ static bool is_another_file(const struct partition_walk *walk, const char *file,
 	struct io *io = walk->check->sink->io;
 	struct batch batch;
 	snprintf(path, sizeof path, "%s/%s", walk->check->sink->dir, file);
-	int fd = first_crc ? io_file_open(io, path, IO_READ_ONLY) : -1;
+	int fd = io_file_open(io, path, IO_READ_ONLY);
 	if (fd < 0)
 		return false;
-	bool is_other = io_file_read(io, fd, header, sizeof header, 0) == sizeof header &&
+	bool is_stores = foreign_file_is_stores(io, fd);
+	bool is_other = first_crc && !is_stores && io_file_read(io, fd, header, sizeof header, 0) == sizeof header &&
 			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.crc != first_crc;
 	uint8_t *bytes = is_other ? malloc(batch.size_bytes) : NULL;
 	is_other = bytes && io_file_read(io, fd, bytes, batch.size_bytes, 0) == (int64_t)batch.size_bytes &&
 		   batch_check_crc((struct slice){bytes, batch.size_bytes}, &batch) == 0;
 	free(bytes);
 	io_close_fd(io, fd);
-	return is_other;
+	return is_other || is_stores;
 }
 
 static void tell_another_file(struct partition_walk *walk, const struct segment_check *segment)

@@ -250,7 +250,7 @@ static struct picture_partition *find_or_add(struct replay *replay, const struct
 }
 
 /* Reads a direct piece as recovery does: headers against the entry's checksum, and every CRC. */
-static int read_direct(struct picture *picture, const struct topic *topic, const struct journal_entry *entry,
+static int read_direct(struct picture *picture, const struct topic *topic, const struct picture_segment *known, const struct journal_entry *entry,
 		       bool *fits)
 {
 	char name[SEGMENT_NAME_SIZE], path[4096];
@@ -258,6 +258,8 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 	snprintf(path, sizeof path, "%s/%s-%u/%s", picture->sink->dir, topic->name, entry->partition, name);
 	*fits = false;
 	int fd = io_file_open(picture->sink->io, path, IO_READ_ONLY);
+	/* A file that the checkpoint knows is lost, and not torn: what the entry says should be there. */
+	*fits = fd == -ENOENT && known && known->filed.position > 0;
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	uint64_t checksum = 0, at = 0;
@@ -282,7 +284,7 @@ static int take_direct(struct picture *picture, struct picture_partition *partit
 		       const struct topic *topic, bool is_vouched, const struct journal_entry *entry)
 {
 	bool fits = true;
-	int err = is_vouched ? 0 : read_direct(picture, topic, entry, &fits);
+	int err = is_vouched ? 0 : read_direct(picture, topic, picture_segment(partition, entry->segment_base_offset), entry, &fits);
 	if (err)
 		return err;
 	if (!fits) {
