@@ -347,3 +347,19 @@ void contest_judge(const struct contest *contest, const struct criterion *criter
 		 criterion->limit_name ? criterion->limit_name : contest->contestants[criterion->limit].name);
 	report_add_row(report, &row);
 }
+
+void contest_draw_seconds(const struct contestant *contestant, const char *chart, struct report *report)
+{
+	if (!contestant->seconds_count)
+		return;
+	static const char *const suffixes[] = { "p99", "max" };
+	for (int line = 0; line < 2; line++) {
+		struct report_point points[REPORT_POINTS_MAX];
+		uint32_t count = contestant->seconds_count < REPORT_POINTS_MAX ? contestant->seconds_count : REPORT_POINTS_MAX;
+		char name[48];
+		for (uint32_t i = 0; i < count; i++)
+			points[i] = (struct report_point){ i + 1, (double)(line ? contestant->seconds[i].max_ns : contestant->seconds[i].p99_ns) / 1e6 };
+		snprintf(name, sizeof name, "%s %s", contestant->name, suffixes[line]);
+		report_add_series(report, chart, name, points, count);
+	}
+}

@@ -79,6 +79,9 @@ bool contest_run(struct contest *contest);
 void contest_report(const struct contest *contest, struct report *report);
 void contest_judge(const struct contest *contest, const struct criterion *criterion, struct report *report);
 
+/* The course of its runs, second by second, as lines of a chart: p99 and maximum. */
+void contest_draw_seconds(const struct contestant *contestant, const char *chart, struct report *report);
+
 /* The median of a column. */
 double contest_median(const struct contest *contest, uint32_t contestant, size_t metric);
 

@@ -85,20 +85,6 @@ bool run_backlog(struct suite *suite)
 
 /* ---- stalls -------------------------------------------------------------------------------------------- */
 
-static void draw_seconds(const struct contestant *contestant, struct report *report)
-{
-	static const char *const suffixes[] = { "p99", "max" };
-	for (int line = 0; line < 2; line++) {
-		struct report_point points[REPORT_POINTS_MAX];
-		uint32_t count = contestant->seconds_count < REPORT_POINTS_MAX ? contestant->seconds_count : REPORT_POINTS_MAX;
-		char name[48];
-		for (uint32_t i = 0; i < count; i++)
-			points[i] = (struct report_point){ i + 1, (double)(line ? contestant->seconds[i].max_ns : contestant->seconds[i].p99_ns) / 1e6 };
-		snprintf(name, sizeof name, "%s %s", contestant->name, suffixes[line]);
-		report_add_series(report, "seconds", name, points, count);
-	}
-}
-
 /* 64 connections of 16 KiB at 70 % of the broker's own maximum for as long as asked, then the limit at the same rate
  * for a tenth of it, and at least as long as a usual run. */
 bool run_stalls(struct suite *suite)
@@ -122,7 +108,7 @@ bool run_stalls(struct suite *suite)
 	const struct criterion row = { "P12", "longest wait at 70 % load", "us", RUN_FIELD(max_us), spate, limit, GOAL_AT_MOST, 3, NULL, NULL, 0 };
 	contest_judge(&contest, &row, suite->report);
 	for (uint32_t i = 0; i < contest.count; i++)
-		draw_seconds(&contest.contestants[i], suite->report);
+		contest_draw_seconds(&contest.contestants[i], "stalls", suite->report);
 	contest_close(&contest);
 	return is_good;
 }

@@ -13,7 +13,7 @@ static const char usage[] =
 	"bench-run: the broker beside its limit programs\n"
 	"\n"
 	"  --rounds N           rounds of each experiment (3)\n"
-	"  --seconds S          measured time of each run (1.5), after --warmup S (0.5)\n"
+	"  --seconds S          measured time of each run (1), after --warmup S (0.3)\n"
 	"  --only NAME[,NAME]   these experiments alone, or `all`\n"
 	"  --json FILE          the results for programs (- for stdout, in place of the table)\n"
 	"  --html FILE          one page of charts\n"
@@ -109,7 +109,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *n
 		{ "load-core", 1, NULL, 'L' }, { "help", 0, NULL, 'h' }, { 0 },
 	};
 	*options = (struct options){ .spate = "./spate", .limits = "build/release/limits", .directory = "build", .rounds = 3,
-				     .seconds = 1.5, .warmup_s = 0.5, .server_core = 0, .load_core = 1, .stalls_minutes = 30 };
+				     .seconds = 1, .warmup_s = 0.3, .server_core = 0, .load_core = 1, .stalls_minutes = 30 };
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		options->server_core = options->load_core = -1;
 	int option;

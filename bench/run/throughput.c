@@ -126,6 +126,8 @@ static bool judge_at_half(struct suite *suite)
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		contest_judge(&contest, &rows[i], suite->report);
 	add_percentiles(&contest, "percentiles-load", suite->report);
+	for (uint32_t i = 0; i < contest.count; i++)
+		contest_draw_seconds(&contest.contestants[i], "seconds", suite->report);
 	contest_close(&contest);
 	return is_good;
 }
@@ -140,6 +142,7 @@ static bool draw_curve(struct suite *suite)
 		return false;
 	for (size_t i = 0; i < COUNT_OF(loads); i++) {
 		struct work work = load_work(suite->mixed_max_rate * loads[i]);
+		work.seconds = suite->options->seconds * 0.7;
 		contest_add_limit(&contest, "l2_durable", &work);
 		contest_add_spate(&contest, NULL, &work);
 	}
