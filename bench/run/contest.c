@@ -336,6 +336,8 @@ void contest_judge(const struct contest *contest, const struct criterion *criter
 		row.ratio_low = fmin(row.ratio_low, ratios[i]);
 		row.ratio_high = fmax(row.ratio_high, ratios[i]);
 	}
+	if (!subject->count && is_interrupted)
+		return;
 	row.value = median(values, subject->count);
 	row.limit = median(limits, subject->count);
 	row.ratio = median(ratios, subject->count);
