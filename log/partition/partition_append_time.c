@@ -33,7 +33,7 @@ static int write_times(const struct partition *partition, struct segment *segmen
 	char path[PATH_SIZE];
 	struct append_time_owner owner = owner_of(partition, segment);
 	segment_path(segment, SEGMENT_FILE_APPEND_TIME, path, sizeof path);
-	return append_time_file_add(partition->home->io, path, &owner, segment->append_times);
+	return append_time_file_add(partition->home->io, path, &owner, segment->append_times, &segment->append_times_filed);
 }
 
 /* Has what its steps tell of a file, or will it have one? */

@@ -1,6 +1,8 @@
 /* Happy path of an addition: the head is right, the last entry ends where the new steps begin, and they are written behind it (over it, if they
  * only go on with its time).
  *
+ * Who has written there before knows where it ends: then that is all there is to it, an opening and a write.
+ *
  * What else may be there: nothing, or another's file: it is begun anew, and what lies before the first step is unknown. A tail that a power cut has
  * torn: its entries fail their checksums, and are cut off; the offsets they told of are unknown. Entries for offsets that come again: a
  * restart replays what was not filed; they are cut off too, and the same is written again. Cut before written: entries always stand in the order of
@@ -154,7 +156,7 @@ static int begin_anew(struct append_time_file *file, const struct append_time_ow
 	return done < 0 ? (int)done : 0;
 }
 
-static int add(struct append_time_file *file, const struct append_times *times)
+static int add(struct append_time_file *file, const struct append_times *times, struct append_time_end *end)
 {
 	struct addition addition = {.bytes = malloc(((size_t)times->count + 2) * APPEND_TIME_ENTRY_SIZE)};
 	if (!addition.bytes)
@@ -163,11 +165,15 @@ static int add(struct append_time_file *file, const struct append_times *times)
 	for (uint32_t i = 0; i < times->count; i++)
 		put(file, &addition, times->steps[i]);
 	int err = write_addition(file, &addition);
+	if (!err)
+		*end = (struct append_time_end){addition.kept + (uint32_t)(addition.size / APPEND_TIME_ENTRY_SIZE),
+						(uint32_t)(addition.end - file->owner.base_offset)};
 	free(addition.bytes);
 	return err;
 }
 
-int append_time_file_add(struct io *io, const char *path, const struct append_time_owner *owner, const struct append_times *times)
+/* Finds out what is there first. */
+static int add_anywhere(struct io *io, const char *path, const struct append_time_owner *owner, const struct append_times *times, struct append_time_end *end)
 {
 	struct append_time_file file;
 	int err = open_with(&file, io, path, IO_CREATE);
@@ -184,7 +190,40 @@ int append_time_file_add(struct io *io, const char *path, const struct append_ti
 	if (err == ERR_CORRUPT_LOG || (!err && !append_time_file_is_of(&file, owner)))
 		err = begin_anew(&file, owner);
 	if (!err)
-		err = add(&file, times);
+		err = add(&file, times, end);
 	append_time_file_close(&file);
+	return err;
+}
+
+/* Behind the entries that this life has written. A cycle of write-behind does this for each of thousands of partitions, while appends wait. */
+static int add_behind(struct io *io, const char *path, const struct append_time_owner *owner, const struct append_times *times, struct append_time_end *end)
+{
+	uint8_t head[APPEND_TIME_HEADER_SIZE], *bytes = malloc((size_t)times->count * APPEND_TIME_ENTRY_SIZE);
+	if (!bytes)
+		return -ENOMEM;
+	uint32_t seed = append_time_header_encode(owner, head);
+	for (uint32_t i = 0; i < times->count; i++)
+		append_time_entry_encode(&times->steps[i], i ? times->steps[i - 1].end_offset : times->from, owner->base_offset, seed,
+					 bytes + (size_t)i * APPEND_TIME_ENTRY_SIZE);
+	int fd = io_file_open(io, path, 0);
+	int64_t done = fd < 0 ? fd : io_file_write(io, fd, bytes, (size_t)times->count * APPEND_TIME_ENTRY_SIZE, position_of(end->count));
+	if (fd >= 0)
+		io_close_fd(io, fd);
+	free(bytes);
+	if (done < 0)
+		return (int)done;
+	*end = (struct append_time_end){end->count + times->count, (uint32_t)(append_times_end(times) - owner->base_offset)};
+	return 0;
+}
+
+int append_time_file_add(struct io *io, const char *path, const struct append_time_owner *owner, const struct append_times *times,
+			 struct append_time_end *end)
+{
+	bool is_known = end->count > 0 && times->from == owner->base_offset + end->relative_offset;
+	int err = is_known ? add_behind(io, path, owner, times, end) : -ENOENT;
+	if (err == -ENOENT)
+		err = add_anywhere(io, path, owner, times, end);
+	if (err)
+		*end = (struct append_time_end){0};
 	return err;
 }

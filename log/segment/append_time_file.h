@@ -7,9 +7,10 @@
 #include "log/io/io.h"
 #include "log/segment/append_times.h"
 
-/* Adds the steps. ERR_FORMAT: the file is of a later version, and stays as it is; -errno: as much of them as is there is good, and they may be added
+/* Adds the steps; *end, of this file, is what the last addition made it (all zero before the first of a life). ERR_FORMAT: the file is of a later version, and stays as it is; -errno: as much of them as is there is good, and they may be added
  * again. */
-MUST_USE int append_time_file_add(struct io *io, const char *path, const struct append_time_owner *owner, const struct append_times *times);
+MUST_USE int append_time_file_add(struct io *io, const char *path, const struct append_time_owner *owner, const struct append_times *times,
+				  struct append_time_end *end);
 
 /* A file that is open to be looked at. */
 struct append_time_file {

@@ -76,6 +76,12 @@ struct append_time_owner {
 	int64_t base_offset;
 };
 
+/* Where a file ends, as far as its writer knows: then it goes on there and reads nothing. All zero: not known. */
+struct append_time_end {
+	uint32_t count;           /* entries */
+	uint32_t relative_offset; /* where the last one ends, less the base offset */
+};
+
 /* `out`: APPEND_TIME_HEADER_SIZE bytes. Returns the seed of the entries' checksums. */
 uint32_t append_time_header_encode(const struct append_time_owner *owner, uint8_t *out);
 /* ERR_FORMAT: of a later version; ERR_CORRUPT_LOG: it is none, or damaged. */

@@ -88,6 +88,7 @@ struct segment {
 	uint8_t *snapshot;              /* what its partition wants written beside the seal, named by the segment's end; owned, or NULL */
 	size_t snapshot_size;
 	struct append_times *append_times; /* of what is durable and not yet in the file beside it; NULL: nothing */
+	struct append_time_end append_times_filed;
 	struct seal_hash *hash;         /* of the bytes up to staged; NULL if it did not see them all */
 };
 

@@ -32,12 +32,19 @@ static void disk_close(struct disk *disk)
 	sim_disk_close(disk->disk);
 }
 
-static int add(struct disk *disk, struct append_times **times)
+/* `end` NULL: as after a restart, when nobody knows where the file ends. */
+static int add_knowing(struct disk *disk, struct append_times **times, struct append_time_end *end)
 {
-	int err = append_time_file_add(disk->io, PATH, &owner, *times);
+	struct append_time_end unknown = {0};
+	int err = append_time_file_add(disk->io, PATH, &owner, *times, end ? end : &unknown);
 	free(*times);
 	*times = NULL;
 	return err;
+}
+
+static int add(struct disk *disk, struct append_times **times)
+{
+	return add_knowing(disk, times, NULL);
 }
 
 static void add_one(struct disk *disk, int64_t from, int64_t to, int64_t time_ms)
@@ -240,7 +247,7 @@ Test(append_times, strangers)
 	other.partition++;
 	struct append_times *times = NULL;
 	append_times_note(&times, 1000, 1100, 77);
-	cr_assert_eq(append_time_file_add(disk.io, PATH, &other, times), 0);
+	cr_assert_eq(append_time_file_add(disk.io, PATH, &other, times, &(struct append_time_end){0}), 0);
 	free(times);
 	times = NULL;
 	append_times_note(&times, 1050, 1060, 5);
@@ -265,7 +272,7 @@ static uint64_t draw(uint64_t *random, uint64_t count)
 	return *random % count;
 }
 
-/* Random runs with gaps, replays from earlier offsets on, and times that step back now and then, against a table. */
+/* Random runs with gaps, restarts, replays from earlier offsets on, and times that step back now and then, against a table. */
 Test(append_times, model)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
@@ -275,6 +282,7 @@ Test(append_times, model)
 		for (size_t i = 0; i < OFFSETS; i++)
 			table[i] = UNKNOWN;
 		int64_t end = 0, time_ms = 1700000000000;
+		struct append_time_end filed = {0};
 		for (int run = 0; run < 40; run++) {
 			struct append_times *times = NULL;
 			int64_t at = end > 0 && draw(&random, 4) == 0 ? (int64_t)draw(&random, (uint64_t)end) : end;
@@ -293,7 +301,9 @@ Test(append_times, model)
 			if (!times)
 				continue;
 			end = at;
-			cr_assert_eq(add(&disk, &times), 0);
+			if (draw(&random, 5) == 0)
+				filed = (struct append_time_end){0}; /* a restart */
+			cr_assert_eq(add_knowing(&disk, &times, &filed), 0);
 			struct append_time_file file;
 			cr_assert_eq(append_time_file_open(&file, disk.io, PATH), 0);
 			for (int64_t i = 0; i < end; i += run % 8 ? 1 + (int64_t)draw(&random, 40) : 1) {
