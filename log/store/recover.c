@@ -23,8 +23,8 @@
  *                                                               others, go on behind it; unless the log turns out to start later
  *   @K  direct, base == log end, bytes fit, unvouched        -> stage it from the file: what was filed with it may not have survived
  *   @M  direct, base == log end, bytes fit, vouched, but a segment before is staged from the journal -> stage it from the file as well
- *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it; but as @F if the checkpoint
- *                                                               knows of a file, and there is none
+ *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it; but as @F if what
+ *                                                               the checkpoint says is in that file is not
  *   @H  base > log end, after @G for this partition          -> skip: as unvouched as what it follows
  *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E
  *   @J  log start                                            -> move the log start
@@ -410,6 +410,13 @@ static int adopt_direct(struct replay *replay, struct partition *partition, cons
 	return err;
 }
 
+/* A crash takes no file that the checkpoint knows, and no byte of it that was filed: then the piece behind it is lost as well, and not torn. */
+static bool is_file_lost(struct segment *segment, enum direct_state state)
+{
+	int64_t size = state == DIRECT_HAS_NO_FILE ? 0 : io_file_size(segment->home->io, segment->read_fd);
+	return size >= 0 && (uint64_t)size < segment->filed.position;
+}
+
 static int take_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool is_vouched)
 {
 	struct segment *segment = partition->active;
@@ -428,11 +435,10 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	}
 	if (!is_vouched || state == DIRECT_HAS_NO_FILE)
 		segment->has_file = had_file;
-	/* A crash takes no file that the checkpoint knows: that one is lost, and not torn. */
-	bool is_file_lost = state == DIRECT_HAS_NO_FILE && segment->filed.position > 0;
-	if (!is_vouched && !is_file_lost) /* @G */
+	bool is_lost = !is_vouched && is_file_lost(segment, state);
+	if (!is_vouched && !is_lost) /* @G */
 		return note_torn(replay, entry);
-	if (state == DIRECT_HAS_NO_FILE) /* @F; what the journal has before it stays */
+	if (is_lost || state == DIRECT_HAS_NO_FILE) /* @F; what the journal has before it stays */
 		return leave_gap(replay, partition, entry->end_offset);
 	return adopt_direct(replay, partition, entry, state == DIRECT_FITS); /* @E, @F */
 }

@@ -16,6 +16,7 @@
 
 #include "log/io/small_file.h"
 #include "log/catalog/catalog.h"
+#include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 #include "log/verify/checkpoint_view.h"
 
@@ -250,6 +251,20 @@ static struct picture_partition *find_or_add(struct replay *replay, const struct
 }
 
 /* Reads a direct piece as recovery does: headers against the entry's checksum, and every CRC. */
+/* A crash takes nothing that the checkpoint says was in the file: then the piece behind it is lost as well, and not torn, and should be there. */
+static bool is_file_lost(struct picture *picture, int fd, const struct picture_segment *known)
+{
+	struct io *io = picture->sink->io;
+	uint8_t header[BATCH_HEADER_SIZE];
+	struct batch batch;
+	if (!known || known->filed.position == 0 || fd < 0)
+		return fd == -ENOENT && known && known->filed.position > 0;
+	if (io_file_size(io, fd) < (int64_t)known->filed.position || foreign_file_is_stores(io, fd))
+		return true;
+	return known->first_crc && io_file_read(io, fd, header, sizeof header, 0) == sizeof header &&
+	       batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.crc != known->first_crc;
+}
+
 static int read_direct(struct picture *picture, const struct topic *topic, const struct picture_segment *known, const struct journal_entry *entry,
 		       bool *fits)
 {
@@ -258,8 +273,9 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 	snprintf(path, sizeof path, "%s/%s-%u/%s", picture->sink->dir, topic->name, entry->partition, name);
 	*fits = false;
 	int fd = io_file_open(picture->sink->io, path, IO_READ_ONLY);
-	/* A file that the checkpoint knows is lost, and not torn: what the entry says should be there. */
-	*fits = fd == -ENOENT && known && known->filed.position > 0;
+	*fits = is_file_lost(picture, fd, known);
+	if (*fits)
+		return fd < 0 ? 0 : (io_close_fd(picture->sink->io, fd), 0);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	uint64_t checksum = 0, at = 0;
