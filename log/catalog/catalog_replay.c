@@ -225,7 +225,8 @@ static int replay_identity(struct replay *replay)
 	struct uuid directory_id = take_id(&replay->body);
 	int32_t node_id = (int32_t)catalog_take_u32(&replay->body);
 	struct slice cluster_id = catalog_take_text(&replay->body);
-	if (replay->body.has_failed || node_id < 0 || cluster_id.size == 0 || cluster_id.size > CLUSTER_ID_SIZE_MAX)
+	if (replay->body.has_failed || node_id < 0 || cluster_id.size == 0 || cluster_id.size > CLUSTER_ID_SIZE_MAX ||
+	    memchr(cluster_id.data, 0, cluster_id.size))
 		return refuse(replay, "it does not say whose directory this is");
 	identity->directory_id = directory_id;
 	identity->node_id = node_id;

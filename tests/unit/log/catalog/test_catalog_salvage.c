@@ -57,13 +57,13 @@ Test(catalog_salvage, of_nothing)
 	broker_config_destroy(made);
 }
 
-static void put_identity(struct catalog_bytes *file, uint64_t sequence, uint8_t id, uint32_t node_id)
+static void put_identity(struct catalog_bytes *file, uint64_t sequence, uint8_t id, uint32_t node_id, const char *cluster_id)
 {
 	uint8_t directory_id[16] = {id};
 	catalog_begin(file, CATALOG_IDENTITY, sequence);
 	catalog_put(file, directory_id, sizeof directory_id);
 	catalog_put_u32(file, node_id);
-	catalog_put_text(file, (struct slice){(const uint8_t *)"AAAAAAAAAAAAAAAAAAAAAQ", 22});
+	catalog_put_text(file, (struct slice){(const uint8_t *)cluster_id, 22});
 	catalog_end(file);
 }
 
@@ -74,7 +74,8 @@ static void put_opened(struct catalog_bytes *file, uint64_t sequence, uint64_t i
 	catalog_end(file);
 }
 
-/* A record that cannot be says nothing: not that there were more openings than leader epochs can count, and not even half of whose directory it is. */
+/* A record that cannot be says nothing: not that there were more openings than leader epochs can count, and not even half of whose directory it is; nor
+ * that it is of a cluster whose id is no text. */
 Test(catalog_salvage, of_records_that_cannot_be)
 {
 	static const struct catalog_mark known;
@@ -88,9 +89,10 @@ Test(catalog_salvage, of_records_that_cannot_be)
 	struct catalog *catalog;
 	struct catalog_report report;
 	catalog_put_header(&file);
-	put_identity(&file, 1, 7, 1);
+	put_identity(&file, 1, 7, 1, "AAAAAAAAAAAAAAAAAAAAAQ");
 	put_opened(&file, 2, UINT64_MAX);
-	put_identity(&file, 3, 8, UINT32_MAX);
+	put_identity(&file, 3, 8, UINT32_MAX, "AAAAAAAAAAAAAAAAAAAAAQ");
+	put_identity(&file, 4, 9, 1, "\0AAAAAAAAAAAAAAAAAAAAA");
 	cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
 	free(file.data);
 	cr_assert_neq(catalog_open(&catalog, io, "/d", config, &report), 0);
