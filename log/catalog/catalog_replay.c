@@ -219,6 +219,15 @@ static int replay_configured(struct replay *replay)
 
 /* ---- the rest ------------------------------------------------------------------------------------------------------ */
 
+/* It stands in a line of meta.properties. */
+static bool is_line(struct slice text)
+{
+	for (size_t i = 0; i < text.size; i++)
+		if (text.data[i] < ' ' || text.data[i] == 0x7f)
+			return false;
+	return true;
+}
+
 static int replay_identity(struct replay *replay)
 {
 	struct meta_properties *identity = &replay->state->identity;
@@ -226,7 +235,7 @@ static int replay_identity(struct replay *replay)
 	int32_t node_id = (int32_t)catalog_take_u32(&replay->body);
 	struct slice cluster_id = catalog_take_text(&replay->body);
 	if (replay->body.has_failed || node_id < 0 || cluster_id.size == 0 || cluster_id.size > CLUSTER_ID_SIZE_MAX ||
-	    memchr(cluster_id.data, 0, cluster_id.size))
+	    !is_line(cluster_id))
 		return refuse(replay, "it does not say whose directory this is");
 	identity->directory_id = directory_id;
 	identity->node_id = node_id;

@@ -93,6 +93,7 @@ Test(catalog_salvage, of_records_that_cannot_be)
 	put_opened(&file, 2, UINT64_MAX);
 	put_identity(&file, 3, 8, UINT32_MAX, "AAAAAAAAAAAAAAAAAAAAAQ");
 	put_identity(&file, 4, 9, 1, "\0AAAAAAAAAAAAAAAAAAAAA");
+	put_identity(&file, 5, 9, 1, "AAAAAAAA\nAAAAAAAAAAAAA");
 	cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
 	free(file.data);
 	cr_assert_neq(catalog_open(&catalog, io, "/d", config, &report), 0);
