@@ -1,5 +1,5 @@
 /* L4: read a Fetch request, send what it asks for from warm memory. Every partition has the same batches:
- * 256 MiB of them, larger than the caches. epoll on one thread; the answers of a connection leave together
+ * 64 MiB of them, as much as the experiment reads of a broker and more than the caches hold. epoll on one thread; the answers of a connection leave together
  * in one sendmsg, straight from where the batches lie.
  *
  * l4_fetch [PORT] */
@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
-#define RING_BYTES (256u << 20)
+#define RING_BYTES (64u << 20)
 #define BATCHES (RING_BYTES / LIMIT_BATCH_BYTES)
 #define ANSWERS_MAX 16
 #define BUFFER_BYTES 16384
