@@ -46,6 +46,7 @@ int bench_end_to_end(int argc, char **argv)
 		INT_FLAG("record-bytes", 'r', &flags.record_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a record's value (1024)"),
 		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure (5)"),
 		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
+		INT_FLAG("requests", 'n', &flags.requests, "N", 0, INT64_MAX, "stop after so many"),
 		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
 	};
 	const struct flag_table flag_table = {
@@ -91,6 +92,7 @@ int bench_backlog(int argc, char **argv)
 		INT_FLAG("fetch-bytes", 'F', &flags.fetch_bytes, "BYTES", 1, LOAD_FETCH_BYTES_MAX, "bytes asked of a partition (1048576)"),
 		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure (5)"),
 		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
+		INT_FLAG("requests", 'n', &flags.requests, "N", 0, INT64_MAX, "stop after so many"),
 		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
 	};
 	const struct flag_table flag_table = {

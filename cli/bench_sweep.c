@@ -125,6 +125,7 @@ int bench_sweep(int argc, char **argv)
 		INT_FLAG("record-bytes", 'r', &flags.record_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a record's value (1024)"),
 		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure each value (2)"),
 		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
+		INT_FLAG("requests", 'n', &flags.requests, "N", 0, INT64_MAX, "stop after so many of each"),
 		BOOL_FLAG("json", 'J', &flags.is_json, "one JSON object a line"),
 	};
 	const struct flag_table flag_table = {
