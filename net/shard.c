@@ -23,6 +23,7 @@
 #define RECEIVE_BUFFER_SIZE (8u << 10)     /* a small request with its header in one piece */
 
 #define DRAIN_MAX_NS (3ull * 1000 * 1000 * 1000)
+#define CLOSE_MAX_NS (2ull * 1000 * 1000 * 1000)
 #define STOP_MAX_NS (60ull * 1000 * 1000 * 1000)
 
 /* ---- opening and closing -------------------------------------------------------------------------------------------------- */
@@ -150,7 +151,7 @@ static void receive_all(struct shard *shard)
 
 /* ---- the stop --------------------------------------------------------------------------------------------------------------- */
 
-enum stage { RUNNING, DRAINING, DRAINED, STOPPING, STOPPED };
+enum stage { RUNNING, DRAINING, CLOSING, DRAINED, STOPPING, STOPPED };
 
 static void ran_out(struct io_timer *timer)
 {
@@ -217,11 +218,14 @@ static bool advance_stop(struct shard_loop *loop)
 		begin_drain(loop);
 		return true;
 	case DRAINING:
-		if (loop->is_late) {
-			conn_close_all(shard);
-			enter(loop, DRAINING, STOP_MAX_NS);
-		}
-		if (!is_drained(loop))
+		if (!is_drained(loop) && !loop->is_late)
+			return false;
+		conn_close_all(shard);
+		enter(loop, CLOSING, CLOSE_MAX_NS);
+		return true;
+	case CLOSING:
+		/* A connection stays while a request of it waits for the log: on a full disk that ends with the store, or never. */
+		if (!is_drained(loop) && !loop->is_late)
 			return false;
 		enter(loop, DRAINED, 0);
 		count_and_wake(&stop->drained_count, shard);
