@@ -117,10 +117,11 @@ static void walk_field(struct walk *w, const struct kmsg_field *field)
 	w->path[path_size] = 0;
 }
 
-static const struct kmsg_field *find_tagged(const struct kmsg_struct *fields, int version, int tag)
+/* Those of a large number are Spate's own, and unknown to a Kafka. */
+static const struct kmsg_field *find_tagged(const struct kmsg_struct *fields, int version)
 {
 	for (int i = 0; i < fields->count; i++)
-		if (fields->fields[i].tag >= 0 && (tag < 0 || fields->fields[i].tag == tag) && range_has(fields->fields[i].versions, version))
+		if (fields->fields[i].tag >= 0 && fields->fields[i].tag < 100 && range_has(fields->fields[i].versions, version))
 			return &fields->fields[i];
 	return NULL;
 }
@@ -129,7 +130,7 @@ static const struct kmsg_field *find_tagged(const struct kmsg_struct *fields, in
 static void walk_tags(struct walk *w, const struct kmsg_struct *fields)
 {
 	size_t at = position(w);
-	const struct kmsg_field *known = find_tagged(fields, w->version, -1);
+	const struct kmsg_field *known = find_tagged(fields, w->version);
 	CHECK(reader_varint(&w->reader) == 0);
 	add_mark(w, MARK_TAGS, at)->known_tag = known ? known->tag : -1;
 }
