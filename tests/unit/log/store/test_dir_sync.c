@@ -1,0 +1,111 @@
+/* New files in a directory whose sync is under way: the sync began before they were made, or is not over, and so nothing may be acknowledged that is
+ * in them alone. Syncs are stalled, large pieces are acknowledged meanwhile, and then the power fails. */
+#include <errno.h>
+
+#include "log/store/store_priv.h"
+#include "tests/unit/log/store/world.h"
+
+#define SEEDS 12
+#define SMALL 100
+#define LARGE 100000
+#define TURNS_MAX 10000
+
+static const struct sim_pace usual = {.latency_percent = 100};
+
+/* Begins an append of one record, `number`, which is the first of a new segment if that is asked for. */
+static void begin(struct partition *partition, struct append *append, uint64_t number, size_t value_size, bool begins_segment)
+{
+	static uint8_t bytes[LARGE + 1000];
+	uint32_t size = make_batch(bytes, sizeof bytes, number, 1, value_size, 1000);
+	*append = (struct append){.op = {.done = append_done, .records = bytes, .records_size_bytes = size, .begins_segment = begins_segment}};
+	cr_assert_eq(partition_append(partition, &append->op), 0);
+}
+
+static void finish(struct world *world, struct append *append, uint64_t number)
+{
+	store_turn(world->store);
+	for (int turns = 0; !append->is_done && turns < TURNS_MAX; turns++)
+		world_turn(world);
+	cr_assert(append->is_done);
+	cr_assert_eq(append->op.err, 0);
+	cr_assert_eq(append->op.base_offset, (int64_t)number);
+}
+
+/* A turn whose new I/Os take up to `stall_ns` longer than others. */
+static void turn_stalling(struct world *world, uint64_t stall_ns)
+{
+	struct sim_pace slow = {.latency_percent = 100, .stall_per_mille = 1000, .stall_ns = stall_ns};
+	sim_disk_set_pace(world->disk, &slow);
+	store_turn(world->store);
+	sim_disk_set_pace(world->disk, &usual);
+}
+
+/* Record 0 in a file that a checkpoint knows, in a directory that is durable; record 1 in the file of a second segment, whose directory is just being
+ * synced, and will be for up to `stall_ns`. */
+static struct partition *open_while_syncing(struct world *world, uint64_t seed, uint64_t journal_size, uint64_t stall_ns)
+{
+	struct append append;
+	world_init(world, seed);
+	world->options.journal_size_bytes = journal_size;
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	world_append(world, world_partition(world, "t", 0), 0, 1, SMALL);
+	world_stop(world);
+	world_open(world);
+	struct partition *partition = world_partition(world, "t", 0);
+	begin(partition, &append, 1, SMALL, true);
+	finish(world, &append, 1);
+	for (int turns = 0; !partition->is_dir_syncing && turns < TURNS_MAX; turns++) {
+		cr_assert_geq(io_turn(world->io, true), 0);
+		turn_stalling(world, stall_ns);
+	}
+	cr_assert(partition->is_dir_syncing && !world->store->home.is_top_unsynced && !world->store->dir_syncs.is_top_in_flight);
+	return partition;
+}
+
+static void crash_and_check(struct world *world, uint64_t seed)
+{
+	world_crash(world);
+	world_open(world);
+	struct partition *partition = world_partition(world, "t", 0);
+	cr_assert_eq(world->report.damaged_ranges, 0, "seed %lu: what was acknowledged in a file is gone with the file", (unsigned long)seed);
+	cr_assert_eq(world_check_all(world, partition, 0, 1 << 20), 3, "seed %lu", (unsigned long)seed);
+	world_fini(world);
+}
+
+/* A file whose directory is still being synced is none to acknowledge anything in: the piece takes the way through the journal. */
+Test(dir_sync, a_file_is_not_entered_while_its_directory_is_synced, .timeout = 60)
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct world world;
+		struct append append;
+		struct partition *partition = open_while_syncing(&world, seed, 8 << 20, 1000000000);
+		begin(partition, &append, 2, LARGE, false);
+		finish(&world, &append, 2);
+		cr_assert(partition->is_dir_syncing, "seed %lu: the sync was too fast for this test", (unsigned long)seed);
+		crash_and_check(&world, seed);
+	}
+}
+
+/* A file made while its directory is being synced, on a disk so full that nothing can be written to it yet: the end of that sync says nothing about it,
+ * nor is a second sync begun beside the first, whose end would pass for the second's. When there is room, what goes there is entered first. */
+Test(dir_sync, a_sync_that_began_before_an_entry_is_not_one_of_it, .timeout = 60)
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct world world;
+		struct append append;
+		struct partition *partition = open_while_syncing(&world, seed, 1 << 20, 1000000);
+		sim_disk_fail_kinds(world.disk, SIM_SIZE, 2, ENOSPC, true); /* the file is made, and gets no room */
+		begin(partition, &append, 2, LARGE, true);
+		store_turn(world.store);
+		cr_assert(partition->active->has_file && list_is_linked(&partition->unsynced_node));
+		for (int turns = 0; partition->is_dir_syncing && turns < TURNS_MAX; turns++) {
+			turn_stalling(&world, 10000000000);
+			cr_assert_geq(io_turn(world.io, true), 0);
+		}
+		cr_assert_not(append.is_done);
+		sim_disk_fail_kinds(world.disk, SIM_SIZE, 0, ENOSPC, false);
+		finish(&world, &append, 2);
+		crash_and_check(&world, seed);
+	}
+}
