@@ -161,11 +161,31 @@ static void say_partitions(const struct producing *producing)
 		fprintf(stderr, "  and %u more partition%s\n", more, out_plural(more));
 }
 
+/* What the broker says of the records themselves: librdkafka 2.0 keeps its sentence, so that the code alone says what is wrong. Empty: no more is known. */
+static void explain_record(const struct producing *producing, rd_kafka_resp_err_t err, char *out, size_t size)
+{
+	const char *name = kafka()->rd_kafka_err2name(err), *topic = producing->topic;
+	if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		snprintf(out, size, "too large (%s); 'spate topic alter %s --config max.message.bytes=N' allows larger ones, up to the broker's socket.request.max.bytes",
+			 name, topic);
+	else if (err == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP)
+		snprintf(out, size, "the timestamp is too far from the broker's clock (%s); 'spate topic alter %s --config message.timestamp.after.max.ms=N' allows "
+			 "later ones, message.timestamp.before.max.ms earlier ones", name, topic);
+	else if (err == RD_KAFKA_RESP_ERR_INVALID_RECORD)
+		snprintf(out, size, "the broker does not take such records (%s); a compacted topic needs a key in each record: --key, or --key-separator", name);
+	else if (err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION)
+		snprintf(out, size, "clients may not write it (%s); '%s' is the broker's own", name, topic);
+	else
+		*out = '\0';
+}
+
 static void explain_failure(struct producing *producing, rd_kafka_resp_err_t err, char *out, size_t size)
 {
 	char refusal[256], fix[512];
 	bool is_late = err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
-	snprintf(out, size, "%s (%s)", kafka()->rd_kafka_err2str(err), kafka()->rd_kafka_err2name(err));
+	explain_record(producing, err, out, size);
+	if (!*out)
+		snprintf(out, size, "%s (%s)", kafka()->rd_kafka_err2str(err), kafka()->rd_kafka_err2name(err));
 	if (is_late && produce_refusal(producing, refusal)) {
 		explain_refusal(producing, refusal, fix, sizeof fix);
 		snprintf(out, size, "the broker refused them until their time was over: %s%s", refusal, fix);
@@ -177,9 +197,6 @@ static void explain_failure(struct producing *producing, rd_kafka_resp_err_t err
 		bool is_disk = explain_full_disk(producing, fix, sizeof fix);
 		snprintf(out, size, "the broker at %s did not answer before their time was over%s; some may be written all the same%s", producing->client.brokers,
 			 is_disk ? "" : " (-X message.timeout.ms=N gives more)", fix);
-	} else if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-		snprintf(out, size, "too large (%s); 'spate topic alter %s --config max.message.bytes=N' allows larger ones, up to the broker's socket.request.max.bytes",
-			 kafka()->rd_kafka_err2name(err), producing->topic);
 	} else if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
 		snprintf(out, size, "the topic is gone (%s); make it with 'spate topic create'", kafka()->rd_kafka_err2name(err));
 	}

@@ -73,6 +73,11 @@ static int read_answer(const struct trimming *trimming, const struct admin_call 
 	for (int i = 0; i < answers->cnt; i++) {
 		if (!answers->elems[i].err)
 			continue;
+		/* It concerns all of them. */
+		if (answers->elems[i].err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
+			complain("records of '%s' cannot be deleted: the topic is the broker's own, and kept small by it", trimming->topic);
+			return STATUS_FAILED;
+		}
 		complain("partition %" PRId32 " of '%s': %s", answers->elems[i].partition, trimming->topic, kafka()->rd_kafka_err2str(answers->elems[i].err));
 		status = STATUS_FAILED;
 	}

@@ -94,6 +94,18 @@ expect_match "with --create it is made, and at once" '^real 0\.[0-4]' "$out"
 expect "and has the record" x "$(sp consume fresh -e -q)"
 says "a name that cannot be made" 2 "cannot be a topic's name" produce 'a/b' --create
 says "a record that is too large" 1 "too large .MSG_SIZE_TOO_LARGE.; 'spate topic alter $topic --config max.message.bytes=N'" produce "$topic" -q --file <(head -c 2000000 /dev/zero | tr '\0' x)
+refuses_line() { # refuses_line WHAT PATTERN LINE ARGS...: the broker refuses the line, and produce says how to help it
+	local what=$1 pattern=$2
+	printf '%s\n' "$3" > "$WORK/refused"
+	shift 3
+	says "$what" 1 "$pattern" produce "$@" -q --file "$WORK/refused"
+}
+refuses_line "a timestamp far in the future" "INVALID_TIMESTAMP.; 'spate topic alter $topic --config message.timestamp.after.max.ms=N' allows" \
+	'{"value":"x","timestamp":9999999999999}' "$topic" --json
+sp topic create compacted --config cleanup.policy=compact > /dev/null
+refuses_line "no key for a topic that is to be compacted" "INVALID_RECORD.; a compacted topic needs a key in each record: --key, or --key-separator" x compacted
+sp group rewind own --create --topic "$topic:0" --to start > /dev/null
+refuses_line "records for the broker's own topic" "TOPIC_EXCEPTION.; '__consumer_offsets' is the broker's own" x __consumer_offsets
 says "no such partition" 2 'partitions 0 to 2; there is no partition 7' produce "$topic" -p 7
 says "no such codec" 2 'gzip, snappy, lz4, zstd' produce "$topic" -z lz5
 says "an offset that is too large" 2 'too large a number; no offset is larger than' consume "$topic" -o 99999999999999999999
@@ -254,6 +266,7 @@ expect "trims nothing" '[95,5]' "$(starts)"
 says "trim without an offset" 2 '--to is missing' topic trim trimmed
 says "trim to a range" 2 'one offset, not a range' topic trim trimmed --to 1:2
 says "trim of no such partition" 2 'there is no partition 7' topic trim trimmed --to end -p 7
+says "trim of the broker's own topic" 1 "'__consumer_offsets' cannot be deleted: the topic is the broker's own" topic trim __consumer_offsets --to end
 sp topic trim trimmed --to end > /dev/null
 expect "trim to the end" '[100,10]' "$(starts)"
 
