@@ -32,7 +32,7 @@ struct report *report_open(void)
 		return NULL;
 	read_processor(processor, sizeof processor);
 	uname(&name);
-	snprintf(report->machine, sizeof report->machine, "%ld x %s, %s %.40s", sysconf(_SC_NPROCESSORS_ONLN),
+	snprintf(report->machine, sizeof report->machine, "%ld x %s, %.20s %.40s", sysconf(_SC_NPROCESSORS_ONLN),
 		 processor[0] ? processor : name.machine, name.sysname, name.release);
 	strftime(report->when, sizeof report->when, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 	return report;
