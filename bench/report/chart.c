@@ -25,8 +25,7 @@ struct picture {
 	struct chart_scale x, y;
 };
 
-/* Text of which nothing is known: no markup comes out of it. */
-static void print_text(FILE *out, const char *text)
+void chart_print_text(FILE *out, const char *text)
 {
 	for (; *text; text++)
 		if (*text == '<')
@@ -165,7 +164,7 @@ static void print_points(const struct picture *picture, uint32_t number)
 		format_x(picture->chart, x, sizeof x, point->x);
 		chart_format(y, sizeof y, point->y);
 		fprintf(picture->out, "<circle class=\"dot s%u\" cx=%.1f cy=%.1f r=%.1f><title>", picture->colours[number], x_of(picture, point->x), y_of(picture, point->y), radius);
-		print_text(picture->out, series->name);
+		chart_print_text(picture->out, series->name);
 		fprintf(picture->out, ": %s, %s %s</title></circle>\n", x, y, picture->chart->y_label);
 	}
 }
@@ -175,7 +174,7 @@ static void print_legend(const struct picture *picture)
 	fprintf(picture->out, "<p class=legend>");
 	for (uint32_t i = 0; picture->count > 1 && i < picture->count; i++) {
 		fprintf(picture->out, "<span><i class=\"key s%u d%u\"></i>", picture->colours[i], picture->dashes[i] % 3);
-		print_text(picture->out, picture->series[i]->name);
+		chart_print_text(picture->out, picture->series[i]->name);
 		fprintf(picture->out, "</span> ");
 	}
 	fprintf(picture->out, "</p>\n");
@@ -211,7 +210,7 @@ static void print_bars(struct picture *picture)
 		char text[32];
 		chart_format(text, sizeof text, value);
 		fprintf(picture->out, "<text class=name x=%d y=%d text-anchor=end>", BAR_NAMES - 10, y + BAR_HEIGHT - 8);
-		print_text(picture->out, picture->series[i]->name);
+		chart_print_text(picture->out, picture->series[i]->name);
 		fprintf(picture->out, "</text><rect class=\"bar %s\" x=%d y=%d width=%.1f height=%d rx=3 /><text class=value x=%.1f y=%d>%s %s</text>\n",
 			strncmp(picture->series[i]->name, "spate", 5) == 0 ? "own" : "other", BAR_NAMES, y, fmax(width, 1), BAR_HEIGHT,
 			BAR_NAMES + width + 8, y + BAR_HEIGHT - 8, text, picture->chart->y_label);

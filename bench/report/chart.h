@@ -31,5 +31,8 @@ uint32_t chart_scale_ticks(const struct chart_scale *scale, double *ticks, uint3
 /* A number as it stands at an axis: 1, 2.5, 10k, 1.2M. */
 void chart_format(char *out, size_t size, double value);
 
+/* Text of which nothing is known, within markup or an attribute: no markup comes out of it. */
+void chart_print_text(FILE *out, const char *text);
+
 /* Prints the chart of those series that belong to it; false, and nothing printed, if there are none. */
 bool chart_print(FILE *out, const struct chart *chart, const struct report *report);

@@ -42,17 +42,6 @@ static const char style[] =
 	".bar.own{fill:var(--c1)}.bar.other{fill:var(--c0);opacity:.55}.name,.value{font-size:13px}"
 	".s0{color:var(--c0)}.s1{color:var(--c1)}.s2{color:var(--c2)}.s3{color:var(--c3)}.s4{color:var(--c4)}.s5{color:var(--c5)}.s6{color:var(--c6)}.s7{color:var(--c7)}\n";
 
-static void print_text(FILE *out, const char *text)
-{
-	for (; *text; text++)
-		if (*text == '<')
-			fputs("&lt;", out);
-		else if (*text == '&')
-			fputs("&amp;", out);
-		else
-			fputc(*text, out);
-}
-
 static void print_cell(FILE *out, double value, const char *unit)
 {
 	char text[32];
@@ -63,10 +52,10 @@ static void print_cell(FILE *out, double value, const char *unit)
 static void print_row(FILE *out, const struct report_row *row)
 {
 	fprintf(out, "<tr><td class=left><b>%s</b></td><td class=\"left about\">", row->id);
-	print_text(out, row->about);
+	chart_print_text(out, row->about);
 	if (row->has_limit) {
 		fprintf(out, "</td><td class=left>");
-		print_text(out, row->limit_name);
+		chart_print_text(out, row->limit_name);
 		fprintf(out, "</td>");
 		print_cell(out, row->limit, row->unit);
 	} else {
@@ -113,7 +102,7 @@ static void print_runs(FILE *out, const struct report *report)
 	for (uint32_t i = 0; i < report->runs_count; i++) {
 		const struct report_run *line = &report->runs[i];
 		fprintf(out, "<tr><td class=left>%s</td><td class=left>", line->experiment);
-		print_text(out, line->contestant);
+		chart_print_text(out, line->contestant);
 		fprintf(out, "</td>");
 		print_cell(out, line->run.mb_per_s + line->run.read_mb_per_s, "");
 		print_cell(out, line->run.requests_per_s, "");
@@ -129,7 +118,7 @@ void report_print_page(FILE *out, const struct report *report)
 {
 	fprintf(out, "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width,initial-scale=1\"><title>Spate bench</title>\n"
 		     "<style>%s</style></head><body><main>\n<h1>Spate beside its limits</h1>\n<p class=sub>", style);
-	print_text(out, report->machine);
+	chart_print_text(out, report->machine);
 	fprintf(out, " &middot; %s</p>\n", report->when);
 	if (report->rows_count)
 		print_goals(out, report);
