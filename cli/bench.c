@@ -20,7 +20,7 @@ static void print_progress(void *arg, double seconds, double mb_per_s, uint64_t 
 
 static int take_rate(const struct bench_flags *flags, struct load_config *config)
 {
-	if (!flags->rate)
+	if (!flags->rate || (flags->is_max_a_rate && strcmp(flags->rate, "max") == 0))
 		return STATUS_OK;
 	char *end;
 	config->requests_per_s = strtod(flags->rate, &end);
@@ -44,8 +44,11 @@ static int take_acks(const struct bench_flags *flags, struct load_config *config
 	return STATUS_OK;
 }
 
-int bench_configure(struct load_config *config, struct address *address, const struct bench_flags *flags, const char *topic)
+int bench_configure(struct bench *bench, const char *topic)
 {
+	const struct bench_flags *flags = &bench->flags;
+	struct load_config *config = &bench->config;
+	struct address *address = &bench->address;
 	char why[512];
 	load_config_init(config);
 	if (!address_parse_broker(address, flags->broker, why, sizeof why)) {
@@ -78,6 +81,15 @@ int bench_configure(struct load_config *config, struct address *address, const s
 	return status;
 }
 
+int bench_configure_own(struct bench *bench)
+{
+	bool is_named = bench->arguments.count > 0;
+	int status = bench_configure(bench, is_named ? bench->arguments.items[0] : "spate-bench");
+	bench->config.create_topic = true;
+	bench->config.delete_topic = !is_named;
+	return status;
+}
+
 static void print_result(const struct bench_flags *flags, const struct load_config *config, const struct load_result *result)
 {
 	if (flags->is_json)
@@ -89,13 +101,14 @@ static void print_result(const struct bench_flags *flags, const struct load_conf
 typedef int load_run_fn(const struct load_config *config, struct load_result *result);
 
 /* The load asks in its own way, and would wait for ever for who is no broker. */
-int bench_reach(const struct bench_flags *flags, const struct load_config *config, bool is_fetch)
+int bench_reach(const struct bench *bench, bool is_fetch)
 {
+	const char *broker = bench->flags.broker, *name = bench->config.topic;
 	struct wire_client *client = NULL;
 	struct wire_topic topic = {0};
-	int status = kafka_reach(&client, flags->broker, true);
-	if (!status && is_fetch && wire_client_topic(client, config->topic, &topic) == -ENOENT) {
-		complain("there is no topic '%s' at %s; 'spate bench produce %s' makes one that is worth reading", config->topic, flags->broker, config->topic);
+	int status = kafka_reach(&client, broker, true);
+	if (!status && is_fetch && wire_client_topic(client, name, &topic) == -ENOENT) {
+		complain("there is no topic '%s' at %s; 'spate bench produce %s' makes one that is worth reading", name, broker, name);
 		status = STATUS_FAILED;
 	}
 	free(topic.sizes_bytes);
@@ -103,9 +116,9 @@ int bench_reach(const struct bench_flags *flags, const struct load_config *confi
 	return status;
 }
 
-static int measure(const struct bench_flags *flags, const struct load_config *config, load_run_fn *run)
+static int measure(const struct bench *bench, load_run_fn *run)
 {
-	int status = bench_reach(flags, config, run == load_fetch);
+	int status = bench_reach(bench, run == load_fetch);
 	if (status)
 		return status;
 	struct load_result *result = calloc(1, sizeof *result);
@@ -113,9 +126,9 @@ static int measure(const struct bench_flags *flags, const struct load_config *co
 		complain("out of memory");
 		return STATUS_FAILED;
 	}
-	int err = run(config, result);
+	int err = run(&bench->config, result);
 	if (result->requests || !err)
-		print_result(flags, config, result);
+		print_result(&bench->flags, &bench->config, result);
 	if (err)
 		complain("%s", *result->failure ? result->failure : "the run failed");
 	bool is_unreachable = err && !result->requests && !result->request_errors;
@@ -143,22 +156,22 @@ void bench_defaults(struct bench_flags *flags, bool is_fetch)
 
 static int bench_produce(int argc, char **argv)
 {
-	struct bench_flags flags;
-	bench_defaults(&flags, false);
+	struct bench bench;
+	bench_defaults(&bench.flags, false);
 	const struct flag table[] = {
-		TEXT_FLAG("broker", 'b', &flags.broker, "HOST:PORT", "the broker to measure ($SPATE_BROKER, 127.0.0.1:9092)"),
-		INT_FLAG("partitions", 'p', &flags.partitions, "N", 1, LOAD_PARTITIONS_MAX, "partitions of the topic (16)"),
-		INT_FLAG("connections", 'c', &flags.connections, "N", 1, LOAD_CONNECTIONS_MAX, "connections (16)"),
-		INT_FLAG("in-flight", 'i', &flags.in_flight, "N", 1, 100000, "requests outstanding on each (4)"),
-		INT_FLAG("batch-bytes", 'B', &flags.batch_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a batch (131072)"),
-		INT_FLAG("record-bytes", 'r', &flags.record_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a record's value (1024)"),
-		TEXT_FLAG("acks", 'a', &flags.acks, "all|1", "when the broker answers (all)"),
-		TEXT_FLAG("rate", 'R', &flags.rate, "N", "requests a second on a fixed schedule; latency counts from it (as fast as answered)"),
-		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure (5)"),
-		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
-		INT_FLAG("requests", 'n', &flags.requests, "N", 0, INT64_MAX, "stop after so many"),
-		BOOL_FLAG("keep", 'k', &flags.keep, "keep the topic afterwards (to measure fetching)"),
-		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
+		BENCH_BROKER_FLAG(bench.flags),
+		BENCH_PARTITIONS_FLAG(bench.flags),
+		BENCH_CONNECTIONS_FLAG(bench.flags),
+		INT_FLAG("in-flight", 'i', &bench.flags.in_flight, "N", 1, 100000, "requests outstanding on each (4)"),
+		BENCH_BATCH_FLAG(bench.flags, "131072"),
+		BENCH_RECORD_FLAG(bench.flags, LOAD_BATCH_BYTES_MAX),
+		TEXT_FLAG("acks", 'a', &bench.flags.acks, "all|1", "when the broker answers (all)"),
+		TEXT_FLAG("rate", 'R', &bench.flags.rate, "N", "requests a second on a fixed schedule; latency counts from it (as fast as answered)"),
+		BENCH_SECONDS_FLAG(bench.flags),
+		BENCH_WARMUP_FLAG(bench.flags),
+		BENCH_REQUESTS_FLAG(bench.flags),
+		BOOL_FLAG("keep", 'k', &bench.flags.keep, "keep the topic afterwards (to measure fetching)"),
+		BENCH_JSON_FLAG(bench.flags),
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench produce",
@@ -171,35 +184,31 @@ static int bench_produce(int argc, char **argv)
 		.flag_count = COUNT_OF(table),
 		.argument_max = 1,
 	};
-	struct arguments arguments;
-	struct load_config config;
-	struct address address;
 	int status;
-	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+	if (!flags_parse(&flag_table, argc, argv, &bench.arguments, &status))
 		return status;
-	status = bench_configure(&config, &address, &flags, arguments.count ? arguments.items[0] : "spate-bench");
-	config.create_topic = true;
-	config.delete_topic = !flags.keep && !arguments.count;
-	return status ? status : measure(&flags, &config, load_produce);
+	status = bench_configure_own(&bench);
+	bench.config.delete_topic &= !bench.flags.keep;
+	return status ? status : measure(&bench, load_produce);
 }
 
 static int bench_fetch(int argc, char **argv)
 {
-	struct bench_flags flags;
-	bench_defaults(&flags, true);
+	struct bench bench;
+	bench_defaults(&bench.flags, true);
 	const struct flag table[] = {
-		TEXT_FLAG("broker", 'b', &flags.broker, "HOST:PORT", "the broker to measure ($SPATE_BROKER, 127.0.0.1:9092)"),
-		INT_FLAG("partitions", 'p', &flags.partitions, "N", 0, LOAD_PARTITIONS_MAX, "partitions to read (0: all)"),
-		INT_FLAG("connections", 'c', &flags.connections, "N", 1, LOAD_CONNECTIONS_MAX, "connections (16)"),
-		INT_FLAG("in-flight", 'i', &flags.in_flight, "N", 1, 100000, "requests outstanding on each (4)"),
-		INT_FLAG("fetch-bytes", 'B', &flags.fetch_bytes, "BYTES", 1, INT32_MAX, "bytes asked of a partition (1048576)"),
-		TEXT_FLAG("rate", 'R', &flags.rate, "N", "requests a second on a fixed schedule; latency counts from it (as fast as answered)"),
-		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure (5)"),
-		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
-		INT_FLAG("requests", 'n', &flags.requests, "N", 0, INT64_MAX, "stop after so many"),
-		BOOL_FLAG("once", 'o', &flags.once, "read each partition once, rather than round and round"),
-		BOOL_FLAG("check-crcs", 'x', &flags.check_crcs, "check each batch's CRC (costs this side's CPU)"),
-		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
+		BENCH_BROKER_FLAG(bench.flags),
+		INT_FLAG("partitions", 'p', &bench.flags.partitions, "N", 0, LOAD_PARTITIONS_MAX, "partitions to read (0: all)"),
+		BENCH_CONNECTIONS_FLAG(bench.flags),
+		INT_FLAG("in-flight", 'i', &bench.flags.in_flight, "N", 1, 100000, "requests outstanding on each (4)"),
+		INT_FLAG("fetch-bytes", 'B', &bench.flags.fetch_bytes, "BYTES", 1, INT32_MAX, "bytes asked of a partition (1048576)"),
+		TEXT_FLAG("rate", 'R', &bench.flags.rate, "N", "requests a second on a fixed schedule; latency counts from it (as fast as answered)"),
+		BENCH_SECONDS_FLAG(bench.flags),
+		BENCH_WARMUP_FLAG(bench.flags),
+		BENCH_REQUESTS_FLAG(bench.flags),
+		BOOL_FLAG("once", 'o', &bench.flags.once, "read each partition once, rather than round and round"),
+		BOOL_FLAG("check-crcs", 'x', &bench.flags.check_crcs, "check each batch's CRC (costs this side's CPU)"),
+		BENCH_JSON_FLAG(bench.flags),
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench fetch",
@@ -211,14 +220,11 @@ static int bench_fetch(int argc, char **argv)
 		.argument_min = 1,
 		.argument_max = 1,
 	};
-	struct arguments arguments;
-	struct load_config config;
-	struct address address;
 	int status;
-	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+	if (!flags_parse(&flag_table, argc, argv, &bench.arguments, &status))
 		return status;
-	status = bench_configure(&config, &address, &flags, arguments.items[0]);
-	return status ? status : measure(&flags, &config, load_fetch);
+	status = bench_configure(&bench, bench.arguments.items[0]);
+	return status ? status : measure(&bench, load_fetch);
 }
 
 int bench_run(int argc, char **argv)

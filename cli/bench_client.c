@@ -74,15 +74,15 @@ static int measure(const struct bench_flags *flags, struct load_config *load)
 
 int bench_client(int argc, char **argv)
 {
-	struct bench_flags flags;
-	bench_defaults(&flags, false);
-	flags.partitions = PARTITIONS;
+	struct bench bench;
+	bench_defaults(&bench.flags, false);
+	bench.flags.partitions = PARTITIONS;
 	const struct flag table[] = {
-		BENCH_BROKER_FLAG(flags),
-		INT_FLAG("record-bytes", 'r', &flags.record_bytes, "BYTES", 1, 1000000, "size of a record's value (1024)"),
-		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure (5)"),
-		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
-		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
+		BENCH_BROKER_FLAG(bench.flags),
+		BENCH_RECORD_FLAG(bench.flags, 1000000),
+		BENCH_SECONDS_FLAG(bench.flags),
+		BENCH_WARMUP_FLAG(bench.flags),
+		BENCH_JSON_FLAG(bench.flags),
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench client",
@@ -93,13 +93,10 @@ int bench_client(int argc, char **argv)
 		.flags = table,
 		.flag_count = COUNT_OF(table),
 	};
-	struct arguments arguments;
-	struct load_config config;
-	struct address address;
 	int status;
-	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+	if (!flags_parse(&flag_table, argc, argv, &bench.arguments, &status))
 		return status;
-	status = bench_configure(&config, &address, &flags, "spate-bench-client");
-	status = status ? status : bench_reach(&flags, &config, false);
-	return status ? status : measure(&flags, &config);
+	status = bench_configure(&bench, "spate-bench-client");
+	status = status ? status : bench_reach(&bench, false);
+	return status ? status : measure(&bench.flags, &bench.config);
 }

@@ -11,15 +11,16 @@ struct results {
 };
 
 /* Runs and prints. The results are large, so they are on the heap. */
-static int measure(const struct bench_flags *flags, const struct load_config *config)
+static int measure(const struct bench *bench)
 {
+	const struct load_config *config = &bench->config;
 	struct results *results = calloc(1, sizeof *results);
 	if (!results) {
 		complain("out of memory");
 		return STATUS_FAILED;
 	}
 	int err = load_mixed(config, &results->produce, &results->read);
-	if ((results->produce.requests || !err) && flags->is_json)
+	if ((results->produce.requests || !err) && bench->flags.is_json)
 		load_print_mixed_json(stdout, config, &results->produce, &results->read);
 	else if (results->produce.requests || !err)
 		load_print_mixed_table(stdout, config, &results->produce, &results->read);
@@ -31,23 +32,24 @@ static int measure(const struct bench_flags *flags, const struct load_config *co
 
 int bench_end_to_end(int argc, char **argv)
 {
-	struct bench_flags flags;
+	struct bench bench;
 	int64_t consumers = 1;
-	bench_defaults(&flags, false);
-	flags.rate = "1000";
-	flags.batch_bytes = 4096;
-	flags.in_flight = 64;
+	bench_defaults(&bench.flags, false);
+	bench.flags.rate = "1000";
+	bench.flags.is_max_a_rate = true;
+	bench.flags.batch_bytes = 4096;
+	bench.flags.in_flight = 64;
 	const struct flag table[] = {
-		BENCH_BROKER_FLAG(flags),
+		BENCH_BROKER_FLAG(bench.flags),
 		INT_FLAG("consumers", 'c', &consumers, "N", 1, 10000, "consumers that wait for each batch (1)"),
-		TEXT_FLAG("rate", 'R', &flags.rate, "N|max", "batches a second on a fixed schedule (1000), or as fast as acknowledged"),
-		INT_FLAG("in-flight", 'i', &flags.in_flight, "N", 1, 60000, "produce requests outstanding at most (64)"),
-		INT_FLAG("batch-bytes", 'B', &flags.batch_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a batch (4096)"),
-		INT_FLAG("record-bytes", 'r', &flags.record_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a record's value (1024)"),
-		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure (5)"),
-		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
-		INT_FLAG("requests", 'n', &flags.requests, "N", 0, INT64_MAX, "stop after so many"),
-		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
+		TEXT_FLAG("rate", 'R', &bench.flags.rate, "N|max", "batches a second on a fixed schedule (1000), or as fast as acknowledged"),
+		INT_FLAG("in-flight", 'i', &bench.flags.in_flight, "N", 1, 60000, "produce requests outstanding at most (64)"),
+		BENCH_BATCH_FLAG(bench.flags, "4096"),
+		BENCH_RECORD_FLAG(bench.flags, LOAD_BATCH_BYTES_MAX),
+		BENCH_SECONDS_FLAG(bench.flags),
+		BENCH_WARMUP_FLAG(bench.flags),
+		BENCH_REQUESTS_FLAG(bench.flags),
+		BENCH_JSON_FLAG(bench.flags),
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench end-to-end",
@@ -59,41 +61,35 @@ int bench_end_to_end(int argc, char **argv)
 		.flag_count = COUNT_OF(table),
 		.argument_max = 1,
 	};
-	struct arguments arguments;
-	struct load_config config;
-	struct address address;
 	int status;
-	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+	if (!flags_parse(&flag_table, argc, argv, &bench.arguments, &status))
 		return status;
-	if (strcmp(flags.rate, "max") == 0)
-		flags.rate = NULL;
-	flags.partitions = flags.connections = 1;
-	status = bench_configure(&config, &address, &flags, arguments.count ? arguments.items[0] : "spate-bench");
-	config.readers = (uint32_t)consumers;
-	config.create_topic = true;
-	config.delete_topic = !arguments.count;
-	status = status ? status : bench_reach(&flags, &config, false);
-	return status ? status : measure(&flags, &config);
+	bench.flags.partitions = bench.flags.connections = 1;
+	status = bench_configure_own(&bench);
+	bench.config.readers = (uint32_t)consumers;
+	status = status ? status : bench_reach(&bench, false);
+	return status ? status : measure(&bench);
 }
 
 int bench_backlog(int argc, char **argv)
 {
-	struct bench_flags flags;
+	struct bench bench;
 	int64_t consumers = 4;
-	bench_defaults(&flags, false);
-	flags.rate = "1000";
-	flags.batch_bytes = 16384;
+	bench_defaults(&bench.flags, false);
+	bench.flags.rate = "1000";
+	bench.flags.is_max_a_rate = true;
+	bench.flags.batch_bytes = 16384;
 	const struct flag table[] = {
-		BENCH_BROKER_FLAG(flags),
+		BENCH_BROKER_FLAG(bench.flags),
 		INT_FLAG("consumers", 'C', &consumers, "N", 1, 10000, "connections that read the backlog (4)"),
-		INT_FLAG("connections", 'c', &flags.connections, "N", 1, LOAD_CONNECTIONS_MAX, "connections that produce (16)"),
-		TEXT_FLAG("rate", 'R', &flags.rate, "N|max", "produce requests a second on a fixed schedule (1000), or as fast as acknowledged"),
-		INT_FLAG("batch-bytes", 'B', &flags.batch_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a batch (16384)"),
-		INT_FLAG("fetch-bytes", 'F', &flags.fetch_bytes, "BYTES", 1, LOAD_FETCH_BYTES_MAX, "bytes asked of a partition (1048576)"),
-		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure (5)"),
-		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
-		INT_FLAG("requests", 'n', &flags.requests, "N", 0, INT64_MAX, "stop after so many"),
-		BOOL_FLAG("json", 'J', &flags.is_json, "print JSON"),
+		INT_FLAG("connections", 'c', &bench.flags.connections, "N", 1, LOAD_CONNECTIONS_MAX, "connections that produce (16)"),
+		TEXT_FLAG("rate", 'R', &bench.flags.rate, "N|max", "produce requests a second on a fixed schedule (1000), or as fast as acknowledged"),
+		BENCH_BATCH_FLAG(bench.flags, "16384"),
+		INT_FLAG("fetch-bytes", 'F', &bench.flags.fetch_bytes, "BYTES", 1, LOAD_FETCH_BYTES_MAX, "bytes asked of a partition (1048576)"),
+		BENCH_SECONDS_FLAG(bench.flags),
+		BENCH_WARMUP_FLAG(bench.flags),
+		BENCH_REQUESTS_FLAG(bench.flags),
+		BENCH_JSON_FLAG(bench.flags),
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench backlog",
@@ -106,19 +102,14 @@ int bench_backlog(int argc, char **argv)
 		.argument_min = 1,
 		.argument_max = 1,
 	};
-	struct arguments arguments;
-	struct load_config config;
-	struct address address;
 	int status;
-	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+	if (!flags_parse(&flag_table, argc, argv, &bench.arguments, &status))
 		return status;
-	if (strcmp(flags.rate, "max") == 0)
-		flags.rate = NULL;
-	status = bench_configure(&config, &address, &flags, arguments.items[0]);
-	status = status ? status : bench_reach(&flags, &config, true);
-	config.readers = (uint32_t)consumers;
-	config.read_topic = arguments.items[0];
-	config.topic = "spate-bench";
-	config.create_topic = config.delete_topic = true;
-	return status ? status : measure(&flags, &config);
+	status = bench_configure(&bench, bench.arguments.items[0]);
+	status = status ? status : bench_reach(&bench, true);
+	bench.config.readers = (uint32_t)consumers;
+	bench.config.read_topic = bench.arguments.items[0];
+	bench.config.topic = "spate-bench";
+	bench.config.create_topic = bench.config.delete_topic = true;
+	return status ? status : measure(&bench);
 }

@@ -113,20 +113,20 @@ static int run_sweep(const struct sweep *sweep, const struct load_config *base, 
 
 int bench_sweep(int argc, char **argv)
 {
-	struct bench_flags flags;
-	bench_defaults(&flags, false);
-	flags.seconds = 2;
+	struct bench bench;
+	bench_defaults(&bench.flags, false);
+	bench.flags.seconds = 2;
 	const struct flag table[] = {
-		BENCH_BROKER_FLAG(flags),
-		INT_FLAG("partitions", 'p', &flags.partitions, "N", 1, LOAD_PARTITIONS_MAX, "partitions of the topic (16)"),
-		INT_FLAG("connections", 'c', &flags.connections, "N", 1, LOAD_CONNECTIONS_MAX, "connections (16)"),
-		INT_FLAG("in-flight", 'i', &flags.in_flight, "N", 1, 60000, "requests outstanding on each (4)"),
-		INT_FLAG("batch-bytes", 'B', &flags.batch_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a batch (131072)"),
-		INT_FLAG("record-bytes", 'r', &flags.record_bytes, "BYTES", 1, LOAD_BATCH_BYTES_MAX, "size of a record's value (1024)"),
-		INT_FLAG("seconds", 's', &flags.seconds, "N", 1, 86400, "how long to measure each value (2)"),
-		INT_FLAG("warmup", 'w', &flags.warmup_s, "N", 0, 3600, "seconds before that (1)"),
-		INT_FLAG("requests", 'n', &flags.requests, "N", 0, INT64_MAX, "stop after so many of each"),
-		BOOL_FLAG("json", 'J', &flags.is_json, "one JSON object a line"),
+		BENCH_BROKER_FLAG(bench.flags),
+		BENCH_PARTITIONS_FLAG(bench.flags),
+		BENCH_CONNECTIONS_FLAG(bench.flags),
+		INT_FLAG("in-flight", 'i', &bench.flags.in_flight, "N", 1, 60000, "requests outstanding on each (4)"),
+		BENCH_BATCH_FLAG(bench.flags, "131072"),
+		BENCH_RECORD_FLAG(bench.flags, LOAD_BATCH_BYTES_MAX),
+		INT_FLAG("seconds", 's', &bench.flags.seconds, "N", 1, 86400, "how long to measure each value (2)"),
+		BENCH_WARMUP_FLAG(bench.flags),
+		INT_FLAG("requests", 'n', &bench.flags.requests, "N", 0, INT64_MAX, "stop after so many of each"),
+		BOOL_FLAG("json", 'J', &bench.flags.is_json, "one JSON object a line"),
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench sweep",
@@ -139,21 +139,18 @@ int bench_sweep(int argc, char **argv)
 		.argument_min = 1,
 		.argument_max = 8,
 	};
-	struct arguments arguments;
-	struct load_config config;
-	struct address address;
 	int status;
-	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
+	if (!flags_parse(&flag_table, argc, argv, &bench.arguments, &status))
 		return status;
-	const struct sweep *known = find_sweep(arguments.items[0]);
+	const struct sweep *known = find_sweep(bench.arguments.items[0]);
 	if (!known)
 		return STATUS_USAGE;
 	struct sweep sweep = *known;
-	if (!take_values(&sweep, arguments.items + 1, arguments.count - 1))
+	if (!take_values(&sweep, bench.arguments.items + 1, bench.arguments.count - 1))
 		return STATUS_USAGE;
-	status = bench_configure(&config, &address, &flags, "spate-bench-sweep");
-	config.progress = NULL;
-	config.delete_topic = true;
-	status = status ? status : bench_reach(&flags, &config, false);
-	return status ? status : run_sweep(&sweep, &config, flags.is_json);
+	status = bench_configure(&bench, "spate-bench-sweep");
+	bench.config.progress = NULL;
+	bench.config.delete_topic = true;
+	status = status ? status : bench_reach(&bench, false);
+	return status ? status : run_sweep(&sweep, &bench.config, bench.flags.is_json);
 }
