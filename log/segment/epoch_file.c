@@ -192,3 +192,30 @@ int epochs_decode(struct epochs *epochs, struct slice text)
 		epochs_fini(epochs);
 	return err;
 }
+
+/* A number that the text's end may have cut short, and what ends it. False: these bytes begin no number. */
+static bool take_beginning(struct slice *text, char end)
+{
+	size_t digits = 0;
+	while (digits < text->size && text->data[digits] >= '0' && text->data[digits] <= '9')
+		digits++;
+	bool is_at_end = digits == text->size;
+	if (!is_at_end && (digits == 0 || text->data[digits] != (uint8_t)end))
+		return false;
+	size_t taken = is_at_end ? digits : digits + 1;
+	text->data += taken;
+	text->size -= taken;
+	return true;
+}
+
+bool epochs_is_torn(struct slice text)
+{
+	while (text.size && text.data[text.size - 1] == 0)
+		text.size--;
+	if (text.size && text.data[0] != '0')
+		return false;
+	bool is_torn = take_beginning(&text, '\n') && take_beginning(&text, '\n');
+	while (is_torn && text.size)
+		is_torn = take_beginning(&text, ' ') && take_beginning(&text, '\n');
+	return is_torn;
+}

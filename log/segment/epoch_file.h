@@ -52,3 +52,5 @@ size_t epochs_encoded_size_max(const struct epochs *epochs);
 size_t epochs_encode(const struct epochs *epochs, char *out, size_t out_size);
 /* Replaces the entries. ERR_FORMAT (another version), ERR_CORRUPT_LOG, -ENOMEM. After an error it is empty. */
 MUST_USE int epochs_decode(struct epochs *epochs, struct slice text);
+/* Is a text that epochs_decode refuses what a power cut leaves of one that was being replaced in place: its beginning, with or without zeros behind it? */
+bool epochs_is_torn(struct slice text);

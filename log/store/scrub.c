@@ -6,6 +6,8 @@
  * Happy path of a piece: whole batches, each with the offset and the epoch that are due and a good CRC; their headers go into the hash. At the end of the
  * segment hash, number and size must be the seal's.
  *
+ * Before a partition's segments its leader-epoch-checkpoint is looked at, which is as unsynced as seals are: one that a power cut took is written again.
+ *
  * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Headers that do not fit the seal though each batch is good: the whole
  * segment is doubtful, and fenced. No seal, or one that is of another segment by what it says of its end: it is made anew. One that cannot be read: only
  * batches are checked. A read error: named on stderr, the segment is left for the next
@@ -92,6 +94,7 @@ static void enter_partition(struct scrub *scrub, struct partition *partition)
 {
 	scrub->partition = partition;
 	scrub->next_base_offset = -1;
+	scrub->is_partition_checked = !partition || !partition->has_dir;
 	if (partition)
 		partition__retain(partition);
 }
@@ -153,12 +156,47 @@ static bool enter_segment(struct scrub *scrub, struct segment *segment)
 /* Stands in a segment that is to be read, if there is one in this pass. */
 static bool find_segment(struct scrub *scrub)
 {
-	while (!scrub->segment && scrub->partition) {
+	while (!scrub->segment && scrub->partition && scrub->is_partition_checked) {
 		struct segment *segment = next_sealed(scrub);
 		if (segment ? !enter_segment(scrub, segment) : !next_partition(scrub))
 			return false;
 	}
 	return scrub->segment != NULL;
+}
+
+/* ---- leader epochs -------------------------------------------------------------------------------------------------- */
+
+static bool are_equal(const struct epochs *a, const struct epochs *b)
+{
+	bool is_equal = a->count == b->count;
+	for (uint32_t i = 0; i < a->count && is_equal; i++)
+		is_equal = a->entries[i].epoch == b->entries[i].epoch && a->entries[i].start_offset == b->entries[i].start_offset;
+	return is_equal;
+}
+
+/* What it should say is in the checkpoint, too. A disk or memory that fails now decides nothing. */
+static void check_epochs(struct scrub *scrub)
+{
+	struct partition *partition = scrub->partition;
+	char path[4096];
+	uint8_t *text = NULL;
+	size_t size = 0;
+	struct epochs told;
+	scrub->is_partition_checked = true;
+	if (partition->is_closed || partition->epochs_changed || partition->epochs.count == 0)
+		return;
+	snprintf(path, sizeof path, "%s/leader-epoch-checkpoint", partition->dir);
+	epochs_init(&told);
+	int err = small_file_read(partition->home->io, path, EPOCH_FILE_SIZE_MAX, &text, &size);
+	if (!err)
+		err = epochs_decode(&told, (struct slice){text, size});
+	if ((!err && !are_equal(&told, &partition->epochs)) || err == -ENOENT || err == -EFBIG || err == ERR_CORRUPT_LOG || err == ERR_FORMAT) {
+		fprintf(stderr, "spate: %s is not what it should be: it is made anew\n", path);
+		partition->epochs_changed = true;
+		partition->home->has_rolled = true; /* or no cycle comes by */
+	}
+	free(text);
+	epochs_fini(&told);
 }
 
 /* ---- the end of a segment ------------------------------------------------------------------------------------------- */
@@ -298,7 +336,13 @@ static void next_piece(struct scrub *scrub)
 	struct io *io = scrub->store->home.io;
 	scrub->piece_began_ns = io_now_ns(io);
 	bool is_new = scrub->partitions_left == 0;
-	if ((is_new && !begin_pass(scrub)) || !find_segment(scrub)) {
+	bool has_begun = !is_new || begin_pass(scrub), has_segment = has_begun && find_segment(scrub);
+	if (has_begun && !scrub->is_partition_checked) {
+		check_epochs(scrub);
+		wait_for_pace(scrub, CHUNK_ALIGN);
+		return;
+	}
+	if (!has_segment) {
 		end_pass(scrub);
 		return;
 	}

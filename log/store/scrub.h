@@ -23,6 +23,7 @@ struct scrub {
 	uint32_t partitions_left;       /* of this pass; 0: none is under way */
 	struct partition *partition;    /* held; NULL: the next one is to be taken */
 	struct segment *segment;        /* held as a reader is */
+	bool is_partition_checked;      /* its leader-epoch-checkpoint was looked at */
 	int64_t next_base_offset;       /* segments of the partition below it have been read */
 	uint64_t position;              /* the next batch of the segment: where it begins, and what its base offset should be */
 	int64_t expected;

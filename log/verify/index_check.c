@@ -5,6 +5,8 @@
 #include "log/segment/offset_index.h"
 #include "log/segment/time_index.h"
 
+#define SECTOR_SIZE 512u
+
 /* An entry of either form: (offset, position) or (timestamp, offset). */
 struct entry {
 	int64_t offset;
@@ -22,6 +24,19 @@ static bool is_zero(const uint8_t *at, uint32_t size)
 		if (at[i])
 			return false;
 	return true;
+}
+
+/* A file system makes a file longer before its bytes are on disk: what a power cut kept from it reads as sectors of zeros. No entry but the first is
+ * all zeros, so no sector that was written is. */
+static bool is_hole(const struct index_check *check, uint32_t i)
+{
+	size_t from = (size_t)i * entry_size(check), to = from + entry_size(check);
+	for (size_t at = align_down(from, SECTOR_SIZE); at < to; at += SECTOR_SIZE) {
+		size_t left = check->bytes.size - at;
+		if (is_zero(check->bytes.data + at, left < SECTOR_SIZE ? (uint32_t)left : SECTOR_SIZE))
+			return true;
+	}
+	return false;
 }
 
 static int64_t offset_of(const struct index_check *check, uint32_t relative)
@@ -70,17 +85,23 @@ static int64_t key_of(const struct index_check *check, uint32_t i)
  * behind it. */
 static bool is_out_of_order(const struct index_check *check, uint32_t i)
 {
-	if (i + 1 >= check->count)
+	if (i + 1 >= check->count || is_hole(check, i + 1))
 		return false;
 	int64_t next = key_of(check, i + 1);
 	return key_of(check, i) > next && (i == 0 || next >= key_of(check, i - 1));
 }
 
-/* Marks and passes over entries that are out of order. */
+/* Marks and passes over entries that are out of order; passes over those that are not there. */
 static bool has_next(struct index_check *check)
 {
-	while (check->next < check->count && is_out_of_order(check, check->next))
-		mark_bad(check, check->next++, "an entry is out of order");
+	for (; check->next < check->count; check->next++) {
+		if (is_hole(check, check->next))
+			check->has_holes = true;
+		else if (is_out_of_order(check, check->next))
+			mark_bad(check, check->next, "an entry is out of order");
+		else
+			break;
+	}
 	return check->next < check->count;
 }
 
@@ -142,8 +163,6 @@ void index_check_skip(struct index_check *check, uint64_t position, int64_t offs
 
 void index_check_end(struct index_check *check, bool is_all)
 {
-	if (check->bytes.size % entry_size(check) && is_all)
-		mark_bad(check, check->count, "the file does not end with a whole entry");
 	for (; is_all && has_next(check); check->next++)
 		mark_bad(check, check->next, "an entry points behind the end of the log");
 }

@@ -18,6 +18,7 @@ struct index_check {
 	bool is_lenient;
 	int64_t max_timestamp_ms; /* of the batches passed */
 	uint32_t count, next;    /* entries; the next one to be judged */
+	bool has_holes;          /* sectors of zeros: a power cut came before they were on disk; their entries are not judged */
 	uint32_t bad_from, bad_to; /* entries [bad_from, bad_to) hold all that are wrong; equal: none */
 	const char *fault;       /* of the first one that is wrong; static storage */
 };

@@ -130,12 +130,21 @@ static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 	return 0;
 }
 
-/* Derived files are not synced: a crash may leave one empty. */
-static void note_empty(const struct partition_walk *walk, const char *file)
+/* Derived files are not synced: a power cut may leave one empty, or as zeros. */
+static bool is_blank(struct slice bytes)
+{
+	for (size_t i = 0; i < bytes.size; i++)
+		if (bytes.data[i])
+			return false;
+	return true;
+}
+
+static void note_unwritten(const struct partition_walk *walk, const char *file, size_t size)
 {
 	if (!walk->check->is_in_use)
 		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE,
-		     "it is empty: a crash came before it was on disk; it is made anew when it is needed");
+		     size ? "it has zeros, or ends early: a power cut came before it was on disk; it is made anew"
+			  : "it is empty: a crash came before it was on disk; it is made anew when it is needed");
 }
 
 /* ---- one segment --------------------------------------------------------------------------------------- */
@@ -182,12 +191,13 @@ static int read_seal(const struct partition_walk *walk, const struct segment_fil
 	if (err || !bytes.data)
 		return err;
 	int fault = seal_decode(seal, bytes);
+	bool is_unwritten = is_blank(bytes);
 	free((void *)bytes.data);
 	*is_good = !fault && seal->base_offset == files->base_offset &&
 		   picture_is_possible(seal->base_offset, seal->log_size_bytes, seal->next_offset) &&
 		   (!known || (seal->log_size_bytes == known->filed.position && seal->next_offset == known->filed.offset));
-	if (bytes.size == 0)
-		note_empty(walk, file);
+	if (is_unwritten)
+		note_unwritten(walk, file, bytes.size);
 	else if (!*is_good && !walk->check->is_in_use)
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
 		     fault == ERR_FORMAT ? "it is no seal of this version"
@@ -500,9 +510,10 @@ static int check_epoch_file(const struct partition_walk *walk)
 	struct epochs epochs;
 	epochs_init(&epochs);
 	int fault = epochs_decode(&epochs, text);
+	bool is_unwritten = fault && fault != -ENOMEM && epochs_is_torn(text);
 	free((void *)text.data);
-	if (text.size == 0)
-		note_empty(walk, file);
+	if (is_unwritten)
+		note_unwritten(walk, file, text.size);
 	else if (fault && fault != -ENOMEM)
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE, "it is no list of leader epochs");
 	else if (!fault && !walk->found.count && !do_epochs_agree(walk, &epochs))
@@ -526,11 +537,12 @@ static int read_snapshot(struct partition_walk *walk, int64_t base_offset)
 	if (!fault)
 		err = snapshot_check_add(&walk->snapshots, base_offset, state);
 	producer_destroy(&state);
+	bool is_unwritten = is_blank(bytes);
 	free((void *)bytes.data);
 	if (err || fault == -ENOMEM)
 		return err ? err : fault;
-	if (bytes.size == 0)
-		note_empty(walk, file);
+	if (is_unwritten)
+		note_unwritten(walk, file, bytes.size);
 	else if (fault)
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
 		     fault == ERR_FORMAT ? "it is no producer snapshot of version 1"

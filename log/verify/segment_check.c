@@ -550,6 +550,17 @@ static bool is_sealed_file(struct slice bytes, uint64_t size_due, uint64_t check
 	return bytes.data && bytes.size == size_due && seal_index_checksum(bytes) == checksum_due;
 }
 
+/* What is there fits the log, and the rest was never written: the file is not synced. */
+static const char *what_was_not_written(const struct index_check *index, struct slice bytes, uint64_t size_due)
+{
+	uint32_t entry_size = index->form == INDEX_FORM_OFFSET ? 8 : 12;
+	if (bytes.size == 0 && size_due)
+		return "it is empty: a crash came before it was on disk; it is made anew when it is needed";
+	if (index->has_holes || (size_due && index->count < bytes.size / entry_size))
+		return "it has zeros: a power cut came before it was on disk; it is made anew";
+	return bytes.size < size_due ? "it ends early: a power cut came before it was on disk; it is made anew" : NULL;
+}
+
 static void check_index_file(struct walk *walk, struct index_check *index, struct slice bytes,
 			     const char *ending, uint64_t size_due, uint64_t checksum_due)
 {
@@ -560,15 +571,16 @@ static void check_index_file(struct walk *walk, struct index_check *index, struc
 	snprintf(file, sizeof file, "%.*s%s", (int)(strlen(check->file) - strlen(".log")), check->file,
 		 ending);
 	uint32_t entry_size = index->form == INDEX_FORM_OFFSET ? 8 : 12;
+	const char *unwritten = what_was_not_written(index, bytes, size_due);
+	bool is_as_sealed = is_sealed && is_sealed_file(bytes, size_due, checksum_due);
 	if (index->bad_from < index->bad_to) {
 		uint64_t to = (uint64_t)index->bad_to * entry_size;
 		tell(check, FINDING_DERIVED, file, check->base_offset, walk->offset,
 		     (int64_t)index->bad_from * entry_size,
 		     (int64_t)(to < bytes.size ? to : bytes.size), index->fault);
-	} else if (bytes.size == 0 && size_due) {
-		tell(check, FINDING_NOTE, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE,
-		     "it is empty: a crash came before it was on disk; it is made anew when it is needed");
-	} else if (is_sealed && !is_sealed_file(bytes, size_due, checksum_due)) {
+	} else if (unwritten && !is_as_sealed) {
+		tell(check, FINDING_NOTE, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE, unwritten);
+	} else if (is_sealed && !is_as_sealed) {
 		tell(check, FINDING_DERIVED, file, check->base_offset, walk->offset, 0, (int64_t)bytes.size,
 		     bytes.size == size_due ? "the file fails the checksum in the seal"
 					    : "the file has another size than the seal says");

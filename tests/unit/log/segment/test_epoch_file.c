@@ -150,6 +150,18 @@ Test(epochs, refused_texts)
 	}
 }
 
+/* The beginning of a text, with zeros behind it or not, is what a power cut leaves of it; anything else is not. */
+Test(epochs, torn_texts)
+{
+	static const struct { const char *text; size_t size; bool is_torn; } rows[] = {
+		{"", 0, true}, {"\0\0\0\0", 4, true}, {"0", 1, true}, {"0\n2\n0 0\n1", 9, true}, {"0\n2\n0 0\n1 ", 10, true},
+		{"0\n2\n0 0\n\0\0\0\0", 12, true}, {"0\n1\n0 0\n\0", 9, true}, {"x", 1, false}, {"1\n", 2, false},
+		{"0\n2\n0 0\n1 x", 11, false}, {"0\n2\n\0 0\n1 1\n", 12, false}, {"0\n1 1\n", 6, false},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		cr_assert_eq(epochs_is_torn((struct slice){(const uint8_t *)rows[i].text, rows[i].size}), rows[i].is_torn, "row %zu", i);
+}
+
 /* A history without end is bounded. */
 Test(epochs, bound)
 {
