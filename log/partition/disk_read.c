@@ -197,6 +197,13 @@ static int go_back(struct read_op *op, int64_t limit_offset)
 	return err ? err : go_on_at(op, position, op->index_offset < 0 ? segment->base_offset : -1, stretch_size(op), limit_offset);
 }
 
+/* Behind `at` no batch has room: what leads there without the wanted offset is damaged, as headers that were passed over unchecked may be. */
+static bool is_end_of_batches(const struct read_op *op, uint64_t at)
+{
+	const struct segment *segment = op->segment;
+	return op->position + at + BATCH_HEADER_SIZE > segment->durable.position;
+}
+
 /* Checks the batches in the buffer and answers with those from op->offset on. */
 static int take_batches(struct read_op *op, uint64_t got)
 {
@@ -206,7 +213,7 @@ static int take_batches(struct read_op *op, uint64_t got)
 	int64_t limit_offset = damage ? damage->from : segment->durable.offset;
 	int64_t expected = op->due_offset;
 	uint64_t at = 0, start = UINT64_MAX;
-	while (at + BATCH_HEADER_SIZE <= got || (op->is_cut && start == UINT64_MAX)) {
+	while (at + BATCH_HEADER_SIZE <= got || (start == UINT64_MAX && (op->is_cut || is_end_of_batches(op, at)))) {
 		struct batch batch;
 		struct slice rest = {stretch(op) + at, got - at};
 		bool is_bad = at + BATCH_HEADER_SIZE > got || batch_parse_header(rest, &batch) || (op->is_cut && batch.size_bytes > rest.size) || !segment_header_fits(segment, op->position + at, &batch) ||

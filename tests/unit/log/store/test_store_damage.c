@@ -176,3 +176,60 @@ Test(store_damage, rot_is_not_served_from_memory)
 	cr_assert_eq(count_fenced(&world, 0, RECORDS, end), RECORDS);
 	world_fini(&world);
 }
+
+static uint64_t size_of_file(struct world *world, const char *path)
+{
+	struct io_options options = {.backend = IO_SIM, .disk = world->disk, .seed = 1};
+	struct io *io;
+	cr_assert_eq(io_open(&io, &options), 0);
+	int fd = io_file_open(io, path, IO_READ_ONLY);
+	int64_t size = io_file_size(io, fd);
+	io_close_fd(io, fd);
+	io_close(io);
+	return (uint64_t)size;
+}
+
+static void change_number(struct world *world, const char *path, uint64_t position, uint32_t from, uint32_t to)
+{
+	uint8_t before[4], after[4];
+	store_be32(before, from);
+	store_be32(after, to);
+	for (int i = 0; i < 4; i++)
+		change_byte(world, path, position + (uint64_t)i, before[i] ^ after[i]);
+}
+
+/* Changes a number in the header of a batch that lies so many before the end of the first segment, and asks for that segment's last offset alone. */
+static void lead_to_end(uint32_t batches_behind, uint32_t at, uint32_t from, uint32_t to)
+{
+	static const char path[] = "/t-0/00000000000000000000.log";
+	struct config_override override = {"segment.ms", "20"};
+	struct world world;
+	struct read read;
+	uint8_t bytes[8192];
+	uint32_t batch_size = make_batch(bytes, sizeof bytes, 0, RECORDS, 200, 1000);
+	world_init(&world, 12);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, &override, 1);
+	for (int i = 0; i < BATCHES; i++)
+		world_append(&world, world_partition(&world, "t", 0), (uint64_t)i * RECORDS, RECORDS, 200);
+	world_stop(&world);
+	uint64_t batches = size_of_file(&world, path) / batch_size;
+	cr_assert(batches > 2 && batches < BATCHES);
+	change_number(&world, path, (batches - batches_behind) * batch_size + at, from, to);
+	world_open(&world);
+	world_read_begin(&world, world_partition(&world, "t", 0), &read, (int64_t)batches * RECORDS - 1, 1);
+	cr_assert(read.op.err == ERR_CORRUPT_LOG || read.op.piece_count > 0, "nothing answers");
+	partition_read_release(&read.op);
+	world_fini(&world);
+}
+
+/* A header that is passed over unchecked says that its batch reaches up to the segment's end, or nearly so. Whoever asks for what lies behind it in that
+ * segment, and for nothing before, is served or told of damage: an answer of nothing would keep a consumer there for ever. */
+Test(store_damage, a_header_that_leads_to_the_end)
+{
+	uint8_t bytes[8192];
+	uint32_t batch_size = make_batch(bytes, sizeof bytes, 0, RECORDS, 200, 1000), length = batch_size - BATCH_LENGTH_OVERHEAD;
+	lead_to_end(1, BATCH_AT_LAST_OFFSET_DELTA, RECORDS - 1, 0);
+	for (uint32_t rest = 0; rest < BATCH_HEADER_SIZE; rest += 20)
+		lead_to_end(2, BATCH_AT_LENGTH, length, length + batch_size - rest);
+}
