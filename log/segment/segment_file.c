@@ -12,6 +12,7 @@
 #include "log/batch/record_iter.h"
 #include "log/io/small_file.h"
 #include "log/segment/foreign_file.h"
+#include "log/segment/resync.h"
 #include "log/segment/segment_priv.h"
 #include "log/segment/torn_file.h"
 
@@ -372,8 +373,8 @@ int segment_read_bytes(struct segment *segment, void *out, uint32_t size, uint64
 
 bool segment_header_fits(const struct segment *segment, uint64_t position, const struct batch *batch)
 {
-	return batch->base_offset >= segment->base_offset && batch->base_offset < segment->staged.offset && batch->last_offset_delta >= 0 &&
-	       batch_next_offset(batch) <= segment->staged.offset && position + batch->size_bytes <= segment->staged.position;
+	struct resync_source bounds = {.base_offset = segment->base_offset, .fit_position = segment->staged.position, .fit_offset = segment->staged.offset};
+	return resync_header_fits(&bounds, position, batch);
 }
 
 int segment_read_header(struct segment *segment, uint64_t position, struct batch *out)
@@ -403,6 +404,32 @@ int segment_read_batch(struct segment *segment, const struct batch *batch, uint6
 	}
 	*out = bytes;
 	return 0;
+}
+
+/* ---- behind damage --------------------------------------------------------------------------------------------- */
+
+static int read_for_resync(void *context, void *out, uint32_t size_bytes, uint64_t position)
+{
+	return segment_read_bytes(context, out, size_bytes, position);
+}
+
+/* Where the file ends, which may be before it should. */
+static uint64_t end_of_file(struct segment *segment)
+{
+	int fd = segment_open_read(segment);
+	int64_t size = fd < 0 ? fd : io_file_size(segment->home->io, fd);
+	return size < 0 ? 0 : (uint64_t)size;
+}
+
+int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)
+{
+	struct resync_source source = {
+		.read = read_for_resync, .context = segment, .base_offset = segment->base_offset,
+		.end_position = segment->durable.position, .end_offset = segment->durable.offset,
+		.fit_position = segment->staged.position, .fit_offset = segment->staged.offset,
+		.file_end = end_of_file(segment), .memory_position = segment->memory_position,
+	};
+	return resync_find(&source, damaged_position, from_offset, position, out);
 }
 
 /* ---- indexes ------------------------------------------------------------------------------------------------------- */

@@ -3,13 +3,12 @@
  * Happy path: batch after batch is judged good and taken: counted, hashed for the seal, held against the
  * indexes.
  *
- * A batch that is judged bad begins a damaged range. It ends where the next good batch begins: right
- * behind the bad one if its length can be believed, else wherever a batch of later offsets passes its CRC,
- * looked for byte by byte. Ranges that touch are told as one.
+ * A batch that is judged bad begins a damaged range. It ends where the broker's readers go on
+ * (log/segment/resync.h): what they fence is named. Ranges that touch are told as one.
  *
  * What a CRC does not cover needs care. A batch whose own CRC is good but whose base offset is not the one
  * due is either misplaced, or its base offset was changed (the batch behind it then goes on as if it had
- * not been), or batches are missing before it. */
+ * not been), or batches are missing before it; where compaction leaves gaps, that is no loss. */
 #include "log/verify/segment_check.h"
 
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include <stdlib.h>
 
 #include "log/batch/record_iter.h"
+#include "log/segment/resync.h"
 #include "log/verify/file_window.h"
 
 const char *finding_kind_name(enum finding_kind kind)
@@ -269,8 +269,8 @@ static enum fault judge_offset(struct walk *walk, const struct batch *batch)
 {
 	if (batch->base_offset == walk->offset && batch_next_offset(batch) <= offset_limit(walk->check))
 		return FAULT_NONE;
-	if (!is_offset_changed(walk, batch) && is_possible_here(walk, batch))
-		return FAULT_NONE; /* batches are missing before it */
+	if (walk->check->are_gaps_allowed && !is_offset_changed(walk, batch) && is_possible_here(walk, batch))
+		return FAULT_NONE;
 	return FAULT(walk, FAULT_OFFSET, "a batch says base offset %lld where %lld is due (its CRC is good)",
 		     (long long)batch->base_offset, (long long)walk->offset);
 }
@@ -388,56 +388,31 @@ static void take(struct walk *walk, const struct batch *batch)
 
 /* ---- going on behind a bad one ------------------------------------------------------------------------- */
 
-static bool is_good_at(struct walk *walk, uint64_t position, struct batch *batch)
+static int read_for_resync(void *context, void *out, uint32_t size_bytes, uint64_t position)
 {
-	return judge_bytes(walk, position, batch) == FAULT_NONE && is_possible_here(walk, batch);
+	struct walk *walk = context;
+	if (bytes_left(walk, position) < size_bytes)
+		return ERR_CORRUPT_LOG;
+	struct slice bytes = view(walk, position, size_bytes);
+	if (!bytes.data)
+		return -ENOMEM;
+	memcpy(out, bytes.data, size_bytes);
+	return 0;
 }
 
-/* Cheap, for every byte: could a batch of later offsets begin here? */
-static bool could_begin(const struct walk *walk, const uint8_t *at)
+/* Where the log goes on behind the bad batch at walk->position, by the broker's own rule: what its readers fence is what is named here. False if it does
+ * not go on. */
+static bool find_next(struct walk *walk, uint64_t *position, struct batch *next)
 {
-	int64_t limit = offset_limit(walk->check);
-	int64_t base = (int64_t)load_be64(at);
-	return at[BATCH_AT_MAGIC] == BATCH_MAGIC && base >= walk->offset && base < limit &&
-	       base - walk->offset <= INT32_MAX;
-}
-
-/* The next good batch at or behind `from`; false if there is none before the end. */
-static bool search(struct walk *walk, uint64_t from, uint64_t *position, struct batch *batch)
-{
-	uint64_t piece = 64u << 10;
-	while (!walk->is_memory_short && bytes_left(walk, from) >= BATCH_HEADER_SIZE) {
-		uint64_t left = bytes_left(walk, from);
-		uint64_t size = left < piece ? left : piece;
-		struct slice bytes = view(walk, from, size);
-		size_t at = 0;
-		while (bytes.data && at + BATCH_HEADER_SIZE <= size && !could_begin(walk, bytes.data + at))
-			at++;
-		from += at;
-		if (at + BATCH_HEADER_SIZE > size)
-			continue;
-		if (is_good_at(walk, from, batch)) {
-			*position = from;
-			return true;
-		}
-		from++;
-	}
-	return false;
-}
-
-/* Finds where the log goes on behind the bad batch at walk->position; false if it does not. */
-static bool find_next(struct walk *walk, const struct batch *bad, uint64_t *position, struct batch *next)
-{
-	char kept[sizeof walk->what];
-	memcpy(kept, walk->what, sizeof kept);
-	uint64_t behind = walk->position + bad->size_bytes;
-	bool is_found = bad->size_bytes && bytes_left(walk, behind) && is_good_at(walk, behind, next);
-	if (is_found)
-		*position = behind;
-	else
-		is_found = search(walk, walk->position + 1, position, next);
-	memcpy(walk->what, kept, sizeof kept);
-	return is_found;
+	struct resync_source source = {
+		.read = read_for_resync, .context = walk, .base_offset = walk->check->base_offset,
+		.end_position = walk->limit, .end_offset = offset_limit(walk->check),
+		.fit_position = walk->limit, .fit_offset = offset_limit(walk->check),
+		.file_end = walk->window.file_size, .memory_position = walk->limit,
+	};
+	int err = resync_find(&source, walk->position, walk->offset - 1, position, next);
+	walk->is_memory_short |= err == -ENOMEM;
+	return !err;
 }
 
 /* Where the damaged range ends if nothing good follows. */
@@ -479,13 +454,18 @@ static void note_tail(struct walk *walk)
 }
 
 /* True: the walk goes on. */
-static bool pass_over(struct walk *walk, enum fault fault, const struct batch *bad)
+static bool pass_over(struct walk *walk, enum fault fault)
 {
 	uint64_t position;
 	struct batch next;
-	bool goes_on = find_next(walk, bad, &position, &next);
+	bool goes_on = find_next(walk, &position, &next);
 	if (walk->is_memory_short)
 		return false;
+	if (goes_on && position == walk->position) {
+		note_gap(walk, walk->offset, next.base_offset);
+		walk->offset = next.base_offset;
+		return true;
+	}
 	if (!goes_on && walk->check->is_open_ended && walk->position >= walk->check->required_bytes)
 		return false; /* a torn tail: the end */
 	bool is_known = walk->check->required_offset != NOWHERE && walk->position < walk->check->required_bytes;
@@ -513,7 +493,7 @@ static void walk_batches(struct walk *walk)
 			return;
 		if (fault == FAULT_NONE)
 			take(walk, &batch);
-		else if (!pass_over(walk, fault, &batch))
+		else if (!pass_over(walk, fault))
 			return;
 	}
 }

@@ -8,11 +8,12 @@
  *
  * A block that was written to the wrong place may hold whole batches that are due much later. Behind them come those that are due now: so of the
  * candidates within LOOK_AHEAD the one with the smallest offset is taken. */
+#include "log/segment/resync.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "log/base/check.h"
-#include "log/segment/segment_priv.h"
+#include "log/base/err.h"
 
 #define SCAN_SIZE (256u << 10)
 #define LOOK_AHEAD (64u << 10)
@@ -23,29 +24,57 @@ static int no_or(int err)
 	return err == ERR_CORRUPT_LOG ? 0 : err;
 }
 
-/* 1: there is a whole batch at `position` that begins behind `from_offset`; 0: there is none; or a read error. */
-static int is_batch(struct segment *segment, uint64_t position, int64_t from_offset, struct batch *out)
+bool resync_header_fits(const struct resync_source *source, uint64_t position, const struct batch *batch)
 {
-	uint8_t *bytes;
-	int err = segment_read_header(segment, position, out);
+	return batch->base_offset >= source->base_offset && batch->base_offset < source->fit_offset && batch->last_offset_delta >= 0 &&
+	       batch->last_offset_delta < source->fit_offset - batch->base_offset && position + batch->size_bytes <= source->fit_position;
+}
+
+static int read_header(const struct resync_source *source, uint64_t position, struct batch *out)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	if (position + sizeof header > source->fit_position)
+		return ERR_CORRUPT_LOG;
+	int err = source->read(source->context, header, sizeof header, position);
+	if (err)
+		return err;
+	if (batch_parse_header((struct slice){header, sizeof header}, out) || !resync_header_fits(source, position, out))
+		return ERR_CORRUPT_LOG;
+	return 0;
+}
+
+/* The bytes of a batch pass its check. */
+static int check_batch(const struct resync_source *source, uint64_t position, const struct batch *batch)
+{
+	uint8_t *bytes = malloc(batch->size_bytes);
+	if (!bytes)
+		return -ENOMEM;
+	int err = source->read(source->context, bytes, batch->size_bytes, position);
+	if (!err && batch_check_crc((struct slice){bytes, batch->size_bytes}, batch))
+		err = ERR_CORRUPT_LOG;
+	free(bytes);
+	return err;
+}
+
+/* 1: there is a whole batch at `position` that begins behind `from_offset`; 0: there is none; or a read error. */
+static int is_batch(const struct resync_source *source, uint64_t position, int64_t from_offset, struct batch *out)
+{
+	int err = read_header(source, position, out);
 	if (err || out->base_offset <= from_offset)
 		return no_or(err);
-	err = segment_read_batch(segment, out, position, &bytes);
-	if (err)
-		return no_or(err);
-	free(bytes);
-	return 1;
+	err = check_batch(source, position, out);
+	return err ? no_or(err) : 1;
 }
 
 /* A batch says nothing of whose it is, and a block that was written to the wrong place may bring another log's. So what is found by looking must lead on:
  * to the segment's end, or to a header that is due behind it (be that one's batch damaged as well). */
-static int leads_on(struct segment *segment, uint64_t position, const struct batch *batch)
+static int leads_on(const struct resync_source *source, uint64_t position, const struct batch *batch)
 {
 	struct batch next;
 	uint64_t behind = position + batch->size_bytes;
-	if (behind == segment->durable.position)
-		return batch_next_offset(batch) == segment->durable.offset || segment->durable.offset == INT64_MAX;
-	int err = segment_read_header(segment, behind, &next);
+	if (behind == source->end_position)
+		return batch_next_offset(batch) == source->end_offset || source->end_offset == INT64_MAX;
+	int err = read_header(source, behind, &next);
 	return err ? no_or(err) : next.base_offset == batch_next_offset(batch);
 }
 
@@ -56,14 +85,6 @@ static bool looks_like_batch(const uint8_t *at, int64_t from_offset, int64_t end
 	       (uint64_t)load_be32(at + BATCH_AT_LENGTH) + BATCH_LENGTH_OVERHEAD <= room;
 }
 
-/* Where the file ends, which may be before it should. */
-static uint64_t end_of_file(struct segment *segment)
-{
-	int fd = segment_open_read(segment);
-	int64_t size = fd < 0 ? fd : io_file_size(segment->home->io, fd);
-	return size < 0 ? 0 : (uint64_t)size;
-}
-
 /* What a search has found so far: the candidate with the smallest offset, and where to stop looking for a smaller one. */
 struct candidate {
 	bool is_there;
@@ -72,18 +93,18 @@ struct candidate {
 };
 
 /* Looks at every position of the buffer, which holds [start, start + size) of the segment. */
-static int search_buffer(struct segment *segment, const uint8_t *buffer, uint64_t start, uint64_t size, int64_t from_offset,
+static int search_buffer(const struct resync_source *source, const uint8_t *buffer, uint64_t start, uint64_t size, int64_t from_offset,
 			 struct candidate *best)
 {
-	uint64_t end = segment->durable.position;
+	uint64_t end = source->end_position;
 	for (uint64_t i = 0; i + BATCH_HEADER_SIZE <= size && start + i < best->look_to; i++) {
 		struct batch batch;
-		int64_t limit = best->is_there ? best->batch.base_offset : segment->durable.offset;
+		int64_t limit = best->is_there ? best->batch.base_offset : source->end_offset;
 		if (!looks_like_batch(buffer + i, from_offset, limit, end - start - i))
 			continue;
-		int is_found = is_batch(segment, start + i, from_offset, &batch);
+		int is_found = is_batch(source, start + i, from_offset, &batch);
 		if (is_found > 0)
-			is_found = leads_on(segment, start + i, &batch);
+			is_found = leads_on(source, start + i, &batch);
 		if (is_found < 0)
 			return is_found;
 		if (!is_found)
@@ -100,12 +121,12 @@ static int search_buffer(struct segment *segment, const uint8_t *buffer, uint64_
 }
 
 /* Looks at every position of [*position, end of the segment). */
-static int search(struct segment *segment, int64_t from_offset, uint64_t *position, struct batch *out)
+static int search(const struct resync_source *source, int64_t from_offset, uint64_t *position, struct batch *out)
 {
 	uint8_t *buffer = malloc(SCAN_SIZE);
 	if (!buffer)
 		return -ENOMEM;
-	uint64_t end = segment->durable.position, file_end = end_of_file(segment), in_memory = segment->memory_position;
+	uint64_t end = source->end_position, file_end = source->file_end, in_memory = source->memory_position;
 	struct candidate best = {.look_to = UINT64_MAX};
 	int err = 0;
 	for (uint64_t start = *position; start + BATCH_HEADER_SIZE <= end && start < best.look_to && !err;) {
@@ -115,9 +136,9 @@ static int search(struct segment *segment, int64_t from_offset, uint64_t *positi
 		}
 		uint64_t limit = start < in_memory && file_end < in_memory ? file_end : end;
 		uint64_t size = limit - start < SCAN_SIZE ? limit - start : SCAN_SIZE;
-		err = segment_read_bytes(segment, buffer, (uint32_t)size, start);
+		err = source->read(source->context, buffer, (uint32_t)size, start);
 		if (!err)
-			err = search_buffer(segment, buffer, start, size, from_offset, &best);
+			err = search_buffer(source, buffer, start, size, from_offset, &best);
 		start += size - BATCH_HEADER_SIZE + 1;
 	}
 	free(buffer);
@@ -130,40 +151,40 @@ static int search(struct segment *segment, int64_t from_offset, uint64_t *positi
 
 /* Is the batch that is not the one due a whole one of later offsets, before which others are missing? Its base offset may have been changed instead: so
  * the next one must go on behind it. */
-static int is_later_batch(struct segment *segment, uint64_t position, int64_t from_offset, struct batch *out)
+static int is_later_batch(const struct resync_source *source, uint64_t position, int64_t from_offset, struct batch *out)
 {
 	struct batch next;
-	int is_found = is_batch(segment, position, from_offset + 1, out);
+	int is_found = is_batch(source, position, from_offset + 1, out);
 	if (is_found <= 0)
 		return is_found;
 	uint64_t behind = position + out->size_bytes;
-	if (behind == segment->durable.position)
-		return batch_next_offset(out) == segment->durable.offset;
-	is_found = is_batch(segment, behind, from_offset, &next);
+	if (behind == source->end_position)
+		return batch_next_offset(out) == source->end_offset;
+	is_found = is_batch(source, behind, from_offset, &next);
 	return is_found > 0 ? next.base_offset == batch_next_offset(out) : is_found;
 }
 
 /* The same for what the damaged batch's own length leads to. */
-static int is_behind_damaged(struct segment *segment, uint64_t *position, int64_t from_offset, struct batch *out)
+static int is_behind_damaged(const struct resync_source *source, uint64_t *position, int64_t from_offset, struct batch *out)
 {
 	struct batch damaged;
-	int err = segment_read_header(segment, *position, &damaged);
+	int err = read_header(source, *position, &damaged);
 	if (err)
 		return no_or(err);
 	int64_t due = from_offset + 1 + damaged.last_offset_delta + 1;
 	*position += damaged.size_bytes;
-	int is_found = is_batch(segment, *position, from_offset, out);
+	int is_found = is_batch(source, *position, from_offset, out);
 	return is_found > 0 ? out->base_offset == due : is_found;
 }
 
-int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)
+int resync_find(const struct resync_source *source, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)
 {
 	*position = damaged_position;
-	int is_found = is_later_batch(segment, damaged_position, from_offset, out);
+	int is_found = is_later_batch(source, damaged_position, from_offset, out);
 	if (!is_found)
-		is_found = is_behind_damaged(segment, position, from_offset, out);
+		is_found = is_behind_damaged(source, position, from_offset, out);
 	if (is_found)
 		return is_found < 0 ? is_found : 0;
 	*position = damaged_position + 1;
-	return search(segment, from_offset, position, out);
+	return search(source, from_offset, position, out);
 }

@@ -1,0 +1,32 @@
+/* Finding where a segment goes on behind damage: the one rule, for the broker that reads a segment and for `spate log verify` that walks over its file.
+ * What the one fences the other must name, so neither has a rule of its own.
+ *
+ * Owns nothing; any thread; reads through the callback alone. */
+#pragma once
+
+#include "log/base/types.h"
+#include "log/batch/batch.h"
+
+/* All of [position, position + size) into `out`. ERR_CORRUPT_LOG: it is not all there; any other error ends the search with it. */
+typedef int resync_read_fn(void *context, void *out, uint32_t size_bytes, uint64_t position);
+
+/* The bytes of a segment, wherever they are. */
+struct resync_source {
+	resync_read_fn *read;
+	void *context;
+	int64_t base_offset;
+	uint64_t end_position;    /* batches lie before it */
+	int64_t end_offset;       /* behind the last of them; INT64_MAX: not known */
+	uint64_t fit_position;    /* the same for what headers may say: what is staged, at least up to the end */
+	int64_t fit_offset;
+	uint64_t file_end;        /* the file's; [file_end, memory_position) is nowhere */
+	uint64_t memory_position; /* from here on bytes are in memory; the end, if none are */
+};
+
+/* Could the batch stand there, by its header: an offset range of this segment, and its bytes within? */
+MUST_USE bool resync_header_fits(const struct resync_source *source, uint64_t position, const struct batch *batch);
+
+/* The next whole batch at or behind `damaged_position`, where the batch behind `from_offset` is due and is not, or is damaged. ERR_CORRUPT_LOG: there
+ * is none. Bounded memory: SCAN_SIZE and the largest batch. */
+MUST_USE int resync_find(const struct resync_source *source, uint64_t damaged_position, int64_t from_offset, uint64_t *position,
+			 struct batch *out);
