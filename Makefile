@@ -118,6 +118,9 @@ OBJ_SIM     := $(call obj,$(SRC_SIM))
 OBJ_SIM_BROKER := $(call obj,$(sort $(wildcard tests/sim_broker/*.c)))
 # What makes a failing plan short: both simulators'.
 OBJ_SHRINK  := $(call obj,tests/shrink/shrink.c)
+# The requests that the simulated clients and those of the power cuts have in common.
+OBJ_REQUESTS := $(call obj,tests/requests/requests.c)
+$(OBJ_REQUESTS): | $(GEN)/stamp
 $(BUILD)/libhistory.a: $(OBJ_HISTORY)
 
 UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
@@ -229,7 +232,7 @@ sim-short: sim-program
 	@$(BUILD)/sim --seed 400011 --count 1 --shrink 20 | tail -1 # a replay that needs more memory than two journals
 # The whole broker on a simulated machine, with simulated clients (tests/sim_broker/README.md).
 $(OBJ_SIM_BROKER): | $(GEN)/stamp
-$(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(OBJ_SHRINK) $(call obj,tests/sim/map_cache.c) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
+$(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(OBJ_SHRINK) $(OBJ_REQUESTS) $(call obj,tests/sim/map_cache.c) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 SIM_BROKER_SHORT_release := 16
@@ -248,7 +251,7 @@ check-sim: deps ## simulate the storage engine: TIME seconds (60) from SEED (1) 
 # Power cuts, I/O errors and rot on real file systems, over a FUSE disk that keeps every write (tests/power/README.md).
 OBJ_POWER := $(call obj,$(sort $(wildcard tests/power/*.c)))
 $(OBJ_POWER): | $(GEN)/stamp
-$(BUILD)/power: $(OBJ_POWER) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
+$(BUILD)/power: $(OBJ_POWER) $(OBJ_REQUESTS) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lfuse3 $(LIBS)
 power-short: $(BUILD)/power $(BUILD)/spate
@@ -325,4 +328,4 @@ clean: ## remove all that was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HOSTILE:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(OBJ_SHRINK:.o=.d) $(OBJ_POWER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)
+-include $(OBJ_LOG:.o=.d) $(OBJ_NET:.o=.d) $(OBJ_LOAD:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_RUN:.o=.d) $(OBJ_DIFF:.o=.d) $(OBJ_HOSTILE:.o=.d) $(OBJ_HISTORY:.o=.d) $(OBJ_SIM:.o=.d) $(OBJ_SIM_BROKER:.o=.d) $(OBJ_SHRINK:.o=.d) $(OBJ_REQUESTS:.o=.d) $(OBJ_POWER:.o=.d) $(UNIT_BINS:=.d) $(LIMIT_BINS:=.d) $(patsubst %.o,%.d,$(call obj,$(CRASH_LIB))) $(CRASH_BINS:=.d)

@@ -3,43 +3,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kmsg_create_topics.h"
-#include "kmsg_delete_records.h"
 #include "kmsg_delete_topics.h"
 #include "kmsg_fetch.h"
 #include "kmsg_init_producer_id.h"
-#include "kmsg_list_offsets.h"
-#include "kmsg_metadata.h"
-#include "kmsg_offset_commit.h"
-#include "kmsg_offset_fetch.h"
-#include "kmsg_produce.h"
 #include "log/base/check.h"
 #include "log/batch/batch_builder.h"
 #include "log/batch/record_iter.h"
+#include "tests/requests/requests.h"
 #include "tests/sim_broker/record.h"
 
 #define NO_ANSWER -1
 #define EPOCH_MS INT64_C(1700000000000) /* a record's time: this and the low bits of its mark */
 
-static struct slice text(const char *string) { return (struct slice){(const uint8_t *)string, strlen(string)}; }
-
 /* ---- topics ---------------------------------------------------------------------------------------------------------------- */
 
 int call_create_topic(struct client *client, const char *name, uint32_t partitions, const char *segment_ms, struct uuid *id)
 {
-	struct kmsg_create_topics_request in;
-	struct kmsg_create_topics_topic topic;
-	struct kmsg_create_topics_config configs[] = {{text("retention.ms"), text("-1")}, {text("segment.bytes"), text("1048576")}, {text("segment.ms"), text(segment_ms)}};
-	kmsg_create_topics_request_init(&in);
-	kmsg_create_topics_topic_init(&topic);
-	topic.name = text(name);
-	topic.num_partitions = (int32_t)partitions;
-	topic.replication_factor = 1;
-	topic.configs.items = configs;
-	topic.configs.count = COUNT_OF(configs);
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	const struct kmsg_create_topics_response *out = client_call(client, "create_topics", 7, &in);
+	struct create_topics_ask ask;
+	struct kmsg_create_topics_config configs[] = {{slice_from("retention.ms"), slice_from("-1")}, {slice_from("segment.bytes"), slice_from("1048576")}, {slice_from("segment.ms"), slice_from(segment_ms)}};
+	ask_create_topic(&ask, name, (int32_t)partitions);
+	ask.topic.configs.items = configs;
+	ask.topic.configs.count = COUNT_OF(configs);
+	const struct kmsg_create_topics_response *out = client_call(client, "create_topics", 7, &ask.in);
 	if (!out || out->topics.count != 1)
 		return NO_ANSWER;
 	*id = out->topics.items[0].topic_id;
@@ -49,7 +34,7 @@ int call_create_topic(struct client *client, const char *name, uint32_t partitio
 int call_delete_topic(struct client *client, const char *name)
 {
 	struct kmsg_delete_topics_request in;
-	struct slice one = text(name);
+	struct slice one = slice_from(name);
 	kmsg_delete_topics_request_init(&in);
 	in.topic_names.items = &one;
 	in.topic_names.count = 1;
@@ -60,15 +45,9 @@ int call_delete_topic(struct client *client, const char *name)
 
 int call_topic_id(struct client *client, const char *name, struct uuid *id)
 {
-	struct kmsg_metadata_request in;
-	struct kmsg_metadata_topic topic;
-	kmsg_metadata_request_init(&in);
-	kmsg_metadata_topic_init(&topic);
-	topic.name = text(name);
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	in.allow_auto_topic_creation = false;
-	const struct kmsg_metadata_response *out = client_call(client, "metadata", 12, &in);
+	struct metadata_ask ask;
+	ask_metadata(&ask, name);
+	const struct kmsg_metadata_response *out = client_call(client, "metadata", 12, &ask.in);
 	if (!out || out->topics.count != 1)
 		return NO_ANSWER;
 	*id = out->topics.items[0].topic_id;
@@ -77,15 +56,9 @@ int call_topic_id(struct client *client, const char *name, struct uuid *id)
 
 int call_trim(struct client *client, const char *name, uint32_t partition, int64_t offset, int64_t *log_start)
 {
-	struct kmsg_delete_records_request in;
-	struct kmsg_delete_records_topic topic;
-	struct kmsg_delete_records_partition one = {(int32_t)partition, offset};
-	kmsg_delete_records_request_init(&in);
-	topic = (struct kmsg_delete_records_topic){.name = text(name), .partitions = {&one, 1}};
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	in.timeout_ms = 10000;
-	const struct kmsg_delete_records_response *out = client_call(client, "delete_records", 2, &in);
+	struct delete_records_ask ask;
+	ask_delete_records(&ask, name, partition, offset, 10000);
+	const struct kmsg_delete_records_response *out = client_call(client, "delete_records", 2, &ask.in);
 	if (!out || out->topics.count != 1 || out->topics.items[0].partitions.count != 1)
 		return NO_ANSWER;
 	*log_start = out->topics.items[0].partitions.items[0].low_watermark;
@@ -96,22 +69,9 @@ int call_trim(struct client *client, const char *name, uint32_t partition, int64
 
 int call_commit(struct client *client, const char *name, int64_t offset)
 {
-	struct kmsg_offset_commit_request in;
-	struct kmsg_offset_commit_topic topic;
-	struct kmsg_offset_commit_partition one;
-	kmsg_offset_commit_request_init(&in);
-	kmsg_offset_commit_topic_init(&topic);
-	kmsg_offset_commit_partition_init(&one);
-	one.committed_offset = offset;
-	topic.name = text(name);
-	topic.partitions.items = &one;
-	topic.partitions.count = 1;
-	in.group_id = text(GROUP);
-	in.generation_id_or_member_epoch = -1;
-	in.member_id = text("");
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	const struct kmsg_offset_commit_response *out = client_call(client, "offset_commit", 8, &in);
+	struct offset_commit_ask ask;
+	ask_offset_commit(&ask, GROUP, name, 0, offset);
+	const struct kmsg_offset_commit_response *out = client_call(client, "offset_commit", 8, &ask.in);
 	if (!out || out->topics.count != 1 || out->topics.items[0].partitions.count != 1)
 		return NO_ANSWER;
 	return out->topics.items[0].partitions.items[0].error_code;
@@ -119,22 +79,9 @@ int call_commit(struct client *client, const char *name, int64_t offset)
 
 int call_committed(struct client *client, const char *name, int64_t *offset)
 {
-	struct kmsg_offset_fetch_request in;
-	struct kmsg_offset_fetch_group group;
-	struct kmsg_offset_fetch_group_topic topic;
-	int32_t partition = 0;
-	kmsg_offset_fetch_request_init(&in);
-	kmsg_offset_fetch_group_init(&group);
-	kmsg_offset_fetch_group_topic_init(&topic);
-	topic.name = text(name);
-	topic.partition_indexes.items = &partition;
-	topic.partition_indexes.count = 1;
-	group.group_id = text(GROUP);
-	group.topics.items = &topic;
-	group.topics.count = 1;
-	in.groups.items = &group;
-	in.groups.count = 1;
-	const struct kmsg_offset_fetch_response *out = client_call(client, "offset_fetch", 8, &in);
+	struct offset_fetch_ask ask;
+	ask_offset_fetch(&ask, GROUP, name, 0);
+	const struct kmsg_offset_fetch_response *out = client_call(client, "offset_fetch", 8, &ask.in);
 	if (!out || out->groups.count != 1)
 		return NO_ANSWER;
 	const struct kmsg_offset_fetch_group_result *result = &out->groups.items[0];
@@ -148,21 +95,9 @@ int call_committed(struct client *client, const char *name, int64_t *offset)
 
 int call_list_offset(struct client *client, const char *name, uint32_t partition, int64_t timestamp, int64_t *offset)
 {
-	struct kmsg_list_offsets_request in;
-	struct kmsg_list_offsets_topic topic;
-	struct kmsg_list_offsets_partition one;
-	kmsg_list_offsets_request_init(&in);
-	kmsg_list_offsets_topic_init(&topic);
-	kmsg_list_offsets_partition_init(&one);
-	one.partition_index = (int32_t)partition;
-	one.timestamp = timestamp;
-	topic.name = text(name);
-	topic.partitions.items = &one;
-	topic.partitions.count = 1;
-	in.replica_id = -1;
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	const struct kmsg_list_offsets_response *out = client_call(client, "list_offsets", 7, &in);
+	struct list_offsets_ask ask;
+	ask_list_offsets(&ask, name, partition, timestamp);
+	const struct kmsg_list_offsets_response *out = client_call(client, "list_offsets", 7, &ask.in);
 	if (!out || out->topics.count != 1 || out->topics.items[0].partitions.count != 1)
 		return NO_ANSWER;
 	*offset = out->topics.items[0].partitions.items[0].offset;
@@ -203,7 +138,7 @@ int call_fetch(struct client *client, const char *name, uint32_t partition, int6
 	one.partition = (int32_t)partition;
 	one.fetch_offset = *next;
 	one.partition_max_bytes = 1 << 20;
-	topic.topic = text(name);
+	topic.topic = slice_from(name);
 	topic.partitions.items = &one;
 	topic.partitions.count = 1;
 	in.max_wait_ms = 5;
@@ -260,19 +195,9 @@ uint8_t *call_make_batch(uint64_t first_mark, uint32_t count, uint32_t filler, i
 
 bool call_produce(struct client *client, const char *name, uint32_t partition, const uint8_t *batch, uint32_t size_bytes)
 {
-	struct kmsg_produce_request in;
-	struct kmsg_produce_topic topic;
-	struct kmsg_produce_partition one = {.index = (int32_t)partition, .records.whole = {batch, size_bytes}};
-	kmsg_produce_request_init(&in);
-	kmsg_produce_topic_init(&topic);
-	topic.name = text(name);
-	topic.partition_data.items = &one;
-	topic.partition_data.count = 1;
-	in.acks = -1;
-	in.timeout_ms = 30000;
-	in.topic_data.items = &topic;
-	in.topic_data.count = 1;
-	return client_send(client, "produce", 9, &in);
+	struct produce_ask ask;
+	ask_produce(&ask, name, partition, (struct slice){batch, size_bytes});
+	return client_send(client, "produce", 9, &ask.in);
 }
 
 int call_produced(struct client *client, int64_t *base_offset)

@@ -9,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kmsg_table.h"
 #include "log/base/bytes.h"
 #include "log/base/check.h"
-#include "net/wire/header.h"
+#include "tests/requests/requests.h"
 
 #define CALLS_MAX 16
 #define PATIENCE_S 20
@@ -104,31 +103,15 @@ static uint8_t *room(uint8_t **bytes, size_t *has, size_t wanted)
 	return *bytes;
 }
 
-static const struct kmsg_message *find(const char *api, const char *kind)
-{
-	char name[64];
-	snprintf(name, sizeof name, "%s_%s", api, kind);
-	const struct kmsg_message *message = kmsg_message_find(name);
-	CHECK(message);
-	return message;
-}
-
 bool client_send(struct client *client, const char *api, int version, const void *body)
 {
-	const struct kmsg_message *message = find(api, "request");
+	const struct kmsg_message *message = request_message(api, "request");
 	if (client->fd < 0 || client->count == CALLS_MAX)
 		return false;
 	struct request_header header = {.api_key = (int16_t)message->key, .api_version = (int16_t)version, .correlation_id = ++client->correlation_id,
 					.client_id = slice_from("power")};
-	struct writer counter = writer_counting();
-	request_header_encode(&counter, &header);
-	message->encode(&counter, version, body);
-	size_t size = 4 + counter.position;
-	struct writer writer = writer_into(room(&client->out, &client->out_room, size), size);
-	writer_int32(&writer, (int32_t)(size - 4));
-	request_header_encode(&writer, &header);
-	message->encode(&writer, version, body);
-	CHECK(writer.error == 0);
+	size_t size = request_frame_size(&header, message, body);
+	request_frame_write(&header, message, body, room(&client->out, &client->out_room, size), size);
 	for (size_t sent = 0; sent < size;) {
 		ssize_t more = send(client->fd, client->out + sent, size - sent, MSG_NOSIGNAL);
 		if (more <= 0) {
@@ -138,7 +121,7 @@ bool client_send(struct client *client, const char *api, int version, const void
 		sent += (size_t)more;
 	}
 	client->calls[(client->first + client->count++) % CALLS_MAX] =
-		(struct call){.answer = find(api, "response"), .version = version, .correlation_id = client->correlation_id};
+		(struct call){.answer = request_message(api, "response"), .version = version, .correlation_id = client->correlation_id};
 	return true;
 }
 

@@ -7,14 +7,12 @@
 #include <stdlib.h>
 
 #include "kmsg_create_partitions.h"
-#include "kmsg_create_topics.h"
-#include "kmsg_delete_records.h"
 #include "kmsg_delete_topics.h"
 #include "kmsg_describe_configs.h"
 #include "kmsg_incremental_alter_configs.h"
-#include "kmsg_metadata.h"
 #include "log/base/check.h"
 #include "net/wire/kerr.h"
+#include "tests/requests/requests.h"
 #include "tests/sim_broker/peer.h"
 
 #define ORDERS_MAX 64
@@ -189,15 +187,9 @@ static void looked(void *context, uint64_t tag, const void *answer)
 
 static void look(struct admin *admin)
 {
-	struct kmsg_metadata_request in;
-	struct kmsg_metadata_topic topic;
-	kmsg_metadata_request_init(&in);
-	kmsg_metadata_topic_init(&topic);
-	topic.name = slice_from(topic_of(admin)->name);
-	in.allow_auto_topic_creation = false;
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	admin->is_asking = peer_call(admin->peer, "metadata", 12, &in, 0, looked);
+	struct metadata_ask ask;
+	ask_metadata(&ask, topic_of(admin)->name);
+	admin->is_asking = peer_call(admin->peer, "metadata", 12, &ask.in, 0, looked);
 }
 
 /* ---- calls ---------------------------------------------------------------------------------------------------------------- */
@@ -223,16 +215,9 @@ static void made(void *context, uint64_t tag, const void *answer)
 
 static void make(struct admin *admin)
 {
-	struct kmsg_create_topics_request in;
-	struct kmsg_create_topics_topic topic;
-	kmsg_create_topics_request_init(&in);
-	kmsg_create_topics_topic_init(&topic);
-	topic.name = slice_from(topic_of(admin)->name);
-	topic.num_partitions = admin->wanted_count;
-	topic.replication_factor = 1;
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	admin->is_asking = peer_call(admin->peer, "create_topics", 7, &in, 0, made);
+	struct create_topics_ask ask;
+	ask_create_topic(&ask, topic_of(admin)->name, admin->wanted_count);
+	admin->is_asking = peer_call(admin->peer, "create_topics", 7, &ask.in, 0, made);
 }
 
 static void deleted(void *context, uint64_t tag, const void *answer)
@@ -311,21 +296,9 @@ static void trimmed(void *context, uint64_t tag, const void *answer)
 
 static void trim(struct admin *admin)
 {
-	struct kmsg_delete_records_request in;
-	struct kmsg_delete_records_topic topic;
-	struct kmsg_delete_records_partition partition;
-	kmsg_delete_records_request_init(&in);
-	kmsg_delete_records_topic_init(&topic);
-	kmsg_delete_records_partition_init(&partition);
-	partition.partition_index = (int32_t)admin->part;
-	partition.offset = admin->offset;
-	topic.name = slice_from(topic_of(admin)->name);
-	topic.partitions.items = &partition;
-	topic.partitions.count = 1;
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	in.timeout_ms = 30000;
-	admin->is_asking = peer_call(admin->peer, "delete_records", 2, &in, 0, trimmed);
+	struct delete_records_ask ask;
+	ask_delete_records(&ask, topic_of(admin)->name, admin->part, admin->offset, 30000);
+	admin->is_asking = peer_call(admin->peer, "delete_records", 2, &ask.in, 0, trimmed);
 }
 
 static const struct config_choice *choice_of(const struct order *order)

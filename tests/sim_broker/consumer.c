@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 
-#include "kmsg_list_offsets.h"
 #include "log/base/check.h"
 #include "log/batch/record_iter.h"
 #include "net/wire/kerr.h"
+#include "tests/requests/requests.h"
 #include "tests/sim_broker/peer.h"
 #include "tests/sim_broker/record.h"
 
@@ -336,22 +336,10 @@ static void found_start(void *context, uint64_t tag, const void *answer)
 
 static void find_start(struct consumer *consumer)
 {
-	struct kmsg_list_offsets_request in;
-	struct kmsg_list_offsets_topic topic;
-	struct kmsg_list_offsets_partition partition;
-	kmsg_list_offsets_request_init(&in);
-	kmsg_list_offsets_topic_init(&topic);
-	kmsg_list_offsets_partition_init(&partition);
-	partition.partition_index = (int32_t)consumer->partition;
-	partition.timestamp = EARLIEST;
-	topic.name = slice_from(topic_of(consumer)->name);
-	topic.partitions.items = &partition;
-	topic.partitions.count = 1;
-	in.replica_id = -1;
-	in.topics.items = &topic;
-	in.topics.count = 1;
+	struct list_offsets_ask ask;
+	ask_list_offsets(&ask, topic_of(consumer)->name, consumer->partition, EARLIEST);
 	consumer->certain_start = part_of(consumer)->start_acked;
-	consumer->is_asking = peer_call(consumer->peer, "list_offsets", 7, &in, consumer->round, found_start);
+	consumer->is_asking = peer_call(consumer->peer, "list_offsets", 7, &ask.in, consumer->round, found_start);
 }
 
 /* True if it may fetch now. */

@@ -3,10 +3,9 @@
 
 #include <stdlib.h>
 
-#include "kmsg_table.h"
 #include "log/base/bytes.h"
 #include "log/base/check.h"
-#include "net/wire/header.h"
+#include "tests/requests/requests.h"
 
 #define CALLS_MAX 16
 #define PATIENCE_NS (40ull * 1000 * 1000 * 1000)
@@ -79,28 +78,12 @@ static bool connect_now(struct peer *peer)
 
 /* ---- asking --------------------------------------------------------------------------------------------------------- */
 
-static const struct kmsg_message *find(const char *api, const char *kind)
-{
-	char name[64];
-	snprintf(name, sizeof name, "%s_%s", api, kind);
-	const struct kmsg_message *message = kmsg_message_find(name);
-	CHECK(message);
-	return message;
-}
-
 static void encode(struct peer *peer, const struct kmsg_message *message, int version, const void *body)
 {
 	struct request_header header = {.api_key = (int16_t)message->key, .api_version = (int16_t)version, .correlation_id = peer->correlation_id,
 					.client_id = slice_from("sim")};
-	struct writer counter = writer_counting();
-	request_header_encode(&counter, &header);
-	message->encode(&counter, version, body);
-	size_t size = 4 + counter.position;
-	struct writer writer = writer_into(bytes_room(&peer->out, size), size);
-	writer_int32(&writer, (int32_t)(size - 4));
-	request_header_encode(&writer, &header);
-	message->encode(&writer, version, body);
-	CHECK(writer.error == 0);
+	size_t size = request_frame_size(&header, message, body);
+	request_frame_write(&header, message, body, bytes_room(&peer->out, size), size);
 	peer->out.size += size;
 }
 
@@ -109,9 +92,9 @@ bool peer_call(struct peer *peer, const char *api, int version, const void *mess
 	if (peer->count == CALLS_MAX || peer->is_closing || !connect_now(peer))
 		return false;
 	peer->correlation_id++;
-	encode(peer, find(api, "request"), version, message);
+	encode(peer, request_message(api, "request"), version, message);
 	peer->calls[(peer->first + peer->count++) % CALLS_MAX] = (struct call){
-		.answer = find(api, "response"), .version = version, .correlation_id = peer->correlation_id, .tag = tag, .done = done,
+		.answer = request_message(api, "response"), .version = version, .correlation_id = peer->correlation_id, .tag = tag, .done = done,
 		.due_ns = world_now_ns(peer->world) + PATIENCE_NS};
 	return true;
 }

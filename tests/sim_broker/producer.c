@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 #include "kmsg_init_producer_id.h"
-#include "kmsg_produce.h"
 #include "log/base/bytes.h"
 #include "log/base/check.h"
 #include "log/batch/batch_builder.h"
 #include "net/wire/kerr.h"
+#include "tests/requests/requests.h"
 #include "tests/sim_broker/peer.h"
 #include "tests/sim_broker/record.h"
 
@@ -216,20 +216,10 @@ static void make_batch(struct producer *producer)
 
 static bool call_produce(struct producer *producer, const struct sent *sent, uint64_t tag, peer_done_fn *done)
 {
-	struct kmsg_produce_request in;
-	struct kmsg_produce_topic topic;
-	struct kmsg_produce_partition partition = {.index = (int32_t)producer->partition, .records.whole = {sent->bytes, sent->size_bytes}};
-	kmsg_produce_request_init(&in);
-	kmsg_produce_topic_init(&topic);
-	topic.name = slice_from(topic_of(producer)->name);
-	topic.topic_id = topic_of(producer)->id;
-	topic.partition_data.items = &partition;
-	topic.partition_data.count = 1;
-	in.acks = -1;
-	in.timeout_ms = 30000;
-	in.topic_data.items = &topic;
-	in.topic_data.count = 1;
-	return peer_call(producer->peer, "produce", producer->is_by_id ? 13 : 9, &in, tag, done);
+	struct produce_ask ask;
+	ask_produce(&ask, topic_of(producer)->name, producer->partition, (struct slice){sent->bytes, sent->size_bytes});
+	ask.topic.topic_id = topic_of(producer)->id;
+	return peer_call(producer->peer, "produce", producer->is_by_id ? 13 : 9, &ask.in, tag, done);
 }
 
 static void answered(void *context, uint64_t tag, const void *answer);
