@@ -181,6 +181,13 @@ void partition__note_entry(struct partition *partition)
 		list_push_back(&partition->home->unsynced_dirs, &partition->unsynced_node);
 }
 
+void partition__note_file(struct partition *partition, struct segment *segment)
+{
+	if (segment->has_new_name)
+		partition__note_entry(partition);
+	segment->has_new_name = false;
+}
+
 int partition__prepare_dir(struct partition *partition)
 {
 	if (partition->has_dir && partition->is_dir_checked)

@@ -79,6 +79,8 @@ MUST_USE int partition__prepare_dir(struct partition *partition);
 bool partition__is_dir_anothers(struct partition *partition);
 /* A file has been made in the directory. */
 void partition__note_entry(struct partition *partition);
+/* The same if the segment's file has been, since this was last asked: after whatever opens it for writing. */
+void partition__note_file(struct partition *partition, struct segment *segment);
 /* Opens partition.metadata, written anew if it is not what it should be, to be synced. Descriptor or -errno. */
 MUST_USE int partition__open_metadata(struct partition *partition);
 /* Makes the directory and what is in it durable; the data directory's own entry is the store's to sync. */

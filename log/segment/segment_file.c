@@ -243,6 +243,7 @@ static int create_file(struct segment *segment, const char *path)
 	segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
 	if (segment->write_fd < 0)
 		return segment->write_fd;
+	segment->has_new_name = true;
 	/* A leftover of that name has no acknowledged bytes that are there alone: the journal still holds everything from position 0 on. */
 	int64_t size = io_file_size(io, segment->write_fd);
 	int err = size < 0 ? (int)size : 0;
@@ -264,8 +265,10 @@ static int open_file(struct segment *segment, const char *path)
 	if (err < 0 && err != -ENOENT)
 		return err;
 	segment->write_fd = io_file_open(io, path, IO_DIRECT);
-	if (segment->write_fd == -ENOENT && segment->filed.position > 0) /* somebody took it: a hole, all of it */
+	if (segment->write_fd == -ENOENT && segment->filed.position > 0) { /* somebody took it: a hole, all of it */
 		segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
+		segment->has_new_name |= segment->write_fd >= 0;
+	}
 	if (segment->write_fd < 0)
 		return segment->write_fd;
 	return segment->is_cut ? 0 : cut(segment);

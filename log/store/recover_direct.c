@@ -120,10 +120,9 @@ static int file_now(struct partition *partition, struct segment *segment)
 {
 	struct filed filed = {0};
 	int err = partition__prepare_dir(partition);
-	if (!segment->has_file)
-		partition__note_entry(partition);
 	if (!err)
 		err = segment_file(segment, segment->durable, filing_done, &filed);
+	partition__note_file(partition, segment);
 	while (!err && !filed.is_done) {
 		int turned = io_turn(partition->home->io, true);
 		if (turned < 0)

@@ -117,14 +117,12 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	if (before != &partition->segments && !segment_is_filed(LIST_ENTRY(before, struct segment, node)))
 		return false;
 	/* A first file costs several syncs: a piece that fits the journal does not wait for them. */
-	if (!segment->has_file) {
-		if (!must_go)
-			return false;
-		partition__note_entry(partition);
-	}
+	if (!segment->has_file && !must_go)
+		return false;
 	int err = partition__prepare_dir(partition);
 	if (!err)
 		err = segment_prepare(segment, segment->staged.position);
+	partition__note_file(partition, segment);
 	/* What is acknowledged in a file must be found there after a crash. */
 	bool is_entered = store__is_entered(store, partition);
 	bool is_full = store__is_full_error(err);

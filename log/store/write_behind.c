@@ -153,12 +153,11 @@ static bool file_partition(struct store *store, struct partition *partition)
 		return false;
 	}
 	int err = partition__prepare_dir(partition);
-	if (!segment->has_file)
-		partition__note_entry(partition);
 	if (!err && !store->cycle.is_tidy && !store->is_full)
 		err = segment_prepare_growth(segment, segment->durable.position);
 	if (!err)
 		err = segment_file(segment, segment->durable, filing_done, store);
+	partition__note_file(partition, segment);
 	if (!err) {
 		partition__retain(partition);
 		store->cycle.in_flight++;

@@ -109,3 +109,29 @@ Test(dir_sync, a_sync_that_began_before_an_entry_is_not_one_of_it, .timeout = 60
 		crash_and_check(&world, seed);
 	}
 }
+
+/* Somebody has taken a file whose first record was filed, and what comes next is filed in one that is made in its place: that is a new entry as well. */
+Test(dir_sync, a_file_that_is_made_again_is_entered, .timeout = 60)
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct world world;
+		world_init(&world, seed);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		world_append(&world, world_partition(&world, "t", 0), 0, 1, SMALL);
+		world_stop(&world);
+		world_open(&world);
+		cr_assert_eq(io_unlink(world.io, "/t-0/00000000000000000000.log"), 0);
+		cr_assert_eq(io_dir_sync(world.io, "/t-0"), 0);
+		struct partition *partition = world_partition(&world, "t", 0);
+		uint64_t checkpoint = world.store->checkpoint_generation;
+		world_append(&world, partition, 1, 1, SMALL);
+		for (int turns = 0; world.store->checkpoint_generation == checkpoint && turns < TURNS_MAX; turns++)
+			world_turn(&world);
+		world_append(&world, partition, 2, 1, SMALL); /* behind it the journal is let go */
+		world_crash(&world);
+		world_open(&world);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 1, 1 << 20), 3, "seed %lu", (unsigned long)seed);
+		world_fini(&world);
+	}
+}
