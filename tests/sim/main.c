@@ -4,7 +4,6 @@
  * Happy path: workers in processes of their own take every n-th seed. Failure modes: a worker that finds an anomaly stops; one that aborts or hangs is seen
  * by the parent, who knows its seed. Either way the others are stopped, and the seed is looked into. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 
 #include "log/base/check.h"
 #include "tests/history/history.h"
+#include "tests/shrink/quiet.h"
 #include "tests/shrink/shrink.h"
 #include "tests/sim/run.h"
 
@@ -55,14 +55,6 @@ static double seconds_of(clockid_t clock)
 static double now_exactly(void)
 {
 	return seconds_of(CLOCK_MONOTONIC);
-}
-
-/* The log says on stderr what a broker's operator should know, thousands of times here. */
-static void silence(bool is_loud)
-{
-	int null = is_loud ? -1 : open("/dev/null", O_WRONLY);
-	if (null >= 0)
-		dup2(null, 2);
 }
 
 /* ---- a worker -------------------------------------------------------------------------------------------------------- */
@@ -178,7 +170,7 @@ static struct worker *run_workers(const struct options *options)
 		pids[i] = fork();
 		CHECK(pids[i] >= 0);
 		if (pids[i] == 0) {
-			silence(options->is_loud);
+			go_quiet(options->is_loud);
 			work(&workers[i], options, i);
 			_exit(0);
 		}
@@ -271,7 +263,7 @@ static void look_into(const struct options *options, const char *program, uint64
 	plan_make(&plan, seed);
 	printf("FAIL  SEED=%lu: %s\n", (unsigned long)seed, kind);
 	int out = dup(2);
-	silence(options->is_loud);
+	go_quiet(options->is_loud);
 	shrink_try(&subject, &plan, &result, NULL);
 	if (!result.has_failed) {
 		printf("It does not fail when it is run again: a run is not a function of its seed.\n");

@@ -2,7 +2,7 @@
  * full disk, some do little but roll), so that rare mixtures come up that one fixed mixture would never show. */
 #include "tests/sim/plan.h"
 
-#include "log/io/sim.h"
+#include "tests/shrink/draw.h"
 
 const char *step_name(enum step_kind kind)
 {
@@ -13,17 +13,6 @@ const char *step_name(enum step_kind kind)
 	};
 	return names[kind];
 }
-
-static uint64_t draw(uint64_t *random, uint64_t count)
-{
-	return sim_random(random) % count;
-}
-
-static uint64_t pick(uint64_t *random, const uint64_t *values, uint64_t count)
-{
-	return values[draw(random, count)];
-}
-#define PICK(random, ...) pick(random, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 static void make_knobs(struct knobs *knobs, uint64_t *random)
 {
@@ -85,10 +74,7 @@ void plan_make(struct plan *plan, uint64_t seed)
 	}
 	plan->step_count = 40 + (uint32_t)draw(&random, PICK(&random, 60, 200, 600));
 	for (uint32_t i = 0; i < plan->step_count; i++) {
-		uint32_t chosen = (uint32_t)draw(&random, total), kind = 0;
-		for (; chosen >= drawn[kind]; kind++)
-			chosen -= drawn[kind];
-		plan->steps[i].kind = (enum step_kind)kind;
+		plan->steps[i].kind = (enum step_kind)draw_weighted(&random, drawn, total);
 		plan->steps[i].a = sim_random(&random);
 		plan->steps[i].b = sim_random(&random);
 		plan->steps[i].c = sim_random(&random);

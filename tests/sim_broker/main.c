@@ -2,7 +2,6 @@
  * is run again, and told as a story.
  *
  * Failure modes: a run that finds an anomaly, aborts, hangs, or does not do the same twice. */
-#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "log/base/check.h"
+#include "tests/shrink/quiet.h"
 #include "tests/shrink/shrink.h"
 #include "tests/sim_broker/run.h"
 
@@ -47,14 +47,6 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The broker says on stderr what its operator should know, thousands of times here. */
-static void silence(bool is_loud)
-{
-	int null = is_loud ? -1 : open("/dev/null", O_WRONLY);
-	if (null >= 0)
-		dup2(null, 2);
-}
-
 /* ---- one seed, in a process of its own ---------------------------------------------------------------------------------- */
 
 static void run_here(uint64_t seed, struct verdict *verdict)
@@ -81,7 +73,7 @@ static pid_t begin(const struct options *options, uint32_t worker, uint64_t seed
 	CHECK(pid >= 0);
 	if (pid)
 		return pid;
-	silence(options->is_loud);
+	go_quiet(options->is_loud);
 	setrlimit(RLIMIT_CPU, &(struct rlimit){HANG_SECONDS, HANG_SECONDS + 1}); /* of CPU time: the machine may be busy */
 	run_here(seed, &shared->verdicts[worker]);
 	_exit(0);
@@ -208,7 +200,7 @@ static int look_into(const struct options *options, const char *program, uint64_
 	struct shrink_outcome outcome;
 	plan_make(&plan, seed);
 	printf("FAIL  SEED=%lu: %s\n", (unsigned long)seed, why);
-	silence(options->is_loud);
+	go_quiet(options->is_loud);
 	shrink_try(&subject, &plan, &outcome, NULL);
 	if (outcome.has_failed) {
 		uint32_t before = plan.step_count, tries = shrink(&subject, &plan, outcome.kind, options->shrink_seconds);
@@ -226,7 +218,7 @@ static int tell_one(const struct options *options)
 {
 	static struct plan plan;
 	plan_make(&plan, options->seed);
-	silence(options->is_loud);
+	go_quiet(options->is_loud);
 	tell(&plan);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* Plans from seeds. Each seed draws which kinds of steps it uses at all, so that rare mixtures come up that one fixed mixture would never show. */
 #include "tests/sim_broker/plan.h"
 
-#include "log/io/sim.h"
+#include "tests/shrink/draw.h"
 
 #define NS_PER_MS 1000000ull
 
@@ -14,17 +14,6 @@ const char *step_name(enum step_kind kind)
 	};
 	return names[kind];
 }
-
-static uint64_t draw(uint64_t *random, uint64_t below)
-{
-	return sim_random(random) % below;
-}
-
-static uint32_t pick(uint64_t *random, const uint32_t *values, size_t count)
-{
-	return values[draw(random, count)];
-}
-#define PICK(random, ...) pick(random, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 static void make_knobs(struct knobs *knobs, uint64_t *random)
 {
@@ -71,10 +60,8 @@ static uint64_t draw_wait_ns(const struct knobs *knobs, uint64_t *random)
 
 static struct step draw_step(const struct plan *plan, const uint32_t *drawn, uint32_t total, uint64_t *random)
 {
-	uint32_t chosen = (uint32_t)draw(random, total), kind = 0;
-	for (; chosen >= drawn[kind]; kind++)
-		chosen -= drawn[kind];
-	return (struct step){.kind = (enum step_kind)kind, .wait_ns = draw_wait_ns(&plan->knobs, random), .a = sim_random(random), .b = sim_random(random),
+	enum step_kind kind = (enum step_kind)draw_weighted(random, drawn, total);
+	return (struct step){.kind = kind, .wait_ns = draw_wait_ns(&plan->knobs, random), .a = sim_random(random), .b = sim_random(random),
 			     .c = sim_random(random)};
 }
 
@@ -86,7 +73,7 @@ void plan_make(struct plan *plan, uint64_t seed)
 	make_knobs(&plan->knobs, &random);
 	for (size_t i = 0; i < WEIGHTS; i++) {
 		bool is_used = draw(&random, 100) < weights[i].used_percent && (weights[i].kind != STEP_ROT || plan->knobs.may_rot);
-		uint32_t weight = weights[i].weight * PICK(&random, 1, 1, 2, 4);
+		uint32_t weight = weights[i].weight * (uint32_t)PICK(&random, 1, 1, 2, 4);
 		total += drawn[weights[i].kind] = is_used ? weight : 0;
 	}
 	plan->step_count = total ? 1 + (uint32_t)draw(&random, PICK(&random, 8, 16, STEPS_MAX)) : 0;

@@ -12,6 +12,7 @@
 #include "net/server.h"
 #include "net/wire/cursor.h"
 #include "tests/history/history.h"
+#include "tests/shrink/draw.h"
 #include "tests/sim_broker/moments.h"
 #include "tests/sim_broker/plan.h"
 
@@ -100,12 +101,6 @@ struct world {
 
 static inline void meet(struct world *world, enum moment moment) { world->moments[moment]++; }
 
-/* A random number in [0, below). */
-static inline uint64_t draw(uint64_t *random, uint64_t below)
-{
-	uint64_t number = sim_random(random);
-	return below ? number % below : 0;
-}
 /* The start of a stream of randomness of somebody's own: a plan that is changed in one place changes little elsewhere. */
 uint64_t world_stream(const struct world *world, const char *whose, uint32_t number);
 uint64_t world_now_ns(const struct world *world);
