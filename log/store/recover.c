@@ -40,6 +40,7 @@
 #include <xxhash.h>
 
 #include "log/base/check.h"
+#include "log/base/uuid_text.h"
 #include "log/store/store_priv.h"
 
 struct replay {
@@ -185,7 +186,8 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 {
 	struct bases bases = {0};
 	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
-	if (err == -ENOENT || (!err && bases.count && partition__is_dir_anothers(partition)))
+	partition->is_dir_doubtful = !err && bases.count && partition__is_dir_anothers(partition);
+	if (err == -ENOENT || partition->is_dir_doubtful)
 		bases.count = err = 0;
 	if (bases.count > 1) /* qsort takes no NULL */
 		qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
@@ -460,6 +462,8 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		}
 		return 0;
 	}
+	if (entry->base_offset == 0)
+		partition->is_dir_doubtful = false; /* the journal has this log from its first record on, so no file of it was ever counted on */
 	if (entry->end_offset <= partition->next_offset) /* @B */
 		return 0;
 	if (is_torn(replay, entry)) /* @H */
@@ -495,6 +499,25 @@ static int refuse_alien_journal(const struct store *store, struct store_report *
 		 "missing. Nothing was changed. Put the right files back; if that cannot be, start once with --set spate.accept.loss=true, which believes "
 		 "the segments and then the journal", store->dir, shard, shard);
 	return ERR_CORRUPT_LOG;
+}
+
+/* A directory of a partition's name that says another topic's id is what a deletion left behind, or its partition.metadata has rotted, and the log is in there.
+ * With a checkpoint that is known. Without one, the journal knows if it has the log from its first record on. */
+static int refuse_doubtful_directory(const struct store *store, struct store_report *report)
+{
+	LIST_FOR_EACH(node, &store->partitions) {
+		const struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		if (!partition->is_dir_doubtful || store->options.is_loss_accepted)
+			continue;
+		char id[UUID_TEXT_SIZE];
+		uuid_text_format(id, &partition->topic_id);
+		snprintf(report->why, sizeof report->why,
+			 "checkpoint-%u cannot be used, and %s/partition.metadata says another topic's id: so whose records are in there is not known. If they are "
+			 "this topic's, write 'topic_id: %s' there; if a deletion left them, move the directory away; or start once with --set "
+			 "spate.accept.loss=true, which gives them up", store->options.shard, partition->dir, id);
+		return ERR_CORRUPT_LOG;
+	}
+	return 0;
 }
 
 static void take_log_start(struct partition *partition, int64_t start_offset)
@@ -612,6 +635,8 @@ int store__recover(struct store *store, struct store_report *report)
 		report->partitions++;
 	}
 	store->is_recovering = false;
+	if (!err)
+		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)
 		err = store__cut_tails(store);
 	if (!err && replay.has_unvouched_direct)

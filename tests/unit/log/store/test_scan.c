@@ -1,6 +1,7 @@
 /* The directories are asked where the checkpoint cannot be: what a scan believes, what it names, and where the log goes on. And a journal that is there and cannot be used. */
 #include "tests/unit/log/verify/rot.h"
 
+#include <errno.h>
 #include <xxhash.h>
 
 #include "log/base/bytes.h"
@@ -106,6 +107,60 @@ Test(scan, goes_on_behind_what_was_deleted)
 	cr_assert_eq(partition_log_start_offset(the_partition(&world)), 9);
 	cr_assert_eq(partition_high_watermark(the_partition(&world)), 9);
 	world_append(&world, the_partition(&world), 9, 1, 100);
+	world_fini(&world);
+}
+
+/* As of a topic that the catalog does not know. */
+static const char unknown_metadata[] = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n";
+
+/* A directory that says another topic's id: what a deletion left, or ours, whose partition.metadata rotted. Without a checkpoint only the journal can
+ * tell, if it has the log from its first record on; else the start is refused, and nothing is changed, until it says the right id again. */
+Test(scan, a_directory_that_says_another_id)
+{
+	static const char *const metadata = "/t-0/partition.metadata";
+	struct world world;
+	make(&world, 9, 100);
+	stop_without_checkpoint(&world);
+	size_t size;
+	uint8_t *right = rot_read(&world, metadata, &size);
+	rot_write(&world, metadata, unknown_metadata, sizeof unknown_metadata - 1);
+	for (int tries = 0; tries < 2; tries++) {
+		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		cr_assert_not_null(strstr(world.report.why, "t-0/partition.metadata"), "%s", world.report.why);
+		cr_assert_not_null(strstr(world.report.why, "spate.accept.loss=true"), "%s", world.report.why);
+		world_close(&world);
+	}
+	rot_write(&world, metadata, right, size);
+	free(right);
+	world_open(&world);
+	expect_damage(&world, 0, 0, 9);
+	world_fini(&world);
+}
+
+/* What is in there is not served, and nothing is missed: the journal has it all. */
+Test(scan, a_directory_that_a_deletion_left)
+{
+	struct world world;
+	make(&world, 1, 100);
+	world_stop(&world);
+	world_open(&world);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	for (int i = 0; i < 3; i++)
+		world_append(&world, world_partition(&world, "u", 0), (uint64_t)i, 1, 100);
+	world_crash(&world);
+	struct io *io = rot_open(&world);
+	int made = io_dir_make(io, "/u-0");
+	cr_assert(made == 0 || made == -EEXIST);
+	cr_assert_eq(io_dir_sync(io, "/"), 0);
+	io_close(io);
+	size_t size;
+	uint8_t *log = rot_read(&world, "/t-0/00000000000000000000.log", &size);
+	rot_write(&world, "/u-0/00000000000000000000.log", log, size);
+	rot_write(&world, "/u-0/partition.metadata", unknown_metadata, sizeof unknown_metadata - 1);
+	free(log);
+	rot_flip(&world, "//checkpoint-0", 40, 4);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "u", 0), 0, 1 << 20), 3);
 	world_fini(&world);
 }
 
