@@ -189,6 +189,10 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 	partition->is_dir_doubtful = !err && bases.count && partition__is_dir_anothers(partition);
 	if (err == -ENOENT || partition->is_dir_doubtful)
 		bases.count = err = 0;
+	if (bases.count) { /* who made the files may have been killed before their names were durable */
+		partition__note_entry(partition);
+		partition->home->is_top_unsynced = true;
+	}
 	if (bases.count > 1) /* qsort takes no NULL */
 		qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
 	for (uint32_t i = 0; i < bases.count && !err; i++) {
@@ -606,10 +610,24 @@ static int find_positions(struct store *store, struct store_report *report, bool
 	return is_whole ? 0 : scan(store, report);
 }
 
+static int enter_what_was_scanned(struct store *store)
+{
+	LIST_FOR_EACH_SAFE(node, &store->home.unsynced_dirs) {
+		int err = partition__sync_dir(LIST_ENTRY(node, struct partition, unsynced_node));
+		if (err)
+			return err;
+	}
+	int err = store->home.is_top_unsynced ? io_dir_sync(store->home.io, store->dir) : 0;
+	store->home.is_top_unsynced &= err != 0;
+	return err;
+}
+
 /* A cycle does the same, when there is room. */
 static int write_what_was_scanned(struct store *store, bool has_scanned)
 {
-	int err = has_scanned && store->home.has_moved_start ? store__write_log_starts(store) : 0;
+	int err = enter_what_was_scanned(store);
+	if (!err && has_scanned && store->home.has_moved_start)
+		err = store__write_log_starts(store);
 	if (!err)
 		err = store__write_checkpoint(store);
 	return store__is_full_error(err) ? file_all(store) : err;

@@ -73,6 +73,19 @@ static void crash_and_check(struct world *world, uint64_t seed)
 	world_fini(world);
 }
 
+static void kill_and_lose_checkpoint(struct world *world)
+{
+	struct io_options io = {.backend = IO_SIM, .disk = world->disk, .seed = world->seed};
+	sim_disk_write_in_flight(world->disk);
+	sim_disk_fail_kinds(world->disk, SIM_SYNC | SIM_DIR_SYNC, 1, EIO, true); /* else closing would wait for what is under way */
+	world_close(world);
+	sim_disk_fail_kinds(world->disk, SIM_ANY, 0, EIO, false);
+	cr_assert_eq(io_open(&world->io, &io), 0);
+	cr_assert_eq(io_unlink(world->io, "/checkpoint-0"), 0);
+	cr_assert_eq(io_dir_sync(world->io, "/"), 0);
+	io_close(world->io);
+}
+
 /* A file whose directory is still being synced is none to acknowledge anything in: the piece takes the way through the journal. */
 Test(dir_sync, a_file_is_not_entered_while_its_directory_is_synced, .timeout = 60)
 {
@@ -133,5 +146,36 @@ Test(dir_sync, a_file_that_is_made_again_is_entered, .timeout = 60)
 		world_open(&world);
 		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 1, 1 << 20), 3, "seed %lu", (unsigned long)seed);
 		world_fini(&world);
+	}
+}
+
+/* A process is killed while a partition's first file is made durable, and its checkpoint is lost: a scan finds the file, and nobody knows whether it is
+ * entered. It must be when the next checkpoint speaks of it. */
+Test(dir_sync, what_a_scan_finds_is_entered, .timeout = 60)
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct world world;
+		world_init(&world, seed);
+		world_open(&world);
+		world_create_topic(&world, "before", 1, NULL, 0);
+		world_append(&world, world_partition(&world, "before", 0), 0, 1, SMALL);
+		world_stop(&world);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		struct partition *partition = world_partition(&world, "t", 0);
+		world_append(&world, partition, 0, 1, SMALL);
+		for (int turns = 0; !partition->is_dir_syncing && turns < TURNS_MAX; turns++) {
+			cr_assert_geq(io_turn(world.io, true), 0);
+			turn_stalling(&world, 1000000000);
+		}
+		cr_assert(partition->is_dir_syncing);
+		kill_and_lose_checkpoint(&world);
+		world_open(&world);
+		uint64_t checkpoint = world.store->checkpoint_generation;
+		world_append(&world, world_partition(&world, "t", 0), 1, 1, SMALL);
+		for (int turns = 0; world.store->checkpoint_generation == checkpoint && turns < TURNS_MAX; turns++)
+			world_turn(&world);
+		world_append(&world, world_partition(&world, "t", 0), 2, 1, SMALL); /* behind it the journal is let go */
+		crash_and_check(&world, seed);
 	}
 }
