@@ -223,6 +223,14 @@ static bool take_fields(struct parse *parse, json_t *json)
 	return parse->has_value || refuse(parse, "there is no value; a record without one has \"value\":null");
 }
 
+/* Numbers of any size are JSON; what no int64 and no double holds cannot be kept as it is, and is not changed unasked. */
+static bool refuse_text(struct parse *parse, const json_error_t *error)
+{
+	if (json_error_code(error) == json_error_numeric_overflow)
+		return refuse(parse, "a number is too large to be kept (column %d); write it as a text: \"...\"", error->column);
+	return refuse(parse, "it is no JSON: %s (column %d)", error->text, error->column);
+}
+
 bool json_record_parse(struct json_record *out, struct slice line, char *why, size_t why_size)
 {
 	json_error_t error;
@@ -230,7 +238,7 @@ bool json_record_parse(struct json_record *out, struct slice line, char *why, si
 	*out = (struct json_record){.timestamp_ms = -1, .partition = -1};
 	json_t *document = json_loadb((const char *)line.data, line.size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	out->document = document;
-	bool is_good = document ? take_fields(&parse, document) : refuse(&parse, "it is no JSON: %s (column %d)", error.text, error.column);
+	bool is_good = document ? take_fields(&parse, document) : refuse_text(&parse, &error);
 	if (!is_good)
 		json_record_free(out);
 	return is_good;

@@ -80,6 +80,8 @@ Test(json_record, bad)
 	} cases[] = {
 		{"", "no JSON"},
 		{"plain text", "no JSON"},
+		{"{\"value\":12345678901234567890123}", "too large to be kept (column"},
+		{"{\"value\":1e400}", "too large to be kept (column"},
 		{"{\"value\":\"v\"} {\"value\":\"w\"}", "no JSON"},
 		{"{\"value\":\"v\",\"value\":\"w\"}", "no JSON"},
 		{"[1]", "must be an object"},
