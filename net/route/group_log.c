@@ -82,11 +82,12 @@ static void landed(struct append_op *op)
 {
 	struct flight *flight = CONTAINER_OF(op, struct flight, op);
 	struct hosted *hosted = flight->hosted;
+	int err = op->err;
 	list_remove(&flight->node);
-	hosted__answer(&flight->calls, op->err ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NONE);
-	give_flight(hosted->host, flight);
-	if (op->err && hosted->state == HOSTED_READY)
-		refused(hosted, op->err);
+	hosted__answer(&flight->calls, err ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NONE);
+	give_flight(hosted->host, flight); /* and op with it */
+	if (err && hosted->state == HOSTED_READY)
+		refused(hosted, err);
 	if (hosted->state == HOSTED_READY) {
 		trim_if_written(hosted);
 		if (hosted->snapshot.state == SNAPSHOT_WRITING)
