@@ -307,7 +307,8 @@ static void test_peer_that_never_reads(void)
 	expect_alive();
 }
 
-/* A produce too large for its topic is answered all the same: a request that is larger than the ordinary ones. */
+/* A produce too large for its topic is answered all the same: a request that is larger than the ordinary ones. The bound is that of a
+ * hang, not of speed: the peers in the way stay for much longer. */
 static void ask_others(const char *when, bool ask_large)
 {
 	struct peer p;
@@ -321,7 +322,7 @@ static void ask_others(const char *when, bool ask_large)
 	expect_int("a produce of 800 kB: its error", 0, peer_produce(&p, topic, 0, &middle).error);
 	if (ask_large)
 		expect_int("a produce of 3 MB: its error", 10, peer_produce(&p, topic, 0, &large).error);
-	expect(now_ms() - begin < 1000, "%s: it took %lld ms", when, (long long)(now_ms() - begin));
+	expect(now_ms() - begin < 8000, "%s: it took %lld ms", when, (long long)(now_ms() - begin));
 	peer_close(&p);
 }
 
@@ -332,7 +333,7 @@ static void test_stalled_large_frames(void)
 	static uint8_t start[4 + START] = { 6, 0x40, 0, 0 };
 	struct peer stalled[PEERS];
 	long before = broker_rss_kib();
-	case_begin("%d peers announce 100 MiB and send 24 bytes: others are answered within a second", PEERS);
+	case_begin("%d peers announce 100 MiB and send 24 bytes: others are answered", PEERS);
 	for (int i = 0; i < PEERS; i++) {
 		peer_open(&stalled[i]);
 		expect(peer_send(&stalled[i], start, 24), "cannot send");
