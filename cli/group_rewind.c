@@ -205,10 +205,13 @@ static void explain(const struct rewinding *rewinding)
 	explain_cuts(rewinding);
 	if (flags->is_rehearsal || !rewind_plan_has_moves(&rewinding->plan))
 		return;
-	if (flags->is_unkept)
+	if (flags->is_unkept) {
 		printf("--undo cannot take it back\n");
-	else
-		printf("to take it back: spate group rewind %s --undo\n", rewinding->name);
+		return;
+	}
+	printf("to take it back: spate group rewind ");
+	out_print_word(rewinding->name);
+	printf(" --undo\n");
 }
 
 static void show(const struct rewinding *rewinding)

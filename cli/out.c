@@ -2,6 +2,7 @@
  * out_close. Failure modes: no memory ends the process, as nothing could be said. */
 #include "cli/out.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -62,6 +63,34 @@ static json_t *json_text(const char *value)
 	return must(text ? text : json_string("?"));
 }
 
+static bool is_control(char byte)
+{
+	return (unsigned char)byte < ' ' || byte == 0x7f;
+}
+
+/* A copy. Names come from other clients: what a terminal would obey is a question mark. */
+static char *printable(const char *text)
+{
+	char *copy = must(strdup(text));
+	for (char *at = copy; *at; at++)
+		if (is_control(*at))
+			*at = '?';
+	return copy;
+}
+
+void out_print_word(const char *word)
+{
+	bool is_plain = *word, has_odd = false;
+	for (const char *at = word; *at; at++) {
+		is_plain = is_plain && (isalnum((unsigned char)*at) || strchr("._-:@/+", *at));
+		has_odd |= is_control(*at) || strchr("'\\", *at);
+	}
+	fputs(is_plain ? "" : has_odd ? "$'" : "'", stdout);
+	for (const char *at = word; *at; at++)
+		printf(has_odd && (is_control(*at) || strchr("'\\", *at)) ? "\\x%02x" : "%c", (unsigned char)*at);
+	fputs(is_plain ? "" : "'", stdout);
+}
+
 static void print_label(const char *label)
 {
 	printf("%s:%*s", label, strlen(label) < 18 ? (int)(18 - strlen(label)) : 1, "");
@@ -74,7 +103,9 @@ void out_text(struct out *out, const char *name, const char *label, const char *
 		return;
 	}
 	print_label(label);
-	puts(value ? value : "-");
+	char *shown = printable(value ? value : "-");
+	puts(shown);
+	free(shown);
 }
 
 void out_int(struct out *out, const char *name, const char *label, int64_t value)
@@ -135,7 +166,7 @@ static void add_text(struct out_table *table, const char *text)
 		table->capacity = table->capacity ? 2 * table->capacity : 64;
 		table->cells = must(realloc(table->cells, table->capacity * sizeof *table->cells));
 	}
-	table->cells[table->count++] = must(strdup(text));
+	table->cells[table->count++] = printable(text);
 }
 
 static void add_cell_for_people(struct out_table *table, const struct out_cell *cell)

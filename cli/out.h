@@ -58,6 +58,8 @@ void out_table_end(struct out_table *table, const char *title, const char *empty
 
 /* "340 ms", "12.5 s", "2m 05s", "3h 20m", "4d 02h": for people. */
 const char *out_duration(int64_t duration_ms, char text[32]);
+/* Prints a word as bash reads it, quoted where it must be: for commands that people are to type. */
+void out_print_word(const char *word);
 /* "1.5 MiB": for people. */
 const char *out_bytes(uint64_t bytes, char text[32]);
 /* "1 topic", "2 topics": what is behind the noun. */

@@ -262,6 +262,14 @@ expect "describe: its member has the partitions" "[\"newer\",[0,1,2]]" "$(of "$n
 says "it is not rewound under its member either" 1 'has 1 active member \(newer at 127.0.0.1\)' group rewind "$newer" --topic "$topic" --to start
 says "nor deleted" 1 'has 1 active member' group delete "$newer"
 
+# A group's name is any text: nothing in it reaches the terminal as more than text, and what is to be typed can be.
+odd=$'a b\e[31m'
+expect "rewind: the way back is quoted for the shell" "to take it back: spate group rewind \$'a b\\x1b[31m' --undo" "$(sp group rewind "$odd" --create --topic "$topic" --to end | tail -1)"
+expect "list: no control character of a name" "a b?[31m" "$(sp group list | grep -o '^a b.\[31m')"
+expect "describe: nor here" "group:             a b?[31m" "$(sp group describe "$odd" | head -1)"
+expect "JSON has it as it is" '"a b\u001b[31m"' "$(sp group describe "$odd" --json | jq -c .name)"
+sp group delete "$odd" > /dev/null
+
 # ---- delete ---------------------------------------------------------------------------------------------------
 says "describe an unknown group" 1 "did you mean '$group'" group describe "${group}x"
 out=$(sp group delete "$group" nobody-knows-this 2>&1)
