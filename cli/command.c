@@ -3,8 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/completion.h"
+#include "cli/out.h"
 #include "cli/progress.h"
 #include "log/base/edit_distance.h"
 
@@ -12,12 +14,16 @@ void complain(const char *format, ...)
 {
 	fflush(stdout);
 	progress_hide();
-	fputs("spate: ", stderr);
+	char *line = NULL;
 	va_list arguments;
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	int size = vasprintf(&line, format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	if (size >= 0)
+		out_make_printable(line);
+	fprintf(stderr, "spate: %s\n", size >= 0 ? line : "out of memory");
+	if (size >= 0)
+		free(line);
 	progress_show();
 }
 

@@ -288,9 +288,10 @@ static int check_group_flags(const struct consume_flags *flags, const struct off
 		complain("--partition and --group exclude each other: the members of a group share all partitions of the topic");
 		return STATUS_USAGE;
 	}
-	if (*flags->group)
+	size_t size = strlen(flags->group);
+	if (size && size <= INT16_MAX)
 		return STATUS_OK;
-	complain("--group: it must not be empty");
+	complain(size ? "--group: a name of %zu bytes is too long; the protocol carries at most 32767" : "--group: it must not be empty", size);
 	return STATUS_USAGE;
 }
 

@@ -68,13 +68,17 @@ static bool is_control(char byte)
 	return (unsigned char)byte < ' ' || byte == 0x7f;
 }
 
-/* A copy. Names come from other clients: what a terminal would obey is a question mark. */
+void out_make_printable(char *text)
+{
+	for (char *at = text; *at; at++)
+		if (is_control(*at))
+			*at = '?';
+}
+
 static char *printable(const char *text)
 {
 	char *copy = must(strdup(text));
-	for (char *at = copy; *at; at++)
-		if (is_control(*at))
-			*at = '?';
+	out_make_printable(copy);
 	return copy;
 }
 

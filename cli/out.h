@@ -58,6 +58,8 @@ void out_table_end(struct out_table *table, const char *title, const char *empty
 
 /* "340 ms", "12.5 s", "2m 05s", "3h 20m", "4d 02h": for people. */
 const char *out_duration(int64_t duration_ms, char text[32]);
+/* Names come from other clients: what a terminal would obey becomes a question mark. For a text of one line. */
+void out_make_printable(char *text);
 /* Prints a word as bash reads it, quoted where it must be: for commands that people are to type. */
 void out_print_word(const char *word);
 /* "1.5 MiB": for people. */

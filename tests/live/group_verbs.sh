@@ -269,6 +269,7 @@ expect "list: no control character of a name" "a b?[31m" "$(sp group list | grep
 expect "describe: nor here" "group:             a b?[31m" "$(sp group describe "$odd" | head -1)"
 expect "JSON has it as it is" '"a b\u001b[31m"' "$(sp group describe "$odd" --json | jq -c .name)"
 sp group delete "$odd" > /dev/null
+says "nor what is said of it" 1 "there is no group 'a b\\?\\[31m'" group describe "$odd"
 
 # ---- delete ---------------------------------------------------------------------------------------------------
 says "describe an unknown group" 1 "did you mean '$group'" group describe "${group}x"
