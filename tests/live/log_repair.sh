@@ -58,8 +58,9 @@ rebuild checkpoint-0
 rebuild meta.properties" "$(repair --dry-run --json | steps)"
 expect_match "... for people too, with the reason" "would fence +big-0, offsets $from to $((to - 1)).*why: .*CRC-32C.*how: .*CORRUPT_MESSAGE" "$(repair --dry-run | tr '\n' ' ')"
 expect "... and changes nothing" "$before" "$(picture)"
-# While the catalog cannot be opened, nobody knows that big-1 is a partition: that comes to light when it can.
-out=$(repair 2>&1); expect_match "what comes to light on the way is mended as well" "rebuild +big-1" "$out"
+# While the catalog cannot be opened, nobody knows that big-1 is a partition: it is mended with the checkpoint, by the scan of its directory.
+repair > /dev/null 2>&1
+expect_status "what comes to light on the way is mended as well" 0 test -s "$DATA/big-1/partition.metadata"
 out=$(cp -a "$WORK/sound/checkpoint-0" "$WORK/"; flip "$DATA/checkpoint-0" 40; repair 2>&1); expect "it is done, and damage is left" "4 yes" "$? $(grep -q 'left: 1 damaged range, fenced.*0 derived files' <<< "$out" && echo yes)"
 expect "verify names what is left, alone" "damage big $from $to" "$(verify --json | jq -r '.findings[] | select(.kind != "note") | "\(.kind) \(.topic) \(.from_offset) \(.to_offset)"')"
 expect "the old meta.properties is kept" yes "$(test -s "$DATA/meta.properties.damaged" && echo yes)"
