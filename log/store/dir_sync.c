@@ -163,12 +163,27 @@ bool store__is_entered(const struct store *store, const struct partition *partit
 	       !store->dir_syncs.is_top_in_flight;
 }
 
+/* ---- in place --------------------------------------------------------------------------------------------------------- */
+
+static int sync_top_now(struct store *store)
+{
+	int err = io_dir_sync(store->home.io, store->dir);
+	store->home.is_top_unsynced &= err != 0;
+	return err;
+}
+
 int store__enter_now(struct store *store, struct partition *partition)
 {
 	int err = partition__sync_dir(partition);
-	if (!err)
-		err = io_dir_sync(store->home.io, store->dir);
-	if (!err)
-		store->home.is_top_unsynced = false;
-	return err;
+	return err ? err : sync_top_now(store);
+}
+
+int store__enter_all_now(struct store *store)
+{
+	LIST_FOR_EACH_SAFE(node, &store->home.unsynced_dirs) {
+		int err = partition__sync_dir(LIST_ENTRY(node, struct partition, unsynced_node));
+		if (err)
+			return err;
+	}
+	return store->home.is_top_unsynced ? sync_top_now(store) : 0;
 }

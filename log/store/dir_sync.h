@@ -27,3 +27,5 @@ bool store__sync_dirs(struct store *store);
 bool store__is_entered(const struct store *store, const struct partition *partition);
 /* Makes that so, now. */
 MUST_USE int store__enter_now(struct store *store, struct partition *partition);
+/* The same for all partitions with new entries: recovery's, before anything else is in flight. */
+MUST_USE int store__enter_all_now(struct store *store);

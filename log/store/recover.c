@@ -610,22 +610,10 @@ static int find_positions(struct store *store, struct store_report *report, bool
 	return is_whole ? 0 : scan(store, report);
 }
 
-static int enter_what_was_scanned(struct store *store)
-{
-	LIST_FOR_EACH_SAFE(node, &store->home.unsynced_dirs) {
-		int err = partition__sync_dir(LIST_ENTRY(node, struct partition, unsynced_node));
-		if (err)
-			return err;
-	}
-	int err = store->home.is_top_unsynced ? io_dir_sync(store->home.io, store->dir) : 0;
-	store->home.is_top_unsynced &= err != 0;
-	return err;
-}
-
 /* A cycle does the same, when there is room. */
 static int write_what_was_scanned(struct store *store, bool has_scanned)
 {
-	int err = enter_what_was_scanned(store);
+	int err = store__enter_all_now(store);
 	if (!err && has_scanned && store->home.has_moved_start)
 		err = store__write_log_starts(store);
 	if (!err)
