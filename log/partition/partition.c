@@ -156,16 +156,7 @@ static int write_metadata(struct partition *partition, const char *path)
 {
 	char text[PARTITION_METADATA_SIZE_MAX];
 	size_t size = partition_metadata_encode(&partition->topic_id, text);
-	int kept = foreign_file_keep(partition->home->io, path);
-	if (kept)
-		return kept;
-	int fd = io_file_open(partition->home->io, path, IO_CREATE);
-	if (fd < 0)
-		return fd;
-	int64_t done = io_file_write(partition->home->io, fd, text, size, 0);
-	int err = done < 0 ? (int)done : io_file_truncate(partition->home->io, fd, size);
-	io_close_fd(partition->home->io, fd);
-	return err;
+	return foreign_file_write_over(partition->home->io, path, text, size);
 }
 
 bool partition__is_dir_anothers(struct partition *partition)
@@ -287,9 +278,7 @@ void partition__seal_again(struct partition *partition, struct segment *segment)
 	for (int file = 0; file < segment_file_count && must_forget; file++) {
 		segment_path(segment, file, path, sizeof path);
 		bool is_index = file == SEGMENT_FILE_INDEX || file == SEGMENT_FILE_TIME_INDEX;
-		int err = is_index ? foreign_file_keep(partition->home->io, path) : 0;
-		if (!err && is_index)
-			err = io_unlink(partition->home->io, path);
+		int err = is_index ? foreign_file_unlink(partition->home->io, path) : 0;
 		(void)err; /* it is missing as well */
 	}
 	segment->has_index &= !must_forget;

@@ -320,9 +320,7 @@ static void make_anew(struct repair *repair, const struct finding *finding)
 	if (is_segments && file == SEGMENT_FILE_LOG)
 		return;
 	path_of(repair, finding->file, path, sizeof path);
-	int err = foreign_file_keep(repair->io, path);
-	if (!err)
-		err = io_unlink(repair->io, path);
+	int err = foreign_file_unlink(repair->io, path);
 	(void)err; /* it is written over then */
 	partition->epochs_changed |= !is_segments; /* leader-epoch-checkpoint is the other one */
 	partition->home->has_rolled = true;        /* or a stop with nothing to file would not come by */

@@ -48,3 +48,21 @@ int foreign_file_keep(struct io *io, const char *path)
 			kind == KIND_BATCHES ? "record batches" : "what another file should", aside);
 	return err;
 }
+
+int foreign_file_write_over(struct io *io, const char *path, const void *data, size_t size)
+{
+	int err = foreign_file_keep(io, path);
+	int fd = err ? err : io_file_open(io, path, IO_CREATE);
+	if (fd < 0)
+		return fd;
+	int64_t done = io_file_write(io, fd, data, size, 0);
+	err = done < 0 ? (int)done : io_file_truncate(io, fd, size);
+	io_close_fd(io, fd);
+	return err;
+}
+
+int foreign_file_unlink(struct io *io, const char *path)
+{
+	int err = foreign_file_keep(io, path);
+	return err ? err : io_unlink(io, path);
+}

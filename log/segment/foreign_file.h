@@ -11,3 +11,7 @@ bool foreign_file_is_stores(struct io *io, int fd);
 /* For names whose file can be made anew: one that begins as a .log, a journal or a catalog does is renamed, durably, and told on stderr. 0 also if there is none,
  * or nothing of the kind. */
 MUST_USE int foreign_file_keep(struct io *io, const char *path);
+/* Writes a file that can be made anew over what stands there, which is kept first if it is another's. Not synced, and not whole after a failure. */
+MUST_USE int foreign_file_write_over(struct io *io, const char *path, const void *data, size_t size);
+/* The same for taking it away. */
+MUST_USE int foreign_file_unlink(struct io *io, const char *path);

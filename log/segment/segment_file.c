@@ -207,7 +207,7 @@ static int cut(struct segment *segment)
 static int set_aside(struct segment *segment, const char *path)
 {
 	char aside[PATH_SIZE];
-	if (snprintf(aside, sizeof aside, "%s.foreign", path) >= (int)sizeof aside)
+	if (snprintf(aside, sizeof aside, "%s" FOREIGN_FILE_SUFFIX, path) >= (int)sizeof aside)
 		return -ENAMETOOLONG;
 	int err = io_rename(segment->home->io, path, aside);
 	if (err)

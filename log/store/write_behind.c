@@ -219,15 +219,9 @@ static void save_epochs(struct store *store, struct partition *partition)
 	size = epochs_encode(&partition->epochs, text, size);
 	char path[4096];
 	snprintf(path, sizeof path, "%s/leader-epoch-checkpoint", partition->dir);
-	int fd = foreign_file_keep(store->home.io, path);
-	if (!fd)
-		fd = io_file_open(store->home.io, path, IO_CREATE);
-	if (fd >= 0) {
-		/* Derived from the batches, and in the checkpoint as well: a failure here loses nothing. */
-		if (io_file_write(store->home.io, fd, text, size, 0) == (int64_t)size && io_file_truncate(store->home.io, fd, size) == 0)
-			partition->epochs_changed = false;
-		io_close_fd(store->home.io, fd);
-	}
+	/* Derived from the batches, and in the checkpoint as well: a failure here loses nothing. */
+	if (foreign_file_write_over(store->home.io, path, text, size) == 0)
+		partition->epochs_changed = false;
 	free(text);
 }
 
@@ -237,15 +231,8 @@ static void write_snapshot(struct store *store, struct partition *partition, int
 	char name[SEGMENT_NAME_SIZE], path[4096];
 	segment_name_format(name, offset, SEGMENT_FILE_SNAPSHOT);
 	snprintf(path, sizeof path, "%s/%s", partition->dir, name);
-	int fd = foreign_file_keep(store->home.io, path);
-	if (!fd)
-		fd = io_file_open(store->home.io, path, IO_CREATE);
-	if (fd < 0)
-		return;
-	int64_t done = io_file_write(store->home.io, fd, bytes, size, 0);
-	int err = done < 0 ? (int)done : io_file_truncate(store->home.io, fd, size);
+	int err = foreign_file_write_over(store->home.io, path, bytes, size);
 	(void)err; /* derived: checked by its CRC when it is read */
-	io_close_fd(store->home.io, fd);
 }
 
 static void write_segments_snapshot(struct store *store, struct partition *partition, struct segment *segment)
