@@ -562,11 +562,11 @@ static int64_t file_size(struct io *io, int fd)
 	return file ? (int64_t)sim_node__size(file->node) : is_dead(sim) ? -EIO : -EBADF;
 }
 
-/* This disk knows of no holes. */
 static int64_t file_next_data(struct io *io, int fd, uint64_t position)
 {
-	int64_t size = file_size(io, fd);
-	return size < 0 || (uint64_t)size < position ? size : (int64_t)position;
+	struct sim *sim = sim_of(io);
+	struct open_file *file = is_dead(sim) ? NULL : file_of(sim, fd);
+	return file ? (int64_t)sim_node__next_data(file->node, position) : is_dead(sim) ? -EIO : -EBADF;
 }
 
 static int truncate_open(struct sim *sim, int fd, uint64_t size)

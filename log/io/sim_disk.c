@@ -622,6 +622,11 @@ size_t sim_node__read(const struct sim_node *node, void *data, size_t size, uint
 	return size;
 }
 
+uint64_t sim_node__next_data(const struct sim_node *node, uint64_t position)
+{
+	return position < node->current.size ? sim_image_next_data(&node->current, position) : node->current.size;
+}
+
 bool sim_node__lock(struct sim_node *node)
 {
 	bool was_locked = node->is_locked;

@@ -60,6 +60,8 @@ void sim_disk__space(struct sim_disk *disk, uint64_t *free_bytes, uint64_t *tota
 /* ---- files ----------------------------------------------------------------------------------------------- */
 
 uint64_t sim_node__size(const struct sim_node *node);
+/* The first position from this one on that is in no hole (pages that were never written, or cut off, or written with zeros alone); at least the size. */
+uint64_t sim_node__next_data(const struct sim_node *node, uint64_t position);
 /* The bytes there were, up to the end of the file. */
 size_t sim_node__read(const struct sim_node *node, void *data, size_t size, uint64_t position);
 /* 0, -ENOSPC after having written what fits, or -EFBIG. With `is_durable`, what was written is durable at

@@ -73,20 +73,32 @@ static void drop_page(struct sim_image *image, uint64_t index)
 	image->pages[index] = NULL;
 }
 
+static void put_zeros(struct sim_image *image, uint64_t index, uint64_t within, uint64_t size)
+{
+	if (index >= image->page_count || !image->pages[index])
+		return;
+	if (size == SIM_PAGE_SIZE)
+		drop_page(image, index);
+	else
+		memset(writable_page(image, index)->data + within, 0, size);
+}
+
+static bool is_zero(const uint8_t *data)
+{
+	return data[0] == 0 && memcmp(data, data + 1, SIM_PAGE_SIZE - 1) == 0;
+}
+
 void sim_image_put(struct sim_image *image, uint64_t position, const uint8_t *data, uint64_t size)
 {
-	if (!size)
-		return;
-	reserve_pages(image, (position + size + SIM_PAGE_SIZE - 1) / SIM_PAGE_SIZE);
 	for (uint64_t done = 0, part; done < size; done += part) {
 		uint64_t index = (position + done) / SIM_PAGE_SIZE, within = (position + done) % SIM_PAGE_SIZE;
 		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
-		if (data)
+		if (!data || (part == SIM_PAGE_SIZE && is_zero(data + done))) {
+			put_zeros(image, index, within, part);
+		} else {
+			reserve_pages(image, index + 1);
 			memcpy(writable_page(image, index)->data + within, data + done, part);
-		else if (part == SIM_PAGE_SIZE)
-			drop_page(image, index);
-		else if (image->pages[index])
-			memset(writable_page(image, index)->data + within, 0, part);
+		}
 	}
 }
 
@@ -100,6 +112,16 @@ void sim_image_resize(struct sim_image *image, uint64_t size)
 	if (within && count <= image->page_count && image->pages[count - 1])
 		memset(writable_page(image, count - 1)->data + within, 0, SIM_PAGE_SIZE - within);
 	image->size = size;
+}
+
+uint64_t sim_image_next_data(const struct sim_image *image, uint64_t position)
+{
+	uint64_t index = position / SIM_PAGE_SIZE;
+	if (index < image->page_count && image->pages[index])
+		return position;
+	while (index < image->page_count && !image->pages[index])
+		index++;
+	return index < image->page_count && index * SIM_PAGE_SIZE < image->size ? index * SIM_PAGE_SIZE : image->size;
 }
 
 void sim_image_read(const struct sim_image *image, uint64_t position, uint8_t *out, uint64_t size)
@@ -117,15 +139,18 @@ void sim_image_read(const struct sim_image *image, uint64_t position, uint8_t *o
 
 static void share_page(struct sim_image *image, uint64_t index, struct sim_page *page)
 {
-	if (page)
-		page->references++;
+	if (!page) {
+		put_zeros(image, index, 0, SIM_PAGE_SIZE);
+		return;
+	}
+	reserve_pages(image, index + 1);
+	page->references++;
 	release(image->pages[index]);
 	image->pages[index] = page;
 }
 
 void sim_image_put_range(struct sim_image *image, const struct sim_image *from, uint64_t position, uint64_t size)
 {
-	reserve_pages(image, (position + size + SIM_PAGE_SIZE - 1) / SIM_PAGE_SIZE);
 	for (uint64_t done = 0, part; done < size; done += part) {
 		uint64_t index = (position + done) / SIM_PAGE_SIZE, within = (position + done) % SIM_PAGE_SIZE;
 		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
@@ -139,23 +164,17 @@ void sim_image_put_range(struct sim_image *image, const struct sim_image *from, 
 
 void sim_image_share(struct sim_image *image, const struct sim_image *from)
 {
-	sim_image_put_range(image, from, 0, from->size);
+	reserve_pages(image, from->page_count);
+	for (uint64_t i = 0; i < from->page_count; i++)
+		share_page(image, i, from->pages[i]);
 	image->size = from->size;
 }
 
+/* 0 of zeros, as of no page. */
 static uint64_t page_hash(struct sim_page *page)
 {
-	static const uint8_t zeros[SIM_PAGE_SIZE];
-	if (!page || !page->is_hashed) {
-		const uint8_t *data = page ? page->data : zeros;
-		if (memcmp(data, zeros, SIM_PAGE_SIZE) == 0) {
-			if (page) {
-				page->hash = 0;
-				page->is_hashed = true;
-			}
-			return 0;
-		}
-		page->hash = XXH3_64bits(page->data, SIM_PAGE_SIZE);
+	if (!page->is_hashed) {
+		page->hash = is_zero(page->data) ? 0 : XXH3_64bits(page->data, SIM_PAGE_SIZE);
 		page->is_hashed = true;
 	}
 	return page->hash;

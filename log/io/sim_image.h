@@ -30,6 +30,8 @@ void sim_image_resize(struct sim_image *image, uint64_t size);
 /* Zeros if `data` is NULL. The size stays: what is put behind it shows once the size covers it. */
 void sim_image_put(struct sim_image *image, uint64_t position, const uint8_t *data, uint64_t size);
 void sim_image_read(const struct sim_image *image, uint64_t position, uint8_t *out, uint64_t size);
+/* Where the next page is that is not a hole: at or behind a position inside the file; the size, if there is none. */
+uint64_t sim_image_next_data(const struct sim_image *image, uint64_t position);
 /* The bytes [position, position + size) of `from` into `image`. */
 void sim_image_put_range(struct sim_image *image, const struct sim_image *from, uint64_t position, uint64_t size);
 /* `image`, which is empty, becomes the same as `from`. */

@@ -16,7 +16,7 @@
 
 #include "log/base/check.h"
 
-#define MIB (1u << 20)
+#define SIZE_UNIT (64u << 10) /* a file's size is a multiple of it */
 
 /* ---- creation ------------------------------------------------------------------------------------------------- */
 
@@ -188,7 +188,7 @@ static int check_options(const struct journal_options *options)
 		return 0;
 	if (options->incarnation == 0 || options->groups_in_flight_max == 0 || options->groups_in_flight_max > 64)
 		return -EINVAL;
-	if (options->size_bytes == 0 || options->size_bytes % MIB || options->size_bytes > (uint64_t)1 << 40)
+	if (options->size_bytes == 0 || options->size_bytes % SIZE_UNIT || options->size_bytes > (uint64_t)1 << 40)
 		return -EINVAL;
 	return options->group_size_bytes_max < 2 * JOURNAL_OVERHEAD || options->group_size_bytes_max > 1u << 30 ? -EINVAL : 0;
 }

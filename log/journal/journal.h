@@ -32,7 +32,7 @@ typedef void journal_failed_fn(void *context, int err);
 
 struct journal_options {
 	const char *path;
-	uint64_t size_bytes;          /* of the file, kept from its creation on; a multiple of 1 MiB */
+	uint64_t size_bytes;          /* of the file, kept from its creation on; a multiple of 64 KiB */
 	uint32_t group_size_bytes_max; /* of one group's payload; bounds memory: that times groups_in_flight_max + 1 */
 	uint32_t groups_in_flight_max; /* >= 1; callbacks come in order all the same */
 	uint32_t shard_plus_one;      /* whose journal it is: another shard's is refused; 0: not said */

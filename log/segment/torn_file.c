@@ -35,24 +35,30 @@ static int walk_pieces(struct io *io, int fd, uint64_t from, uint64_t to, piece_
 	return err;
 }
 
+/* Where the zeros at the end begin. What was reserved ahead is megabytes of them, and each kill leaves it to be looked through: many at a time. */
+static size_t end_of_data(const uint8_t *bytes, size_t size)
+{
+	static const uint8_t zeros[512];
+	while (size >= sizeof zeros && memcmp(bytes + size - sizeof zeros, zeros, sizeof zeros) == 0)
+		size -= sizeof zeros;
+	while (size > 0 && !bytes[size - 1])
+		size--;
+	return size;
+}
+
 static int note_last(void *context, const uint8_t *bytes, size_t size, uint64_t position)
 {
 	uint64_t *end = context;
-	for (size_t i = size; i > 0; i--)
-		if (bytes[i - 1]) {
-			*end = position + i;
-			return 0;
-		}
+	size_t last = end_of_data(bytes, size);
+	if (last)
+		*end = position + last;
 	return 0;
 }
 
 /* Ends the walk. */
 static int stop_at_data(void *context, const uint8_t *bytes, size_t size, uint64_t position)
 {
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i])
-			return 1;
-	return 0;
+	return end_of_data(bytes, size) > 0;
 }
 
 int torn_file_is_due(struct io *io, int fd, uint64_t from)

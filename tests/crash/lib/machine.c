@@ -79,8 +79,8 @@ int machine_open(struct machine *machine, struct sim_disk *disk, uint64_t seed)
 	machine->options = (struct store_options){
 		.dir = "/",
 		.shard_count = 1,
-		.journal_size_bytes = 1 << 20,
-		.cache_size_bytes = 2 << 20,
+		.journal_size_bytes = 128 << 10,
+		.cache_size_bytes = 1 << 20,
 		.direct_size_bytes_min = 6000,
 		.producers_max = 100,
 		.producer_expiration_ms = 86400000,
