@@ -115,6 +115,9 @@ void sim_crash_close(struct sim_crash *crash);
 
 /* A process is about to be killed: what it has in flight is written, and not synced. (Else its io_close drops it.) */
 void sim_disk_write_in_flight(struct sim_disk *disk);
+/* kill -9 of the process that uses the disk: writes in flight are written, syncs in flight made nothing durable, and its io answers -EIO from here on, so
+ * that closing what it had does nothing more. All that is visible stays; open a new io. */
+void sim_disk_kill(struct sim_disk *disk);
 /* Another disk with all that is visible on this one, as after a shutdown. */
 struct sim_disk *sim_disk_copy(struct sim_disk *disk);
 /* The same for two disks with the same names and bytes; of what is visible now. */

@@ -793,6 +793,19 @@ void sim_disk_crash(struct sim_disk *disk)
 	sweep(disk);
 }
 
+/* The page cache outlives the process; its locks and open files do not. */
+void sim_disk_kill(struct sim_disk *disk)
+{
+	sim_disk_write_in_flight(disk);
+	disk->generation++;
+	LIST_FOR_EACH(link, &disk->nodes) {
+		struct sim_node *node = LIST_ENTRY(link, struct sim_node, node);
+		node->is_locked = false;
+		node->open_count = 0;
+	}
+	sweep(disk);
+}
+
 void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity_bytes)
 {
 	disk->capacity_bytes = capacity_bytes;

@@ -281,6 +281,7 @@ void machine__kill(struct run *run)
 	run__tell(run, sim_disk_io_count(run->disk), "*** kill -9");
 	if (!appends__are_done(run))
 		met(run, POINT_KILL);
+	sim_disk_kill(run->disk);
 	machine__close(run);
 	run->cut_at = 0;
 	sim_disk_cut_power(run->disk, 0);

@@ -374,7 +374,7 @@ static bool kill_and_start(struct run *run)
 {
 	store_turn(run->machine->store);
 	io_flush(run->machine->io);
-	sim_disk_write_in_flight(run->machine->disk);
+	sim_disk_kill(run->machine->disk);
 	machine_close(run->machine);
 	return start_again(run);
 }

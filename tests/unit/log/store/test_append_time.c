@@ -117,7 +117,7 @@ Test(append_time, exact_through_stops_and_kills, .timeout = 100)
 			if (draw(&times, 2))
 				check_all(&times, false);
 			if (draw(&times, 3))
-				world_close(&times.world);
+				world_kill(&times.world);
 			else
 				world_stop(&times.world);
 			world_open(&times.world);

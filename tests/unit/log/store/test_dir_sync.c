@@ -76,10 +76,7 @@ static void crash_and_check(struct world *world, uint64_t seed)
 static void kill_and_lose_checkpoint(struct world *world)
 {
 	struct io_options io = {.backend = IO_SIM, .disk = world->disk, .seed = world->seed};
-	sim_disk_write_in_flight(world->disk);
-	sim_disk_fail_kinds(world->disk, SIM_SYNC | SIM_DIR_SYNC, 1, EIO, true); /* else closing would wait for what is under way */
-	world_close(world);
-	sim_disk_fail_kinds(world->disk, SIM_ANY, 0, EIO, false);
+	world_kill(world);
 	cr_assert_eq(io_open(&world->io, &io), 0);
 	cr_assert_eq(io_unlink(world->io, "/checkpoint-0"), 0);
 	cr_assert_eq(io_dir_sync(world->io, "/"), 0);

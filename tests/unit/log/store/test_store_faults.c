@@ -138,7 +138,7 @@ Test(store_faults, a_crash_takes_the_time_index_alone)
 	while (io_now_ns(world.io) < until_ns && sim_disk_io_count(world.disk) < 1000)
 		world_turn(&world); /* write-behind files it, and saves the indexes */
 	append_at_time(&world, 200);
-	world_close(&world); /* a kill: the files are as they are */
+	world_kill(&world); /* the files are as they are */
 	empty_file(&world, "/t-0/00000000000000000000.timeindex");
 	world_open(&world);
 	struct offset_found found;

@@ -104,8 +104,9 @@ Test(store_lives, nothing_is_lost_and_no_damage_is_named, .timeout = 280)
 				sim_disk_cut_power(lives.world.disk, 1 + draw(&lives, draw(&lives, 2) ? 40 : 200));
 			append_for_a_while(&lives);
 			if (is_cut)
-				sim_disk_crash(lives.world.disk);
-			world_close(&lives.world);
+				world_crash(&lives.world);
+			else
+				world_kill(&lives.world);
 			sim_disk_cut_power(lives.world.disk, 0);
 			world_open(&lives.world);
 		}

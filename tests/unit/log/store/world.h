@@ -262,6 +262,13 @@ static inline void world_crash(struct world *world)
 	world_close(world);
 }
 
+/* kill -9: what was in flight is written and not synced, and nothing is waited for. */
+static inline void world_kill(struct world *world)
+{
+	sim_disk_kill(world->disk);
+	world_close(world);
+}
+
 static inline void world_open(struct world *world)
 {
 	int err = world_try_open(world);

@@ -185,7 +185,7 @@ Test(verify, lives_with_small_segments, .timeout = 300)
 				for (int turns = rand() % 4; turns > 0; turns--)
 					world_turn(&world);
 			}
-			world_close(&world);
+			world_kill(&world);
 			rot_verify(&world, &verdict);
 			if (verdict.report.counts.findings[FINDING_DAMAGE])
 				rot_print(&verdict);
