@@ -380,7 +380,7 @@ const struct config_key *config_broker_keys(uint32_t *count)
 static const struct config_key *find(const struct config_key *keys, size_t count, struct slice name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (name.size && strncmp(keys[i].name, (const char *)name.data, name.size) == 0 && strlen(keys[i].name) == name.size)
+		if (name.size && keys[i].name[0] == name.data[0] && strncmp(keys[i].name, (const char *)name.data, name.size) == 0 && strlen(keys[i].name) == name.size)
 			return &keys[i];
 	return NULL;
 }

@@ -111,6 +111,8 @@ uint32_t sim_crash_items(const struct sim_crash *crash);
 uint32_t sim_crash_outcomes(const struct sim_crash *crash, uint32_t item);
 /* Another disk, as the crash leaves it with these outcomes, one for each item. The first goes on undisturbed. */
 struct sim_disk *sim_crash_make(const struct sim_crash *crash, const uint32_t *outcomes);
+/* The same as sim_disk_hash of that disk, which need not be made for it. */
+uint64_t sim_crash_hash(const struct sim_crash *crash, const uint32_t *outcomes);
 void sim_crash_close(struct sim_crash *crash);
 
 /* A process is about to be killed: what it has in flight is written, and not synced. (Else its io_close drops it.) */

@@ -6,35 +6,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
-#include "log/io/sim_disk_priv.h"
-
-enum item_kind { ITEM_NAMES, ITEM_SIZE, ITEM_SECTOR };
-
-struct item {
-	enum item_kind kind;
-	uint32_t outcome_count;
-	uint32_t look;              /* of a size or a sector */
-	uint64_t sector;
-	uint64_t *cuts;             /* by outcome: what is of the changes below this number; of names 0 or 1 */
-	struct sim_dir_change *names;
-};
-
-/* A file's changes with numbers from `first` on. */
-struct look {
-	struct sim_node *file;
-	struct sim_change *changes;
-	uint64_t first, count, kept_count; /* those behind kept_count are in flight, and their data ours */
-	uint64_t sector_count;
-	uint64_t size_now;
-};
-
-struct sim_crash {
-	struct sim_disk *disk;
-	struct item *items;
-	uint32_t item_count, item_capacity;
-	struct look *looks;
-	uint32_t look_count;
-};
+#include "log/io/sim_crash_priv.h"
 
 /* ---- what is undecided ------------------------------------------------------------------------------------------ */
 
@@ -125,17 +97,25 @@ static struct item *add_item(struct sim_crash *crash, enum item_kind kind)
 	return item;
 }
 
-static void add_outcome(struct item *item, uint64_t cut)
+static void add_outcome(struct item *item, uint64_t cut, uint64_t adds)
 {
 	item->cuts = sim__grow(item->cuts, (item->outcome_count + 1) * sizeof *item->cuts);
-	item->cuts[item->outcome_count++] = cut;
+	item->adds = sim__grow(item->adds, (item->outcome_count + 1) * sizeof *item->adds);
+	item->cuts[item->outcome_count] = cut;
+	item->adds[item->outcome_count++] = adds;
+}
+
+static void free_item(struct item *item)
+{
+	free(item->cuts);
+	free(item->adds);
 }
 
 /* One outcome decides nothing. */
 static void drop_if_decided(struct sim_crash *crash)
 {
 	if (crash->items[crash->item_count - 1].outcome_count < 2)
-		free(crash->items[--crash->item_count].cuts);
+		free_item(&crash->items[--crash->item_count]);
 }
 
 static void add_size(struct sim_crash *crash, uint32_t index)
@@ -145,13 +125,14 @@ static void add_size(struct sim_crash *crash, uint32_t index)
 	item->look = index;
 	uint64_t floor = look->file->size_floor > look->first ? look->file->size_floor : look->first;
 	uint64_t size = look->file->durable.size;
-	add_outcome(item, floor);
+	add_outcome(item, floor, 0);
 	for (uint64_t i = 0; i < look->count; i++) {
 		if (look->first + i < floor || look->changes[i].size_after == size)
 			continue;
 		size = look->changes[i].size_after;
-		add_outcome(item, look->first + i + 1);
+		add_outcome(item, look->first + i + 1, 0);
 	}
+	crash->looks[index].is_size_decided = item->outcome_count < 2;
 	drop_if_decided(crash);
 }
 
@@ -180,18 +161,21 @@ static void add_sector(struct sim_crash *crash, uint32_t index, uint64_t sector)
 	struct item *item = add_item(crash, ITEM_SECTOR);
 	item->look = index;
 	item->sector = sector;
-	add_outcome(item, floor);
 	sim_image_read(&look->file->durable, sector * SIM_SECTOR, before, SIM_SECTOR);
 	memcpy(now, before, SIM_SECTOR);
+	uint64_t sum = sim_image_sum_of_sector(sector, now);
+	add_outcome(item, floor, 0);
 	for (uint64_t i = 0; i < look->count; i++) {
 		if (look->first + i < floor || !is_in_sector(&look->changes[i], sector))
 			continue;
 		change_sector(&look->changes[i], sector, now);
 		if (memcmp(now, before, SIM_SECTOR) == 0)
 			continue;
-		add_outcome(item, look->first + i + 1);
+		add_outcome(item, look->first + i + 1, sim_image_sum_of_sector(sector, now) - sum);
 		memcpy(before, now, SIM_SECTOR);
 	}
+	if (item->outcome_count > 1 && (sector + 1) * SIM_SECTOR > look->file->durable.size)
+		crash->looks[index].is_size_decided = false;
 	drop_if_decided(crash);
 }
 
@@ -216,8 +200,8 @@ static void add_names(struct sim_crash *crash, struct sim_dir_change *change)
 		return; /* overtaken */
 	struct item *item = add_item(crash, ITEM_NAMES);
 	item->names = change;
-	add_outcome(item, 0);
-	add_outcome(item, 1);
+	add_outcome(item, 0, 0);
+	add_outcome(item, 1, 0);
 }
 
 struct sim_crash *sim_crash_look(struct sim_disk *disk)
@@ -228,6 +212,7 @@ struct sim_crash *sim_crash_look(struct sim_disk *disk)
 	LIST_FOR_EACH(link, &disk->dir_changes)
 		add_names(crash, LIST_ENTRY(link, struct sim_dir_change, node));
 	for (uint32_t i = 0; i < crash->look_count; i++) {
+		crash->looks[i].sum = sim_image_sum(&crash->looks[i].file->durable);
 		add_size(crash, i);
 		add_sectors(crash, i);
 	}
@@ -248,7 +233,7 @@ uint32_t sim_crash_outcomes(const struct sim_crash *crash, uint32_t item)
 void sim_crash_close(struct sim_crash *crash)
 {
 	for (uint32_t i = 0; i < crash->item_count; i++)
-		free(crash->items[i].cuts);
+		free_item(&crash->items[i]);
 	for (uint32_t i = 0; i < crash->look_count; i++) {
 		for (uint64_t c = crash->looks[i].kept_count; c < crash->looks[i].count; c++)
 			free(crash->looks[i].changes[c].data);
@@ -298,17 +283,16 @@ static uint64_t size_at(const struct look *look, uint64_t cut)
 	return cut > floor ? look->changes[cut - 1 - look->first].size_after : look->file->durable.size;
 }
 
-static void decide_file(const struct making *making, uint32_t index, struct sim_image *image)
+void sim__decide_file(const struct sim_crash *crash, const uint32_t *outcomes, uint32_t index, struct sim_image *image)
 {
-	const struct sim_crash *crash = making->crash;
 	const struct look *look = &crash->looks[index];
 	uint64_t *cuts = sim__take_zeroed(look->sector_count, sizeof *cuts), size_cut = 0;
 	for (uint32_t i = 0; i < crash->item_count; i++) {
 		const struct item *item = &crash->items[i];
 		if (item->kind == ITEM_SIZE && item->look == index)
-			size_cut = item->cuts[making->outcomes[i]];
+			size_cut = item->cuts[outcomes[i]];
 		else if (item->kind == ITEM_SECTOR && item->look == index)
-			cuts[item->sector] = item->cuts[making->outcomes[i]];
+			cuts[item->sector] = item->cuts[outcomes[i]];
 	}
 	respect_truncations(look, cuts, size_cut);
 	apply_cuts(look, cuts, image);
@@ -324,7 +308,7 @@ static void copy_bytes(const struct making *making, struct sim_node *file, struc
 		sim_image_share(&copy->durable, &file->durable);
 		for (uint32_t i = 0; i < making->crash->look_count; i++)
 			if (making->crash->looks[i].file == file)
-				decide_file(making, i, &copy->durable);
+				sim__decide_file(making->crash, making->outcomes, i, &copy->durable);
 	}
 	sim_image_share(&copy->current, &copy->durable);
 }
@@ -362,7 +346,6 @@ static void each_entry(struct sim_disk *disk, bool is_crash)
 {
 	LIST_FOR_EACH(link, &disk->nodes) {
 		struct sim_node *node = LIST_ENTRY(link, struct sim_node, node);
-		node->copy = NULL;
 		LIST_FOR_EACH(entry_link, &node->entries) {
 			struct sim_entry *entry = LIST_ENTRY(entry_link, struct sim_entry, node);
 			entry->after = is_crash ? entry->durable : entry->current;
@@ -370,8 +353,9 @@ static void each_entry(struct sim_disk *disk, bool is_crash)
 	}
 }
 
-static void decide_names(const struct sim_crash *crash, const uint32_t *outcomes)
+void sim__decide_names(const struct sim_crash *crash, const uint32_t *outcomes)
 {
+	each_entry(crash->disk, true);
 	for (uint32_t i = 0; i < crash->item_count; i++) {
 		const struct item *item = &crash->items[i];
 		for (int half = 0; item->kind == ITEM_NAMES && outcomes[i] && half < 2; half++)
@@ -383,6 +367,8 @@ static void decide_names(const struct sim_crash *crash, const uint32_t *outcomes
 static struct sim_disk *make(struct sim_disk *from, const struct making *how)
 {
 	struct making making = *how;
+	LIST_FOR_EACH(link, &from->nodes)
+		LIST_ENTRY(link, struct sim_node, node)->copy = NULL;
 	making.disk = sim_disk_open(from->random);
 	CHECK(making.disk);
 	making.disk->clock_ns = from->clock_ns;
@@ -394,8 +380,7 @@ static struct sim_disk *make(struct sim_disk *from, const struct making *how)
 
 struct sim_disk *sim_crash_make(const struct sim_crash *crash, const uint32_t *outcomes)
 {
-	each_entry(crash->disk, true);
-	decide_names(crash, outcomes);
+	sim__decide_names(crash, outcomes);
 	return make(crash->disk, &(struct making){.crash = crash, .outcomes = outcomes});
 }
 
@@ -419,35 +404,4 @@ void sim_disk_write_in_flight(struct sim_disk *disk)
 		struct sim_user *user = LIST_ENTRY(link, struct sim_user, node);
 		user->each_write(user, write_in_flight, disk);
 	}
-}
-
-/* ---- sameness ------------------------------------------------------------------------------------------------------ */
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-	hash = (hash ^ value) * 0xff51afd7ed558ccdull;
-	return hash ^ hash >> 32;
-}
-
-/* In no order of names: a directory keeps none. */
-static uint64_t hash_node(const struct sim_node *node)
-{
-	if (!node->is_directory)
-		return mix(1, sim_image_hash(&node->current));
-	uint64_t sum = 2;
-	LIST_FOR_EACH(link, (struct list *)&node->entries) {
-		const struct sim_entry *entry = LIST_ENTRY(link, struct sim_entry, node);
-		if (!entry->current)
-			continue;
-		uint64_t hash = 3;
-		for (const char *c = entry->name; *c; c++)
-			hash = mix(hash, (uint8_t)*c);
-		sum += mix(hash, hash_node(entry->current));
-	}
-	return mix(2, sum);
-}
-
-uint64_t sim_disk_hash(struct sim_disk *disk)
-{
-	return hash_node(disk->root);
 }

@@ -31,6 +31,7 @@ struct sim_node {
 	uint64_t lost_below; /* changes with lower numbers were in a failed sync */
 	/* of sim_crash.c, while it makes a disk: this node's copy there */
 	struct sim_node *copy;
+	uint64_t hash; /* of sim_hash.c, while it looks at a crash */
 };
 
 struct sim_entry {

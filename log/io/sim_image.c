@@ -170,23 +170,56 @@ void sim_image_share(struct sim_image *image, const struct sim_image *from)
 	image->size = from->size;
 }
 
-/* 0 of zeros, as of no page. */
+/* ---- sameness ------------------------------------------------------------------------------------------------------ */
+
+#define SECTOR 512u
+#define SECTORS_PER_PAGE (SIM_PAGE_SIZE / SECTOR)
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * 0xff51afd7ed558ccdull;
+	return (hash ^ hash >> 32) * 0xc4ceb9fe1a85ec53ull;
+}
+
+/* Zeros, as of no page, are 0. */
+static uint64_t hash_in_page(uint64_t sector, const uint8_t *bytes)
+{
+	static uint64_t of_zeros;
+	if (!of_zeros) {
+		static const uint8_t zeros[SECTOR];
+		of_zeros = XXH3_64bits(zeros, SECTOR);
+	}
+	uint64_t hash = XXH3_64bits(bytes, SECTOR);
+	return hash == of_zeros ? 0 : mix(hash, sector % SECTORS_PER_PAGE + 1);
+}
+
 static uint64_t page_hash(struct sim_page *page)
 {
-	if (!page->is_hashed) {
-		page->hash = is_zero(page->data) ? 0 : XXH3_64bits(page->data, SIM_PAGE_SIZE);
-		page->is_hashed = true;
-	}
+	if (page->is_hashed)
+		return page->hash;
+	page->hash = 0;
+	for (uint64_t i = 0; i < SECTORS_PER_PAGE; i++)
+		page->hash += hash_in_page(i, page->data + i * SECTOR);
+	page->is_hashed = true;
 	return page->hash;
 }
 
-uint64_t sim_image_hash(const struct sim_image *image)
+/* Odd, so that no page's bits are lost. */
+static uint64_t weight_of_page(uint64_t index)
 {
-	uint64_t hash = image->size;
-	for (uint64_t i = 0; i < image->page_count; i++) {
-		uint64_t of_page = image->pages[i] ? page_hash(image->pages[i]) : 0;
-		if (of_page)
-			hash = (hash ^ of_page ^ i * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull, hash ^= hash >> 29;
-	}
-	return hash;
+	return mix(0x9e3779b97f4a7c15ull, index + 1) | 1;
+}
+
+uint64_t sim_image_sum_of_sector(uint64_t sector, const uint8_t *bytes)
+{
+	return weight_of_page(sector / SECTORS_PER_PAGE) * hash_in_page(sector, bytes);
+}
+
+uint64_t sim_image_sum(const struct sim_image *image)
+{
+	uint64_t sum = 0;
+	for (uint64_t i = 0; i < image->page_count; i++)
+		if (image->pages[i])
+			sum += weight_of_page(i) * page_hash(image->pages[i]);
+	return sum;
 }

@@ -36,5 +36,6 @@ uint64_t sim_image_next_data(const struct sim_image *image, uint64_t position);
 void sim_image_put_range(struct sim_image *image, const struct sim_image *from, uint64_t position, uint64_t size);
 /* `image`, which is empty, becomes the same as `from`. */
 void sim_image_share(struct sim_image *image, const struct sim_image *from);
-/* The same for the same bytes and size. */
-uint64_t sim_image_hash(const struct sim_image *image);
+/* A sum over all sectors, the same for the same bytes but for zeros at the end: what one of them adds depends on its place and its bytes alone. */
+uint64_t sim_image_sum(const struct sim_image *image);
+uint64_t sim_image_sum_of_sector(uint64_t sector, const uint8_t *bytes);

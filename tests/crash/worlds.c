@@ -1,17 +1,20 @@
 /* Exhaustive small worlds: every workload of up to three operations, crashed before each of its I/Os in every way (tests/crash/README.md).
  *
- *   worlds [--seed=N] [--time=SECONDS] [--only=append,roll,...] [--at-once] [--ops=N] [--all=N] [--samples=N] [--deeper=N] [--live=N] */
+ *   worlds [--seed=N] [--time=SECONDS] [--jobs=N] [--only=append,roll,...] [--at-once] [--ops=N] [--all=N] [--samples=N] [--deeper=N] [--live=N] */
 #include <getopt.h>
 #include <stdlib.h>
 
+#include "tests/crash/lib/workers.h"
 #include "tests/crash/lib/workload.h"
+
+#define OPS_MAX 4
 
 struct options {
 	uint64_t seed;
 	double time_s;
 	const char *only;
 	bool is_at_once;
-	uint32_t ops_max, all_max, samples, deeper, live;
+	uint32_t jobs, ops_max, all_max, samples, deeper, live;
 };
 
 static const struct explorer *current;
@@ -49,76 +52,122 @@ static struct workload numbered(uint64_t number, uint32_t count)
 	return workload;
 }
 
-struct tally {
-	uint64_t run, all;
+/* What is counted: workloads by their operations, then what the explorer did. */
+enum sum { SUM_RUN, SUM_RUN_MAX = SUM_RUN + OPS_MAX, SUM_MOMENTS, SUM_STATES, SUM_IMAGES, SUM_DEEPER, SUM_FAILURES };
+
+struct job {
+	const struct options *options;
+	struct sim_disk *base;
+	struct model model;
+	double until_s;
+	uint64_t totals[OPS_MAX + 1]; /* by their operations; of one, at once and one after the other is the same */
 };
 
-/* All of them, in an order of the seed's, until the time is over or one goes wrong. */
-static void run_count(struct explorer *explorer, uint32_t count, struct sim_disk *base, const struct model *model, double until_s, uint64_t seed,
-		      struct tally *tally)
+static uint64_t count_all(uint32_t ops)
 {
-	tally->all = 2;
-	for (uint32_t i = 0; i < count; i++)
-		tally->all *= op_count;
-	uint64_t step = 7919, at = seed % tally->all; /* a prime that divides none of the totals: every number comes once */
-	for (tally->run = 0; tally->run < tally->all && explore_clock_s() < until_s && !explorer->failures; tally->run++, at = (at + step) % tally->all) {
-		struct workload workload = numbered(at, count);
-		if (count == 1 && workload.is_pipelined)
-			continue;
-		workload_run(explorer, &workload, base, model);
-	}
+	uint64_t all = ops == 1 ? 1 : 2;
+	for (uint32_t i = 0; i < ops; i++)
+		all *= op_count;
+	return all;
+}
+
+/* The piece of work with this number: all of one operation, all of two, ..., each in an order of the seed's. False: there are no more. */
+static bool find_piece(const struct job *job, uint64_t number, struct workload *out)
+{
+	uint32_t ops = 1;
+	while (ops <= job->options->ops_max && number >= job->totals[ops])
+		number -= job->totals[ops++];
+	if (ops > job->options->ops_max)
+		return false;
+	uint64_t step = 7919; /* a prime that divides none of the totals: every number comes once */
+	uint64_t at = (job->options->seed + number * step) % job->totals[ops];
+	*out = numbered(ops == 1 ? at * 2 : at, ops);
+	return true;
+}
+
+static void run_one(const struct job *job, struct explorer *explorer, const struct workload *workload, uint64_t *sums)
+{
+	const struct options *options = job->options;
+	/* Each for itself, so that it can be run again alone. */
+	explore_init(explorer, options->seed);
+	explorer->bounds[0].all_max = options->all_max;
+	explorer->bounds[0].sample_count = explorer->bounds[0].single_max = options->samples;
+	explorer->deeper_of = options->deeper;
+	explorer->live_of = options->live;
+	workload_run(explorer, workload, job->base, &job->model);
+	sums[SUM_RUN + workload->count - 1] += 1;
+	sums[SUM_MOMENTS] += explorer->moments;
+	sums[SUM_STATES] += explorer->states;
+	sums[SUM_IMAGES] += explorer->recoveries;
+	sums[SUM_DEEPER] += explorer->states_deeper;
+	sums[SUM_FAILURES] += explorer->failures;
+	explore_fini(explorer);
+}
+
+static bool work(void *context, uint64_t *sums)
+{
+	static struct explorer explorer;
+	const struct job *job = context;
+	struct workload workload;
+	current = &explorer;
+	while (explore_clock_s() < job->until_s && find_piece(job, workers_next(), &workload) && !sums[SUM_FAILURES])
+		run_one(job, &explorer, &workload, sums);
+	if (sums[SUM_FAILURES])
+		workers_end();
+	return !sums[SUM_FAILURES];
+}
+
+static int report(const struct job *job, bool is_good, const uint64_t *sums, double took_s)
+{
+	for (uint32_t ops = 1; ops <= job->options->ops_max && !job->options->only; ops++)
+		printf("%lu of %lu workloads of %u operation%s\n", (unsigned long)sums[SUM_RUN + ops - 1], (unsigned long)job->totals[ops], ops, ops == 1 ? "" : "s");
+	printf("%s  %lu crash states (%lu of them inside recovery or in the life after it) at %lu I/Os, %lu of them different and recovered from, in %.1f s: "
+	       "%.0f states/s; %lu wrong; seed %lu\n", is_good ? "ok  " : "FAIL", (unsigned long)sums[SUM_STATES], (unsigned long)sums[SUM_DEEPER],
+	       (unsigned long)sums[SUM_MOMENTS], (unsigned long)sums[SUM_IMAGES], took_s, (double)sums[SUM_STATES] / took_s, (unsigned long)sums[SUM_FAILURES],
+	       (unsigned long)job->options->seed);
+	return !is_good;
 }
 
 static int run(const struct options *options)
 {
-	static struct model model;
-	static struct explorer explorer;
-	struct tally tallies[4] = {{0}};
-	struct sim_disk *base = workload_base(&model);
-	explore_init(&explorer, options->seed);
-	current = &explorer;
-	machine_on_abort(tell_context);
-	explorer.bounds[0].all_max = options->all_max;
-	explorer.bounds[0].sample_count = explorer.bounds[0].single_max = options->samples;
-	explorer.deeper_of = options->deeper;
-	explorer.live_of = options->live;
-	double began_s = explore_clock_s();
+	static struct job job;
+	static struct explorer alone;
+	uint64_t sums[WORKERS_SUMS_MAX] = {0};
 	struct workload only = {.is_pipelined = options->is_at_once, .is_whole = true};
+	double began_s = explore_clock_s();
+	job = (struct job){.options = options, .until_s = began_s + options->time_s};
+	job.base = workload_base(&job.model);
+	for (uint32_t ops = 1; ops <= OPS_MAX; ops++)
+		job.totals[ops] = count_all(ops);
+	current = &alone;
+	machine_on_abort(tell_context);
 	if (options->only && !parse_ops(options->only, &only)) {
-		fprintf(stdout, "no such operation in %s\n", options->only);
+		printf("no such operation in %s\n", options->only);
 		return 2;
 	}
+	bool is_good = true;
 	if (options->only)
-		workload_run(&explorer, &only, base, &model);
-	for (uint32_t count = 1; count <= options->ops_max && !options->only; count++)
-		run_count(&explorer, count, base, &model, began_s + options->time_s, options->seed, &tallies[count]);
-	double took_s = explore_clock_s() - began_s;
-	for (uint32_t count = 1; count <= options->ops_max && !options->only; count++)
-		printf("%lu of %lu workloads of %u operation%s\n", (unsigned long)tallies[count].run, (unsigned long)tallies[count].all, count,
-		       count == 1 ? "" : "s");
-	printf("%s  %lu crash states (%lu of them inside recovery or in the life after it) at %lu I/Os, %lu different ones recovered, in %.1f s: %.0f "
-	       "states/s; %lu wrong; seed %lu\n",
-	       explorer.failures ? "FAIL" : "ok  ", (unsigned long)explorer.states, (unsigned long)explorer.states_deeper,
-	       (unsigned long)explorer.moments, (unsigned long)explorer.recoveries, took_s, (double)explorer.states / took_s,
-	       (unsigned long)explorer.failures, (unsigned long)options->seed);
-	explore_fini(&explorer);
-	sim_disk_close(base);
-	return explorer.failures != 0;
+		run_one(&job, &alone, &only, sums);
+	else
+		is_good = workers_run(options->jobs, work, &job, sums);
+	sim_disk_close(job.base);
+	return report(&job, is_good && !sums[SUM_FAILURES], sums, explore_clock_s() - began_s);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"time", 1, NULL, 't'}, {"only", 1, NULL, 'o'}, {"at-once", 0, NULL, 'p'}, {"ops", 1, NULL, 'n'},
 					      {"all", 1, NULL, 'a'}, {"samples", 1, NULL, 'k'}, {"deeper", 1, NULL, 'd'},
-					      {"live", 1, NULL, 'l'}, {NULL, 0, NULL, 0}};
-	struct options options = {.seed = 1, .time_s = 60, .ops_max = 3, .all_max = 64, .samples = 16, .deeper = 100, .live = 4};
+					      {"live", 1, NULL, 'l'}, {"jobs", 1, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	struct options options = {.seed = 1, .time_s = 60, .jobs = 1, .ops_max = 3, .all_max = 64, .samples = 16, .deeper = 100, .live = 4};
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		switch (c) {
 		case 's': options.seed = strtoull(optarg, NULL, 10); break;
 		case 't': options.time_s = strtod(optarg, NULL); break;
 		case 'o': options.only = optarg; break;
 		case 'p': options.is_at_once = true; break;
-		case 'n': options.ops_max = (uint32_t)atoi(optarg) > 3 ? 3 : (uint32_t)atoi(optarg); break;
+		case 'n': options.ops_max = (uint32_t)atoi(optarg) > OPS_MAX ? OPS_MAX : (uint32_t)atoi(optarg); break;
+		case 'j': options.jobs = (uint32_t)atoi(optarg); break;
 		case 'a': options.all_max = (uint32_t)atoi(optarg); break;
 		case 'k': options.samples = (uint32_t)atoi(optarg); break;
 		case 'd': options.deeper = (uint32_t)atoi(optarg); break;

@@ -14,7 +14,7 @@
 #include "log/io/sim.h"
 
 #define KEPT_MAX 64
-#define ZEROED_MAX (512u << 10)
+#define ZEROED_MAX (60u << 10)
 #define SIZE_MAX_KEPT (16u << 20)
 
 static volatile uint64_t count, fail_at;
@@ -80,11 +80,14 @@ void *__real_mmap(void *address, size_t size, int protection, int flags, int fd,
 int __real_munmap(void *address, size_t size);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t position);
 int __wrap_munmap(void *address, size_t size);
+int __real_madvise(void *address, size_t size, int advice);
+int __wrap_madvise(void *address, size_t size, int advice);
 
 static struct kept {
 	void *address;
 	size_t size;
-} kept[KEPT_MAX], writable[KEPT_MAX]; /* those that are free; and those in use that may be kept later */
+	int protection;
+} kept[KEPT_MAX], used[KEPT_MAX]; /* those that are free; and those in use that may be kept later */
 
 static struct kept *find_mapping(struct kept *table, const void *address)
 {
@@ -94,11 +97,11 @@ static struct kept *find_mapping(struct kept *table, const void *address)
 	return NULL;
 }
 
-static void *note_writable(void *address, size_t size)
+static void *note_used(void *address, size_t size, int protection)
 {
-	struct kept *free_place = find_mapping(writable, NULL);
+	struct kept *free_place = find_mapping(used, NULL);
 	if (free_place && address != MAP_FAILED)
-		*free_place = (struct kept){address, size};
+		*free_place = (struct kept){address, size, protection};
 	return address;
 }
 
@@ -108,28 +111,36 @@ void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd,
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	bool is_ours = fd == -1 && !address && protection == (PROT_READ | PROT_WRITE);
+	bool is_ours = fd == -1 && !address;
 	for (int i = 0; is_ours && i < KEPT_MAX; i++) {
-		if (kept[i].size != size)
+		if (kept[i].size != size || kept[i].protection != protection)
 			continue;
 		void *found = kept[i].address;
 		kept[i] = (struct kept){0};
-		if (size <= ZEROED_MAX)
+		if (size <= ZEROED_MAX && (protection & PROT_WRITE))
 			memset(found, 0, size);
-		return note_writable(found, size);
+		return note_used(found, size, protection);
 	}
 	void *mapped = __real_mmap(address, size, protection, flags, fd, position);
-	return is_ours ? note_writable(mapped, size) : mapped;
+	return is_ours ? note_used(mapped, size, protection) : mapped;
 }
 
 int __wrap_munmap(void *address, size_t size)
 {
-	struct kept *known = address ? find_mapping(writable, address) : NULL;
+	struct kept *known = address ? find_mapping(used, address) : NULL;
 	struct kept *place = known && known->size == size && size <= SIZE_MAX_KEPT ? find_mapping(kept, NULL) : NULL;
+	if (place)
+		*place = *known;
 	if (known)
 		*known = (struct kept){0};
-	if (!place)
-		return __real_munmap(address, size);
-	*place = (struct kept){address, size};
-	return 0;
+	return place ? 0 : __real_munmap(address, size);
+}
+
+/* What is kept is not the kernel's to advise on. */
+int __wrap_madvise(void *address, size_t size, int advice)
+{
+	for (int i = 0; i < KEPT_MAX; i++)
+		if (used[i].address && (char *)address >= (char *)used[i].address && (char *)address < (char *)used[i].address + used[i].size)
+			return 0;
+	return __real_madvise(address, size, advice);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "log/base/check.h"
 #include "log/base/err.h"
 #include "tests/crash/lib/workload.h"
 
@@ -26,7 +27,7 @@ static bool insert(uint64_t *table, uint64_t capacity, uint64_t key)
 static bool is_new(struct explorer *explorer, uint64_t key)
 {
 	if (explorer->known_count * 2 >= explorer->known_capacity) {
-		uint64_t capacity = explorer->known_capacity ? explorer->known_capacity * 2 : 1 << 16;
+		uint64_t capacity = explorer->known_capacity ? explorer->known_capacity * 2 : 1 << 12;
 		uint64_t *table = calloc(capacity, sizeof *table);
 		for (uint64_t i = 0; i < explorer->known_capacity; i++)
 			if (explorer->known[i])
@@ -102,6 +103,7 @@ static void go_deeper(struct explorer *explorer, struct sim_disk *disk, const st
 	explorer->depth = outer.depth;
 	explorer->machine = outer.machine;
 	explorer->model = outer.model;
+	explorer->model_hash = outer.model_hash;
 	explorer->expected = outer.expected;
 }
 
@@ -157,12 +159,14 @@ static void crash_once(struct explorer *explorer, const struct sim_crash *look, 
 {
 	explorer->states++;
 	explorer->states_deeper += explorer->depth > 0;
+	uint64_t image = sim_crash_hash(look, outcomes);
+	uint64_t key = image ^ explorer->model_hash * 0x9e3779b97f4a7c15ull ^ explorer->expected * 31;
+	if (!is_new(explorer, key))
+		return;
 	struct sim_disk *disk = sim_crash_make(look, outcomes);
-	uint64_t key = sim_disk_hash(disk) ^ model_hash(explorer->model) * 0x9e3779b97f4a7c15ull ^ explorer->expected * 31;
-	if (is_new(explorer, key)) {
-		leave_trail(explorer, what, sim_disk_io_count(explorer->machine->disk) + 1, outcomes, sim_crash_items(look));
-		judge(explorer, disk);
-	}
+	CHECK(sim_disk_hash(disk) == image);
+	leave_trail(explorer, what, sim_disk_io_count(explorer->machine->disk) + 1, outcomes, sim_crash_items(look));
+	judge(explorer, disk);
 	sim_disk_close(disk);
 }
 
@@ -240,6 +244,7 @@ static void explore_moment(void *context)
 	if (!explorer->moment_of || sim_random(&explorer->random) % explorer->moment_of)
 		return;
 	explorer->moments++;
+	explorer->model_hash = model_hash(explorer->model);
 	struct sim_crash *look = sim_crash_look(machine->disk);
 	uint32_t count = sim_crash_items(look);
 	uint64_t all = 1;

@@ -22,6 +22,7 @@ struct explorer {
 	struct machine *machine;
 	struct model *model;
 	uint32_t depth;
+	uint64_t model_hash; /* at the moment that is explored */
 	uint64_t expected;  /* the hash of what must be seen; 0: whatever the model says */
 	/* What was done. */
 	uint64_t moments, states, recoveries, states_deeper, failures;

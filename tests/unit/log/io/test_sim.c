@@ -510,6 +510,7 @@ static void picture_of(const struct sim_crash *look, uint32_t number, char out[1
 		number /= sim_crash_outcomes(look, i);
 	}
 	struct sim_disk *made = sim_crash_make(look, outcomes);
+	cr_expect_eq(sim_crash_hash(look, outcomes), sim_disk_hash(made), "known without being made");
 	struct io *io = power_on(made, 1);
 	int64_t size = read_file(io, "/f", data, sizeof data);
 	size_t length = 0;
