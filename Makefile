@@ -187,7 +187,7 @@ crash-programs: $(CRASH_BINS)
 crash-short: crash-programs
 	@tests/crash/run $(BUILD)/crash short
 check-mutants: deps ## take each safety line of tests/mutants away, see which test notices (MUTANT=regex, QUICK=1)
-	@$(BUILD_ALL) crash-programs $(BUILD)/sim $(BUILD)/power $(BUILD)/spate $(BUILD)/libcli.a $(BUILD)/libload.a $(BUILD)/libnet.a
+	@$(BUILD_ALL) crash-programs $(BUILD)/sim $(BUILD)/sim-broker $(BUILD)/power $(BUILD)/spate $(UNIT_LIBS)
 	@tests/mutants/run $(MODE) $(if $(MUTANT),'$(MUTANT)')
 coverage: deps ## lines and branches that units, crashes and simulators reach, a line a room; and what they do not (COVERAGE_ROOMS="log/store net/group")
 	@tests/install-deps $(DEB_COV)

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "log/base/bytes.h"
+#include "log/store/store_priv.h"
 
 /* Where the first partition's segments begin, and how long they are (log/store/checkpoint.c). */
 #define HEADER_SIZE 36
@@ -196,5 +197,67 @@ Test(checkpoint, damage_that_was_deleted)
 			world_turn(&world);
 		cr_assert(is_trimmed);
 	}
+	world_fini(&world);
+}
+
+/* One that is older than the journal was let go for, put back from a copy perhaps: what was filed and let go since is not lost with it, nor are its offsets
+ * given out again. */
+Test(checkpoint, an_earlier_one)
+{
+	struct world world;
+	size_t size;
+	world_init(&world, 6);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 0), 0, 6, 100);
+	idle(&world, 8);
+	uint8_t *earlier = rot_read(&world, "//checkpoint-0", &size);
+	world_append(&world, world_partition(&world, "t", 0), 6, 6, 100);
+	idle(&world, 8);
+	world_kill(&world);
+	rot_write(&world, "//checkpoint-0", earlier, size);
+	free(earlier);
+	world_open(&world);
+	cr_assert_eq(world.report.damaged_ranges, 0);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 12);
+	world_fini(&world);
+}
+
+/* Two records in one segment, of which only the first is filed when the cycle ends, and a third in the next: the checkpoint stops at the second, and is believed
+ * as it stands. (One that tells more is refused, and every directory is scanned at each start.) */
+Test(checkpoint, is_believed_in_the_middle_of_filing)
+{
+	struct world world;
+	static struct append appends[2];
+	static uint8_t bytes[4096];
+	size_t size, size_after, found = 0;
+	world_init(&world, 7);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 1, 100);
+	while (world.store->cycle.state != CYCLE_FILING)
+		world_turn(&world);
+	cr_assert_eq(world_append_begin(partition, &appends[0], 1, 1, 400), 0);
+	appends[1] = (struct append){.op = {.done = append_done, .records = bytes, .begins_segment = true, .is_zstd_allowed = true}};
+	appends[1].op.records_size_bytes = make_batch(bytes, sizeof bytes, 2, 1, 700, 1002);
+	cr_assert_eq(partition_append(partition, &appends[1].op), 0);
+	cr_assert(partition->segments.next->next->next == &partition->segments, "two segments");
+	while (!appends[1].is_done || world.store->cycle.state != CYCLE_IDLE)
+		world_turn(&world);
+	const struct segment *first = LIST_ENTRY(partition->segments.next, struct segment, node);
+	cr_assert(first->filed.offset == 1 && first->durable.offset == 2, "filed to %ld of %ld", (long)first->filed.offset, (long)first->durable.offset);
+	world_kill(&world);
+	uint8_t *before = rot_read(&world, "//checkpoint-0", &size);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 3);
+	world_kill(&world);
+	uint8_t *after = rot_read(&world, "//checkpoint-0", &size_after);
+	while (found < size && size == size_after && before[found] == after[found])
+		found++;
+	cr_assert(size == size_after && found == size, "it was not believed, and made anew by a scan");
+	free(before);
+	free(after);
+	world_open(&world);
 	world_fini(&world);
 }

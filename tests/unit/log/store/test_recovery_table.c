@@ -186,6 +186,50 @@ Test(recovery_table, row_F_batch_by_batch)
 	}
 }
 
+/* @F, and every batch in its place is whole, but they are not what was written (those of the other partition, by a write that went astray): nothing says what
+ * is wrong, so the whole piece is. */
+Test(recovery_table, row_F_whole_batches_that_are_others)
+{
+	static const char *const log = "/t-0/00000000000000000000.log";
+	struct world world;
+	struct append appends[2];
+	world_init(&world, 12);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	for (uint32_t p = 0; p < 2; p++)
+		world_append(&world, world_partition(&world, "t", p), 0, 1, 100);
+	let_file(&world);
+	for (uint32_t p = 0; p < 2; p++) {
+		size_t size = LARGE + 1000;
+		uint8_t *bytes = malloc(size);
+		appends[p] = (struct append){.op = {.done = append_done, .records = bytes, .is_zstd_allowed = true}};
+		appends[p].op.records_size_bytes = make_batch(bytes, size, 1, 1, LARGE, 1000 + (int64_t)p);
+		cr_assert_eq(partition_append(world_partition(&world, "t", p), &appends[p].op), 0);
+		free(bytes);
+		store_turn(world.store);
+		while (!appends[p].is_done)
+			world_turn(&world);
+	}
+	for (uint32_t p = 0; p < 2; p++)
+		world_append(&world, world_partition(&world, "t", p), 2, 1, 100);
+	world_crash(&world);
+	struct place ours = rot_batch(&world, log, 1);
+	size_t size, other_size;
+	uint8_t *bytes = rot_read(&world, log, &size), *other = rot_read(&world, "/t-1/00000000000000000000.log", &other_size);
+	cr_assert(size == other_size && memcmp(bytes + ours.position, other + ours.position, ours.end - ours.position));
+	memcpy(bytes + ours.position, other + ours.position, ours.end - ours.position);
+	rot_write(&world, log, bytes, size);
+	free(bytes);
+	free(other);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		expect_damaged(&world, 1, 2, 3);
+		world_crash(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
 /* @F without a file: what the journal has of that segment is not lost with it. */
 Test(recovery_table, row_F_no_file)
 {

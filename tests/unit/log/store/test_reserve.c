@@ -55,7 +55,9 @@ Test(reserve, lets_coordinators_go_on, .timeout = 60)
 	world_append(&world, commits, offsets++, 1, 100);
 	for (int turns = 0; turns < 200; turns++) /* the first cycle comes by its timer, and allocates the reserve */
 		world_turn(&world);
+	cr_assert_geq(sim_disk_peek(world.disk, "/reserve-0", NULL, 0, 0), 0);
 	fill_disk(&world, partition, &next);
+	cr_assert_lt(sim_disk_peek(world.disk, "/reserve-0", NULL, 0, 0), 0, "the room is given up while the disk is full");
 	for (int i = 0; i < 20; i++) {
 		cr_assert_eq(append_internal(&world, commits, &offsets), 0, "commit %d", i);
 		for (int turns = 0; turns < 50; turns++)
@@ -70,6 +72,7 @@ Test(reserve, lets_coordinators_go_on, .timeout = 60)
 		world_turn(&world);
 	cr_assert_not(store_is_full(world.store));
 	cr_assert_leq(io_now_ns(world.io) - began_ns, 5000000000ull, "it resumes within 5 s");
+	cr_assert_geq(sim_disk_peek(world.disk, "/reserve-0", NULL, 0, 0), 0);
 	world_append(&world, partition, next++, 1, 100);
 	world_stop(&world);
 	world_open(&world);
