@@ -45,6 +45,8 @@ enum sim_kind {
 	SIM_ANY = 255,
 };
 void sim_disk_fail_kinds(struct sim_disk *disk, uint32_t kinds, uint64_t k, int error_number, bool is_sticky);
+/* How many I/Os have failed by order. */
+uint64_t sim_disk_fail_count(const struct sim_disk *disk);
 /* `fn` is called before each I/O from now on, with the disk as it is before that takes effect (NULL: no more). It may look (sim_crash_look), and
  * touch nothing of this disk. */
 typedef void sim_disk_io_fn(void *context);

@@ -60,6 +60,7 @@ struct sim_disk {
 	uint32_t fail_kinds;
 	int fail_error;
 	bool is_fail_sticky;
+	uint64_t fail_count;
 	uint64_t fail_countdown, misdirect_countdown, lose_countdown; /* 0: none ordered */
 	struct sim_damage *damages;
 	uint32_t damage_count;

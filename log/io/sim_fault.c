@@ -20,7 +20,13 @@ bool sim__must_fail(struct sim_disk *disk, enum sim_kind kind)
 	}
 	if (!disk->is_fail_sticky)
 		disk->fail_countdown = 0;
+	disk->fail_count++;
 	return true;
+}
+
+uint64_t sim_disk_fail_count(const struct sim_disk *disk)
+{
+	return disk->fail_count;
 }
 
 void sim_disk_fail_kinds(struct sim_disk *disk, uint32_t kinds, uint64_t k, int error_number, bool is_sticky)

@@ -1,12 +1,14 @@
 /* The k-th I/O fails, for every k of a long workload and of the recovery behind it (tests/crash/README.md).
  *
- *   faults [--seed=N] [--seeds=N] [--step=N] [--cuts=N] [--first=K]
+ *   faults [--seed=N] [--seeds=N] [--count=N] [--step=N] [--cuts=N] [--first=K] [--jobs=N] [--time=SECONDS]
  *
- * --step=7 takes every seventh k alone, --cuts=7 has a power cut at one I/O of seven behind a fault. */
+ * --count=5000 goes on over seeds until so many I/Os of each kind have failed, --step=7 takes every seventh k alone, --cuts=7 has power cuts at one I/O
+ * of seven (0: at none) behind a fault. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 
+#include "tests/crash/lib/workers.h"
 #include "tests/crash/lib/workload.h"
 
 static const struct kind {
@@ -31,61 +33,112 @@ static void tell_context(FILE *out)
 	fprintf(out, "      in: %s\n", current->story);
 }
 
+enum sum { SUM_KIND, SUM_STATES = SUM_KIND + COUNT_OF(kinds), SUM_IMAGES, SUM_FAILURES };
+
+struct job {
+	uint64_t seed, seeds, count, step;
+	uint32_t cuts, jobs;
+	double until_s;
+	struct sim_disk *base;
+	struct model model;
+};
+
 /* Every k, until the fault comes too late to strike. */
-static uint64_t run_kind(struct explorer *explorer, const struct kind *kind, uint64_t seed, bool is_at_once, uint64_t step, struct sim_disk *base,
-			 const struct model *model)
+static void run_kind(const struct job *job, struct explorer *explorer, size_t index, uint64_t seed, bool is_at_once, uint64_t *sums)
 {
+	const struct kind *kind = &kinds[index];
 	char story[128];
-	uint64_t count = 0;
-	for (uint64_t k = first_k ? first_k : 1 + seed % step;; k += step, count++) {
+	for (uint64_t k = first_k ? first_k : 1 + seed % job->step; explore_clock_s() < job->until_s; k += job->step) {
 		struct workload_fault fault = {k, seed, kind->kinds, kind->error_number, kind->is_sticky, kind->is_short, is_at_once, false};
 		snprintf(story, sizeof story, "%s at I/O %lu of its kind%s, seed %lu", kind->name, (unsigned long)k, is_at_once ? ", all at once" : "",
 			 (unsigned long)seed);
+		/* Each for itself, so that it can be run again alone. */
+		explore_init(explorer, seed * 1000003 + k);
+		explorer->bounds[0] = (struct explore_bound){.all_max = 4, .sample_count = 1, .single_max = 2};
+		explorer->deeper_of = 0;
+		explorer->moment_of = job->cuts;
 		explorer->story = story;
-		if (k > workload_run_faulty(explorer, &fault, base, model) || explorer->failures)
-			return count;
+		bool has_struck = workload_run_faulty(explorer, &fault, job->base, &job->model);
+		sums[SUM_KIND + index] += has_struck;
+		sums[SUM_STATES] += explorer->states;
+		sums[SUM_IMAGES] += explorer->recoveries;
+		sums[SUM_FAILURES] += explorer->failures;
+		explore_fini(explorer);
+		if (!has_struck || sums[SUM_FAILURES])
+			return;
 	}
 }
 
-/* Syncs are few, and it is they that matter most. */
-static uint64_t step_of(const struct kind *kind, uint64_t step)
+static bool is_enough(const struct job *job, size_t kind)
 {
-	uint64_t of_kind = kind->kinds == (SIM_SYNC | SIM_DIR_SYNC) ? step / 8 : step;
-	return of_kind ? of_kind : 1;
+	return job->count && workers_sum(SUM_KIND + (uint32_t)kind) >= job->count;
+}
+
+static bool is_all_enough(const struct job *job)
+{
+	bool is_enough_of_all = true;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		is_enough_of_all &= is_enough(job, i);
+	return is_enough_of_all;
+}
+
+/* A piece is a kind, a seed, and whether operations wait for one another. */
+static bool work(void *context, uint64_t *sums)
+{
+	static struct explorer explorer;
+	const struct job *job = context;
+	current = &explorer;
+	while (!sums[SUM_FAILURES] && explore_clock_s() < job->until_s && !is_all_enough(job)) {
+		uint64_t piece = workers_next();
+		size_t kind = piece / 2 % COUNT_OF(kinds);
+		uint64_t seed = job->seed + piece / 2 / COUNT_OF(kinds);
+		if (piece == UINT64_MAX || (!job->count && seed >= job->seed + job->seeds))
+			break;
+		if (!is_enough(job, kind))
+			run_kind(job, &explorer, kind, seed, piece & 1, sums);
+	}
+	if (sums[SUM_FAILURES])
+		workers_end();
+	return !sums[SUM_FAILURES];
+}
+
+static void report(const struct job *job, bool is_good, const uint64_t *sums, double took_s)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		count += sums[SUM_KIND + i];
+		printf("%lu of %s\n", (unsigned long)sums[SUM_KIND + i], kinds[i].name);
+	}
+	printf("%s  %lu failed I/Os, %lu power cuts at them and behind them (%lu different ones), in %.1f s; %lu wrong; seeds from %lu on\n", is_good ? "ok  " : "FAIL",
+	       (unsigned long)count, (unsigned long)sums[SUM_STATES], (unsigned long)sums[SUM_IMAGES], took_s, (unsigned long)sums[SUM_FAILURES],
+	       (unsigned long)job->seed);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'}, {"step", 1, NULL, 'k'}, {"cuts", 1, NULL, 'c'}, {"first", 1, NULL, 'f'}, {NULL, 0, NULL, 0}};
-	static struct explorer explorer;
-	static struct model model;
-	uint64_t seed = 1, seeds = 1, step = 1, cuts = 1, count = 0;
+	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'}, {"count", 1, NULL, 'N'}, {"step", 1, NULL, 'k'}, {"cuts", 1, NULL, 'c'},
+					      {"first", 1, NULL, 'f'}, {"jobs", 1, NULL, 'j'}, {"time", 1, NULL, 't'}, {NULL, 0, NULL, 0}};
+	static struct job job = {.seed = 1, .seeds = 1, .step = 1, .cuts = 1, .jobs = 1};
+	uint64_t sums[WORKERS_SUMS_MAX] = {0};
+	double began_s = explore_clock_s(), time_s = 1e9;
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		switch (c) {
-		case 's': seed = strtoull(optarg, NULL, 10); break;
-		case 'n': seeds = strtoull(optarg, NULL, 10); break;
-		case 'k': step = strtoull(optarg, NULL, 10); break;
+		case 's': job.seed = strtoull(optarg, NULL, 10); break;
+		case 'n': job.seeds = strtoull(optarg, NULL, 10); break;
+		case 'N': job.count = strtoull(optarg, NULL, 10); break;
+		case 'k': job.step = strtoull(optarg, NULL, 10); break;
 		case 'f': first_k = strtoull(optarg, NULL, 10); break;
-		case 'c': cuts = strtoull(optarg, NULL, 10); break;
+		case 'c': job.cuts = (uint32_t)atoi(optarg); break;
+		case 'j': job.jobs = (uint32_t)atoi(optarg); break;
+		case 't': time_s = strtod(optarg, NULL); break;
 		default: return 2;
 		}
 	machine_init();
-	struct sim_disk *base = workload_base(&model);
-	explore_init(&explorer, seed);
-	explorer.bounds[0] = (struct explore_bound){.all_max = 4, .sample_count = 1, .single_max = 2};
-	explorer.deeper_of = 0;
-	explorer.moment_of = (uint32_t)cuts;
-	current = &explorer;
+	job.base = workload_base(&job.model);
+	job.until_s = began_s + time_s;
 	machine_on_abort(tell_context);
-	double began_s = explore_clock_s();
-	for (uint64_t s = seed; s < seed + seeds && !explorer.failures; s++)
-		for (size_t i = 0; i < COUNT_OF(kinds); i++)
-			for (int is_at_once = 0; is_at_once < 2 && !explorer.failures; is_at_once++)
-				count += run_kind(&explorer, &kinds[i], s, is_at_once, step_of(&kinds[i], step), base, &model);
-	printf("%s  %lu failed I/Os (%zu kinds), %lu power cuts behind them, in %.1f s; %lu wrong; seeds %lu to %lu\n", explorer.failures ? "FAIL" : "ok  ",
-	       (unsigned long)count, COUNT_OF(kinds), (unsigned long)explorer.states, explore_clock_s() - began_s, (unsigned long)explorer.failures,
-	       (unsigned long)seed, (unsigned long)(seed + seeds - 1));
-	explore_fini(&explorer);
-	sim_disk_close(base);
-	return explorer.failures != 0;
+	bool is_good = workers_run(job.jobs, work, &job, sums);
+	report(&job, is_good, sums, explore_clock_s() - began_s);
+	sim_disk_close(job.base);
+	return !is_good;
 }

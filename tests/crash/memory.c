@@ -35,12 +35,11 @@ int main(int argc, char **argv)
 	machine_on_abort(tell_context);
 	double began_s = explore_clock_s();
 	for (int is_sticky = 0; is_sticky < 2; is_sticky++)
-		for (uint64_t k = first ? first : 1 + seed % step, reached = k; k <= reached; k += step, count++) {
+		for (uint64_t k = first ? first : 1 + seed % step, has_struck = true; has_struck && !explorer.failures; k += step, count += has_struck) {
 			struct workload_fault fault = {.k = k, .seed = seed, .is_sticky = is_sticky, .is_allocation = true};
 			snprintf(story, sizeof story, "no memory at allocation %lu%s, seed %lu", (unsigned long)k, is_sticky ? " and later" : "", (unsigned long)seed);
 			explorer.story = story;
-			reached = workload_run_faulty(&explorer, &fault, base, &model);
-			reached = reached < k || explorer.failures ? 0 : UINT64_MAX;
+			has_struck = workload_run_faulty(&explorer, &fault, base, &model);
 		}
 	printf("%s  %lu failed allocations, in %.1f s; %lu wrong; seed %lu\n", explorer.failures ? "FAIL" : "ok  ", (unsigned long)count, explore_clock_s() - began_s,
 	       (unsigned long)explorer.failures, (unsigned long)seed);

@@ -79,7 +79,7 @@ int machine_open(struct machine *machine, struct sim_disk *disk, uint64_t seed)
 	machine->options = (struct store_options){
 		.dir = "/",
 		.shard_count = 1,
-		.journal_size_bytes = 128 << 10,
+		.journal_size_bytes = 192 << 10, /* a group, of which 16 fit, has room for every batch here: one that has not waits while the disk is full */
 		.cache_size_bytes = 1 << 20,
 		.direct_size_bytes_min = 6000,
 		.producers_max = 100,

@@ -13,7 +13,7 @@
 static struct board {
 	_Atomic uint64_t next;
 	_Atomic bool is_over;
-	uint64_t sums[WORKERS_MAX][WORKERS_SUMS_MAX];
+	volatile uint64_t sums[WORKERS_MAX][WORKERS_SUMS_MAX];
 } *board;
 
 uint64_t workers_next(void)
@@ -24,6 +24,14 @@ uint64_t workers_next(void)
 void workers_end(void)
 {
 	board->is_over = true;
+}
+
+uint64_t workers_sum(uint32_t index)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < WORKERS_MAX; i++)
+		sum += board->sums[i][index];
+	return sum;
 }
 
 static bool wait_for(pid_t pid)
@@ -44,7 +52,7 @@ static bool fork_all(uint32_t count, workers_fn *work, void *context)
 	for (uint32_t i = 0; i < count; i++) {
 		pids[i] = fork();
 		if (pids[i] == 0)
-			exit(!work(context, board->sums[i]));
+			exit(!work(context, (uint64_t *)board->sums[i]));
 	}
 	for (uint32_t i = 0; i < count; i++)
 		is_good = pids[i] > 0 && wait_for(pids[i]) && is_good;
@@ -57,7 +65,7 @@ bool workers_run(uint32_t count, workers_fn *work, void *context, uint64_t *sums
 	board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (board == MAP_FAILED)
 		abort();
-	bool is_good = count == 1 ? work(context, board->sums[0]) : fork_all(count, work, context);
+	bool is_good = count == 1 ? work(context, (uint64_t *)board->sums[0]) : fork_all(count, work, context);
 	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t s = 0; s < WORKERS_SUMS_MAX; s++)
 			sums[s] += board->sums[i][s];

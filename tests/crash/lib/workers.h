@@ -15,3 +15,5 @@ bool workers_run(uint32_t count, workers_fn *work, void *context, uint64_t *sums
 /* For work: a number that nobody else gets, from 0 on. UINT64_MAX once somebody has called workers_end. */
 uint64_t workers_next(void);
 void workers_end(void);
+/* What all have added to one of the sums up to now. */
+uint64_t workers_sum(uint32_t index);

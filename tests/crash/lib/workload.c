@@ -454,6 +454,19 @@ static const enum op standard[] = {
 	OP_DELETE, OP_RETAIN, OP_CHECKPOINT, OP_APPEND, OP_RESTART, OP_IDEMPOTENT_LARGE, OP_SETTINGS, OP_KILL, OP_RETRY, OP_CREATE, OP_TWO, OP_DIRECT,
 };
 
+/* Another seed has them in another order. */
+static void order_by_seed(enum op *ops, uint32_t count, uint64_t seed)
+{
+	uint64_t random = seed;
+	memcpy(ops, standard, count * sizeof *ops);
+	for (uint32_t i = count - 1; seed > 1 && i > 0; i--) {
+		uint32_t other = (uint32_t)(sim_random(&random) % (i + 1));
+		enum op op = ops[i];
+		ops[i] = ops[other];
+		ops[other] = op;
+	}
+}
+
 /* After the faults: what is there is right, and there is room again. */
 static bool judge_survivor(struct run *run)
 {
@@ -488,7 +501,7 @@ static bool judge_restart(struct run *run, struct explorer *explorer)
 	return is_good && start_again(run);
 }
 
-uint64_t workload_run_faulty(struct explorer *explorer, const struct workload_fault *fault, struct sim_disk *base, const struct model *base_model)
+bool workload_run_faulty(struct explorer *explorer, const struct workload_fault *fault, struct sim_disk *base, const struct model *base_model)
 {
 	struct run run;
 	struct model model;
@@ -500,19 +513,20 @@ uint64_t workload_run_faulty(struct explorer *explorer, const struct workload_fa
 	*explorer->trail[0] = 0;
 	if (machine_open(&machine, disk, 1000 + fault->seed))
 		abort();
-	uint64_t ios = sim_disk_io_count(disk);
+	enum op ops[COUNT_OF(standard)];
+	order_by_seed(ops, COUNT_OF(ops), fault->seed);
 	sim_disk_set_pace(disk, &(struct sim_pace){.latency_percent = 100, .short_per_mille = fault->is_short ? 1000 : 0});
 	if (fault->is_allocation)
 		allocations_fail(fault->k, fault->is_sticky);
 	else
 		sim_disk_fail_kinds(disk, fault->kinds, fault->k, fault->error_number, fault->is_sticky);
 	bool is_good = true;
-	for (size_t i = 0; i < COUNT_OF(standard) && is_good; i++)
-		is_good = do_op(&run, standard[i]) && (fault->is_at_once || wait(&run));
+	for (size_t i = 0; i < COUNT_OF(ops) && is_good; i++)
+		is_good = do_op(&run, ops[i]) && (fault->is_at_once || wait(&run));
 	is_good = is_good && wait(&run);
 	if (is_good)
 		machine_idle(&machine, 6000 * MS);
-	ios = fault->is_allocation ? allocations_count() : sim_disk_io_count(disk) - ios;
+	bool has_struck = fault->is_allocation ? allocations_count() >= fault->k : sim_disk_fail_count(disk) > 0;
 	allocations_fail(0, false);
 	sim_disk_fail(disk, 0, EIO);
 	sim_disk_set_pace(disk, &(struct sim_pace){.latency_percent = 100});
@@ -522,7 +536,7 @@ uint64_t workload_run_faulty(struct explorer *explorer, const struct workload_fa
 	if (machine.io)
 		machine_close(&machine);
 	sim_disk_close(disk);
-	return ios;
+	return has_struck;
 }
 
 /* What follows by itself: the journal's superblock, then a cycle of write-behind. */

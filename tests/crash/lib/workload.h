@@ -46,9 +46,9 @@ struct workload_fault {
 	bool is_allocation;                    /* not an I/O, but an allocation; is_sticky and k are meant of those */
 };
 
-/* A long workload with every operation, and the fault; then power cuts, a kill and a start. Returns how many I/Os (or allocations) the
- * workload was. */
-uint64_t workload_run_faulty(struct explorer *explorer, const struct workload_fault *fault, struct sim_disk *base, const struct model *base_model);
+/* A long workload with every operation (the first seed's in one order, others in theirs), and the fault; then power cuts, a kill and a start.
+ * False: the fault came too late to strike. */
+bool workload_run_faulty(struct explorer *explorer, const struct workload_fault *fault, struct sim_disk *base, const struct model *base_model);
 /* A short life of an opened store, to a clean stop: a record, some idleness. Closes the machine. */
 bool workload_live_on(struct machine *machine, struct model *model, char *why, size_t why_size);
 void workload_name(const struct workload *workload, char *out, size_t size);
