@@ -192,3 +192,14 @@ kc() { timeout "${KC_TIMEOUT:-30}" kcat -b "$BROKER" "$@" < "${KC_IN:-/dev/null}
 kc_produce() { timeout "${KC_TIMEOUT:-30}" kcat -b "$BROKER" -P "$@"; }
 # kc_consume TOPIC ...: all records up to the end, quietly
 kc_consume() { local topic=$1; shift; kc -C -q -e -t "$topic" "$@"; }
+
+# ---- rot --------------------------------------------------------------------------------------------------------
+
+# flip FILE POSITION: another byte there
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
+}
+# nth_batch FILE N: "position base_offset next_offset"
+nth_batch() { "$SPATE_BIN" log inspect "$1" --json | jq -r '"\(.position) \(.base_offset) \(.last_offset + 1)"' | sed -n "$2"p; }

@@ -6,11 +6,6 @@ needs_own_broker
 
 repair() { "$SPATE_BIN" log repair "$DATA" "$@"; }
 verify() { "$SPATE_BIN" log verify "$DATA" "$@"; }
-flip() {
-	local byte
-	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
-	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
-}
 steps() { jq -r '.steps[] | "\(.action) \(.file // .topic)"' | sort; }
 picture() { (cd "$DATA" && find . -type f ! -name .lock -exec md5sum {} + | sort); }
 served() { for p in 0 1; do "$LIVE_BIN/served" "$BROKER" big $p; done; }

@@ -6,12 +6,6 @@ needs_own_broker
 
 verify() { "$SPATE_BIN" log verify "$DATA" "$@"; }
 inspect() { "$SPATE_BIN" log inspect "$DATA" "$@"; }
-# flip FILE POSITION: another byte there
-flip() {
-	local byte
-	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
-	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
-}
 # damages: "topic partition from to file", of the findings that are damage
 damages() { verify --json | jq -r '.findings[] | select(.kind == "damage") | "\(.topic) \(.partition) \(.from_offset) \(.to_offset) \(.file)"'; }
 

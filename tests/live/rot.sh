@@ -6,14 +6,6 @@ needs_own_broker
 SPATE_ARGS="--set spate.scrub.interval.ms=1000 --set spate.scrub.bytes.per.second=1073741824 --set spate.cache.bytes=4194304 ${SPATE_ARGS:-}"
 topic=rot
 
-# flip FILE POSITION: another byte there
-flip() {
-	local byte
-	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
-	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
-}
-# nth_batch FILE N: "position base_offset next_offset"
-nth_batch() { "$SPATE_BIN" log inspect "$1" --json | jq -r '"\(.position) \(.base_offset) \(.last_offset + 1)"' | sed -n "$2"p; }
 over_the_wire() { "$SPATE_BIN" cluster --json -b "$BROKER" | jq -r '.damages[] | "\(.topic) \(.partition) \(.from_offset) \(.to_offset)"'; }
 by_verify() { "$SPATE_BIN" log verify "$DATA" --json | jq -r '.findings[] | select(.kind == "damage") | "\(.topic) \(.partition) \(.from_offset) \(.to_offset)"'; }
 # reads_between FROM TO: a stock client gets the records of these offsets, as they were written
