@@ -349,6 +349,12 @@ static const struct config_key broker_keys[] = {
 	{LONG_KEY("spate.journal.bytes", "67108864", 8388608, INT64_C(1) << 40), OURS(
 	 "The commit journal of each shard, as large as this when the data directory is made and from then on. Larger lets segments be written "
 	 "in larger pieces; recovery after a crash reads at most this.")},
+	{STRING_KEY("spate.metrics.listener", NULL), OURS(
+	 "HOST:PORT where metrics for Prometheus (/metrics) and the state of health (/livez, /readyz) are answered, over HTTP; without a value nowhere. "
+	 "Nobody is asked for a password there: listen on this machine's own address, 127.0.0.1, unless the network is yours.")},
+	{INT_KEY("spate.metrics.partitions.max", "10000", 0, 1000000), OURS(
+	 "How many topic partitions, and as many partitions of groups' offsets, have series of their own in /metrics. What is beyond is in the sums of its "
+	 "topic or group alone; damage is always named.")},
 	{INT_KEY("spate.producers.max", "100000", 1, I32), OURS(
 	 "The most idempotent producers remembered in a partition; beyond it the one longest silent is forgotten.")},
 	{LONG_KEY("spate.reserve.bytes", "16777216", 0, INT64_C(1) << 40), OURS(

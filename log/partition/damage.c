@@ -74,6 +74,19 @@ uint32_t partition_damages(const struct partition *partition, struct damage *out
 	return count;
 }
 
+struct damage_span partition_damage_span(const struct partition *partition)
+{
+	uint32_t count = partition->damage_count;
+	struct damage_span span = {.ranges = count, .first_offset = -1, .last_offset = -1};
+	for (uint32_t i = 0; i < count; i++)
+		span.offsets += (uint64_t)(partition->damages[i].to - partition->damages[i].from);
+	if (count) {
+		span.first_offset = partition->damages[0].from;
+		span.last_offset = partition->damages[count - 1].to - 1;
+	}
+	return span;
+}
+
 int partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
 		      uint64_t *next_position, int64_t *next_offset)
 {

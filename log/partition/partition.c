@@ -356,6 +356,7 @@ void partition__wake_all(struct partition *partition)
 int64_t partition_log_start_offset(const struct partition *partition) { return partition->start_offset; }
 int64_t partition_high_watermark(const struct partition *partition) { return partition->durable_offset; }
 int64_t partition_log_end_offset(const struct partition *partition) { return partition->next_offset; }
+struct partition_counters partition_counters(const struct partition *partition) { return partition->counters; }
 bool partition_has_failed(const struct partition *partition) { return partition->has_failed; }
 const struct topic *partition_topic(const struct partition *partition) { return partition->topic; }
 uint32_t partition_index(const struct partition *partition) { return partition->index; }

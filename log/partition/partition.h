@@ -133,6 +133,20 @@ struct damage {
 uint32_t partition_damage_count(const struct partition *partition);
 /* The first of them, in order, and how many were put into `out`. */
 uint32_t partition_damages(const struct partition *partition, struct damage *out, uint32_t count_max);
+/* What it comes to: how many ranges and offsets, the first and the last offset (-1 if there are none). */
+struct damage_span {
+	uint64_t ranges, offsets;
+	int64_t first_offset, last_offset;
+};
+struct damage_span partition_damage_span(const struct partition *partition);
+/* What was asked of it since it was opened, by clients and by the broker itself: for metrics. */
+struct partition_counters {
+	uint64_t appends, appends_failed;    /* batches; those that wait for room are counted once they have it */
+	uint64_t records_in, bytes_in;       /* accepted, as stored; a repeated batch of an idempotent producer is none */
+	uint64_t reads, reads_failed;
+	uint64_t bytes_out;
+};
+struct partition_counters partition_counters(const struct partition *partition);
 bool partition_has_failed(const struct partition *partition);
 const struct topic *partition_topic(const struct partition *partition);
 uint32_t partition_index(const struct partition *partition);

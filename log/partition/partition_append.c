@@ -198,6 +198,8 @@ static int append(struct partition *partition, struct append_op *op)
 	batch_stamp_offset((uint8_t *)bytes.data, batch->base_offset, batch->leader_epoch);
 	partition__stage(partition, bytes.data, batch, batch->base_offset + verdict.delta_of_max_timestamp);
 	partition__mark_dirty(partition);
+	partition->counters.records_in += (uint64_t)batch->last_offset_delta + 1;
+	partition->counters.bytes_in += batch->size_bytes;
 	op->base_offset = batch->base_offset;
 	op->log_append_time_ms = verdict.append_time_ms;
 	op->end_offset = partition->next_offset;
@@ -213,7 +215,9 @@ int partition_append(struct partition *partition, struct append_op *op)
 					    : partition->home->refusal;
 	if (!err)
 		err = append(partition, op);
+	partition->counters.appends += err != ERR_BUSY;
 	if (err) {
+		partition->counters.appends_failed += err != ERR_BUSY;
 		op->err = err;
 		op->log_start_offset = partition->start_offset;
 	}

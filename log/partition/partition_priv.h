@@ -65,6 +65,7 @@ struct partition {
 	struct trim_op retention;
 	uint32_t damage_count;
 	struct damage *damages;         /* sorted */
+	struct partition_counters counters;
 };
 
 /* The room of a partition's data: made when it is first asked for, without any I/O. NULL = no memory. */

@@ -151,6 +151,9 @@ void partition_read_release(struct read_op *op)
 	if (!partition)
 		return;
 	struct partition_home *home = partition->home;
+	partition->counters.reads++;
+	partition->counters.reads_failed += op->err != 0;
+	partition->counters.bytes_out += op->size_bytes;
 	for (uint32_t i = 0; i < op->piece_count && !op->buffer; i++)
 		chunk_release(home->segments.cache, op->chunks[i]);
 	op->piece_count = 0;

@@ -55,7 +55,7 @@ int store_shards_of(struct io *io, const char *dir, uint32_t *count)
 	return err == -ENOENT ? 0 : err;
 }
 
-static struct partition *find(struct store *store, const struct uuid *topic_id, uint32_t index)
+static struct partition *find(const struct store *store, const struct uuid *topic_id, uint32_t index)
 {
 	struct partition *partition = store->buckets[hash_of(topic_id, index) & store->bucket_mask];
 	while (partition && !(partition->index == index && uuid_equal(&partition->topic_id, topic_id)))
@@ -118,6 +118,11 @@ struct partition *store_partition(struct store *store, const struct uuid *topic_
 {
 	struct partition *partition;
 	return store__find_partition(store, topic_id, index, &partition) == 0 ? partition : NULL;
+}
+
+struct partition *store_look_at_partition(const struct store *store, const struct uuid *topic_id, uint32_t index)
+{
+	return find(store, topic_id, index);
 }
 
 void store__forget_partitions(struct store *store)
@@ -539,6 +544,18 @@ bool store_make_room(struct store *store)
 struct store_counters store_counters(const struct store *store)
 {
 	return (struct store_counters){store->home.damaged_ranges, store->scrub.passes, store->scrub.segments, store->scrub.bytes};
+}
+
+struct store_usage store_usage(const struct store *store)
+{
+	return (struct store_usage){
+		.journal_size_bytes = journal_size_bytes(store->journal),
+		.journal_used_bytes = journal_used_bytes(store->journal),
+		.cache_size_bytes = cache_size_bytes(store->cache),
+		.cache_pinned_bytes = cache_pinned_bytes(store->cache),
+		.has_reserve = store->has_reserve,
+		.is_scrubbing = store->scrub.partitions_left > 0,
+	};
 }
 
 bool store_is_stopped(const struct store *store) { return store->is_stopped; }

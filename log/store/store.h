@@ -63,6 +63,10 @@ void store_set_producer_expiration(struct store *store, int64_t expiration_ms);
  * pointer across turns but through an operation, which the deletion ends first. */
 struct partition *store_partition(struct store *store, const struct uuid *topic_id, uint32_t index);
 
+/* The same for who only looks: NULL also if nothing was asked of the partition in this life and recovery found nothing of it, for then it has no room in
+ * memory yet and takes none. */
+struct partition *store_look_at_partition(const struct store *store, const struct uuid *topic_id, uint32_t index);
+
 /* With how many shards a data directory was made: the number of its journals (one that is lost has its checkpoint), 0 if it is new or not there. A directory keeps that number, as each
  * partition's data are in the files of the shard that owns it. -errno. */
 MUST_USE int store_shards_of(struct io *io, const char *dir, uint32_t *count);
@@ -82,6 +86,14 @@ struct store_counters {
 	uint64_t scrub_passes, scrub_segments, scrub_bytes;
 };
 struct store_counters store_counters(const struct store *store);
+/* How full it is: for metrics. */
+struct store_usage {
+	uint64_t journal_size_bytes, journal_used_bytes;
+	uint64_t cache_size_bytes, cache_pinned_bytes; /* pinned: appended and not yet in a segment */
+	bool has_reserve;                 /* spate.reserve.bytes are held */
+	bool is_scrubbing;                /* a pass is under way */
+};
+struct store_usage store_usage(const struct store *store);
 
 /* States for health, metrics and refusals. */
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */
