@@ -31,13 +31,14 @@ CFLAGS_ALL := -std=gnu17 -fno-strict-aliasing -pthread $(WARN) $(if $(WERROR),-W
 LDFLAGS_ALL := -pthread $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
 # What the broker needs at run time is linked in (Debian ships ISA-L as a shared library alone), so
-# that the binary starts in milliseconds. librdkafka is for the client verbs and is loaded by them.
+# that the binary starts in milliseconds. librdkafka is for the client verbs and is loaded by them; libmicrohttpd
+# (which brings GnuTLS along) is loaded by a broker that is to answer metrics.
 STATIC_LIBS := -Wl,-Bstatic -luring -lxxhash -lzstd -llz4 -lsnappy -lz -ljansson -Wl,-Bdynamic
 LIBS := $(STATIC_LIBS) -l:libcrypto.a -lisal -l:libstdc++.a -lm -ldl
 
 DEB_BUILD := gcc make pkg-config liburing-dev libisal-dev libxxhash-dev libzstd-dev liblz4-dev \
-             libsnappy-dev zlib1g-dev libjansson-dev librdkafka-dev libssl-dev libstdc++-12-dev
-DEB_TEST  := libcriterion-dev kcat jq python3-kafka xfsprogs libfuse3-dev
+             libsnappy-dev zlib1g-dev libjansson-dev libmicrohttpd-dev librdkafka-dev libssl-dev libstdc++-12-dev
+DEB_TEST  := libcriterion-dev kcat jq curl python3-kafka python3-prometheus-client xfsprogs libfuse3-dev
 DEB_FUZZ  := clang-14 libclang-rt-14-dev
 DEB_COV   := gcovr
 

@@ -18,7 +18,7 @@
 #include "net/server.h"
 
 struct serve_flags {
-	const char *config, *data, *listen;
+	const char *config, *data, *listen, *metrics;
 	struct flag_list set;
 };
 
@@ -71,6 +71,10 @@ static int configure(struct broker_config *config, const struct serve_flags *fla
 		int one = is_set_twice(&flags->set, i) ? STATUS_USAGE : set_from_flag(config, flags->set.items[i]);
 		status = status ? status : one;
 	}
+	if (flags->metrics && broker_config_set(config, "spate.metrics.listener", flags->metrics, why, sizeof why)) {
+		complain("--metrics: %s", why);
+		status = STATUS_USAGE;
+	}
 	if (!flags->data || broker_config_set(config, "log.dirs", flags->data, why, sizeof why) == 0)
 		return status;
 	complain("--data: %s", why);
@@ -78,8 +82,8 @@ static int configure(struct broker_config *config, const struct serve_flags *fla
 }
 
 struct addresses {
-	struct address listen, advertised;
-	bool is_advertised;
+	struct address listen, advertised, metrics;
+	bool is_advertised, has_metrics;
 };
 
 /* What --listen says is the value of `listeners` too, for those who ask the broker. */
@@ -91,6 +95,24 @@ static bool tell_config(struct broker_config *config, const struct address *list
 		return true;
 	complain("--listen: %s", why);
 	return false;
+}
+
+/* HOST:PORT; a port alone is one of this machine's own address, as nobody is asked for a password there. */
+static int find_metrics_address(struct addresses *out, const struct broker_config *config, const struct serve_flags *flags)
+{
+	const char *text = broker_config_value(config, "spate.metrics.listener");
+	char why[512], own[32];
+	out->has_metrics = text && *text;
+	if (!out->has_metrics)
+		return STATUS_OK;
+	if (strlen(text) < 8 && strspn(text, "0123456789") == strlen(text)) {
+		snprintf(own, sizeof own, "127.0.0.1:%s", text);
+		text = own;
+	}
+	if (address_parse(&out->metrics, text, why, sizeof why))
+		return STATUS_OK;
+	complain("%s: %s", flags->metrics ? "--metrics" : "spate.metrics.listener", why);
+	return STATUS_USAGE;
 }
 
 static int find_addresses(struct addresses *out, struct broker_config *config, const struct serve_flags *flags)
@@ -111,7 +133,7 @@ static int find_addresses(struct addresses *out, struct broker_config *config, c
 		complain("advertised.listeners: %s", why);
 		return STATUS_USAGE;
 	}
-	return STATUS_OK;
+	return find_metrics_address(out, config, flags);
 }
 
 static uint32_t count_shards(const struct broker_config *config)
@@ -196,7 +218,14 @@ static void address_to_try(const struct server_report *report, char *out, size_t
 	snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, report->listen_port);
 }
 
-static void print_report(const struct server_report *report, const struct broker_config *config)
+static void print_metrics(const struct server_report *report, const struct addresses *addresses)
+{
+	const char *host = *addresses->metrics.host ? addresses->metrics.host : "0.0.0.0";
+	if (addresses->has_metrics)
+		printf(strchr(host, ':') ? "  metrics   http://[%s]:%u/metrics\n" : "  metrics   http://%s:%u/metrics\n", host, report->metrics_port);
+}
+
+static void print_report(const struct server_report *report, const struct broker_config *config, const struct addresses *addresses)
 {
 	char address[300], flag[320] = "";
 	address_to_try(report, address, sizeof address);
@@ -210,6 +239,7 @@ static void print_report(const struct server_report *report, const struct broker
 		printf("  clients   are told to connect to %s:%u\n", report->advertised_host, report->advertised_port);
 	printf("  data      %s (cluster %s)\n", real ? real : dir, report->cluster_id);
 	printf("  acks      durable: a record is acknowledged once it is on stable storage\n");
+	print_metrics(report, addresses);
 	print_backend(report, config);
 	print_recovery(report);
 	/* As it was called, so that what is shown can be copied. */
@@ -266,6 +296,9 @@ static int serve(const struct broker_config *config, const struct addresses *add
 		.listen_port = addresses->listen.port,
 		.advertised_host = addresses->is_advertised && *addresses->advertised.host ? addresses->advertised.host : NULL,
 		.advertised_port = addresses->is_advertised ? addresses->advertised.port : 0,
+		.metrics_host = addresses->has_metrics ? addresses->metrics.host : NULL,
+		.metrics_port = addresses->metrics.port,
+		.version = SPATE_VERSION,
 		.shard_count = count_shards(config),
 		.backend = backend_of(config),
 		.is_backend_required = strcmp(broker_config_value(config, "spate.io"), "io_uring") == 0,
@@ -277,7 +310,7 @@ static int serve(const struct broker_config *config, const struct addresses *add
 		complain(err == ERR_CORRUPT_LOG ? "%s; 'spate log verify %s' names what is damaged" : "%s", *why ? why : err_text(err), options.dir);
 		return err == ERR_INVALID_CONFIG ? STATUS_USAGE : STATUS_FAILED;
 	}
-	print_report(&report, config);
+	print_report(&report, config, addresses);
 	int status = run(server);
 	server_close(server);
 	return status;
@@ -290,6 +323,7 @@ int serve_run(int argc, char **argv)
 		TEXT_FLAG("config", 'c', &flags.config, "FILE", "configuration: key = value, by Kafka's names"),
 		TEXT_FLAG("data", 'd', &flags.data, "DIR", "data directory (log.dirs; default ./data); made if missing"),
 		TEXT_FLAG("listen", 'l', &flags.listen, "HOST:PORT", "where to listen (listeners; default 127.0.0.1:9092); port 0 takes a free one"),
+		TEXT_FLAG("metrics", 0, &flags.metrics, "HOST:PORT", "metrics for Prometheus and health over HTTP (spate.metrics.listener; default none)"),
 		LIST_FLAG("set", 's', &flags.set, "KEY=VALUE", "sets one key, over the file; may be given often"),
 	};
 	const struct flag_table flag_table = {
@@ -299,6 +333,7 @@ int serve_run(int argc, char **argv)
 			 "'spate config explain' lists the keys.",
 		.examples = "  spate serve\n"
 			    "  spate serve --data /var/lib/spate --listen 0.0.0.0:9092 --set advertised.listeners=PLAINTEXT://log.example:9092\n"
+			    "  spate serve --metrics 127.0.0.1:9308\n"
 			    "  spate serve --config server.properties --set log.retention.hours=24\n",
 		.flags = table,
 		.flag_count = COUNT_OF(table),

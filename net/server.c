@@ -17,6 +17,7 @@
 
 #include "log/base/check.h"
 #include "log/io/sim.h"
+#include "net/metrics/endpoint.h"
 #include "net/shard.h"
 
 #define LOCK_WAIT_MS 2000
@@ -40,6 +41,10 @@ struct server {
 	int lock_fd;
 	struct catalog *catalog;
 	struct broker_facts facts;
+	struct endpoint *endpoint;           /* NULL: none is configured */
+	struct scrape_source metrics;        /* what it looks at */
+	uint16_t metrics_port;
+	bool is_new;                         /* the data directory, made by this start */
 	uint32_t conn_total;
 	struct listener listener;
 	struct stop_state stop;
@@ -357,29 +362,27 @@ static void choose_advertised(struct server *server)
 	server->facts.advertised_port = server->advertised_port;
 }
 
-static int cannot_listen(const struct server *server, int err, struct sentence *why)
+static int cannot_listen(const char *host, uint16_t port, int err, struct sentence *why)
 {
 	static const char elsewhere[] = "listen on 127.0.0.1 (for this machine alone), 0.0.0.0 (on all its addresses), or one of its own";
-	uint16_t port = server->options.listen_port;
 	if (err == -EADDRINUSE)
-		return fail(why, err, "%s:%u is in use by another program: stop it, or listen on another port", server->listen_host, port);
+		return fail(why, err, "%s:%u is in use by another program: stop it, or listen on another port", host, port);
 	if (err == -ENXIO)
-		return fail(why, ERR_INVALID_CONFIG, "%s:%u cannot be listened on: '%s' is a name that nobody here knows; %s", server->listen_host, port,
-			    server->listen_host, elsewhere);
+		return fail(why, ERR_INVALID_CONFIG, "%s:%u cannot be listened on: '%s' is a name that nobody here knows; %s", host, port,
+			    host, elsewhere);
 	if (err == -EADDRNOTAVAIL)
 		return fail(why, ERR_INVALID_CONFIG, "%s:%u cannot be listened on: this machine has no such address; %s (what clients are told is "
-			    "advertised.listeners)", server->listen_host, port, elsewhere);
+			    "advertised.listeners)", host, port, elsewhere);
 	if (err == -EACCES)
-		return fail(why, err, "%s:%u cannot be listened on: ports below 1024 are root's; listen on a higher one", server->listen_host, port);
-	return fail(why, err, "%s:%u cannot be listened on: %s", server->listen_host, port, err_text(err));
+		return fail(why, err, "%s:%u cannot be listened on: ports below 1024 are root's; listen on a higher one", host, port);
+	return fail(why, err, "%s:%u cannot be listened on: %s", host, port, err_text(err));
 }
 
 /* The socket of a killed broker listens until its last I/O has ended, which is some milliseconds behind its lock. */
-static int listen_patiently(struct server *server)
+static int listen_patiently(struct server *server, const char *host, uint16_t port, uint16_t *port_out)
 {
-	uint16_t port;
 	for (uint32_t waited_ms = 0;; waited_ms += ADDRESS_RETRY_MS) {
-		int fd = io_listen(server->shards[0].io, server->listen_host, server->options.listen_port, false, &port);
+		int fd = io_listen(server->shards[0].io, host, port, false, port_out);
 		if (fd != -EADDRINUSE || waited_ms >= ADDRESS_WAIT_MS)
 			return fd;
 		nanosleep(&(struct timespec){.tv_nsec = ADDRESS_RETRY_MS * 1000000}, NULL);
@@ -390,9 +393,10 @@ static int listen_patiently(struct server *server)
 static int try_address(struct server *server, struct sentence *why)
 {
 	struct io *io = server->shards[0].io;
-	int fd = listen_patiently(server);
+	uint16_t port;
+	int fd = listen_patiently(server, server->listen_host, server->options.listen_port, &port);
 	if (fd < 0)
-		return cannot_listen(server, fd, why);
+		return cannot_listen(server->listen_host, server->options.listen_port, fd, why);
 	io_shutdown(io, fd); /* at once, while the descriptor may close a little later */
 	io_close_fd(io, fd);
 	return 0;
@@ -402,9 +406,45 @@ static int start_listening(struct server *server, struct sentence *why)
 {
 	int err = listener_open(&server->listener, &server->shards[0], server->listen_host, server->options.listen_port, &server->port);
 	if (err)
-		return cannot_listen(server, err, why);
+		return cannot_listen(server->listen_host, server->options.listen_port, err, why);
 	choose_advertised(server);
 	return 0;
+}
+
+/* ---- metrics and health -------------------------------------------------------------------------------------------------------- */
+
+/* Before the log is recovered, so that whoever asks meanwhile hears that it is; and before anything in the directory has changed. */
+static int open_endpoint(struct server *server, struct sentence *why)
+{
+	const struct server_options *options = &server->options;
+	if (!options->metrics_host)
+		return 0;
+	int fd = listen_patiently(server, options->metrics_host, options->metrics_port, &server->metrics_port);
+	if (fd < 0) {
+		int err = cannot_listen(options->metrics_host, options->metrics_port, fd, why);
+		size_t size = strlen(why->text);
+		snprintf(why->text + size, why->size - size, " (spate.metrics.listener)");
+		return err;
+	}
+	return endpoint_open(&server->endpoint, fd, &server->metrics, why->text, why->size);
+}
+
+/* The shards are open: from now on they can be asked, and answer as soon as they run. */
+static int begin_metrics(struct server *server, struct sentence *why)
+{
+	server->metrics = (struct scrape_source){
+		.version = server->options.version ? server->options.version : "",
+		.peers = server->peers,
+		.shard_count = server->shard_count,
+		.catalog = server->catalog,
+		.facts = &server->facts,
+		.recoveries = server->reports,
+		.was_created = server->is_new,
+		.is_stopping = &server->stop.is_requested,
+		.partitions_max = (uint32_t)broker_config_int(server->options.config, "spate.metrics.partitions.max"),
+	};
+	int err = server->endpoint ? endpoint_ready(server->endpoint) : 0;
+	return err ? fail(why, err, "there is no memory for the metrics endpoint") : 0;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------------------------------------------ */
@@ -443,6 +483,7 @@ static void write_report(const struct server *server, struct server_report *repo
 	snprintf(report->advertised_host, sizeof report->advertised_host, "%s", server->advertised_host);
 	report->listen_port = server->port;
 	report->advertised_port = server->advertised_port;
+	report->metrics_port = server->metrics_port;
 	report->backend = server->backend;
 	report->fallback_reason = server->fallback_reason;
 	report->shard_count = server->shard_count;
@@ -463,11 +504,16 @@ static int open_all(struct server *server, struct server_report *report, struct 
 	if (!err)
 		err = try_address(server, why);
 	if (!err)
+		err = open_endpoint(server, why);
+	if (!err)
 		err = open_catalog(server, &report->catalog, why);
 	if (!err)
 		err = open_shards(server, why);
 	if (!err)
 		err = start_listening(server, why);
+	server->is_new = report->catalog.was_created;
+	if (!err)
+		err = begin_metrics(server, why);
 	return err;
 }
 
@@ -622,6 +668,7 @@ void server_close(struct server *server)
 {
 	struct shard *first = &server->shards[0];
 	join_threads(server);
+	endpoint_close(server->endpoint);
 	close_listener(server);
 	for (uint32_t i = server->shard_count; i-- > 0;)
 		shard_close_store(&server->shards[i]);

@@ -1,7 +1,7 @@
 /* The broker as a whole: the shards, the listener, the catalog and the data directory's lock. What `spate serve` starts, and
  * what a test starts in a thread of its own.
  *
- * Owner: the thread that opens it; that thread runs shard 0. Only server_stop may be called from elsewhere. It prints nothing
+ * Owner: the thread that opens it; that thread runs shard 0; a metrics endpoint has a thread of its own. Only server_stop may be called from elsewhere. It prints nothing
  * but log lines on stderr (net/log_line.h), and never exits the process. */
 #pragma once
 
@@ -19,6 +19,9 @@ struct server_options {
 	uint16_t listen_port;                /* 0: any free one */
 	const char *advertised_host;         /* what Metadata says; NULL: listen_host, or the host's name for a wildcard address */
 	uint16_t advertised_port;            /* 0: the port listened on */
+	const char *metrics_host;            /* where metrics and health are answered over HTTP; NULL: nowhere */
+	uint16_t metrics_port;               /* 0: any free one */
+	const char *version;                 /* what metrics call it; NULL: nothing */
 	uint32_t shard_count;                /* 0: one */
 	bool is_pinned;                      /* pin each shard to a CPU of its own; with one shard, leave it to the scheduler */
 	enum io_backend backend;             /* IO_URING falls back to IO_SYSCALLS where it is forbidden */
@@ -36,6 +39,7 @@ struct server_report {
 	uint16_t listen_port;
 	char advertised_host[256];
 	uint16_t advertised_port;
+	uint16_t metrics_port;               /* 0: there is no such endpoint */
 	enum io_backend backend;
 	int fallback_reason;                 /* -errno of io_uring if `backend` is not what was asked for, else 0 */
 	uint32_t shard_count;

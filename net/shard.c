@@ -15,6 +15,7 @@
 #include "net/conn/conn.h"
 #include "net/conn/frame_pool.h"
 #include "net/conn/request_pool.h"
+#include "net/metrics/survey.h"
 #include "net/route/control.h"
 #include "net/route/group_host.h"
 #include "net/route/quota_task.h"
@@ -131,6 +132,9 @@ static void receive(struct shard *shard, struct message *message)
 	case MESSAGE_QUOTA:
 	case MESSAGE_QUOTA_RETURN:
 		quota_task_receive(shard, message);
+		return;
+	case MESSAGE_SURVEY:
+		survey_receive(shard, message);
 		return;
 	case MESSAGE_ADOPT:
 		listener_receive(shard, message);

@@ -31,6 +31,7 @@ enum message_kind {
 	MESSAGE_GROUP_SEEN,
 	MESSAGE_QUOTA,            /* net/route/quota_task.h */
 	MESSAGE_QUOTA_RETURN,
+	MESSAGE_SURVEY,           /* net/metrics/survey.h */
 	MESSAGE_STOP,             /* the stop goes on to its next stage (net/shard.c) */
 };
 
