@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# The metrics endpoint: what Prometheus scrapes, and what an orchestrator asks. Values move with what clients do; damage that happened while the broker was
+# stopped has its series, with topic, partition and offsets, once a reader meets it; rude HTTP peers cost the broker nothing.
+source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+needs_own_broker
+command -v curl > /dev/null || { skip "metrics.sh: curl is not installed"; exit 0; }
+/usr/bin/python3 -c 'import prometheus_client' 2> /dev/null || { skip "metrics.sh: python3-prometheus-client is not installed"; exit 0; }
+HTTP=$(free_port)
+SPATE_ARGS="--metrics 127.0.0.1:$HTTP --set spate.cache.bytes=4194304 --set group.initial.rebalance.delay.ms=0 ${SPATE_ARGS:-}"
+
+get() { curl -s -m 10 "http://127.0.0.1:$HTTP$1" "${@:2}"; }
+status_of() { get "$1" -o /dev/null -w '%{http_code}' "${@:2}"; }
+# value SERIES: of the last scrape; nothing if there is no such series
+value() { grep -F -- "$1 " "$WORK/scrape" | grep -v '^#' | awk -v series="$1" '{v = $NF; sub(/ [^ ]*$/, ""); if ($0 == series) print v}'; }
+scrape() { get /metrics > "$WORK/scrape"; }
+# rose WHAT SERIES BEFORE: is its value larger now?
+rose() { if [ "$(value "$2")" -gt "${3:-0}" ]; then pass "$1"; else fail "$1: $2 was $3, is '$(value "$2")'"; fi; }
+
+broker_start
+expect_match "the start says where metrics are" "metrics +http://127.0.0.1:$HTTP/metrics" "$(cat "$LOG")"
+expect "it is alive" "200 alive" "$(status_of /livez) $(get /livez)"
+expect "and ready" "200 ready" "$(status_of /readyz) $(get /readyz)"
+
+# ---- the format -------------------------------------------------------------------------------------------
+name=orders
+"$SPATE_BIN" topic create $name --partitions 2 -b "$BROKER" > /dev/null
+seq 5 | kc_produce -t $name -p 0
+scrape
+expect "0.0.4 is what a plain client gets" "text/plain; version=0.0.4; charset=utf-8" "$(get /metrics -o /dev/null -w '%{content_type}')"
+expect "and Prometheus' parser takes it" "good, True" "$(/usr/bin/python3 tests/live/metrics_format.py text "$WORK/scrape" 2>&1)"
+expect "OpenMetrics for who asks for it" "application/openmetrics-text; version=1.0.0; charset=utf-8" \
+	"$(get /metrics -H 'Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5' -o "$WORK/open" -w '%{content_type}')"
+expect "and its strict parser takes it" "good, True" "$(/usr/bin/python3 tests/live/metrics_format.py openmetrics "$WORK/open" 2>&1)"
+
+# ---- what moves -------------------------------------------------------------------------------------------
+expect "records are counted" 5 "$(value "kafka_server_brokertopicmetrics_messagesin_total{topic=\"$name\"}")"
+expect "the high watermark is told" 5 "$(value "kafka_topic_partition_current_offset{topic=\"$name\",partition=\"0\"}")"
+expect "of an empty partition too" 0 "$(value "kafka_topic_partition_current_offset{topic=\"$name\",partition=\"1\"}")"
+expect "and how many there are" 2 "$(value "kafka_topic_partitions{topic=\"$name\"}")"
+in=$(value "kafka_server_brokertopicmetrics_bytesin_total{topic=\"$name\"}") out=$(value "kafka_server_brokertopicmetrics_bytesout_total{topic=\"$name\"}")
+produced=$(value 'spate_requests_total{request="Produce"}')
+seq 100 | kc_produce -t $name -p 0
+kc_consume $name -p 0 -o 0 > /dev/null
+scrape
+expect "records move" 105 "$(value "kafka_server_brokertopicmetrics_messagesin_total{topic=\"$name\"}")"
+rose "bytes in move" "kafka_server_brokertopicmetrics_bytesin_total{topic=\"$name\"}" "$in"
+rose "bytes out move" "kafka_server_brokertopicmetrics_bytesout_total{topic=\"$name\"}" "$out"
+rose "requests move" 'spate_requests_total{request="Produce"}' "$produced"
+expect "nothing is damaged: no such series" "" "$(grep spate_log_damaged_ "$WORK/scrape")"
+expect "records are acknowledged from stable storage" 0 "$(value spate_durability_relaxed)"
+expect "a new directory" 1 "$(value 'spate_recovery_info{shard="0",outcome="new"}')"
+
+# ---- damage -----------------------------------------------------------------------------------------------
+broker_stop
+log=$DATA/$name-0/00000000000000000000.log
+read -r position from to < <(nth_batch "$log" 2)
+flip "$log" $((position + 70))
+broker_start
+timeout 5 kcat -b "$BROKER" -C -t $name -p 0 -o 0 -e -q > /dev/null 2>&1
+scrape
+labels="{topic=\"$name\",partition=\"0\"}"
+expect "damage is named with topic, partition and offsets" "1 $((to - from)) $from $((to - 1))" \
+	"$(value "spate_log_damaged_ranges$labels") $(value "spate_log_damaged_records$labels") $(value "spate_log_damage_first_offset$labels") $(value "spate_log_damage_last_offset$labels")"
+expect "and no other partition is" 1 "$(grep -c '^spate_log_damaged_ranges{' "$WORK/scrape")"
+expect "which is counted" 1 "$(value 'spate_log_damage_found_ranges_total{shard="0"}')"
+expect "the stop before was clean" 1 "$(value 'spate_recovery_info{shard="0",outcome="clean"}')"
+expect "and it is ready" 200 "$(status_of /readyz)"
+
+# ---- rude peers -------------------------------------------------------------------------------------------
+expect "other methods are refused" "405 405" "$(status_of /metrics -X POST -d x) $(status_of /metrics -X DELETE)"
+expect "other paths are not found" 404 "$(status_of /etc/passwd)"
+long=$(head -c 60000 /dev/zero | tr '\0' a)
+expect_match "a head that is too long is refused" "^(414|431|413|400)$" "$(status_of "/metrics?$long")"
+expect_match "in one header too" "^(431|413|400)$" "$(status_of /metrics -H "X-Long: $long")"
+before=$(broker_rss_kib)
+for n in $(seq 200); do exec {fds[n]}<> "/dev/tcp/127.0.0.1/$HTTP"; printf 'GET /metrics HTTP/1.1\r\nX-%d: ' "$n" >&"${fds[n]}"; done
+sleep 0.2
+after=$(broker_rss_kib)
+if [ $((after - before)) -le 2048 ]; then pass "200 peers that never end their requests take little memory"; else fail "200 silent peers take $((after - before)) KiB"; fi
+expect "and do not keep clients from the broker" yes "$(echo more | kc_produce -t $name -p 1 && echo yes)"
+for n in $(seq 200); do exec {fds[n]}>&-; done
+expect "when they have gone scrapes go on" 200 "$(status_of /metrics)"
+
+# ---- an address that cannot be had -------------------------------------------------------------------------
+out=$("$SPATE_BIN" serve --data "$WORK/other" --listen 127.0.0.1:0 --metrics "$HTTP" 2>&1)
+expect "a port in use is an error" "1 spate: 127.0.0.1:$HTTP is in use by another program: stop it, or listen on another port (spate.metrics.listener)" "$? $out"
+expect "which changes nothing" "" "$(find "$WORK/other" -name '*.log')"
