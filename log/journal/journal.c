@@ -123,6 +123,11 @@ static uint64_t incarnation_of(const struct journal *journal)
 	return journal->options.is_read_only ? UINT64_MAX : journal->options.incarnation;
 }
 
+static bool is_any_loss_accepted(const struct journal *journal)
+{
+	return journal->options.is_read_only || journal->options.is_loss_accepted;
+}
+
 /* Whoever put another shard's journal here has this one's elsewhere. */
 static int check_shard(struct journal *journal)
 {
@@ -150,7 +155,7 @@ static int recover(struct journal *journal)
 	ring_reader_init(&journal->reader, journal->io, journal->read_fd, journal->ring_size, journal->seed);
 	err = journal__space_init(journal);
 	if (err == 0 && !recovery->report.was_created)
-		err = recovery_walk(recovery, &journal->reader, incarnation_of(journal), note_taken, journal);
+		err = recovery_walk(recovery, &journal->reader, incarnation_of(journal), is_any_loss_accepted(journal), note_taken, journal);
 	if (err == 0)
 		go_on_behind_history(journal);
 	return err;
@@ -201,6 +206,9 @@ static int open_journal(struct journal *journal)
 	if (err == 0 && !journal->options.is_read_only)
 		err = journal__groups_init(journal);
 	if (err == 0 && !journal->options.is_read_only)
+		err = repeats_init(&journal->repeats, journal->options.group_size_bytes_max, journal->options.chained_kinds);
+	repeats_reset(&journal->repeats, journal->open_seq);
+	if (err == 0 && !journal->options.is_read_only)
 		err = journal__prewriter_init(journal);
 	return err;
 }
@@ -235,6 +243,32 @@ const char *journal_why(const struct journal_report *report)
 
 /* ---- replay ------------------------------------------------------------------------------------------------------ */
 
+/* In a replay everything is noted: the first group of this opening repeats what was before it. */
+static int hand_out_repeats(struct journal *journal, uint64_t seq, struct slice repeats, journal_replay_fn *replay, void *context)
+{
+	struct journal_entry entry;
+	struct slice payload;
+	int result = 0;
+	for (size_t position = 0; result == 0 && group_entry_next(repeats, &position, &entry, &payload);) {
+		if (payload.size)
+			return ERR_CORRUPT_LOG;
+		entry.is_repeat = true;
+		if (!repeats_has_later(&journal->repeats, &entry, seq)) /* a superblock may be older than the last groups */
+			repeats_note(&journal->repeats, &entry);
+		result = replay(context, seq, true, &entry, payload);
+	}
+	return result;
+}
+
+static int replay_repeats(struct journal *journal, const struct found_group *group, journal_replay_fn *replay, void *context)
+{
+	struct slice repeats;
+	journal->replayed_incarnation = group->header.incarnation;
+	if (!group_repeats(&group->header, journal->seed, group->bytes, &repeats))
+		return 0;
+	return hand_out_repeats(journal, group->header.seq, repeats, replay, context);
+}
+
 static int replay_group(struct journal *journal, const struct found_group *group, journal_replay_fn *replay, void *context)
 {
 	bool is_vouched = group->header.seq <= journal->recovery.vouched_seq;
@@ -247,6 +281,7 @@ static int replay_group(struct journal *journal, const struct found_group *group
 		if (!group_entry_next(body, &position, &entry, &payload))
 			return ERR_CORRUPT_LOG;
 		entry.group_time_ms = group->header.time_ms;
+		repeats_note(&journal->repeats, &entry);
 		if (group->state == GROUP_DAMAGED && !group_payload_is_whole(&entry, payload))
 			payload = (struct slice){NULL, 0};
 		int result = replay(context, group->header.seq, is_vouched, &entry, payload);
@@ -262,6 +297,7 @@ static int replay_run(struct journal *journal, const struct recovery_run *run, j
 {
 	uint64_t place_end = journal->recovery.superblock.trim_place + journal->ring_size;
 	struct recovery_cursor cursor = {.place = run->place};
+	uint64_t missing_from = run->missing_from;
 	for (uint64_t i = 0; i < run->group_count; i++) {
 		struct found_group group;
 		int found = i == 0 ? ring_read_group(&journal->reader, run->place, &group)
@@ -269,12 +305,18 @@ static int replay_run(struct journal *journal, const struct recovery_run *run, j
 		if (found < 0)
 			return found;
 		bool is_known_damage = found && group.state == GROUP_DAMAGED && group.header.seq <= journal->recovery.vouched_seq;
-		if (!found || !(group.state == GROUP_WHOLE || is_known_damage) || group.header.seq != run->seq + i)
+		bool is_whole = group.state == GROUP_WHOLE || is_known_damage || run->are_repeats_alone;
+		if (!found || !is_whole || group.header.seq != run->seq + i)
 			return ERR_CORRUPT_LOG;
 		recovery_advance(&cursor, &group.header);
-		int result = replay_group(journal, &group, replay, context);
+		repeats_begin(&journal->repeats, group.header.seq);
+		int result = missing_from ? replay_repeats(journal, &group, replay, context) : 0;
+		if (result == 0 && !run->are_repeats_alone)
+			result = replay_group(journal, &group, replay, context);
 		if (result != 0)
 			return result;
+		if (group.are_repeats_whole && group.header.told_from <= missing_from)
+			missing_from = 0;
 	}
 	return 0;
 }
@@ -282,12 +324,21 @@ static int replay_run(struct journal *journal, const struct recovery_run *run, j
 int journal_replay(struct journal *journal, journal_replay_fn *replay, void *context)
 {
 	CHECK(!journal->is_started);
-	for (uint32_t i = 0; i < journal->recovery.run_count; i++) {
-		int result = replay_run(journal, &journal->recovery.runs[i], replay, context);
-		if (result != 0)
-			return result;
+	const struct recovery *recovery = &journal->recovery;
+	const struct superblock *superblock = &recovery->superblock;
+	int result = 0;
+	repeats_reset(&journal->repeats, journal->open_seq);
+	for (uint32_t i = 0; result == 0 && i < recovery->run_count; i++)
+		result = replay_run(journal, &recovery->runs[i], replay, context);
+	if (result == 0 && recovery->must_ask_superblock) {
+		struct slice repeats = {superblock->repeats, (size_t)superblock->repeat_count * GROUP_ENTRY_SIZE};
+		repeats_begin(&journal->repeats, journal->durable_seq);
+		journal->replayed_incarnation = superblock->incarnation;
+		result = hand_out_repeats(journal, superblock->durable_seq, repeats, replay, context);
 	}
-	return 0;
+	if (result == 0) /* what a lost group held is known, or was given up */
+		journal->repeats.known_from = recovery->report.untold_to ? recovery->report.untold_to + 1 : 0;
+	return result;
 }
 
 uint64_t journal_replayed_incarnation(const struct journal *journal) { return journal->replayed_incarnation; }
@@ -300,6 +351,7 @@ int journal_start(struct journal *journal)
 	journal__apply_trim(journal);
 	/* Groups that nobody vouches for were read, perhaps from the drive's cache. From here on they count as
 	 * durable: this sync makes them so before the superblock that says it. */
+	repeats_begin(&journal->repeats, journal->open_seq);
 	int err = journal->recovery.vouched_seq < journal->durable_seq ? io_file_sync(journal->io, journal->fd) : 0;
 	/* Into both slots: where this opening began is known then even if one of them is lost. */
 	superblock_add_opening(&journal->superblock.last, journal->options.incarnation, journal->durable_seq);
@@ -364,6 +416,7 @@ void journal_close(struct journal *journal)
 		io_close_fd(journal->io, journal->fd);
 	close_for_reading(journal);
 	journal__groups_fini(journal);
+	repeats_fini(&journal->repeats);
 	journal__prewriter_fini(journal);
 	journal__space_fini(journal);
 	ring_reader_fini(&journal->reader);

@@ -25,6 +25,7 @@ struct journal_entry {
 	uint32_t data_size_bytes; /* of the data meant: equals the payload's size, unless the data lie in the segment itself */
 	uint64_t data_checksum;  /* XXH3-64 of that data, wherever it lies; recovery checks payloads by it (and by nothing else) */
 	int64_t group_time_ms;   /* in a replay: what journal_set_time said of its group; 0: nothing */
+	bool is_repeat;          /* in a replay: it is of a group that is lost, or of one before it; a later group repeats it, without its payload */
 };
 
 typedef void journal_durable_fn(void *context, uint64_t group_seq);
@@ -37,7 +38,9 @@ struct journal_options {
 	uint32_t groups_in_flight_max; /* >= 1; callbacks come in order all the same */
 	uint32_t shard_plus_one;      /* whose journal it is: another shard's is refused; 0: not said */
 	uint64_t incarnation;         /* of this opening: larger than every one before (log/catalog/catalog.h), so never 0 */
-	bool is_read_only;            /* for tools: nothing is created, only open, replay and close are allowed; of the rest only path matters */
+	uint32_t chained_kinds;       /* bit k: entries of kind k go on from each other, so of one partition the newest of them tells all, whatever its kind */
+	bool is_loss_accepted;        /* open even where nothing tells what was lost (row T): the report's untold_to says so, and the caller takes care */
+	bool is_read_only;            /* for tools: nothing is created, only open, replay and close are allowed; of the rest only path matters; any loss is accepted */
 	journal_durable_fn *durable;  /* from the loop, in order of seq: every group up to and including it is durable */
 	journal_failed_fn *failed;    /* a write or sync failed: the journal takes nothing more, ever */
 	void *context;
@@ -57,6 +60,7 @@ struct journal_report {
 	uint64_t durable_seq;         /* the highest seq that some later whole group vouches for */
 	uint64_t torn_groups;         /* at the end, never acknowledged: dropped */
 	uint64_t damaged_groups;      /* below the durable point: acknowledged data is missing here; replay names it if the group's entries are whole */
+	uint64_t untold_from, untold_to; /* such groups whose partitions and offsets nothing tells: [from, to]; 0: there are none */
 	char decision;                /* the label of the recovery table's row */
 };
 
@@ -73,7 +77,8 @@ const char *journal_why(const struct journal_report *report);
 
 /* Calls `replay` for each entry of each group of the history in order. An entry that was added with a
  * payload and comes without one: its payload is damaged, though it had been acknowledged (counted in
- * damaged_groups); all the rest of its group is whole. `group_is_vouched`: a later group or a superblock
+ * damaged_groups). Behind a group that is lost come the entries that later groups repeat (is_repeat), before their own: the newest of each
+ * partition in the lost ones, and of others, which say nothing new. `group_is_vouched`: a later group or a superblock
  * says that this one was durable, so data it points to that fail their check are damage, not a torn tail.
  * A nonzero return ends the walk and is returned. */
 typedef int journal_replay_fn(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload);
@@ -91,9 +96,11 @@ MUST_USE int journal_start(struct journal *journal);
 
 /* Copies an entry and its payload (count 0: none) into the open group. False: it does not fit the group or
  * the file now: commit, and add again after the next durable callback. An entry of at most
- * group_size_bytes_max - JOURNAL_OVERHEAD fits an empty group. */
+ * JOURNAL_ENTRY_MAX(group_size_bytes_max) fits an empty group. */
 MUST_USE bool journal_add(struct journal *journal, const struct journal_entry *entry, const struct iovec *payload, uint32_t count);
 #define JOURNAL_OVERHEAD 4096u
+/* An eighth of a group is kept for what it repeats of earlier ones. */
+#define JOURNAL_ENTRY_MAX(group_size) ((group_size) - (group_size) / 8 - JOURNAL_OVERHEAD)
 
 /* The open group is not reported durable before each hold on it is released: for data that an entry of it
  * points to and that is being made durable elsewhere. Returns the group's seq, which names it to

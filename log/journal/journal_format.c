@@ -14,7 +14,9 @@ static const char superblock_magic[8] = {'S', 'P', 'A', 'T', 'E', 'J', 'N', 'L'}
 #define OPENINGS_AT 128u
 #define OPENING_SIZE 16u
 #define SUPERBLOCK_CHECKSUM_AT (JOURNAL_BLOCK_SIZE - 8)
-_Static_assert(OPENINGS_AT + OPENINGS_MAX * OPENING_SIZE <= SUPERBLOCK_CHECKSUM_AT, "openings fit a superblock");
+#define TELLS_AT (OPENINGS_AT + OPENINGS_MAX * OPENING_SIZE)
+#define REPEATS_AT (TELLS_AT + 16)
+_Static_assert(REPEATS_AT + SUPERBLOCK_REPEATS_MAX * GROUP_ENTRY_SIZE <= SUPERBLOCK_CHECKSUM_AT, "openings and repeats fit a superblock");
 #define GROUP_CHECKSUM_AT (GROUP_HEADER_SIZE - 8)
 
 /* ---- the superblock ------------------------------------------------------------------------------------------ */
@@ -61,6 +63,10 @@ void superblock_encode(const struct superblock *superblock, uint8_t *out)
 		store_le64(out + OPENINGS_AT + i * OPENING_SIZE, superblock->openings[i].incarnation);
 		store_le64(out + OPENINGS_AT + i * OPENING_SIZE + 8, superblock->openings[i].start_seq);
 	}
+	store_le32(out + TELLS_AT, superblock->tells);
+	store_le32(out + TELLS_AT + 4, superblock->repeat_count);
+	store_le64(out + TELLS_AT + 8, superblock->told_from);
+	memcpy(out + REPEATS_AT, superblock->repeats, (size_t)superblock->repeat_count * GROUP_ENTRY_SIZE);
 	store_le64(out + SUPERBLOCK_CHECKSUM_AT, XXH3_64bits(out, SUPERBLOCK_CHECKSUM_AT));
 }
 
@@ -98,9 +104,13 @@ enum superblock_state superblock_decode(struct superblock *superblock, const uin
 		.opening_count = load_le32(block + 96),
 		.shard_plus_one = load_le32(block + 100),
 		.checkpoint = load_le64(block + 104),
+		.tells = load_le32(block + TELLS_AT),
+		.repeat_count = load_le32(block + TELLS_AT + 4),
+		.told_from = load_le64(block + TELLS_AT + 8),
 	};
-	if (superblock->opening_count > OPENINGS_MAX)
+	if (superblock->opening_count > OPENINGS_MAX || superblock->repeat_count > SUPERBLOCK_REPEATS_MAX)
 		return SUPERBLOCK_BROKEN;
+	memcpy(superblock->repeats, block + REPEATS_AT, (size_t)superblock->repeat_count * GROUP_ENTRY_SIZE);
 	for (uint32_t i = 0; i < superblock->opening_count; i++) {
 		superblock->openings[i].incarnation = load_le64(block + OPENINGS_AT + i * OPENING_SIZE);
 		superblock->openings[i].start_seq = load_le64(block + OPENINGS_AT + i * OPENING_SIZE + 8);
@@ -126,6 +136,9 @@ void group_header_encode(struct group_header *header, uint64_t seed, uint8_t *ou
 	store_le64(out + 56, header->chain);
 	store_le64(out + 64, header->body_checksum);
 	store_le64(out + 72, (uint64_t)header->time_ms);
+	store_le32(out + 80, header->repeat_count);
+	store_le64(out + 88, header->told_from);
+	store_le64(out + 96, header->repeats_checksum);
 	header->checksum = XXH3_64bits_withSeed(out, GROUP_CHECKSUM_AT, seed);
 	store_le64(out + GROUP_CHECKSUM_AT, header->checksum);
 }
@@ -133,7 +146,7 @@ void group_header_encode(struct group_header *header, uint64_t seed, uint8_t *ou
 static bool sizes_agree(const struct group_header *header, uint64_t length_max)
 {
 	return header->length > 0 && header->length % JOURNAL_BLOCK_SIZE == 0 && header->length <= length_max &&
-	       header->body_size_bytes <= header->length - GROUP_HEADER_SIZE &&
+	       header->body_size_bytes + (uint64_t)header->repeat_count * GROUP_ENTRY_SIZE <= header->length - GROUP_HEADER_SIZE &&
 	       header->entry_count <= header->body_size_bytes / GROUP_ENTRY_SIZE &&
 	       header->place % JOURNAL_BLOCK_SIZE == 0 && header->durable_seq < header->seq && header->seq <= INT64_MAX;
 }
@@ -154,6 +167,9 @@ bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t le
 		.chain = load_le64(bytes + 56),
 		.body_checksum = load_le64(bytes + 64),
 		.time_ms = (int64_t)load_le64(bytes + 72),
+		.repeat_count = load_le32(bytes + 80),
+		.told_from = load_le64(bytes + 88),
+		.repeats_checksum = load_le64(bytes + 96),
 		.checksum = load_le64(bytes + GROUP_CHECKSUM_AT),
 	};
 	return XXH3_64bits_withSeed(bytes, GROUP_CHECKSUM_AT, seed) == header->checksum && sizes_agree(header, length_max);
@@ -224,6 +240,17 @@ enum group_state group_check(const struct group_header *header, uint64_t seed, c
 			state = GROUP_DAMAGED;
 	}
 	return position == body.size && checksum == header->body_checksum ? state : GROUP_BROKEN;
+}
+
+uint64_t group_repeats_checksum(uint64_t seed, struct slice repeats)
+{
+	return XXH3_64bits_withSeed(repeats.data, repeats.size, seed);
+}
+
+bool group_repeats(const struct group_header *header, uint64_t seed, const uint8_t *group, struct slice *out)
+{
+	*out = (struct slice){group + GROUP_HEADER_SIZE + header->body_size_bytes, (size_t)header->repeat_count * GROUP_ENTRY_SIZE};
+	return header->flags & GROUP_TELLS && group_repeats_checksum(seed, *out) == header->repeats_checksum;
 }
 
 uint64_t journal_data_checksum(struct slice data)

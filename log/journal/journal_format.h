@@ -23,6 +23,8 @@ struct opening {
 	uint64_t incarnation;
 	uint64_t start_seq;
 };
+#define GROUP_ENTRY_SIZE 72u
+#define SUPERBLOCK_REPEATS_MAX 26u
 #define OPENINGS_MAX 128u /* of those since the last group that is trimmed: more means as many crashes in a row, and the oldest is forgotten */
 
 struct superblock {
@@ -39,6 +41,10 @@ struct superblock {
 	uint32_t opening_count;
 	uint32_t shard_plus_one;   /* whose journal it is; 0: written before that was noted */
 	uint64_t checkpoint;       /* groups were let go for a checkpoint of this generation; an older one tells too little */
+	uint32_t tells;            /* 1: the three below count; 0: an earlier version wrote this */
+	uint32_t repeat_count;
+	uint64_t told_from;        /* the groups from this one on up to durable_seq are told by the repeats, as in a group */
+	uint8_t repeats[SUPERBLOCK_REPEATS_MAX * GROUP_ENTRY_SIZE];
 	struct opening openings[OPENINGS_MAX]; /* oldest first */
 };
 
@@ -58,9 +64,9 @@ enum superblock_state superblock_decode(struct superblock *superblock, const uin
 /* ---- the group ------------------------------------------------------------------------------------------------- */
 
 #define GROUP_HEADER_SIZE 128u
-#define GROUP_ENTRY_SIZE 72u
 
 #define GROUP_IS_SEAL 1u /* no entries: a clean stop */
+#define GROUP_TELLS 2u   /* it has a told_from, and repeats; an earlier version, which does not look at them, sees padding */
 
 struct group_header {
 	uint16_t flags;
@@ -74,6 +80,9 @@ struct group_header {
 	uint64_t chain;           /* the checksum of the header before this one */
 	uint64_t body_checksum;
 	int64_t time_ms;          /* what journal_set_time said; 0: nothing, as before there was such a field */
+	uint32_t repeat_count;    /* entries of earlier groups once more, without payloads, behind the body */
+	uint64_t told_from;       /* what groups from this one on held is all told by the repeats, or goes on in this group's entries */
+	uint64_t repeats_checksum;
 	uint64_t checksum;        /* of this header; made by the encoder */
 };
 
@@ -109,6 +118,10 @@ enum group_state {
 MUST_USE enum group_state group_check(const struct group_header *header, uint64_t seed, const uint8_t *group);
 /* Is the payload, if there is one, the entry's data? */
 MUST_USE bool group_payload_is_whole(const struct journal_entry *entry, struct slice payload);
+
+/* The group's repeats, each GROUP_ENTRY_SIZE. False: it has none that can be believed; the rest of the group is none the worse for it. */
+MUST_USE bool group_repeats(const struct group_header *header, uint64_t seed, const uint8_t *group, struct slice *out);
+uint64_t group_repeats_checksum(uint64_t seed, struct slice repeats);
 
 /* The checksum that an entry's data_checksum must be. */
 uint64_t journal_data_checksum(struct slice data);

@@ -24,6 +24,9 @@
 /* Left free behind every group with entries, so that a seal always finds room. */
 #define RESERVE_BYTES (4 * JOURNAL_BLOCK_SIZE)
 
+/* So much of a group it may be longer for the sake of what is older than the group before it. */
+#define MORE_PART 32u
+
 /* Kept resident when the journal has been idle: what the next small groups need at once. */
 #define RESIDENT_BYTES (64u << 10)
 
@@ -94,6 +97,7 @@ void journal__open_group(struct journal *journal)
 	slot->holds = 0;
 	slot->time_ms = 0;
 	journal->open = slot;
+	repeats_begin(&journal->repeats, journal->open_seq);
 }
 
 bool journal__open_is_empty(const struct journal *journal)
@@ -124,6 +128,11 @@ static uint8_t *copy_payload(uint8_t *at, const struct iovec *payload, uint32_t 
 	return at;
 }
 
+static uint64_t size_of_due(const struct journal *journal)
+{
+	return (uint64_t)repeats_due(&journal->repeats) * GROUP_ENTRY_SIZE;
+}
+
 bool journal_add(struct journal *journal, const struct journal_entry *entry, const struct iovec *payload, uint32_t count)
 {
 	CHECK(journal->is_started && !journal->is_sealed && entry->kind != 0);
@@ -131,9 +140,10 @@ bool journal_add(struct journal *journal, const struct journal_entry *entry, con
 	CHECKF(size == 0 || size == entry->data_size_bytes, "payload of %lu bytes, data of %u", size, entry->data_size_bytes);
 	struct group_slot *slot = journal->open;
 	uint64_t size_after = slot->size_bytes + group_entry_size(size);
-	if (journal->err || size_after > journal->group_length_max)
+	uint64_t length_after = align_up(size_after + size_of_due(journal), JOURNAL_BLOCK_SIZE);
+	if (journal->err || length_after > journal->group_length_max || repeats_is_full(&journal->repeats))
 		return false;
-	if (!journal__has_room(journal, align_up(size_after, JOURNAL_BLOCK_SIZE), RESERVE_BYTES)) {
+	if (!journal__has_room(journal, length_after, RESERVE_BYTES)) {
 		journal->is_short_of_room = true;
 		journal__consider_superblock(journal);
 		return false;
@@ -144,6 +154,7 @@ bool journal_add(struct journal *journal, const struct journal_entry *entry, con
 	memset(end, 0, align_up(size, 8) - size);
 	slot->size_bytes = (uint32_t)size_after;
 	slot->entry_count++;
+	repeats_note(&journal->repeats, entry);
 	return true;
 }
 
@@ -166,13 +177,38 @@ bool journal_can_commit(const struct journal *journal)
 	       journal->in_flight_count < journal->options.groups_in_flight_max;
 }
 
+/* As long as entries and what must be repeated make it; what is older goes where zeros would, and into a small part more of a large group. A seal
+ * is one block: what it cannot repeat is trimmed, or nobody vouches for the seal's stop. */
+static uint32_t length_with_repeats(const struct journal *journal, bool is_seal)
+{
+	if (is_seal)
+		return JOURNAL_BLOCK_SIZE;
+	uint64_t length = align_up(journal->open->size_bytes + size_of_due(journal), JOURNAL_BLOCK_SIZE);
+	uint64_t longer = length + align_down(length / MORE_PART, JOURNAL_BLOCK_SIZE);
+	bool is_allowed = longer <= journal->group_length_max && journal__has_room(journal, longer, RESERVE_BYTES);
+	return (uint32_t)(is_allowed ? longer : length);
+}
+
+static void add_repeats(struct journal *journal, bool is_seal)
+{
+	struct group_slot *slot = journal->open;
+	struct group_header *header = &slot->header;
+	uint8_t *at = slot->buffer + slot->size_bytes;
+	uint32_t room = length_with_repeats(journal, is_seal) - slot->size_bytes;
+	header->repeat_count = repeats_write(&journal->repeats, journal->trim.seq, room / GROUP_ENTRY_SIZE, at, &header->told_from);
+	struct slice written = {at, (size_t)header->repeat_count * GROUP_ENTRY_SIZE};
+	header->repeats_checksum = group_repeats_checksum(journal->seed, written);
+	header->length = (uint32_t)align_up(slot->size_bytes + written.size, JOURNAL_BLOCK_SIZE);
+	memset(at + written.size, 0, header->length - slot->size_bytes - written.size);
+}
+
 void journal__finish_group(struct journal *journal, uint16_t flags)
 {
 	struct group_slot *slot = journal->open;
-	uint32_t length = (uint32_t)align_up(slot->size_bytes, JOURNAL_BLOCK_SIZE);
-	memset(slot->buffer + slot->size_bytes, 0, length - slot->size_bytes);
+	add_repeats(journal, flags & GROUP_IS_SEAL);
+	uint32_t length = slot->header.length;
 	slot->header = (struct group_header){
-		.flags = flags,
+		.flags = flags | GROUP_TELLS,
 		.length = length,
 		.entry_count = slot->entry_count,
 		.body_size_bytes = slot->size_bytes - GROUP_HEADER_SIZE,
@@ -183,6 +219,9 @@ void journal__finish_group(struct journal *journal, uint16_t flags)
 		.chain = journal->chain,
 		.body_checksum = slot->body_checksum,
 		.time_ms = slot->time_ms,
+		.repeat_count = slot->header.repeat_count,
+		.told_from = slot->header.told_from,
+		.repeats_checksum = slot->header.repeats_checksum,
 	};
 	group_header_encode(&slot->header, journal->seed, slot->buffer);
 	journal->chain = slot->header.checksum;

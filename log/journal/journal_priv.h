@@ -5,10 +5,12 @@
  *   journal_group.c     the open group, commit, groups in flight, durable callbacks, failure
  *   journal_space.c     trim, superblocks, room, and what happens when the journal has been idle for a while
  *   journal_prewrite.c  writing the never-written part in the background
+ *   journal_repeat.c    what earlier groups were about, to be told once more
  *   journal_recover.c   recovery; journal_format.c: the bytes */
 #pragma once
 
 #include "log/journal/journal_recover.h"
+#include "log/journal/journal_repeat.h"
 
 enum slot_state {
 	SLOT_FREE,
@@ -94,6 +96,7 @@ struct journal {
 	struct group_op *ops;
 	struct group_slot *open;
 	struct list free, in_flight;
+	struct repeats repeats;
 	uint32_t in_flight_count;
 	uint32_t ops_in_flight;       /* of groups */
 	uint64_t head_place;          /* where the next group goes, or at the next beginning of the ring */

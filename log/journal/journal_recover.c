@@ -105,6 +105,29 @@ static const struct recovery_impossible group_impossible[] = {
 	{FACT_SEAL | FACT_LAST_OPENING, FACT_LAST_OPENING, "it is said of a seal alone"},
 };
 
+/* Where the history ends. Legend: MISSING vouched groups were lost whole, TELLS this journal's groups repeat what was before them, TOLD the lost ones
+ * are told wholly so, ACCEPTED whoever opens it accepts losses
+ *
+ *      MISSING TELLS TOLD  ACCEPTED
+ *  @R  no      .     .     .         go on: every group is there
+ *  @T  yes     yes   no    no        refuse: which offsets were given out is not known
+ *  @U  yes     yes   no    yes       go on: the store leaves room for them
+ *  @V  yes     yes   yes   .         go on: the replay names what was in them
+ *  @W  yes     no    .     .         go on: an earlier version wrote it; what later entries do not tell is not known */
+static const struct recovery_row end_rows[] = {
+	{'R', FACT_MISSING, 0, RECOVERY_END, 0, "no group is lost"},
+	{'T', FACT_MISSING | FACT_TELLS | FACT_TOLD | FACT_ACCEPTED, FACT_MISSING | FACT_TELLS, RECOVERY_REFUSE, ERR_CORRUPT_LOG,
+	 "acknowledged groups are lost, and nothing tells which partitions and offsets were in them"},
+	{'U', FACT_MISSING | FACT_TELLS | FACT_TOLD | FACT_ACCEPTED, FACT_MISSING | FACT_TELLS | FACT_ACCEPTED, RECOVERY_END, 0,
+	 "groups that nothing tells of are lost, and that is accepted"},
+	{'V', FACT_MISSING | FACT_TELLS | FACT_TOLD, FACT_MISSING | FACT_TELLS | FACT_TOLD, RECOVERY_END, 0, "lost groups are told of by later ones"},
+	{'W', FACT_MISSING | FACT_TELLS, FACT_MISSING, RECOVERY_END, 0, "an earlier version's groups are lost"},
+};
+
+static const struct recovery_impossible end_impossible[] = {
+	{FACT_TELLS | FACT_TOLD, FACT_TOLD, "who does not tell has told nothing"},
+};
+
 const struct recovery_table recovery_file_table = {
 	file_rows, COUNT_OF(file_rows), file_impossible, COUNT_OF(file_impossible), FILE_FACT_COUNT,
 };
@@ -112,8 +135,15 @@ const struct recovery_table recovery_group_table = {
 	group_rows, COUNT_OF(group_rows), group_impossible, COUNT_OF(group_impossible), GROUP_FACT_COUNT,
 };
 
+const struct recovery_table recovery_end_table = {
+	end_rows, COUNT_OF(end_rows), end_impossible, COUNT_OF(end_impossible), END_FACT_COUNT,
+};
+
 const char *recovery_meaning(char label)
 {
+	for (size_t i = 0; i < COUNT_OF(end_rows); i++)
+		if (end_rows[i].label == label)
+			return end_rows[i].meaning;
 	for (size_t i = 0; i < COUNT_OF(file_rows); i++)
 		if (file_rows[i].label == label)
 			return file_rows[i].meaning;
@@ -270,6 +300,8 @@ int ring_read_group(struct ring_reader *reader, uint64_t place, struct found_gro
 	if (err < 0)
 		return err;
 	out->state = group_check(&out->header, reader->seed, out->bytes);
+	struct slice repeats;
+	out->are_repeats_whole = group_repeats(&out->header, reader->seed, out->bytes, &repeats);
 	return 1;
 }
 
@@ -373,14 +405,77 @@ static int begin_run(struct recovery *recovery, const struct recovery_cursor *cu
 			return -ENOMEM;
 		recovery->runs = runs;
 	}
-	recovery->runs[recovery->run_count++] = (struct recovery_run){.place = cursor->place, .seq = cursor->seq};
+	recovery->runs[recovery->run_count++] = (struct recovery_run){.place = cursor->place, .seq = cursor->seq, .missing_from = recovery->missing_from};
 	return 0;
 }
 
-static int take(struct recovery *recovery, const struct group_header *header)
+/* ---- what was in the groups that are lost ---------------------------------------------------------------------------- */
+
+static void note_missing(struct recovery *recovery, uint64_t from, uint64_t to)
+{
+	if (!recovery->missing_from)
+		recovery->missing_from = from;
+	recovery->missing_to = to;
+}
+
+/* A group that is there tells of those before it, if what it repeats is whole. */
+static void hear(struct recovery *recovery, const struct found_group *group)
+{
+	recovery->does_tell |= recovery->missing_from && group->header.flags & GROUP_TELLS;
+	if (group->are_repeats_whole && group->header.told_from <= recovery->missing_from)
+		recovery->missing_from = recovery->missing_to = 0;
+}
+
+/* The entries of this group are lost, and what it repeats is not. */
+static int take_repeats(struct recovery *recovery, const struct found_group *group)
+{
+	struct recovery_cursor start = {.place = group->header.place, .seq = group->header.seq};
+	if (!recovery->missing_from || !group->are_repeats_whole)
+		return 0;
+	int err = begin_run(recovery, &start);
+	if (err < 0)
+		return err;
+	recovery->runs[recovery->run_count - 1].are_repeats_alone = true;
+	recovery->runs[recovery->run_count - 1].group_count = 1;
+	hear(recovery, group);
+	return 0;
+}
+
+/* The superblock is as good as a group behind those that it vouches for. */
+static void ask_superblock(struct recovery *recovery)
+{
+	const struct superblock *superblock = &recovery->superblock;
+	recovery->does_tell |= superblock->tells;
+	recovery->must_ask_superblock = recovery->missing_from && superblock->tells;
+	if (recovery->must_ask_superblock && superblock->durable_seq >= recovery->missing_to && superblock->told_from <= recovery->missing_from)
+		recovery->missing_from = recovery->missing_to = 0;
+}
+
+static int decide_end(struct recovery *recovery, bool is_loss_accepted)
+{
+	bool is_missing = recovery->missing_from;
+	ask_superblock(recovery);
+	uint32_t facts = (is_missing ? FACT_MISSING : 0) | (recovery->does_tell ? FACT_TELLS : 0) |
+			 (is_missing && recovery->does_tell && !recovery->missing_from ? FACT_TOLD : 0) | (is_loss_accepted ? FACT_ACCEPTED : 0);
+	const struct recovery_row *row = recovery_decide(&recovery_end_table, facts);
+	if (row->label == 'T' || row->label == 'U') {
+		recovery->report.untold_from = recovery->missing_from;
+		recovery->report.untold_to = recovery->missing_to;
+		recovery->report.decision = row->label;
+	}
+	return row->err;
+}
+
+static bool goes_on(const struct recovery *recovery, const struct group_header *header)
+{
+	return recovery->run_count > 0 && !recovery->runs[recovery->run_count - 1].are_repeats_alone && recovery->report.last_seq + 1 == header->seq;
+}
+
+static int take(struct recovery *recovery, const struct found_group *group)
 {
 	struct journal_report *report = &recovery->report;
-	if (recovery->run_count == 0 || report->last_seq + 1 != header->seq) {
+	const struct group_header *header = &group->header;
+	if (!goes_on(recovery, header)) {
 		struct recovery_cursor start = {header->place, header->seq, header->chain, header->incarnation};
 		int err = begin_run(recovery, &start);
 		if (err < 0)
@@ -397,6 +492,7 @@ static int take(struct recovery *recovery, const struct group_header *header)
 		recovery->vouched_seq = header->durable_seq;
 	if (header->entry_count > 0)
 		recovery->last_entry_seq = header->seq;
+	hear(recovery, group);
 	recovery_advance(&recovery->cursor, header);
 	return 0;
 }
@@ -416,9 +512,10 @@ static void count_end(struct recovery *recovery, const struct recovery_row *row,
 	uint64_t missing_seq = recovery->cursor.seq;
 	report->decision = row->label;
 	report->was_clean = row->label == 'J' || row->label == 'O';
-	if (row->label == 'L')
+	if (row->label == 'L') {
 		report->damaged_groups += recovery->vouched_seq - missing_seq + 1;
-	else if (row->label == 'M' || row->label == 'N')
+		note_missing(recovery, missing_seq, recovery->vouched_seq);
+	} else if (row->label == 'M' || row->label == 'N')
 		report->torn_groups = search->seq_max > missing_seq ? search->seq_max - missing_seq + 1 : 1;
 }
 
@@ -426,6 +523,7 @@ static void skip(struct recovery *recovery, const struct search *search)
 {
 	recovery->report.damaged_groups += search->resume.seq - recovery->cursor.seq;
 	recovery->report.was_clean = false;
+	note_missing(recovery, recovery->cursor.seq, search->resume.seq - 1);
 	recovery->cursor = search->resume;
 }
 
@@ -462,25 +560,29 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 		recovery->report.damaged_groups++;
 		/* fall through */
 	case RECOVERY_TAKE: {
-		int err = take(recovery, &group.header);
+		int err = take(recovery, &group);
 		if (err < 0)
 			return err;
 		taken(context, &group.header);
 		return 1;
 	}
-	case RECOVERY_SKIP:
+	case RECOVERY_SKIP: {
+		int err = found ? take_repeats(recovery, &group) : 0;
 		skip(recovery, &search);
-		return 1;
-	case RECOVERY_END:
+		return err < 0 ? err : 1;
+	}
+	case RECOVERY_END: {
+		int err = found && row->label == 'L' ? take_repeats(recovery, &group) : 0;
 		count_end(recovery, row, &search);
-		return 0;
+		return err;
+	}
 	default:
 		recovery->report.decision = row->label;
 		return row->err;
 	}
 }
 
-int recovery_walk(struct recovery *recovery, struct ring_reader *reader, uint64_t incarnation, recovery_group_fn *taken, void *context)
+int recovery_walk(struct recovery *recovery, struct ring_reader *reader, uint64_t incarnation, bool is_loss_accepted, recovery_group_fn *taken, void *context)
 {
 	const struct superblock *superblock = &recovery->superblock;
 	recovery->cursor = (struct recovery_cursor){superblock->trim_place, superblock->trim_seq + 1, superblock->trim_chain,
@@ -495,7 +597,7 @@ int recovery_walk(struct recovery *recovery, struct ring_reader *reader, uint64_
 	while (more > 0);
 	recovery->report.durable_seq = recovery->vouched_seq;
 	recovery->report.bytes_scanned = reader->bytes_read;
-	return more;
+	return more < 0 ? more : decide_end(recovery, is_loss_accepted);
 }
 
 void recovery_fini(struct recovery *recovery)

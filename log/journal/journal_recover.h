@@ -29,6 +29,13 @@
 #define FACT_ENTRIES 128u /* ... or at least its entries do, so that it is known what their payloads were */
 #define GROUP_FACT_COUNT 8u
 
+/* What is known where the history ends. */
+#define FACT_MISSING 1u  /* acknowledged groups are lost, entries and all */
+#define FACT_TELLS 2u    /* this journal repeats in each group what was before it */
+#define FACT_TOLD 4u     /* ... and so all partitions and offsets of the lost ones are known */
+#define FACT_ACCEPTED 8u /* whoever opens it takes care of what is not known */
+#define END_FACT_COUNT 4u
+
 enum recovery_decision {
 	RECOVERY_CREATE,  /* make the file */
 	RECOVERY_REFUSE,  /* with the row's error */
@@ -67,6 +74,7 @@ struct recovery_table {
 
 extern const struct recovery_table recovery_file_table;
 extern const struct recovery_table recovery_group_table;
+extern const struct recovery_table recovery_end_table;
 
 /* The row for these facts. CHECKs that there is one: the tests have walked all combinations. */
 const struct recovery_row *recovery_decide(const struct recovery_table *table, uint32_t facts);
@@ -93,6 +101,7 @@ void ring_reader_fini(struct ring_reader *reader);
 struct found_group {
 	struct group_header header;
 	enum group_state state;
+	bool are_repeats_whole;
 	const uint8_t *bytes;   /* header.length of them; valid until the next read */
 };
 
@@ -106,6 +115,8 @@ struct recovery_run {
 	uint64_t place;
 	uint64_t seq;
 	uint64_t group_count;
+	uint64_t missing_from;  /* groups from this one on, before this run, are lost and not told yet: its repeats are wanted; 0: none are */
+	bool are_repeats_alone; /* one group, whose entries are lost, but not what it repeats */
 };
 #define RECOVERY_RUNS_MAX 1024u /* of damage that is no longer rot but ruin: refused */
 
@@ -125,6 +136,9 @@ struct recovery {
 	struct recovery_cursor cursor;        /* behind the last group taken */
 	uint64_t vouched_seq;                 /* every group up to it was durable at some time */
 	uint64_t last_entry_seq;              /* the last group with entries; 0 = none */
+	uint64_t missing_from, missing_to;    /* lost groups that nothing has told of yet: all of them are in here; 0: there are none */
+	bool does_tell;                       /* groups or superblock are of a version that repeats what was before */
+	bool must_ask_superblock;             /* what the groups at the end held, the superblock repeats */
 	uint32_t run_count;
 	struct recovery_run *runs;            /* malloc'ed; recovery_fini frees */
 	struct journal_report report;
@@ -136,8 +150,9 @@ typedef void recovery_group_fn(void *context, const struct group_header *header)
 /* Reads the superblocks and decides by the file table. 0 (then ring_reader_init may follow), or the row's
  * error or -errno; the report has the label. `incarnation`: of this opening. */
 MUST_USE int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, uint64_t incarnation);
-/* Walks the groups and decides by the group table. */
-MUST_USE int recovery_walk(struct recovery *recovery, struct ring_reader *reader, uint64_t incarnation, recovery_group_fn *taken, void *context);
+/* Walks the groups and decides by the group table, and in the end by the end table. */
+MUST_USE int recovery_walk(struct recovery *recovery, struct ring_reader *reader, uint64_t incarnation, bool is_loss_accepted, recovery_group_fn *taken,
+			   void *context);
 void recovery_fini(struct recovery *recovery);
 
 /* Finds the group that the cursor expects, here or at the next beginning of the ring, and not one that a later opening has cut off: 1 and `out`; 0;

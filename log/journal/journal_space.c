@@ -127,6 +127,18 @@ void journal_note_checkpoint(struct journal *journal, uint64_t generation)
 
 /* ---- superblocks ---------------------------------------------------------------------------------------------------- */
 
+/* It vouches for the last group when nothing else does, so it repeats that as a group behind it would. While groups are under way it says nothing:
+ * what they hold is not durable. */
+static void add_repeats(const struct journal *journal, struct superblock *next)
+{
+	bool is_quiet = journal->in_flight_count == 0 && (!journal->is_started || journal__open_is_empty(journal));
+	next->tells = 1;
+	next->repeat_count = 0;
+	next->told_from = next->durable_seq + 1;
+	if (is_quiet)
+		next->repeat_count = repeats_write(&journal->repeats, journal->trim.seq, SUPERBLOCK_REPEATS_MAX, next->repeats, &next->told_from);
+}
+
 static struct superblock next_superblock(const struct journal *journal)
 {
 	struct superblock next = journal->superblock.last;
@@ -142,6 +154,7 @@ static struct superblock next_superblock(const struct journal *journal)
 		next.shard_plus_one = journal->options.shard_plus_one;
 	if (next.checkpoint < journal->checkpoint)
 		next.checkpoint = journal->checkpoint;
+	add_repeats(journal, &next);
 	return next;
 }
 

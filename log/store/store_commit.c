@@ -103,7 +103,7 @@ static bool is_direct_share_full(const struct store *store)
 /* What a group can carry of one piece; more can only go straight to its segment, whatever that costs. */
 static uint64_t group_room(const struct store *store)
 {
-	return store->group_size_bytes_max - JOURNAL_OVERHEAD;
+	return JOURNAL_ENTRY_MAX(store->group_size_bytes_max);
 }
 
 /* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry. */

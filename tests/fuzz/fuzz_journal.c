@@ -76,6 +76,10 @@ static int see(void *context, uint64_t group_seq, bool group_is_vouched, const s
 {
 	struct seen *seen = context;
 	CHECK(group_seq >= seen->last_seq);
+	if (entry->is_repeat) {
+		CHECK(payload.size == 0);
+		return 0;
+	}
 	CHECK(payload.size == 0 || journal_data_checksum(payload) == entry->data_checksum);
 	seen->entries++;
 	seen->last_seq = group_seq;

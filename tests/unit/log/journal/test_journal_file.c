@@ -58,7 +58,7 @@ static void close_rig(void)
 }
 
 /* Sizes around those where groups change their shape: empty payloads, blocks, one piece, several pieces. */
-static const size_t sizes[] = {0, 1, 7, 8, 100, 3968, 3969, 4096, 65536, 524288 - 200, 524288, 1 << 20, 2 * MIB - JOURNAL_OVERHEAD};
+static const size_t sizes[] = {0, 1, 7, 8, 100, 3968, 3969, 4096, 65536, 524288 - 200, 524288, 1 << 20, JOURNAL_ENTRY_MAX(2 * MIB)};
 
 static void commit_all_sizes(void)
 {

@@ -97,6 +97,8 @@ static int check_replayed(void *context, uint64_t group_seq, bool group_is_vouch
 	static uint8_t expected_payload[4 << 20];
 	struct world *world = context;
 	uint64_t value = (uint64_t)entry->base_offset;
+	if (entry->is_repeat)
+		return 0;
 	if (value >= world->next_value || entry->partition != world->life_of[value] || group_seq != world->seq_of_value[value]) {
 		world->is_wrong = true;
 		return 0;

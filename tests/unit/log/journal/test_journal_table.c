@@ -56,6 +56,13 @@ Test(journal_table, group)
 	check_rows_live(&recovery_group_table);
 }
 
+/* What is known at the end leads to one decision. */
+Test(journal_table, end)
+{
+	check_table(&recovery_end_table);
+	check_rows_live(&recovery_end_table);
+}
+
 /* The rows that need no search behind the missing group say the same whatever it would find: recovery
  * counts on it. */
 Test(journal_table, search_is_needed_only_where_it_decides)
@@ -73,7 +80,7 @@ Test(journal_table, search_is_needed_only_where_it_decides)
 /* Every refusal has its error, and only refusals have one. */
 Test(journal_table, errors)
 {
-	const struct recovery_table *tables[] = {&recovery_file_table, &recovery_group_table};
+	const struct recovery_table *tables[] = {&recovery_file_table, &recovery_group_table, &recovery_end_table};
 	for (size_t t = 0; t < COUNT_OF(tables); t++)
 		for (uint32_t i = 0; i < tables[t]->row_count; i++)
 			cr_expect_eq(tables[t]->rows[i].decision == RECOVERY_REFUSE, tables[t]->rows[i].err < 0);
