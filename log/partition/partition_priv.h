@@ -61,6 +61,7 @@ struct partition {
 	uint32_t references;            /* commit items, filings and reads in flight */
 	bool has_dir, is_dir_checked, is_dir_syncing, has_failed, is_closed, epochs_changed, has_unsealed;
 	bool is_retaining;
+	bool is_told;                   /* in a recovery with a journal that has lost groups unnamed: something later tells of this log's end */
 	bool is_dir_doubtful;           /* in a scan: the directory says another id, and nothing yet that this log is not in there */
 	struct trim_op retention;
 	uint32_t damage_count;

@@ -30,6 +30,10 @@
  *   @J  log start                                            -> move the log start
  *   @N  catalog                                              -> nothing: it was read before the catalog was opened (catalog_mark.c)
  *   @L  batches, base <= log end, payload damaged            -> damage: fence [log end, end), go on behind it
+ *   @O  as @I or @L, and the segment's file leads with whole batches exactly to where it must -> stage them from there: filed before the stop
+ *   @P  a repeat (its group is lost): batches                -> as @L, whatever its base; any other as if its group were there
+ *   @Q  nothing later tells of the partition, and groups that nothing tells of are lost, which is accepted -> fence 2^32 offsets for each of them, so
+ *                                                               that none that was acknowledged is given out again
  *
  * When the journal starts, it vouches for all that was replayed. The entries of @G and @K must be out of it by then (new batches may take
  * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. A full disk puts that off: the
@@ -50,6 +54,7 @@ struct replay {
 	uint32_t *torn_indexes;
 	uint32_t torn_count;
 	bool has_unvouched_direct; /* met @G or @K */
+	uint64_t untold_to;        /* what groups up to this one held, nobody tells; 0: there are none */
 	struct fence *fences;
 	uint32_t fence_count;
 };
@@ -376,13 +381,25 @@ static int stage_direct(struct replay *replay, struct partition *partition, cons
 	return err;
 }
 
+/* One that has nothing in it yet, behind another gap, is replaced: it would be complete and empty, which no checkpoint may tell. */
+static int begin_segment(struct partition *partition)
+{
+	struct segment *empty = partition->active && segment_size_bytes(partition->active) == 0 ? partition->active : NULL;
+	int err = partition__roll(partition);
+	if (!err && empty) {
+		list_remove(&empty->node);
+		segment_destroy(empty);
+	}
+	return err;
+}
+
 /* Acknowledged data are missing before this offset: their offsets are fenced, and the log goes on in a new segment. */
 static int leave_gap(struct replay *replay, struct partition *partition, int64_t end_offset)
 {
 	int err = note_fence(replay, partition, partition->next_offset, end_offset);
 	settle(partition);
 	partition->next_offset = partition->durable_offset = end_offset; /* it may be the last thing the journal says */
-	return err ? err : partition__roll(partition);
+	return err ? err : begin_segment(partition);
 }
 
 /* What the batches of the group that is being replayed were stamped with. */
@@ -390,6 +407,33 @@ static int32_t epoch_of_replayed(const struct replay *replay, const struct parti
 {
 	uint64_t epoch = journal_replayed_incarnation(replay->store->journal) - partition->topic->created_incarnation;
 	return epoch > INT32_MAX ? INT32_MAX : (int32_t)epoch;
+}
+
+/* What the journal has lost may have been filed in the last cycle before the stop, or lie in the segment since its group was durable. It is staged, not
+ * taken as filed: what lies before it in the file may not have survived. */
+static int heal(struct replay *replay, struct partition *partition, int64_t segment_base_offset, struct mark to, bool *is_healed)
+{
+	struct segment *segment = partition->active;
+	*is_healed = false;
+	if (!segment || segment->base_offset != segment_base_offset || segment->staged.offset != partition->next_offset ||
+	    to.position <= segment->staged.position || to.position - segment->staged.position > UINT32_MAX)
+		return 0;
+	int err = store__check_up_to(partition, segment, to, epoch_of_replayed(replay, partition), is_healed);
+	struct journal_entry piece = {.position = segment->staged.position, .data_size_bytes = (uint32_t)(to.position - segment->staged.position)};
+	return err || !*is_healed ? err : stage_direct(replay, partition, &piece);
+}
+
+/* @O, or a gap. */
+static int go_on_at(struct replay *replay, struct partition *partition, const struct journal_entry *entry, struct mark to)
+{
+	bool is_healed;
+	int err = heal(replay, partition, entry->segment_base_offset, to, &is_healed);
+	return err || is_healed ? err : leave_gap(replay, partition, to.offset);
+}
+
+static int pass_lost_batches(struct replay *replay, struct partition *partition, const struct journal_entry *entry)
+{
+	return go_on_at(replay, partition, entry, (struct mark){entry->position + entry->data_size_bytes, entry->end_offset});
 }
 
 static int note_fence_of(void *context, struct partition *partition, int64_t from, int64_t to)
@@ -458,7 +502,7 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 	int err = store__find_partition(replay->store, &entry->topic_id, entry->partition, &partition);
 	if (err || !partition) /* @A */
 		return err;
-	replay->report->entries_replayed++;
+	replay->report->entries_replayed += !entry->is_repeat;
 	if (entry->kind == ENTRY_LOG_START) { /* @J */
 		if (entry->base_offset > partition->start_offset) {
 			partition->start_offset = entry->base_offset;
@@ -466,20 +510,23 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		}
 		return 0;
 	}
+	partition->is_told |= seq > replay->untold_to;
 	if (entry->base_offset == 0)
 		partition->is_dir_doubtful = false; /* the journal has this log from its first record on, so no file of it was ever counted on */
 	if (entry->end_offset <= partition->next_offset) /* @B */
 		return 0;
 	if (is_torn(replay, entry)) /* @H */
 		return 0;
+	if (entry->is_repeat && entry->kind == ENTRY_BATCHES) /* @P */
+		return pass_lost_batches(replay, partition, entry);
 	if (entry->base_offset > partition->next_offset) /* @I */
-		err = leave_gap(replay, partition, entry->base_offset);
+		err = go_on_at(replay, partition, entry, (struct mark){entry->position, entry->base_offset});
 	else
 		err = move_to_segment(partition, entry);
 	if (err)
 		return err;
 	if (entry->kind == ENTRY_BATCHES && payload.size == 0) /* @L */
-		return leave_gap(replay, partition, entry->end_offset);
+		return pass_lost_batches(replay, partition, entry);
 	int64_t from = partition->next_offset;
 	if (entry->kind == ENTRY_DIRECT)
 		err = take_direct(replay, partition, entry, is_vouched);
@@ -621,14 +668,44 @@ static int write_what_was_scanned(struct store *store, bool has_scanned)
 	return store__is_full_error(err) ? file_all(store) : err;
 }
 
+/* More than a group can hold: it is a thousand offsets for each byte of the largest. */
+#define ROOM_PER_LOST_GROUP (1ll << 32)
+
+/* @Q */
+static int leave_room_in(struct replay *replay, const struct topic *topic, uint32_t index, int64_t room)
+{
+	struct partition *partition;
+	int err = store__find_partition(replay->store, &topic->id, index, &partition);
+	if (err || !partition || partition->is_told)
+		return err;
+	return leave_gap(replay, partition, partition->next_offset + room);
+}
+
+static int leave_room(struct replay *replay)
+{
+	const struct store *store = replay->store;
+	const struct journal_report *found = &store->journal_found;
+	int64_t room = (int64_t)(found->untold_to - found->untold_from + 1) * ROOM_PER_LOST_GROUP;
+	int err = 0;
+	fprintf(stderr, "spate: error: %s/journal-%u: acknowledged groups %lu to %lu are lost, and spate.accept.loss is true: partitions that nothing later tells of "
+			"go on %ld offsets further\n", store->dir, store->options.shard, (unsigned long)found->untold_from, (unsigned long)found->untold_to,
+		(long)room);
+	for (uint32_t i = 0; i < store->image->topic_count && !err; i++)
+		for (uint32_t index = 0; index < store->image->topics[i]->partition_count && !err; index++)
+			err = leave_room_in(replay, store->image->topics[i], index, room);
+	return err;
+}
+
 int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
 	bool has_scanned;
 	int err = find_positions(store, report, &has_scanned);
-	struct replay replay = {.store = store, .report = report};
+	struct replay replay = {.store = store, .report = report, .untold_to = store->journal_found.untold_to};
 	if (!err)
 		err = journal_replay(store->journal, replay_entry, &replay);
+	if (!err && replay.untold_to)
+		err = leave_room(&replay);
 	free(replay.torn_ids);
 	free(replay.torn_indexes);
 	put_up_fences(&replay);
@@ -645,7 +722,8 @@ int store__recover(struct store *store, struct store_report *report)
 		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)
 		err = store__cut_tails(store);
-	if (!err && replay.has_unvouched_direct)
+	/* What was given up is behind the journal's beginning then: the next start does not meet it again. */
+	if (!err && (replay.has_unvouched_direct || replay.untold_to))
 		err = file_all(store);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. And one that is beside
 	 * a new journal must name it. */

@@ -83,6 +83,44 @@ int store__check_direct(struct segment *segment, const struct journal_entry *ent
 	return 0;
 }
 
+/* One after the other, each with the offset that is due. */
+static int follow_batches(struct segment *segment, struct mark at, struct mark to, int32_t epoch_min, int32_t epoch_max, bool *is_whole)
+{
+	*is_whole = false;
+	while (at.position < to.position) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		struct batch batch;
+		int is_there = read_there(segment, header, sizeof header, at.position);
+		if (is_there < 1)
+			return is_there;
+		if (batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > to.position - at.position ||
+		    batch.base_offset != at.offset || batch.leader_epoch < epoch_min || batch.leader_epoch > epoch_max)
+			return 0;
+		int is_good = check_records_there(segment, &batch, at.position);
+		if (is_good < 1)
+			return is_good;
+		epoch_min = batch.leader_epoch;
+		at = (struct mark){at.position + batch.size_bytes, batch_next_offset(&batch)};
+	}
+	*is_whole = at.offset == to.offset;
+	return 0;
+}
+
+int store__check_up_to(struct partition *partition, struct segment *segment, struct mark to, int32_t epoch_max, bool *is_whole)
+{
+	bool had_file = segment->has_file;
+	*is_whole = false;
+	segment->has_file = true;
+	int fd = segment_open_read(segment);
+	int err = fd < 0 ? (fd == -ENOENT || fd == ERR_CORRUPT_LOG ? 0 : fd)
+			 : follow_batches(segment, segment->staged, to, epochs_at(&partition->epochs, segment->staged.offset), epoch_max, is_whole);
+	if (!*is_whole)
+		segment->has_file = had_file;
+	else if (!had_file)
+		partition__note_entry(partition);
+	return err;
+}
+
 int store__learn_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry)
 {
 	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;

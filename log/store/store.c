@@ -246,8 +246,20 @@ static void journal_path(const struct store *store, char *out, size_t size)
 	snprintf(out, size, "%s/journal-%u", store->dir, store->options.shard);
 }
 
+static int refuse_untold_loss(const struct store *store, const struct journal_report *found, struct store_report *report)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s/journal-%u: acknowledged groups %lu to %lu are damaged, and nothing tells which partitions and offsets were in them. Nothing was changed. If the "
+		 "file cannot be put right, start once with --set spate.accept.loss=true: what is left is served, and partitions that nothing later tells of go on "
+		 "2^32 offsets further for each lost group, so that no offset is given out again", store->dir, store->options.shard,
+		 (unsigned long)found->untold_from, (unsigned long)found->untold_to);
+	return ERR_CORRUPT_LOG;
+}
+
 static int refuse_bad_journal(const struct store *store, const struct journal_report *found, struct store_report *report)
 {
+	if (found->untold_to)
+		return refuse_untold_loss(store, found, report);
 	snprintf(report->why, sizeof report->why,
 		 "%s/journal-%u cannot be used: %s (row %c of its recovery table). Acknowledged records that are in it alone would be lost. Nothing was "
 		 "changed. Put the right file back; if it is lost for good, start once with --set spate.accept.loss=true, which keeps this one aside",
@@ -282,6 +294,8 @@ static int open_journal_file(struct store *store, struct journal_report *found)
 		.group_size_bytes_max = store->group_size_bytes_max,
 		.shard_plus_one = store->options.shard + 1,
 		.groups_in_flight_max = 1,
+		.chained_kinds = 1u << ENTRY_BATCHES | 1u << ENTRY_DIRECT,
+		.is_loss_accepted = store->options.is_loss_accepted,
 		.incarnation = store->options.incarnation,
 		.durable = store__group_durable,
 		.failed = journal_failed,

@@ -147,6 +147,8 @@ MUST_USE int store__file_before_direct(struct partition *partition, struct segme
 typedef int lost_fn(void *context, struct partition *partition, int64_t from, int64_t to);
 MUST_USE int store__salvage_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry, int32_t epoch, lost_fn *lost,
 				   void *context);
+/* Do whole batches of epochs up to this lead in the segment's file from what it has staged exactly to `to`? Learns nothing; opens the file if so. */
+MUST_USE int store__check_up_to(struct partition *partition, struct segment *segment, struct mark to, int32_t epoch_max, bool *is_whole);
 /* Room for what is learnt of a batch. */
 MUST_USE int store__make_room_for(struct partition *partition, const struct batch *batch);
 
