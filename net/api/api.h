@@ -92,6 +92,7 @@ struct request {
 	struct iovec one_piece;
 
 	/* The machinery's (request.c, net/conn). */
+	uint64_t received_ns;          /* when its last byte was here */
 	uint32_t size_bytes;           /* as received, the size in front not counted */
 	struct quota_task *time_charge; /* for what its steps take of the processor; NULL: nothing limits that */
 	uint64_t used_ns;

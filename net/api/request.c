@@ -212,6 +212,7 @@ static struct writer begin(struct request *request, struct writer writer, size_t
 {
 	if (wire_size > INT32_MAX)
 		writer_fail(&writer, -EINVAL);
+	writer.error_counts = request->shard->metrics.errors[request->api->key];
 	writer_int32(&writer, (int32_t)(wire_size - 4));
 	response_header_encode(&writer, request->api->key, request->version, request->correlation_id);
 	return writer;

@@ -178,6 +178,8 @@ static void let_go(struct io_timer *timer)
 static void request_completed(struct request *request)
 {
 	struct conn *conn = request->conn;
+	struct shard *shard = conn->shard;
+	metrics_add_time(&shard->metrics.times[request->api->key], io_now_ns(shard->io) - request->received_ns);
 	sendq_completed(&conn->sendq, request);
 	if (conn->is_closing) {
 		list_remove(&request->node);
@@ -190,7 +192,7 @@ static void request_completed(struct request *request)
 		refuse(conn, why);
 	}
 	if (!list_is_linked(&conn->sendable))
-		list_push_back(&conn->shard->sendable, &conn->sendable);
+		list_push_back(&shard->sendable, &conn->sendable);
 	advance(conn);
 }
 
@@ -238,6 +240,7 @@ static void take_frame(struct conn *conn)
 	request->drop_frame = drop_frame;
 	request->client_address = client_address;
 	request->size_bytes = frame->size_bytes;
+	request->received_ns = io_now_ns(shard->io);
 	request->hold_back = hold_back;
 	request->completed = request_completed;
 	request->freed = request_freed;

@@ -63,7 +63,8 @@
 	X(REQUEST_ERRORS, "spate_request_errors", COUNTER,                                                                                   \
 	  "Error codes in answers, by API and Kafka's name of the code; an answer may hold many.")                                           \
 	X(REQUEST_TIME, "spate_request_duration_seconds", HISTOGRAM,                                                                         \
-	  "From a request's last byte to its answer being ready: waiting for records, for quotas and for groups to assemble is in it.")      \
+	  "From a request's last byte to its answer being ready, waiting included (for records, for groups to assemble); one that is answered in the turn "  \
+	  "of the loop that read it took 0.")      \
 	/* topics */                                                                                                                          \
 	X(TOPIC_PARTITIONS, "kafka_topic_partitions", GAUGE, "Partitions of the topic.")                                                     \
 	X(BYTES_IN, "kafka_server_brokertopicmetrics_bytesin", COUNTER, "Bytes of record batches appended, as stored.")                      \

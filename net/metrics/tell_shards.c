@@ -3,7 +3,7 @@
 
 #include "net/api/api.h"
 #include "net/metrics/scrape_priv.h"
-#include "net/wire/cursor.h"
+#include "net/wire/kerr.h"
 
 static const char *outcome_of(const struct scrape_source *source, const struct store_report *report)
 {
@@ -64,24 +64,56 @@ static void tell_network(struct scraper *scraper, struct exposition *exposition,
 
 /* ---- requests: of all shards together ------------------------------------------------------------------------------------------ */
 
-static uint64_t sum_requests(const struct scraper *scraper, int16_t key)
+/* One counter of every shard's: `first` is where shard 0 has it. */
+static uint64_t sum_of(const struct scraper *scraper, const uint64_t *first)
 {
+	const struct scrape_source *source = scraper->source;
+	size_t place = (size_t)((const char *)first - (const char *)&source->peers[0]->metrics);
 	uint64_t sum = 0;
-	for (uint32_t i = 0; i < scraper->source->shard_count; i++)
-		sum += metrics_read(&scraper->source->peers[i]->metrics.requests[key]);
+	for (uint32_t i = 0; i < source->shard_count; i++)
+		sum += metrics_read((const uint64_t *)((const char *)&source->peers[i]->metrics + place));
 	return sum;
+}
+
+static void tell_times(struct scraper *scraper, struct exposition *exposition, const struct labels *labels, const struct request_times *times)
+{
+	double bounds[METRICS_TIMES];
+	uint64_t counts[METRICS_TIMES + 1];
+	for (uint32_t i = 0; i <= METRICS_TIMES; i++)
+		counts[i] = sum_of(scraper, &times->counts[i]);
+	for (uint32_t i = 0; i < METRICS_TIMES; i++)
+		bounds[i] = (double)metrics_time_bounds_ns[i] / 1e9;
+	double sum_ns = (double)sum_of(scraper, &times->sum_ns);
+	exposition_add_histogram(exposition, FAMILY_REQUEST_TIME, labels, bounds, counts, METRICS_TIMES, sum_ns / 1e9);
+}
+
+static void tell_errors(struct scraper *scraper, struct exposition *exposition, const struct api_row *api)
+{
+	const struct metrics *metrics = &scraper->source->peers[0]->metrics;
+	for (int code = -1; code < WIRE_ERROR_CODES - 1; code++) {
+		uint64_t count = sum_of(scraper, &metrics->errors[api->key][code + 1]);
+		if (count == 0)
+			continue;
+		struct labels *labels = scrape__labels(scraper);
+		labels_add(labels, "request", slice_from(api->name));
+		labels_add(labels, "error", slice_from(kerr_name(code)));
+		exposition_add(exposition, FAMILY_REQUEST_ERRORS, labels, (int64_t)count);
+	}
 }
 
 /* APIs that nobody has asked for yet have no series: there are dozens. */
 static void tell_requests(struct scraper *scraper, struct exposition *exposition)
 {
+	const struct metrics *metrics = &scraper->source->peers[0]->metrics;
 	for (uint32_t i = 0; i < api_row_count; i++) {
-		uint64_t count = sum_requests(scraper, api_rows[i].key);
+		uint64_t count = sum_of(scraper, &metrics->requests[api_rows[i].key]);
 		if (count == 0)
 			continue;
 		struct labels *labels = scrape__labels(scraper);
 		labels_add(labels, "request", slice_from(api_rows[i].name));
 		exposition_add(exposition, FAMILY_REQUESTS, labels, (int64_t)count);
+		tell_times(scraper, exposition, labels, &metrics->times[api_rows[i].key]);
+		tell_errors(scraper, exposition, &api_rows[i]);
 	}
 }
 

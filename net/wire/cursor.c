@@ -176,6 +176,15 @@ void writer_fail(struct writer *writer, int error)
 	writer->capacity = writer->position;
 }
 
+void writer_count_error(struct writer *writer, int16_t code)
+{
+	if (!writer->error_counts || writer->error)
+		return;
+	uint64_t *counter = &writer->error_counts[code < -1 || code >= WIRE_ERROR_CODES - 1 ? 0 : code + 1];
+	/* Others may read it meanwhile: one whole word, as all counters (net/metrics.h). */
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
 void writer_float64(struct writer *writer, double value)
 {
 	uint64_t bits;

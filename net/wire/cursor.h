@@ -142,6 +142,9 @@ struct reader_tags reader_tags(struct reader *reader);
 bool reader_next_tag(struct reader *reader, struct reader_tags *tags);
 static inline void reader_skip_tag(struct reader *reader) { reader->at = reader->end; }
 
+/* Codes are counted by their number plus one, from -1 (UNKNOWN_SERVER_ERROR) on; what is beyond counts as that. */
+#define WIRE_ERROR_CODES 140
+
 /* ---- writing -------------------------------------------------------------------------------------- */
 
 /* Bytes that belong at `position` of the writer's buffer but were not copied into it. */
@@ -161,6 +164,7 @@ struct writer {
 	struct writer_external *externals;
 	uint32_t external_count, external_capacity;
 	size_t external_size;
+	uint64_t *error_counts;                /* NULL, or the WIRE_ERROR_CODES counters of what writer_error_code writes */
 };
 
 /* Writes into a fixed buffer; records are copied. */
@@ -242,6 +246,16 @@ static inline void writer_int16(struct writer *writer, int16_t value) { writer_u
 static inline void writer_int32(struct writer *writer, int32_t value) { writer_uint32(writer, (uint32_t)value); }
 static inline void writer_int64(struct writer *writer, int64_t value) { writer_uint64(writer, (uint64_t)value); }
 static inline void writer_bool(struct writer *writer, bool value) { writer_uint8(writer, value); }
+
+/* Counts an error code that is not 0, if the writer counts. */
+void writer_count_error(struct writer *writer, int16_t code);
+
+static inline void writer_error_code(struct writer *writer, int16_t code)
+{
+	writer_int16(writer, code);
+	if (__builtin_expect(code != 0, 0))
+		writer_count_error(writer, code);
+}
 
 void writer_float64(struct writer *writer, double value);
 void writer_uuid(struct writer *writer, struct uuid value);

@@ -46,6 +46,10 @@ expect "records move" 105 "$(value "kafka_server_brokertopicmetrics_messagesin_t
 rose "bytes in move" "kafka_server_brokertopicmetrics_bytesin_total{topic=\"$name\"}" "$in"
 rose "bytes out move" "kafka_server_brokertopicmetrics_bytesout_total{topic=\"$name\"}" "$out"
 rose "requests move" 'spate_requests_total{request="Produce"}' "$produced"
+expect "how long requests took" "$(value 'spate_requests_total{request="Produce"}')" "$(value 'spate_request_duration_seconds_bucket{request="Produce",le="+Inf"}')"
+"$SPATE_BIN" topic create $name -b "$BROKER" > /dev/null 2>&1
+scrape
+expect "error codes in answers" 1 "$(value 'spate_request_errors_total{request="CreateTopics",error="TOPIC_ALREADY_EXISTS"}')"
 expect "nothing is damaged: no such series" "" "$(grep spate_log_damaged_ "$WORK/scrape")"
 expect "records are acknowledged from stable storage" 0 "$(value spate_durability_relaxed)"
 expect "a new directory" 1 "$(value 'spate_recovery_info{shard="0",outcome="new"}')"
@@ -62,6 +66,7 @@ labels="{topic=\"$name\",partition=\"0\"}"
 expect "damage is named with topic, partition and offsets" "1 $((to - from)) $from $((to - 1))" \
 	"$(value "spate_log_damaged_ranges$labels") $(value "spate_log_damaged_records$labels") $(value "spate_log_damage_first_offset$labels") $(value "spate_log_damage_last_offset$labels")"
 expect "and no other partition is" 1 "$(grep -c '^spate_log_damaged_ranges{' "$WORK/scrape")"
+rose "clients were told CORRUPT_MESSAGE" 'spate_request_errors_total{request="Fetch",error="CORRUPT_MESSAGE"}'
 expect "which is counted" 1 "$(value 'spate_log_damage_found_ranges_total{shard="0"}')"
 expect "the stop before was clean" 1 "$(value 'spate_recovery_info{shard="0",outcome="clean"}')"
 expect "and it is ready" 200 "$(status_of /readyz)"

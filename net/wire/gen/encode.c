@@ -1,10 +1,15 @@
 /* The encoding half of kmsg_X.c: one function write_STRUCT for each struct, X_encode and X_size for each message. */
 #include "net/wire/gen/gen.h"
 
+#include <string.h>
+
 static void emit_write_value(FILE *out, const struct field *field, const char *null, const char *value)
 {
 	switch (field->kind) {
 	case KIND_SCALAR:
+		/* The name says what it is, in every message: what is told is counted. */
+		fprintf(out, "writer_%s(writer, %s);\n", strcmp(field->name, "error_code") == 0 ? field->name : field->type_name, value);
+		break;
 	case KIND_UUID:
 		fprintf(out, "writer_%s(writer, %s);\n", field->type_name, value);
 		break;
