@@ -256,6 +256,35 @@ Test(recovery_table, row_F_no_file)
 	world_fini(&world);
 }
 
+/* @F twice in a row: the segment that was to begin behind the first gap gets nothing, and the next checkpoint can be believed all the same. (It told of an empty
+ * segment before the last one, so the next start threw it away and scanned: what was deleted came back, and damage was forgotten. Found by test_rot, which
+ * gave a directory another's name.) */
+Test(recovery_table, row_F_no_file_for_two_pieces)
+{
+	struct world world;
+	begin(&world, 12);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	let_file(&world);
+	for (uint64_t i = 1; i < 4; i++)
+		world_append(&world, the_partition(&world), i, 1, LARGE);
+	world_crash(&world);
+	rot_unlink(&world, "/t-0/00000000000000000000.log");
+	struct io *io = rot_open(&world);
+	cr_assert_eq(io_dir_sync(io, "/t-0"), 0);
+	io_close(io);
+	world_open(&world);
+	int64_t end = partition_high_watermark(the_partition(&world));
+	cr_assert_geq(end, 3);
+	expect_damaged(&world, 0, end, end);
+	world_append(&world, the_partition(&world), (uint64_t)end, 1, 100);
+	world_stop(&world);
+	rot_unlink(&world, "/t-0/00000000000000000003.log"); /* so the checkpoint alone knows of it */
+	world_open(&world);
+	expect_damaged(&world, 0, end + 1, end + 1);
+	world_append(&world, the_partition(&world), (uint64_t)end + 1, 1, 100);
+	world_fini(&world);
+}
+
 /* @G is for what a crash tears. A file that the checkpoint knows is not taken by one: without it the last piece is lost as well, and its offsets are not given
  * out again. (Found by test_rot, seed 11.) */
 static void lose_known_file(int how)
