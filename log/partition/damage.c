@@ -103,6 +103,18 @@ int partition__fence(struct partition *partition, struct segment *segment, uint6
 	return is_found;
 }
 
+int partition__is_batch_bad(struct segment *segment, uint64_t position)
+{
+	struct batch batch;
+	uint8_t *bytes;
+	int err = segment_read_header(segment, position, &batch);
+	if (!err)
+		err = segment_read_batch(segment, &batch, position, &bytes);
+	if (!err)
+		free(bytes);
+	return err == ERR_CORRUPT_LOG ? 1 : err;
+}
+
 /* Gaps are compaction's alone. */
 bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected)
 {

@@ -153,28 +153,16 @@ static int go_on_at(struct read_op *op, uint64_t position, int64_t due_offset, u
 	return READ_GOES_ON;
 }
 
-/* Batches before the wanted one are passed over by their headers, unchecked. If none begins where one of them says it ends, it may be that one
- * that lies. */
-static bool is_passed_bad(const struct read_op *op)
-{
-	struct batch batch;
-	uint8_t *bytes;
-	if (op->passed_offset < 0)
-		return false;
-	int err = segment_read_header(op->segment, op->passed_position, &batch);
-	if (!err)
-		err = segment_read_batch(op->segment, &batch, op->passed_position, &bytes);
-	if (!err)
-		free(bytes);
-	return err == ERR_CORRUPT_LOG;
-}
-
-/* Damage before anything that is wanted: if the wanted offset lies behind it, the read goes on there. */
+/* Damage before anything that is wanted: if the wanted offset lies behind it, the read goes on there. Batches before the wanted one are passed over by
+ * their headers: if none begins where the last of them says it ends, it may be that one that lies. */
 static int skip_damage(struct read_op *op, uint64_t position, int64_t expected, int64_t limit_offset)
 {
 	uint64_t next_position;
 	int64_t next_offset;
-	if (is_passed_bad(op)) {
+	int is_passed_bad = op->passed_offset >= 0 ? partition__is_batch_bad(op->segment, op->passed_position) : 0;
+	if (is_passed_bad < 0)
+		return is_passed_bad;
+	if (is_passed_bad) {
 		position = op->passed_position;
 		expected = op->passed_offset;
 	}

@@ -40,18 +40,21 @@ static int look_into(struct partition *partition, struct segment *segment, const
 /* ---- past damage ------------------------------------------------------------------------------------------------ */
 
 /* A place among the durable batches of a segment; `expected` is the offset due there, -1 if the place comes from an index, which says the last offset of
- * the batch there. */
+ * the batch there. The batch before it was passed over by its header alone (passed_offset is its base offset), or there is none (-1). */
 struct walk {
 	struct partition *partition;
 	struct segment *segment;
-	uint64_t position;
-	int64_t expected, index_offset;
+	uint64_t position, passed_position;
+	int64_t expected, index_offset, passed_offset;
 	struct batch batch;
 };
 
 static struct walk walk_from_index(struct partition *partition, struct segment *segment, uint64_t position, int64_t last_offset)
 {
-	return (struct walk){partition, segment, position, last_offset < 0 ? segment->base_offset : -1, last_offset, {0}};
+	return (struct walk){
+		.partition = partition, .segment = segment, .position = position, .expected = last_offset < 0 ? segment->base_offset : -1,
+		.index_offset = last_offset, .passed_offset = -1,
+	};
 }
 
 static struct walk walk_all(struct partition *partition, struct segment *segment)
@@ -71,13 +74,32 @@ static int is_here_wrong(struct walk *walk)
 	return !partition__is_header_right(walk->partition, &walk->batch, expected);
 }
 
+/* Here is no batch, or a damaged one; 1: the walk stands behind it. If the header that led here lies, it is its batch that is damaged. */
 static int fence_here(struct walk *walk)
 {
+	int is_passed_bad = walk->passed_offset >= 0 ? partition__is_batch_bad(walk->segment, walk->passed_position) : 0;
+	if (is_passed_bad < 0)
+		return is_passed_bad;
+	if (is_passed_bad) {
+		walk->position = walk->passed_position;
+		walk->expected = walk->passed_offset;
+	}
+	walk->passed_offset = -1;
 	return partition__fence(walk->partition, walk->segment, walk->position, walk->expected, walk->expected, &walk->position, &walk->expected);
+}
+
+/* The batch here, whose header is right, is damaged: its own length need not be right. */
+static int fence_batch(struct walk *walk)
+{
+	walk->expected = walk->batch.base_offset;
+	walk->passed_offset = -1;
+	return fence_here(walk);
 }
 
 static void pass(struct walk *walk)
 {
+	walk->passed_position = walk->position;
+	walk->passed_offset = walk->batch.base_offset;
 	walk->position += walk->batch.size_bytes;
 	walk->expected = batch_next_offset(&walk->batch);
 }
@@ -98,27 +120,27 @@ static int find_batch(struct walk *walk)
 		bool is_fenced = !is_wrong && partition__is_damaged(walk->partition, walk->batch.base_offset, batch_next_offset(&walk->batch));
 		if (!is_wrong && !is_fenced)
 			return 1;
-		if (is_fenced) /* its own length need not be right */
-			walk->expected = walk->batch.base_offset;
-		more = fence_here(walk);
+		more = is_fenced ? fence_batch(walk) : fence_here(walk);
 	}
 	return more < 0 ? more : 0;
 }
 
 /* Looks on from where the walk is for the first batch with a timestamp at or above the given one and a record that has it. A batch that turns out to be
- * damaged is fenced and passed over: what lies behind it is the answer. */
+ * damaged is fenced as by a read: the same bytes are judged alike by both, and what follows is the answer. */
 static int search_segment(struct walk *walk, int64_t timestamp_ms, find_record_fn *find, struct offset_found *out)
 {
-	int more;
-	for (; (more = find_batch(walk)) > 0; pass(walk)) {
+	int more = find_batch(walk);
+	while (more > 0) {
 		const struct batch *batch = &walk->batch;
-		if (batch->max_timestamp_ms < timestamp_ms || batch_next_offset(batch) <= walk->partition->start_offset || batch_is_control(batch))
-			continue;
-		int found = look_into(walk->partition, walk->segment, batch, walk->position, timestamp_ms, find, out);
-		if (found == ERR_CORRUPT_LOG)
-			partition__add_damage(walk->partition, batch->base_offset, batch_next_offset(batch));
-		else if (found)
+		bool is_passed = batch->max_timestamp_ms < timestamp_ms || batch_next_offset(batch) <= walk->partition->start_offset || batch_is_control(batch);
+		int found = is_passed ? 0 : look_into(walk->partition, walk->segment, batch, walk->position, timestamp_ms, find, out);
+		if (found && found != ERR_CORRUPT_LOG)
 			return found < 0 ? found : 0;
+		if (!found)
+			pass(walk);
+		else if ((more = fence_batch(walk)) <= 0)
+			return more;
+		more = find_batch(walk);
 	}
 	return more;
 }
@@ -148,10 +170,10 @@ int partition_offset_for_time(struct partition *partition, int64_t timestamp_ms,
 
 /* The largest timestamp of a segment counts what is staged, and what is damaged; what consumers may see can only be less, so the search goes by
  * headers. */
-static int max_durable_timestamp(struct partition *partition, struct segment *segment, int64_t *timestamp_ms)
+static int max_durable_timestamp(struct partition *partition, struct segment *segment, bool is_told_believed, int64_t *timestamp_ms)
 {
 	bool is_whole = segment->durable.position == segment->staged.position && segment->base_offset >= partition->start_offset;
-	bool is_known = is_whole && !partition__is_damaged(partition, segment->base_offset, segment->staged.offset);
+	bool is_known = is_told_believed && is_whole && !partition__is_damaged(partition, segment->base_offset, segment->staged.offset);
 	*timestamp_ms = is_known ? segment->max_timestamp_ms : -1;
 	struct walk walk = walk_all(partition, segment);
 	int more = 0;
@@ -162,14 +184,14 @@ static int max_durable_timestamp(struct partition *partition, struct segment *se
 }
 
 /* *best stays NULL if there is no record. */
-static int find_segment_of_max_time(struct partition *partition, struct segment **best, int64_t *timestamp_ms)
+static int find_segment_of_max_time(struct partition *partition, bool is_told_believed, struct segment **best, int64_t *timestamp_ms)
 {
 	*best = NULL;
 	*timestamp_ms = -1;
 	LIST_FOR_EACH(node, &partition->segments) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
 		int64_t largest_ms;
-		int err = max_durable_timestamp(partition, segment, &largest_ms);
+		int err = max_durable_timestamp(partition, segment, is_told_believed, &largest_ms);
 		if (err)
 			return err;
 		if (largest_ms <= *timestamp_ms)
@@ -180,22 +202,25 @@ static int find_segment_of_max_time(struct partition *partition, struct segment 
 	return 0;
 }
 
-/* Each round finds the record, or fences a batch that had promised it. */
+/* Each round finds the record, or fences a batch that had promised it. If none does: what is told of the segments is of a batch that rotted since and
+ * promises less now, so from then on only headers are believed. */
 int partition_offset_of_max_time(struct partition *partition, struct offset_found *out)
 {
 	*out = (struct offset_found){.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
-	for (;;) {
+	for (bool is_told_believed = true;;) {
 		int64_t timestamp_ms, last_offset;
 		uint64_t position, known = partition->home->damaged_ranges;
 		struct segment *best;
-		int err = find_segment_of_max_time(partition, &best, &timestamp_ms);
+		int err = find_segment_of_max_time(partition, is_told_believed, &best, &timestamp_ms);
 		if (err || !best)
 			return err;
 		err = segment_find_time(best, timestamp_ms, &position, &last_offset);
 		struct walk walk = walk_from_index(partition, best, position, last_offset);
 		if (!err)
 			err = search_segment(&walk, timestamp_ms, largest, out);
-		if (err || out->found || known == partition->home->damaged_ranges)
+		bool is_new_damage = known != partition->home->damaged_ranges;
+		if (err || out->found || (!is_new_damage && !is_told_believed))
 			return err;
+		is_told_believed = is_new_damage;
 	}
 }

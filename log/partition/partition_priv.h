@@ -123,6 +123,9 @@ bool partition__is_damaged(const struct partition *partition, int64_t from, int6
  * found; 0: none follows in this segment; or a read error, and nothing is fenced. Reads the disk in place: for damage alone. */
 MUST_USE int partition__fence(struct partition *partition, struct segment *segment, uint64_t position, int64_t expected, int64_t wanted,
 		      uint64_t *next_position, int64_t *next_offset);
+/* Does the batch there fail its check? 1, 0, or a read error. For one that was passed over by its header alone, where no batch begins behind it: it may be
+ * that header that lies. Reads the disk in place. */
+MUST_USE int partition__is_batch_bad(struct segment *segment, uint64_t position);
 /* What a CRC does not cover, of a batch whose base offset should be `expected`: that, and the leader epoch. */
 bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected);
 
