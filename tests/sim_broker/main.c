@@ -20,6 +20,8 @@
 #define WORKERS_MAX 64
 #define HANG_SECONDS 60
 #define MEMORY_MAX (6ull << 30)
+#define HEAP_BYTES (1ull << 30)
+#define HUGE_PAGE_BYTES (2ull << 20)
 #define TWICE_EVERY 10          /* seeds: these run twice, and must leave the same trace */
 #define ALL_MOMENTS_SEEDS 300   /* after so many every situation must have been met */
 
@@ -35,7 +37,7 @@ struct shared {
 };
 
 struct totals {
-	uint64_t seeds, acked, starts, virtual_ns, moments[moment_count];
+	uint64_t seeds, acked, starts, virtual_ns, trace, moments[moment_count];
 };
 
 static struct shared *shared;
@@ -95,6 +97,7 @@ static void add(struct totals *totals, const struct verdict *verdict)
 	totals->acked += verdict->acked;
 	totals->starts += verdict->starts;
 	totals->virtual_ns += verdict->virtual_ns;
+	totals->trace += verdict->trace; /* whoever ends first */
 	for (uint32_t i = 0; i < moment_count; i++)
 		totals->moments[i] += verdict->moments[i];
 }
@@ -143,11 +146,19 @@ static uint64_t run_all(const struct options *options, struct totals *totals, ch
 	}
 }
 
+static double cpu_seconds(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 static uint32_t print_totals(const struct options *options, const struct totals *totals, double seconds)
 {
 	uint32_t missing = 0;
-	printf("%lu seeds from %lu on, %lu starts of the broker, %lu records certain, %.0f s of virtual time in %.1f s: %.1f seeds/s\n", (unsigned long)totals->seeds,
-	       (unsigned long)options->seed, (unsigned long)totals->starts, (unsigned long)totals->acked, (double)totals->virtual_ns / 1e9, seconds, (double)totals->seeds / seconds);
+	printf("%lu seeds from %lu on, %lu starts of the broker, %lu records certain, %.0f s of virtual time in %.1f s: %.1f seeds/s, %.4f CPU s each; their traces add up to %016lx\n",
+	       (unsigned long)totals->seeds, (unsigned long)options->seed, (unsigned long)totals->starts, (unsigned long)totals->acked, (double)totals->virtual_ns / 1e9, seconds,
+	       (double)totals->seeds / seconds, cpu_seconds() / (double)(totals->seeds ? totals->seeds : 1), (unsigned long)totals->trace);
 	for (uint32_t i = 0; i < moment_count; i++) {
 		missing += totals->moments[i] == 0;
 		printf("  %10lu  %s\n", (unsigned long)totals->moments[i], moment_text((enum moment)i));
@@ -229,6 +240,16 @@ static int usage(const char *program)
 	return 2;
 }
 
+/* The heap of the seeds' processes: pages of 2 MiB, as each process begins with none. */
+static void prepare_heap(void)
+{
+	uint8_t *heap = malloc(HEAP_BYTES);
+	CHECK(heap);
+	uintptr_t first = align_up((uintptr_t)heap, HUGE_PAGE_BYTES);
+	(void)madvise((void *)first, (uintptr_t)heap + HEAP_BYTES - first, MADV_HUGEPAGE);
+	free(heap);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"time", 1, NULL, 't'}, {"count", 1, NULL, 'n'}, {"jobs", 1, NULL, 'j'},
@@ -248,9 +269,10 @@ int main(int argc, char **argv)
 		}
 	}
 	/* Memory that was given back is kept: the kernel would zero it again for each start of a broker. */
-	mallopt(M_MMAP_THRESHOLD, 1 << 30);
-	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	mallopt(M_MMAP_THRESHOLD, 2 * HEAP_BYTES - 1);
+	mallopt(M_TRIM_THRESHOLD, 2 * HEAP_BYTES - 1);
 	mallopt(M_TOP_PAD, 16 << 20);
+	prepare_heap();
 #if !defined(__SANITIZE_ADDRESS__)
 	/* A broker that takes without end is a failure of its seed, not of the machine. */
 	setrlimit(RLIMIT_AS, &(struct rlimit){MEMORY_MAX, MEMORY_MAX});

@@ -195,7 +195,8 @@ void peer_step(struct peer *peer)
 {
 	if (!peer->link)
 		return;
-	bytes_drop(&peer->out, sim_link_send(peer->link, peer->out.data, peer->out.size));
+	if (peer->out.size)
+		bytes_drop(&peer->out, sim_link_send(peer->link, peer->out.data, peer->out.size));
 	if (peer->is_closing && !peer->out.size && !peer->has_closed) {
 		peer->has_closed = true;
 		meet(peer->world, MOMENT_HALF_CLOSED);
