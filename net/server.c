@@ -24,7 +24,7 @@
 #define ADDRESS_WAIT_MS 1000
 #define ADDRESS_RETRY_MS 10
 #define FILES_MIN 32u
-#define LONE_EVERY_TURNS 1000   /* of a simulation with several shards */
+#define LONE_EVERY_TURNS 300    /* of a simulation with several shards */
 #define LONE_TURNS_MAX 1000
 
 struct server {
@@ -161,6 +161,7 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 		.incarnation = catalog_incarnation(server->catalog),
 		.directory_id = catalog_directory_id(server->catalog),
 		.config = server->options.config,
+		.journal_bytes = server->options.journal_bytes ? server->options.journal_bytes : (uint64_t)broker_config_int(server->options.config, "spate.journal.bytes"),
 	};
 	return 0;
 }
@@ -606,16 +607,25 @@ static void begin_loops(struct server *server)
 		shard_loop_begin(&server->loops[i], &server->shards[i], i ? NULL : &server->listener, &server->stop);
 }
 
-/* One of those that have not ended; now and then the same many times. */
+static uint32_t count_busy(const struct server *server)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < server->shard_count; i++)
+		count += server->loops[i].shard && !shard_loop_is_idle(&server->loops[i]);
+	return count;
+}
+
+/* One of those that have something to do, if any have, else any that has not ended; now and then the same many times, until it has nothing more to do. */
 static struct shard_loop *draw_loop(struct server *server)
 {
-	if (server->lone_turns && server->lone_turns-- && server->lone_loop->shard)
+	if (server->shard_count == 1)
+		return server->loops;
+	if (server->lone_turns && server->lone_turns-- && server->lone_loop->shard && !shard_loop_is_idle(server->lone_loop))
 		return server->lone_loop;
-	if (server->shard_count > 1 && sim_random(&server->turn_random) % LONE_EVERY_TURNS == 0)
-		server->lone_turns = (uint32_t)(sim_random(&server->turn_random) % LONE_TURNS_MAX);
-	uint32_t left = (uint32_t)(sim_random(&server->turn_random) % (server->shard_count - server->ended_count));
+	server->lone_turns = sim_random(&server->turn_random) % LONE_EVERY_TURNS ? 0 : (uint32_t)(sim_random(&server->turn_random) % LONE_TURNS_MAX);
+	uint32_t busy = count_busy(server), left = (uint32_t)(sim_random(&server->turn_random) % (busy ? busy : server->shard_count - server->ended_count));
 	struct shard_loop *loop = server->loops;
-	while (!loop->shard || left--)
+	while (!loop->shard || (busy && shard_loop_is_idle(loop)) || left--)
 		loop++;
 	server->lone_loop = loop;
 	return loop;

@@ -31,6 +31,7 @@ struct server_options {
 	struct sim_disk *disk;
 	struct sim_net *net;
 	uint64_t seed;
+	uint64_t journal_bytes;              /* may be smaller than spate.journal.bytes can; 0: as configured */
 };
 
 /* What start found; the strings live as long as the server. */

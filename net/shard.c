@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "log/base/check.h"
+#include "log/io/sim.h"
 #include "net/api/api.h"
 #include "net/api/fetch_session.h"
 #include "net/conn/conn.h"
@@ -60,7 +61,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.shard = shard->index,
 		.shard_count = shard->shard_count,
 		.incarnation = shard->facts->incarnation,
-		.journal_size_bytes = (uint64_t)broker_config_int(config, "spate.journal.bytes"),
+		.journal_size_bytes = shard->facts->journal_bytes,
 		.cache_size_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / shard->shard_count,
 		.direct_size_bytes_min = (uint32_t)broker_config_int(config, "spate.direct.bytes"),
 		.producers_max = (uint32_t)broker_config_int(config, "spate.producers.max"),
@@ -292,6 +293,11 @@ int shard_loop_turn(struct shard_loop *loop)
 	give_back_turn(shard);
 	loop->has_advanced = advance_stop(loop);
 	return loop->stage != STOPPED || !count_reached(&loop->stop->stopped_count, shard);
+}
+
+bool shard_loop_is_idle(const struct shard_loop *loop)
+{
+	return !has_work(loop->shard) && !loop->has_advanced && io_sim_is_idle(loop->shard->io);
 }
 
 int shard_run(struct shard *shard, struct listener *listener, struct stop_state *stop)

@@ -34,6 +34,8 @@ struct shard_loop {
 void shard_loop_begin(struct shard_loop *loop, struct shard *shard, struct listener *listener, struct stop_state *stop);
 /* One turn. 1: there are more; 0: all shards have stopped; -errno of a broken loop. */
 MUST_USE int shard_loop_turn(struct shard_loop *loop);
+/* Of a simulation: would a turn only wait? */
+bool shard_loop_is_idle(const struct shard_loop *loop);
 /* Turns until all shards have stopped: 0, or -errno. */
 MUST_USE int shard_run(struct shard *shard, struct listener *listener, struct stop_state *stop);
 

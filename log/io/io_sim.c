@@ -470,6 +470,12 @@ static uint64_t next_of_user(struct sim_user *user)
 	return earlier(end_of_next(sim), io_timers_next_ns(&sim->io.timers));
 }
 
+bool io_sim_is_idle(struct io *io)
+{
+	struct sim *sim = sim_of(io);
+	return next_of_user(&sim->user) > *sim_disk__clock_ns(sim->disk);
+}
+
 static uint64_t next_event_ns(struct sim *sim)
 {
 	uint64_t arrival_ns = sim->net ? sim_net__next_ns(sim->net) : UINT64_MAX;

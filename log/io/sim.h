@@ -67,6 +67,9 @@ struct sim_pace {
 	uint32_t short_per_mille;   /* of the transfers take a part now and the rest later, each an I/O of its own */
 };
 void sim_disk_set_pace(struct sim_disk *disk, const struct sim_pace *pace);
+/* Of an io of IO_SIM: is there nothing that its next turn would do at this time? */
+struct io;
+bool io_sim_is_idle(struct io *io);
 /* The wall clock jumps; the monotonic one does not. */
 void sim_disk_shift_wall_clock(struct sim_disk *disk, int64_t by_ms);
 

@@ -48,7 +48,7 @@ struct socket {
 };
 
 struct sim_net {
-	struct sim_disk *disk;
+	const uint64_t *clock_ns; /* the disk's */
 	uint64_t random;
 	struct sim_net_pace pace;
 	uint64_t alarm_ns;
@@ -59,7 +59,7 @@ struct sim_net {
 
 uint64_t sim_net_now_ns(const struct sim_net *net)
 {
-	return *sim_disk__clock_ns(net->disk);
+	return *net->clock_ns;
 }
 
 static uint64_t draw(struct sim_net *net, uint64_t below)
@@ -72,7 +72,7 @@ static uint64_t draw(struct sim_net *net, uint64_t below)
 struct sim_net *sim_net_open(struct sim_disk *disk, uint64_t seed)
 {
 	struct sim_net *net = sim__take_zeroed(1, sizeof *net);
-	net->disk = disk;
+	net->clock_ns = sim_disk__clock_ns(disk);
 	net->random = seed;
 	net->pace = (struct sim_net_pace){.latency_ns_max = LATENCY_NS_MAX, .window_bytes = WINDOW_BYTES, .piece_bytes_max = PIECE_BYTES_MAX};
 	list_init(&net->links);

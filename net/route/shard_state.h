@@ -26,6 +26,7 @@ struct broker_facts {
 	uint64_t incarnation;
 	const struct uuid *directory_id;
 	const struct broker_config *config;   /* as at start */
+	uint64_t journal_bytes;
 };
 
 /* Bounds of what peers may take; set at start, but for one. */

@@ -27,7 +27,8 @@ static int try_start(struct world *world, char *why, size_t why_size)
 {
 	static struct server_report report;
 	struct server_options options = {.dir = "/data", .listen_host = "127.0.0.1", .listen_port = world->port, .shard_count = world->plan->knobs.shards, .backend = IO_SIM,
-					 .config = world->config, .disk = world->disk, .net = world->net, .seed = world->plan->seed * 1000 + world->life};
+					 .config = world->config, .disk = world->disk, .net = world->net, .seed = world->plan->seed * 1000 + world->life,
+					 .journal_bytes = world->plan->knobs.journal_bytes};
 	int err = server_open(&world->server, &options, &report, why, why_size);
 	if (err) {
 		world->server = NULL;

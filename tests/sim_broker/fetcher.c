@@ -8,6 +8,8 @@
 #include "tests/sim_broker/peer.h"
 
 #define FETCHED_MAX (TOPICS_MAX * PARTITIONS_MAX)
+#define REST_EVERY 20
+#define REST_NS_MAX (1000ull * 1000 * 1000)
 
 /* What the session knows of a partition. */
 struct known {
@@ -114,6 +116,8 @@ static void take_results(struct fetcher *fetcher, const struct kmsg_fetch_respon
 	fetcher->session_epoch++;
 	if (!fetcher->session_id)
 		begin_session(fetcher);
+	if (draw(&fetcher->random, REST_EVERY) == 0) /* whoever polls has other things to do, too */
+		fetcher->wait_until_ns = world_now_ns(fetcher->world) + draw(&fetcher->random, REST_NS_MAX);
 }
 
 static void answered(void *context, uint64_t tag, const void *answer)

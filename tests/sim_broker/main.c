@@ -197,10 +197,10 @@ static void tell(const struct plan *plan)
 {
 	const struct knobs *knobs = &plan->knobs;
 	struct shrink_outcome outcome;
-	printf("\nTHE STORY (seed %lu, %u steps)\n%u shards, %u producers, %u consumers, %u fetchers, %u committers, %u classic members, %u consumer members; cache %u, direct from %u, "
-	       "segments of %u, retention every %u ms%s\n", (unsigned long)plan->seed, plan->step_count, knobs->shards, knobs->producers, knobs->consumers, knobs->fetchers, knobs->committers,
-	       knobs->members, knobs->consumer_members, knobs->cache_bytes, knobs->direct_bytes, knobs->segment_bytes, knobs->retention_check_ms,
-	       knobs->may_rot ? ", a disk that rots" : "");
+	printf("\nTHE STORY (seed %lu, %u steps)\n%u shards, %u producers, %u consumers, %u fetchers, %u committers, %u classic members, %u consumer members; journals of %u, cache %u, direct from %u, "
+	       "segments of %u, retention every %u ms%s%s\n", (unsigned long)plan->seed, plan->step_count, knobs->shards, knobs->producers, knobs->consumers, knobs->fetchers, knobs->committers,
+	       knobs->members, knobs->consumer_members, knobs->journal_bytes, knobs->cache_bytes, knobs->direct_bytes, knobs->segment_bytes, knobs->retention_check_ms,
+	       knobs->may_rot ? ", a disk that rots" : "", knobs->is_tireless ? ", tireless producers" : "");
 	shrink_try(&subject, plan, &outcome, stdout);
 	printf("%s\n", outcome.has_failed ? outcome.verdict : "nothing is wrong");
 }

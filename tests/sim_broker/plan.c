@@ -26,6 +26,7 @@ static void make_knobs(struct knobs *knobs, uint64_t *random)
 		.committers = (uint32_t)draw(random, COMMITTERS_MAX + 1),
 		.members = draw(random, 3) ? 0 : 1 + (uint32_t)draw(random, MEMBERS_MAX),
 		.consumer_members = draw(random, 3) ? 0 : 1 + (uint32_t)draw(random, MEMBERS_MAX),
+		.journal_bytes = PICK(random, 1 << 20, 1 << 20, 1 << 20, 2 << 20, 4 << 20),
 		.cache_bytes = PICK(random, 4 << 20, 16 << 20),
 		.direct_bytes = PICK(random, 65536, 65536, 8192),
 		.segment_bytes = PICK(random, 1 << 20, 1 << 24),
@@ -33,6 +34,7 @@ static void make_knobs(struct knobs *knobs, uint64_t *random)
 		.retention_check_ms = PICK(random, 500, 3000, 300000),
 		.offsets_partitions = PICK(random, 1, 2, 3),
 		.may_rot = draw(random, 8) == 0,
+		.is_tireless = draw(random, 20) == 0,
 	};
 }
 
@@ -100,6 +102,7 @@ bool plan_simplify(struct plan *plan, uint32_t n)
 	case 12: knobs->topics = 1; return true;
 	case 13: knobs->consumer_members = knobs->consumer_members > 1 ? 2 : knobs->consumer_members; return true;
 	case 14: knobs->fetchers = 0; return true;
+	case 15: knobs->is_tireless = false; return true;
 	default: return false;
 	}
 }

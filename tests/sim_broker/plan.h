@@ -54,8 +54,9 @@ struct step {
 
 struct knobs {
 	uint32_t shards, topics, producers, consumers, fetchers, committers, members, consumer_members;
-	uint32_t cache_bytes, direct_bytes, segment_bytes, rebalance_delay_ms, retention_check_ms, offsets_partitions;
+	uint32_t journal_bytes, cache_bytes, direct_bytes, segment_bytes, rebalance_delay_ms, retention_check_ms, offsets_partitions;
 	bool may_rot;               /* a disk that lies */
+	bool is_tireless;           /* producers send as quickly in the end as in the beginning */
 };
 
 struct plan {

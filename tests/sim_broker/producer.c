@@ -15,6 +15,10 @@
 #include "tests/sim_broker/record.h"
 
 #define WINDOW 5
+#define VALUE_SIZE_MAX 200
+#define LARGE_VALUE_SIZE_MAX 40000
+/* With each so many records it has made it rests longer, unless the plan says that it is tireless: what the hundredth batch does, the ten-thousandth does again. */
+#define TIRED_RECORDS 300
 
 enum batch_state { UNSENT, SENT };
 
@@ -43,7 +47,7 @@ struct producer {
 	struct sent ghost;         /* of the epoch before; no bytes: none */
 	bool is_ghost_out, is_epoch_known; /* a batch of this epoch was acknowledged */
 	uint64_t next_tag, wait_until_ns, pause_until_ns, made;
-	uint32_t value_size_max, count_max, pause_ns_max;
+	uint32_t large_every, count_max, pause_ns_max; /* one batch in so many has large values; 0: none */
 };
 
 struct producer *producer_open(struct world *world, uint32_t number)
@@ -57,7 +61,7 @@ struct producer *producer_open(struct world *world, uint32_t number)
 	producer->topic = draw(&producer->random, 2) ? 0 : (uint32_t)draw(&producer->random, TOPICS_MAX);
 	producer->is_plain = draw(&producer->random, 5) == 0;
 	producer->is_by_id = producer->topic || draw(&producer->random, 2);
-	producer->value_size_max = draw(&producer->random, 3) ? 200 : 40000;
+	producer->large_every = draw(&producer->random, 3) ? 0 : draw(&producer->random, 3) ? 10 : 1;
 	producer->count_max = 1 + (uint32_t)draw(&producer->random, 6);
 	producer->pause_ns_max = draw(&producer->random, 3) ? 20000000 : 200000000;
 	producer->peer = peer_create(world, producer);
@@ -190,11 +194,13 @@ static void make_batch(struct producer *producer)
 	struct world *world = producer->world;
 	struct sent *sent = &producer->window[producer->count++];
 	uint32_t count = 1 + (uint32_t)draw(&producer->random, producer->count_max);
-	size_t capacity = (size_t)count * (producer->value_size_max + RECORD_VALUE_MIN + 64) + 128;
+	bool is_large = producer->large_every && draw(&producer->random, producer->large_every) == 0;
+	uint32_t value_size_max = is_large ? LARGE_VALUE_SIZE_MAX : VALUE_SIZE_MAX;
+	size_t capacity = (size_t)count * (value_size_max + RECORD_VALUE_MIN + 64) + 128;
 	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
 	struct batch_builder builder;
 	uint64_t marks[16];
-	uint8_t *value = malloc(producer->value_size_max + RECORD_VALUE_MIN);
+	uint8_t *value = malloc(value_size_max + RECORD_VALUE_MIN);
 	if (!producer->is_plain) {
 		options.producer_id = producer->id;
 		options.producer_epoch = producer->epoch;
@@ -204,7 +210,7 @@ static void make_batch(struct producer *producer)
 	CHECK(value && sent->bytes && batch_builder_open(&builder, NULL, &options, sent->bytes, capacity) == 0);
 	for (uint32_t i = 0; i < count; i++) {
 		marks[i] = ++world->next_mark;
-		struct record record = {.timestamp_ms = world_wall_ms(world), .value = record_value(value, marks[i], draw(&producer->random, producer->value_size_max))};
+		struct record record = {.timestamp_ms = world_wall_ms(world), .value = record_value(value, marks[i], draw(&producer->random, value_size_max))};
 		CHECK(batch_builder_append(&builder, &record) == 0);
 	}
 	CHECK(batch_builder_finish(&builder, &sent->size_bytes) == 0);
@@ -371,7 +377,8 @@ static void maybe_make_batch(struct producer *producer, uint64_t now_ns)
 	if (producer->count >= (producer->is_plain ? 1 : WINDOW) || producer->is_finishing || now_ns < producer->pause_until_ns || !is_topic_certain(producer))
 		return;
 	make_batch(producer);
-	producer->pause_until_ns = now_ns + draw(&producer->random, producer->pause_ns_max);
+	uint64_t tiredness = producer->world->plan->knobs.is_tireless ? 0 : producer->made / TIRED_RECORDS;
+	producer->pause_until_ns = now_ns + draw(&producer->random, producer->pause_ns_max) * (1 + tiredness);
 }
 
 void producer_step(struct producer *producer)

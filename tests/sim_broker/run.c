@@ -96,7 +96,6 @@ static void configure(struct world *world)
 {
 	const struct knobs *knobs = &world->plan->knobs;
 	CHECK(broker_config_create(&world->config) == 0);
-	set(world->config, "spate.journal.bytes", 8 << 20);
 	set(world->config, "spate.reserve.bytes", 4 << 20);
 	set(world->config, "spate.cache.bytes", knobs->cache_bytes * (uint64_t)knobs->shards);
 	set(world->config, "spate.direct.bytes", knobs->direct_bytes);
