@@ -15,7 +15,7 @@
 
 #define KEPT_MAX 64
 #define ZEROED_MAX (60u << 10)
-#define SIZE_MAX_KEPT (16u << 20)
+#define SIZE_MAX_KEPT (128u << 20)
 
 static volatile uint64_t count, fail_at;
 static bool is_sticky_now;
