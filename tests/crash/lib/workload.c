@@ -38,6 +38,7 @@ struct run {
 	uint64_t last_idempotent;   /* its number */
 	uint32_t last_size;         /* and its size */
 	uint32_t in_flight;
+	bool is_killed;             /* what a process says that is gone is heard by nobody */
 	bool may_fail;              /* faults are about: whatever is refused is no mistake, but nothing may be acknowledged falsely */
 	char why[400];
 };
@@ -80,6 +81,8 @@ static void appended(struct append_op *op)
 	struct request *request = CONTAINER_OF(op, struct request, append);
 	struct run *run = request->run;
 	end_request(request);
+	if (run->is_killed)
+		return;
 	if (op->err && op->err != ERR_CLOSED)
 		refused(run, "an append failed", op->err);
 	if (op->err)
@@ -187,6 +190,8 @@ static void trimmed(struct trim_op *op)
 {
 	struct request *request = CONTAINER_OF(op, struct request, trim);
 	end_request(request);
+	if (request->run->is_killed)
+		return;
 	if (op->err && op->err != ERR_CLOSED)
 		refused(request->run, "a trim failed", op->err);
 	else if (!op->err && request->log->start < op->log_start_offset)
@@ -374,11 +379,10 @@ static bool kill_and_start(struct run *run)
 {
 	store_turn(run->machine->store);
 	io_flush(run->machine->io);
-	bool may_fail = run->may_fail;
-	run->may_fail = true; /* what a dead process would have answered reaches nobody */
 	sim_disk_kill(run->machine->disk);
+	run->is_killed = true;
 	machine_close(run->machine);
-	run->may_fail = may_fail;
+	run->is_killed = false;
 	return start_again(run);
 }
 
