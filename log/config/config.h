@@ -12,6 +12,7 @@ enum config_type { CONFIG_BOOL, CONFIG_INT, CONFIG_LONG, CONFIG_DOUBLE, CONFIG_S
 /* The values match DescribeConfigs' ConfigType and ConfigSource where Kafka has them (see net/api). */
 struct config_key {
 	const char *name;          /* "retention.ms", "log.retention.ms" */
+	size_t name_size;
 	enum config_type type;
 	const char *default_value; /* as Kafka prints it; NULL = no value */
 	int64_t min, max;          /* for INT and LONG */

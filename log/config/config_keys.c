@@ -20,13 +20,13 @@
 #define TIMESTAMP_TYPES "CreateTime,LogAppendTime"
 
 /* name, default, bounds or choices, then what each kind of table adds. */
-#define BOOL_KEY(key, value) .name = key, .type = CONFIG_BOOL, .default_value = value
-#define INT_KEY(key, value, low, high) .name = key, .type = CONFIG_INT, .default_value = value, .min = low, .max = high
-#define LONG_KEY(key, value, low, high) .name = key, .type = CONFIG_LONG, .default_value = value, .min = low, .max = high
-#define DOUBLE_KEY(key, value, low, high) .name = key, .type = CONFIG_DOUBLE, .default_value = value, .min = low, .max = high
-#define STRING_KEY(key, value) .name = key, .type = CONFIG_STRING, .default_value = value
-#define LIST_KEY(key, value, of) .name = key, .type = CONFIG_LIST, .default_value = value, .choices = of
-#define ENUM_KEY(key, value, of) .name = key, .type = CONFIG_ENUM, .default_value = value, .choices = of
+#define BOOL_KEY(key, value) .name = key, .name_size = sizeof(key) - 1, .type = CONFIG_BOOL, .default_value = value
+#define INT_KEY(key, value, low, high) .name = key, .name_size = sizeof(key) - 1, .type = CONFIG_INT, .default_value = value, .min = low, .max = high
+#define LONG_KEY(key, value, low, high) .name = key, .name_size = sizeof(key) - 1, .type = CONFIG_LONG, .default_value = value, .min = low, .max = high
+#define DOUBLE_KEY(key, value, low, high) .name = key, .name_size = sizeof(key) - 1, .type = CONFIG_DOUBLE, .default_value = value, .min = low, .max = high
+#define STRING_KEY(key, value) .name = key, .name_size = sizeof(key) - 1, .type = CONFIG_STRING, .default_value = value
+#define LIST_KEY(key, value, of) .name = key, .name_size = sizeof(key) - 1, .type = CONFIG_LIST, .default_value = value, .choices = of
+#define ENUM_KEY(key, value, of) .name = key, .name_size = sizeof(key) - 1, .type = CONFIG_ENUM, .default_value = value, .choices = of
 
 #define TOPIC(broker, text) .is_topic = true, .broker_name = broker, .doc = text
 #define TOPIC_INERT(broker, text) TOPIC(broker, text), .is_inert = true
@@ -386,7 +386,7 @@ const struct config_key *config_broker_keys(uint32_t *count)
 static const struct config_key *find(const struct config_key *keys, size_t count, struct slice name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (name.size && keys[i].name[0] == name.data[0] && strncmp(keys[i].name, (const char *)name.data, name.size) == 0 && strlen(keys[i].name) == name.size)
+		if (keys[i].name_size == name.size && memcmp(keys[i].name, name.data, name.size) == 0)
 			return &keys[i];
 	return NULL;
 }

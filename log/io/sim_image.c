@@ -124,16 +124,27 @@ uint64_t sim_image_next_data(const struct sim_image *image, uint64_t position)
 	return index < image->page_count && index * SIM_PAGE_SIZE < image->size ? index * SIM_PAGE_SIZE : image->size;
 }
 
+/* How many bytes from here on, `size` at most, are in pages that are not there. */
+static uint64_t hole_at(const struct sim_image *image, uint64_t position, uint64_t size)
+{
+	uint64_t index = position / SIM_PAGE_SIZE, end = (position + size + SIM_PAGE_SIZE - 1) / SIM_PAGE_SIZE;
+	while (index < end && (index >= image->page_count || !image->pages[index]))
+		index = index < image->page_count ? index + 1 : end;
+	uint64_t hole = index * SIM_PAGE_SIZE > position ? index * SIM_PAGE_SIZE - position : 0;
+	return hole < size ? hole : size;
+}
+
 void sim_image_read(const struct sim_image *image, uint64_t position, uint8_t *out, uint64_t size)
 {
 	for (uint64_t done = 0, part; done < size; done += part) {
 		uint64_t index = (position + done) / SIM_PAGE_SIZE, within = (position + done) % SIM_PAGE_SIZE;
-		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
-		const struct sim_page *page = index < image->page_count ? image->pages[index] : NULL;
-		if (page)
-			memcpy(out + done, page->data + within, part);
-		else
+		part = hole_at(image, position + done, size - done);
+		if (part) {
 			memset(out + done, 0, part);
+			continue;
+		}
+		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
+		memcpy(out + done, image->pages[index]->data + within, part);
 	}
 }
 
