@@ -167,6 +167,7 @@ static void add_group(struct coordinator *coordinator, struct group *group)
 	name_table_add(&coordinator->names, &group->entry, group__id(group));
 	list_push_back(&coordinator->groups, &group->node);
 	group->snapshot_number = coordinator->snapshot_number;
+	group->number = ++coordinator->group_number;
 	set_expiry(coordinator);
 }
 

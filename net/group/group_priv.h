@@ -27,6 +27,7 @@ struct group {
 	struct consumer *consumer;     /* ... or the consumer group of KIP-848 */
 	struct offsets *offsets;       /* never NULL */
 	uint64_t snapshot_number;      /* of the last snapshot that has this group */
+	uint64_t number;               /* of the order in which they were made, from 1 on */
 };
 
 struct coordinator {
@@ -41,6 +42,7 @@ struct coordinator {
 	uint64_t memory_bytes;         /* of all groups here, roughly: group__charge */
 	uint64_t *memory_used;         /* what memory_bytes_max bounds: the sum over a shard's coordinators, or memory_bytes */
 	uint64_t snapshot_number;
+	uint64_t group_number;         /* of the group that was made last */
 	struct list *snapshot_at;      /* the next group to be written; NULL: no snapshot is on */
 	bool is_loaded;
 	uint64_t random_state;

@@ -48,6 +48,8 @@ static size_t escape(const uint8_t *at, size_t left, char *out, size_t *used)
 	*used = 1;
 	if (*at == '\n')
 		return (size_t)sprintf(out, "\\n");
+	if (*at == '\\' && left > 1 && at[1] == 'x') /* else it would look like a byte that is escaped */
+		return (size_t)sprintf(out, "\\\\x5c");
 	if (*at == '"' || *at == '\\')
 		return (size_t)sprintf(out, "\\%c", *at);
 	size_t size = character_size(at, left);

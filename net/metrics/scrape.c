@@ -19,9 +19,11 @@ int scraper_open(struct scraper **out, const struct scrape_source *source)
 	scraper->source = source;
 	scraper->surveys = calloc(source->shard_count, sizeof *scraper->surveys);
 	scraper->samples = calloc(SURVEY_PARTITIONS_MAX, sizeof *scraper->samples);
-	if (!scraper->surveys || !scraper->samples) {
+	scraper->page = malloc(sizeof *scraper->page); /* not touched before there are groups */
+	if (!scraper->surveys || !scraper->samples || !scraper->page) {
 		free(scraper->surveys);
 		free(scraper->samples);
+		free(scraper->page);
 		free(scraper);
 		return -ENOMEM;
 	}
@@ -39,6 +41,7 @@ void scraper_close(struct scraper *scraper)
 		survey_fini(&scraper->surveys[i]);
 	free(scraper->surveys);
 	free(scraper->samples);
+	free(scraper->page);
 	free(scraper);
 }
 
@@ -98,6 +101,17 @@ enum scrape_result scrape__ask_partitions(struct scraper *scraper, uint32_t coun
 	return scrape__ask(scraper, SURVEY_PARTITIONS);
 }
 
+enum scrape_result scrape__ask_groups(struct scraper *scraper, uint32_t shard)
+{
+	struct survey *survey = &scraper->surveys[shard];
+	uint32_t left_ms = SCRAPE_WAIT_MS;
+	group_page_clear(scraper->page);
+	survey->page = scraper->page;
+	survey->kind = SURVEY_GROUPS;
+	survey_send(survey, scraper->source->peers[shard]);
+	return wait_for(scraper, survey, &left_ms);
+}
+
 struct labels *scrape__labels(struct scraper *scraper)
 {
 	labels_clear(&scraper->labels);
@@ -115,6 +129,8 @@ static enum scrape_result gather(struct scraper *scraper, struct exposition *exp
 	scrape__tell_shards(scraper, exposition);
 	const struct catalog_image *image = catalog_image_acquire(scraper->source->catalog);
 	result = scrape__tell_topics(scraper, exposition, image);
+	if (!result)
+		result = scrape__tell_groups(scraper, exposition, image);
 	catalog_image_release(image);
 	return result;
 }

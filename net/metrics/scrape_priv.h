@@ -13,6 +13,7 @@ struct scraper {
 	const struct scrape_source *source;
 	struct survey *surveys;                   /* by shard */
 	struct partition_sample *samples;         /* SURVEY_PARTITIONS_MAX */
+	struct group_page *page;                  /* of groups: one shard is asked at a time */
 	struct labels labels;                     /* of the sample that is being written */
 };
 
@@ -20,6 +21,8 @@ struct scraper {
 MUST_USE enum scrape_result scrape__ask(struct scraper *scraper, enum survey_kind kind);
 /* Asks the owners of the first `count` samples, whose first part was filled in but for `owner`. */
 MUST_USE enum scrape_result scrape__ask_partitions(struct scraper *scraper, uint32_t count);
+/* Asks one shard for a page of its groups, from page->next on. */
+MUST_USE enum scrape_result scrape__ask_groups(struct scraper *scraper, uint32_t shard);
 /* The scraper's labels, with nothing in them. */
 struct labels *scrape__labels(struct scraper *scraper);
 
@@ -27,3 +30,4 @@ void scrape__tell_process(struct scraper *scraper, struct exposition *exposition
 /* Of surveys of SURVEY_STORE. */
 void scrape__tell_shards(struct scraper *scraper, struct exposition *exposition);
 MUST_USE enum scrape_result scrape__tell_topics(struct scraper *scraper, struct exposition *exposition, const struct catalog_image *image);
+MUST_USE enum scrape_result scrape__tell_groups(struct scraper *scraper, struct exposition *exposition, const struct catalog_image *image);

@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "log/base/check.h"
+#include "net/route/group_host.h"
 #include "net/route/shard_state.h"
-#include "net/route/task.h"
 
 /* ---- the scraper -------------------------------------------------------------------------------------------------------------- */
 
@@ -63,15 +63,26 @@ static void look_at_store(const struct shard *shard, struct store_sample *out)
 	};
 }
 
+/* Where only bounds are known, the earlier one: a lag is never told to be less than it is. */
+static double age_of(struct partition *partition, int64_t offset)
+{
+	struct append_time_found found;
+	partition_append_time(partition, offset, &found);
+	if (found.offset < 0 || found.low_ms < 0)
+		return -1;
+	return found.now_ms > found.low_ms ? (double)(found.now_ms - found.low_ms) / 1e3 : 0;
+}
+
 /* A partition that nobody has used yet has no room in memory, and is not given any for being looked at: it is empty. */
 static void look_at_partition(const struct shard *shard, struct partition_sample *out)
 {
-	const struct partition *partition = store_look_at_partition(shard->store, &out->topic->id, out->index);
+	struct partition *partition = store_look_at_partition(shard->store, &out->topic->id, out->index);
 	out->damage = (struct damage_span){.first_offset = -1, .last_offset = -1};
 	out->counters = (struct partition_counters){0};
 	out->start_offset = out->end_offset = 0;
 	out->size_bytes = 0;
 	out->has_failed = false;
+	out->age_seconds = -1;
 	if (!partition)
 		return;
 	out->has_failed = partition_has_failed(partition);
@@ -80,6 +91,8 @@ static void look_at_partition(const struct shard *shard, struct partition_sample
 	out->size_bytes = partition_size_bytes(partition);
 	out->counters = partition_counters(partition);
 	out->damage = partition_damage_span(partition);
+	if (out->committed >= 0)
+		out->age_seconds = age_of(partition, out->committed);
 }
 
 static void look_at_partitions(const struct shard *shard, struct survey *survey)
@@ -100,6 +113,7 @@ void survey_receive(struct shard *shard, struct message *message)
 		look_at_partitions(shard, survey);
 		break;
 	case SURVEY_GROUPS:
+		group_host_fill_page(shard->groups, survey->page);
 		break;
 	}
 	sem_post(&survey->home);

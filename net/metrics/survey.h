@@ -9,7 +9,7 @@
 
 #include "log/partition/partition.h"
 #include "log/store/store.h"
-#include "net/group/coordinator.h"
+#include "net/group/group_page.h"
 #include "net/route/mailbox.h"
 
 struct shard;
@@ -38,8 +38,9 @@ struct partition_sample {
 	double age_seconds;            /* since the first record at `committed` or behind it was appended; negative: not known */
 };
 
-/* So many in one turn of the shard at most. */
+/* So many in one turn of the shard at most, and so many whose append times are asked for: those may take a read of the disk in place. */
 #define SURVEY_PARTITIONS_MAX 256u
+#define SURVEY_AGES_MAX 8u
 
 struct survey {
 	struct message message;
@@ -50,6 +51,8 @@ struct survey {
 	/* SURVEY_PARTITIONS: those whose `owner` is the shard are filled in; the others are other shards'. */
 	struct partition_sample *partitions;
 	uint32_t partition_count;
+	/* SURVEY_GROUPS: filled from page->next on. */
+	struct group_page *page;
 };
 
 void survey_init(struct survey *survey);

@@ -19,6 +19,7 @@
 
 #include "log/base/check.h"
 #include "net/api/api.h"
+#include "net/group/group_page.h"
 
 #define SECOND_NS (1000ull * 1000 * 1000)
 /* How long a call waits for its coordinator to be loaded, before its client hears, as from Kafka at once, that it is being loaded. */
@@ -450,4 +451,27 @@ void group_host_close(struct group_host *host)
 	free(host->batch);
 	group_log__free_flights(host);
 	free(host);
+}
+
+/* ---- for who watches ------------------------------------------------------------------------------------------------------- */
+
+/* Is something of this partition on its way into memory, or will it be? */
+static bool is_to_load(const struct group_host *host, uint32_t partition)
+{
+	const struct hosted *hosted = host->hosted[partition];
+	if (hosted && (hosted->state == HOSTED_LOADING || hosted->state == HOSTED_ENDING))
+		return true;
+	const struct partition *log = store_look_at_partition(host->shard->store, &host->topic_id, partition);
+	return partition >= host->ahead && is_cold(host, partition) && log && partition_log_start_offset(log) < partition_high_watermark(log);
+}
+
+void group_host_fill_page(const struct group_host *host, struct group_page *page)
+{
+	for (; page->next.coordinator < host->partition_count; page->next.coordinator++) {
+		const struct hosted *hosted = host->hosted[page->next.coordinator];
+		page->loading += is_to_load(host, page->next.coordinator);
+		if (hosted && hosted->state == HOSTED_READY && !coordinator_fill_page(hosted->coordinator, page))
+			return;
+	}
+	page->is_last = true;
 }

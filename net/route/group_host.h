@@ -78,5 +78,8 @@ void group_host_set_image(struct group_host *host);
 /* No more calls: unloads all. */
 void group_host_stop(struct group_host *host);
 bool group_host_is_idle(const struct group_host *host);
+struct group_page;
+/* Fills a page with what this shard's coordinators have, from page->next on; one that is not in memory is not loaded for it. */
+void group_host_fill_page(const struct group_host *host, struct group_page *page);
 /* MESSAGE_GROUP to MESSAGE_GROUP_SEEN. */
 void group_host_receive(struct shard *shard, struct message *message);

@@ -11,7 +11,9 @@ SPATE_ARGS="--metrics 127.0.0.1:$HTTP --set spate.cache.bytes=4194304 --set grou
 get() { curl -s -m 10 "http://127.0.0.1:$HTTP$1" "${@:2}"; }
 status_of() { get "$1" -o /dev/null -w '%{http_code}' "${@:2}"; }
 # value SERIES: of the last scrape; nothing if there is no such series
-value() { grep -F -- "$1 " "$WORK/scrape" | grep -v '^#' | awk -v series="$1" '{v = $NF; sub(/ [^ ]*$/, ""); if ($0 == series) print v}'; }
+value() { SERIES=$1 awk '!/^#/ {v = $NF; sub(/ [^ ]*$/, ""); if ($0 == ENVIRON["SERIES"]) print v}' "$WORK/scrape"; }
+# total FAMILY: the sum of all its series
+total() { awk -v family="$1" -F'[{ ]' '!/^#/ && $1 == family {sum += $NF} END {print sum + 0}' "$WORK/scrape"; }
 scrape() { get /metrics > "$WORK/scrape"; }
 # rose WHAT SERIES BEFORE: is its value larger now?
 rose() { if [ "$(value "$2")" -gt "${3:-0}" ]; then pass "$1"; else fail "$1: $2 was $3, is '$(value "$2")'"; fi; }
@@ -54,6 +56,25 @@ expect "nothing is damaged: no such series" "" "$(grep spate_log_damaged_ "$WORK
 expect "records are acknowledged from stable storage" 0 "$(value spate_durability_relaxed)"
 expect "a new directory" 1 "$(value 'spate_recovery_info{shard="0",outcome="new"}')"
 
+# ---- groups -----------------------------------------------------------------------------------------------
+"$LIVE_BIN/group" "$BROKER" commit billing $name 0 100 > /dev/null
+"$LIVE_BIN/group" "$BROKER" commit billing $name 1 0 > /dev/null
+"$LIVE_BIN/group" "$BROKER" commit 'who "says" so' $name 0 105 > /dev/null
+"$LIVE_BIN/group" "$BROKER" consume live $name 0 200 > /dev/null 2>&1 &
+member=$!
+for _ in $(seq 50); do scrape; [ "$(value 'spate_groups{type="classic",state="Stable"}')" = 1 ] && break; sleep 0.1; done
+billing="{consumergroup=\"billing\",topic=\"$name\",partition=\"0\"}"
+expect "a group's offset and its lag" "100 5" "$(value "kafka_consumergroup_current_offset$billing") $(value "kafka_consumergroup_lag$billing")"
+expect "and the sums of the topic" "100 5" \
+	"$(value "kafka_consumergroup_current_offset_sum{consumergroup=\"billing\",topic=\"$name\"}") $(value "kafka_consumergroup_lag_sum{consumergroup=\"billing\",topic=\"$name\"}")"
+expect_match "its lag in seconds" "^[0-9]+\.[0-9]+$|^[0-9]+$" "$(value "kafka_consumergroup_lag_seconds$billing")"
+expect "who has read all has none" "0 0" \
+	"$(value "kafka_consumergroup_lag{consumergroup=\"who \\\"says\\\" so\",topic=\"$name\",partition=\"0\"}") $(value "kafka_consumergroup_lag_seconds{consumergroup=\"who \\\"says\\\" so\",topic=\"$name\",partition=\"0\"}")"
+expect "groups by state" "1 2" "$(value 'spate_groups{type="classic",state="Stable"}') $(value 'spate_groups{type="classic",state="Empty"}')"
+expect "and their members" "1 0" "$(value 'kafka_consumergroup_members{consumergroup="live"}') $(value 'kafka_consumergroup_members{consumergroup="billing"}')"
+expect "the format is still good" "good, True" "$(/usr/bin/python3 tests/live/metrics_format.py text "$WORK/scrape" 2>&1)"
+kill "$member" 2> /dev/null
+
 # ---- damage -----------------------------------------------------------------------------------------------
 broker_stop
 log=$DATA/$name-0/00000000000000000000.log
@@ -67,7 +88,7 @@ expect "damage is named with topic, partition and offsets" "1 $((to - from)) $fr
 	"$(value "spate_log_damaged_ranges$labels") $(value "spate_log_damaged_records$labels") $(value "spate_log_damage_first_offset$labels") $(value "spate_log_damage_last_offset$labels")"
 expect "and no other partition is" 1 "$(grep -c '^spate_log_damaged_ranges{' "$WORK/scrape")"
 rose "clients were told CORRUPT_MESSAGE" 'spate_request_errors_total{request="Fetch",error="CORRUPT_MESSAGE"}'
-expect "which is counted" 1 "$(value 'spate_log_damage_found_ranges_total{shard="0"}')"
+expect "which is counted" 1 "$(total spate_log_damage_found_ranges_total)"
 expect "the stop before was clean" 1 "$(value 'spate_recovery_info{shard="0",outcome="clean"}')"
 expect "and it is ready" 200 "$(status_of /readyz)"
 

@@ -98,6 +98,7 @@ Test(exposition, labels_are_escaped)
 		{BYTES("\xed\xa0\x80"), "x=\"\\\\xed\\\\xa0\\\\x80\""},             /* a surrogate */
 		{BYTES("\xf4\x90\x80\x80"), "x=\"\\\\xf4\\\\x90\\\\x80\\\\x80\""},  /* beyond Unicode */
 		{BYTES("\xc2\x85"), "x=\"\\\\xc2\\\\x85\""},                        /* a control character that some take for a line's end */
+		{BYTES("\\xff"), "x=\"\\\\x5cxff\""},                               /* not the byte 0xff */
 #undef BYTES
 	};
 	struct labels labels;
