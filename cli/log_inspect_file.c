@@ -210,7 +210,7 @@ static int add_entry(void *context, uint64_t seq, bool is_vouched, const struct 
 	OUT_ROW(table, cell_int((int64_t)seq), cell_text(entry_kind_name(entry->kind)), cell_text(id),
 		cell_int(entry->partition), cell_int(entry->base_offset), cell_int(entry->end_offset),
 		cell_int(entry->segment_base_offset), cell_int((int64_t)entry->position),
-		cell_int(entry->data_size_bytes), cell_bool(is_vouched));
+		cell_int(entry->data_size_bytes), cell_bool(is_vouched), cell_bool(entry->is_repeat));
 	return 0;
 }
 
@@ -219,8 +219,8 @@ static int show_journal(struct io *io, const char *path, bool is_json)
 	static const char *const columns[] = {"group=>GROUP", "kind=KIND", "topic_id=TOPIC ID",
 					      "partition=>PARTITION", "base_offset=>FROM", "end_offset=>TO",
 					      "segment=>SEGMENT", "position=>POSITION", "bytes=>BYTES",
-					      "is_vouched=VOUCHED"};
-	struct journal_options options = {.path = path, .is_read_only = true};
+					      "is_vouched=VOUCHED", "is_repeat=REPEATED"};
+	struct journal_options options = {.path = path, .is_read_only = true, .shows_all_repeats = true};
 	struct journal_report report;
 	struct journal *journal;
 	int err = journal_open(&journal, io, &options, &report);

@@ -310,7 +310,7 @@ static int replay_run(struct journal *journal, const struct recovery_run *run, j
 			return ERR_CORRUPT_LOG;
 		recovery_advance(&cursor, &group.header);
 		repeats_begin(&journal->repeats, group.header.seq);
-		int result = missing_from ? replay_repeats(journal, &group, replay, context) : 0;
+		int result = missing_from || journal->options.shows_all_repeats ? replay_repeats(journal, &group, replay, context) : 0;
 		if (result == 0 && !run->are_repeats_alone)
 			result = replay_group(journal, &group, replay, context);
 		if (result != 0)

@@ -40,6 +40,7 @@ struct journal_options {
 	uint64_t incarnation;         /* of this opening: larger than every one before (log/catalog/catalog.h), so never 0 */
 	uint32_t chained_kinds;       /* bit k: entries of kind k go on from each other, so of one partition the newest of them tells all, whatever its kind */
 	bool is_loss_accepted;        /* open even where nothing tells what was lost (row T): the report's untold_to says so, and the caller takes care */
+	bool shows_all_repeats;       /* in a replay: also where nothing is lost, for people to look at */
 	bool is_read_only;            /* for tools: nothing is created, only open, replay and close are allowed; of the rest only path matters; any loss is accepted */
 	journal_durable_fn *durable;  /* from the loop, in order of seq: every group up to and including it is durable */
 	journal_failed_fn *failed;    /* a write or sync failed: the journal takes nothing more, ever */

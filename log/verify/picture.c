@@ -381,6 +381,12 @@ static void tell_journal(struct picture *picture, const char *name, const struct
 			 (unsigned long long)report->damaged_groups, (unsigned long long)report->first_seq);
 		tell_file(picture, FINDING_DAMAGE, name, what);
 	}
+	if (report->untold_to) {
+		snprintf(what, sizeof what,
+			 "what was in its groups %llu to %llu nothing tells: the broker will refuse to start without spate.accept.loss=true",
+			 (unsigned long long)report->untold_from, (unsigned long long)report->untold_to);
+		tell_fatal(picture, name, what);
+	}
 	if (report->torn_groups)
 		tell_file(picture, FINDING_NOTE, name,
 			  "the last group is torn: it was never acknowledged, and the next start drops it");

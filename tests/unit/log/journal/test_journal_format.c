@@ -12,7 +12,7 @@
 static const struct superblock superblock_sample = {
 	.write_number = 9, .file_size_bytes = 64 << 20, .seed = SEED, .incarnation = 3, .durable_seq = 50, .trim_seq = 45,
 	.trim_place = 4096 * 100, .trim_chain = 77, .trim_incarnation = 2, .written_place = 4096 * 200,
-	.opening_count = 2, .openings = {{3, 44}, {5, 55}},
+	.opening_count = 2, .openings = {{3, 44}, {5, 55}}, .tells = 1, .repeat_count = 2, .told_from = 49, .repeats = {9, 8, 7},
 };
 
 /* A superblock leads back, and lies as documented. */
@@ -26,9 +26,16 @@ Test(journal_format, superblock)
 	cr_expect_eq(load_le32(block + 96), 2);
 	cr_expect_eq(load_le64(block + 128 + 16), 5);
 	cr_expect_eq(load_le64(block + 128 + 24), 55);
+	cr_expect_eq(load_le32(block + 2176), 1);
+	cr_expect_eq(load_le32(block + 2180), 2);
+	cr_expect_eq(load_le64(block + 2184), 49);
+	cr_expect_eq(block[2193], 8);
 	struct superblock superblock;
 	cr_expect_eq(superblock_decode(&superblock, block), SUPERBLOCK_VALID);
 	cr_expect_arr_eq(&superblock, &superblock_sample, sizeof superblock);
+	store_le32(block + 2180, SUPERBLOCK_REPEATS_MAX + 1);
+	store_le64(block + JOURNAL_BLOCK_SIZE - 8, journal_data_checksum((struct slice){block, JOURNAL_BLOCK_SIZE - 8}));
+	cr_expect_eq(superblock_decode(&superblock, block), SUPERBLOCK_BROKEN);
 }
 
 /* Every flipped bit of a superblock is seen. */
@@ -118,6 +125,46 @@ Test(journal_format, group)
 	}
 	cr_expect_eq(position, size - GROUP_HEADER_SIZE);
 	cr_expect_not(group_entry_next(body, &position, &entry, &payload));
+}
+
+/* What a group repeats lies behind its body, and is whole or not for itself: rot in it does not touch the group, and rot in the group not it. */
+Test(journal_format, repeats)
+{
+	static uint8_t group[8192];
+	struct group_header made, header;
+	struct slice repeats;
+	size_t size = make_group(group, &made);
+	cr_assert(group_header_decode(&header, SEED, 4096, group));
+	cr_expect_not(group_repeats(&header, SEED, group, &repeats), "an earlier version's tells nothing");
+	memset(group + size, 7, 3 * GROUP_ENTRY_SIZE);
+	made.flags = GROUP_TELLS;
+	made.repeat_count = 3;
+	made.told_from = 38;
+	made.repeats_checksum = group_repeats_checksum(SEED, (struct slice){group + size, 3 * GROUP_ENTRY_SIZE});
+	group_header_encode(&made, SEED, group);
+	cr_expect_eq(load_le16(group + 6), 2);
+	cr_expect_eq(load_le32(group + 80), 3);
+	cr_expect_eq(load_le64(group + 88), 38);
+	for (size_t bit = 0; bit < (size + 3 * GROUP_ENTRY_SIZE) * 8; bit++) {
+		group[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		bool is_in_repeats = bit / 8 >= size;
+		bool has_header = group_header_decode(&header, SEED, 4096, group);
+		cr_expect_eq(has_header, bit / 8 >= GROUP_HEADER_SIZE);
+		if (has_header) {
+			cr_expect_eq(group_repeats(&header, SEED, group, &repeats), !is_in_repeats, "bit %zu", bit);
+			cr_expect(!is_in_repeats || group_check(&header, SEED, group) == GROUP_WHOLE);
+		}
+		group[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	cr_assert(group_header_decode(&header, SEED, 4096, group) && group_repeats(&header, SEED, group, &repeats));
+	cr_expect_eq(repeats.data, group + size);
+	cr_expect_eq(repeats.size, 3 * GROUP_ENTRY_SIZE);
+	static const uint32_t counts[] = {1000, 1u << 31, UINT32_MAX};
+	for (size_t i = 0; i < COUNT_OF(counts); i++) {
+		made.repeat_count = counts[i];
+		group_header_encode(&made, SEED, group);
+		cr_expect_not(group_header_decode(&header, SEED, 1 << 20, group), "more than fits the group");
+	}
 }
 
 /* Every flipped bit of a group is seen, or lies in padding that nobody reads. */

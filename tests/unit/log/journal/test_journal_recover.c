@@ -20,6 +20,8 @@ struct image {
 	uint8_t *bytes;
 	uint64_t place, seq, chain, incarnation; /* of the next group */
 	uint64_t seed;
+	bool tells;
+	uint64_t told_from; /* of the next group: it repeats the entries of these groups, up to the one before it */
 };
 
 static struct superblock superblock_at_start(void)
@@ -47,6 +49,28 @@ static uint8_t *at_place(struct image *image, uint64_t place)
 	return image->bytes + JOURNAL_RING_POSITION + place % RING;
 }
 
+/* The newest first. Returns how many. */
+static uint32_t put_repeats(uint64_t from, uint64_t before, uint8_t *at)
+{
+	uint32_t count = 0;
+	for (uint64_t seq = before - 1; seq >= from; seq--, count++) {
+		struct journal_entry entry = {.kind = 1, .base_offset = (int64_t)seq};
+		(void)!group_entry_encode(&entry, 0, 0, at + count * GROUP_ENTRY_SIZE);
+	}
+	return count;
+}
+
+static void add_repeats(const struct image *image, struct group_header *header, uint8_t *at)
+{
+	uint8_t *repeats = at + GROUP_HEADER_SIZE + header->body_size_bytes;
+	if (!image->tells)
+		return;
+	header->flags |= GROUP_TELLS;
+	header->told_from = image->told_from;
+	header->repeat_count = put_repeats(image->told_from, image->seq, repeats);
+	header->repeats_checksum = group_repeats_checksum(image->seed, (struct slice){repeats, header->repeat_count * GROUP_ENTRY_SIZE});
+}
+
 /* A group of one entry with this much payload; an entry's base offset is its group's seq. Returns where it
  * lies. */
 static uint64_t put_group(struct image *image, size_t payload_size, uint64_t durable_seq)
@@ -69,6 +93,7 @@ static uint64_t put_group(struct image *image, size_t payload_size, uint64_t dur
 	memset(at, 0, header.length);
 	header.body_checksum = group_entry_encode(&entry, (uint32_t)payload_size, group_body_checksum_start(image->seed), at + GROUP_HEADER_SIZE);
 	memcpy(at + GROUP_HEADER_SIZE + GROUP_ENTRY_SIZE, payload, payload_size);
+	add_repeats(image, &header, at);
 	group_header_encode(&header, image->seed, at);
 	free(payload);
 	uint64_t place = image->place;
@@ -132,7 +157,7 @@ static void nothing_durable(void *context, uint64_t group_seq) {}
 static void nothing_failed(void *context, int err) {}
 
 /* Writes the image to a disk, opens it as a journal and replays. Frees the image. */
-static struct outcome open_image_of_size(struct image *image, uint64_t size)
+static struct outcome open_image_accepting(struct image *image, uint64_t size, bool is_loss_accepted)
 {
 	struct sim_disk *disk = sim_disk_open(1);
 	struct io *io;
@@ -143,7 +168,8 @@ static struct outcome open_image_of_size(struct image *image, uint64_t size)
 	io_close_fd(io, fd);
 	free(image->bytes);
 	struct journal_options options = {.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
-					  .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed};
+					  .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed,
+					  .is_loss_accepted = is_loss_accepted};
 	struct outcome outcome = {0};
 	struct journal *journal;
 	outcome.err = journal_open(&journal, io, &options, &outcome.report);
@@ -159,6 +185,7 @@ static struct outcome open_image_of_size(struct image *image, uint64_t size)
 	return outcome;
 }
 
+static struct outcome open_image_of_size(struct image *image, uint64_t size) { return open_image_accepting(image, size, false); }
 static struct outcome open_image(struct image *image) { return open_image_of_size(image, MIB); }
 
 static void expect_seqs(const struct outcome *outcome, const uint64_t *seqs, uint32_t count)
@@ -426,6 +453,173 @@ Test(journal_recover, row_Q)
 		cr_expect(outcome.has_payload[0] && !outcome.has_payload[1] && !outcome.has_payload[2]);
 		cr_expect(outcome.is_vouched[1] && outcome.is_vouched[2]);
 	}
+}
+
+/* ---- the end table, and what is told of lost groups ------------------------------------------------------------------------ */
+
+static void expect_repeated(const struct outcome *outcome, const uint64_t *seqs, uint32_t count)
+{
+	cr_expect_eq(outcome->repeat_count, count, "%u instead of %u", outcome->repeat_count, count);
+	for (uint32_t i = 0; i < count && i < outcome->repeat_count; i++)
+		cr_expect_eq(outcome->repeated[i], seqs[i]);
+}
+#define EXPECT_REPEATED(outcome, ...) expect_repeated(outcome, (const uint64_t[]){__VA_ARGS__}, COUNT_OF(((const uint64_t[]){__VA_ARGS__})))
+
+/* A group that repeats what the groups from this one on held. */
+static uint64_t put_telling(struct image *image, uint64_t told_from)
+{
+	image->tells = true;
+	image->told_from = told_from;
+	return put_group(image, 100, image->seq - 1);
+}
+
+/* Eight groups, each of which tells of the one before it; the last of all from this one on. */
+static void put_eight(struct image *image, uint64_t *places, uint64_t last_told_from)
+{
+	for (uint64_t seq = 1; seq <= 8; seq++)
+		places[seq] = put_telling(image, seq == 1 ? 1 : seq == 8 ? last_told_from : seq - 1);
+}
+
+/* R: nothing is lost, and nobody asks what is repeated. */
+Test(journal_recover, row_R)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, 7);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 2, 3, 4, 5, 6, 7, 8);
+	cr_expect_eq(outcome.repeat_count, 0);
+}
+
+/* V: the group behind the lost one tells of it; what is lost is handed out before that group's own entries, without payload. Then nobody is asked any more. */
+Test(journal_recover, row_V)
+{
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		uint64_t places[9];
+		put_eight(&image, places, 7);
+		i ? break_header(&image, places[3]) : break_entry(&image, places[3]);
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1, 2, 4, 5, 6, 7, 8);
+		EXPECT_REPEATED(&outcome, 3);
+		cr_expect_eq(outcome.report.damaged_groups, 1);
+		cr_expect_eq(outcome.report.decision, 'P');
+		cr_expect_eq(outcome.report.untold_to, 0);
+	}
+}
+
+/* V: of several lost ones in a row a later group tells, if its list reaches back so far. All that is repeated on the way to it is handed out. */
+Test(journal_recover, row_V_a_later_group_tells)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, 2);
+	break_header(&image, places[2]);
+	break_header(&image, places[3]);
+	break_header(&image, places[5]);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 4, 6, 7, 8);
+	EXPECT_REPEATED(&outcome, 3, 5, 6, 7, 6, 5, 4, 3, 2);
+	cr_expect_eq(outcome.report.damaged_groups, 3);
+	cr_expect_eq(outcome.report.untold_to, 0);
+}
+
+/* V: a group whose entries are lost still tells what it repeats. */
+Test(journal_recover, row_V_a_broken_group_tells)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, 7);
+	break_header(&image, places[4]);
+	break_entry(&image, places[5]);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 2, 3, 6, 7, 8);
+	EXPECT_REPEATED(&outcome, 4, 5);
+	cr_expect_eq(outcome.report.damaged_groups, 2);
+	cr_expect_eq(outcome.report.untold_to, 0);
+}
+
+static void put_telling_superblock(struct image *image, uint64_t durable_seq, uint64_t told_from)
+{
+	struct superblock superblock = superblock_at_start();
+	superblock.write_number = 3;
+	superblock.durable_seq = durable_seq;
+	superblock.tells = 1;
+	superblock.told_from = told_from;
+	superblock.repeat_count = put_repeats(told_from, durable_seq + 1, superblock.repeats);
+	put_superblock(image, 0, superblock);
+}
+
+/* V: the superblock that vouches for the last group tells of it. */
+Test(journal_recover, row_V_the_superblock_tells)
+{
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		uint64_t places[9];
+		put_eight(&image, places, 7);
+		put_telling_superblock(&image, 8, 7);
+		i ? break_header(&image, places[8]) : break_entry(&image, places[8]);
+		i ? break_header(&image, places[7]) : break_entry(&image, places[7]);
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1, 2, 3, 4, 5, 6);
+		if (i) /* as long as it has a header, a group is asked as well */
+			EXPECT_REPEATED(&outcome, 8, 7);
+		else
+			EXPECT_REPEATED(&outcome, 7, 8, 7);
+		cr_expect_eq(outcome.report.decision, 'L');
+		cr_expect_eq(outcome.report.untold_to, 0);
+	}
+}
+
+/* T: of two lost groups in a row the later one is told, and the earlier one is not; or what tells has rotted itself; or a superblock that tells is older than
+ * what is lost. U: if the loss is accepted, what there is is handed out, and the report says which groups are unknown. */
+static struct outcome open_untold(int how, bool is_loss_accepted)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, how == 2 ? 8 : 7);
+	if (how == 0)
+		break_header(&image, places[3]);
+	if (how == 1)
+		at_place(&image, places[5])[GROUP_HEADER_SIZE + group_entry_size(100) + 33] ^= 1;
+	if (how == 2) {
+		break_header(&image, places[7]);
+		put_telling_superblock(&image, 3, 1);
+	} else {
+		break_header(&image, places[4]);
+	}
+	return open_image_accepting(&image, MIB, is_loss_accepted);
+}
+
+Test(journal_recover, rows_T_and_U)
+{
+	static const uint64_t untold[][2] = {{3, 4}, {4, 4}, {7, 7}};
+	for (int how = 0; how < 3; how++) {
+		struct outcome outcome = open_untold(how, false);
+		cr_expect_eq(outcome.err, ERR_CORRUPT_LOG, "case %d", how);
+		cr_expect_eq(outcome.report.decision, 'T', "case %d: %c", how, outcome.report.decision);
+		cr_expect_eq(outcome.report.untold_from, untold[how][0]);
+		cr_expect_eq(outcome.report.untold_to, untold[how][1]);
+		outcome = open_untold(how, true);
+		cr_expect_eq(outcome.err, 0);
+		cr_expect_eq(outcome.report.decision, 'U');
+		cr_expect_eq(outcome.report.untold_to, untold[how][1]);
+		cr_expect_eq(outcome.count, how == 0 ? 6 : 7);
+	}
+}
+
+/* W: a journal whose groups repeat nothing is an earlier version's, and opens as it did there. */
+Test(journal_recover, row_W)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t damaged = put_group(&image, 100, 1);
+	put_group(&image, 100, 2);
+	break_header(&image, damaged);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 3);
+	cr_expect_eq(outcome.report.damaged_groups, 1);
+	cr_expect_eq(outcome.report.untold_to, 0);
 }
 
 /* ---- bytes that look like history ------------------------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * Each entry carries a number (0, 1, 2 ...) and the life (the opening of the journal) that added it. The
  * model knows which numbers were reported durable or replayed once, and by which life each was added last;
  * so a replay that loses one, repeats one, changes one or brings one back that an earlier recovery had
- * dropped is seen. */
+ * dropped is seen. Each value is of one of a few partitions, and of what a group that was vouched for has lost, something tells: a later value of its
+ * partition, or a repeat of the last one. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define VALUES_MAX 200000u
 #define PATH "/journal"
+#define PARTITIONS_MAX 64u
 
 struct world {
 	struct sim_disk *disk;
@@ -27,21 +29,23 @@ struct world {
 
 	uint64_t size_bytes;
 	uint32_t group_size_bytes_max, groups_in_flight_max;
-	uint32_t payload_size_max;
+	uint32_t payload_size_max, partition_count;
 
 	uint32_t life;
 	bool has_failed;
 	uint64_t next_value;         /* added by this life, or known from before, below this */
 	uint64_t certain_value;      /* reported durable, or replayed by a life that started: must be there below this */
 	uint64_t trimmed_value;      /* below this: may be gone */
-	uint32_t life_of[VALUES_MAX];
+	uint32_t life_of[VALUES_MAX]; /* 0: nobody expects it any more */
+	uint32_t added_by_life[VALUES_MAX];
 	uint64_t seq_of_value[VALUES_MAX];
 	uint32_t seen_by_life[VALUES_MAX]; /* the last life that replayed it */
 
 	uint64_t held_seq;           /* 0: none */
 
 	/* What a replay saw. */
-	uint64_t replayed, first_replayed, next_replayed, gaps, lost_payloads;
+	uint64_t replayed, first_replayed, next_replayed, gaps, lost_payloads, repeats;
+	uint64_t told_end[PARTITIONS_MAX]; /* by values and repeats: where the partition goes on at least */
 	bool is_wrong;
 };
 
@@ -62,14 +66,20 @@ static uint32_t payload_size_of(const struct world *world, uint64_t value)
 	return mixed % 5 == 0 ? 0 : (uint32_t)(mixed >> 8) % world->payload_size_max;
 }
 
+static uint32_t partition_of(const struct world *world, uint64_t value)
+{
+	return (uint32_t)((value + 7) * 0x9e3779b97f4a7c15ull >> 40) % world->partition_count;
+}
+
 static struct journal_entry make_entry(const struct world *world, uint64_t value, uint32_t life, uint8_t *payload)
 {
 	uint32_t size = payload_size_of(world, value);
 	for (uint32_t i = 0; i < size; i++)
 		payload[i] = (uint8_t)(value * 31 + life * 17 + i);
 	return (struct journal_entry){
-		.kind = (uint8_t)(1 + value % 255),
-		.partition = life,
+		.kind = (uint8_t)(1 + value % 31),
+		.partition = partition_of(world, value),
+		.segment_base_offset = life,
 		.base_offset = (int64_t)value,
 		.end_offset = (int64_t)value + 1,
 		.data_size_bytes = size ? size : 77,
@@ -86,10 +96,33 @@ static bool add(struct world *world)
 	struct iovec vector = {payload, payload_size_of(world, value)};
 	if (!journal_add(world->journal, &entry, &vector, vector.iov_len ? 1 : 0))
 		return false;
-	world->life_of[value] = world->life;
+	world->life_of[value] = world->added_by_life[value] = world->life;
 	world->seq_of_value[value] = journal_open_seq(world->journal);
 	world->next_value++;
 	return true;
+}
+
+static void note_told(struct world *world, uint64_t value)
+{
+	uint64_t *end = &world->told_end[partition_of(world, value)];
+	if (*end <= value)
+		*end = value + 1;
+}
+
+/* It is what was added once, and was history before the group that repeats it. */
+static void check_repeat(struct world *world, uint64_t group_seq, const struct journal_entry *entry, struct slice payload)
+{
+	static uint8_t bytes[4 << 20];
+	uint64_t value = (uint64_t)entry->base_offset;
+	world->repeats++;
+	if (payload.size || value >= world->next_value || group_seq < world->seq_of_value[value]) {
+		world->is_wrong = true;
+		return;
+	}
+	struct journal_entry expected = make_entry(world, value, world->added_by_life[value], bytes);
+	expected.is_repeat = true;
+	world->is_wrong |= memcmp(&expected, entry, sizeof expected) != 0;
+	note_told(world, value);
 }
 
 static int check_replayed(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload)
@@ -97,9 +130,11 @@ static int check_replayed(void *context, uint64_t group_seq, bool group_is_vouch
 	static uint8_t expected_payload[4 << 20];
 	struct world *world = context;
 	uint64_t value = (uint64_t)entry->base_offset;
-	if (entry->is_repeat)
+	if (entry->is_repeat) {
+		check_repeat(world, group_seq, entry, payload);
 		return 0;
-	if (value >= world->next_value || entry->partition != world->life_of[value] || group_seq != world->seq_of_value[value]) {
+	}
+	if (value >= world->next_value || entry->segment_base_offset != world->life_of[value] || group_seq != world->seq_of_value[value]) {
 		world->is_wrong = true;
 		return 0;
 	}
@@ -120,6 +155,7 @@ static int check_replayed(void *context, uint64_t group_seq, bool group_is_vouch
 			world->gaps += world->life_of[skipped] != 0;
 	world->seen_by_life[value] = world->life;
 	world->next_replayed = value + 1;
+	note_told(world, value);
 	world->replayed++;
 	return 0;
 }
@@ -149,6 +185,7 @@ static struct world *make_world(uint64_t seed, uint64_t size_bytes, uint32_t gro
 	world->group_size_bytes_max = group_size_bytes_max;
 	world->groups_in_flight_max = groups_in_flight_max;
 	world->payload_size_max = payload_size_max;
+	world->partition_count = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 7 : PARTITIONS_MAX;
 	return world;
 }
 
@@ -164,13 +201,15 @@ static int open_life(struct world *world)
 	world->life++;
 	world->has_failed = false;
 	world->held_seq = 0;
-	world->replayed = world->gaps = world->lost_payloads = world->first_replayed = world->next_replayed = 0;
+	world->replayed = world->gaps = world->lost_payloads = world->first_replayed = world->next_replayed = world->repeats = 0;
+	memset(world->told_end, 0, sizeof world->told_end);
 	cr_assert_eq(io_open(&world->io, &(struct io_options){.backend = IO_SIM, .disk = world->disk, .seed = world->life}), 0);
 	struct journal_options options = {
 		.path = PATH,
 		.size_bytes = world->size_bytes,
 		.group_size_bytes_max = world->group_size_bytes_max,
 		.groups_in_flight_max = world->groups_in_flight_max,
+		.chained_kinds = UINT32_MAX,
 		.incarnation = world->life,
 		.durable = durable,
 		.failed = failed,
@@ -193,6 +232,17 @@ static void check_nothing_lost(struct world *world)
 		cr_assert_gt(world->replayed, 0);
 		cr_assert_leq(world->first_replayed, world->trimmed_value);
 		cr_assert_geq(world->next_replayed, world->certain_value);
+	}
+}
+
+/* Of each value that is lost with a group that was vouched for, something says that it was there. */
+static void check_lost_are_told(const struct world *world)
+{
+	for (uint64_t value = world->trimmed_value; value < world->certain_value; value++) {
+		uint64_t seq = world->seq_of_value[value];
+		bool is_needed = world->life_of[value] && seq > world->journal->recovery.superblock.trim_seq && seq <= world->report.durable_seq;
+		if (is_needed && world->seen_by_life[value] != world->life)
+			cr_assert_gt(world->told_end[partition_of(world, value)], value, "value %lu of group %lu: nothing tells of it", value, seq);
 	}
 }
 
@@ -532,7 +582,7 @@ static void rot_everywhere(bool does_idle)
 	uint64_t end = JOURNAL_RING_POSITION + probe->journal->head_place;
 	end_life(probe, false);
 	destroy_world(probe);
-	uint64_t refused = 0, named = 0, named_by_entry = 0, harmless = 0;
+	uint64_t refused = 0, told = 0, named = 0, named_by_entry = 0, harmless = 0;
 	for (uint64_t position = 0; position < end; position += 512) {
 		struct world *world = make_history(7, 9, does_idle);
 		end_life(world, true);
@@ -541,6 +591,9 @@ static void rot_everywhere(bool does_idle)
 		int err = open_life(world);
 		check_damage_is_named(world, err, does_idle);
 		refused += err < 0;
+		if (err == 0)
+			check_lost_are_told(world);
+		told += world->repeats > 0;
 		named += err == 0 && world->report.damaged_groups > 0;
 		named_by_entry += world->lost_payloads;
 		harmless += err == 0 && world->report.damaged_groups == 0;
@@ -563,6 +616,7 @@ static void rot_everywhere(bool does_idle)
 	}
 	cr_expect_eq(refused, 0, "one superblock is enough");
 	cr_expect_gt(named, 0);
+	cr_expect_gt(told, 0);
 	cr_expect_gt(named_by_entry, named / 2, "most of the bytes are payloads");
 	cr_expect_gt(harmless, 0);
 }
@@ -599,6 +653,7 @@ Test(journal_sim, lives_with_rot)
 			}
 			if (world->lost_payloads > 0)
 				cr_assert_gt(world->report.damaged_groups, 0);
+			check_lost_are_told(world);
 			/* Unnamed, nothing may be missing but the end that nothing vouched for. */
 			if (world->gaps > 0 && forget_missing(world))
 				cr_assert_gt(world->report.damaged_groups, 0, "seed %lu life %d row %c", seed, life, world->report.decision);
