@@ -210,6 +210,7 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 		}
 		segment->partition = partition;
 		segment->has_file = true;
+		segment->is_identified = false;
 		segment->is_complete = i + 1 < bases.count;
 		list_push_back(&partition->segments, &segment->node);
 		err = scan_segment(partition, segment, segment->is_complete ? bases.offsets[i + 1] : INT64_MAX);

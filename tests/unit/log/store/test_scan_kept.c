@@ -1,0 +1,314 @@
+/* What a scan keeps, and what it leaves to the lives behind it: producers, log starts, names and bytes that a kill left in memory alone; and what it does not take. */
+#include "tests/unit/log/verify/rot.h"
+
+#include <errno.h>
+
+#include "log/store/store_priv.h"
+
+static const char log_path[] = "/t-0/00000000000000000000.log";
+
+static struct partition *the_partition(struct world *world)
+{
+	return world_partition(world, "t", 0);
+}
+
+static void idle(struct world *world, int seconds)
+{
+	uint64_t until_ns = io_now_ns(world->io) + (uint64_t)seconds * 1000000000ull;
+	for (int turns = 0; io_now_ns(world->io) < until_ns && turns < 3000; turns++)
+		world_turn(world);
+}
+
+static void begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+}
+
+/* The first of a segment of its own. */
+static void append_behind_a_roll(struct world *world, struct partition *partition, uint64_t number)
+{
+	static uint8_t bytes[4096];
+	struct append append = {.op = {.done = append_done, .records = bytes, .begins_segment = true, .is_zstd_allowed = true}};
+	append.op.records_size_bytes = make_batch(bytes, sizeof bytes, number, 1, 100, 1000 + (int64_t)number);
+	cr_assert_eq(partition_append(partition, &append.op), 0);
+	store_turn(world->store);
+	while (!append.is_done)
+		world_turn(world);
+	cr_assert_eq(append.op.err, 0);
+	cr_assert_eq(append.op.base_offset, (int64_t)number);
+}
+
+static void trimmed(struct trim_op *op)
+{
+	cr_assert_eq(op->err, 0);
+	op->node = (struct list){0};
+	op->done = NULL;
+}
+
+static void trim(struct world *world, int64_t offset)
+{
+	struct trim_op op = {.done = trimmed, .offset = offset};
+	cr_assert_eq(partition_trim(the_partition(world), &op), 0);
+	store_turn(world->store);
+	while (op.done)
+		world_turn(world);
+}
+
+static void lose(struct world *world, const char *path)
+{
+	struct io *io = rot_open(world);
+	cr_assert_eq(io_unlink(io, path), 0, "%s", path);
+	cr_assert_eq(io_dir_sync(io, "/"), 0);
+	io_close(io);
+}
+
+static void copy_file(struct world *world, const char *from, const char *to)
+{
+	size_t size;
+	uint8_t *data = rot_read(world, from, &size);
+	rot_write(world, to, data, size);
+	free(data);
+}
+
+/* ---- log starts ------------------------------------------------------------------------------------------------------------- */
+
+static void expect_start(struct world *world, int64_t start, int64_t end)
+{
+	cr_assert_eq(partition_log_start_offset(the_partition(world)), start, "it starts at %ld", (long)partition_log_start_offset(the_partition(world)));
+	cr_assert_eq(world_check_all(world, the_partition(world), start, 1 << 20), end);
+}
+
+/* Whatever was wrong with log-start-0 at a start that had a checkpoint is right again at its stop; and what only the journal said is in it as well. */
+static void expect_written_again(void (*spoil)(struct world *world))
+{
+	struct world world;
+	begin(&world, 1);
+	world_append(&world, the_partition(&world), 0, 6, 100);
+	trim(&world, 1);
+	world_stop(&world);
+	copy_file(&world, "//log-start-0", "/earlier");
+	world_open(&world);
+	for (int64_t offset = 2; offset < 4; offset++)
+		trim(&world, offset);
+	if (spoil) {
+		world_stop(&world);
+		spoil(&world);
+	} else {
+		world_kill(&world);
+	}
+	world_open(&world);
+	world_stop(&world);
+	lose(&world, "/checkpoint-0");
+	world_open(&world);
+	cr_assert_eq(partition_log_start_offset(the_partition(&world)), 3);
+	world_fini(&world);
+}
+
+static void put_back_earlier(struct world *world) { copy_file(world, "/earlier", "//log-start-0"); }
+static void lose_it(struct world *world) { lose(world, "/log-start-0"); }
+static void damage_it(struct world *world) { rot_flip(world, "//log-start-0", 30, 1); }
+
+Test(scan_kept, log_starts_of_an_earlier_time) { expect_written_again(put_back_earlier); }
+Test(scan_kept, log_starts_that_are_lost) { expect_written_again(lose_it); }
+Test(scan_kept, log_starts_that_are_damaged) { expect_written_again(damage_it); }
+Test(scan_kept, log_starts_that_were_replayed) { expect_written_again(NULL); }
+
+/* With checkpoint and log starts lost, a log begins with its first segment: what was before it is gone. */
+Test(scan_kept, a_log_begins_with_its_first_segment)
+{
+	struct world world;
+	begin(&world, 2);
+	world_append(&world, the_partition(&world), 0, 3, 100);
+	append_behind_a_roll(&world, the_partition(&world), 3);
+	idle(&world, 7);
+	trim(&world, 3);
+	idle(&world, 14);
+	cr_assert_lt(sim_disk_peek(world.disk, log_path, NULL, 0, 0), 0, "the first segment is still there");
+	world_stop(&world);
+	lose(&world, "/checkpoint-0");
+	lose(&world, "/log-start-0");
+	world_open(&world);
+	expect_start(&world, 3, 4);
+	world_fini(&world);
+}
+
+/* The journal is lost, and accepted so: the checkpoint's log starts stay, though the file that repeats them is gone as well. */
+Test(scan_kept, log_starts_of_a_checkpoint_without_its_journal)
+{
+	struct world world;
+	begin(&world, 3);
+	world_append(&world, the_partition(&world), 0, 6, 100);
+	trim(&world, 4);
+	world_stop(&world);
+	lose(&world, "/journal-0");
+	lose(&world, "/log-start-0");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	expect_start(&world, 4, 6);
+	world_fini(&world);
+}
+
+/* ---- what is there ------------------------------------------------------------------------------------------------------------ */
+
+/* A directory lists its files in any order. */
+Test(scan_kept, segments_in_any_order)
+{
+	struct world world;
+	begin(&world, 4);
+	for (uint64_t i = 0; i < 4; i++)
+		append_behind_a_roll(&world, the_partition(&world), i);
+	world_stop(&world);
+	lose(&world, "/checkpoint-0");
+	for (int i = 1; i >= 0; i--) { /* anew, and so at the end of the list */
+		char path[64];
+		size_t size;
+		snprintf(path, sizeof path, "/t-0/%020d.log", i);
+		uint8_t *data = rot_read(&world, path, &size);
+		rot_unlink(&world, path);
+		struct io *io = rot_open(&world);
+		cr_assert_eq(io_dir_sync(io, "/t-0"), 0);
+		io_close(io);
+		rot_write(&world, path, data, size);
+		free(data);
+	}
+	world_open(&world);
+	cr_assert_eq(partition_damage_count(the_partition(&world)), 0);
+	expect_start(&world, 0, 4);
+	world_fini(&world);
+}
+
+/* A whole batch of offsets that were had already, as bytes of another time may be, ends the log; and of what has rotted the offsets are named, before anybody
+ * asks for them. */
+Test(scan_kept, batches_that_are_not_due)
+{
+	for (int is_rot = 0; is_rot < 2; is_rot++) {
+		struct world world;
+		begin(&world, 5);
+		for (uint64_t i = 0; i < 5; i++)
+			world_append(&world, the_partition(&world), i, 1, 100);
+		world_stop(&world);
+		lose(&world, "/checkpoint-0");
+		size_t size, batch = rot_batch(&world, log_path, 0).end;
+		uint8_t *data = rot_read(&world, log_path, &size), *longer = malloc(size + batch);
+		memcpy(longer, data, size);
+		memcpy(longer + size, data, batch);
+		longer[2 * batch + 70] ^= (uint8_t)is_rot;
+		rot_write(&world, log_path, longer, size + batch);
+		free(data);
+		free(longer);
+		world_open(&world);
+		cr_assert_eq(partition_damage_count(the_partition(&world)), (uint32_t)is_rot);
+		cr_assert_eq(partition_high_watermark(the_partition(&world)), 5);
+		world_append(&world, the_partition(&world), 5, 1, 100);
+		world_fini(&world);
+	}
+}
+
+/* One record of an idempotent producer. Its base offset, or an error. */
+static int64_t append_of_producer(struct world *world, int32_t sequence)
+{
+	static uint8_t bytes[4096];
+	uint8_t value[8];
+	uint32_t size;
+	struct batch_builder builder;
+	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
+	options.producer_id = 7;
+	options.producer_epoch = 0;
+	options.base_sequence = sequence;
+	store_le64(value, (uint64_t)sequence);
+	struct record record = {.timestamp_ms = 1000, .value = {value, sizeof value}};
+	cr_assert_eq(batch_builder_open(&builder, NULL, &options, bytes, sizeof bytes), 0);
+	cr_assert_eq(batch_builder_append(&builder, &record), 0);
+	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
+	struct append append = {.op = {.done = append_done, .records = bytes, .records_size_bytes = size, .is_zstd_allowed = true}};
+	int err = partition_append(the_partition(world), &append.op);
+	if (err)
+		return err;
+	store_turn(world->store);
+	while (!append.is_done)
+		world_turn(world);
+	return append.op.err ? append.op.err : append.op.base_offset;
+}
+
+/* Producers are known after a clean stop, by the checkpoint; and after a scan, by the batches: who repeats one gets the offset that it has. */
+Test(scan_kept, producers)
+{
+	for (int is_scanned = 0; is_scanned < 2; is_scanned++) {
+		struct world world;
+		begin(&world, 6);
+		for (int32_t i = 0; i < 3; i++)
+			cr_assert_eq(append_of_producer(&world, i), i);
+		idle(&world, 7);
+		world_stop(&world);
+		if (is_scanned)
+			lose(&world, "/checkpoint-0");
+		world_open(&world);
+		cr_assert_eq(append_of_producer(&world, 2), 2, "written twice");
+		cr_assert_eq(append_of_producer(&world, 5), ERR_OUT_OF_ORDER_SEQUENCE);
+		cr_assert_eq(append_of_producer(&world, 3), 3);
+		world_fini(&world);
+	}
+}
+
+/* Another file's bytes in a segment's place are refused where no checkpoint says what was there; once its loss is accepted they are kept aside, what was in
+ * the segment is named, and all else is served. */
+Test(scan_kept, a_segment_that_is_another_file)
+{
+	struct world world;
+	begin(&world, 7);
+	world_append(&world, the_partition(&world), 0, 3, 100);
+	append_behind_a_roll(&world, the_partition(&world), 3);
+	idle(&world, 7);
+	world_stop(&world);
+	lose(&world, "/checkpoint-0");
+	copy_file(&world, "/catalog.log", log_path);
+	for (int tries = 0; tries < 2; tries++) {
+		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		cr_assert_not_null(strstr(world.report.why, "is no segment"), "%s", world.report.why);
+		world_close(&world);
+	}
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	struct damage damage;
+	cr_assert_eq(partition_damages(the_partition(&world), &damage, 1), 1);
+	cr_assert(damage.from == 0 && damage.to == 3);
+	cr_assert_eq(world_check_all(&world, the_partition(&world), 3, 1 << 20), 4);
+	world_fini(&world);
+}
+
+/* ---- what a kill left in memory alone -------------------------------------------------------------------------------------------- */
+
+/* Killed at each moment of a cycle that files two partitions, one of them new; then the checkpoint is lost, and a start scans; its own cycle lets the journal go;
+ * and the power fails. What the scan took must have been on the disk by then: bytes, names of files, names of directories. */
+Test(scan_kept, what_the_scan_took_is_durable, .timeout = 100)
+{
+	bool is_over = false;
+	for (int moment = 0; !is_over; moment++) {
+		struct world world;
+		begin(&world, 100 + (uint64_t)moment);
+		world_append(&world, the_partition(&world), 0, 1, 100);
+		idle(&world, 7);
+		world_create_topic(&world, "u", 1, NULL, 0);
+		world_append(&world, the_partition(&world), 1, 3, 2000);
+		append_behind_a_roll(&world, the_partition(&world), 4);
+		world_append(&world, world_partition(&world, "u", 0), 0, 3, 2000);
+		while (world.store->cycle.state == CYCLE_IDLE)
+			world_turn(&world);
+		for (int turns = 0; turns < moment && !is_over; turns++) {
+			world_turn(&world);
+			is_over = world.store->cycle.state == CYCLE_IDLE;
+		}
+		world_kill(&world);
+		lose(&world, "/checkpoint-0");
+		world_open(&world);
+		idle(&world, 7);
+		world_crash(&world);
+		world_open(&world);
+		cr_assert_eq(world.report.damaged_ranges, 0, "killed after %d turns", moment);
+		cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 5, "killed after %d turns", moment);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "u", 0), 0, 1 << 20), 3, "killed after %d turns", moment);
+		world_fini(&world);
+	}
+}
