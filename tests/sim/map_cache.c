@@ -13,7 +13,7 @@ void map_cache_take_all(void) {}
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define KEPT_MAX 64
+#define KEPT_MAX 512
 
 struct mapping {
 	void *memory;

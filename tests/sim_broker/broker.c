@@ -4,6 +4,7 @@
 
 #include "log/base/check.h"
 #include "tests/sim/map_cache.h"
+#include "tests/sim_broker/heap.h"
 #include "tests/sim_broker/world.h"
 
 #define STARTS_MAX 30
@@ -29,7 +30,9 @@ static int try_start(struct world *world, char *why, size_t why_size)
 	struct server_options options = {.dir = "/data", .listen_host = "127.0.0.1", .listen_port = world->port, .shard_count = world->plan->knobs.shards, .backend = IO_SIM,
 					 .config = world->config, .disk = world->disk, .net = world->net, .seed = world->plan->seed * 1000 + world->life,
 					 .journal_bytes = world->plan->knobs.journal_bytes};
+	enum heap before = heap_enter(HEAP_BROKER);
 	int err = server_open(&world->server, &options, &report, why, why_size);
+	heap_enter(before);
 	if (err) {
 		world->server = NULL;
 		return err;
@@ -115,10 +118,25 @@ void broker_begin(struct world *world)
 
 /* ---- ending ----------------------------------------------------------------------------------------------------------- */
 
+/* Nothing of the broker is left but what is on the disk. */
+static void forget_life(void)
+{
+	map_cache_take_all();
+	heap_reset(HEAP_BROKER);
+}
+
 static void let_go(struct server *server)
 {
 	server_abandon(server);
-	map_cache_take_all();
+	forget_life();
+}
+
+static int turn(struct world *world)
+{
+	enum heap before = heap_enter(HEAP_BROKER);
+	int result = server_turn(world->server);
+	heap_enter(before);
+	return result;
 }
 
 static void abandon(struct world *world)
@@ -154,7 +172,7 @@ void broker_stop(struct world *world)
 	world_tell(world, 3, "a clean stop");
 	server_stop(world->server);
 	for (int turns = 0; result > 0 && turns < STOP_TURNS_MAX && !is_cut(world); turns++)
-		result = server_turn(world->server);
+		result = turn(world);
 	if (is_cut(world)) {
 		broker_crash(world);
 		return;
@@ -164,6 +182,7 @@ void broker_stop(struct world *world)
 	if (result == 0) {
 		meet(world, MOMENT_CLEAN_STOP);
 		server_close(world->server);
+		forget_life();
 		sim_net_lose_broker(world->net);
 		world->server = NULL;
 	} else {
@@ -175,7 +194,7 @@ void broker_stop(struct world *world)
 
 void broker_turn(struct world *world)
 {
-	int result = server_turn(world->server);
+	int result = turn(world);
 	if (is_cut(world)) {
 		broker_crash(world);
 		return;

@@ -1,9 +1,8 @@
-/* The simulator of the whole broker: seeds from one on, each in a process of its own, on all cores, for so many seconds or so many seeds. A seed that fails
- * is run again, and told as a story.
+/* The simulator of the whole broker: seeds from one on, on all cores, for so many seconds or so many seeds. Some seeds share a process, one behind another
+ * (heap.h). A seed that fails is run again in a process of its own, shrunk, and told as a story.
  *
  * Failure modes: a run that finds an anomaly, aborts, hangs, or does not do the same twice. */
 #include <getopt.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,13 +14,13 @@
 #include "log/base/check.h"
 #include "tests/shrink/quiet.h"
 #include "tests/shrink/shrink.h"
+#include "tests/sim_broker/heap.h"
 #include "tests/sim_broker/run.h"
 
 #define WORKERS_MAX 64
 #define HANG_SECONDS 60
-#define MEMORY_MAX (6ull << 30)
-#define HEAP_BYTES (1ull << 30)
-#define HUGE_PAGE_BYTES (2ull << 20)
+#define MEMORY_MAX (32ull << 30)
+#define SEEDS_TOGETHER 20       /* in one process, where a run leaves nothing behind */
 #define TWICE_EVERY 10          /* seeds: these run twice, and must leave the same trace */
 #define ALL_MOMENTS_SEEDS 300   /* after so many every situation must have been met */
 
@@ -32,15 +31,18 @@ struct options {
 	bool is_story, is_loud;
 };
 
-struct shared {
-	struct verdict verdicts[WORKERS_MAX];
-};
-
 struct totals {
 	uint64_t seeds, acked, starts, virtual_ns, trace, moments[moment_count];
 };
 
-static struct shared *shared;
+/* What a process says of its seeds; the verdict is the last one's. */
+struct worker {
+	uint64_t seed;              /* that runs now */
+	struct totals totals;
+	struct verdict verdict;
+};
+
+static struct worker *workers;  /* shared with the processes */
 
 static double now_s(void)
 {
@@ -49,9 +51,34 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* ---- one seed, in a process of its own ---------------------------------------------------------------------------------- */
+/* ---- seeds, in a process of their own ------------------------------------------------------------------------------------- */
 
-static void run_here(uint64_t seed, struct verdict *verdict)
+static double cpu_seconds(int whose)
+{
+	struct rusage usage;
+	getrusage(whose, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void add(struct totals *totals, const struct totals *more)
+{
+	totals->seeds += more->seeds;
+	totals->acked += more->acked;
+	totals->starts += more->starts;
+	totals->virtual_ns += more->virtual_ns;
+	totals->trace += more->trace; /* whichever seed ended first */
+	for (uint32_t i = 0; i < moment_count; i++)
+		totals->moments[i] += more->moments[i];
+}
+
+static void add_verdict(struct totals *totals, const struct verdict *verdict)
+{
+	struct totals one = {.seeds = 1, .acked = verdict->acked, .starts = verdict->starts, .virtual_ns = verdict->virtual_ns, .trace = verdict->trace};
+	memcpy(one.moments, verdict->moments, sizeof one.moments);
+	add(totals, &one);
+}
+
+static void run_seed(uint64_t seed, struct verdict *verdict)
 {
 	*verdict = (struct verdict){.has_failed = true, .text = "it ended before its end"};
 	struct verdict first, again;
@@ -68,16 +95,30 @@ static void run_here(uint64_t seed, struct verdict *verdict)
 	*verdict = first;
 }
 
-static pid_t begin(const struct options *options, uint32_t worker, uint64_t seed)
+/* Of CPU time: the machine may be busy. */
+static void limit_time(void)
+{
+	rlim_t seconds = (rlim_t)cpu_seconds(RUSAGE_SELF) + HANG_SECONDS;
+	setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, RLIM_INFINITY});
+}
+
+static pid_t begin(const struct options *options, struct worker *worker, uint64_t first, uint64_t count)
 {
 	fflush(NULL);
+	*worker = (struct worker){0};
 	pid_t pid = fork();
 	CHECK(pid >= 0);
 	if (pid)
 		return pid;
 	go_quiet(options->is_loud);
-	setrlimit(RLIMIT_CPU, &(struct rlimit){HANG_SECONDS, HANG_SECONDS + 1}); /* of CPU time: the machine may be busy */
-	run_here(seed, &shared->verdicts[worker]);
+	worker->verdict.has_failed = false;
+	for (worker->seed = first; worker->seed < first + count && !worker->verdict.has_failed; worker->seed++) {
+		limit_time();
+		run_seed(worker->seed, &worker->verdict);
+		add_verdict(&worker->totals, &worker->verdict);
+		if (worker->verdict.has_failed)
+			break;
+	}
 	_exit(0);
 }
 
@@ -91,17 +132,6 @@ static void note_end(struct verdict *verdict, int status)
 		 WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
 }
 
-static void add(struct totals *totals, const struct verdict *verdict)
-{
-	totals->seeds++;
-	totals->acked += verdict->acked;
-	totals->starts += verdict->starts;
-	totals->virtual_ns += verdict->virtual_ns;
-	totals->trace += verdict->trace; /* whoever ends first */
-	for (uint32_t i = 0; i < moment_count; i++)
-		totals->moments[i] += verdict->moments[i];
-}
-
 /* ---- all of them ------------------------------------------------------------------------------------------------------------ */
 
 static int find_worker(const pid_t *pids, uint32_t count, pid_t pid)
@@ -112,19 +142,29 @@ static int find_worker(const pid_t *pids, uint32_t count, pid_t pid)
 	return -1;
 }
 
+/* How many seeds the next process is given; 0: there are no more. */
+static uint64_t next_count(const struct options *options, uint64_t next, double until)
+{
+	uint64_t left = options->count ? options->seed + options->count - next : now_s() < until ? UINT64_MAX : 0;
+	uint64_t most = heap_has_resets() ? SEEDS_TOGETHER : 1, share = options->count / options->workers / 2 + 1;
+	if (options->count && share < most)
+		most = share;
+	return left < most ? left : most;
+}
+
 /* The seed that failed, or 0. */
 static uint64_t run_all(const struct options *options, struct totals *totals, char *why, size_t why_size)
 {
 	pid_t pids[WORKERS_MAX] = {0};
-	uint64_t seeds[WORKERS_MAX], next = options->seed, failed = 0;
+	uint64_t next = options->seed, failed = 0;
 	uint32_t running = 0;
 	double until = now_s() + options->seconds;
 	for (;;) {
-		bool is_more = !failed && (options->count ? next < options->seed + options->count : now_s() < until);
-		int free_worker = is_more ? find_worker(pids, options->workers, 0) : -1;
+		uint64_t count = failed ? 0 : next_count(options, next, until);
+		int free_worker = count ? find_worker(pids, options->workers, 0) : -1;
 		if (free_worker >= 0) {
-			seeds[free_worker] = next;
-			pids[free_worker] = begin(options, (uint32_t)free_worker, next++);
+			pids[free_worker] = begin(options, &workers[free_worker], next, count);
+			next += count;
 			running++;
 			continue;
 		}
@@ -132,25 +172,18 @@ static uint64_t run_all(const struct options *options, struct totals *totals, ch
 			return failed;
 		int status;
 		pid_t pid = wait(&status);
-		int worker = find_worker(pids, options->workers, pid);
-		CHECK(worker >= 0);
-		struct verdict *verdict = &shared->verdicts[worker];
-		pids[worker] = 0;
+		int at = find_worker(pids, options->workers, pid);
+		CHECK(at >= 0);
+		struct worker *worker = &workers[at];
+		pids[at] = 0;
 		running--;
-		note_end(verdict, status);
-		add(totals, verdict);
-		if (verdict->has_failed && (!failed || seeds[worker] < failed)) {
-			failed = seeds[worker];
-			snprintf(why, why_size, "%s", verdict->text);
+		note_end(&worker->verdict, status);
+		add(totals, &worker->totals);
+		if (worker->verdict.has_failed && (!failed || worker->seed < failed)) {
+			failed = worker->seed;
+			snprintf(why, why_size, "%s", worker->verdict.text);
 		}
 	}
-}
-
-static double cpu_seconds(void)
-{
-	struct rusage usage;
-	getrusage(RUSAGE_CHILDREN, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static uint32_t print_totals(const struct options *options, const struct totals *totals, double seconds)
@@ -158,7 +191,7 @@ static uint32_t print_totals(const struct options *options, const struct totals 
 	uint32_t missing = 0;
 	printf("%lu seeds from %lu on, %lu starts of the broker, %lu records certain, %.0f s of virtual time in %.1f s: %.1f seeds/s, %.4f CPU s each; their traces add up to %016lx\n",
 	       (unsigned long)totals->seeds, (unsigned long)options->seed, (unsigned long)totals->starts, (unsigned long)totals->acked, (double)totals->virtual_ns / 1e9, seconds,
-	       (double)totals->seeds / seconds, cpu_seconds() / (double)(totals->seeds ? totals->seeds : 1), (unsigned long)totals->trace);
+	       (double)totals->seeds / seconds, cpu_seconds(RUSAGE_CHILDREN) / (double)(totals->seeds ? totals->seeds : 1), (unsigned long)totals->trace);
 	for (uint32_t i = 0; i < moment_count; i++) {
 		missing += totals->moments[i] == 0;
 		printf("  %10lu  %s\n", (unsigned long)totals->moments[i], moment_text((enum moment)i));
@@ -240,16 +273,6 @@ static int usage(const char *program)
 	return 2;
 }
 
-/* The heap of the seeds' processes: pages of 2 MiB, as each process begins with none. */
-static void prepare_heap(void)
-{
-	uint8_t *heap = malloc(HEAP_BYTES);
-	CHECK(heap);
-	uintptr_t first = align_up((uintptr_t)heap, HUGE_PAGE_BYTES);
-	(void)madvise((void *)first, (uintptr_t)heap + HEAP_BYTES - first, MADV_HUGEPAGE);
-	free(heap);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"time", 1, NULL, 't'}, {"count", 1, NULL, 'n'}, {"jobs", 1, NULL, 'j'},
@@ -268,19 +291,14 @@ int main(int argc, char **argv)
 		default: return usage(argv[0]);
 		}
 	}
-	/* Memory that was given back is kept: the kernel would zero it again for each start of a broker. */
-	mallopt(M_MMAP_THRESHOLD, 2 * HEAP_BYTES - 1);
-	mallopt(M_TRIM_THRESHOLD, 2 * HEAP_BYTES - 1);
-	mallopt(M_TOP_PAD, 16 << 20);
-	prepare_heap();
 #if !defined(__SANITIZE_ADDRESS__)
 	/* A broker that takes without end is a failure of its seed, not of the machine. */
 	setrlimit(RLIMIT_AS, &(struct rlimit){MEMORY_MAX, MEMORY_MAX});
 #endif
 	if (options.seed == 0 || options.workers < 1 || options.workers > WORKERS_MAX)
 		return usage(argv[0]);
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(shared != MAP_FAILED);
+	workers = mmap(NULL, WORKERS_MAX * sizeof *workers, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(workers != MAP_FAILED);
 	if (options.is_story)
 		return tell_one(&options);
 	struct totals totals = {0};

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "tests/sim/map_cache.h"
 #include "tests/sim_broker/admin.h"
 #include "tests/sim_broker/befall.h"
+#include "tests/sim_broker/heap.h"
 #include "tests/sim_broker/peer.h"
 
 #define CALM_NS_MAX (300ull * 1000 * 1000 * 1000)
@@ -348,7 +350,7 @@ static void make_topics(struct world *world)
 		world_accuse(world, HISTORY_BROKER, -1, "the first topics cannot be made");
 }
 
-void run_plan(const struct plan *plan, struct verdict *verdict, FILE *story)
+static void run(const struct plan *plan, struct verdict *verdict, FILE *story)
 {
 	struct world world;
 	make_world(&world, plan, story);
@@ -365,4 +367,14 @@ void run_plan(const struct plan *plan, struct verdict *verdict, FILE *story)
 	if (!world_is_over(&world))
 		calm_down(&world);
 	judge(&world, verdict);
+}
+
+void run_plan(const struct plan *plan, struct verdict *verdict, FILE *story)
+{
+	enum heap before = heap_enter(HEAP_RUN);
+	run(plan, verdict, story);
+	heap_enter(before);
+	heap_reset(HEAP_RUN);
+	heap_reset(HEAP_BROKER);
+	map_cache_take_all();
 }
