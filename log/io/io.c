@@ -295,6 +295,12 @@ int64_t io_file_next_data(struct io *io, int fd, uint64_t position)
 	return io->cold->file_next_data(io, fd, position);
 }
 
+void io_file_will_read(struct io *io, int fd, uint64_t position, uint64_t size)
+{
+	if (io->cold->file_will_read)
+		io->cold->file_will_read(fd, position, size);
+}
+
 int io_file_truncate(struct io *io, int fd, uint64_t size)
 {
 	return io->cold->file_truncate(io, fd, size);

@@ -170,6 +170,9 @@ MUST_USE int64_t io_file_size(struct io *io, int fd);
 /* Everything in [position, the result) is zeros, as the file system knows without reading: room that was reserved. The file's size if there is nothing
  * else; `position` itself where nothing is known. -errno. */
 MUST_USE int64_t io_file_next_data(struct io *io, int fd, uint64_t position);
+/* A hint: this stretch of a buffered descriptor will be read soon. The kernel may fetch it meanwhile, with as much in flight as the disk likes, where a read
+ * alone would wait for one small read ahead after the other. */
+void io_file_will_read(struct io *io, int fd, uint64_t position, uint64_t size);
 MUST_USE int io_file_truncate(struct io *io, int fd, uint64_t size);
 /* Reserves blocks for [position, position + size), growing the size of the file if `does_extend`.
  * -EOPNOTSUPP if it cannot. */

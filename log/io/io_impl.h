@@ -49,6 +49,7 @@ struct io_cold {
 	int (*file_open)(struct io *io, const char *path, uint32_t flags);
 	int64_t (*file_size)(struct io *io, int fd);
 	int64_t (*file_next_data)(struct io *io, int fd, uint64_t position);
+	void (*file_will_read)(int fd, uint64_t position, uint64_t size); /* NULL where it would change nothing */
 	int (*file_truncate)(struct io *io, int fd, uint64_t size);
 	int (*file_allocate)(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend);
 	int64_t (*file_read)(struct io *io, int fd, void *data, size_t size, uint64_t position);

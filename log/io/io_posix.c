@@ -68,6 +68,11 @@ static int64_t file_next_data(struct io *io, int fd, uint64_t position)
 	return found < 0 ? (int64_t)position : (int64_t)found;
 }
 
+static void file_will_read(int fd, uint64_t position, uint64_t size)
+{
+	posix_fadvise(fd, (off_t)position, (off_t)size, POSIX_FADV_WILLNEED);
+}
+
 static int file_truncate(struct io *io, int fd, uint64_t size)
 {
 	int returned;
@@ -228,6 +233,7 @@ const struct io_cold io_posix_cold = {
 	.file_open = file_open,
 	.file_size = file_size,
 	.file_next_data = file_next_data,
+	.file_will_read = file_will_read,
 	.file_truncate = file_truncate,
 	.file_allocate = file_allocate,
 	.file_read = file_read,

@@ -226,6 +226,7 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 /* A clean start reads little, so the window begins small; a long walk or search wants the disk's full speed. */
 #define READ_SIZE_FIRST (64u << 10)
 #define READ_SIZE_MAX (4u << 20)
+#define READ_AHEAD (8u << 20)
 
 void ring_reader_init(struct ring_reader *reader, struct io *io, int fd, uint64_t ring_size, uint64_t seed)
 {
@@ -253,6 +254,19 @@ static int grow_buffer(struct ring_reader *reader, size_t size)
 	return 0;
 }
 
+/* While this window is looked at, the disk is to be at work on the next ones. */
+static void ask_ahead(struct ring_reader *reader)
+{
+	uint64_t from = reader->place + reader->size, lap_rest = reader->ring_size - from % reader->ring_size;
+	uint64_t to = from + (lap_rest < READ_AHEAD ? lap_rest : READ_AHEAD);
+	if (from < reader->asked_place && reader->asked_place <= to)
+		from = reader->asked_place;
+	if (to - from < READ_AHEAD / 4 && to - from < lap_rest)
+		return;
+	io_file_will_read(reader->io, reader->fd, JOURNAL_RING_POSITION + from % reader->ring_size, to - from);
+	reader->asked_place = to;
+}
+
 /* Makes [place, place + size) visible, which lies in one lap. `size` is a block or the length in a sound
  * header, so bounded. */
 static int view(struct ring_reader *reader, uint64_t place, size_t size, const uint8_t **out)
@@ -273,6 +287,8 @@ static int view(struct ring_reader *reader, uint64_t place, size_t size, const u
 		reader->place = place;
 		reader->size = wanted;
 		reader->bytes_read += wanted;
+		if (wanted > READ_SIZE_FIRST)
+			ask_ahead(reader);
 		if (reader->read_size < READ_SIZE_MAX)
 			reader->read_size *= 2;
 	}

@@ -93,6 +93,7 @@ struct ring_reader {
 	uint64_t place;         /* what the buffer holds: [place, place + size) */
 	size_t size;
 	uint64_t bytes_read;
+	uint64_t asked_place;   /* the kernel was told that all before it will be read */
 };
 
 void ring_reader_init(struct ring_reader *reader, struct io *io, int fd, uint64_t ring_size, uint64_t seed);

@@ -1,4 +1,4 @@
-/* Happy path: find the last byte that is not zero, copy up to there in pieces, sync. A file of that name from an earlier crash at the same place is
+/* Happy path: find the last byte that is not zero, passing over what the file system knows to be zeros, copy up to there in pieces, sync. A file of that name from an earlier crash at the same place is
  * written over: what it held is what lies there again, or was cut off before. */
 #include "log/segment/torn_file.h"
 
@@ -8,28 +8,37 @@
 
 #include "log/base/err.h"
 
-#define PIECE_SIZE (256u << 10)
+#define BLOCK_SIZE 4096u
+#define PIECE_SIZE_FIRST BLOCK_SIZE /* mostly the log ends in a block, and room that was reserved follows */
+#define PIECE_SIZE_MAX (256u << 10)
 
-/* Calls for each piece of [from, to); a short read ends the walk. */
+/* Calls for each piece of [from, to) that may hold anything but zeros; a short read ends the walk. */
 typedef int piece_fn(void *context, const uint8_t *bytes, size_t size, uint64_t position);
 
 static int walk_pieces(struct io *io, int fd, uint64_t from, uint64_t to, piece_fn *piece, void *context)
 {
 	/* Aligned, as the descriptor may be one of O_DIRECT. */
-	uint8_t *buffer = aligned_alloc(4096, PIECE_SIZE);
+	uint8_t *buffer = aligned_alloc(BLOCK_SIZE, PIECE_SIZE_MAX);
 	if (!buffer)
 		return -ENOMEM;
 	int err = 0;
-	for (uint64_t at = from - from % 4096; at < to && !err; at += PIECE_SIZE) {
-		int64_t got = io_file_read(io, fd, buffer, PIECE_SIZE, at);
-		uint64_t skip = at < from ? from - at : 0;
+	for (uint64_t size = PIECE_SIZE_FIRST; from < to && !err; size = size < PIECE_SIZE_MAX ? size * 8 : PIECE_SIZE_MAX) {
+		int64_t data = io_file_next_data(io, fd, from);
+		if (data < 0 || (uint64_t)data >= to) {
+			err = data < 0 ? (int)data : 0;
+			break;
+		}
+		from = (uint64_t)data;
+		uint64_t at = align_down(from, BLOCK_SIZE), wanted = size < PIECE_SIZE_MAX ? size : PIECE_SIZE_MAX;
+		int64_t got = io_file_read(io, fd, buffer, wanted, at);
 		uint64_t end = got > 0 && at + (uint64_t)got < to ? at + (uint64_t)got : to;
 		if (got < 0)
 			err = (int)got;
-		else if (at + skip < end)
-			err = piece(context, buffer + skip, (size_t)(end - at - skip), at + skip);
-		if (got < (int64_t)PIECE_SIZE)
+		else if (from < end)
+			err = piece(context, buffer + (from - at), (size_t)(end - from), from);
+		if (got < (int64_t)wanted)
 			break;
+		from = end;
 	}
 	free(buffer);
 	return err;
@@ -64,10 +73,7 @@ static int stop_at_data(void *context, const uint8_t *bytes, size_t size, uint64
 int torn_file_is_due(struct io *io, int fd, uint64_t from)
 {
 	int64_t size = io_file_size(io, fd);
-	int64_t data = size > (int64_t)from ? io_file_next_data(io, fd, from) : size;
-	if (size < 0 || data < 0)
-		return (int)(size < 0 ? size : data);
-	return data < size ? walk_pieces(io, fd, (uint64_t)data, (uint64_t)size, stop_at_data, NULL) : 0;
+	return size < 0 ? (int)size : walk_pieces(io, fd, from, (uint64_t)size, stop_at_data, NULL);
 }
 
 struct copy {
