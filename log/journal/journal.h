@@ -22,8 +22,8 @@ struct journal_entry {
 	int64_t end_offset;      /* one past the last offset */
 	int64_t segment_base_offset;
 	uint64_t position;       /* in that segment */
-	uint32_t data_size_bytes; /* of the data meant: equals the payload's size, unless the data lie in the segment itself */
-	uint64_t data_checksum;  /* XXH3-64 of that data, wherever it lies; recovery checks payloads by it (and by nothing else) */
+	uint32_t data_size_bytes; /* of the data meant, wherever it lies */
+	uint64_t data_checksum;  /* XXH3-64 of the payload, by which recovery checks it (and by nothing else); without one it is the writer's */
 	int64_t group_time_ms;   /* in a replay: what journal_set_time said of its group; 0: nothing */
 	bool is_repeat;          /* in a replay: it is of a group that is lost, or of one before it; a later group repeats it, without its payload */
 };

@@ -137,7 +137,6 @@ bool journal_add(struct journal *journal, const struct journal_entry *entry, con
 {
 	CHECK(journal->is_started && !journal->is_sealed && entry->kind != 0);
 	uint64_t size = payload_size(payload, count);
-	CHECKF(size == 0 || size == entry->data_size_bytes, "payload of %lu bytes, data of %u", size, entry->data_size_bytes);
 	struct group_slot *slot = journal->open;
 	uint64_t size_after = slot->size_bytes + group_entry_size(size);
 	uint64_t length_after = align_up(size_after + size_of_due(journal), JOURNAL_BLOCK_SIZE);

@@ -19,6 +19,7 @@
  *   @C  batches, base == log end                             -> stage
  *   @D  batches, base < log end < end                        -> stage the batches from log end on
  *   @E  direct, base == log end, bytes fit, vouched          -> take as filed
+ *   @R  the same, and the entry tells the headers            -> take as filed, if the file is there and long enough; else as @E or @F
  *   @F  direct, base == log end, bytes do not fit, vouched   -> damage: fence the batches that are not whole (all, if there is no file), take the
  *                                                               others, go on behind it; unless the log turns out to start later
  *   @K  direct, base == log end, bytes fit, unvouched        -> stage it from the file: what was filed with it may not have survived
@@ -468,12 +469,31 @@ static bool is_file_lost(struct segment *segment, enum direct_state state)
 	return size >= 0 && (uint64_t)size < segment->filed.position;
 }
 
-static int take_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool is_vouched)
+/* @R. 1: it was taken; 0: the file has to be looked into; or an error. */
+static int take_told(struct partition *partition, const struct journal_entry *entry, struct slice headers)
+{
+	struct segment *segment = partition->active;
+	int is_there = headers.size ? store__has_direct(segment, entry) : 0;
+	if (is_there < 1)
+		return is_there;
+	settle(partition); /* what was vouched for is durable, and so is all before it */
+	int err = store__learn_told(partition, segment, entry, headers);
+	if (err)
+		return err == ERR_CORRUPT_LOG ? 0 : err;
+	segment_adopt(segment, (struct mark){entry->position + entry->data_size_bytes, entry->end_offset});
+	partition->next_offset = partition->durable_offset = entry->end_offset;
+	return 1;
+}
+
+static int take_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, struct slice headers, bool is_vouched)
 {
 	struct segment *segment = partition->active;
 	bool had_file = segment->has_file;
 	enum direct_state state;
 	bool is_staged = !is_vouched || !store__are_filed_before(partition, segment);
+	int is_taken = is_staged ? 0 : take_told(partition, entry, headers);
+	if (is_taken)
+		return is_taken < 0 ? is_taken : 0;
 	int err = store__check_direct(segment, entry, is_staged, &state);
 	if (err)
 		return err;
@@ -529,8 +549,8 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 	if (entry->kind == ENTRY_BATCHES && payload.size == 0) /* @L */
 		return pass_lost_batches(replay, partition, entry);
 	int64_t from = partition->next_offset;
-	if (entry->kind == ENTRY_DIRECT)
-		err = take_direct(replay, partition, entry, is_vouched);
+	if (entry_is_direct(entry))
+		err = take_direct(replay, partition, entry, payload, is_vouched);
 	else if (entry->kind == ENTRY_BATCHES) /* @C, @D */
 		err = stage_payload(replay, partition, payload);
 	else

@@ -1,6 +1,8 @@
 /* Pieces that went straight to their segment: is what the entry says there, and if not, what of it is?
  *
- * Happy path: the headers in the file give the entry's checksum.
+ * Happy path: the entry tells the headers, and the file is there and long enough: a piece that a later group vouches for was synced before that group was
+ * begun, so what is wrong with it now is rot, as in all that is filed, and is found by whoever reads it. So a start does not read what it need not know. Where the
+ * entry does not tell them (many small batches, or a version before), the headers in the file must give the entry's checksum.
  *
  * Damage, though a later group vouches for the entry: each batch is judged for itself. One is whole if it begins with the offset that is due, has the epoch of
  * the opening that wrote it, and passes its CRC: that is all a header says. Between whole ones the offsets are fenced, and nothing else.
@@ -9,9 +11,9 @@
  * piece, and the journal has it all. An error of the disk says nothing of what is on it: it ends the recovery. */
 #include <errno.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "log/base/check.h"
+#include "log/store/direct_checksum.h"
 #include "log/store/store_priv.h"
 
 /* An epoch that is missed makes good batches pass for damage, and a producer that is missed may write twice: no recovery without room for them. That too
@@ -52,18 +54,22 @@ static int check_records_there(struct segment *segment, const struct batch *batc
 	return is_there < 0 ? is_there : is_good;
 }
 
-/* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches, or if they will be read into memory, from where
- * they are served unchecked. Learns nothing. */
-int store__check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, enum direct_state *state)
+int store__has_direct(struct segment *segment, const struct journal_entry *entry)
 {
-	uint64_t checksum = 0;
-	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
-	*state = DIRECT_HAS_NO_FILE;
+	bool had_file = segment->has_file;
 	segment->has_file = true;
 	int fd = segment_open_read(segment);
-	if (fd < 0)
-		return fd == -ENOENT || fd == ERR_CORRUPT_LOG ? 0 : fd;
-	*state = DIRECT_IS_DAMAGED;
+	int64_t size = fd < 0 ? fd : io_file_size(segment->home->io, fd);
+	if (size >= 0 && (uint64_t)size >= entry->position + entry->data_size_bytes)
+		return 1;
+	segment->has_file = had_file;
+	return size >= 0 || size == -ENOENT || size == ERR_CORRUPT_LOG ? 0 : (int)size;
+}
+
+/* 1: whole batches are there, from the piece's first byte to its last; 0: not; or an error. */
+static int walk_there(struct segment *segment, const struct journal_entry *entry, bool must_check_all, struct direct_checksum *checksum)
+{
+	uint64_t at = entry->position, end = entry->position + entry->data_size_bytes;
 	while (at < end) {
 		uint8_t header[BATCH_HEADER_SIZE];
 		struct batch batch;
@@ -72,14 +78,42 @@ int store__check_direct(struct segment *segment, const struct journal_entry *ent
 			return is_there;
 		if (batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.size_bytes > end - at)
 			return 0;
-		checksum = XXH3_64bits_withSeed(header, sizeof header, checksum);
+		direct_checksum_add(checksum, header);
 		int is_good = must_check_all ? check_records_there(segment, &batch, at) : 1;
 		if (is_good < 1)
 			return is_good;
 		at += batch.size_bytes;
 	}
-	if (checksum == entry->data_checksum)
+	return 1;
+}
+
+/* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if no later group vouches, or if they will be read into memory, from where
+ * they are served unchecked. Learns nothing. */
+int store__check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, enum direct_state *state)
+{
+	*state = DIRECT_HAS_NO_FILE;
+	segment->has_file = true;
+	int fd = segment_open_read(segment);
+	if (fd < 0)
+		return fd == -ENOENT || fd == ERR_CORRUPT_LOG ? 0 : fd;
+	*state = DIRECT_IS_DAMAGED;
+	struct direct_checksum checksum;
+	int err = direct_checksum_begin(&checksum, entry->kind);
+	if (err)
+		return err;
+	int is_whole = walk_there(segment, entry, must_check_all, &checksum);
+	if (direct_checksum_end(&checksum) == entry->data_checksum && is_whole == 1)
 		*state = DIRECT_FITS;
+	return is_whole < 0 ? is_whole : 0;
+}
+
+static int learn_batch(struct partition *partition, struct segment *segment, const struct batch *batch, uint64_t position)
+{
+	int err = store__make_room_for(partition, batch);
+	if (err)
+		return err;
+	segment_learn(segment, batch, position, batch_last_offset(batch));
+	partition__learn(partition, batch);
 	return 0;
 }
 
@@ -130,11 +164,43 @@ int store__learn_direct(struct partition *partition, struct segment *segment, co
 		if (io_file_read(segment->home->io, segment->read_fd, header, sizeof header, at) != sizeof header ||
 		    batch_parse_header((struct slice){header, sizeof header}, &batch))
 			return -EIO;
-		int err = store__make_room_for(partition, &batch);
+		int err = learn_batch(partition, segment, &batch, at);
 		if (err)
 			return err;
-		segment_learn(segment, &batch, at, batch_last_offset(&batch));
-		partition__learn(partition, &batch);
+		at += batch.size_bytes;
+	}
+	return 0;
+}
+
+/* Do the headers tell of batches that fill the piece, and follow each other as its offsets do? The journal's checksum vouches for them; but a slip of ours,
+ * or a stranger's hand, must not become a bug's abort. */
+static bool are_told_possible(const struct journal_entry *entry, struct slice headers)
+{
+	uint64_t size = 0;
+	int64_t due = entry->base_offset;
+	for (size_t at = 0; at < headers.size; at += BATCH_HEADER_SIZE) {
+		struct batch batch;
+		if (headers.size - at < BATCH_HEADER_SIZE || batch_parse_header((struct slice){headers.data + at, BATCH_HEADER_SIZE}, &batch) ||
+		    batch.base_offset < due || batch_next_offset(&batch) > entry->end_offset)
+			return false;
+		due = batch_next_offset(&batch);
+		size += batch.size_bytes;
+	}
+	return size == entry->data_size_bytes && due == entry->end_offset;
+}
+
+int store__learn_told(struct partition *partition, struct segment *segment, const struct journal_entry *entry, struct slice headers)
+{
+	uint64_t at = entry->position;
+	if (!are_told_possible(entry, headers))
+		return ERR_CORRUPT_LOG;
+	for (; headers.size; headers = (struct slice){headers.data + BATCH_HEADER_SIZE, headers.size - BATCH_HEADER_SIZE}) {
+		struct batch batch;
+		int err = batch_parse_header((struct slice){headers.data, BATCH_HEADER_SIZE}, &batch);
+		if (!err)
+			err = learn_batch(partition, segment, &batch, at);
+		if (err)
+			return err;
 		at += batch.size_bytes;
 	}
 	return 0;

@@ -294,7 +294,7 @@ static int open_journal_file(struct store *store, struct journal_report *found)
 		.group_size_bytes_max = store->group_size_bytes_max,
 		.shard_plus_one = store->options.shard + 1,
 		.groups_in_flight_max = 1,
-		.chained_kinds = 1u << ENTRY_BATCHES | 1u << ENTRY_DIRECT,
+		.chained_kinds = 1u << ENTRY_BATCHES | 1u << ENTRY_DIRECT | 1u << ENTRY_DIRECT_TOLD,
 		.is_loss_accepted = store->options.is_loss_accepted,
 		.incarnation = store->options.incarnation,
 		.durable = store__group_durable,
@@ -446,6 +446,7 @@ void store_close(struct store *store)
 	free(store->home.rebuild_buffer);
 	free(store->group.items);
 	free(store->spare_items);
+	free(store->direct_headers);
 	XXH3_freeState(store->hash);
 	free(store->buckets);
 	free(store->dir);

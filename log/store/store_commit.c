@@ -19,9 +19,11 @@
 #include <xxhash.h>
 
 #include "log/base/check.h"
+#include "log/store/direct_checksum.h"
 #include "log/store/store_priv.h"
 
 #define PIECES_MAX 1100 /* of 4 KiB chunks: a whole group */
+#define HEADERS_SHARE 16 /* what an entry tells of a piece is at most such a part of it */
 #define DIRECT_COUNT_ENOUGH 8
 #define DIRECT_BYTES_ENOUGH (2u << 20)
 
@@ -38,18 +40,40 @@ static struct commit_item *add_item(struct group *group)
 	return &group->items[group->count++];
 }
 
-/* The checksum of the batches in [from, to), which are in memory, by their headers, whose CRCs stand for the records. */
-static uint64_t direct_checksum(struct segment *segment, uint64_t from, uint64_t to)
+static void peek_header(struct segment *segment, uint64_t position, uint8_t *header, struct batch *batch)
 {
-	uint64_t checksum = 0;
+	segment_peek(segment, position, header, BATCH_HEADER_SIZE);
+	CHECK(batch_parse_header((struct slice){header, BATCH_HEADER_SIZE}, batch) == 0);
+}
+
+/* Of the batches in [from, to), which are in memory. Kinds differ in what the entry has beside it. */
+static uint64_t chained_checksum(struct segment *segment, uint64_t from, uint64_t to)
+{
+	struct direct_checksum checksum;
 	struct batch batch;
+	uint8_t header[BATCH_HEADER_SIZE];
+	CHECK(direct_checksum_begin(&checksum, ENTRY_DIRECT) == 0);
 	for (uint64_t at = from; at < to; at += batch.size_bytes) {
-		uint8_t header[BATCH_HEADER_SIZE];
-		segment_peek(segment, at, header, sizeof header);
-		CHECK(batch_parse_header((struct slice){header, sizeof header}, &batch) == 0);
-		checksum = XXH3_64bits_withSeed(header, sizeof header, checksum);
+		peek_header(segment, at, header, &batch);
+		direct_checksum_add(&checksum, header);
 	}
-	return checksum;
+	return direct_checksum_end(&checksum);
+}
+
+/* The headers of [from, to), for the entry to tell, so that a recovery need not read them from the file. 0: they are too many, or the batches so small
+ * that the journal would get much of what is to go past it. */
+static size_t gather_headers(struct store *store, struct segment *segment, uint64_t from, uint64_t to)
+{
+	uint64_t size_max = (to - from) / HEADERS_SHARE, size = 0;
+	struct batch batch;
+	if (!store->direct_headers)
+		store->direct_headers = malloc(DIRECT_HEADERS_MAX * BATCH_HEADER_SIZE);
+	for (uint64_t at = from; at < to; at += batch.size_bytes, size += BATCH_HEADER_SIZE) {
+		if (!store->direct_headers || size + BATCH_HEADER_SIZE > size_max || size == DIRECT_HEADERS_MAX * BATCH_HEADER_SIZE)
+			return 0;
+		peek_header(segment, at, store->direct_headers + size, &batch);
+	}
+	return size;
 }
 
 static struct journal_entry entry_for(const struct partition *partition, const struct segment *segment, struct mark target, enum entry_kind kind)
@@ -139,9 +163,12 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 static bool commit_direct(struct store *store, struct partition *partition, struct segment *segment)
 {
 	struct mark target = segment->staged;
-	struct journal_entry entry = entry_for(partition, segment, target, ENTRY_DIRECT);
-	entry.data_checksum = direct_checksum(segment, segment->committing.position, target.position);
-	if (!journal_add(store->journal, &entry, NULL, 0))
+	uint64_t from = segment->committing.position;
+	struct iovec headers = {.iov_len = gather_headers(store, segment, from, target.position)};
+	headers.iov_base = store->direct_headers;
+	struct journal_entry entry = entry_for(partition, segment, target, headers.iov_len ? ENTRY_DIRECT_TOLD : ENTRY_DIRECT);
+	entry.data_checksum = headers.iov_len ? XXH3_64bits(headers.iov_base, headers.iov_len) : chained_checksum(segment, from, target.position);
+	if (!journal_add(store->journal, &entry, &headers, headers.iov_len ? 1 : 0))
 		return false;
 	store->group.seq = journal_hold(store->journal);
 	if (!take_item(&store->group, partition, segment, target, true)) {

@@ -11,10 +11,18 @@
 /* The kinds of journal entries. On disk: they must never change. */
 enum entry_kind {
 	ENTRY_BATCHES = 1,   /* the payload is whole batches, to be staged at (segment, position) */
-	ENTRY_DIRECT = 2,    /* the batches lie in the segment file itself; data_checksum is direct_checksum's */
+	ENTRY_DIRECT = 2,    /* the batches lie in the segment file itself; data_checksum: log/store/direct_checksum.h */
 	ENTRY_LOG_START = 3, /* base_offset is the partition's log start offset from now on */
 	ENTRY_CATALOG = 4,   /* of no partition: the catalog's last durable record had the sequence base_offset, in the opening end_offset */
+	ENTRY_DIRECT_TOLD = 5, /* as ENTRY_DIRECT, and the payload is its batches' headers: what they say need not be read from the file */
 };
+
+static inline bool entry_is_direct(const struct journal_entry *entry)
+{
+	return entry->kind == ENTRY_DIRECT || entry->kind == ENTRY_DIRECT_TOLD;
+}
+
+#define DIRECT_HEADERS_MAX 256u /* a piece of more batches, or of small ones, does not tell its headers */
 
 /* One segment's part in a group. */
 struct commit_item {
@@ -73,6 +81,7 @@ struct store {
 	struct retention_clock retention_clock;
 	struct scrub scrub;
 	struct XXH3_state_s *hash;
+	uint8_t *direct_headers;       /* of the piece that is being committed; DIRECT_HEADERS_MAX of them */
 	uint32_t group_size_bytes_max;
 	uint64_t journal_size_asked;   /* of a new one */
 	uint64_t catalog_sequence;     /* the last one that the journal was told; 0: none in this life */
@@ -135,10 +144,14 @@ struct catalog_mark store__entry_mark(const struct journal_entry *entry);
 
 /* recover_direct.c */
 enum direct_state { DIRECT_FITS, DIRECT_IS_DAMAGED, DIRECT_HAS_NO_FILE };
+/* Is the segment's file there, and as long as the entry says? 1, 0, or an error. Nothing of the piece is read. */
+MUST_USE int store__has_direct(struct segment *segment, const struct journal_entry *entry);
 /* Do the segment's bytes fit the entry? Headers always; the CRC of every batch if `must_check_all`. Learns nothing. -errno: the disk would not tell. */
 MUST_USE int store__check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, enum direct_state *state);
 /* Takes in what the headers of a piece that fits say. */
 MUST_USE int store__learn_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry);
+/* The same from the headers that the entry tells. ERR_CORRUPT_LOG: they are not those of such a piece, and nothing was taken in. */
+MUST_USE int store__learn_told(struct partition *partition, struct segment *segment, const struct journal_entry *entry, struct slice headers);
 /* Segments are filed in the order of their offsets, and the checkpoint stops at the first that is not: none behind it may be. */
 bool store__are_filed_before(const struct partition *partition, const struct segment *segment);
 /* Brings everything before a piece into files, now: the segments before `last`, and what of `last` is in memory alone. */

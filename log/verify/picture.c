@@ -17,6 +17,7 @@
 #include "log/io/small_file.h"
 #include "log/catalog/catalog.h"
 #include "log/segment/foreign_file.h"
+#include "log/store/direct_checksum.h"
 #include "log/store/store_priv.h"
 #include "log/verify/checkpoint_view.h"
 
@@ -278,8 +279,10 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 		return fd < 0 ? 0 : (io_close_fd(picture->sink->io, fd), 0);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	uint64_t checksum = 0, at = 0;
-	uint8_t *bytes = malloc((size_t)entry->data_size_bytes + 1);
+	struct direct_checksum checksum;
+	uint64_t at = 0;
+	int err = direct_checksum_begin(&checksum, entry->kind);
+	uint8_t *bytes = err ? NULL : malloc((size_t)entry->data_size_bytes + 1);
 	struct batch batch;
 	int64_t got = 0;
 	if (bytes)
@@ -287,11 +290,12 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 	for (; got == entry->data_size_bytes && at < entry->data_size_bytes; at += batch.size_bytes) {
 		if (batch_parse_checked((struct slice){bytes + at, entry->data_size_bytes - at}, &batch))
 			break;
-		checksum = XXH3_64bits_withSeed(bytes + at, BATCH_HEADER_SIZE, checksum);
+		direct_checksum_add(&checksum, bytes + at);
 	}
-	*fits = bytes && at == entry->data_size_bytes && checksum == entry->data_checksum;
+	uint64_t found = err ? 0 : direct_checksum_end(&checksum);
+	*fits = bytes && at == entry->data_size_bytes && found == entry->data_checksum;
 	io_close_fd(picture->sink->io, fd);
-	int err = bytes ? 0 : -ENOMEM;
+	err = bytes ? 0 : -ENOMEM;
 	free(bytes);
 	return err;
 }
@@ -321,7 +325,7 @@ static bool is_entry_possible(const struct journal_entry *entry)
 {
 	if (entry->base_offset < 0 || (entry->kind != ENTRY_LOG_START && entry->end_offset < entry->base_offset))
 		return false;
-	return entry->kind != ENTRY_DIRECT ||
+	return !entry_is_direct(entry) ||
 	       picture_is_possible(entry->segment_base_offset, entry->position, entry->end_offset);
 }
 
@@ -354,7 +358,7 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 		partition->journal_from = entry->base_offset;
 	if (partition->next_offset != NOWHERE && entry->base_offset > partition->next_offset)
 		damaged_ranges_add(&partition->lost, partition->next_offset, entry->base_offset);
-	if (entry->kind == ENTRY_DIRECT)
+	if (entry_is_direct(entry))
 		return take_direct(picture, partition, topic, is_vouched, entry);
 	int64_t from = entry->base_offset > partition->next_offset ? entry->base_offset : partition->next_offset;
 	if (payload.size == 0) /* damaged, the journal says */

@@ -130,16 +130,22 @@ Test(recovery_table, row_E_a_direct_piece)
 	world_fini(&world);
 }
 
+/* Of batches so small that the entry of their piece does not tell their headers: recovery must look at them. */
+#define UNTOLD 200
+
 /* Offset 0 is filed, 1 in the journal, 2 to 4 are one piece in the segment, 5 vouches for it; killed. */
-static void leave_a_piece(struct world *world, uint64_t seed)
+static void leave_a_piece(struct world *world, uint64_t seed, size_t value_size)
 {
 	struct append appends[3];
-	begin(world, seed);
+	world_init(world, seed);
+	world->options.direct_size_bytes_min = (uint32_t)value_size * 3;
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
 	world_append(world, the_partition(world), 0, 1, 100);
 	let_file(world);
 	world_append(world, the_partition(world), 1, 1, 100);
 	for (int i = 0; i < 3; i++)
-		cr_assert_eq(world_append_begin(the_partition(world), &appends[i], 2 + (uint64_t)i, 1, LARGE / 2), 0);
+		cr_assert_eq(world_append_begin(the_partition(world), &appends[i], 2 + (uint64_t)i, 1, value_size), 0);
 	store_turn(world->store);
 	for (int turns = 0; !appends[2].is_done && turns < 1000; turns++)
 		world_turn(world);
@@ -170,7 +176,7 @@ Test(recovery_table, row_F_batch_by_batch)
 	for (uint32_t byte = 0; byte < BATCH_HEADER_SIZE; byte += 2) {
 		for (uint32_t ordinal = 2 + byte % 3; ordinal < 5; ordinal += 3) {
 			struct world world;
-			leave_a_piece(&world, 100 + byte);
+			leave_a_piece(&world, 100 + byte, UNTOLD);
 			struct place place = rot_batch(&world, log, ordinal), before = rot_batch(&world, log, 1);
 			cr_assert_eq(sim_disk_flip_bit(world.disk, log, place.position + byte, byte % 8), 0);
 			cr_assert_eq(sim_disk_corrupt(world.disk, log, before.position, 50), 0);
@@ -194,16 +200,17 @@ Test(recovery_table, row_F_whole_batches_that_are_others)
 	struct world world;
 	struct append appends[2];
 	world_init(&world, 12);
+	world.options.direct_size_bytes_min = UNTOLD;
 	world_open(&world);
 	world_create_topic(&world, "t", 2, NULL, 0);
 	for (uint32_t p = 0; p < 2; p++)
 		world_append(&world, world_partition(&world, "t", p), 0, 1, 100);
 	let_file(&world);
 	for (uint32_t p = 0; p < 2; p++) {
-		size_t size = LARGE + 1000;
+		size_t size = UNTOLD + 1000;
 		uint8_t *bytes = malloc(size);
 		appends[p] = (struct append){.op = {.done = append_done, .records = bytes, .is_zstd_allowed = true}};
-		appends[p].op.records_size_bytes = make_batch(bytes, size, 1, 1, LARGE, 1000 + (int64_t)p);
+		appends[p].op.records_size_bytes = make_batch(bytes, size, 1, 1, UNTOLD, 1000 + (int64_t)p);
 		cr_assert_eq(partition_append(world_partition(&world, "t", p), &appends[p].op), 0);
 		free(bytes);
 		store_turn(world.store);
@@ -230,11 +237,46 @@ Test(recovery_table, row_F_whole_batches_that_are_others)
 	world_fini(&world);
 }
 
+/* @R: the same piece, but its entry tells the headers: whatever rots of one batch, it is fenced when it is read, and no other, in this life and the next ones. */
+Test(recovery_table, row_R_rot_is_for_readers)
+{
+	static const char *const log = "/t-0/00000000000000000000.log";
+	for (uint32_t byte = 0; byte < BATCH_HEADER_SIZE; byte += 3) {
+		struct world world;
+		uint32_t ordinal = 2 + byte % 3;
+		leave_a_piece(&world, 300 + byte, LARGE / 2);
+		cr_assert_eq(sim_disk_flip_bit(world.disk, log, rot_batch(&world, log, ordinal).position + byte, byte % 8), 0);
+		for (int life = 0; life < 3; life++) {
+			world_open(&world);
+			cr_assert_eq(world.report.damaged_ranges, 0, "not found by recovery");
+			expect_damaged(&world, ordinal, ordinal + 1, 6 + life);
+			world_append(&world, the_partition(&world), 6 + (uint64_t)life, 1, 100);
+			life == 1 ? world_stop(&world) : world_crash(&world);
+		}
+		world_open(&world);
+		world_fini(&world);
+	}
+}
+
+/* @R with a file that is too short for the piece: it is looked into, and what is whole is served. */
+Test(recovery_table, row_R_a_cut_file)
+{
+	static const char *const log = "/t-0/00000000000000000000.log";
+	struct world world;
+	leave_a_piece(&world, 400, LARGE / 2);
+	rot_cut(&world, log, rot_batch(&world, log, 4).position + 30);
+	world_open(&world);
+	cr_assert_eq(world.report.damaged_ranges, 1);
+	expect_damaged(&world, 4, 5, 6);
+	world_append(&world, the_partition(&world), 6, 1, 100);
+	world_fini(&world);
+}
+
 /* @F without a file: what the journal has of that segment is not lost with it. */
-Test(recovery_table, row_F_no_file)
+static void lose_file(size_t value_size)
 {
 	struct world world;
-	leave_a_piece(&world, 10);
+	leave_a_piece(&world, 10, value_size);
 	rot_unlink(&world, "/t-0/00000000000000000000.log");
 	struct io *io = rot_open(&world);
 	cr_assert_eq(io_dir_sync(io, "/t-0"), 0);
@@ -254,6 +296,12 @@ Test(recovery_table, row_F_no_file)
 	}
 	world_open(&world);
 	world_fini(&world);
+}
+
+Test(recovery_table, row_F_no_file)
+{
+	lose_file(UNTOLD);
+	lose_file(LARGE / 2);
 }
 
 /* @F twice in a row: the segment that was to begin behind the first gap gets nothing, and the next checkpoint can be believed all the same. (It told of an empty
