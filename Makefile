@@ -186,7 +186,7 @@ $(BUILD)/crash/%: tests/crash/%.c $(call obj,$(CRASH_LIB)) $(BUILD)/libnet.a $(B
 crash-programs: $(CRASH_BINS)
 .SECONDARY: $(call obj,$(CRASH_LIB))
 crash-short: crash-programs
-	@tests/crash/run $(BUILD)/crash short
+	@tests/crash/run $(BUILD)/crash $(if $(filter asan,$(MODE)),asan,short)
 check-mutants: deps ## take each safety line of tests/mutants away, see which test notices (MUTANT=regex, QUICK=1)
 	@$(BUILD_ALL) crash-programs $(BUILD)/sim $(BUILD)/sim-broker $(BUILD)/power $(BUILD)/spate $(UNIT_LIBS)
 	@tests/mutants/run $(MODE) $(if $(MUTANT),'$(MUTANT)')

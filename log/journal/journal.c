@@ -349,10 +349,11 @@ int journal_start(struct journal *journal)
 {
 	CHECK(!journal->is_started && !journal->options.is_read_only);
 	journal__apply_trim(journal);
-	/* Groups that nobody vouches for were read, perhaps from the drive's cache. From here on they count as
-	 * durable: this sync makes them so before the superblock that says it. */
 	repeats_begin(&journal->repeats, journal->open_seq);
-	int err = journal->recovery.vouched_seq < journal->durable_seq ? io_file_sync(journal->io, journal->fd) : 0;
+	/* What was read may come from a cache, if a process was killed: groups that nobody vouches for, which count as durable from here on, and the
+	 * superblock itself, several sectors of it. This sync makes both so before the other superblock is written over: else a power cut could tear
+	 * the two of them. */
+	int err = io_file_sync(journal->io, journal->fd);
 	/* Into both slots: where this opening began is known then even if one of them is lost. */
 	superblock_add_opening(&journal->superblock.last, journal->options.incarnation, journal->durable_seq);
 	for (uint32_t i = 0; err == 0 && i < JOURNAL_SUPERBLOCKS; i++)

@@ -1,6 +1,6 @@
 /* Exhaustive small worlds: every workload of up to three operations, crashed before each of its I/Os in every way (tests/crash/README.md).
  *
- *   worlds [--seed=N] [--time=SECONDS] [--jobs=N] [--only=append,roll,...] [--at-once] [--ops=N] [--all=N] [--samples=N] [--deeper=N] [--live=N] */
+ *   worlds [--seed=N] [--time=SECONDS] [--jobs=N] [--only=append,roll,...] [--at-once] [--ops-min=N] [--ops=N] [--all=N] [--samples=N] [--deeper=N] [--live=N] */
 #include <getopt.h>
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@ struct options {
 	double time_s;
 	const char *only;
 	bool is_at_once;
-	uint32_t jobs, ops_max, all_max, samples, deeper, live;
+	uint32_t jobs, ops_min, ops_max, all_max, samples, deeper, live;
 };
 
 static const struct explorer *current;
@@ -74,7 +74,7 @@ static uint64_t count_all(uint32_t ops)
 /* The piece of work with this number: all of one operation, all of two, ..., each in an order of the seed's. False: there are no more. */
 static bool find_piece(const struct job *job, uint64_t number, struct workload *out)
 {
-	uint32_t ops = 1;
+	uint32_t ops = job->options->ops_min;
 	while (ops <= job->options->ops_max && number >= job->totals[ops])
 		number -= job->totals[ops++];
 	if (ops > job->options->ops_max)
@@ -119,7 +119,7 @@ static bool work(void *context, uint64_t *sums)
 
 static int report(const struct job *job, bool is_good, const uint64_t *sums, double took_s)
 {
-	for (uint32_t ops = 1; ops <= job->options->ops_max && !job->options->only; ops++)
+	for (uint32_t ops = job->options->ops_min; ops <= job->options->ops_max && !job->options->only; ops++)
 		printf("%lu of %lu workloads of %u operation%s\n", (unsigned long)sums[SUM_RUN + ops - 1], (unsigned long)job->totals[ops], ops, ops == 1 ? "" : "s");
 	printf("%s  %lu crash states (%lu of them inside recovery or in the life after it) at %lu I/Os, %lu of them different and recovered from, in %.1f s: "
 	       "%.0f states/s; %lu wrong; seed %lu\n", is_good ? "ok  " : "FAIL", (unsigned long)sums[SUM_STATES], (unsigned long)sums[SUM_DEEPER],
@@ -158,8 +158,8 @@ int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"time", 1, NULL, 't'}, {"only", 1, NULL, 'o'}, {"at-once", 0, NULL, 'p'}, {"ops", 1, NULL, 'n'},
 					      {"all", 1, NULL, 'a'}, {"samples", 1, NULL, 'k'}, {"deeper", 1, NULL, 'd'},
-					      {"live", 1, NULL, 'l'}, {"jobs", 1, NULL, 'j'}, {NULL, 0, NULL, 0}};
-	struct options options = {.seed = 1, .time_s = 60, .jobs = 1, .ops_max = 3, .all_max = 64, .samples = 16, .deeper = 100, .live = 4};
+					      {"live", 1, NULL, 'l'}, {"jobs", 1, NULL, 'j'}, {"ops-min", 1, NULL, 'm'}, {NULL, 0, NULL, 0}};
+	struct options options = {.seed = 1, .time_s = 60, .jobs = 1, .ops_min = 1, .ops_max = 3, .all_max = 64, .samples = 16, .deeper = 100, .live = 4};
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		switch (c) {
 		case 's': options.seed = strtoull(optarg, NULL, 10); break;
@@ -167,6 +167,7 @@ int main(int argc, char **argv)
 		case 'o': options.only = optarg; break;
 		case 'p': options.is_at_once = true; break;
 		case 'n': options.ops_max = (uint32_t)atoi(optarg) > OPS_MAX ? OPS_MAX : (uint32_t)atoi(optarg); break;
+		case 'm': options.ops_min = (uint32_t)atoi(optarg) < 1 ? 1 : (uint32_t)atoi(optarg); break;
 		case 'j': options.jobs = (uint32_t)atoi(optarg); break;
 		case 'a': options.all_max = (uint32_t)atoi(optarg); break;
 		case 'k': options.samples = (uint32_t)atoi(optarg); break;

@@ -1,4 +1,5 @@
-/* Small sizes throughout: a recovery costs as much as it touches, and there are millions of them. */
+/* Small sizes throughout: a recovery costs as much as it touches, and there are millions of them. Of the journal a sixteenth is a group, and that has
+ * room for the largest batch here: one that has none waits while the disk is full. */
 #include "tests/crash/lib/machine.h"
 
 #include <malloc.h>
@@ -79,9 +80,9 @@ int machine_open(struct machine *machine, struct sim_disk *disk, uint64_t seed)
 	machine->options = (struct store_options){
 		.dir = "/",
 		.shard_count = 1,
-		.journal_size_bytes = 192 << 10, /* a group, of which 16 fit, has room for every batch here: one that has not waits while the disk is full */
+		.journal_size_bytes = 128 << 10,
 		.cache_size_bytes = 1 << 20,
-		.direct_size_bytes_min = 6000,
+		.direct_size_bytes_min = 2500,
 		.producers_max = 100,
 		.producer_expiration_ms = 86400000,
 	};

@@ -10,7 +10,8 @@
 #include "tests/crash/lib/allocations.h"
 
 #define SMALL 30
-#define LARGE 7000
+#define MIDDLING 1500 /* so that a large one behind it lies in two blocks */
+#define LARGE 2900
 #define IN_FLIGHT_MAX 40
 #define TURNS_MAX 20000
 #define MS 1000000ull
@@ -433,7 +434,7 @@ struct sim_disk *workload_base(struct model *model)
 	if (machine_open(&machine, disk, 1))
 		abort();
 	bool is_good = create_named(&run, "t") && set_limit(&run, &model->topics[0], 1048588) && create_named(&run, "u") &&
-		       append(&run, &model->topics[0], 0, 100) && wait(&run);
+		       append(&run, &model->topics[0], 0, MIDDLING) && wait(&run);
 	machine_idle(&machine, 6000 * MS);
 	if (!is_good || !machine_stop(&machine)) {
 		printf("FAIL  the base: %s\n", run.why);

@@ -1,0 +1,94 @@
+/* A process is killed while a superblock is on its way, and the power fails during the next start. */
+#include "tests/unit/log/journal/rig.h"
+
+#include "log/io/sim.h"
+
+#define PATH "/journal"
+#define SIZE ((uint64_t)1 << 20)
+#define GROUP (64u << 10)
+#define ENTRIES 30
+#define ITEMS_MAX 64
+#define SAMPLES 200
+
+static void open_on(struct rig *rig, struct sim_disk *disk, uint64_t incarnation)
+{
+	struct io_options options = {.backend = IO_SIM, .seed = incarnation, .disk = disk};
+	*rig = (struct rig){.next_value = 0};
+	cr_assert_eq(io_open(&rig->io, &options), 0);
+	rig->options = rig_options(rig, PATH, SIZE, GROUP, 1);
+	rig->options.incarnation = incarnation;
+	int err = journal_open(&rig->journal, rig->io, &rig->options, &rig->report);
+	cr_assert_eq(err, 0, "row %c", rig->report.decision);
+}
+
+static void close_now(struct rig *rig)
+{
+	journal_close(rig->journal);
+	io_close(rig->io);
+}
+
+/* A group of so many partitions that a superblock, which tells of it, fills several sectors; another superblock is being written when the process ends. */
+static void live_and_be_killed(struct sim_disk *disk)
+{
+	static struct rig rig;
+	open_on(&rig, disk, 1);
+	rig_replay(&rig);
+	cr_assert_eq(journal_start(rig.journal), 0);
+	for (int i = 0; i < ENTRIES; i++)
+		cr_assert(rig_add(&rig, 10));
+	journal_commit(rig.journal);
+	rig_settle(&rig);
+	journal__write_superblock(rig.journal);
+	io_flush(rig.io);
+	sim_disk_kill(disk);
+	close_now(&rig);
+}
+
+struct watch {
+	struct sim_disk *disk;
+	uint64_t random, crashes;
+};
+
+static void judge(struct watch *watch, const struct sim_crash *look, const uint32_t *outcomes)
+{
+	static struct rig rig;
+	struct sim_disk *crashed = sim_crash_make(look, outcomes);
+	open_on(&rig, crashed, 3);
+	struct replayed replayed = rig_replay(&rig);
+	cr_expect_eq(replayed.next_value, ENTRIES, "what was durable before the kill is there");
+	close_now(&rig);
+	sim_disk_close(crashed);
+	watch->crashes++;
+}
+
+static void crash_here(void *context)
+{
+	struct watch *watch = context;
+	uint32_t outcomes[ITEMS_MAX];
+	struct sim_crash *look = sim_crash_look(watch->disk);
+	uint32_t items = sim_crash_items(look);
+	cr_assert_leq(items, ITEMS_MAX);
+	for (int sample = 0; sample < SAMPLES && (items || !sample); sample++) {
+		for (uint32_t i = 0; i < items; i++)
+			outcomes[i] = (uint32_t)(sim_random(&watch->random) % sim_crash_outcomes(look, i));
+		judge(watch, look, outcomes);
+	}
+	sim_crash_close(look);
+}
+
+/* The superblock that the start reads may be in a cache alone. It must not write over the other one before it is durable: else one power cut tears both, and
+ * no start is possible any more. (Found by tests/crash/worlds: idempotent-large, retry, kill.) */
+Test(journal_kill, superblocks, .timeout = 60)
+{
+	static struct rig rig;
+	struct watch watch = {.disk = sim_disk_open(1), .random = 7};
+	live_and_be_killed(watch.disk);
+	sim_disk_on_io(watch.disk, crash_here, &watch);
+	open_on(&rig, watch.disk, 2);
+	rig_replay(&rig);
+	cr_assert_eq(journal_start(rig.journal), 0);
+	sim_disk_on_io(watch.disk, NULL, NULL);
+	close_now(&rig);
+	cr_expect_gt(watch.crashes, 5 * SAMPLES);
+	sim_disk_close(watch.disk);
+}
