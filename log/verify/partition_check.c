@@ -377,7 +377,7 @@ static int check_segment(struct partition_walk *walk, const struct segment_files
 		.topic = check->topic_name,
 		.partition = check->index,
 		.base_offset = files->base_offset,
-		.are_gaps_allowed = check->topic ? check->topic->config.is_compacted : true,
+		.are_gaps_allowed = !check->topic,
 		.is_foreign = !check->topic,
 		.epochs = knows_marks(walk) ? &check->picture->epochs : NULL,
 		.epochs_limit = knows_marks(walk) ? check->picture->epochs_limit : 0,
@@ -480,7 +480,7 @@ static bool fit_batches(const struct partition_walk *walk, const struct epochs *
 static bool fit_entries(const struct partition_walk *walk, const struct epochs *file)
 {
 	const struct topic *topic = walk->check->topic;
-	if (!topic || topic->config.is_compacted || walk->seen.count == 0)
+	if (!topic || walk->seen.count == 0)
 		return true;
 	for (uint32_t i = 0; i < file->count; i++) {
 		const struct epoch_entry *entry = &file->entries[i];
@@ -560,12 +560,11 @@ static int read_snapshots(struct partition_walk *walk)
 	return err ? err : snapshot_check_begin(&walk->snapshots);
 }
 
-/* Where batches are damaged, or compacted away, nothing is said of what is not there. */
+/* Where batches are damaged nothing is said of what is not there. */
 static void check_snapshot(const struct partition_walk *walk, int64_t base_offset)
 {
 	char file[4096];
-	const struct topic *topic = walk->check->topic;
-	if (!topic || topic->config.is_compacted || walk->found.count || walk->first_offset == NOWHERE)
+	if (!walk->check->topic || walk->found.count || walk->first_offset == NOWHERE)
 		return;
 	const char *fault = snapshot_check_fault(&walk->snapshots, base_offset, walk->first_offset, walk->end_offset);
 	segment_file_name(walk, base_offset, SEGMENT_FILE_SNAPSHOT, file, sizeof file);

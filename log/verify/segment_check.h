@@ -68,7 +68,7 @@ struct segment_check {
 	/* It is not known where the durable point lies: the walk goes on behind `required_bytes`, and what breaks
 	 * off with no good batch behind it is a torn tail. */
 	bool is_open_ended;
-	bool are_gaps_allowed;            /* compaction has taken batches out */
+	bool are_gaps_allowed;            /* Kafka's compaction may have taken batches out */
 	bool is_foreign;                  /* Kafka wrote it, perhaps an older one */
 	/* what is known of them, and trusted for offsets below epochs_limit; NULL: nothing */
 	const struct epochs *epochs;

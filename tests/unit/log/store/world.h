@@ -117,8 +117,9 @@ static inline struct partition *world_partition(struct world *world, const char 
 	return partition;
 }
 
-/* A batch of `count` records whose values are `value_size` bytes: the first eight say `number` + the record's place. */
-static inline uint32_t make_batch(uint8_t *out, size_t capacity, uint64_t number, int count, size_t value_size, int64_t timestamp_ms)
+/* A batch of `count` records whose values are `value_size` bytes: the first eight say `number` + the record's place. Each has the key, if there is one. */
+static inline uint32_t make_keyed_batch(uint8_t *out, size_t capacity, struct slice key, uint64_t number, int count, size_t value_size,
+					int64_t timestamp_ms)
 {
 	static uint8_t value[1 << 20];
 	struct batch_builder builder;
@@ -126,12 +127,17 @@ static inline uint32_t make_batch(uint8_t *out, size_t capacity, uint64_t number
 	for (int i = 0; i < count; i++) {
 		memset(value, (int)(number + (uint64_t)i), value_size);
 		store_le64(value, number + (uint64_t)i);
-		struct record record = {.timestamp_ms = timestamp_ms + i, .value = {value, value_size}};
+		struct record record = {.timestamp_ms = timestamp_ms + i, .key = key, .value = {value, value_size}};
 		cr_assert_eq(batch_builder_append(&builder, &record), 0);
 	}
 	uint32_t size;
 	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
 	return size;
+}
+
+static inline uint32_t make_batch(uint8_t *out, size_t capacity, uint64_t number, int count, size_t value_size, int64_t timestamp_ms)
+{
+	return make_keyed_batch(out, capacity, (struct slice){NULL, 0}, number, count, value_size, timestamp_ms);
 }
 
 struct append {
