@@ -109,7 +109,12 @@ static int find_metrics_address(struct addresses *out, const struct broker_confi
 		snprintf(own, sizeof own, "127.0.0.1:%s", text);
 		text = own;
 	}
-	if (address_parse(&out->metrics, text, why, sizeof why))
+	bool is_good = address_parse(&out->metrics, text, why, sizeof why);
+	if (is_good && out->metrics.port && out->metrics.port == out->listen.port) {
+		snprintf(why, sizeof why, "port %u is where Kafka's protocol is spoken; choose another", out->metrics.port);
+		is_good = false;
+	}
+	if (is_good)
 		return STATUS_OK;
 	complain("%s: %s", flags->metrics ? "--metrics" : "spate.metrics.listener", why);
 	return STATUS_USAGE;

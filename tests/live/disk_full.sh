@@ -16,7 +16,8 @@ trap 'clean_up_disk' EXIT
 clean_up_disk() { local status=$?; broker_stop; umount -l "$WORK/small"; (exit $status); clean_up; }
 DATA=$WORK/small/data
 head -c $((60 << 20)) /dev/zero > "$WORK/small/ballast"
-broker_start --set spate.journal.bytes=33554432 --set group.initial.rebalance.delay.ms=100
+HTTP=$(free_port)
+broker_start --metrics "$HTTP" --set spate.journal.bytes=33554432 --set group.initial.rebalance.delay.ms=100
 group() { timeout 30 "$LIVE_BIN/group" "$BROKER" "$@"; }
 echo x | kc_produce -t members
 group commit committed members 0 7
@@ -41,6 +42,10 @@ wanted=$(for n in $(seq "$acked"); do printf '%06d\n' "$n"; done | md5sum)
 expect "every value acked is served while the disk is full" "$wanted" "$(read_back)"
 expect_match "metadata is served while the disk is full" 'topic "full"' "$(kc -L -t full)"
 broker_is_alive && pass "it is still alive" || fail "it is still alive"
+if command -v curl > /dev/null; then
+	expect "metrics say that the disk is full" 1 "$(curl -s "http://127.0.0.1:$HTTP/metrics" | sed -nE 's/^spate_store_full\{shard="0"\} //p')"
+	expect "it stays ready, and says so" "ready, but the disk is full: produce is refused, fetch is served" "$(curl -sf "http://127.0.0.1:$HTTP/readyz")"
+fi
 expect "a group's offsets are served while the disk is full" "members 0 7" "$(group offsets committed)"
 expect "a commit is taken while the disk is full" "" "$(group commit committed members 0 8)"
 expect "... and there" "members 0 8" "$(group offsets committed)"
