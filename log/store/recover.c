@@ -27,7 +27,8 @@
  *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it; but as @F if what
  *                                                               the checkpoint says is in that file is not
  *   @H  base > log end, after @G for this partition          -> skip: as unvouched as what it follows
- *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E
+ *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E; a vouched piece of the same segment is
+ *                                                               taken with what is whole of the gap there, as in @F
  *   @J  log start                                            -> move the log start
  *   @N  catalog                                              -> nothing: it was read before the catalog was opened (catalog_mark.c)
  *   @L  batches, base <= log end, payload damaged            -> damage: fence [log end, end), go on behind it
@@ -425,17 +426,13 @@ static int heal(struct replay *replay, struct partition *partition, int64_t segm
 	return err || !*is_healed ? err : stage_direct(replay, partition, &piece);
 }
 
-/* @O, or a gap. */
-static int go_on_at(struct replay *replay, struct partition *partition, const struct journal_entry *entry, struct mark to)
+/* @L, @O, @P */
+static int pass_lost_batches(struct replay *replay, struct partition *partition, const struct journal_entry *entry)
 {
+	struct mark to = {entry->position + entry->data_size_bytes, entry->end_offset};
 	bool is_healed;
 	int err = heal(replay, partition, entry->segment_base_offset, to, &is_healed);
 	return err || is_healed ? err : leave_gap(replay, partition, to.offset);
-}
-
-static int pass_lost_batches(struct replay *replay, struct partition *partition, const struct journal_entry *entry)
-{
-	return go_on_at(replay, partition, entry, (struct mark){entry->position + entry->data_size_bytes, entry->end_offset});
 }
 
 static int note_fence_of(void *context, struct partition *partition, int64_t from, int64_t to)
@@ -514,6 +511,39 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	return adopt_direct(replay, partition, entry, state == DIRECT_FITS); /* @E, @F */
 }
 
+/* @F as well: behind a gap in its own segment, a piece is taken together with what of the gap is whole there, batch by batch. */
+static int take_direct_behind_gap(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool *is_taken)
+{
+	struct segment *segment = partition->active;
+	enum direct_state state;
+	*is_taken = false;
+	if (!segment || segment->base_offset != entry->segment_base_offset || entry->position < segment->staged.position ||
+	    segment->staged.offset != partition->next_offset || entry->position + entry->data_size_bytes - segment->staged.position > UINT32_MAX)
+		return 0;
+	bool had_file = segment->has_file;
+	int err = store__check_direct(segment, entry, false, &state);
+	*is_taken = !err && state != DIRECT_HAS_NO_FILE;
+	if (!*is_taken) {
+		segment->has_file = had_file;
+		return err;
+	}
+	struct journal_entry longer = *entry;
+	longer.base_offset = partition->next_offset;
+	longer.position = segment->staged.position;
+	longer.data_size_bytes += (uint32_t)(entry->position - segment->staged.position);
+	return adopt_direct(replay, partition, &longer, false);
+}
+
+/* @I, @O. */
+static int pass_gap(struct replay *replay, struct partition *partition, bool is_vouched, const struct journal_entry *entry)
+{
+	bool is_closed;
+	int err = heal(replay, partition, entry->segment_base_offset, (struct mark){entry->position, entry->base_offset}, &is_closed);
+	if (!err && !is_closed && entry->kind == ENTRY_DIRECT && is_vouched)
+		err = take_direct_behind_gap(replay, partition, entry, &is_closed);
+	return err || is_closed ? err : leave_gap(replay, partition, entry->base_offset);
+}
+
 static int replay_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
 	struct replay *replay = context;
@@ -540,11 +570,11 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		return 0;
 	if (entry->is_repeat && entry->kind == ENTRY_BATCHES) /* @P */
 		return pass_lost_batches(replay, partition, entry);
-	if (entry->base_offset > partition->next_offset) /* @I */
-		err = go_on_at(replay, partition, entry, (struct mark){entry->position, entry->base_offset});
+	if (entry->base_offset > partition->next_offset)
+		err = pass_gap(replay, partition, is_vouched, entry);
 	else
 		err = move_to_segment(partition, entry);
-	if (err)
+	if (err || entry->end_offset <= partition->next_offset)
 		return err;
 	if (entry->kind == ENTRY_BATCHES && payload.size == 0) /* @L */
 		return pass_lost_batches(replay, partition, entry);

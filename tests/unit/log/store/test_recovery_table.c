@@ -8,7 +8,10 @@
  *   @M  store/cut_at_every_io, recovery_cut                          (a cut between filing and checkpoint)
  *   @N  store_loss/the_end_of_the_catalog                            (test_store_loss.c)
  *
+ * @O, @P and @Q are at the end.
+ *
  * Those of a journal's groups and of its file are in tests/unit/log/journal/test_journal_recover.c, by their letters; test_rot.c rots everything. */
+#include "log/journal/journal_format.h"
 #include "tests/unit/log/verify/rot.h"
 
 #define LARGE 100000
@@ -471,5 +474,276 @@ Test(recovery_table, a_lost_journal_costs_no_direct_piece)
 	cr_assert_eq(partition_log_start_offset(the_partition(&world)), 2);
 	expect_all(&world, 6);
 	world_append(&world, the_partition(&world), 6, 1, 100);
+	world_fini(&world);
+}
+
+/* ---- groups of the journal that are lost (@O, @P, @Q) ------------------------------------------------------------------- */
+
+/* Where the group of this seq lies, by its header. */
+static uint64_t group_position(struct world *world, uint64_t seq, uint32_t *length)
+{
+	size_t size;
+	struct group_header header;
+	struct superblock superblock;
+	uint64_t position = 0;
+	uint8_t *file = rot_read(world, "/journal-0", &size);
+	cr_assert_eq(superblock_decode(&superblock, file), SUPERBLOCK_VALID);
+	for (size_t at = JOURNAL_RING_POSITION; at < size && !position; at += JOURNAL_BLOCK_SIZE)
+		if (group_header_decode(&header, superblock.seed, size - at, file + at) && header.seq == seq)
+			position = at;
+	cr_assert_gt(position, 0, "group %lu", seq);
+	*length = header.length;
+	free(file);
+	return position;
+}
+
+enum how { BREAK_HEADER, BREAK_ENTRY, BREAK_ALL };
+
+static void lose_group(struct world *world, uint64_t seq, enum how how)
+{
+	uint32_t length;
+	uint64_t position = group_position(world, seq, &length);
+	uint64_t at = how == BREAK_ENTRY ? GROUP_HEADER_SIZE + 35 : how == BREAK_HEADER ? 30 : 0;
+	cr_assert_eq(sim_disk_corrupt(world->disk, "/journal-0", position + at, how == BREAK_ALL ? length : 2), 0);
+}
+
+static uint64_t last_seq(struct world *world)
+{
+	size_t size;
+	struct group_header header;
+	struct superblock superblock;
+	uint64_t last = 0;
+	uint8_t *file = rot_read(world, "/journal-0", &size);
+	cr_assert_eq(superblock_decode(&superblock, file), SUPERBLOCK_VALID);
+	for (size_t at = JOURNAL_RING_POSITION; at < size; at += JOURNAL_BLOCK_SIZE)
+		if (group_header_decode(&header, superblock.seed, size - at, file + at) && header.seq > last && !(header.flags & GROUP_IS_SEAL))
+			last = header.seq;
+	free(file);
+	return last;
+}
+
+static struct partition *part(struct world *world, uint32_t index) { return world_partition(world, "p", index); }
+
+static bool is_named(const struct verdict *verdict, int32_t partition, int64_t from, int64_t to)
+{
+	for (uint32_t i = 0; i < verdict->count; i++)
+		if (verdict->found[i].kind == FINDING_DAMAGE && verdict->found[i].partition == partition && verdict->found[i].from == from &&
+		    verdict->found[i].to == to)
+			return true;
+	return false;
+}
+
+/* Three lives: the fence stays, what is appended goes on behind it. */
+static void expect_fenced(struct world *world, uint32_t index, int64_t from, int64_t to, int64_t end)
+{
+	cr_assert_eq(partition_high_watermark(part(world, index)), end, "%u: %ld", index, (long)partition_high_watermark(part(world, index)));
+	for (int64_t offset = 0; offset < end; offset++) {
+		struct read read;
+		world_read_begin(world, part(world, index), &read, offset, 1);
+		cr_assert_eq(read.op.err, offset >= from && offset < to ? ERR_CORRUPT_LOG : 0, "%u: offset %ld: %s", index, (long)offset, err_name(read.op.err));
+		if (!read.op.err)
+			cr_assert_gt(check_records(&read.op, offset), offset);
+		partition_read_release(&read.op);
+	}
+}
+
+static void begin_parts(struct world *world, uint64_t seed, uint32_t count)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "p", count, NULL, 0);
+}
+
+/* @P: a group that holds a partition's last records is lost, and the one behind it is another partition's: the offsets are fenced, named by verify, and
+ * not given out again. (They were: test_rot, seed 11.) */
+Test(recovery_table, row_P_the_last_records_of_a_partition)
+{
+	for (int how = BREAK_HEADER; how <= BREAK_ALL; how++) {
+		struct world world;
+		struct verdict verdict;
+		begin_parts(&world, 20, 2);
+		world_append(&world, part(&world, 0), 0, 3, 100);
+		world_append(&world, part(&world, 0), 3, 2, 100);
+		uint64_t lost = last_seq(&world);
+		world_append(&world, part(&world, 1), 0, 4, 100);
+		world_crash(&world);
+		lose_group(&world, lost, (enum how)how);
+		rot_verify(&world, &verdict);
+		cr_expect(is_named(&verdict, 0, 3, 5), "case %d", how);
+		for (int life = 0; life < 3; life++) {
+			world_open(&world);
+			expect_fenced(&world, 0, 3, 5, 5 + life);
+			expect_fenced(&world, 1, 0, 0, 4);
+			world_append(&world, part(&world, 0), 5 + (uint64_t)life, 1, 100);
+			life == 1 ? world_stop(&world) : world_crash(&world);
+		}
+		world_open(&world);
+		world_fini(&world);
+	}
+}
+
+/* @P: the last group of all, which the superblock vouches for. */
+Test(recovery_table, row_P_the_last_group)
+{
+	struct world world;
+	begin_parts(&world, 21, 2);
+	world_append(&world, part(&world, 1), 0, 4, 100);
+	world_append(&world, part(&world, 0), 0, 3, 100);
+	uint64_t lost = last_seq(&world);
+	for (uint64_t end = io_now_ns(world.io) + 150000000; io_now_ns(world.io) < end;)
+		cr_assert_geq(io_turn(world.io, true), 0);
+	world_crash(&world);
+	lose_group(&world, lost, BREAK_HEADER);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		expect_fenced(&world, 0, 0, 3, 3 + life);
+		expect_fenced(&world, 1, 0, 0, 4);
+		world_append(&world, part(&world, 0), 3 + (uint64_t)life, 1, 100);
+		world_crash(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* @P: a log start that a lost group had moved. */
+Test(recovery_table, row_P_a_log_start)
+{
+	struct world world;
+	begin_parts(&world, 22, 2);
+	world_append(&world, part(&world, 0), 0, 5, 100);
+	struct trim_op trim = {.done = trimmed, .offset = 3};
+	is_trimmed = false;
+	cr_assert_eq(partition_trim(part(&world, 0), &trim), 0);
+	for (int turns = 0; !is_trimmed && turns < 1000; turns++) {
+		store_turn(world.store);
+		if (!is_trimmed)
+			world_turn(&world);
+	}
+	uint64_t lost = last_seq(&world);
+	world_append(&world, part(&world, 1), 0, 4, 100);
+	world_crash(&world);
+	lose_group(&world, lost, BREAK_HEADER);
+	world_open(&world);
+	cr_assert_eq(partition_log_start_offset(part(&world, 0)), 3);
+	cr_assert_eq(partition_high_watermark(part(&world, 0)), 5);
+	world_fini(&world);
+}
+
+/* @P: a piece that went straight to its segment is whole there, whatever became of the group with its entry: nothing is lost. */
+Test(recovery_table, row_P_a_direct_piece)
+{
+	struct world world;
+	begin_parts(&world, 23, 2);
+	world_append(&world, part(&world, 0), 0, 1, 100);
+	let_file(&world);
+	world_append(&world, part(&world, 0), 1, 1, 100);
+	world_append(&world, part(&world, 0), 2, 1, LARGE);
+	uint64_t lost = last_seq(&world);
+	world_append(&world, part(&world, 1), 0, 4, 100);
+	world_crash(&world);
+	lose_group(&world, lost, BREAK_HEADER);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		expect_fenced(&world, 0, 0, 0, 3 + life);
+		world_append(&world, part(&world, 0), 3 + (uint64_t)life, 1, 100);
+		world_crash(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* @O: the lost group held small records, and the next one a piece that went straight to the segment: all before the piece went there with it. */
+Test(recovery_table, row_O_the_segment_has_it)
+{
+	for (int is_gone = 0; is_gone < 2; is_gone++) {
+		struct world world;
+		begin_parts(&world, 24, 2);
+		world_append(&world, part(&world, 0), 0, 1, 100);
+		let_file(&world);
+		world_append(&world, part(&world, 0), 1, 1, 100);
+		uint64_t lost = last_seq(&world);
+		world_append(&world, part(&world, 0), 2, 1, LARGE);
+		world_append(&world, part(&world, 0), 3, 1, 100);
+		world_crash(&world);
+		lose_group(&world, lost, BREAK_HEADER);
+		if (is_gone) /* then it is fenced, and the piece is not */
+			cr_assert_eq(sim_disk_corrupt(world.disk, "/p-0/00000000000000000000.log", rot_batch(&world, "/p-0/00000000000000000000.log", 1).position + 30, 3), 0);
+		for (int life = 0; life < 2; life++) {
+			world_open(&world);
+			expect_fenced(&world, 0, 1, is_gone ? 2 : 1, 4 + life);
+			world_append(&world, part(&world, 0), 4 + (uint64_t)life, 1, 100);
+			world_crash(&world);
+		}
+		world_open(&world);
+		world_fini(&world);
+	}
+}
+
+#define MANY 200
+
+/* Each group has a record of one partition, and room to repeat half a hundred. */
+static void leave_many(struct world *world, uint64_t seed, uint64_t *first)
+{
+	begin_parts(world, seed, MANY + 1);
+	for (uint32_t i = 0; i < MANY; i++) {
+		world_append(world, part(world, i), 0, 1, 100);
+		if (i == 0)
+			*first = last_seq(world);
+	}
+	world_crash(world);
+}
+
+/* A row of lost groups that the next one can still tell of costs their own records alone, though it is wider than a disk's block by far. */
+Test(recovery_table, row_P_many_in_a_row)
+{
+	struct world world;
+	uint64_t first;
+	leave_many(&world, 25, &first);
+	for (uint32_t i = 100; i < 140; i++)
+		lose_group(&world, first + i, BREAK_ALL);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		for (uint32_t i = 0; i < MANY; i++)
+			expect_fenced(&world, i, 0, i >= 100 && i < 140, 1 + (life && i == 120));
+		world_append(&world, part(&world, 120), 1 + (uint64_t)life, 1, 100);
+		world_crash(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* @Q: more are lost than anything tells of: refused, with a way out; then nothing that may have been acknowledged is given out again, of whatever is told the
+ * log goes on where it ended, and the next start asks for nothing. */
+Test(recovery_table, row_Q_nothing_tells)
+{
+	struct world world;
+	uint64_t first;
+	leave_many(&world, 26, &first);
+	for (uint32_t i = 100; i < MANY - 1; i++)
+		lose_group(&world, first + i, BREAK_ALL);
+	for (int tries = 0; tries < 2; tries++) {
+		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		cr_assert(strstr(world.report.why, "spate.accept.loss=true") && strstr(world.report.why, "2^32"), "%s", world.report.why);
+		world_close(&world);
+	}
+	world.options.is_loss_accepted = true;
+	for (int life = 0; life < 2; life++) {
+		uint32_t skipped = 0, known = 0;
+		world_open(&world);
+		for (uint32_t i = 0; i <= MANY; i++) {
+			int64_t end = partition_high_watermark(part(&world, i));
+			skipped += end >= 1ll << 32;
+			known += end == 1;
+			cr_assert(end == 1 || end >= 99ll << 32, "%u: %ld", i, (long)end);
+		}
+		cr_assert_geq(known, 40);
+		cr_assert_geq(skipped, 100);
+		cr_assert_gt(partition_high_watermark(part(&world, MANY)), 1ll << 32, "it may have had its first records in a lost group");
+		uint64_t end = (uint64_t)partition_high_watermark(part(&world, 101));
+		world_append(&world, part(&world, 101), end, 1, 100);
+		world_crash(&world);
+		world.options.is_loss_accepted = false;
+	}
+	world_open(&world);
 	world_fini(&world);
 }
