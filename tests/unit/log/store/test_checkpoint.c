@@ -261,3 +261,165 @@ Test(checkpoint, is_believed_in_the_middle_of_filing)
 	world_open(&world);
 	world_fini(&world);
 }
+
+/* ---- forged: a right checksum, and something that cannot be, or is another's ---------------------------------------------------- */
+
+/* Where the first partition that is told of begins: one with these segments. */
+static size_t find_partition(const uint8_t *data, size_t size, uint32_t segments)
+{
+	for (size_t at = HEADER_SIZE; at + PARTITION_SIZE < size; at++)
+		if (load_le32(data + at + 28) == segments && load_le32(data + at + 16) == 0 && load_le64(data + at + 20) == 0)
+			return at;
+	cr_assert(false, "no partition of %u segments is told of", segments);
+	return 0;
+}
+
+static void write_forged(struct world *world, uint8_t *data, size_t size)
+{
+	store_le64(data + size - 8, XXH3_64bits(data, size - 8));
+	rot_write(world, "//checkpoint-0", data, size);
+}
+
+/* What the journal and the directories say instead: all of it. */
+static void expect_not_believed(struct world *world, const char *what)
+{
+	world_open(world);
+	cr_assert_eq(partition_log_start_offset(world_partition(world, "t", 0)), 0, "%s", what);
+	cr_assert_eq(partition_damage_count(world_partition(world, "t", 0)), 0, "%s", what);
+	cr_assert_eq(world_check_all(world, world_partition(world, "t", 0), 0, 50000), 12, "%s", what);
+	world_append(world, world_partition(world, "t", 0), 12, 1, 100);
+	world_fini(world);
+}
+
+/* A checkpoint of a later version, or of another shard, says nothing here, whatever it would say if it were ours: that the log starts at 5. One whose log
+ * start cannot be says nothing either; nor one whose segments are more than there is room for. */
+Test(checkpoint, forged_headers)
+{
+	static const struct {
+		const char *what;
+		size_t at; /* in the header; 0: nothing there */
+		uint32_t value;
+		int64_t start;
+		uint32_t segments, epochs;
+	} cases[] = {
+		{"a later version", 8, 99, 5, 2, 1},
+		{"another shard", 12, 1, 5, 2, 1},
+		{"a start below zero", 0, 0, -5, 2, 1},
+		{"too many segments", 0, 0, 0, 0x00ffffff, 1},
+		{"too many epochs", 0, 0, 0, 2, 0x0fffffff},
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct world world;
+		size_t size;
+		make(&world, 20 + i);
+		uint8_t *data = rot_read(&world, "//checkpoint-0", &size);
+		size_t partition = find_partition(data, size, 2);
+		if (cases[i].at)
+			store_le32(data + cases[i].at, cases[i].value);
+		store_le64(data + partition + 20, (uint64_t)cases[i].start);
+		store_le32(data + partition + 28, cases[i].segments);
+		cr_assert_eq(load_le32(data + partition + 32), 1);
+		store_le32(data + partition + 32, cases[i].epochs);
+		write_forged(&world, data, size);
+		free(data);
+		expect_not_believed(&world, cases[i].what);
+	}
+}
+
+/* A log that starts behind its end, as none does: it starts at its end. */
+Test(checkpoint, forged_start_behind_the_end)
+{
+	struct world world;
+	size_t size;
+	make(&world, 30);
+	uint8_t *data = rot_read(&world, "//checkpoint-0", &size);
+	store_le64(data + find_partition(data, size, 2) + 20, 1000);
+	write_forged(&world, data, size);
+	free(data);
+	world_open(&world);
+	cr_assert_leq(partition_log_start_offset(world_partition(&world, "t", 0)), 12);
+	world_append(&world, world_partition(&world, "t", 0), 12, 1, 100);
+	world_stop(&world);
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* A fence that ends before it begins. */
+Test(checkpoint, forged_fences)
+{
+	static const int64_t fences[][2] = {{5, 3}, {-4, 2}, {7, 7}};
+	for (size_t i = 0; i < COUNT_OF(fences); i++) {
+		struct world world;
+		size_t size;
+		make(&world, 40 + i);
+		uint8_t *data = rot_read(&world, "//checkpoint-0", &size);
+		size_t partition = find_partition(data, size, 2);
+		uint32_t epochs = load_le32(data + partition + 32);
+		size_t at = partition + PARTITION_SIZE + 2 * 80 + (size_t)epochs * 12;
+		uint8_t *forged = malloc(size + 16);
+		memcpy(forged, data, at);
+		memcpy(forged + at + 16, data + at, size - at);
+		store_le32(forged + partition + 36, 1);
+		store_le64(forged + at, (uint64_t)fences[i][0]);
+		store_le64(forged + at + 8, (uint64_t)fences[i][1]);
+		write_forged(&world, forged, size + 16);
+		free(data);
+		free(forged);
+		expect_not_believed(&world, "a fence that cannot be");
+	}
+}
+
+/* One partition is as it should be, and the one behind it is not: of the first nothing is kept, or its segments would be there twice. */
+Test(checkpoint, forged_second_partition)
+{
+	struct world world;
+	size_t size;
+	make(&world, 50);
+	world_open(&world);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "u", 0), 0, 5, 100);
+	world_stop(&world);
+	uint64_t bytes[2];
+	world_open(&world);
+	for (int i = 0; i < 2; i++)
+		bytes[i] = partition_size_bytes(world_partition(&world, i ? "u" : "t", 0));
+	world_stop(&world);
+	uint8_t *data = rot_read(&world, "//checkpoint-0", &size);
+	size_t first = find_partition(data, size, 2), second = find_partition(data, size, 1), last = first > second ? first : second;
+	store_le64(data + last + 20, (uint64_t)-1);
+	write_forged(&world, data, size);
+	free(data);
+	world_open(&world);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(partition_size_bytes(world_partition(&world, i ? "u" : "t", 0)), bytes[i]);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "u", 0), 0, 50000), 5);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 12);
+	world_fini(&world);
+}
+
+/* What is once named damaged stays so, in all lives, though neither the journal nor a file has anything of it any more. */
+Test(checkpoint, keeps_fences_and_log_starts)
+{
+	struct world world;
+	make(&world, 60);
+	world_open(&world);
+	partition__add_damage(world_partition(&world, "t", 0), 7, 9);
+	struct trim_op trim = {.done = trimmed, .offset = 2};
+	is_trimmed = false;
+	cr_assert_eq(partition_trim(world_partition(&world, "t", 0), &trim), 0);
+	store_turn(world.store);
+	while (!is_trimmed)
+		world_turn(&world);
+	for (int life = 0; life < 3; life++) {
+		idle(&world, 7);
+		world_stop(&world);
+		world_open(&world);
+		struct damage damage = {0};
+		cr_assert_eq(partition_damages(world_partition(&world, "t", 0), &damage, 1), 1);
+		cr_assert(damage.from == 7 && damage.to == 9);
+		cr_assert_eq(partition_log_start_offset(world_partition(&world, "t", 0)), 2);
+	}
+	world_fini(&world);
+}
