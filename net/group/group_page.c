@@ -28,10 +28,15 @@ static bool copy_text(struct group_page *page, struct slice text, struct slice *
 	return true;
 }
 
+static const struct group_entry *last_entry(const struct group_page *page)
+{
+	return page->entry_count ? &page->entries[page->entry_count - 1] : NULL;
+}
+
 /* The id of the group at hand, once a page. */
 static bool copy_id(struct group_page *page, const struct group *group, struct slice *copy)
 {
-	const struct group_entry *last = page->entry_count ? &page->entries[page->entry_count - 1] : NULL;
+	const struct group_entry *last = last_entry(page);
 	struct slice id = group__id(group);
 	if (last && slice_equal(last->group, id)) {
 		*copy = last->group;
@@ -42,8 +47,8 @@ static bool copy_id(struct group_page *page, const struct group *group, struct s
 
 static bool copy_topic(struct group_page *page, struct slice name, struct slice *copy)
 {
-	const struct group_entry *last = &page->entries[page->entry_count - 1];
-	if (page->entry_count && last->topic.data && slice_equal(last->topic, name)) {
+	const struct group_entry *last = last_entry(page);
+	if (last && last->topic.data && slice_equal(last->topic, name)) {
 		*copy = last->topic;
 		return true;
 	}
