@@ -92,7 +92,8 @@ static const char *how_for(const struct kept_finding *kept)
 	case REPAIR_REBUILD:
 		return is_file(finding, "meta.properties")			   ? "made anew from catalog.log; the old one is kept as meta.properties.damaged"
 		       : finding->file && strncmp(finding->file, "checkpoint-", 11) == 0 ? "made anew from the segments and the journal"
-		       : finding->file && strstr(finding->file, ".appendtime")		   ? "removed: what it said is nowhere else, and the records do not need it"
+		       : finding->file && strstr(finding->file, ".appendtime")		   ? "kept as .damaged: what it said is nowhere else, and the records do not need it"
+		       : finding->file && strstr(finding->file, ".snapshot")		   ? "kept as .damaged: the checkpoint knows the producers, and the records do not need it"
 											   : "made anew from the log";
 	case REPAIR_FENCE:
 		return "these offsets are refused with CORRUPT_MESSAGE from now on; the bytes stay, all else is served";
@@ -188,16 +189,20 @@ static int look(struct repair *repair, finding_fn *found)
 
 /* ---- files in the way ----------------------------------------------------------------------------------------------- */
 
-static int set_aside(struct repair *repair, const char *name)
+/* Gone is as good. */
+static int rename_damaged(struct repair *repair, const char *path)
 {
-	char path[4096], aside[4096 + 16];
-	path_of(repair, name, path, sizeof path);
+	char aside[8192 + 16];
 	snprintf(aside, sizeof aside, "%s.damaged", path);
 	int err = io_rename(repair->io, path, aside);
-	if (err == -ENOENT)
-		return 0;
-	if (!err)
-		err = io_dir_sync(repair->io, repair->options->dir);
+	return err == -ENOENT ? 0 : err ? err : io_parent_sync(repair->io, path);
+}
+
+static int set_aside(struct repair *repair, const char *name)
+{
+	char path[4096];
+	path_of(repair, name, path, sizeof path);
+	int err = rename_damaged(repair, path);
 	return err ? fail(repair, err, name, "") : 0;
 }
 
@@ -320,12 +325,13 @@ static void make_anew(struct repair *repair, const struct finding *finding)
 	if (is_segments && file == SEGMENT_FILE_LOG)
 		return;
 	path_of(repair, finding->file, path, sizeof path);
-	int err = foreign_file_unlink(repair->io, path);
-	(void)err; /* it is written over then */
+	/* Producers' state is in the checkpoint as well, and an old one is missed by nobody; append times are nowhere else. */
+	bool is_made_anew = !is_segments || (file != SEGMENT_FILE_SNAPSHOT && file != SEGMENT_FILE_APPEND_TIME);
+	int err = is_made_anew ? foreign_file_unlink(repair->io, path) : rename_damaged(repair, path);
+	(void)err; /* it is written over then, or the second look tells */
 	partition->epochs_changed |= !is_segments; /* leader-epoch-checkpoint is the other one */
 	partition->home->has_rolled = true;        /* or a stop with nothing to file would not come by */
-	/* Producers' state is in the checkpoint as well, and an old one is missed by nobody; append times are nowhere else. */
-	if (!is_segments || file == SEGMENT_FILE_SNAPSHOT || file == SEGMENT_FILE_APPEND_TIME)
+	if (!is_segments || !is_made_anew)
 		return;
 	struct segment *segment = partition__segment_at(partition, base);
 	if (!segment || segment->base_offset != base || !segment->is_complete)

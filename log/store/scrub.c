@@ -9,7 +9,7 @@
  * Before a partition's segments its leader-epoch-checkpoint is looked at, which is as unsynced as seals are: one that a power cut took is written again.
  *
  * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Headers that do not fit the seal though each batch is good: the whole
- * segment is doubtful, and fenced. No seal, or one that is of another segment by what it says of its end: it is made anew. One that cannot be read: only
+ * segment is doubtful, and fenced. No seal, or one that is of another segment by what it says of its end, or indexes that are not the sealed ones: they are made anew. One that cannot be read: only
  * batches are checked. A read error: named on stderr, the segment is left for the next
  * pass. The segment or the partition goes away meanwhile: the walk goes on with the next one. */
 #include "log/store/scrub.h"
@@ -209,10 +209,32 @@ static bool fits_seal(const struct scrub *scrub, const struct seal *seal)
 	       seal->headers_checksum_low == low && seal->headers_checksum_high == high;
 }
 
-/* There is no seal, or one that is not of this segment: it is made anew, with the indexes, from what was found good just now. */
-static void seal_again(struct scrub *scrub)
+/* Is the file the one that was sealed? A power cut may take an index alone: it would be made anew in memory in each life. A disk or memory that fails now
+ * decides nothing. */
+static bool is_as_sealed(const struct segment *segment, enum segment_file file, uint64_t size_due, uint64_t checksum_due)
 {
-	fprintf(stderr, "spate: %s/%020ld.log has no seal of its own: it is made anew\n", scrub->segment->dir, (long)scrub->segment->base_offset);
+	char path[4096];
+	uint8_t *data;
+	size_t size;
+	segment_path(segment, file, path, sizeof path);
+	int err = small_file_read(segment->home->io, path, size_due, &data, &size);
+	if (err)
+		return err != -ENOENT && err != -EFBIG && err != ERR_CORRUPT_LOG;
+	bool is_same = size == size_due && seal_index_checksum((struct slice){data, size}) == checksum_due;
+	free(data);
+	return is_same;
+}
+
+static bool are_indexes_as_sealed(const struct segment *segment, const struct seal *seal)
+{
+	return is_as_sealed(segment, SEGMENT_FILE_INDEX, seal->index_size_bytes, seal->index_checksum) &&
+	       is_as_sealed(segment, SEGMENT_FILE_TIME_INDEX, seal->time_index_size_bytes, seal->time_index_checksum);
+}
+
+/* They are made anew, seal and indexes, from what was found good just now. */
+static void seal_again(struct scrub *scrub, const char *why)
+{
+	fprintf(stderr, "spate: %s/%020ld.log has no %s of its own: it is made anew\n", scrub->segment->dir, (long)scrub->segment->base_offset, why);
 	partition__seal_again(scrub->partition, scrub->segment);
 }
 
@@ -231,9 +253,11 @@ static void check_seal(struct scrub *scrub)
 	bool is_ours = is_good && seal.base_offset == segment->base_offset && seal.log_size_bytes == segment->durable.position &&
 		       seal.next_offset == segment->durable.offset;
 	if (!is_ours && (!err || err == -ENOENT || err == ERR_CORRUPT_LOG))
-		seal_again(scrub);
+		seal_again(scrub, "seal");
 	else if (is_ours && !fits_seal(scrub, &seal))
 		partition__add_damage(scrub->partition, segment->base_offset, segment->durable.offset);
+	else if (is_ours && !are_indexes_as_sealed(segment, &seal))
+		seal_again(scrub, "index");
 }
 
 static void end_segment(struct scrub *scrub)

@@ -177,13 +177,21 @@ static void check_missing_files(const struct partition_walk *walk, const struct 
 		tell_missing(walk, files, SEGMENT_FILE_TIME_INDEX);
 }
 
-static int read_seal(const struct partition_walk *walk, const struct segment_files *files, struct seal *seal,
-		     bool *is_good)
+enum seal_state { SEAL_NONE, SEAL_GOOD, SEAL_STALE };
+
+/* A seal that says less than the checkpoint may be of an earlier life, which rolled here before a crash took that back, and a later one brought its file back: the
+ * batches tell (check_stale_seal). */
+static bool may_be_stale(const struct seal *seal, const struct picture_segment *known)
+{
+	return known && seal->base_offset == known->base_offset && seal->log_size_bytes < known->filed.position && seal->next_offset < known->filed.offset;
+}
+
+static int read_seal(const struct partition_walk *walk, const struct segment_files *files, struct seal *seal, enum seal_state *state)
 {
 	char file[4096];
 	struct slice bytes;
 	const struct picture_segment *known = known_as_sealed(walk, files->base_offset);
-	*is_good = false;
+	*state = SEAL_NONE;
 	if (!files->has[SEGMENT_FILE_SEAL])
 		return 0;
 	segment_file_name(walk, files->base_offset, SEGMENT_FILE_SEAL, file, sizeof file);
@@ -193,12 +201,16 @@ static int read_seal(const struct partition_walk *walk, const struct segment_fil
 	int fault = seal_decode(seal, bytes);
 	bool is_unwritten = is_blank(bytes);
 	free((void *)bytes.data);
-	*is_good = !fault && seal->base_offset == files->base_offset &&
+	bool is_good = !fault && seal->base_offset == files->base_offset &&
 		   picture_is_possible(seal->base_offset, seal->log_size_bytes, seal->next_offset) &&
 		   (!known || (seal->log_size_bytes == known->filed.position && seal->next_offset == known->filed.offset));
-	if (is_unwritten)
+	if (is_good)
+		*state = SEAL_GOOD;
+	else if (is_unwritten)
 		note_unwritten(walk, file, bytes.size);
-	else if (!*is_good && !walk->check->is_in_use)
+	else if (!fault && may_be_stale(seal, known))
+		*state = SEAL_STALE;
+	else if (!walk->check->is_in_use)
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
 		     fault == ERR_FORMAT ? "it is no seal of this version"
 		     : fault		 ? "the seal fails its checksum"
@@ -364,12 +376,20 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 	return err;
 }
 
+static void tell_stale_seal(const struct partition_walk *walk, const struct segment_check *segment)
+{
+	char file[4096];
+	segment_file_name(walk, segment->base_offset, SEGMENT_FILE_SEAL, file, sizeof file);
+	tell(walk, segment->is_stale_seal_ours ? FINDING_NOTE : FINDING_DERIVED, file, NOWHERE, NOWHERE,
+	     segment->is_stale_seal_ours ? "it is of an earlier life, as a power cut may bring it back: it is made anew" : "the seal is of another segment");
+}
+
 static int check_segment(struct partition_walk *walk, const struct segment_files *files, int64_t next_base)
 {
 	const struct partition_check *check = walk->check;
 	struct seal seal;
-	bool has_seal;
-	int err = read_seal(walk, files, &seal, &has_seal);
+	enum seal_state seal_state;
+	int err = read_seal(walk, files, &seal, &seal_state);
 	if (err)
 		return err;
 	struct segment_check segment = {
@@ -382,11 +402,14 @@ static int check_segment(struct partition_walk *walk, const struct segment_files
 		.epochs = knows_marks(walk) ? &check->picture->epochs : NULL,
 		.epochs_limit = knows_marks(walk) ? check->picture->epochs_limit : 0,
 		.fenced = check->picture ? &check->picture->fenced : NULL,
-		.seal = has_seal ? &seal : NULL,
+		.seal = seal_state == SEAL_GOOD ? &seal : NULL,
+		.stale_seal = seal_state == SEAL_STALE ? &seal : NULL,
 		.batch = walk->snapshots.count ? note_batch : NULL,
 		.batch_context = walk,
 	};
 	err = run_segment(walk, files, next_base, &segment);
+	if (!err && segment.stale_seal && !check->is_in_use)
+		tell_stale_seal(walk, &segment);
 	free((void *)segment.index.data);
 	free((void *)segment.time_index.data);
 	segment_check_fini(&segment);

@@ -355,6 +355,17 @@ static void note_progress(struct walk *walk, uint64_t size)
 	verify_note_progress(sink);
 }
 
+/* As far as the seal goes, are these the batches it is of? */
+static void compare_stale_seal(struct walk *walk)
+{
+	const struct seal *seal = walk->check->stale_seal;
+	uint64_t low, high;
+	if (!seal || walk->position != seal->log_size_bytes || walk->offset != seal->next_offset)
+		return;
+	seal_hash_result(walk->hash, &low, &high);
+	walk->check->is_stale_seal_ours = low == seal->headers_checksum_low && high == seal->headers_checksum_high;
+}
+
 static void take(struct walk *walk, const struct batch *batch)
 {
 	struct slice bytes = view(walk, walk->position, batch->size_bytes);
@@ -383,6 +394,7 @@ static void take(struct walk *walk, const struct batch *batch)
 	walk->records += (uint32_t)(batch->records_count > 0 ? batch->records_count : 0);
 	walk->position += batch->size_bytes;
 	walk->offset = batch_next_offset(batch);
+	compare_stale_seal(walk);
 	note_progress(walk, batch->size_bytes);
 }
 

@@ -75,12 +75,14 @@ struct segment_check {
 	int64_t epochs_limit;
 	const struct damaged_ranges *fenced; /* known before: offsets that are missing there are no news */
 	const struct seal *seal;          /* NULL: not sealed, or the seal is damaged */
+	const struct seal *stale_seal;    /* a good one that says less than the segment has, or NULL: of an earlier life, perhaps */
 	struct slice index, time_index;   /* the files' bytes; data NULL: there is none */
 	/* called for each good batch, in order with the findings; NULL: nobody asks */
 	segment_batch_fn *batch;
 	void *batch_context;
 
 	/* Out. */
+	bool is_stale_seal_ours;          /* the batches begin as it says */
 	struct damaged_ranges damaged;
 	struct epochs seen;               /* where each epoch begins, by the batches */
 	int64_t end_offset;               /* behind the last good batch */

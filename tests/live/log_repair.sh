@@ -14,7 +14,7 @@ starts() { broker_start; expect "$1: what is left is served" "$2" "$(served)"; b
 broker_start
 "$LIVE_BIN/admin" "$BROKER" create big 2 segment.bytes=1048576 > /dev/null
 "$LIVE_BIN/admin" "$BROKER" create other 1 > /dev/null
-for _ in 1 2 3; do seq 1000000 1080000 | kc_produce -t big -p 0 -X batch.size=50000; done
+for _ in 1 2 3; do seq 1000000 1080000 | kc_produce -t big -p 0 -X batch.size=50000 -X enable.idempotence=true; done
 seq 1 1000 | kc_produce -t big -p 1
 seq 1 500 | kc_produce -t other
 expect "a directory in use is refused" "1 yes" "$(out=$(repair 2>&1); echo "$? $(grep -q 'running broker holds' <<< "$out" && echo yes)")"
@@ -30,10 +30,12 @@ expect_status "no such directory" 2 "$SPATE_BIN" log repair "$WORK/nowhere"
 
 # ---- one derived file ---------------------------------------------------------------------------------------------------
 # Of a directory with nothing else to do: each is made anew, or removed, or was not needed, and nobody misses anything after.
-for ending in .index .timeindex .seal .appendtime leader-epoch-checkpoint; do
+for ending in .index .timeindex .seal .appendtime .snapshot leader-epoch-checkpoint; do
 	fresh
-	flip "$(find "$DATA/big-0" -name "*$ending" | sort | sed -n 1p)" 3
+	damaged=$(find "$DATA/big-0" -name "*$ending" | sort | sed -n 1p)
+	flip "$damaged" 3
 	expect "a damaged $ending is repaired in one step, for good" "1 0 yes" "$(repair --json | jq -r '"\(.steps | length) \(.derived_left)"') $(verify | grep -q 'no damage' && echo yes)"
+	case $ending in .appendtime|.snapshot) expect "... and what cannot be made anew is kept" yes "$([ -s "$damaged.damaged" ] && [ ! -e "$damaged" ] && echo yes)";; esac
 done
 fresh
 

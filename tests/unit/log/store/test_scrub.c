@@ -94,17 +94,44 @@ Test(scrub, makes_seals_anew, .timeout = 60)
 	world_fini(&world);
 }
 
+/* An index alone is taken, and its seal is not: it is as it was after one pass. */
+static void take_index(struct world *world, const char *path, bool is_emptied)
+{
+	struct verdict verdict;
+	size_t size, size_again;
+	uint8_t *before = rot_read(world, path, &size);
+	cr_assert_gt(size, 0);
+	if (is_emptied)
+		rot_write(world, path, "", 0);
+	else
+		rot_unlink(world, path);
+	world_open(world);
+	run_passes(world, 1);
+	cr_assert_eq(store_counters(world->store).damaged_ranges, 0);
+	let_pass(world, 20ull * 1000 * 1000 * 1000);
+	world_stop(world);
+	rot_verify(world, &verdict);
+	cr_assert_eq(verdict.count, 0, "%s", path);
+	uint8_t *again = rot_read(world, path, &size_again);
+	cr_assert(size_again == size && memcmp(again, before, size) == 0, "%s", path);
+	free(again);
+	free(before);
+}
+
 /* As a power cut leaves them, of seals and leader epochs written just before: empty, zeros, not there. That is noted, costs nobody a record, and they are as
  * they were after one pass; but no seal blesses a segment that has rotted meanwhile. */
 Test(scrub, makes_anew_what_a_power_cut_took, .timeout = 60)
 {
 	static const char *const seals[] = {"/t-0/00000000000000000000.seal", "/t-1/00000000000000000000.seal"};
 	static const char *const epochs[] = {"/t-0/leader-epoch-checkpoint", "/t-1/leader-epoch-checkpoint"};
+	static const char *const indexes[] = {"/t-0/00000000000000000000.index", "/t-0/00000000000000000000.timeindex"};
 	static const uint8_t zeros[SEAL_SIZE];
 	struct world world;
 	struct verdict verdict;
 	size_t size, sizes[2];
 	fill(&world);
+	take_index(&world, indexes[0], true);
+	take_index(&world, indexes[1], false);
 	uint8_t *whole = rot_read(&world, seals[0], &size), *texts[2];
 	for (int i = 0; i < 2; i++)
 		texts[i] = rot_read(&world, epochs[i], &sizes[i]);

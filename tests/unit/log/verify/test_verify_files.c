@@ -178,6 +178,54 @@ Test(verify, derived_files_of_another_segment, .timeout = 60)
 	end_world(&world);
 }
 
+/* What the segment's seal would say if it ended behind `count` batches. */
+static void make_stale_seal(struct world *world, const char *log, uint32_t count, struct seal *seal)
+{
+	struct seal_hash *hash;
+	struct batch batch;
+	size_t size, at = 0;
+	uint8_t *bytes = rot_read(world, log, &size);
+	cr_assert_eq(seal_hash_create(&hash), 0);
+	for (uint32_t i = 0; i < count; i++, at += batch.size_bytes) {
+		cr_assert_eq(batch_parse_checked((struct slice){bytes + at, size - at}, &batch), 0);
+		seal_hash_update(hash, bytes + at, BATCH_HEADER_SIZE);
+	}
+	seal->log_size_bytes = at;
+	seal->next_offset = batch_next_offset(&batch);
+	seal->batch_count = seal->record_count = count;
+	seal->max_timestamp_offset = seal->base_offset;
+	seal_hash_result(hash, &seal->headers_checksum_low, &seal->headers_checksum_high);
+	seal_hash_destroy(hash);
+	free(bytes);
+}
+
+/* A power cut may bring back the seal of an earlier life, in which the log had rolled before where it did in the end. The batches show that it is this segment's, and
+ * nothing is lost: a note. One that they do not fit is another's. */
+Test(verify, a_seal_of_an_earlier_life)
+{
+	static const char *const path = "/t-0/00000000000000000000.seal";
+	struct world world;
+	struct verdict verdict;
+	struct seal seal;
+	size_t size;
+	make_pair(&world, 32);
+	uint8_t *bytes = rot_read(&world, path, &size), changed[SEAL_SIZE];
+	cr_assert_eq(seal_decode(&seal, (struct slice){bytes, size}), 0);
+	make_stale_seal(&world, "/t-0/00000000000000000000.log", 7, &seal);
+	seal_encode(&seal, changed);
+	rot_write(&world, path, changed, sizeof changed);
+	rot_verify(&world, &verdict);
+	expect_one(&verdict, FINDING_NOTE, path + 1, "earlier life", "stale");
+	seal.headers_checksum_low ^= 1;
+	seal_encode(&seal, changed);
+	rot_write(&world, path, changed, sizeof changed);
+	rot_verify(&world, &verdict);
+	expect_one(&verdict, FINDING_DERIVED, path + 1, "of another segment", "another's");
+	rot_write(&world, path, bytes, size);
+	free(bytes);
+	end_world(&world);
+}
+
 /* Bytes behind the durable point are nobody's loss: whatever they are, they are counted and not told. */
 Test(verify, what_lies_behind_the_end)
 {
