@@ -1,7 +1,7 @@
 /* Happy path of a filing:
  *   - the file is opened (for large pieces blocks were reserved before, by segment_prepare);
  *   - the stretch, from the block that holds `filed` on, is written in passes of up to WRITES_MAX parallel O_DIRECT writes of at most
- *     WRITE_SIZE_MAX each, straight from the chunks; the last block is padded with zeros;
+ *     WRITE_SIZE_MAX each, straight from the chunks; the last block is padded with zeros; where nobody waits for it a pass is smaller;
  *   - when the last pass has ended, the file is synced; a single write syncs as it writes;
  *   - done() tells the owner, who moves the marks.
  *
@@ -40,7 +40,9 @@ struct filing {
 	struct segment *segment;
 	struct mark target;
 	uint64_t at;      /* the next byte to write; a multiple of CHUNK_ALIGN */
+	uint64_t pass_bytes; /* of the pass in flight */
 	uint32_t pending;
+	bool is_behind;
 	bool is_one_write; /* all of it: the write syncs as well, which saves a trip */
 	int err;
 	filing_done_fn *done;
@@ -92,6 +94,8 @@ static void write_done(struct io_op *op)
 		filing->err = op->result;
 	if (--filing->pending)
 		return;
+	if (filing->is_behind)
+		filing->segment->home->behind_bytes -= filing->pass_bytes;
 	if (filing->err || filing->is_one_write)
 		end(filing);
 	else if (filing->at < filing->target.position)
@@ -135,11 +139,20 @@ static uint32_t gather(struct filing *filing, struct filing_write *write, uint64
 	return count;
 }
 
+static size_t writes_in_pass(const struct filing *filing)
+{
+	uint64_t count = filing->segment->home->behind_bytes_max / 2 / WRITE_SIZE_MAX;
+	if (!filing->is_behind || count > WRITES_MAX)
+		return WRITES_MAX;
+	return count ? count : 1;
+}
+
 static void start_pass(struct filing *filing)
 {
 	struct segment *segment = filing->segment;
-	uint64_t to = align_up(filing->target.position, CHUNK_ALIGN);
-	for (size_t i = 0; i < WRITES_MAX && filing->at < to; i++) {
+	uint64_t to = align_up(filing->target.position, CHUNK_ALIGN), from = filing->at;
+	size_t write_count = writes_in_pass(filing);
+	for (size_t i = 0; i < write_count && filing->at < to; i++) {
 		struct filing_write *write = &filing->writes[i];
 		write->filing = filing;
 		write->op.done = write_done;
@@ -151,6 +164,9 @@ static void start_pass(struct filing *filing)
 		io_write(segment->home->io, &write->op, segment->write_fd, write->pieces, count, position, filing->is_one_write ? IO_DSYNC : 0);
 	}
 	CHECK(filing->pending > 0);
+	filing->pass_bytes = filing->at - from;
+	if (filing->is_behind)
+		segment->home->behind_bytes += filing->pass_bytes;
 }
 
 /* The block that holds `filed` may begin with bytes that are in the file alone: fetches them, so that the block can be written whole. They may have rotted,
@@ -242,7 +258,12 @@ bool segment_can_file(const struct segment_home *home)
 	return !list_is_empty(&home->free_filings);
 }
 
-int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context)
+bool segment_can_file_behind(const struct segment_home *home)
+{
+	return segment_can_file(home) && home->behind_bytes < home->behind_bytes_max;
+}
+
+static int file_segment(struct segment *segment, struct mark target, bool is_behind, filing_done_fn *done, void *context)
 {
 	CHECK(target.position > segment->filed.position && target.position <= segment->staged.position);
 	if (segment->filing)
@@ -263,10 +284,21 @@ int segment_file(struct segment *segment, struct mark target, filing_done_fn *do
 	filing->segment = segment;
 	filing->target = target;
 	filing->at = align_down(segment->filed.position, CHUNK_ALIGN);
+	filing->is_behind = is_behind;
 	filing->done = done;
 	filing->context = context;
 	segment->filing = filing;
 	segment->home->filings_in_flight++;
 	start_pass(filing);
 	return 0;
+}
+
+int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context)
+{
+	return file_segment(segment, target, false, done, context);
+}
+
+int segment_file_behind(struct segment *segment, struct mark target, filing_done_fn *done, void *context)
+{
+	return file_segment(segment, target, true, done, context);
 }

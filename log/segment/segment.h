@@ -38,6 +38,7 @@ struct segment_home {
 	struct filing *filings;         /* a fixed pool */
 	struct list free_filings;
 	uint32_t filings_in_flight;
+	uint64_t behind_bytes, behind_bytes_max; /* of filings that nobody waits for: written now, and at most at once */
 };
 
 MUST_USE int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache);
@@ -187,6 +188,10 @@ bool segment_can_file(const struct segment_home *home);
 /* Begins to write [filed, target) and sync it; done() runs from the loop, and moves nothing: the caller does. -EAGAIN: all filings are taken;
  * -EBUSY: this segment has one in flight; other errors: the file cannot be made. */
 MUST_USE int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
+/* The same where nobody waits for it. The disk serves writes in the order in which it gets them, so a group of the journal would wait behind all that
+ * is filed at once: a filing writes a share of behind_bytes_max at a time, and another should begin only when segment_can_file_behind(). */
+MUST_USE int segment_file_behind(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
+bool segment_can_file_behind(const struct segment_home *home);
 /* Opens the file and reserves disk space up to `to`, so that filing so far cannot meet a full disk. -ENOSPC and others. */
 MUST_USE int segment_prepare(struct segment *segment, uint64_t to);
 /* Reserves as much as the file will have up to `to` once more, if it has been filed into before: a file that grows by many small pieces is then seldom

@@ -23,6 +23,8 @@
 #include "log/store/store_priv.h"
 
 #define FILINGS_AT_ONCE 32
+#define BEHIND_BYTES (1u << 20)
+#define BEHIND_BYTES_URGENT (16u << 20)
 #define NEW_FILES_PER_TURN 8
 #define TIMED_PER_TURN 16
 #define SAVED_PER_CYCLE 64
@@ -156,7 +158,7 @@ static bool file_partition(struct store *store, struct partition *partition)
 	if (!err && !store->cycle.is_tidy && !store->is_full)
 		err = segment_prepare_growth(segment, segment->durable.position);
 	if (!err)
-		err = segment_file(segment, segment->durable, filing_done, store);
+		err = segment_file_behind(segment, segment->durable, filing_done, store);
 	partition__note_file(partition, segment);
 	if (!err) {
 		partition__retain(partition);
@@ -172,12 +174,22 @@ static bool file_partition(struct store *store, struct partition *partition)
 	return false;
 }
 
+/* Whoever waits for durability does so behind what is being filed, as the disk has one queue; but when appends wait for room, in the journal
+ * or in memory, filing is what they wait for. */
+static bool is_urgent(const struct store *store)
+{
+	return store->is_stopping || store->is_full || store->home.wants_room || !list_is_empty(&store->home.room_waits) ||
+	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 4 * 3 ||
+	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 4 * 3;
+}
+
 /* Making files takes system calls that block: only so many a turn, so that appends and acknowledgements go on between them. The filings begun
  * bring the next turn. */
 static void pump(struct store *store)
 {
+	store->home.segments.behind_bytes_max = is_urgent(store) ? BEHIND_BYTES_URGENT : BEHIND_BYTES;
 	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE &&
-			   !store->cycle.is_retrying;) {
+			   segment_can_file_behind(&store->home.segments) && !store->cycle.is_retrying;) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&store->cycle.queue), struct partition, unfiled_node);
 		made += !partition->has_dir;
 		if (!file_partition(store, partition))

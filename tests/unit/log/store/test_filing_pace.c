@@ -1,0 +1,70 @@
+/* What is filed behind the journal's back is written a little at a time, so that the group that somebody waits for finds a short queue at the disk. */
+#include "log/store/store_priv.h"
+#include "tests/unit/log/store/world.h"
+
+#define PARTITIONS 8
+#define BATCH 60000u
+#define QUEUE_MAX (2u << 20) /* what a paced cycle may have in writes at once, its last pass included */
+
+static void open_world(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world->options.journal_size_bytes = 32 << 20;
+	world->options.cache_size_bytes = 64 << 20;
+	world->options.direct_size_bytes_min = 1 << 30; /* all of it through the journal, whose fill makes the cycles */
+	world_open(world);
+	world_create_topic(world, "t", PARTITIONS, NULL, 0);
+}
+
+/* One append to each partition; the most that was being filed after any turn meanwhile. */
+static uint64_t append_to_all(struct world *world, uint64_t number)
+{
+	struct append appends[PARTITIONS];
+	const struct store *store = world->store;
+	uint64_t most = 0;
+	for (uint32_t i = 0; i < PARTITIONS; i++)
+		cr_assert_eq(world_append_begin(world_partition(world, "t", i), &appends[i], number, 1, BATCH), 0);
+	store_turn(world->store);
+	for (uint32_t i = 0; i < PARTITIONS; i++) {
+		for (int turns = 0; !appends[i].is_done && turns < 100000; turns++) {
+			world_turn(world);
+			most = store->home.segments.behind_bytes > most ? store->home.segments.behind_bytes : most;
+		}
+		cr_assert(appends[i].is_done && appends[i].op.err == 0);
+	}
+	return most;
+}
+
+/* Several journals full, at a pace that the cycles keep up with: each had megabytes of every partition to file. */
+Test(filing_pace, a_cycle_keeps_the_queue_short, .timeout = 60)
+{
+	struct world world;
+	uint64_t most = 0;
+	open_world(&world, 1);
+	for (uint64_t number = 0; number < 300; number++) {
+		uint64_t now = append_to_all(&world, number);
+		most = now > most ? now : most;
+	}
+	cr_assert_gt(most, 0);
+	cr_assert_leq(most, QUEUE_MAX, "%lu bytes were being filed at once", most);
+	world_stop(&world);
+	world_open(&world);
+	for (uint32_t i = 0; i < PARTITIONS; i++)
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", i), 0, 1 << 20), 300);
+	world_fini(&world);
+}
+
+/* Appends that outrun the cycle, until there is no room: filing is what they wait for, and goes as fast as the disk. */
+Test(filing_pace, it_hurries_when_appends_wait, .timeout = 60)
+{
+	struct world world;
+	uint64_t most = 0;
+	open_world(&world, 2);
+	for (uint64_t number = 0; number < 300; number++) {
+		uint64_t now = append_to_all(&world, number);
+		most = now > most ? now : most;
+		world.store->home.wants_room = world.store->cycle.state == CYCLE_FILING;
+	}
+	cr_assert_gt(most, QUEUE_MAX, "only %lu bytes were being filed at once", most);
+	world_fini(&world);
+}
