@@ -129,6 +129,8 @@ void journal_trim(struct journal *journal, uint64_t group_seq);
 void journal_note_checkpoint(struct journal *journal, uint64_t generation);
 /* Bytes taken by groups that are not trimmed durably, and what there is in all. */
 uint64_t journal_used_bytes(const struct journal *journal);
+/* Of these, what no trim has been asked for: all that a further trim could give back. */
+uint64_t journal_untrimmed_bytes(const struct journal *journal);
 uint64_t journal_size_bytes(const struct journal *journal);
 uint64_t journal_open_seq(const struct journal *journal);    /* of the group that journal_add fills */
 uint64_t journal_durable_seq(const struct journal *journal); /* the last one reported */

@@ -66,6 +66,11 @@ uint64_t journal_used_bytes(const struct journal *journal)
 	return journal->head_place - reusable_place(journal);
 }
 
+uint64_t journal_untrimmed_bytes(const struct journal *journal)
+{
+	return journal->head_place - journal->trim.place;
+}
+
 /* ---- trim ----------------------------------------------------------------------------------------------------------- */
 
 static struct boundary *oldest_boundary(struct journal *journal)

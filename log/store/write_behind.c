@@ -389,7 +389,7 @@ static bool is_wanted(const struct store *store)
 		return false;
 	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
 	return store->cycle.is_due || (store->home.wants_room && has_something) || (store->is_stopping && !store->is_final_cycle_done) ||
-	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 2 ||
+	       journal_untrimmed_bytes(store->journal) > journal_size_bytes(store->journal) / 2 ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
 }
 

@@ -68,3 +68,16 @@ Test(filing_pace, it_hurries_when_appends_wait, .timeout = 60)
 	cr_assert_gt(most, QUEUE_MAX, "only %lu bytes were being filed at once", most);
 	world_fini(&world);
 }
+
+/* The journal has room again a little after a cycle, when both superblocks say so; another cycle in between would bring none. */
+Test(filing_pace, a_half_of_the_journal_takes_one_cycle, .timeout = 60)
+{
+	struct world world;
+	open_world(&world, 3);
+	for (uint64_t number = 0; number < 300; number++)
+		append_to_all(&world, number);
+	uint64_t halves = 300ull * PARTITIONS * BATCH / (world.options.journal_size_bytes / 2);
+	uint32_t cycles = (uint32_t)world.store->checkpoint_generation; /* each writes one; the other half says in which life */
+	cr_assert_leq(cycles, halves + 1, "%u cycles for %lu halves of the journal", cycles, halves);
+	world_fini(&world);
+}
