@@ -92,7 +92,8 @@ enum scrape_result scrape__ask_partitions(struct scraper *scraper, uint32_t coun
 	uint32_t shard_count = scraper->source->shard_count;
 	for (uint32_t i = 0; i < count; i++) {
 		struct partition_sample *sample = &scraper->samples[i];
-		sample->owner = store_owner(&sample->topic->id, sample->index, shard_count);
+		sample->topic_id = sample->topic->id;
+		sample->owner = store_owner(&sample->topic_id, sample->index, shard_count);
 	}
 	for (uint32_t i = 0; i < shard_count; i++) {
 		scraper->surveys[i].partitions = scraper->samples;

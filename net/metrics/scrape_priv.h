@@ -19,7 +19,7 @@ struct scraper {
 
 /* Asks all shards for one kind of thing, and waits for them. */
 MUST_USE enum scrape_result scrape__ask(struct scraper *scraper, enum survey_kind kind);
-/* Asks the owners of the first `count` samples, whose first part was filled in but for `owner`. */
+/* Asks the owners of the first `count` samples, whose first part was filled in but for `topic_id` and `owner`. */
 MUST_USE enum scrape_result scrape__ask_partitions(struct scraper *scraper, uint32_t count);
 /* Asks one shard for a page of its groups, from page->next on. */
 MUST_USE enum scrape_result scrape__ask_groups(struct scraper *scraper, uint32_t shard);

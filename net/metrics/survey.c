@@ -76,7 +76,7 @@ static double age_of(struct partition *partition, int64_t offset)
 /* A partition that nobody has used yet has no room in memory, and is not given any for being looked at: it is empty. */
 static void look_at_partition(const struct shard *shard, struct partition_sample *out)
 {
-	struct partition *partition = store_look_at_partition(shard->store, &out->topic->id, out->index);
+	struct partition *partition = store_look_at_partition(shard->store, &out->topic_id, out->index);
 	out->damage = (struct damage_span){.first_offset = -1, .last_offset = -1};
 	out->counters = (struct partition_counters){0};
 	out->start_offset = out->end_offset = 0;

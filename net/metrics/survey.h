@@ -26,7 +26,8 @@ struct store_sample {
 
 /* Of one partition. The scraper fills in the first part. */
 struct partition_sample {
-	const struct topic *topic;     /* of an image that the scraper holds */
+	const struct topic *topic;     /* of an image that the scraper holds. Not for the shard: it may come to it late, when that has gone */
+	struct uuid topic_id;
 	uint32_t index, owner;
 	int64_t committed;             /* an offset whose append time is asked for; -1: none */
 
