@@ -681,6 +681,13 @@ static int scan_behind_checkpoint(struct store *store, struct store_report *repo
 	return err ? err : scan(store, report);
 }
 
+/* It is not there, or is none: then the directories are scanned. Any other error (no descriptor, no permission, no memory) says nothing of it, and what it alone
+ * knows, such as producers whose batches are deleted, must not be given up for that. */
+static bool is_no_checkpoint(int err)
+{
+	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG || err == -EISDIR;
+}
+
 /* From the checkpoint, or what is there instead of it. */
 static int find_positions(struct store *store, struct store_report *report, bool *has_scanned)
 {
@@ -694,7 +701,7 @@ static int find_positions(struct store *store, struct store_report *report, bool
 		int starts_err = store__read_log_starts(store, compare_log_start);
 		store->home.has_moved_start |= starts_err && are_starts_worth_telling(store);
 	}
-	if (!err || err == -ENOMEM || err == -EIO)
+	if (!err || !is_no_checkpoint(err))
 		return err;
 	/* Without one it never came to a checkpoint: that is nothing to report. */
 	if (err != -ENOENT)

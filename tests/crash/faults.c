@@ -1,6 +1,6 @@
 /* The k-th I/O fails, for every k of a long workload and of the recovery behind it (tests/crash/README.md).
  *
- *   faults [--seed=N] [--seeds=N] [--count=N] [--step=N] [--cuts=N] [--first=K] [--jobs=N] [--time=SECONDS]
+ *   faults [--seed=N] [--seeds=N] [--count=N] [--step=N] [--cuts=N] [--first=K] [--kind=0-5] [--jobs=N] [--time=SECONDS]
  *
  * --count=5000 goes on over seeds until so many I/Os of each kind have failed, --step=7 takes every seventh k alone, --cuts=7 has power cuts at one I/O
  * of seven (0: at none) behind a fault. */
@@ -38,6 +38,7 @@ enum sum { SUM_KIND, SUM_STATES = SUM_KIND + COUNT_OF(kinds), SUM_IMAGES, SUM_FA
 struct job {
 	uint64_t seed, seeds, count, step;
 	uint32_t cuts, jobs;
+	int kind; /* -1: all */
 	double until_s;
 	struct sim_disk *base;
 	struct model model;
@@ -94,7 +95,7 @@ static bool work(void *context, uint64_t *sums)
 		uint64_t seed = job->seed + piece / 2 / COUNT_OF(kinds);
 		if (piece == UINT64_MAX || (!job->count && seed >= job->seed + job->seeds))
 			break;
-		if (!is_enough(job, kind))
+		if ((job->kind < 0 || (size_t)job->kind == kind) && !is_enough(job, kind))
 			run_kind(job, &explorer, kind, seed, piece & 1, sums);
 	}
 	if (sums[SUM_FAILURES])
@@ -117,8 +118,8 @@ static void report(const struct job *job, bool is_good, const uint64_t *sums, do
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'}, {"count", 1, NULL, 'N'}, {"step", 1, NULL, 'k'}, {"cuts", 1, NULL, 'c'},
-					      {"first", 1, NULL, 'f'}, {"jobs", 1, NULL, 'j'}, {"time", 1, NULL, 't'}, {NULL, 0, NULL, 0}};
-	static struct job job = {.seed = 1, .seeds = 1, .step = 1, .cuts = 1, .jobs = 1};
+					      {"first", 1, NULL, 'f'}, {"jobs", 1, NULL, 'j'}, {"time", 1, NULL, 't'}, {"kind", 1, NULL, 'K'}, {NULL, 0, NULL, 0}};
+	static struct job job = {.seed = 1, .seeds = 1, .step = 1, .cuts = 1, .jobs = 1, .kind = -1};
 	uint64_t sums[WORKERS_SUMS_MAX] = {0};
 	double began_s = explore_clock_s(), time_s = 1e9;
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
 		case 'f': first_k = strtoull(optarg, NULL, 10); break;
 		case 'c': job.cuts = (uint32_t)atoi(optarg); break;
 		case 'j': job.jobs = (uint32_t)atoi(optarg); break;
+		case 'K': job.kind = atoi(optarg); break;
 		case 't': time_s = strtod(optarg, NULL); break;
 		default: return 2;
 		}

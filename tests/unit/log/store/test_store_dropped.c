@@ -1,6 +1,8 @@
 /* Segments that are dropped while the journal alone could say what was in them. */
 #include "tests/unit/log/store/world.h"
 
+#include <errno.h>
+
 struct trim {
 	struct trim_op op;
 	bool is_done;
@@ -82,5 +84,46 @@ Test(store_dropped, a_producer_is_not_forgotten, .timeout = 60)
 {
 	for (uint64_t seed = 1; seed <= 6; seed++)
 		for (uint64_t k = 1; crash_behind_trim(seed * 100 + k, k); k++)
+			;
+}
+
+/* The k-th file that a start opens cannot be opened. False: it opens fewer. */
+static bool start_without_descriptors(uint64_t k, int error_number)
+{
+	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
+	struct world world;
+	struct trim trim = {.op = {.done = trim_done, .offset = -1}};
+	world_init(&world, 7);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, overrides, 2);
+	cr_assert_eq(append_idempotent(&world, world_partition(&world, "t", 0)), 0);
+	for (uint64_t i = 1; i < 5; i++)
+		world_append(&world, world_partition(&world, "t", 0), i, 1, 100);
+	cr_assert_eq(partition_trim(world_partition(&world, "t", 0), &trim.op), 0);
+	store_turn(world.store);
+	while (!trim.is_done)
+		world_turn(&world);
+	world_stop(&world);
+	sim_disk_fail_kinds(world.disk, SIM_OPEN, k, error_number, false);
+	uint64_t failed_before = sim_disk_fail_count(world.disk);
+	int err = world_try_open(&world);
+	bool has_struck = sim_disk_fail_count(world.disk) > failed_before;
+	sim_disk_fail(world.disk, 0, EIO);
+	if (err) {
+		world_close(&world);
+		world_open(&world);
+	}
+	cr_expect_eq(append_idempotent(&world, world_partition(&world, "t", 0)), 0, "%s at open %lu: the batch was not known again", err_name(-error_number), (unsigned long)k);
+	world_fini(&world);
+	return has_struck;
+}
+
+/* A checkpoint that cannot be read now is no checkpoint that is lost: the directories, which are scanned instead of a lost one, do not tell of a producer whose
+ * batches are deleted. Its retry was appended again after one start without descriptors, or without permission. (Found by tests/crash/faults, seed 1018.) */
+Test(store_dropped, a_checkpoint_that_cannot_be_opened, .timeout = 60)
+{
+	static const int errors[] = {EIO, ENOMEM, EMFILE, EACCES, ENOSPC};
+	for (size_t i = 0; i < COUNT_OF(errors); i++)
+		for (uint64_t k = 1; start_without_descriptors(k, errors[i]); k++)
 			;
 }
