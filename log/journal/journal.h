@@ -100,8 +100,8 @@ MUST_USE int journal_start(struct journal *journal);
  * JOURNAL_ENTRY_MAX(group_size_bytes_max) fits an empty group. */
 MUST_USE bool journal_add(struct journal *journal, const struct journal_entry *entry, const struct iovec *payload, uint32_t count);
 #define JOURNAL_OVERHEAD 4096u
-/* An eighth of a group is kept for what it repeats of earlier ones. */
-#define JOURNAL_ENTRY_MAX(group_size) ((group_size) - (group_size) / 8 - JOURNAL_OVERHEAD)
+/* A quarter of a group is kept for what it repeats of earlier ones. */
+#define JOURNAL_ENTRY_MAX(group_size) ((group_size) - (group_size) / 4 - JOURNAL_OVERHEAD)
 
 /* The open group is not reported durable before each hold on it is released: for data that an entry of it
  * points to and that is being made durable elsewhere. Returns the group's seq, which names it to

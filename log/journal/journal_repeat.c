@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#define PART_OF_GROUP 8u /* see JOURNAL_ENTRY_MAX */
+#define PART_OF_GROUP 4u /* see JOURNAL_ENTRY_MAX */
 #define KEY_AT 8         /* topic id and partition, in an entry */
 #define KEY_SIZE 20
 

@@ -4,7 +4,7 @@
 
 #include "log/journal/journal_repeat.h"
 
-#define GROUP_SIZE (64u << 10) /* at most 113 entries are due then, and 256 partitions are remembered */
+#define GROUP_SIZE (32u << 10) /* at most 113 entries are due then, and 256 partitions are remembered */
 
 static void note(struct repeats *repeats, uint32_t partition, int64_t end_offset)
 {
@@ -123,7 +123,7 @@ Test(journal_repeat, full)
 	uint32_t count = 0;
 	for (; !repeats_is_full(&repeats); count++)
 		note(&repeats, count, 1);
-	cr_expect_eq(count, GROUP_SIZE / 8 / GROUP_ENTRY_SIZE);
+	cr_expect_eq(count, GROUP_SIZE / 4 / GROUP_ENTRY_SIZE);
 	repeats_begin(&repeats, 2);
 	cr_expect_eq(repeats_due(&repeats), count);
 	cr_expect_not(repeats_is_full(&repeats));
