@@ -539,7 +539,7 @@ static int pass_gap(struct replay *replay, struct partition *partition, bool is_
 {
 	bool is_closed;
 	int err = heal(replay, partition, entry->segment_base_offset, (struct mark){entry->position, entry->base_offset}, &is_closed);
-	if (!err && !is_closed && entry->kind == ENTRY_DIRECT && is_vouched)
+	if (!err && !is_closed && entry_is_direct(entry) && is_vouched)
 		err = take_direct_behind_gap(replay, partition, entry, &is_closed);
 	return err || is_closed ? err : leave_gap(replay, partition, entry->base_offset);
 }
