@@ -301,6 +301,12 @@ void io_file_will_read(struct io *io, int fd, uint64_t position, uint64_t size)
 		io->cold->file_will_read(fd, position, size);
 }
 
+void io_look_ahead(struct io *io, const struct io_look *items, uint32_t count)
+{
+	if (io->cold->look_ahead)
+		io->cold->look_ahead(items, count);
+}
+
 int io_file_truncate(struct io *io, int fd, uint64_t size)
 {
 	return io->cold->file_truncate(io, fd, size);

@@ -173,6 +173,15 @@ MUST_USE int64_t io_file_next_data(struct io *io, int fd, uint64_t position);
 /* A hint: this stretch of a buffered descriptor will be read soon. The kernel may fetch it meanwhile, with as much in flight as the disk likes, where a read
  * alone would wait for one small read ahead after the other. */
 void io_file_will_read(struct io *io, int fd, uint64_t position, uint64_t size);
+
+struct io_look {
+	const char *path;
+	uint64_t position; /* of a file: the block there, besides its first one */
+};
+
+/* A hint as well: these directories will be listed, these files opened and looked into, one after the other. The kernel has fetched them when this returns, with
+ * several in flight. Errors are for who opens them. */
+void io_look_ahead(struct io *io, const struct io_look *items, uint32_t count);
 MUST_USE int io_file_truncate(struct io *io, int fd, uint64_t size);
 /* Reserves blocks for [position, position + size), growing the size of the file if `does_extend`.
  * -EOPNOTSUPP if it cannot. */

@@ -22,6 +22,9 @@ enum io_kind { OP_WRITE = 1, OP_READ, OP_DATASYNC, OP_ACCEPT, OP_RECV, OP_RECV_P
 #define OP_IS_RETRY (1u << 28)     /* a pooled receive started anew because a buffer came back */
 #define OP_IS_POLLED (1u << 27)    /* a pooled receive that looks for data before it looks for a buffer */
 
+/* io_look.c */
+void io__look_ahead(const struct io_look *items, uint32_t count);
+
 struct io_impl {
 	void (*close)(struct io *io);
 	/* Submits what is queued and waits up to `wait_ns` (0: not at all). 0 or -errno. */
@@ -49,6 +52,7 @@ struct io_cold {
 	int (*file_open)(struct io *io, const char *path, uint32_t flags);
 	int64_t (*file_size)(struct io *io, int fd);
 	int64_t (*file_next_data)(struct io *io, int fd, uint64_t position);
+	void (*look_ahead)(const struct io_look *items, uint32_t count); /* NULL likewise */
 	void (*file_will_read)(int fd, uint64_t position, uint64_t size); /* NULL where it would change nothing */
 	int (*file_truncate)(struct io *io, int fd, uint64_t size);
 	int (*file_allocate)(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend);

@@ -234,6 +234,7 @@ const struct io_cold io_posix_cold = {
 	.file_size = file_size,
 	.file_next_data = file_next_data,
 	.file_will_read = file_will_read,
+	.look_ahead = io__look_ahead,
 	.file_truncate = file_truncate,
 	.file_allocate = file_allocate,
 	.file_read = file_read,

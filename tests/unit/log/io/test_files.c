@@ -1,4 +1,6 @@
 /* File transfers and cold calls through all three backends. */
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "log/base/err.h"
@@ -267,5 +269,43 @@ EACH_TEST(dir_syncs_side_by_side)
 	cr_assert_eq(finish(f.io, &a), 0);
 	cr_assert_eq(finish(f.io, &b), -ENOENT);
 	cr_assert_eq(finish(f.io, &c), 0);
+	fixture_close(&f);
+}
+
+static uint32_t open_files(void)
+{
+	uint32_t count = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* Hints change nothing, whatever they speak of: what is there and what is not, behind a file's end too; and they leave nothing open. */
+EACH_TEST(hints)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	uint8_t data[5000], back[5000];
+	fill(data, sizeof data, 9);
+	char *file = strdup(fixture_path(&f, "there"));
+	int fd = io_file_open(f.io, file, IO_CREATE);
+	cr_assert_eq(io_file_write(f.io, fd, data, sizeof data, 0), sizeof data);
+	char *missing = strdup(fixture_path(&f, "missing")), *dir = strdup(fixture_path(&f, "."));
+	struct io_look looks[40];
+	for (int i = 0; i < 40; i++)
+		looks[i] = (struct io_look){i % 3 == 0 ? file : i % 3 == 1 ? missing : dir, i % 2 ? 4096 : 1ull << 40};
+	uint32_t before = open_files();
+	io_look_ahead(f.io, looks, 40);
+	io_look_ahead(f.io, NULL, 0);
+	io_file_will_read(f.io, fd, 0, 1 << 20);
+	io_file_will_read(f.io, fd, 1 << 20, 1);
+	cr_assert_eq(open_files(), before);
+	cr_assert_eq(io_file_read(f.io, fd, back, sizeof back, 0), sizeof back);
+	cr_assert_eq(memcmp(back, data, sizeof data), 0);
+	cr_assert_eq(io_file_open(f.io, missing, IO_READ_ONLY), -ENOENT);
+	free(file);
+	free(missing);
+	free(dir);
+	io_close_fd(f.io, fd);
 	fixture_close(&f);
 }
