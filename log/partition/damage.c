@@ -62,6 +62,12 @@ bool partition__is_damaged(const struct partition *partition, int64_t from, int6
 	return damage && damage->from < to;
 }
 
+int64_t partition_damage_end(const struct partition *partition, int64_t offset)
+{
+	const struct damage *damage = partition__next_damage(partition, offset);
+	return damage && damage->from <= offset ? damage->to : offset + 1;
+}
+
 uint32_t partition_damage_count(const struct partition *partition)
 {
 	return partition->damage_count;

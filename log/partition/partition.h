@@ -126,6 +126,8 @@ int64_t partition_high_watermark(const struct partition *partition);
 int64_t partition_log_end_offset(const struct partition *partition);
 int32_t partition_leader_epoch(const struct partition *partition);
 uint64_t partition_size_bytes(const struct partition *partition);   /* of all segments, as DescribeLogDirs reports */
+/* Where the damage ends that an offset lies in; behind the offset, if no more is known. */
+int64_t partition_damage_end(const struct partition *partition, int64_t offset);
 /* Offsets [from, to) that fail their check, for good: never served, never truncated. */
 struct damage {
 	int64_t from, to;

@@ -9,7 +9,8 @@
  *
  * Failures: damage, an I/O error or no memory end the load, and its calls are told COORDINATOR_NOT_AVAILABLE; a
  * log line says what and where. To go on with what is readable would take groups back to older offsets, or to
- * none, without a word. A record that is of no known form is left out, with a log line. */
+ * none, without a word; whoever accepts that says so (spate.accept.loss): then damaged batches alone are passed
+ * over, by name, and a snapshot of the rest is written, so that the next start has nothing to accept. A record that is of no known form is left out, with a log line. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -27,6 +28,7 @@ struct load {
 	struct hosted *hosted;
 	struct read_op read;
 	bool is_reading;
+	bool has_passed_damage;
 	bool is_abandoned;             /* nobody wants it any more: it goes when its read is back */
 	int64_t next_offset, end_offset;
 	uint64_t log_bytes;
@@ -47,8 +49,9 @@ static void trouble(struct hosted *hosted, int err, int64_t offset)
 {
 	struct group_host *host = hosted->host;
 	log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_ERROR,
-			 "the groups of " GROUP_TOPIC " partition %u cannot be loaded: %s, at offset %lld; their calls are refused",
-			 hosted->partition, err_text(err), (long long)offset);
+			 "the groups of " GROUP_TOPIC " partition %u cannot be loaded: %s, at offset %lld; their calls are refused%s",
+			 hosted->partition, err_text(err), (long long)offset,
+			 err == ERR_CORRUPT_LOG ? ". To go on with what is left of them, start once with --set spate.accept.loss=true" : "");
 }
 
 /* ---- replay ------------------------------------------------------------------------------------------------------------ */
@@ -142,12 +145,28 @@ static void end_load(struct load *load)
 {
 	struct hosted *hosted = load->hosted;
 	struct group_host *host = hosted->host;
-	hosted->snapshot.log_bytes = load->log_bytes;
+	hosted->snapshot.log_bytes = load->has_passed_damage ? INT64_MAX : load->log_bytes; /* so that a snapshot is worth it */
 	if (load->unknown_records > 0)
 		log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_WARN,
 				 "%u records of " GROUP_TOPIC " partition %u are of no form known here, and left out",
 				 load->unknown_records, hosted->partition);
 	hosted__loaded(hosted, KERR_NONE);
+}
+
+/* Behind the damaged range that begins here, if its loss is accepted. */
+static bool pass_over_damage(struct load *load)
+{
+	struct hosted *hosted = load->hosted;
+	struct group_host *host = hosted->host;
+	struct partition *partition = hosted__partition(hosted);
+	if (!partition || !broker_config_bool(host->shard->image->config, "spate.accept.loss"))
+		return false;
+	int64_t from = load->next_offset, to = partition_damage_end(partition, from);
+	log_line(LOG_ERROR, "the groups of " GROUP_TOPIC " partition %u: offsets [%lld, %lld) are damaged and passed over, as spate.accept.loss is true: groups may "
+		 "go back to older offsets, or to none", hosted->partition, (long long)from, (long long)to);
+	load->next_offset = to;
+	load->has_passed_damage = true;
+	return true;
 }
 
 /* A read is complete. */
@@ -157,7 +176,9 @@ static void take_read(struct load *load)
 	int64_t offset = load->next_offset;
 	int err = take_pieces(load);
 	partition_read_release(&load->read);
-	if (err) {
+	if (err == ERR_CORRUPT_LOG && pass_over_damage(load)) {
+		hosted__mark_due(hosted);
+	} else if (err) {
 		trouble(hosted, err, load->next_offset);
 		hosted__loaded(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
 	} else if (load->next_offset == offset || load->next_offset >= load->end_offset) {
