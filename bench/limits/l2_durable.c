@@ -12,7 +12,13 @@
 #include <liburing.h>
 #include <sys/uio.h>
 
-#define FILE_BYTES (256ll << 20)
+/* l2_growing.c is this program with a file of fresh blocks. */
+#ifndef FILE_IS_FRESH
+#define FILE_IS_FRESH false
+#endif
+
+#define FILE_BYTES (FILE_IS_FRESH ? 16ll << 30 : 256ll << 20) /* where the ring closes */
+#define RESERVE_BYTES (1ll << 30)
 #define BLOCK 4096u
 #define SLOT_BYTES (1u << 20) /* the largest request */
 #define SLOTS 512
@@ -51,7 +57,7 @@ static struct connection connections[LIMIT_CONNECTIONS_MAX];
 static uint32_t connection_count; /* used so far */
 static struct group groups[FLIGHTS_MAX + 1]; /* a ring: [oldest, filling) are in flight */
 static uint64_t oldest, filling;
-static int64_t file_end;
+static int64_t file_end, reserved;
 
 /* What a completion is for, in the low bits of its user data; the rest points to the object. */
 enum event { EVENT_ACCEPT, EVENT_RECEIVE, EVENT_WRITE, EVENT_FLUSH };
@@ -177,10 +183,22 @@ static void write_pieces(struct group *group, uint32_t first, uint32_t count, in
 	group->writes_open++;
 }
 
+/* As a log does: room ahead, not blocks that were written. */
+static void reserve_until(int64_t end)
+{
+	while (reserved < end) {
+		if (fallocate(file, 0, reserved, RESERVE_BYTES))
+			limit_die("cannot reserve", errno);
+		reserved += RESERVE_BYTES;
+	}
+}
+
 static void write_group(struct group *group)
 {
 	if (file_end + group->size > FILE_BYTES)
 		file_end = 0;
+	if (FILE_IS_FRESH)
+		reserve_until(file_end + group->size);
 	int64_t position = file_end, size = 0;
 	uint32_t first = 0;
 	for (uint32_t i = 0; i < group->count; i++) {
@@ -299,15 +317,23 @@ static void run(void)
 	}
 }
 
-static void prewrite(const char *directory, const uint8_t *memory)
+static void prewrite(const uint8_t *memory)
 {
-	file = open(directory, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
-	if (file < 0)
-		limit_die("cannot make a file", errno);
 	for (int pass = 0; pass < 2; pass++) /* twice: the steady state of recycled blocks */
 		for (int64_t at = 0; at < FILE_BYTES; at += SLOT_BYTES)
 			if (pwrite(file, memory, SLOT_BYTES, at) != SLOT_BYTES)
 				limit_die("cannot write", errno);
+}
+
+static void make_file(const char *directory, const uint8_t *memory)
+{
+	file = open(directory, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	if (file < 0)
+		limit_die("cannot make a file", errno);
+	if (FILE_IS_FRESH)
+		reserve_until(RESERVE_BYTES);
+	else
+		prewrite(memory);
 	if (fsync(file))
 		limit_die("cannot sync", errno);
 }
@@ -333,7 +359,7 @@ int main(int argc, char **argv)
 	flights = argc > 4 ? (uint32_t)atoi(argv[4]) : flights;
 	if (!group_slots || group_slots > GROUP_SLOTS_MAX || !flights || flights > FLIGHTS_MAX)
 		limit_die("1 to 128 slots in a group and 1 to 16 groups in flight", 0);
-	prewrite(argc > 2 ? argv[2] : ".", memory);
+	make_file(argc > 2 ? argv[2] : ".", memory);
 	listener = limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0);
 	open_ring();
 	run();

@@ -43,6 +43,7 @@ bool run_produce(struct suite *suite)
 	if (contest_open(&contest, suite->options, "produce", 0))
 		return false;
 	uint32_t limit = contest_add_limit(&contest, "l2_durable", &produce_work);
+	uint32_t growing = contest_add_limit(&contest, "l2_growing", &produce_work);
 	uint32_t spate = contest_add_spate(&contest, NULL, &produce_work);
 	uint32_t memory = contest_add_limit(&contest, "l1_memory", &produce_work);
 	contest_add_peers(&contest, &produce_work);
@@ -50,6 +51,7 @@ bool run_produce(struct suite *suite)
 	contest_report(&contest, suite->report);
 	const struct criterion rows[] = {
 		{ "P1", "durable produce, 16 x 4 x 128 KiB, 16 partitions", "MB/s", RUN_FIELD(mb_per_s), spate, limit, GOAL_AT_LEAST, 0.85, NULL, NULL, 0 },
+		{ "P1 fresh", "the same, beside L2 on blocks never written before", "MB/s", RUN_FIELD(mb_per_s), spate, growing, GOAL_NONE, 0, NULL, NULL, 0 },
 		{ "P8", "broker CPU per GB produced", "s/GB", RUN_FIELD(cpu_s_per_gb), spate, memory, GOAL_AT_MOST, 1.3, NULL, NULL, 0 },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
