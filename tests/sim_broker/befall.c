@@ -165,6 +165,7 @@ void befall(struct world *world, const struct step *step)
 	case STEP_TRIM: order(world, ORDER_TRIM, step); break;
 	case STEP_CONFIGURE: order(world, ORDER_CONFIGURE, step); break;
 	case STEP_ROT: damage_rot(world, step); break;
+	case STEP_ASTRAY: damage_astray(world, step); break;
 	case step_kind_count: break;
 	}
 }

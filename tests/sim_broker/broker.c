@@ -4,6 +4,7 @@
 
 #include "log/base/check.h"
 #include "tests/sim/map_cache.h"
+#include "tests/sim_broker/doubt.h"
 #include "tests/sim_broker/heap.h"
 #include "tests/sim_broker/world.h"
 
@@ -38,6 +39,7 @@ static int try_start(struct world *world, char *why, size_t why_size)
 		return err;
 	}
 	world->port = report.listen_port;
+	doubt_look(world);
 	for (uint32_t i = 0; i < report.shard_count && !world->damages_seen; i++)
 		if (report.stores[i].damaged_ranges || report.stores[i].is_journal_lost || report.catalog.is_lost)
 			world_accuse(world, HISTORY_BROKER, -1, "a start names damage on a sound disk");
@@ -83,6 +85,7 @@ static int start_once(struct world *world, char *why, size_t why_size)
 
 static void note_failed_start(struct world *world, int err, const char *why)
 {
+	doubt_look(world);
 	world_tell(world, (uint64_t)err, "a start fails: %s", why);
 	if (is_cut(world)) {
 		meet(world, MOMENT_POWER_CUT_IN_START);
@@ -91,6 +94,8 @@ static void note_failed_start(struct world *world, int err, const char *why)
 		lose_power(world);
 	} else if (world->has_failing_disk) {
 		meet(world, MOMENT_FAILED_START);
+	} else if (!world->is_full && world->is_in_doubt) {
+		doubt_take_way_out(world, why);
 	} else if (!world->is_full) {
 		world_accuse(world, HISTORY_BROKER, -1, "the broker does not start: %s", why);
 	}
@@ -102,7 +107,7 @@ static void note_failed_start(struct world *world, int err, const char *why)
 
 void broker_begin(struct world *world)
 {
-	char why[512] = "";
+	char why[1024] = "";
 	for (int tries = 0; tries < STARTS_MAX && !world_is_over(world); tries++) {
 		int err = start_once(world, why, sizeof why);
 		if (err || is_cut(world)) {
@@ -112,6 +117,8 @@ void broker_begin(struct world *world)
 		world_tell(world, world->life, "the broker stands (start %lu)", (unsigned long)world->life);
 		for (uint32_t i = 0; i < world->committer_count; i++)
 			committer_restarted(world->committers[i]);
+		if (world->is_in_doubt)
+			doubt_survey(world);
 		return;
 	}
 }
@@ -166,30 +173,74 @@ void broker_kill(struct world *world)
 	broker_begin(world);
 }
 
-void broker_stop(struct world *world)
+/* Until it has stopped, or the power has failed. */
+static int stop(struct world *world)
 {
 	int result = 1;
-	world_tell(world, 3, "a clean stop");
 	server_stop(world->server);
 	for (int turns = 0; result > 0 && turns < STOP_TURNS_MAX && !is_cut(world); turns++)
 		result = turn(world);
+	return result;
+}
+
+static void close_stopped(struct world *world)
+{
+	meet(world, MOMENT_CLEAN_STOP);
+	server_close(world->server);
+	forget_life();
+	sim_net_lose_broker(world->net);
+	world->server = NULL;
+}
+
+void broker_stop(struct world *world)
+{
+	world_tell(world, 3, "a clean stop");
+	int result = stop(world);
 	if (is_cut(world)) {
 		broker_crash(world);
 		return;
 	}
 	if (result > 0)
-		world_accuse(world, HISTORY_BROKER, -1, "the broker does not stop");
-	if (result == 0) {
-		meet(world, MOMENT_CLEAN_STOP);
-		server_close(world->server);
-		forget_life();
-		sim_net_lose_broker(world->net);
-		world->server = NULL;
-	} else {
+		world_condemn(world, "the broker does not stop");
+	if (result == 0)
+		close_stopped(world);
+	else
 		abandon(world);
-	}
 	history_crash(world->history);
 	broker_begin(world);
+}
+
+/* ---- for the way out ---------------------------------------------------------------------------------------------------- */
+
+void broker_forget_orders(struct world *world)
+{
+	broker_order_cut(world, 0);
+	sim_disk_fail(world->disk, 0, EIO);
+	sim_disk_misdirect(world->disk, 0);
+	sim_disk_lose_write(world->disk, 0);
+	sim_disk_set_capacity(world->disk, 0);
+	world->has_failing_disk = world->is_full = false;
+}
+
+int broker_try(struct world *world, char *why, size_t why_size)
+{
+	world->life++;
+	return try_start(world, why, why_size);
+}
+
+int broker_turn_once(struct world *world)
+{
+	int result = turn(world);
+	doubt_look(world);
+	return result;
+}
+
+void broker_end(struct world *world)
+{
+	if (stop(world) == 0)
+		close_stopped(world);
+	else
+		abandon(world);
 }
 
 void broker_turn(struct world *world)
@@ -199,7 +250,7 @@ void broker_turn(struct world *world)
 		broker_crash(world);
 		return;
 	}
-	if (result > 0)
-		return;
-	world_accuse(world, HISTORY_BROKER, -1, "the broker ended by itself: %d", result);
+	doubt_look(world);
+	if (result <= 0)
+		world_condemn(world, "the broker ended by itself: %d", result);
 }

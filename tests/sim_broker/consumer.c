@@ -140,7 +140,7 @@ static void take_record(struct consumer *consumer, const struct record *record)
 		return; /* a batch may begin before what was asked for */
 	uint64_t mark = record_mark(record->value);
 	if (!mark)
-		world_accuse(world, part_of(consumer)->number, record->offset, "a record that nobody wrote so");
+		world_condemn(world, "a record that nobody wrote so of %s-%u at %ld", topic_of(consumer)->name, consumer->partition, (long)consumer->next);
 	else if (record->offset > consumer->next)
 		world_accuse(world, part_of(consumer)->number, record->offset, "a consumer that wants offset %ld gets offset %ld", (long)consumer->next, (long)record->offset);
 	else
@@ -158,14 +158,14 @@ static size_t take_batch(struct consumer *consumer, struct slice rest)
 	if (rest.size < BATCH_HEADER_SIZE || batch_peek_size(rest) > rest.size)
 		return 0;
 	if (batch_parse_checked(rest, &batch) || record_iter_open(&iter, NULL, (struct slice){rest.data, batch.size_bytes})) {
-		world_accuse(consumer->world, part_of(consumer)->number, consumer->next, "a batch that fails its check is served");
+		world_condemn(consumer->world, "a batch that fails its check is served of %s-%u at %ld", topic_of(consumer)->name, consumer->partition, (long)consumer->next);
 		return 0;
 	}
 	while ((more = record_iter_next(&iter, &record)) == 1)
 		take_record(consumer, &record);
 	record_iter_close(&iter);
 	if (more < 0)
-		world_accuse(consumer->world, part_of(consumer)->number, consumer->next, "a batch whose records are none is served");
+		world_condemn(consumer->world, "a batch whose records are none is served of %s-%u at %ld", topic_of(consumer)->name, consumer->partition, (long)consumer->next);
 	return batch.size_bytes;
 }
 

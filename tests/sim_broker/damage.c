@@ -4,10 +4,14 @@
 
 #include "log/base/check.h"
 #include "log/batch/batch.h"
+#include "tests/sim_broker/doubt.h"
+
+/* What rots: a log, what is derived from one, the log of groups and offsets; or what all of them rest on, which brings doubt (doubt.h). */
+enum victim { VICTIM_LOG, VICTIM_INDEX, VICTIM_OFFSETS, VICTIM_JOURNAL, VICTIM_CATALOG, VICTIM_OTHER };
 
 struct choice {
 	const struct world *world;
-	bool is_derived;
+	enum victim victim;
 	uint64_t left;              /* files to pass over; counted up first */
 	bool is_choosing;
 	char path[SIM_PATH_SIZE];
@@ -21,8 +25,13 @@ static bool ends_with(const char *text, const char *end)
 	return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
+static bool begins_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
 /* "/data/t-0/00000000000000000000.log" of a topic that lives. */
-static bool is_meant(struct choice *choice, const char *path)
+static bool is_of_topic(struct choice *choice, const char *path)
 {
 	for (uint32_t t = 0; t < TOPICS_MAX; t++) {
 		const struct world_topic *topic = &choice->world->topics[t];
@@ -33,10 +42,24 @@ static bool is_meant(struct choice *choice, const char *path)
 				continue;
 			choice->topic = t;
 			choice->partition = p;
-			return choice->is_derived ? ends_with(path, "index") : ends_with(path, ".log");
+			return choice->victim == VICTIM_INDEX ? ends_with(path, "index") : ends_with(path, ".log");
 		}
 	}
 	return false;
+}
+
+static bool is_meant(struct choice *choice, const char *path)
+{
+	bool is_offsets = begins_with(path, "/data/__consumer_offsets-"), is_journal = begins_with(path, "/data/journal-"), is_catalog = begins_with(path, "/data/catalog.log");
+	switch (choice->victim) {
+	case VICTIM_LOG:
+	case VICTIM_INDEX: return is_of_topic(choice, path);
+	case VICTIM_OFFSETS: return is_offsets && ends_with(path, ".log");
+	case VICTIM_JOURNAL: return is_journal;
+	case VICTIM_CATALOG: return is_catalog;
+	case VICTIM_OTHER: break;
+	}
+	return !is_offsets && !is_journal && !is_catalog && !ends_with(path, ".log") && !ends_with(path, "index");
 }
 
 static void look_at_file(void *context, const char *path, uint64_t size)
@@ -55,13 +78,20 @@ static void look_at_file(void *context, const char *path, uint64_t size)
 	}
 }
 
-static bool choose(struct world *world, struct choice *choice, uint64_t number)
+static enum victim choose_victim(uint64_t number)
 {
-	*choice = (struct choice){.world = world, .is_derived = number % 4 == 0};
+	static const enum victim victims[] = {VICTIM_LOG,	VICTIM_LOG,	VICTIM_LOG,	VICTIM_LOG,	VICTIM_INDEX,	VICTIM_INDEX,
+					      VICTIM_OFFSETS, VICTIM_OFFSETS, VICTIM_JOURNAL, VICTIM_JOURNAL, VICTIM_CATALOG, VICTIM_OTHER};
+	return victims[number % (sizeof victims / sizeof *victims)];
+}
+
+static bool choose(struct world *world, struct choice *choice, enum victim victim, uint64_t number)
+{
+	*choice = (struct choice){.world = world, .victim = victim};
 	sim_disk_list(world->disk, look_at_file, choice);
 	if (!choice->left)
 		return false;
-	choice->left = 1 + number / 4 % choice->left;
+	choice->left = 1 + number % choice->left;
 	choice->is_choosing = true;
 	sim_disk_list(world->disk, look_at_file, choice);
 	return true;
@@ -98,21 +128,58 @@ static uint64_t choose_position(const struct choice *choice, const uint8_t *file
 	return number % (number % 5 ? end : choice->size);
 }
 
+/* What is known now of whom the bytes may reach. */
+static void allow(struct world *world, const struct choice *choice, const uint8_t *file, uint64_t position, uint64_t size)
+{
+	switch (choice->victim) {
+	case VICTIM_LOG:
+		meet(world, MOMENT_ROT);
+		allow_batches(world, choice, file, position, position + size);
+		break;
+	case VICTIM_INDEX:
+		break;
+	case VICTIM_OFFSETS:
+		meet(world, MOMENT_ROT_OFFSETS);
+		world->are_groups_struck = true;
+		break;
+	case VICTIM_JOURNAL:
+		meet(world, MOMENT_ROT_JOURNAL);
+		doubt_begin(world);
+		break;
+	case VICTIM_CATALOG:
+		meet(world, MOMENT_ROT_CATALOG);
+		doubt_begin(world);
+		break;
+	case VICTIM_OTHER:
+		doubt_begin(world);
+		break;
+	}
+	world->damages_seen++;
+}
+
 void damage_rot(struct world *world, const struct step *step)
 {
 	struct choice choice;
-	if (!choose(world, &choice, step->a))
+	if (!choose(world, &choice, choose_victim(step->a), step->a / 64))
 		return;
 	uint8_t *file = malloc(choice.size);
 	CHECK(file && sim_disk_peek(world->disk, choice.path, file, choice.size, 0) == (int64_t)choice.size);
 	uint64_t position = choose_position(&choice, file, step->b), size = step->c % 3 == 0 ? 512 : 1;
 	size = size < choice.size - position ? size : choice.size - position;
 	world_tell(world, position, "rot: %s, %lu bytes at %lu of %lu", choice.path, (unsigned long)size, (unsigned long)position, (unsigned long)choice.size);
-	if (!choice.is_derived)
-		allow_batches(world, &choice, file, position, position + size);
+	allow(world, &choice, file, position, size);
 	free(file);
-	meet(world, MOMENT_ROT);
 	int err = size > 1 ? sim_disk_corrupt(world->disk, choice.path, position, size) : sim_disk_flip_bit(world->disk, choice.path, position, (unsigned)step->c >> 8);
 	CHECK(err == 0);
-	world->damages_seen++;
+}
+
+/* It strikes when such a write comes: doubt_look sees it. */
+void damage_astray(struct world *world, const struct step *step)
+{
+	uint64_t k = 1 + step->a % (step->b % 2 ? 200 : 20);
+	world_tell(world, k, "the write %lu from now %s", (unsigned long)k, step->c % 2 ? "lands elsewhere" : "is lost");
+	if (step->c % 2)
+		sim_disk_misdirect(world->disk, k);
+	else
+		sim_disk_lose_write(world->disk, k);
 }

@@ -22,7 +22,7 @@
 #define MEMORY_MAX (32ull << 30)
 #define SEEDS_TOGETHER 20       /* in one process, where a run leaves nothing behind */
 #define TWICE_EVERY 10          /* seeds: these run twice, and must leave the same trace */
-#define ALL_MOMENTS_SEEDS 300   /* after so many every situation must have been met */
+#define ALL_MOMENTS_SEEDS 1000  /* after so many every situation must have been met */
 
 struct options {
 	uint64_t seed, count;

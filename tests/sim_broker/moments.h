@@ -34,6 +34,15 @@
 	X(RETAINED, "retention moved a log start")                          \
 	X(ROT, "bits rotted in a log file")                                 \
 	X(ROT_NAMED, "a consumer was told so")                              \
+	X(ROT_OFFSETS, "bits rotted in the log of groups and offsets")      \
+	X(ROT_JOURNAL, "bits rotted in a journal")                          \
+	X(ROT_CATALOG, "bits rotted in the catalog")                        \
+	X(MISDIRECTED, "a write landed elsewhere")                          \
+	X(LOST_ON_DISK, "a write was lost by the disk")                     \
+	X(REFUSED_START, "a start was refused, and named a way out")        \
+	X(WAY_OUT, "the way out led to a broker that stands")               \
+	X(ENDED_EARLY, "a log ended where damage looks like its end")       \
+	X(ENDED_IN_DOUBT, "an answer that damage explains ended a run")     \
 	X(COMMITTED, "a commit was acknowledged")                           \
 	X(COMMIT_SURVIVED, "and found after a restart")                     \
 	X(REWOUND, "a commit went back, as it was asked")                  \

@@ -147,7 +147,7 @@ static void take_answer(struct peer *peer, struct slice frame)
 	struct arena arena;
 	int32_t correlation_id;
 	if (!peer->count) {
-		world_accuse(peer->world, HISTORY_BROKER, -1, "an answer that nobody asked for");
+		world_condemn(peer->world, "an answer that nobody asked for");
 		return;
 	}
 	struct call call = pop(peer);
@@ -159,7 +159,7 @@ static void take_answer(struct peer *peer, struct slice frame)
 	if (!err)
 		err = call.answer->decode(&reader, &arena, call.version, answer);
 	if (err || correlation_id != call.correlation_id || reader_left(&reader))
-		world_accuse(peer->world, HISTORY_BROKER, -1, "an answer that is none: %s %d, correlation id %d for %d", call.answer->name, err, correlation_id, call.correlation_id);
+		world_condemn(peer->world, "an answer that is none: %s %d, correlation id %d for %d", call.answer->name, err, correlation_id, call.correlation_id);
 	else
 		call.done(peer->context, call.tag, answer);
 	arena_fini(&arena);
@@ -172,7 +172,7 @@ static void take_frames(struct peer *peer)
 	while (peer->in.size >= 4) {
 		uint32_t size = load_be32(peer->in.data);
 		if (size > FRAME_MAX) {
-			world_accuse(peer->world, HISTORY_BROKER, -1, "a frame of %u bytes", size);
+			world_condemn(peer->world, "a frame of %u bytes", size);
 			return;
 		}
 		if (peer->in.size < 4 + (size_t)size)
@@ -218,7 +218,7 @@ void peer_step(struct peer *peer)
 	take_frames(peer);
 	if (peer->link && is_silent(peer)) {
 		if (peer->world->is_calm)
-			world_accuse(peer->world, HISTORY_BROKER, -1, "%s: no answer for %llu s", peer->calls[peer->first].answer->name, PATIENCE_NS / 1000000000);
+			world_condemn(peer->world, "%s: no answer for %llu s", peer->calls[peer->first].answer->name, PATIENCE_NS / 1000000000);
 		peer_break(peer);
 	}
 }

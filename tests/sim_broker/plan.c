@@ -48,7 +48,8 @@ static const struct weight weights[] = {
 	{STEP_CRASH, 3, 60},	 {STEP_KILL, 3, 60},	 {STEP_STOP, 3, 60},	   {STEP_CUT, 6, 70},	    {STEP_CUT_START, 3, 40}, {STEP_RESET, 2, 50},
 	{STEP_RESET_ONE, 3, 60}, {STEP_HALF_CLOSE, 2, 40}, {STEP_DEAF, 2, 40},	   {STEP_NETWORK, 3, 50},   {STEP_PACE, 2, 30},	     {STEP_FAIL, 3, 30},
 	{STEP_FAIL_START, 2, 20}, {STEP_FULL, 3, 30},	 {STEP_FULL_RESTART, 2, 15}, {STEP_CLOCK, 2, 30},   {STEP_REREAD, 2, 50},     {STEP_MAKE, 6, 60},
-	{STEP_DELETE, 4, 60},	 {STEP_GROW, 2, 40},	 {STEP_TRIM, 4, 50},	   {STEP_CONFIGURE, 4, 40}, {STEP_ROT, 3, 80},
+	{STEP_DELETE, 4, 60},	 {STEP_GROW, 2, 40},	 {STEP_TRIM, 4, 50},	   {STEP_CONFIGURE, 4, 40}, {STEP_ROT, 4, 80},
+	{STEP_ASTRAY, 3, 40},
 };
 #define WEIGHTS (sizeof weights / sizeof *weights)
 
@@ -74,7 +75,7 @@ void plan_make(struct plan *plan, uint64_t seed)
 	plan->seed = seed;
 	make_knobs(&plan->knobs, &random);
 	for (size_t i = 0; i < WEIGHTS; i++) {
-		bool is_used = draw(&random, 100) < weights[i].used_percent && (weights[i].kind != STEP_ROT || plan->knobs.may_rot);
+		bool is_used = draw(&random, 100) < weights[i].used_percent && ((weights[i].kind != STEP_ROT && weights[i].kind != STEP_ASTRAY) || plan->knobs.may_rot);
 		uint32_t weight = weights[i].weight * (uint32_t)PICK(&random, 1, 1, 2, 4);
 		total += drawn[weights[i].kind] = is_used ? weight : 0;
 	}

@@ -35,7 +35,8 @@
 	X(GROW, "a topic grows")                                      \
 	X(TRIM, "records are deleted")                                \
 	X(CONFIGURE, "a topic is configured")                         \
-	X(ROT, "bits rot")
+	X(ROT, "bits rot")                                            \
+	X(ASTRAY, "a write will go astray")
 
 enum step_kind {
 #define X(name, text) STEP_##name,

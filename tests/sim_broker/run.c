@@ -62,6 +62,14 @@ void world_tell(struct world *world, uint64_t number, const char *format, ...)
 	va_end(arguments);
 }
 
+static void report(struct world *world, uint32_t partition, int64_t offset, const char *format, const char *text)
+{
+	world_tell(world, 666, "%s", text);
+	if (!world->accusation[0])
+		snprintf(world->accusation, sizeof world->accusation, "%s", format);
+	history_report(world->history, ANOMALY_WRONG_ANSWER, partition, offset, "%s", text);
+}
+
 void world_accuse(struct world *world, uint32_t partition, int64_t offset, const char *format, ...)
 {
 	char text[300];
@@ -69,16 +77,29 @@ void world_accuse(struct world *world, uint32_t partition, int64_t offset, const
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	world_tell(world, 666, "%s", text);
-	if (!world->accusation[0])
-		snprintf(world->accusation, sizeof world->accusation, "%s", format);
-	history_report(world->history, ANOMALY_WRONG_ANSWER, partition, offset, "%s", text);
+	if (!world->is_in_doubt) {
+		report(world, partition, offset, format, text);
+		return;
+	}
+	world_tell(world, 95, "in doubt, the run ends: %s", text);
+	meet(world, MOMENT_ENDED_IN_DOUBT);
+	world->is_spent = true;
+}
+
+void world_condemn(struct world *world, const char *format, ...)
+{
+	char text[1000];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	report(world, HISTORY_BROKER, -1, format, text);
 }
 
 bool world_is_over(const struct world *world)
 {
 	const struct anomaly *anomalies;
-	return history_anomalies(world->history, &anomalies) > 0;
+	return world->is_spent || history_anomalies(world->history, &anomalies) > 0;
 }
 
 static void set_text(struct broker_config *config, const char *key, const char *value)
@@ -151,6 +172,8 @@ static void turn(struct world *world)
 {
 	sim_net_set_alarm(world->net, world_now_ns(world) + 1 + draw(&world->random, CLIENT_PACE_NS));
 	broker_turn(world);
+	if (world_is_over(world))
+		return;
 	admin_step(world->admin);
 	for (uint32_t i = 0; i < world->producer_count; i++)
 		producer_step(world->producers[i]);
@@ -171,7 +194,7 @@ void world_pass(struct world *world, uint64_t ns)
 	uint64_t until = world_now_ns(world) + ns;
 	for (int turns = 0; world_now_ns(world) < until && !world_is_over(world); turns++) {
 		if (turns == TURNS_MAX) {
-			world_accuse(world, HISTORY_BROKER, -1, "the broker turns and turns while no time passes");
+			world_condemn(world, "the broker turns and turns while no time passes");
 			return;
 		}
 		befall_end_what_is_over(world);
@@ -248,6 +271,8 @@ static bool find_unfinished(const struct world *world, char *out, size_t size)
 			fetcher_describe(world->fetchers[i], out, size);
 			return true;
 		}
+	if (world->are_groups_struck)
+		return false; /* they may be refused for good */
 	for (uint32_t i = 0; i < world->committer_count; i++)
 		if (!committer_is_done(world->committers[i])) {
 			committer_describe(world->committers[i], out, size);

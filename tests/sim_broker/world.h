@@ -77,6 +77,10 @@ struct world {
 	bool has_failing_disk;      /* an I/O was ordered to fail: durability may be broken for good, until the next start */
 	int64_t wall_offset_ms;
 	uint32_t damages_seen;
+	uint32_t lies_seen;         /* of the disk's own list */
+	bool are_groups_struck;     /* rot in the log of groups and offsets: they may be refused for good, never be older */
+	bool is_in_doubt;           /* doubt.h */
+	bool is_spent;              /* in doubt, and the run has nothing more to say */
 
 	struct history *history;
 	struct world_topic topics[TOPICS_MAX];
@@ -109,9 +113,12 @@ int64_t world_wall_ms(const struct world *world);
 /* Takes something that happened into the trace, and tells the story. */
 PRINTF_LIKE(3, 4)
 void world_tell(struct world *world, uint64_t number, const char *format, ...);
-/* Something that no fault explains. */
+/* Something that no fault explains. In doubt it is none: the run ends. */
 PRINTF_LIKE(4, 5)
 void world_accuse(struct world *world, uint32_t partition, int64_t offset, const char *format, ...);
+/* The same of what no doubt excuses. */
+PRINTF_LIKE(2, 3)
+void world_condemn(struct world *world, const char *format, ...);
 bool world_is_over(const struct world *world);
 /* Turns of everybody, for so long. */
 void world_pass(struct world *world, uint64_t ns);
@@ -124,6 +131,11 @@ void broker_crash(struct world *world);
 void broker_kill(struct world *world);
 void broker_stop(struct world *world);
 void broker_order_cut(struct world *world, uint64_t k);
+/* Its parts, for who takes the way out of a refused start: no fault that was ordered comes any more; one start (0, -errno), one turn (1: it runs on), a clean stop. */
+void broker_forget_orders(struct world *world);
+int broker_try(struct world *world, char *why, size_t why_size);
+int broker_turn_once(struct world *world);
+void broker_end(struct world *world);
 
 /* The clients: each takes a step after each turn of the broker. */
 struct producer *producer_open(struct world *world, uint32_t number);
