@@ -269,14 +269,14 @@ static int tell_one(const struct options *options)
 
 static int usage(const char *program)
 {
-	printf("usage: %s [--seed N] [--time SECONDS | --count SEEDS] [--jobs N] [--shrink SECONDS] [--loud]\n       %s --seed N --story [--loud]\n", program, program);
+	printf("usage: %s [--seed N] [--time SECONDS | --count SEEDS] [--jobs N] [--shrink SECONDS] [--rot] [--loud]\n       %s --seed N --story [--rot] [--loud]\n", program, program);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"seed", 1, NULL, 's'}, {"time", 1, NULL, 't'}, {"count", 1, NULL, 'n'}, {"jobs", 1, NULL, 'j'},
-					      {"story", 0, NULL, 'S'}, {"loud", 0, NULL, 'l'}, {"shrink", 1, NULL, 'k'}, {0}};
+					      {"story", 0, NULL, 'S'}, {"loud", 0, NULL, 'l'}, {"shrink", 1, NULL, 'k'}, {"rot", 0, NULL, 'r'}, {0}};
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct options options = {.seed = 1, .seconds = 60, .workers = cores > 0 && cores <= WORKERS_MAX ? (uint32_t)cores : 1, .shrink_seconds = 60};
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -287,6 +287,7 @@ int main(int argc, char **argv)
 		case 'j': options.workers = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'S': options.is_story = true; break;
 		case 'l': options.is_loud = true; break;
+		case 'r': plan_let_all_rot(); break;
 		case 'k': options.shrink_seconds = (uint32_t)strtoul(optarg, NULL, 10); break;
 		default: return usage(argv[0]);
 		}

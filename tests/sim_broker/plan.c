@@ -68,12 +68,20 @@ static struct step draw_step(const struct plan *plan, const uint32_t *drawn, uin
 			     .c = sim_random(random)};
 }
 
+static bool do_all_rot;
+
+void plan_let_all_rot(void)
+{
+	do_all_rot = true;
+}
+
 void plan_make(struct plan *plan, uint64_t seed)
 {
 	uint64_t random = seed * 0x9e3779b97f4a7c15ull + 55;
 	uint32_t drawn[step_kind_count] = {0}, total = 0;
 	plan->seed = seed;
 	make_knobs(&plan->knobs, &random);
+	plan->knobs.may_rot |= do_all_rot;
 	for (size_t i = 0; i < WEIGHTS; i++) {
 		bool is_used = draw(&random, 100) < weights[i].used_percent && ((weights[i].kind != STEP_ROT && weights[i].kind != STEP_ASTRAY) || plan->knobs.may_rot);
 		uint32_t weight = weights[i].weight * (uint32_t)PICK(&random, 1, 1, 2, 4);

@@ -67,6 +67,8 @@ struct plan {
 	struct step steps[STEPS_MAX];
 };
 
+/* Each plan has a disk that lies from now on, not one in eight. */
+void plan_let_all_rot(void);
 void plan_make(struct plan *plan, uint64_t seed);
 /* Makes the plan plainer in its n-th way; false: there are no more. */
 bool plan_simplify(struct plan *plan, uint32_t n);
