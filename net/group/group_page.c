@@ -6,12 +6,6 @@
 #include "net/group/consumer_priv.h"
 #include "net/group/offsets.h"
 
-void group_page_clear(struct group_page *page)
-{
-	page->entry_count = page->text_size = 0;
-	page->is_last = false;
-}
-
 /* NULL: the page is full. The texts were copied by copy_text, which is asked first. */
 static struct group_entry *add_entry(struct group_page *page)
 {

@@ -41,7 +41,11 @@ struct group_page {
 };
 
 /* Empties it, for the next part from `next` on. */
-void group_page_clear(struct group_page *page);
+static inline void group_page_clear(struct group_page *page)
+{
+	page->entry_count = page->text_size = 0;
+	page->is_last = false;
+}
 /* Adds the groups of one coordinator from next.group on, as far as there is room. False: there is more, for the next page. True: all were told, and `next`
  * begins with the first group of another coordinator. */
 MUST_USE bool coordinator_fill_page(const struct coordinator *coordinator, struct group_page *page);

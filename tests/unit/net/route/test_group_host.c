@@ -5,6 +5,7 @@
 
 #include "kmsg_delete_topics.h"
 #include "net/group/coordinator.h"
+#include "net/group/group_page.h"
 
 /* ---- the coordinator of the test --------------------------------------------------------------------------------------------- */
 
@@ -150,6 +151,11 @@ bool coordinator_snapshot_next(struct coordinator *coordinator)
 }
 
 uint64_t coordinator_state_size(const struct coordinator *coordinator) { return coordinator->entry_count * sizeof(struct entry); }
+
+bool coordinator_fill_page(const struct coordinator *coordinator, struct group_page *page)
+{
+	return true;
+}
 
 /* A join waits until somebody's heartbeat lets all go. */
 void coordinator_join_group(struct coordinator *coordinator, struct group_clock clock, struct group_call *call,
