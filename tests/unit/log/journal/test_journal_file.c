@@ -280,3 +280,32 @@ Test(journal_file, options)
 	io_close(rig.io);
 	remove_dir();
 }
+
+/* A superblock repeats what is durable, and tells of nothing while more is on its way: that would be taken for acknowledged. */
+Test(journal_file, superblocks_tell_of_what_is_durable)
+{
+	make_dir();
+	open_rig(IO_SYSCALLS, 1);
+	start_rig();
+	cr_assert(rig_add(&rig, 100));
+	journal_commit(rig.journal);
+	rig_settle(&rig);
+	journal__write_superblock(rig.journal);
+	const struct superblock *last = &rig.journal->superblock.last;
+	cr_expect_eq(last->repeat_count, 1);
+	cr_expect_eq(last->told_from, 0);
+	rig_settle(&rig);
+	cr_assert(rig_add(&rig, 100));
+	journal__write_superblock(rig.journal);
+	cr_expect_eq(last->repeat_count, 0, "a group is open");
+	cr_expect_eq(last->told_from, 2);
+	while (rig.journal->superblock.is_writing)
+		cr_assert_geq(io_turn(rig.io, true), 0);
+	journal_commit(rig.journal);
+	journal__write_superblock(rig.journal);
+	cr_expect_eq(last->repeat_count, 0, "a group is being written");
+	cr_expect_eq(last->told_from, 2);
+	rig_settle(&rig);
+	close_rig();
+	remove_dir();
+}

@@ -605,6 +605,30 @@ Test(recovery_table, row_P_the_last_group)
 	world_fini(&world);
 }
 
+/* @P: the group that is lost was of an earlier opening, and those behind it are of later ones. */
+Test(recovery_table, row_P_of_an_earlier_opening)
+{
+	struct world world;
+	begin_parts(&world, 27, 2);
+	world_append(&world, part(&world, 0), 0, 3, 100);
+	uint64_t lost = last_seq(&world);
+	world_crash(&world);
+	world_open(&world);
+	world_append(&world, part(&world, 1), 0, 4, 100);
+	world_append(&world, part(&world, 1), 4, 4, 100);
+	world_crash(&world);
+	lose_group(&world, lost, BREAK_HEADER);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		expect_fenced(&world, 0, 0, 3, 3 + life);
+		expect_fenced(&world, 1, 0, 0, 8);
+		world_append(&world, part(&world, 0), 3 + (uint64_t)life, 1, 100);
+		world_crash(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
 /* @P: a log start that a lost group had moved. */
 Test(recovery_table, row_P_a_log_start)
 {
@@ -655,7 +679,9 @@ Test(recovery_table, row_P_a_direct_piece)
 /* @O: the lost group held small records, and the next one a piece that went straight to the segment: all before the piece went there with it. */
 Test(recovery_table, row_O_the_segment_has_it)
 {
-	for (int is_gone = 0; is_gone < 2; is_gone++) {
+	static const uint64_t rotten[] = {0, 30, BATCH_HEADER_SIZE + 30}; /* nothing, the header, a record */
+	for (size_t how = 0; how < COUNT_OF(rotten); how++) {
+		bool is_gone = how > 0;
 		struct world world;
 		begin_parts(&world, 24, 2);
 		world_append(&world, part(&world, 0), 0, 1, 100);
@@ -667,7 +693,7 @@ Test(recovery_table, row_O_the_segment_has_it)
 		world_crash(&world);
 		lose_group(&world, lost, BREAK_HEADER);
 		if (is_gone) /* then it is fenced, and the piece is not */
-			cr_assert_eq(sim_disk_corrupt(world.disk, "/p-0/00000000000000000000.log", rot_batch(&world, "/p-0/00000000000000000000.log", 1).position + 30, 3), 0);
+			cr_assert_eq(sim_disk_corrupt(world.disk, "/p-0/00000000000000000000.log", rot_batch(&world, "/p-0/00000000000000000000.log", 1).position + rotten[how], 3), 0);
 		for (int life = 0; life < 2; life++) {
 			world_open(&world);
 			expect_fenced(&world, 0, 1, is_gone ? 2 : 1, 4 + life);
