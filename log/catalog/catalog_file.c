@@ -135,7 +135,7 @@ size_t catalog_find_later(struct slice file, size_t position, uint64_t sequence)
 {
 	struct catalog_frame frame;
 	/* No later record can have a sequence further on than there are bytes. */
-	for (size_t at = position + 1; at < file.size; at++)
+	for (size_t at = position; at < file.size; at++)
 		if (read_frame(file, at, sequence + 1, sequence + file.size, &frame))
 			return at;
 	return 0;

@@ -61,7 +61,7 @@ struct catalog_frame {
 enum catalog_next { CATALOG_NEXT_RECORD, CATALOG_NEXT_END, CATALOG_NEXT_BAD };
 /* The record at `position`, which must have just this sequence. */
 enum catalog_next catalog_next(struct slice file, size_t position, uint64_t sequence, struct catalog_frame *frame);
-/* Where behind `position` a good record of a later sequence begins; 0 = nowhere. */
+/* Where from `position` on, where the record of this sequence is not, a good one of a later sequence begins; 0 = nowhere. */
 size_t catalog_find_later(struct slice file, size_t position, uint64_t sequence);
 
 /* A body being read; what is missing sets the flag and reads as zero. */

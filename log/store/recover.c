@@ -783,9 +783,9 @@ int store__recover(struct store *store, struct store_report *report)
 	/* What was given up is behind the journal's beginning then: the next start does not meet it again. */
 	if (!err && (replay.has_unvouched_direct || replay.untold_to))
 		err = file_all(store);
-	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. And one that is beside
-	 * a new journal must name it. */
-	if (!err && !store->must_file_first && (has_scanned || store->is_journal_new) && store->image->topic_count > 0)
+	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. (Beside a new journal,
+	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */
+	if (!err && !store->must_file_first && has_scanned && store->image->topic_count > 0)
 		err = write_what_was_scanned(store, has_scanned);
 	return err;
 }

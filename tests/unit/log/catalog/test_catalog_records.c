@@ -1,0 +1,135 @@
+/* Catalogs that were put together by hand: sound records that make no sense, or do not follow each other. And what an opening writes again, with the power failing
+ * at each step of it. */
+#include "tests/unit/log/catalog/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/catalog/catalog_file.h"
+
+static void write_log(struct machine *machine, const uint8_t *data, size_t size)
+{
+	int fd = io_file_open(machine->io, LOG_PATH, IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_truncate(machine->io, fd, 0), 0);
+	cr_assert_eq(io_file_write(machine->io, fd, data, size, 0), (int64_t)size);
+	cr_assert_eq(io_file_sync(machine->io, fd), 0);
+	io_close_fd(machine->io, fd);
+}
+
+static void expect_refused(struct machine *machine, int err)
+{
+	struct slice before = read_log(machine);
+	for (int tries = 0; tries < 2; tries++) {
+		cr_assert_eq(machine_open(machine), err, "%s", machine->report.why);
+		cr_assert_not_null(strstr(machine->report.why, LOG_PATH), "%s", machine->report.why);
+		machine->catalog = NULL;
+	}
+	struct slice after = read_log(machine);
+	cr_assert(before.size == after.size && memcmp(before.data, after.data, after.size) == 0, "it was changed");
+	free((void *)before.data);
+	free((void *)after.data);
+}
+
+/* One that never says whose directory it is. */
+Test(catalog_records, of_nobody)
+{
+	struct machine machine;
+	struct catalog_bytes bytes = {0};
+	machine_init(&machine, 1);
+	catalog_put_header(&bytes);
+	catalog_begin(&bytes, CATALOG_OPENED, 1);
+	catalog_put_u64(&bytes, 5);
+	catalog_end(&bytes);
+	write_log(&machine, bytes.data, bytes.size);
+	free(bytes.data);
+	expect_refused(&machine, ERR_FORMAT);
+	machine_fini(&machine);
+}
+
+/* A sound record of another sequence than is due, or one that deletes what is not there, behind those of a real catalog. */
+static void append_record(enum catalog_kind kind, uint64_t skipped, int err)
+{
+	struct machine machine;
+	machine_init(&machine, 2);
+	machine_open_well(&machine);
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	machine_close(&machine);
+	machine_open_well(&machine);
+	machine_close(&machine);
+	uint64_t due = machine.report.records + 2; /* the opening itself wrote one more */
+	struct slice log = read_log(&machine);
+	struct catalog_bytes bytes = {0};
+	catalog_put(&bytes, log.data, log.size);
+	catalog_begin(&bytes, kind, due + skipped);
+	catalog_put_u32(&bytes, 1);
+	catalog_put(&bytes, "sixteen bytes...", 16);
+	catalog_end(&bytes);
+	write_log(&machine, bytes.data, bytes.size);
+	free(bytes.data);
+	free((void *)log.data);
+	expect_refused(&machine, err);
+	machine_fini(&machine);
+}
+
+Test(catalog_records, that_makes_no_sense) { append_record(CATALOG_DELETED, 0, ERR_FORMAT); }
+Test(catalog_records, that_is_missing) { append_record(CATALOG_DELETED, 3, ERR_CORRUPT_LOG); }
+
+/* No two reservations overlap, in one life or two. */
+Test(catalog_records, producer_ids_once)
+{
+	struct machine machine;
+	int64_t first, due = 0;
+	machine_init(&machine, 3);
+	for (int life = 0; life < 3; life++) {
+		machine_open_well(&machine);
+		for (int i = 0; i < 3; i++, due = first + 10) {
+			cr_assert_eq(catalog_reserve_producer_ids(machine.catalog, 10, &first), 0);
+			cr_assert_geq(first, due);
+		}
+		machine_close(&machine);
+	}
+	machine_fini(&machine);
+}
+
+/* A record whose sync failed is there, in the system's memory alone. The next opening writes it again; the power fails at each step of that, and behind it: the file
+ * can be opened, and what was acknowledged before is in it. */
+Test(catalog_records, written_again_at_every_step, .timeout = 60)
+{
+	bool is_over = false;
+	for (uint64_t k = 1; !is_over; k++) {
+		for (uint64_t seed = 1; seed <= 30; seed++) {
+			struct machine machine;
+			char name[200];
+			machine_init(&machine, seed);
+			machine_open_well(&machine);
+			memset(name, 'u', sizeof name);
+			name[sizeof name - 1] = 0;
+			for (int i = 0; i < 2; i++) {
+				name[0] = (char)('a' + i);
+				cr_assert_eq(create_one(machine.catalog, name, 1), 0);
+			}
+			for (int i = 2; i < 6; i++) { /* several sectors of them */
+				name[0] = (char)('a' + i);
+				if (i == 2)
+					sim_disk_fail(machine.disk, 2, EIO);
+				cr_assert_eq(create_one(machine.catalog, name, 1), i == 2 ? -EIO : ERR_FAILED);
+			}
+			machine_close(&machine);
+			uint64_t before = sim_disk_io_count(machine.disk);
+			sim_disk_cut_power(machine.disk, k);
+			int err = machine_open(&machine);
+			is_over = sim_disk_io_count(machine.disk) < before + k;
+			if (err)
+				machine.catalog = NULL;
+			sim_disk_cut_power(machine.disk, 0);
+			machine_crash(&machine);
+			machine_open_well(&machine);
+			for (int i = 0; i < 2; i++) {
+				name[0] = (char)('a' + i);
+				cr_assert_eq(partitions_of(machine.catalog, name), 1);
+			}
+			machine_fini(&machine);
+		}
+	}
+}
