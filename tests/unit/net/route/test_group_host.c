@@ -150,10 +150,6 @@ bool coordinator_snapshot_next(struct coordinator *coordinator)
 	return coordinator->snapshot_next < coordinator->entry_count;
 }
 
-/* Metrics ask for pages of groups; nobody does here. */
-bool coordinator_fill_page(const struct coordinator *coordinator, struct group_page *page) { return true; }
-void group_page_clear(struct group_page *page) {}
-
 uint64_t coordinator_state_size(const struct coordinator *coordinator) { return coordinator->entry_count * sizeof(struct entry); }
 
 bool coordinator_fill_page(const struct coordinator *coordinator, struct group_page *page)
