@@ -18,7 +18,7 @@
 #include "log/base/check.h"
 #include "tests/history/history.h"
 #include "tests/shrink/quiet.h"
-#include "tests/shrink/shrink.h"
+#include "tests/shrink/look_into.h"
 #include "tests/sim/run.h"
 
 #define WORKERS_MAX 64
@@ -248,41 +248,31 @@ static const struct shrink_subject subject = {
 	.simplify = simplify,
 };
 
-static void tell_plan(const struct plan *plan)
+static void describe(const void *of)
 {
-	struct shrink_outcome result;
-	printf("\nTHE STORY (seed %lu, %u steps)\n", (unsigned long)plan->seed, plan->step_count);
-	shrink_try(&subject, plan, &result, stdout);
-	printf("\n%s\n", result.has_failed ? result.verdict : "nothing is wrong");
+	const struct plan *plan = of;
+	printf("(seed %lu, %u steps)\n", (unsigned long)plan->seed, plan->step_count);
 }
 
-static void look_into(const struct options *options, const char *program, uint64_t seed, const char *kind)
-{
-	static struct plan plan;
-	struct shrink_outcome result;
-	plan_make(&plan, seed);
-	printf("FAIL  SEED=%lu: %s\n", (unsigned long)seed, kind);
-	int out = dup(2);
-	go_quiet(options->is_loud);
-	shrink_try(&subject, &plan, &result, NULL);
-	if (!result.has_failed) {
-		printf("It does not fail when it is run again: a run is not a function of its seed.\n");
-	} else {
-		uint32_t before = plan.step_count, tries = shrink(&subject, &plan, result.kind, options->shrink_seconds);
-		printf("%s\nshrunk from %u to %u steps in %u tries\n", result.verdict, before, plan.step_count, tries);
-	}
-	dup2(out, 2);
-	tell_plan(&plan);
-	printf("\nSEED=%lu fails. To repeat it: make check-sim SEED=%lu TIME=1, or %s --seed %lu --story for all of its steps.\n", (unsigned long)seed,
-	       (unsigned long)seed, program, (unsigned long)seed);
-}
-
-static int tell_one(uint64_t seed)
+static struct look look_at(const struct options *options, const char *program, uint64_t seed, const char *why)
 {
 	static struct plan plan;
 	plan_make(&plan, seed);
-	tell_plan(&plan);
+	return (struct look){.subject = &subject, .plan = &plan, .seed = seed, .seconds_max = options->shrink_seconds, .is_loud = options->is_loud, .why = why,
+			     .repeat = "make check-sim TIME=1 SEED=", .program = program, .describe = describe};
+}
+
+static int tell_one(const struct options *options, const char *program)
+{
+	struct look look = look_at(options, program, options->seed, "");
+	look_tell(&look);
 	return 0;
+}
+
+static void look_into_failed(const struct options *options, const char *program, const struct worker *failed)
+{
+	struct look look = look_at(options, program, failed->seed, failed->kind);
+	look_into(&look);
 }
 
 static void usage(const char *program)
@@ -322,7 +312,7 @@ int main(int argc, char **argv)
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	if (options.is_story)
-		return tell_one(options.seed);
+		return tell_one(&options, argv[0]);
 	signal(SIGINT, interrupt);
 	setlinebuf(stdout);
 	workers = mmap(NULL, WORKERS_MAX * sizeof *workers, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -331,7 +321,7 @@ int main(int argc, char **argv)
 	const struct worker *failed = run_workers(&options);
 	uint32_t missing = print_figures(&options, now_exactly() - began);
 	if (failed)
-		look_into(&options, argv[0], failed->seed, failed->kind);
+		look_into_failed(&options, argv[0], failed);
 	else if (missing)
 		printf("FAIL  %u situations were never met: the simulator does not reach what it was made for\n", missing);
 	printf("sim: %lu passed, %d failed\n", (unsigned long)sum_up(&options).seeds, failed || missing);

@@ -13,7 +13,7 @@
 
 #include "log/base/check.h"
 #include "tests/shrink/quiet.h"
-#include "tests/shrink/shrink.h"
+#include "tests/shrink/look_into.h"
 #include "tests/sim_broker/heap.h"
 #include "tests/sim_broker/run.h"
 
@@ -22,7 +22,7 @@
 #define MEMORY_MAX (32ull << 30)
 #define SEEDS_TOGETHER 20       /* in one process, where a run leaves nothing behind */
 #define TWICE_EVERY 10          /* seeds: these run twice, and must leave the same trace */
-#define ALL_MOMENTS_SEEDS 1000  /* after so many every situation must have been met */
+#define ALL_MOMENTS_SEEDS 3000  /* after so many every situation must have been met */
 
 struct options {
 	uint64_t seed, count;
@@ -226,45 +226,22 @@ static const struct shrink_subject subject = {
 	.simplify = simplify,
 };
 
-static void tell(const struct plan *plan)
+static void describe(const void *of)
 {
+	const struct plan *plan = of;
 	const struct knobs *knobs = &plan->knobs;
-	struct shrink_outcome outcome;
-	printf("\nTHE STORY (seed %lu, %u steps)\n%u shards, %u producers, %u consumers, %u fetchers, %u committers, %u classic members, %u consumer members; journals of %u, cache %u, direct from %u, "
+	printf("(seed %lu, %u steps)\n%u shards, %u producers, %u consumers, %u fetchers, %u committers, %u classic members, %u consumer members; journals of %u, cache %u, direct from %u, "
 	       "segments of %u, retention every %u ms%s%s\n", (unsigned long)plan->seed, plan->step_count, knobs->shards, knobs->producers, knobs->consumers, knobs->fetchers, knobs->committers,
 	       knobs->members, knobs->consumer_members, knobs->journal_bytes, knobs->cache_bytes, knobs->direct_bytes, knobs->segment_bytes, knobs->retention_check_ms,
 	       knobs->may_rot ? ", a disk that rots" : "", knobs->is_tireless ? ", tireless producers" : "");
-	shrink_try(&subject, plan, &outcome, stdout);
-	printf("%s\n", outcome.has_failed ? outcome.verdict : "nothing is wrong");
 }
 
-static int look_into(const struct options *options, const char *program, uint64_t seed, const char *why)
+static struct look look_at(const struct options *options, const char *program, uint64_t seed, const char *why)
 {
 	static struct plan plan;
-	struct shrink_outcome outcome;
 	plan_make(&plan, seed);
-	printf("FAIL  SEED=%lu: %s\n", (unsigned long)seed, why);
-	go_quiet(options->is_loud);
-	shrink_try(&subject, &plan, &outcome, NULL);
-	if (outcome.has_failed) {
-		uint32_t before = plan.step_count, tries = shrink(&subject, &plan, outcome.kind, options->shrink_seconds);
-		printf("shrunk from %u to %u steps in %u tries\n", before, plan.step_count, tries);
-	} else {
-		printf("It does not fail when it is run once: a run is not a function of its seed.\n");
-	}
-	tell(&plan);
-	printf("\nFAIL  SEED=%lu: %s\nTo repeat it: make check-sim-broker SEED=%lu COUNT=1, or %s --seed %lu --story [--loud] for all of its steps.\n", (unsigned long)seed, why,
-	       (unsigned long)seed, program, (unsigned long)seed);
-	return 1;
-}
-
-static int tell_one(const struct options *options)
-{
-	static struct plan plan;
-	plan_make(&plan, options->seed);
-	go_quiet(options->is_loud);
-	tell(&plan);
-	return 0;
+	return (struct look){.subject = &subject, .plan = &plan, .seed = seed, .seconds_max = options->shrink_seconds, .is_loud = options->is_loud, .why = why,
+			     .repeat = "make check-sim-broker COUNT=1 SEED=", .program = program, .describe = describe};
 }
 
 static int usage(const char *program)
@@ -300,15 +277,21 @@ int main(int argc, char **argv)
 		return usage(argv[0]);
 	workers = mmap(NULL, WORKERS_MAX * sizeof *workers, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(workers != MAP_FAILED);
-	if (options.is_story)
-		return tell_one(&options);
+	if (options.is_story) {
+		struct look look = look_at(&options, argv[0], options.seed, "");
+		look_tell(&look);
+		return 0;
+	}
 	struct totals totals = {0};
 	char why[600];
 	double began = now_s();
 	uint64_t failed = run_all(&options, &totals, why, sizeof why);
 	uint32_t missing = print_totals(&options, &totals, now_s() - began);
-	if (failed)
-		return look_into(&options, argv[0], failed, why);
+	if (failed) {
+		struct look look = look_at(&options, argv[0], failed, why);
+		look_into(&look);
+		return 1;
+	}
 	if (missing)
 		printf("FAIL  %u situations were never met: the simulator does not reach what it was made for\n", missing);
 	return missing ? 1 : 0;
