@@ -20,7 +20,10 @@ int repeats_init(struct repeats *repeats, uint32_t group_size_bytes_max, uint32_
 		repeats->capacity *= 2;
 	repeats->entries = calloc(repeats->capacity, sizeof *repeats->entries);
 	repeats->buckets = calloc(repeats->capacity, sizeof *repeats->buckets);
-	return repeats->entries && repeats->buckets ? 0 : -ENOMEM;
+	if (repeats->entries && repeats->buckets)
+		return 0;
+	repeats_fini(repeats);
+	return -ENOMEM;
 }
 
 void repeats_fini(struct repeats *repeats)
