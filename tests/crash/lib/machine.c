@@ -80,7 +80,7 @@ int machine_open(struct machine *machine, struct sim_disk *disk, uint64_t seed)
 	machine->options = (struct store_options){
 		.dir = "/",
 		.shard_count = 1,
-		.journal_size_bytes = 128 << 10,
+		.journal_size_bytes = MACHINE_JOURNAL_SIZE,
 		.cache_size_bytes = 1 << 20,
 		.direct_size_bytes_min = 2500,
 		.producers_max = 100,

@@ -8,6 +8,9 @@
 #include "log/partition/partition.h"
 #include "log/store/store.h"
 
+/* A group is a sixteenth of it. */
+#define MACHINE_JOURNAL_SIZE (192u << 10)
+
 struct machine {
 	struct sim_disk *disk;
 	struct io *io;

@@ -6,12 +6,14 @@
 
 #include "log/base/err.h"
 #include "log/batch/batch_builder.h"
+#include "log/journal/journal.h"
 #include "log/partition/partition_priv.h"
 #include "tests/crash/lib/allocations.h"
 
 #define SMALL 30
 #define MIDDLING 1500 /* so that a large one behind it lies in two blocks */
 #define LARGE 2900
+_Static_assert(LARGE + 200 < JOURNAL_ENTRY_MAX(MACHINE_JOURNAL_SIZE / 16), "one that fits no group waits while the disk is full");
 #define IN_FLIGHT_MAX 40
 #define TURNS_MAX 20000
 #define MS 1000000ull
