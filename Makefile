@@ -265,8 +265,9 @@ check-kill: deps ## kill -9 KILLS times (2000) under idempotent load, from SEED 
 	@$(BUILD_ALL) $(BUILD)/power $(BUILD)/spate
 	@$(BUILD)/power $(BUILD)/spate kills --kills=$(or $(KILLS),2000) --seed=$(or $(SEED),1)
 
-check-rot: deps $(BUILD)/unit/log/store/test_rot ## rot in every file of a data directory: half of TIME seconds (600) after a clean stop, half after a kill, from SEED (1) on
+check-rot: deps $(BUILD)/unit/log/store/test_rot $(BUILD)/spate ## rot in every file of a data directory: half of TIME seconds (600) after a clean stop, half after a kill, from SEED (1) on; then STORIES (100) with real clients
 	@ROT_TIME=$$(($(TIME) / 2)) ROT_SEED=$(or $(SEED),1) $(BUILD)/unit/log/store/test_rot -j1
+	@python3 tests/rot/adversary.py $(BUILD)/spate $(or $(SEED),1) $(or $(STORIES),100)
 
 # The same requests to a Kafka and to Spate (tests/differential/README.md).
 SRC_DIFF := $(sort $(wildcard tests/differential/*.c))
