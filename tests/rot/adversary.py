@@ -106,8 +106,7 @@ class Broker:
         self.p = subprocess.Popen([SPATE, 'serve', '--data', data, '--listen', f'127.0.0.1:{PORT}'] + SET, stdout=self.f, stderr=self.f)
 
     def wait_up(self, seconds=20):
-        end = time.time() + seconds
-        while time.time() < end:
+        for _ in range(seconds * 100):
             if 'listening on' in open(self.log, errors='replace').read():
                 return True
             if self.p.poll() is not None:
