@@ -175,10 +175,10 @@ static bool file_partition(struct store *store, struct partition *partition)
 }
 
 /* Whoever waits for durability does so behind what is being filed, as the disk has one queue; but when appends wait for room, in the journal
- * or in memory, filing is what they wait for. */
+ * or in memory, or for a start, filing is what they wait for. */
 static bool is_urgent(const struct store *store)
 {
-	return store->is_stopping || store->is_full || store->home.wants_room || !list_is_empty(&store->home.room_waits) ||
+	return store->is_stopping || store->must_file_first || store->is_full || store->home.wants_room || !list_is_empty(&store->home.room_waits) ||
 	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 4 * 3 ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 4 * 3;
 }
