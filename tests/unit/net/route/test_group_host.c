@@ -239,17 +239,6 @@ NOT_ASKED(describe_group, struct slice, struct kmsg_describe_groups_group)
 NOT_ASKED(describe_consumer_group, struct slice, struct kmsg_consumer_group_describe_group)
 NOT_ASKED(delete_group, struct slice, struct kmsg_delete_groups_result)
 
-void group_page_clear(struct group_page *page)
-{
-	cr_assert_fail("nobody asked for a page of metrics");
-}
-
-bool coordinator_fill_page(const struct coordinator *coordinator, struct group_page *page)
-{
-	cr_assert_fail("nobody asked for a page of metrics");
-	return true;
-}
-
 /* ---- asking ------------------------------------------------------------------------------------------------------------------- */
 
 static const char *const FEW_PARTITIONS[] = {"offsets.topic.num.partitions", "4", NULL};
