@@ -245,6 +245,7 @@ static int take_batches(struct read_op *op, uint64_t got)
 	op->chunks[0] = NULL;
 	op->piece_count = 1;
 	op->size_bytes = (uint32_t)(at - start);
+	partition__tell_more(op, segment, op->position + at);
 	return 0;
 }
 

@@ -80,6 +80,7 @@ struct read_op {
 	/* The answer. Pieces are views of the log's memory, valid until partition_read_release; together they are whole batches. */
 	int err;                       /* 0, ERR_OFFSET_OUT_OF_RANGE, ERR_CORRUPT_LOG, ERR_CLOSED, -EIO */
 	int64_t high_watermark, last_stable_offset, log_start_offset;
+	bool has_more;                 /* there are batches behind the pieces, below the high watermark */
 	uint32_t piece_count;
 	uint32_t size_bytes;
 	struct slice pieces[READ_PIECES_MAX];

@@ -150,6 +150,8 @@ bool partition__retain_check(struct partition *partition, int64_t now_ms);
 /* The first damage that ends behind an offset, or NULL. */
 const struct damage *partition__next_damage(const struct partition *partition, int64_t offset);
 /* Answers with the whole batches from `position` (in memory) on, none of them reaching `limit_offset` or further. */
+/* Says in the answer whether batches lie behind this position of the segment, where its pieces end. */
+void partition__tell_more(struct read_op *op, const struct segment *segment, uint64_t end);
 void partition__answer_from_memory(struct read_op *op, struct segment *segment, uint64_t position, int64_t limit_offset);
 /* Gives back the read buffers that are kept for reuse. */
 void partition__free_read_buffers(struct partition_home *home);

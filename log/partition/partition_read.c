@@ -70,11 +70,17 @@ static void copy_first_batch(struct read_op *op, struct segment *segment, uint64
 		op->err = -ENOMEM;
 		return;
 	}
+	partition__tell_more(op, segment, position + batch.size_bytes);
 	op->buffer_size_bytes = batch.size_bytes;
 	segment_peek(segment, position, op->buffer, batch.size_bytes);
 	op->pieces[0] = (struct slice){op->buffer, batch.size_bytes};
 	op->piece_count = 1;
 	op->size_bytes = batch.size_bytes;
+}
+
+void partition__tell_more(struct read_op *op, const struct segment *segment, uint64_t end)
+{
+	op->has_more = end < segment->durable.position || segment->durable.offset < op->partition->durable_offset;
 }
 
 void partition__answer_from_memory(struct read_op *op, struct segment *segment, uint64_t position, int64_t limit_offset)
@@ -95,6 +101,7 @@ void partition__answer_from_memory(struct read_op *op, struct segment *segment, 
 		chunk_retain(op->chunks[i]);
 	op->piece_count = count;
 	op->size_bytes = (uint32_t)size;
+	partition__tell_more(op, segment, end);
 }
 
 /* ---- the verb --------------------------------------------------------------------------------------------------------- */
@@ -104,6 +111,7 @@ static void begin(struct partition *partition, struct read_op *op)
 	op->err = partition->is_closed ? ERR_CLOSED : 0;
 	op->high_watermark = op->last_stable_offset = partition->durable_offset;
 	op->log_start_offset = partition->start_offset;
+	op->has_more = false;
 	op->piece_count = 0;
 	op->size_bytes = 0;
 	op->buffer = NULL;

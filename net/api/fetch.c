@@ -48,6 +48,7 @@ struct fetch {
 	int32_t session_id, session_epoch; /* continued; the epoch it has until it goes on. FETCH_SESSION_NONE in a full request */
 	int64_t budget_bytes;          /* not granted to anybody yet */
 	int64_t min_bytes, max_bytes, total_bytes;
+	int64_t ready_bytes;           /* below the high watermarks, as far as was granted: min_bytes waits for these, as in Kafka, not for total_bytes */
 	uint64_t held_bytes;           /* counted in the shard's, from the answer to its release */
 	bool is_second_pass, is_decided, tells_leader;
 	uint64_t deadline_ns;
@@ -122,6 +123,14 @@ static bool tells_aborted(const struct fetch *fetch, const struct fetch_partitio
 	return fetch->in.isolation_level == READ_COMMITTED;
 }
 
+/* A read that left batches behind could not take all it was granted, as it takes whole ones alone: waiting would not make it more. */
+static int64_t ready_for(const struct fetch_partition *partition)
+{
+	const struct read_op *op = &partition->read->op;
+	bool has_more = op->piece_count ? op->has_more : op->high_watermark > op->offset && !op->is_first;
+	return has_more && partition->granted_bytes > op->size_bytes ? partition->granted_bytes : op->size_bytes;
+}
+
 /* What a read has brought goes into the answer; a read without bytes is free for the next partition. */
 static void take_result(struct fetch *fetch, struct fetch_partition *partition)
 {
@@ -140,6 +149,7 @@ static void take_result(struct fetch *fetch, struct fetch_partition *partition)
 		fetch->is_decided = true;
 	if (out->error_code == KERR_FENCED_LEADER_EPOCH || out->error_code == KERR_NOT_LEADER_OR_FOLLOWER)
 		tell_leader(fetch, partition);
+	fetch->ready_bytes += out->error_code ? 0 : ready_for(partition);
 	fetch->budget_bytes += (int64_t)partition->granted_bytes - (read->has_pieces ? read->op.size_bytes : 0);
 	if (!read->has_pieces) {
 		give_read(fetch, partition);
@@ -212,6 +222,7 @@ static enum step after_pass(struct request *request)
 	if (!fetch->is_second_pass && fetch->total_bytes == 0) {
 		fetch->is_second_pass = true;
 		fetch->next = 0;
+		fetch->ready_bytes = 0;
 		return read_more(request);
 	}
 	return decide(request);
@@ -257,7 +268,7 @@ static enum step start_reading(struct request *request)
 	struct fetch *fetch = request->state;
 	fetch->next = 0;
 	fetch->is_second_pass = false;
-	fetch->total_bytes = 0;
+	fetch->total_bytes = fetch->ready_bytes = 0;
 	set_budget(fetch);
 	for (uint32_t i = 0; i < fetch->count; i++)
 		if (fetch->partitions[i].is_known)
@@ -510,7 +521,7 @@ static void release_answer(struct request *request)
 static enum step decide(struct request *request)
 {
 	struct fetch *fetch = request->state;
-	if (fetch->is_decided || fetch->total_bytes >= fetch->min_bytes || fetch->count == 0 || request->is_cancelled ||
+	if (fetch->is_decided || fetch->ready_bytes >= fetch->min_bytes || fetch->count == 0 || request->is_cancelled ||
 	    io_now_ns(request->shard->io) >= fetch->deadline_ns)
 		return answer(request);
 	release_reads(request);

@@ -42,8 +42,7 @@ struct fetcher *fetcher_open(struct world *world, uint32_t number)
 	fetcher->number = number;
 	fetcher->random = world_stream(world, "fetcher", number);
 	fetcher->max_bytes = draw(&fetcher->random, 2) ? 1 << 20 : 1 + (int32_t)draw(&fetcher->random, 20000);
-	/* Not close to what is taken at most: such a fetch waits out its time, though there is more than it can take (seed 1461 of 21 Nov: open). */
-	fetcher->min_bytes = fetcher->max_bytes < 1 << 20 || draw(&fetcher->random, 3) ? 1 : (int32_t)draw(&fetcher->random, 5000);
+	fetcher->min_bytes = draw(&fetcher->random, 3) ? 1 : (int32_t)draw(&fetcher->random, 5000);
 	for (uint32_t t = 0; t < TOPICS_MAX; t++)
 		for (uint32_t p = 0; p < PARTITIONS_MAX; p++) {
 			uint32_t i = fetcher->count++;

@@ -370,6 +370,31 @@ Test(server, fetch_waits_for_min_bytes, .timeout = 60)
 	broker_end(&broker);
 }
 
+/* What is ready counts, not what whole batches make of it: three of them lie below what is asked for, the fourth does not fit, and no wait would change that. */
+Test(server, fetch_counts_what_is_ready, .timeout = 60)
+{
+	struct client client;
+	struct fetch_one one;
+	struct kmsg_fetch_response out;
+	broker_start(&broker, 1, NULL);
+	client_open(&client, &broker);
+	make_topic(&client, "ready", 1);
+	for (int i = 0; i < 4; i++)
+		produce_records(&client, "ready", 0, 1, i);
+	fetch_one(&one, "ready", 0, 0, 30000);
+	one.partition.partition_max_bytes = 600;
+	one.in.min_bytes = 590;
+	int64_t began = now_ms();
+	client_call(&client, "fetch", 11, &one.in, &out);
+	cr_assert_lt(now_ms() - began, 15000, "it waited although more is ready than it can take");
+	cr_assert(fetch_result(&out).records.whole.size >= 500 && fetch_result(&out).records.whole.size < 590, "%zu", fetch_result(&out).records.whole.size);
+	one.partition.fetch_offset = 3;
+	client_send(&client, "fetch", 11, &one.in);
+	cr_assert_not(client_has_answer(&client, 100), "one batch alone is not enough, and nothing is behind it");
+	client_close(&client);
+	broker_end(&broker);
+}
+
 /* A peer that goes while its fetch waits, and a broker that stops meanwhile: nothing hangs. */
 static void leave_while_parked(uint32_t shards)
 {
