@@ -324,6 +324,8 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	const struct meta_properties *ours = &catalog->state.identity;
 	struct meta_properties meta;
 	int err = meta_properties_read(&meta, catalog->io, catalog->meta_path, report->why, sizeof report->why);
+	if (err == ERR_FORMAT && catalog->is_read_only)
+		return 0; /* a tool tells of it by itself, and must not be kept from what else is damaged */
 	if (err == ERR_FORMAT) {
 		size_t size = strlen(report->why);
 		snprintf(report->why + size, sizeof report->why - size,

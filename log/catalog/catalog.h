@@ -82,7 +82,7 @@ MUST_USE int catalog_open(struct catalog **out, struct io *io, const char *dir, 
 /* The same, with what is known from elsewhere. ERR_CORRUPT_LOG also if the file has lost changes that were durable once, and that is not accepted. */
 MUST_USE int catalog_open_knowing(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker,
 				  const struct catalog_knowledge *known, struct catalog_report *report);
-/* The same for tools: reads, changes nothing, counts nothing. -ENOENT if there is no catalog. */
+/* The same for tools: reads, changes nothing, counts nothing, and passes over a meta.properties that cannot be read. -ENOENT if there is no catalog. */
 MUST_USE int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
 void catalog_close(struct catalog *catalog);
 /* Asked when a change finds the disk full, on the catalog's thread: true if room was made, and the change is written once more. */

@@ -65,8 +65,7 @@ static void take_lock(struct verify *verify)
 	}
 }
 
-/* False: the catalog will fail for the same reason, and need not be told of. */
-static bool check_meta(struct verify *verify)
+static void check_meta(struct verify *verify)
 {
 	struct meta_properties meta;
 	char path[4096], why[512] = "";
@@ -76,16 +75,15 @@ static bool check_meta(struct verify *verify)
 		if (verify->dir.has_catalog)
 			tell(verify, FINDING_NOTE, "meta.properties", NOWHERE, NOWHERE,
 			     "it is missing: the next start makes it anew from the catalog");
-		return true;
+		return;
 	}
 	if (err)
 		tell(verify, FINDING_DAMAGE, "meta.properties", NOWHERE, NOWHERE, *why ? why : err_text(err));
-	return !err;
 }
 
 static int open_catalog(struct verify *verify)
 {
-	bool is_meta_good = check_meta(verify);
+	check_meta(verify);
 	bool was_a_broker = verify->dir.shard_count > 0;
 	if (!verify->dir.has_catalog) {
 		if (was_a_broker)
@@ -100,9 +98,7 @@ static int open_catalog(struct verify *verify)
 	if (err == -ENOMEM)
 		return err;
 	if (err) {
-		if (is_meta_good)
-			tell_fatal(verify, verify->catalog_found.is_another ? "meta.properties" : "catalog.log", NOWHERE, NOWHERE,
-				   verify->catalog_found.why);
+		tell_fatal(verify, verify->catalog_found.is_another ? "meta.properties" : "catalog.log", NOWHERE, NOWHERE, verify->catalog_found.why);
 		return 0;
 	}
 	verify->image = catalog_image_acquire(verify->catalog);

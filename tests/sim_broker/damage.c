@@ -150,24 +150,16 @@ static void allow(struct world *world, const struct choice *choice, const uint8_
 		meet(world, MOMENT_ROT_CATALOG);
 		/* fallthrough */
 	case VICTIM_OTHER:
-		world->is_base_struck = true;
 		doubt_begin(world);
 		break;
 	}
 	world->damages_seen++;
 }
 
-/* Of the catalog and what else there is one file rots in a run: with meta.properties and catalog.log both, repair has nothing to go by (seed 1860 of --rot: open). */
-static bool may_strike(const struct world *world, enum victim victim)
-{
-	return !world->is_base_struck || (victim != VICTIM_CATALOG && victim != VICTIM_OTHER);
-}
-
 void damage_rot(struct world *world, const struct step *step)
 {
 	struct choice choice;
-	enum victim victim = choose_victim(step->a);
-	if (!may_strike(world, victim) || !choose(world, &choice, victim, step->a / 64))
+	if (!choose(world, &choice, choose_victim(step->a), step->a / 64))
 		return;
 	uint8_t *file = malloc(choice.size);
 	CHECK(file && sim_disk_peek(world->disk, choice.path, file, choice.size, 0) == (int64_t)choice.size);

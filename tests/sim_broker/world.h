@@ -79,7 +79,6 @@ struct world {
 	uint32_t damages_seen;
 	uint32_t lies_seen;         /* of the disk's own list */
 	bool are_groups_struck;     /* rot in the log of groups and offsets: they may be refused for good, never be older */
-	bool is_base_struck;        /* rot in the catalog, or in another of the few files that all rest on */
 	bool is_in_doubt;           /* doubt.h */
 	bool is_spent;              /* in doubt, and the run has nothing more to say */
 
