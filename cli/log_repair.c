@@ -14,6 +14,7 @@
 #include "cli/log_inspect.h"
 #include "cli/out.h"
 #include "log/repair/repair.h"
+#include "net/route/group_count.h"
 
 struct repairing {
 	bool is_json, is_dry_run, is_loss_accepted;
@@ -125,6 +126,7 @@ static int repair_with(struct io *io, struct repairing *repairing, const struct 
 		.quarantined_count = topic_count,
 		.told = take_step,
 		.context = repairing,
+		.count_internal = group_count_partitions,
 	};
 	struct repair_report report;
 	struct out *out = out_open(repairing->is_json);

@@ -116,19 +116,20 @@ static int replay_bytes(struct salvage *salvage, struct catalog_bytes *bytes)
 }
 
 /* Created at the first opening, for all that is known: so its leader epoch is none that was there before. */
-static int create_topic(struct salvage *salvage, const struct salvage_topic *topic)
+static int create_topic(struct salvage *salvage, struct salvage_topic *topic)
 {
 	struct catalog_bytes bytes = {0};
 	catalog_begin(&bytes, CATALOG_CREATED, 1);
 	catalog_put_u32(&bytes, 1);
 	catalog_put(&bytes, topic->id.bytes, sizeof topic->id.bytes);
 	catalog_put_text(&bytes, topic->name);
-	catalog_put_u32(&bytes, topic->partition_count);
+	catalog_put_u32(&bytes, topic->made_count > topic->partition_count ? topic->made_count : topic->partition_count);
 	catalog_put_u64(&bytes, 1);
 	catalog_put_u32(&bytes, 0);
 	catalog_end(&bytes);
 	int err = replay_bytes(salvage, &bytes);
 	salvage->report->topics_found += !err;
+	topic->fate = err ? SALVAGE_REFUSED : SALVAGE_MADE;
 	return err == ERR_FORMAT ? 0 : err;
 }
 
@@ -143,11 +144,13 @@ static int grow_topic(struct salvage *salvage, const struct salvage_topic *topic
 	return err == ERR_FORMAT ? 0 : err;
 }
 
-static int take_topic(struct salvage *salvage, const struct salvage_topic *topic)
+static int take_topic(struct salvage *salvage, struct salvage_topic *topic)
 {
 	const struct topic *known = catalog_topic_by_id(salvage->state.draft.image, &topic->id);
+	topic->fate = SALVAGE_KNOWN;
 	if (known)
 		return topic->partition_count > known->partition_count ? grow_topic(salvage, topic) : 0;
+	topic->fate = SALVAGE_DELETED;
 	return was_deleted(salvage, &topic->id) ? 0 : create_topic(salvage, topic);
 }
 
@@ -172,6 +175,7 @@ static void settle_identity(struct salvage *salvage)
 	path_of(salvage, "meta.properties", path, sizeof path);
 	if (meta_properties_read(&salvage->state.identity, salvage->io, path, why, sizeof why))
 		make_identity(salvage);
+	salvage->report->node_id = salvage->state.identity.node_id;
 	salvage->state.has_identity = true;
 }
 
@@ -200,7 +204,7 @@ static int write_anew(struct salvage *salvage, struct slice file)
 	return err;
 }
 
-static int run(struct salvage *salvage, struct slice file, const struct catalog_mark *known, const struct salvage_topic *topics,
+static int run(struct salvage *salvage, struct slice file, const struct catalog_mark *known, struct salvage_topic *topics,
 	       uint32_t topic_count, bool is_dry_run)
 {
 	int err = take_file(salvage, file);
@@ -218,6 +222,12 @@ static int run(struct salvage *salvage, struct slice file, const struct catalog_
 	return is_dry_run ? 0 : write_anew(salvage, file);
 }
 
+static void count_unnamed(struct salvage *salvage, const struct uuid *told, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		salvage->report->topics_unnamed += !catalog_topic_by_id(salvage->state.draft.image, &told[i]) && !was_deleted(salvage, &told[i]);
+}
+
 static void close_all(struct salvage *salvage)
 {
 	struct image_draft *draft = &salvage->state.draft;
@@ -233,7 +243,8 @@ static void close_all(struct salvage *salvage)
 }
 
 int catalog_salvage(struct io *io, const char *dir, const struct broker_config *broker, const struct catalog_mark *known,
-		    const struct salvage_topic *topics, uint32_t topic_count, bool is_dry_run, struct salvage_report *report)
+		    struct salvage_topic *topics, uint32_t topic_count, const struct uuid *told, uint32_t told_count,
+		    bool is_dry_run, struct salvage_report *report)
 {
 	struct salvage salvage = {.io = io, .dir = dir, .report = report, .room = image_room_open()};
 	uint8_t *data = NULL;
@@ -248,6 +259,8 @@ int catalog_salvage(struct io *io, const char *dir, const struct broker_config *
 		err = small_file_read(io, path, FILE_SIZE_MAX, &data, &size);
 	if (!err || err == -ENOENT)
 		err = run(&salvage, (struct slice){data, size}, known, topics, topic_count, is_dry_run);
+	if (!err)
+		count_unnamed(&salvage, told, told_count);
 	free(data);
 	close_all(&salvage);
 	return err;

@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "log/catalog/catalog_salvage.h"
-#include "log/io/small_file.h"
+#include "log/repair/lost_catalog.h"
 #include "log/segment/partition_metadata.h"
 #include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
@@ -146,14 +145,6 @@ static void tell(struct repair *repair, const struct kept_finding *kept, const c
 		options->told(options->context, &step);
 }
 
-static bool is_quarantined(const struct repair *repair, const char *topic)
-{
-	for (uint32_t i = 0; topic && i < repair->options->quarantined_count; i++)
-		if (strcmp(repair->options->quarantined[i], topic) == 0)
-			return true;
-	return false;
-}
-
 static void plan(struct repair *repair, int round)
 {
 	for (uint32_t i = 0; i < repair->options->quarantined_count && round == 0; i++) {
@@ -164,7 +155,7 @@ static void plan(struct repair *repair, int round)
 	}
 	for (uint32_t i = 0; i < repair->count; i++) {
 		struct kept_finding *kept = &repair->findings[i];
-		if (is_quarantined(repair, kept->topic))
+		if (repair_is_quarantined(repair->options, kept->topic))
 			continue;
 		repair->needs_catalog |= is_file(&kept->finding, "catalog.log") && kept->action == REPAIR_GIVE_UP;
 		repair->needs_meta |= is_file(&kept->finding, "meta.properties");
@@ -206,49 +197,9 @@ static int set_aside(struct repair *repair, const char *name)
 	return err ? fail(repair, err, name, "") : 0;
 }
 
-static bool read_topic_id(const struct repair *repair, const struct partition_dir *dir, struct uuid *id)
-{
-	char path[8192];
-	uint8_t *text;
-	size_t size;
-	snprintf(path, sizeof path, "%s/%s/" PARTITION_METADATA_NAME, repair->options->dir, dir->name);
-	if (small_file_read(repair->io, path, PARTITION_METADATA_SIZE_MAX, &text, &size))
-		return false;
-	bool is_good = partition_metadata_decode(id, (struct slice){text, size}) == 0;
-	free(text);
-	return is_good;
-}
-
-/* Directories are sorted by topic and number, so the last of a topic says how many there are. */
-static uint32_t topics_of_directories(const struct repair *repair, struct salvage_topic *topics)
-{
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < repair->dir.partition_count; i++) {
-		const struct partition_dir *dir = &repair->dir.partitions[i];
-		struct uuid id;
-		if (dir->is_leftover || dir->partition < 0 || is_quarantined(repair, dir->topic) || !read_topic_id(repair, dir, &id))
-			continue;
-		struct slice name = {(const uint8_t *)dir->topic, strlen(dir->topic)};
-		struct salvage_topic *last = count ? &topics[count - 1] : NULL;
-		if (!last || !uuid_equal(&last->id, &id))
-			last = &topics[count++];
-		*last = (struct salvage_topic){name, id, (uint32_t)dir->partition + 1};
-	}
-	return count;
-}
-
 static int salvage_catalog(struct repair *repair)
 {
-	struct salvage_topic *topics = calloc(repair->dir.partition_count + 1, sizeof *topics);
-	struct salvage_report report;
-	struct catalog_mark known;
-	if (!topics)
-		return fail(repair, -ENOMEM, "catalog.log", "");
-	int err = store_read_catalog_mark(repair->io, repair->options->dir, repair->shard_count, &known);
-	if (!err)
-		err = catalog_salvage(repair->io, repair->options->dir, repair->options->config, &known, topics, topics_of_directories(repair, topics), false,
-				      &report);
-	free(topics);
+	int err = lost_catalog_make(repair->io, repair->options, &repair->dir, repair->shard_count);
 	return err ? fail(repair, err, "catalog.log cannot be made anew", "") : 0;
 }
 
@@ -351,7 +302,7 @@ static void apply(struct repair *repair)
 {
 	for (uint32_t i = 0; i < repair->count; i++) {
 		const struct kept_finding *kept = &repair->findings[i];
-		if (!kept->topic || is_quarantined(repair, kept->topic))
+		if (!kept->topic || repair_is_quarantined(repair->options, kept->topic))
 			continue;
 		if (kept->action == REPAIR_FENCE)
 			fence(repair, &kept->finding);

@@ -43,6 +43,9 @@ struct repair_options {
 	uint32_t quarantined_count;
 	repair_step_fn *told;            /* of each step, before anything is done */
 	void *context;
+	/* How many partitions __consumer_offsets had, going by the groups in it: this room knows nothing of groups. At least `known`; `usual` if nothing
+	 * speaks against it. NULL: that. Called if the catalog that said it is lost. */
+	uint32_t (*count_internal)(struct io *io, const char *dir, uint32_t known, uint32_t usual);
 };
 
 struct repair_report {

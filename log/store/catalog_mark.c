@@ -1,4 +1,6 @@
-/* How far the catalog had come, as told by what lies beside it. Nothing in catalog.log can say that its last records are missing: a file that was cut
+/* What journals and checkpoints tell of the catalog beside them: how far it had come, and which partitions there were (for one that is lost).
+ *
+ * How far it had come: Nothing in catalog.log can say that its last records are missing: a file that was cut
  * looks like one that was never longer, and a bad last record like one that a crash tore. So others note it, after the record is durable and
  * before what depends on it is acknowledged: each journal in its superblocks (which opening writes it) and in an entry of the first group after a
  * change, each checkpoint in its header.
@@ -30,7 +32,14 @@ static int final_error(int err)
 	return err == -EIO || err == -ENOMEM ? err : 0;
 }
 
-static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, struct catalog_mark *known)
+/* Who listens; either may be NULL. */
+struct listener {
+	struct catalog_mark *known;
+	store_told_partition_fn *take;
+	void *context;
+};
+
+static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const struct listener *listener)
 {
 	char path[4096];
 	uint8_t *data;
@@ -40,20 +49,25 @@ static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, struc
 	if (err)
 		return final_error(err);
 	struct catalog_mark mark;
-	if (store__checkpoint_mark((struct slice){data, size}, &mark) == 0)
-		store__raise_mark(known, mark);
+	if (listener->known && store__checkpoint_mark((struct slice){data, size}, &mark) == 0)
+		store__raise_mark(listener->known, mark);
+	if (listener->take)
+		store__checkpoint_partitions((struct slice){data, size}, listener->take, listener->context);
 	free(data);
 	return 0;
 }
 
 static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
-	if (entry->kind == ENTRY_CATALOG)
-		store__raise_mark(context, store__entry_mark(entry));
+	const struct listener *listener = context;
+	if (entry->kind != ENTRY_CATALOG && listener->take)
+		listener->take(listener->context, &entry->topic_id, entry->partition);
+	if (entry->kind == ENTRY_CATALOG && listener->known)
+		store__raise_mark(listener->known, store__entry_mark(entry));
 	return 0;
 }
 
-static int read_journal(struct io *io, const char *dir, uint32_t shard, struct catalog_mark *known)
+static int read_journal(struct io *io, const char *dir, uint32_t shard, struct listener *listener)
 {
 	char path[4096];
 	snprintf(path, sizeof path, "%s/journal-%u", dir, shard);
@@ -61,22 +75,35 @@ static int read_journal(struct io *io, const char *dir, uint32_t shard, struct c
 	struct journal_report report;
 	struct journal *journal;
 	int err = journal_open(&journal, io, &options, &report);
-	store__raise_mark(known, (struct catalog_mark){report.incarnation, 0});
+	if (listener->known)
+		store__raise_mark(listener->known, (struct catalog_mark){report.incarnation, 0});
 	if (err)
 		return final_error(err);
-	err = journal_replay(journal, take_entry, known);
+	err = journal_replay(journal, take_entry, listener);
 	journal_close(journal);
 	return final_error(err);
 }
 
-int store_read_catalog_mark(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known)
+static int hear_all(struct io *io, const char *dir, uint32_t shard_count, struct listener *listener)
 {
-	*known = (struct catalog_mark){0};
 	int err = 0;
 	for (uint32_t shard = 0; shard < shard_count && !err; shard++) {
-		err = read_checkpoint(io, dir, shard, known);
+		err = read_checkpoint(io, dir, shard, listener);
 		if (!err)
-			err = read_journal(io, dir, shard, known);
+			err = read_journal(io, dir, shard, listener);
 	}
 	return err;
+}
+
+int store_read_catalog_mark(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known)
+{
+	struct listener listener = {.known = known};
+	*known = (struct catalog_mark){0};
+	return hear_all(io, dir, shard_count, &listener);
+}
+
+int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context)
+{
+	struct listener listener = {.take = take, .context = context};
+	return hear_all(io, dir, shard_count, &listener);
 }

@@ -254,19 +254,26 @@ static bool damages_fit(const uint8_t *at, uint32_t count)
 	return true;
 }
 
-static int take_partition(struct store *store, uint32_t version, const uint8_t *at, const uint8_t *end, size_t *taken)
+/* Of the partition at `at`; 0: it does not lie before the end. */
+static uint64_t told_size(uint32_t version, const uint8_t *at, const uint8_t *end)
 {
 	if (end - at < PARTITION_SIZE)
+		return 0;
+	uint64_t size = PARTITION_SIZE + (uint64_t)load_le32(at + 28) * (version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE) +
+			(uint64_t)load_le32(at + 32) * EPOCH_SIZE + (uint64_t)load_le32(at + 36) * DAMAGE_SIZE + load_le32(at + 40);
+	return size <= (uint64_t)(end - at) ? size : 0;
+}
+
+static int take_partition(struct store *store, uint32_t version, const uint8_t *at, const uint8_t *end, size_t *taken)
+{
+	*taken = told_size(version, at, end);
+	if (!*taken)
 		return ERR_CORRUPT_LOG;
 	struct uuid id;
 	memcpy(id.bytes, at, 16);
 	uint32_t index = load_le32(at + 16), segments = load_le32(at + 28), epochs = load_le32(at + 32), damages = load_le32(at + 36);
 	uint32_t segment_size = version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE;
 	size_t producers = load_le32(at + 40);
-	uint64_t size = PARTITION_SIZE + (uint64_t)segments * segment_size + (uint64_t)epochs * EPOCH_SIZE + (uint64_t)damages * DAMAGE_SIZE + producers;
-	if (size > (uint64_t)(end - at))
-		return ERR_CORRUPT_LOG;
-	*taken = size;
 	const uint8_t *segments_at = at + PARTITION_SIZE, *damages_at = segments_at + (size_t)segments * segment_size + (size_t)epochs * EPOCH_SIZE;
 	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments, segment_size) || !damages_fit(damages_at, damages))
 		return ERR_CORRUPT_LOG;
@@ -313,6 +320,20 @@ int store__checkpoint_mark(struct slice file, struct catalog_mark *mark)
 	if (!err)
 		*mark = (struct catalog_mark){load_le64(file.data + 16), header_size > HEADER_SIZE_V1 ? load_le64(file.data + 28) : 0};
 	return err;
+}
+
+void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context)
+{
+	size_t header_size;
+	if (check_file(file, &header_size))
+		return;
+	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
+	uint64_t size;
+	for (uint32_t left = load_le32(file.data + 24); left && (size = told_size(load_le32(file.data + 8), at, end)); left--, at += size) {
+		struct uuid id;
+		memcpy(id.bytes, at, sizeof id.bytes);
+		take(context, &id, load_le32(at + 16));
+	}
 }
 
 /* Does it go with the journal that was found? */

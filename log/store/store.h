@@ -40,6 +40,9 @@ struct store_report {
 /* How far the catalog of this directory had come at least, as the journals and checkpoints of its shards know; zeros if nothing tells. Damage
  * in them is passed over, as opening the store names it. Reads only. -EIO, -ENOMEM: not known. */
 MUST_USE int store_read_catalog_mark(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known);
+/* Each partition that they know to have held something, some of them often. The same errors. */
+typedef void store_told_partition_fn(void *context, const struct uuid *topic_id, uint32_t partition);
+MUST_USE int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context);
 
 /* Does the catalog say that the shard's journal was there? Each shard has made its own before the first topic can be created, so with a topic in
  * the image a journal that is not there is lost. */

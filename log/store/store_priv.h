@@ -127,6 +127,8 @@ void store__release_reserve(struct store *store);
 MUST_USE int store__write_checkpoint(struct store *store);
 /* How far the catalog had come when these bytes were written. ERR_CORRUPT_LOG, ERR_FORMAT: they are no checkpoint. */
 MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark);
+/* The partitions that these bytes tell of, as long as they are a checkpoint. */
+void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context);
 /* -ENOENT: there is none. ERR_CORRUPT_LOG, ERR_FORMAT: it cannot be used, and nothing was taken from it. */
 MUST_USE int store__read_checkpoint(struct store *store);
 

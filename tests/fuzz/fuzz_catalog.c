@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		static const struct catalog_mark known;
 		struct salvage_report salvaged;
 		CHECKF(report.why[0], "refused without a word: %s", err_name(err));
-		err = catalog_salvage(io, "/d", the_config(), &known, NULL, 0, false, &salvaged);
+		err = catalog_salvage(io, "/d", the_config(), &known, NULL, 0, NULL, 0, false, &salvaged);
 		CHECKF(err == 0, "salvage: %s", err_name(err));
 		err = open_catalog(io, &catalog, &report);
 		CHECKF(err == 0 || err == -EOVERFLOW, "after salvage: %s", report.why);

@@ -51,11 +51,11 @@ rm "$DATA/big-1/partition.metadata"
 before=$(picture)
 expect "a dry run says what would be done" "fence big-0/${log##*/}
 rebuild big-0/$(basename "${sealed%.seal}").index
+rebuild big-1/partition.metadata
 rebuild checkpoint-0
 rebuild meta.properties" "$(repair --dry-run --json | steps)"
 expect_match "... for people too, with the reason" "would fence +big-0, offsets $from to $((to - 1)).*why: .*CRC-32C.*how: .*CORRUPT_MESSAGE" "$(repair --dry-run | tr '\n' ' ')"
 expect "... and changes nothing" "$before" "$(picture)"
-# While the catalog cannot be opened, nobody knows that big-1 is a partition: it is mended with the checkpoint, by the scan of its directory.
 repair > /dev/null 2>&1
 expect_status "what comes to light on the way is mended as well" 0 test -s "$DATA/big-1/partition.metadata"
 out=$(cp -a "$WORK/sound/checkpoint-0" "$WORK/"; flip "$DATA/checkpoint-0" 40; repair 2>&1); expect "it is done, and damage is left" "4 yes" "$? $(grep -q 'left: 1 damaged range, fenced.*0 derived files' <<< "$out" && echo yes)"
@@ -94,6 +94,34 @@ for what in hole end gone; do
 	expect "every record is there ($what)" "$sound 500" "$(served) $(kc_consume other | wc -l)"
 	seq 1 10 | kc_produce -t big -p 1
 	expect "and new ones are taken" "0 1010 0" "$("$LIVE_BIN/served" "$BROKER" big 1)"
+	broker_stop
+done
+
+# ---- catalog.log and meta.properties, both -------------------------------------------------------------------------------
+# What a start names is a way out then, too: catalog.log says whose directory it is, and if it does not either, the repair says that it makes that up.
+for what in hole gone; do
+	fresh
+	flip "$DATA/meta.properties" 30
+	case $what in hole) flip "$DATA/catalog.log" 150 ;; gone) rm "$DATA/catalog.log" ;; esac
+	out=$(repair 2>&1); expect "both damaged ($what): the catalog is not given up unasked" "1 yes" "$? $(grep -q 'NOT DONE: give up *catalog.log' <<< "$out" && echo yes)"
+	out=$(repair --accept-loss 2>&1); expect "... asked for, both are made anew ($what)" "0 $([ $what = gone ] && echo 1 || echo 0)" "$? $(grep -c 'nothing says whose directory' <<< "$out")"
+	expect_status "verify finds nothing" 0 "$SPATE_BIN" log verify "$DATA"
+	starts "both damaged ($what)" "$sound"
+done
+
+# ---- committed offsets, and the catalog is gone --------------------------------------------------------------------------
+# How many partitions __consumer_offsets had decides where a group's offsets are looked for; directories have those alone that took a record.
+for count in 50 7; do
+	rm -rf "$DATA"
+	broker_start --set offsets.topic.num.partitions=$count
+	"$LIVE_BIN/admin" "$BROKER" create seen 3 > /dev/null
+	seq 1 20 | kc_produce -t seen -p 0
+	for g in 2 3 4; do kc -q -X auto.offset.reset=earliest -e -G $g seen > /dev/null 2>&1; done
+	broker_stop
+	rm "$DATA/catalog.log"
+	out=$(repair --accept-loss 2>&1); expect "groups over $count partitions: the catalog is made anew" "0 yes" "$? $(grep -q 'seen.*1 partition' <<< "$out" && echo yes)"
+	broker_start
+	for g in 2 3 4; do expect "... and group $g goes on from where it was" "" "$(kc -q -X auto.offset.reset=earliest -e -G $g seen 2> /dev/null)"; done
 	broker_stop
 done
 

@@ -48,7 +48,7 @@ Test(catalog_salvage, of_nothing)
 		if (i == 2)
 			cr_assert_eq(small_file_replace(io, "/d/catalog.log", zeros, sizeof zeros), 0);
 		free(file.data);
-		cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, false, &report), 0, "%s", names[i]);
+		cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, NULL, 0, false, &report), 0, "%s", names[i]);
 		assert_opens(io, names[i]);
 		assert_opens(io, names[i]);
 		io_close(io);
@@ -97,7 +97,7 @@ Test(catalog_salvage, of_records_that_cannot_be)
 	cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
 	free(file.data);
 	cr_assert_neq(catalog_open(&catalog, io, "/d", config, &report), 0);
-	cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, false, &salvaged), 0);
+	cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, NULL, 0, false, &salvaged), 0);
 	cr_assert_eq(catalog_open(&catalog, io, "/d", config, &report), 0, "%s", report.why);
 	cr_assert_eq(catalog_directory_id(catalog)->bytes[0], 7);
 	cr_assert_eq(catalog_node_id(catalog), 1);

@@ -1,0 +1,13 @@
+/* A catalog.log that cannot be used, made anew: what its good records say, and of topics that none of them names what the directories, checkpoints and journals tell.
+ *
+ * Owner: the calling thread, which holds the directory's lock (log/repair/repair.c). Says on stderr what had to be made up. */
+#pragma once
+
+#include "log/repair/repair.h"
+#include "log/verify/directory.h"
+
+/* Nothing of a topic that goes into quarantine is made anew. */
+bool repair_is_quarantined(const struct repair_options *options, const char *topic);
+
+/* -errno. */
+MUST_USE int lost_catalog_make(struct io *io, const struct repair_options *options, const struct data_dir *dir, uint32_t shard_count);
