@@ -125,6 +125,22 @@ for count in 50 7; do
 	broker_stop
 done
 
+# ---- a partition that the journal alone has, and the catalog is gone ------------------------------------------------------
+rm -rf "$DATA"
+broker_start
+"$LIVE_BIN/admin" "$BROKER" create late 4 > /dev/null
+seq 1 10 | kc_produce -t late -p 0
+broker_stop
+broker_start
+seq 1 10 | kc_produce -t late -p 3
+broker_kill9
+[ ! -e "$DATA/late-3" ] || skip "late-3 was filed already: its directory tells of it"
+rm "$DATA/catalog.log"
+out=$(repair --accept-loss 2>&1); expect "a partition without a directory is known by the journal" "0 yes" "$? $(grep -q 'late .*4 partitions' <<< "$out" && echo yes)"
+broker_start
+expect "... and its records are there" 10 "$(kc_consume late -p 3 | wc -l)"
+broker_stop
+
 # ---- a topic into quarantine ----------------------------------------------------------------------------------------------
 fresh
 out=$(repair --quarantine other 2>&1); expect "a topic is put into quarantine" "0 yes" "$? $(grep -q 'quarantine other' <<< "$out" && echo yes)"
