@@ -349,12 +349,6 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	return 0;
 }
 
-static int cut_torn_tail(struct catalog *catalog)
-{
-	int err = io_file_truncate(catalog->io, catalog->fd, catalog->end);
-	return err ? err : io_file_sync(catalog->io, catalog->fd);
-}
-
 static int append_opened(struct catalog *catalog)
 {
 	struct catalog_bytes bytes;
@@ -400,8 +394,8 @@ static int open_for_append(struct catalog *catalog, struct slice file, const str
 		return catalog->fd;
 	if (report->was_created || report->was_compacted)
 		return 0;
-	int err = report->torn_bytes ? cut_torn_tail(catalog) : 0;
-	if (!err)
+	int err = report->torn_bytes ? io_file_truncate(catalog->io, catalog->fd, catalog->end) : 0;
+	if (!err) /* whose sync makes the cut durable, too: until then nothing is behind it */
 		err = write_again(catalog, file);
 	return err ? err : append_opened(catalog);
 }

@@ -176,3 +176,65 @@ Test(dir_sync, what_a_scan_finds_is_entered, .timeout = 60)
 		crash_and_check(&world, seed);
 	}
 }
+
+struct scanning {
+	struct world world;
+	uint8_t rotten[64]; /* what its checkpoint begins with */
+};
+
+/* From the moment on that another checkpoint is seen: the power fails, and one sector, size or name is lost of all that may be. The next start finds the record. */
+static void lose_each_here(void *context)
+{
+	struct scanning *scanning = context;
+	struct world *world = &scanning->world;
+	uint8_t now[sizeof scanning->rotten];
+	cr_assert_eq(sim_disk_peek(world->disk, "/checkpoint-0", now, sizeof now, 0), (int64_t)sizeof now);
+	if (memcmp(scanning->rotten, now, sizeof now) == 0)
+		return;
+	struct sim_crash *crash = sim_crash_look(world->disk);
+	uint32_t outcomes[256], count = sim_crash_items(crash);
+	cr_assert_leq(count, COUNT_OF(outcomes));
+	for (uint32_t lost = 0; lost < count; lost++) {
+		for (uint32_t i = 0; i < count; i++)
+			outcomes[i] = i == lost ? 0 : sim_crash_outcomes(crash, i) - 1;
+		struct world other = {.disk = sim_crash_make(crash, outcomes), .config = world->config, .options = world->options, .seed = 1};
+		world_open(&other);
+		cr_assert_eq(world_check_all(&other, world_partition(&other, "t", 0), 0, 1 << 20), 1);
+		world_close(&other);
+		sim_disk_close(other.disk);
+	}
+	sim_crash_close(crash);
+}
+
+/* The same, but the checkpoint has rotted, so that nothing has synced the data directory; and nobody writes to the partition again. The checkpoint that speaks of
+ * it comes behind the name of its directory. */
+Test(dir_sync, the_directory_that_a_scan_finds_is_entered, .timeout = 60)
+{
+	struct scanning scanning;
+	struct world *world = &scanning.world;
+	world_init(world, 1);
+	world->options.journal_size_bytes = 1 << 20;
+	world_open(world);
+	world_create_topic(world, "before", 1, NULL, 0);
+	world_append(world, world_partition(world, "before", 0), 0, 1, SMALL);
+	world_stop(world);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(world, "t", 0);
+	world_append(world, partition, 0, 1, SMALL);
+	for (int turns = 0; !partition->is_dir_syncing && turns < TURNS_MAX; turns++) {
+		cr_assert_geq(io_turn(world->io, true), 0);
+		turn_stalling(world, 1000000000);
+	}
+	cr_assert(partition->is_dir_syncing);
+	world_kill(world);
+	cr_assert_eq(sim_disk_flip_bit(world->disk, "/checkpoint-0", 20, 1), 0);
+	cr_assert_eq(sim_disk_peek(world->disk, "/checkpoint-0", scanning.rotten, sizeof scanning.rotten, 0), (int64_t)sizeof scanning.rotten);
+	sim_disk_on_io(world->disk, lose_each_here, &scanning);
+	world_open(world);
+	uint64_t checkpoint = world->store->checkpoint_generation;
+	for (int turns = 0; world->store->checkpoint_generation == checkpoint && turns < 100; turns++)
+		world_turn(world);
+	sim_disk_on_io(world->disk, NULL, NULL);
+	world_fini(world);
+}
