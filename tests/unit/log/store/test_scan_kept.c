@@ -161,17 +161,21 @@ Test(scan_kept, segments_in_any_order)
 		append_behind_a_roll(&world, the_partition(&world), i);
 	world_stop(&world);
 	lose(&world, "/checkpoint-0");
+	char paths[2][64];
+	uint8_t *bytes[2];
+	size_t sizes[2];
+	for (int i = 0; i < 2; i++) {
+		snprintf(paths[i], sizeof paths[i], "/t-0/%020d.log", i);
+		bytes[i] = rot_read(&world, paths[i], &sizes[i]);
+		rot_unlink(&world, paths[i]);
+	}
+	struct io *io = rot_open(&world);
+	cr_assert_eq(io_dir_sync(io, "/t-0"), 0);
+	io_close(io);
+	sim_disk_crash(world.disk); /* it forgets where their entries were */
 	for (int i = 1; i >= 0; i--) { /* anew, and so at the end of the list */
-		char path[64];
-		size_t size;
-		snprintf(path, sizeof path, "/t-0/%020d.log", i);
-		uint8_t *data = rot_read(&world, path, &size);
-		rot_unlink(&world, path);
-		struct io *io = rot_open(&world);
-		cr_assert_eq(io_dir_sync(io, "/t-0"), 0);
-		io_close(io);
-		rot_write(&world, path, data, size);
-		free(data);
+		rot_write(&world, paths[i], bytes[i], sizes[i]);
+		free(bytes[i]);
 	}
 	world_open(&world);
 	cr_assert_eq(partition_damage_count(the_partition(&world)), 0);
