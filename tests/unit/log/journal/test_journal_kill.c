@@ -1,4 +1,5 @@
-/* A process is killed while a superblock is on its way, and the power fails during the next start. */
+/* A process is killed while a superblock is on its way, and the power fails during the next start. What a journal has written when it is idle, stopped or full is
+ * looked at as well. */
 #include "tests/unit/log/journal/rig.h"
 
 #include "log/io/sim.h"
@@ -91,4 +92,86 @@ Test(journal_kill, superblocks, .timeout = 60)
 	close_now(&rig);
 	cr_expect_gt(watch.crashes, 5 * SAMPLES);
 	sim_disk_close(watch.disk);
+}
+
+static void start_anew(struct rig *rig, struct sim_disk *disk)
+{
+	open_on(rig, disk, 1);
+	rig_replay(rig);
+	cr_assert_eq(journal_start(rig->journal), 0);
+}
+
+static void wait_until_idle(struct rig *rig)
+{
+	while (rig->journal->idle_timer_is_set || rig->journal->prewriter.state != PREWRITE_OFF || !journal_is_idle(rig->journal))
+		cr_assert_geq(io_turn(rig->io, true), 0);
+}
+
+/* Each time that it has become idle, though nothing else asks for a superblock any more. */
+Test(journal_kill, one_that_is_idle_vouches_for_its_last_group)
+{
+	static struct rig rig;
+	struct sim_disk *disk = sim_disk_open(1);
+	start_anew(&rig, disk);
+	for (uint64_t seq = 1; seq <= 3; seq++) {
+		cr_assert(rig_add(&rig, 10));
+		journal_commit(rig.journal);
+		wait_until_idle(&rig);
+		cr_expect_eq(rig.journal->superblock.last.durable_seq, seq);
+	}
+	close_now(&rig);
+	sim_disk_close(disk);
+}
+
+/* A stop that has ended is one, though the power fails at once; and a journal that takes no more entries can be stopped still. */
+Test(journal_kill, a_stop_is_durable)
+{
+	for (int is_full = 0; is_full < 2; is_full++) {
+		for (uint64_t seed = 1; seed <= 20; seed++) {
+			static struct rig rig;
+			struct sim_disk *disk = sim_disk_open(seed);
+			start_anew(&rig, disk);
+			wait_until_idle(&rig);
+			bool has_room = rig_add(&rig, 3000);
+			cr_assert(has_room);
+			while (is_full && has_room) {
+				journal_commit(rig.journal);
+				rig_settle(&rig);
+				has_room = rig_add(&rig, 3000);
+			}
+			if (has_room)
+				journal_commit(rig.journal);
+			rig_settle(&rig);
+			cr_assert_eq(journal_seal(rig.journal), 0);
+			sim_disk_crash(disk);
+			close_now(&rig);
+			open_on(&rig, disk, 2);
+			cr_expect(rig.report.was_clean, "seed %lu", (unsigned long)seed);
+			close_now(&rig);
+			sim_disk_close(disk);
+		}
+	}
+}
+
+/* A group ends within a block, and what lies behind it there is nothing of an older group's. */
+Test(journal_kill, behind_a_group_are_zeros)
+{
+	static struct rig rig;
+	static uint8_t block[JOURNAL_BLOCK_SIZE];
+	struct sim_disk *disk = sim_disk_open(1);
+	start_anew(&rig, disk);
+	uint64_t place = 0;
+	for (int i = 0; i < 6; i++) {
+		struct group_header header;
+		cr_assert(rig_add(&rig, i % 4 < 2 ? 3500 : 10));
+		journal_commit(rig.journal);
+		rig_settle(&rig);
+		cr_assert_eq(sim_disk_peek(disk, PATH, block, sizeof block, JOURNAL_RING_POSITION + place), (int64_t)sizeof block);
+		cr_assert(group_header_decode(&header, rig.report.seed ? rig.report.seed : rig.journal->superblock.last.seed, sizeof block, block));
+		for (size_t at = GROUP_HEADER_SIZE + header.body_size_bytes + header.repeat_count * GROUP_ENTRY_SIZE; at < sizeof block; at++)
+			cr_assert_eq(block[at], 0, "group %d, byte %zu", i, at);
+		place += header.length;
+	}
+	close_now(&rig);
+	sim_disk_close(disk);
 }
