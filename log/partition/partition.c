@@ -19,6 +19,7 @@ struct partition *partition__create(struct partition_home *home, const struct to
 	partition->topic = topic;
 	partition->topic_id = topic->id;
 	partition->index = index;
+	partition->journal_from = INT64_MAX;
 	if (asprintf(&partition->dir, "%s/%s-%u", home->dir, topic->name, index) < 0) {
 		free(partition);
 		return NULL;

@@ -62,6 +62,7 @@ struct partition {
 	bool has_dir, is_dir_checked, is_dir_syncing, has_failed, is_closed, epochs_changed, has_unsealed;
 	bool is_retaining;
 	bool is_told;                   /* in a recovery with a journal that has lost groups unnamed: something later tells of this log's end */
+	int64_t journal_from;           /* in a scan: the journal has all that the log holds from this offset on; INT64_MAX: nothing is known of it */
 	bool is_dir_doubtful;           /* in a scan: the directory says another id, and nothing yet that this log is not in there */
 	struct trim_op retention;
 	uint32_t damage_count;

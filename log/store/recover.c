@@ -1,7 +1,8 @@
 /* Recovery of a shard: checkpoint, then journal.
  *
  *   1. The checkpoint gives each partition its segments and filed marks. Without one that can be trusted, the directories are scanned:
- *      sealed segments as their seals say, the last one batch by batch up to the first that fails.
+ *      batch by batch, over damage; but what the journal still has is left to the replay from the first batch on that is not whole: the
+ *      power may have failed while it was filed.
  *   2. The journal's whole groups are replayed in order. What is filed already is skipped; batches are staged again; a direct piece is
  *      taken as it lies in its segment.
  *   3. What was replayed is durable: it is in the journal. The first cycle of write-behind files it.
@@ -152,7 +153,7 @@ static int scan_segment(struct partition *partition, struct segment *segment, in
 			partition__learn(partition, &batch);
 			end.position += batch.size_bytes;
 			end.offset = batch_next_offset(&batch);
-		} else if (found == 0) {
+		} else if (found == 0 && end.offset < partition->journal_from) {
 			found = find_behind(partition, segment, limit_offset, &end);
 		}
 	}
@@ -214,6 +215,7 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 		segment->has_file = true;
 		segment->is_identified = false;
 		segment->is_complete = i + 1 < bases.count;
+		bool goes_on_in_journal = false;
 		list_push_back(&partition->segments, &segment->node);
 		err = scan_segment(partition, segment, segment->is_complete ? bases.offsets[i + 1] : INT64_MAX);
 		if (segment->is_foreign)
@@ -222,15 +224,42 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 			err = pass_over_foreign(partition, segment, segment->is_complete ? bases.offsets[i + 1] : -1);
 			continue;
 		}
-		if (!err && segment->is_complete && segment->staged.offset < bases.offsets[i + 1])
-			partition__add_damage(partition, segment->staged.offset, bases.offsets[i + 1]);
+		if (!err && segment->is_complete && segment->staged.offset < bases.offsets[i + 1]) {
+			goes_on_in_journal = segment->staged.offset >= partition->journal_from;
+			if (goes_on_in_journal)
+				segment->is_complete = false;
+			else
+				partition__add_damage(partition, segment->staged.offset, bases.offsets[i + 1]);
+		}
 		partition->has_unsealed |= segment->is_complete;
 		if (!err && i == 0)
 			partition->start_offset = segment->base_offset;
 		partition__recovered_segment(partition, segment);
+		if (goes_on_in_journal)
+			break; /* so are the segments behind this one */
 	}
 	free(bases.offsets);
 	return err;
+}
+
+static int note_journal_from(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	(void)seq, (void)is_vouched, (void)payload;
+	struct partition *partition;
+	if (entry->kind != ENTRY_BATCHES && !entry_is_direct(entry))
+		return 0;
+	int err = store__find_partition(context, &entry->topic_id, entry->partition, &partition);
+	if (!err && partition && entry->base_offset < partition->journal_from)
+		partition->journal_from = entry->base_offset;
+	return err;
+}
+
+/* From where on will the replay have each log, whatever is in its files? One that has lost groups, or is of another time than the checkpoint was, has not all
+ * that its first entry promises: then the files are believed as far as they can be. */
+static int ask_journal(struct store *store)
+{
+	bool is_whole = !store->journal_found.damaged_groups && !store->is_journal_alien;
+	return is_whole ? journal_replay(store->journal, note_journal_from, store) : 0;
 }
 
 static int scan_directories(struct store *store, struct store_report *report)
@@ -634,13 +663,13 @@ static void compare_log_start(struct partition *partition, int64_t start_offset)
 	partition->home->has_moved_start |= start_offset != partition->start_offset;
 }
 
-/* A log whose records were all deleted has no file that says where it goes on. */
+/* A log whose records were all deleted has no file that says where it goes on; unless the journal has what comes next. */
 static int go_on_behind_start(struct store *store)
 {
 	int err = 0;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
-		if (partition->start_offset <= partition->next_offset)
+		if (partition->start_offset <= partition->next_offset || partition->journal_from <= partition->next_offset)
 			continue;
 		partition->next_offset = partition->durable_offset = partition->start_offset;
 		err = partition__roll(partition);
@@ -653,7 +682,9 @@ static int go_on_behind_start(struct store *store)
 /* Instead of a checkpoint. */
 static int scan(struct store *store, struct store_report *report)
 {
-	int err = scan_directories(store, report);
+	int err = ask_journal(store);
+	if (!err)
+		err = scan_directories(store, report);
 	int starts_err = err ? 0 : store__read_log_starts(store, take_log_start);
 	if (starts_err == -ENOMEM || starts_err == -EIO)
 		return starts_err;

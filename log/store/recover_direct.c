@@ -109,6 +109,8 @@ int store__check_direct(struct segment *segment, const struct journal_entry *ent
 
 static int learn_batch(struct partition *partition, struct segment *segment, const struct batch *batch, uint64_t position)
 {
+	if (batch->base_offset < partition->next_offset)
+		return 0; /* a scan has met it */
 	int err = store__make_room_for(partition, batch);
 	if (err)
 		return err;
@@ -276,18 +278,6 @@ static int is_due_batch(const struct salvage *salvage, struct batch *batch)
 	return check_records_there(salvage->segment, batch, salvage->at);
 }
 
-static int learn(const struct salvage *salvage, const struct batch *batch)
-{
-	if (batch->base_offset < salvage->partition->next_offset)
-		return 0; /* a scan has met it */
-	int err = store__make_room_for(salvage->partition, batch);
-	if (err)
-		return err;
-	segment_learn(salvage->segment, batch, salvage->at, batch_last_offset(batch));
-	partition__learn(salvage->partition, batch);
-	return 0;
-}
-
 /* From a batch that is not whole on to the next that is. */
 static int pass_damage(struct salvage *salvage)
 {
@@ -309,7 +299,7 @@ int store__salvage_direct(struct partition *partition, struct segment *segment, 
 	while (salvage.at < salvage.end) {
 		struct batch batch;
 		int is_whole = is_due_batch(&salvage, &batch);
-		int err = is_whole < 0 ? is_whole : is_whole ? learn(&salvage, &batch) : pass_damage(&salvage);
+		int err = is_whole < 0 ? is_whole : is_whole ? learn_batch(partition, segment, &batch, salvage.at) : pass_damage(&salvage);
 		if (err)
 			return err;
 		is_any_lost |= !is_whole;
