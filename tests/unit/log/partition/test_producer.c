@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "log/base/bytes.h"
 #include "log/batch/crc32c.h"
 #include "log/partition/producer.h"
 
@@ -386,5 +387,27 @@ Test(producer, snapshot_from_kafka)
 	cr_assert_eq(producer_snapshot_size(state), sizeof file);
 	producer_snapshot_encode(state, again);
 	cr_expect_eq(memcmp(file, again, sizeof file), 0);
+	producer_destroy(&state);
+}
+
+/* What a checkpoint says of a producer is looked at before it is believed: one of an id that cannot be, and one of more batches than are remembered. */
+Test(producer, that_cannot_be)
+{
+	enum { PRODUCER_SIZE = 39, BATCH_SIZE = 24 };
+	static uint8_t bytes[1024];
+	struct producer_state *state = NULL;
+	size_t taken;
+	update(&state, 7, 3, 0, 10, 0);
+	size_t size = producer_state_size(state);
+	uint8_t *producer = bytes + size - PRODUCER_SIZE - BATCH_SIZE;
+	producer_state_encode(state, bytes);
+	cr_assert_eq(load_le64(producer), 7);
+	cr_assert_eq(producer_state_decode(&state, (struct slice){bytes, size}, MANY, &taken), 0);
+	cr_assert_eq(taken, size);
+	store_le64(producer, (uint64_t)-7);
+	cr_expect_eq(producer_state_decode(&state, (struct slice){bytes, size}, MANY, &taken), ERR_FORMAT);
+	store_le64(producer, 7);
+	producer[PRODUCER_SIZE - 1] = 6;
+	cr_expect_eq(producer_state_decode(&state, (struct slice){bytes, sizeof bytes}, MANY, &taken), ERR_FORMAT);
 	producer_destroy(&state);
 }

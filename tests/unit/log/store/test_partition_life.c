@@ -114,6 +114,22 @@ Test(partition, retention_by_time)
 	world_fini(&world);
 }
 
+/* Without a limit nothing is too old. */
+Test(partition, retention_without_a_limit)
+{
+	struct world world;
+	world_init(&world, 3);
+	world.options.retention_check_ms = 60000;
+	world_open(&world);
+	struct config_override overrides[] = {{"retention.ms", "-1"}};
+	world_create_topic(&world, "t", 1, overrides, 1);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 10, 100); /* timestamps of 1970 */
+	advance(&world, 100);
+	cr_assert_eq(partition_log_start_offset(partition), 0);
+	world_fini(&world);
+}
+
 /* An internal topic is left alone, whatever its configs say: its coordinator trims. And an append that begins a segment makes that give files back. */
 Test(partition, internal_topics_are_trimmed_by_their_coordinators)
 {

@@ -1,6 +1,7 @@
 /* The reserve of disk space: what it lets go on when the disk is full, and that the disk counts as full until it can be had again. */
 #include <errno.h>
 
+#include "log/store/store_priv.h"
 #include "tests/unit/log/store/world.h"
 
 #define RESERVE (1u << 20)
@@ -167,4 +168,25 @@ Test(reserve, a_start_on_a_full_disk, .timeout = 60)
 		cr_assert_eq(world_check_all(&world, world_partition(&world, "other", 0), 0, 1 << 20), 6);
 		world_fini(&world);
 	}
+}
+
+/* The reserve that the life before left is known from the start on: it can be given up before there was a cycle. */
+Test(reserve, is_found_again)
+{
+	struct world world;
+	world_init(&world, 5);
+	world.options.reserve_bytes = RESERVE;
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		cr_assert_eq(world.store->has_reserve, life);
+		if (life == 0)
+			world_create_topic(&world, "t", 1, NULL, 0);
+		world_append(&world, world_partition(&world, "t", 0), (uint64_t)life, 1, 100);
+		for (int turns = 0; turns < 200; turns++)
+			world_turn(&world);
+		cr_assert(world.store->has_reserve);
+		world_stop(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
 }

@@ -134,6 +134,26 @@ Test(scan_kept, a_log_begins_with_its_first_segment)
 	world_fini(&world);
 }
 
+/* Log starts that are damaged are not believed: the log begins with its first segment, and no record is given up for a digit. */
+Test(scan_kept, log_starts_that_say_another_number)
+{
+	struct world world;
+	begin(&world, 8);
+	world_append(&world, the_partition(&world), 0, 6, 100);
+	trim(&world, 4);
+	world_stop(&world);
+	lose(&world, "/checkpoint-0");
+	size_t size;
+	uint8_t *data = rot_read(&world, "/log-start-0", &size), *digit = memmem(data, size, " 0 4\n", 5);
+	cr_assert_not_null(digit);
+	digit[3] = '5';
+	rot_write(&world, "/log-start-0", data, size);
+	free(data);
+	world_open(&world);
+	expect_start(&world, 0, 6);
+	world_fini(&world);
+}
+
 /* The journal is lost, and accepted so: the checkpoint's log starts stay, though the file that repeats them is gone as well. */
 Test(scan_kept, log_starts_of_a_checkpoint_without_its_journal)
 {

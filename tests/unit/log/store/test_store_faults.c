@@ -26,6 +26,7 @@ Test(store_faults, a_read_outlives_a_failed_open, .timeout = 60)
 	store_stop(world.store); /* files what is in memory, and cannot */
 	store_turn(world.store);
 	cr_assert(store_has_failed(world.store));
+	cr_assert_eq(world_append_begin(partition, &append, 4, 1, 100), ERR_FAILED);
 	for (int turns = 0; !read.is_done && turns < 1000; turns++)
 		world_turn(&world);
 	cr_assert(read.is_done);
