@@ -275,12 +275,11 @@ static void catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit of the size of files (ulimit -f) is an error of the write that meets it, with a message */
 }
 
 static int run(struct server *server)
 {
-	running = server;
-	catch_signals();
 	int err = server_run(server);
 	if (err) {
 		complain("the broker did not stop cleanly (%s); the next start recovers", err_text(err));
@@ -315,6 +314,8 @@ static int serve(const struct broker_config *config, const struct addresses *add
 		complain(err == ERR_CORRUPT_LOG ? "%s; 'spate log verify %s' names what is damaged" : "%s", *why ? why : err_text(err), options.dir);
 		return err == ERR_INVALID_CONFIG ? STATUS_USAGE : STATUS_FAILED;
 	}
+	running = server;
+	catch_signals(); /* before the first line is out: who waits for it may send one at once */
 	print_report(&report, config, addresses);
 	int status = run(server);
 	server_close(server);

@@ -34,6 +34,22 @@ seq 2001 2100 | kc_produce -t plain
 expect "offsets go on where they were" "2000 2001" "$(kc_consume plain -o 2000 -c 1 -f '%o %s')"
 expect "the first line of the log says where it listens, and that acks are durable" 1 "$(grep -ic 'durable' "$LOG" | awk '{print ($1 > 0)}')"
 
+# The first line means that it may be stopped, at once.
+stops=$(python3 - "$SPATE_BIN" serve --data "$WORK/at-once" --listen 127.0.0.1:0 << 'EOF'
+import os, signal, subprocess, sys
+clean = 0
+for _ in range(20):
+    broker = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+    said = b""
+    while b"listening on" not in said and broker.poll() is None:
+        said += os.read(broker.stdout.fileno(), 4096)
+    broker.send_signal(signal.SIGTERM)
+    clean += broker.wait(20) == 0
+print(clean)
+EOF
+)
+expect "SIGTERM right behind the first line stops it cleanly, 20 times" 20 "$stops"
+
 # ---- two brokers ---------------------------------------------------------------------------------------
 # refuses WHAT REGEX ARGS...: the broker must end by itself within 10 s, not with 0, and say why in one line.
 refuses() {
