@@ -274,8 +274,13 @@ static void catch_signals(void)
 	struct sigaction action = {.sa_handler = take_signal};
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+}
+
+/* A peer that goes, and a limit of the size of files (ulimit -f), are errors of the calls that meet them, with a message. */
+static void ignore_signals(void)
+{
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a limit of the size of files (ulimit -f) is an error of the write that meets it, with a message */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 static int run(struct server *server)
@@ -309,6 +314,7 @@ static int serve(const struct broker_config *config, const struct addresses *add
 		.config = config,
 	};
 	options.is_pinned = options.shard_count > 1;
+	ignore_signals();
 	int err = server_open(&server, &options, &report, why, sizeof why);
 	if (err) {
 		complain(err == ERR_CORRUPT_LOG ? "%s; 'spate log verify %s' names what is damaged" : "%s", *why ? why : err_text(err), options.dir);

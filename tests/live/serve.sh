@@ -65,6 +65,10 @@ refuses "a port in use names the port" "$PORT.*(in use|taken)|(in use|taken).*$P
 expect "the first broker goes on" 2100 "$(kc_consume plain -o beginning | wc -l)"
 
 # ---- mistakes ------------------------------------------------------------------------------------------
+limit_of_files=$(ulimit -f)
+ulimit -S -f 300
+refuses "a limit of the size of files is an error, not an end by a signal" 'File too large' serve --data "$WORK/small-files" --listen 127.0.0.1:0
+ulimit -S -f "$limit_of_files"
 refuses "an unknown --set key names the nearest" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.mss=1
 refuses "a topic key with a slip names the broker's" 'did you mean log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set retention.mss=1
 refuses "a value that is no number" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.ms=soon
