@@ -36,20 +36,6 @@ static void append_behind_a_roll(struct world *world, uint64_t number)
 		world_turn(world);
 }
 
-/* Exactly [from, to) is refused as damaged, all else is served. */
-static void expect_damaged(struct world *world, int64_t from, int64_t to, int64_t end)
-{
-	cr_assert_eq(partition_high_watermark(the_partition(world)), end);
-	for (int64_t offset = 0; offset < end; offset++) {
-		struct read read;
-		world_read_begin(world, the_partition(world), &read, offset, 1);
-		cr_assert_eq(read.op.err, offset >= from && offset < to ? ERR_CORRUPT_LOG : 0, "offset %ld: %s", (long)offset, err_name(read.op.err));
-		if (!read.op.err)
-			cr_assert_gt(check_records(&read.op, offset), offset);
-		partition_read_release(&read.op);
-	}
-}
-
 /* @M: a piece that later groups vouch for, behind a segment that was filed, but that no checkpoint tells of yet: it is read back into memory. If a byte of it
  * has rotted it is not, as what is in memory is served unchecked; what the journal has before it is filed then, and stays. */
 Test(recovery_lines, a_piece_behind_a_segment_that_the_journal_has)
@@ -76,7 +62,7 @@ Test(recovery_lines, a_piece_behind_a_segment_that_the_journal_has)
 			world_open(&world);
 			if (life == 0)
 				cr_assert_eq(world.report.damaged_ranges, (uint32_t)is_rot);
-			expect_damaged(&world, 3, 3 + is_rot, 5);
+			world_expect_damaged(&world, the_partition(&world), 3, 3 + is_rot, 5);
 			life == 1 ? world_stop(&world) : world_crash(&world);
 		}
 		world_open(&world);
@@ -149,7 +135,7 @@ Test(recovery_lines, a_salvage_that_cannot_read, .timeout = 60)
 				world_open(&world);
 			}
 			cr_assert_eq(world.report.damaged_ranges, 1, "read %lu", (unsigned long)k);
-			expect_damaged(&world, 2, 3, 5);
+			world_expect_damaged(&world, the_partition(&world), 2, 3, 5);
 			world_close(&world);
 		}
 		sim_disk_close(base);

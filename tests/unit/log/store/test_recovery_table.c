@@ -157,20 +157,6 @@ static void leave_a_piece(struct world *world, uint64_t seed, size_t value_size)
 	world_crash(world);
 }
 
-/* Who reads offset by offset is told of these alone that they are damaged. */
-static void expect_damaged(struct world *world, int64_t from, int64_t to, int64_t end)
-{
-	cr_assert_eq(partition_high_watermark(the_partition(world)), end);
-	for (int64_t offset = 0; offset < end; offset++) {
-		struct read read;
-		world_read_begin(world, the_partition(world), &read, offset, 1);
-		cr_assert_eq(read.op.err, offset >= from && offset < to ? ERR_CORRUPT_LOG : 0, "offset %ld: %s", (long)offset, err_name(read.op.err));
-		if (!read.op.err)
-			cr_assert_gt(check_records(&read.op, offset), offset);
-		partition_read_release(&read.op);
-	}
-}
-
 /* @F: whatever byte of one batch's header has rotted, that batch is fenced and no other, in this life and in the next ones; what the journal has of the segment
  * before the piece is believed rather than the file. (All batches of the piece were fenced: check-sim, seed 1000272.) */
 Test(recovery_table, row_F_batch_by_batch)
@@ -185,7 +171,7 @@ Test(recovery_table, row_F_batch_by_batch)
 			cr_assert_eq(sim_disk_corrupt(world.disk, log, before.position, 50), 0);
 			for (int life = 0; life < 3; life++) {
 				world_open(&world);
-				expect_damaged(&world, ordinal, ordinal + 1, 6 + life);
+				world_expect_damaged(&world, the_partition(&world), ordinal, ordinal + 1, 6 + life);
 				world_append(&world, the_partition(&world), 6 + (uint64_t)life, 1, 100);
 				life == 1 ? world_stop(&world) : world_crash(&world);
 			}
@@ -233,7 +219,7 @@ Test(recovery_table, row_F_whole_batches_that_are_others)
 	free(other);
 	for (int life = 0; life < 2; life++) {
 		world_open(&world);
-		expect_damaged(&world, 1, 2, 3);
+		world_expect_damaged(&world, the_partition(&world), 1, 2, 3);
 		world_crash(&world);
 	}
 	world_open(&world);
@@ -252,7 +238,7 @@ Test(recovery_table, row_R_rot_is_for_readers)
 		for (int life = 0; life < 3; life++) {
 			world_open(&world);
 			cr_assert_eq(world.report.damaged_ranges, 0, "not found by recovery");
-			expect_damaged(&world, ordinal, ordinal + 1, 6 + life);
+			world_expect_damaged(&world, the_partition(&world), ordinal, ordinal + 1, 6 + life);
 			world_append(&world, the_partition(&world), 6 + (uint64_t)life, 1, 100);
 			life == 1 ? world_stop(&world) : world_crash(&world);
 		}
@@ -270,7 +256,7 @@ Test(recovery_table, row_R_a_cut_file)
 	rot_cut(&world, log, rot_batch(&world, log, 4).position + 30);
 	world_open(&world);
 	cr_assert_eq(world.report.damaged_ranges, 1);
-	expect_damaged(&world, 4, 5, 6);
+	world_expect_damaged(&world, the_partition(&world), 4, 5, 6);
 	world_append(&world, the_partition(&world), 6, 1, 100);
 	world_fini(&world);
 }
@@ -326,12 +312,12 @@ Test(recovery_table, row_F_no_file_for_two_pieces)
 	world_open(&world);
 	int64_t end = partition_high_watermark(the_partition(&world));
 	cr_assert_geq(end, 3);
-	expect_damaged(&world, 0, end, end);
+	world_expect_damaged(&world, the_partition(&world), 0, end, end);
 	world_append(&world, the_partition(&world), (uint64_t)end, 1, 100);
 	world_stop(&world);
 	rot_unlink(&world, "/t-0/00000000000000000003.log"); /* so the checkpoint alone knows of it */
 	world_open(&world);
-	expect_damaged(&world, 0, end + 1, end + 1);
+	world_expect_damaged(&world, the_partition(&world), 0, end + 1, end + 1);
 	world_append(&world, the_partition(&world), (uint64_t)end + 1, 1, 100);
 	world_fini(&world);
 }
@@ -366,7 +352,7 @@ static void lose_known_file(int how)
 	cr_assert(is_named, "case %d", how);
 	for (int life = 0; life < 2; life++) {
 		world_open(&world);
-		expect_damaged(&world, 0, 2, 2 + life);
+		world_expect_damaged(&world, the_partition(&world), 0, 2, 2 + life);
 		world_append(&world, the_partition(&world), 2 + (uint64_t)life, 1, 100);
 		world_crash(&world);
 	}

@@ -280,3 +280,17 @@ static inline void world_open(struct world *world)
 	int err = world_try_open(world);
 	cr_assert_eq(err, 0, "open: %s", err_name(err));
 }
+
+/* Exactly [from, to) is told of as damaged, offset by offset, and all else up to the high watermark, `end`, is served. */
+static inline void world_expect_damaged(struct world *world, struct partition *partition, int64_t from, int64_t to, int64_t end)
+{
+	cr_assert_eq(partition_high_watermark(partition), end);
+	for (int64_t offset = 0; offset < end; offset++) {
+		struct read read;
+		world_read_begin(world, partition, &read, offset, 1);
+		cr_assert_eq(read.op.err, offset >= from && offset < to ? ERR_CORRUPT_LOG : 0, "offset %ld: %s", (long)offset, err_name(read.op.err));
+		if (!read.op.err)
+			cr_assert_gt(check_records(&read.op, offset), offset);
+		partition_read_release(&read.op);
+	}
+}

@@ -277,24 +277,6 @@ static int commit(struct client *client, const char *group, int64_t offset, size
 	return receive_commit(client);
 }
 
-/* -1000 - code: an error. */
-static int64_t fetch(struct client *client, const char *group)
-{
-	struct kmsg_offset_fetch_group one;
-	struct kmsg_offset_fetch_request in;
-	struct kmsg_offset_fetch_response out;
-	kmsg_offset_fetch_group_init(&one);
-	kmsg_offset_fetch_request_init(&in);
-	one.group_id = slice_from(group);
-	in.groups.items = &one;
-	in.groups.count = 1;
-	client_call(client, "offset_fetch", 8, &in, &out);
-	cr_assert_eq(out.groups.count, 1);
-	if (out.groups.items[0].error_code)
-		return -1000 - out.groups.items[0].error_code;
-	return out.groups.items[0].topics.items[0].partitions.items[0].committed_offset;
-}
-
 static int32_t heartbeat(struct client *client, const char *group)
 {
 	struct kmsg_heartbeat_request in;
@@ -367,7 +349,7 @@ Test(group_host, first_question_makes_the_topic)
 	broker_start(&broker, 1, FEW_PARTITIONS);
 	client_open(&client, &broker);
 	cr_expect_eq(commit(&client, "g", 1, 0), KERR_NOT_COORDINATOR);
-	cr_expect_eq(fetch(&client, "g"), -1000 - KERR_NOT_COORDINATOR);
+	cr_expect_eq(group_committed(&client, "g"), -1000 - KERR_NOT_COORDINATOR);
 	cr_expect_eq(find_coordinator(&client, "g"), 0);
 	cr_expect_eq(commit(&client, "g", 1, 0), 0);
 	end(&broker, &client);
@@ -390,7 +372,7 @@ Test(group_host, restart, .timeout = 60)
 		client_open(&client, &broker);
 		for (int i = 0; i < 20; i++) {
 			snprintf(group, sizeof group, "group-%d", i);
-			cr_expect_eq(fetch(&client, group), 120 + i);
+			cr_expect_eq(group_committed(&client, group), 120 + i);
 		}
 		cr_expect_eq(loads, 8, "four partitions, once each before and after: %u", loads);
 		end(&broker, &client);
@@ -525,8 +507,8 @@ Test(group_host, loaded_again, .timeout = 60)
 	cr_expect_eq(commit(&client, "broken", 6, 0), KERR_COORDINATOR_NOT_AVAILABLE);
 	receive_join(&joiner, KERR_COORDINATOR_NOT_AVAILABLE);
 	wait_for(&loads, loads_before + 1); /* though nobody asks: its groups have timers */
-	cr_expect_eq(fetch(&client, "broken"), 0, "it was never in the log");
-	cr_expect_eq(fetch(&client, neighbour), 5);
+	cr_expect_eq(group_committed(&client, "broken"), 0, "it was never in the log");
+	cr_expect_eq(group_committed(&client, neighbour), 5);
 	client_close(&joiner);
 	end(&broker, &client);
 }
@@ -563,7 +545,7 @@ Test(group_host, snapshots, .timeout = 120)
 	client_open(&client, &broker);
 	for (int i = 0; i < 10; i++) {
 		snprintf(group, sizeof group, "group-%d", i);
-		cr_expect_eq(fetch(&client, group), 390 + i);
+		cr_expect_eq(group_committed(&client, group), 390 + i);
 	}
 	end(&broker, &client);
 }
@@ -595,7 +577,7 @@ Test(group_host, no_room_in_the_log, .timeout = 120)
 	client_open(&clients[0], &broker);
 	for (int i = 0; i < 16; i++) {
 		snprintf(group, sizeof group, "wide-%d", i);
-		cr_expect_eq(fetch(&clients[0], group), 400 + i);
+		cr_expect_eq(group_committed(&clients[0], group), 400 + i);
 	}
 	end(&broker, &clients[0]);
 }
@@ -611,7 +593,7 @@ Test(group_host, many_flights, .timeout = 60)
 	cr_assert_eq(find_coordinator(&client, "any"), 0);
 	for (int i = 0; i < 5; i++)
 		cr_expect_eq(commit(&client, "many-1", i, 0), 0);
-	cr_expect_eq(fetch(&client, "many-1"), 4);
+	cr_expect_eq(group_committed(&client, "many-1"), 4);
 	end(&broker, &client);
 }
 
@@ -627,8 +609,8 @@ Test(group_host, huge_record, .timeout = 60)
 	client_close(&client);
 	broker_restart(&broker);
 	client_open(&client, &broker);
-	cr_expect_eq(fetch(&client, "huge-1"), 4);
-	cr_expect_eq(fetch(&client, "small"), 77);
+	cr_expect_eq(group_committed(&client, "huge-1"), 4);
+	cr_expect_eq(group_committed(&client, "small"), 77);
 	end(&broker, &client);
 }
 
@@ -676,7 +658,7 @@ Test(group_host, records_of_others, .timeout = 60)
 		cr_assert_eq(produce_result(&out).error_code, 0);
 	}
 	for (unsigned codec = 0; codec < batch_codec_count; codec++)
-		cr_expect_eq(fetch(&client, groups[codec]), 100 + codec, "%s", groups[codec]);
+		cr_expect_eq(group_committed(&client, groups[codec]), 100 + codec, "%s", groups[codec]);
 	end(&broker, &client);
 }
 
@@ -699,11 +681,11 @@ Test(group_host, topic_deleted, .timeout = 60)
 	client_call(&client, "delete_topics", 5, &in, &out);
 	cr_assert_eq(out.responses.items[0].error_code, 0);
 	receive_join(&joiner, KERR_NOT_COORDINATOR);
-	cr_expect_eq(fetch(&client, "g"), -1000 - KERR_NOT_COORDINATOR);
+	cr_expect_eq(group_committed(&client, "g"), -1000 - KERR_NOT_COORDINATOR);
 	cr_assert_eq(find_coordinator(&client, "g"), 0);
-	cr_expect_eq(fetch(&client, "g"), 0);
+	cr_expect_eq(group_committed(&client, "g"), 0);
 	cr_expect_eq(commit(&client, "g", 6, 0), 0);
-	cr_expect_eq(fetch(&client, "g"), 6);
+	cr_expect_eq(group_committed(&client, "g"), 6);
 	client_close(&joiner);
 	end(&broker, &client);
 }

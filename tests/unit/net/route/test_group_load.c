@@ -51,24 +51,6 @@ static void restart_with(struct broker *broker, const char *key, const char *val
 	start_with(broker, key, value);
 }
 
-/* What a group has committed; -1: nothing; -1000 - code: an error. */
-static int64_t committed(struct client *client, const char *group)
-{
-	struct kmsg_offset_fetch_group one;
-	struct kmsg_offset_fetch_request in;
-	struct kmsg_offset_fetch_response out;
-	kmsg_offset_fetch_group_init(&one);
-	kmsg_offset_fetch_request_init(&in);
-	one.group_id = slice_from(group);
-	in.groups.items = &one;
-	in.groups.count = 1;
-	client_call(client, "offset_fetch", 8, &in, &out);
-	cr_assert_eq(out.groups.count, 1);
-	if (out.groups.items[0].error_code)
-		return -1000 - out.groups.items[0].error_code;
-	return out.groups.items[0].topics.count ? out.groups.items[0].topics.items[0].partitions.items[0].committed_offset : -1;
-}
-
 /* One bit in the records of the n-th batch of the groups' only partition. */
 static void rot_group_log(const struct broker *broker, uint32_t ordinal)
 {
@@ -107,14 +89,14 @@ Test(group_load, damage_is_passed_over_when_that_is_accepted, .timeout = 60)
 	rot_group_log(&broker, 7);
 	start_with(&broker, "spate.accept.loss", "false");
 	client_open(&client, &broker);
-	cr_expect_eq(committed(&client, "group-3"), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
+	cr_expect_eq(group_committed(&client, "group-3"), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
 	client_close(&client);
 	for (int life = 0; life < 2; life++) {
 		restart_with(&broker, "spate.accept.loss", life == 0 ? "true" : "false");
 		client_open(&client, &broker);
 		for (int i = 0; i < GROUPS; i++) {
 			snprintf(group, sizeof group, "group-%d", i);
-			cr_expect_eq(committed(&client, group), i == 7 ? -1 : 1, "life %d, %s", life, group);
+			cr_expect_eq(group_committed(&client, group), i == 7 ? -1 : 1, "life %d, %s", life, group);
 		}
 		for (int i = 0; i < 500 && list_offset(&client, 0, -2) == 0; i++)
 			usleep(10000);
