@@ -1,5 +1,7 @@
 #include "log/base/err.h"
 
+#include <errno.h>
+
 static const struct {
 	int code;
 	const char *name;
@@ -9,6 +11,11 @@ static const struct {
 	ERR_LIST(X)
 #undef X
 };
+
+bool err_is_full(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG;
+}
 
 const char *err_name(int err)
 {

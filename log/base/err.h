@@ -37,6 +37,9 @@ enum err {
 #undef X
 };
 
+/* There is no room for it on the disk now: no space, no quota left, or a limit of the size of files. A state that may pass, and no failure of the disk. */
+bool err_is_full(int err);
+
 /* "ERR_CORRUPT_BATCH", or the errno's name ("EIO"). Static storage. */
 const char *err_name(int err);
 

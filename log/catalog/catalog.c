@@ -145,7 +145,7 @@ int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes)
 		return refused;
 	}
 	int64_t written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
-	bool is_full = written == -ENOSPC || written == -EDQUOT;
+	bool is_full = err_is_full((int)written);
 	if (is_full && catalog->make_room && catalog->make_room(catalog->make_room_context))
 		written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
 	free(bytes->data);

@@ -228,7 +228,7 @@ int segment_prepare_growth(struct segment *segment, uint64_t to)
 	int err = segment_open_write(segment);
 	if (!err)
 		err = reserve_until(segment, to + (to < RESERVE_MAX ? to : RESERVE_MAX));
-	if (err != -ENOSPC && err != -EDQUOT)
+	if (!err_is_full(err))
 		return err;
 	/* What it got of it may be the last there was. */
 	segment->allocated_bytes = segment->filed.position + 1;

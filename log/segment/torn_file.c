@@ -112,7 +112,7 @@ int torn_file_save(struct io *io, int fd, uint64_t from, uint64_t to, const char
 	if (err || end == from)
 		return err;
 	err = save(io, fd, from, end, path);
-	bool is_full = err == -ENOSPC || err == -EDQUOT;
+	bool is_full = err_is_full(err);
 	if (is_full) {
 		int ignored = io_unlink(io, path);
 		(void)ignored;

@@ -754,7 +754,7 @@ static int write_what_was_scanned(struct store *store, bool has_scanned)
 		err = store__write_log_starts(store);
 	if (!err)
 		err = store__write_checkpoint(store);
-	return store__is_full_error(err) ? file_all(store) : err;
+	return err_is_full(err) ? file_all(store) : err;
 }
 
 /* More than a group can hold: it is a thousand offsets for each byte of the largest. */

@@ -16,11 +16,6 @@ static void path_of(const struct store *store, char *out, size_t size)
 	snprintf(out, size, "%s/reserve-%u", store->dir, store->options.shard);
 }
 
-static bool is_full_error(int err)
-{
-	return err == -ENOSPC || err == -EDQUOT;
-}
-
 void store__find_reserve(struct store *store)
 {
 	char path[4096];
@@ -71,5 +66,5 @@ bool store__hold_reserve(struct store *store)
 		(void)ignored;
 	}
 	store->has_reserve = !err;
-	return !is_full_error(err);
+	return !err_is_full(err);
 }

@@ -149,7 +149,7 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	partition__note_file(partition, segment);
 	/* What is acknowledged in a file must be found there after a crash. */
 	bool is_entered = store__is_entered(store, partition);
-	bool is_full = store__is_full_error(err);
+	bool is_full = err_is_full(err);
 	if (!err && !is_entered && must_go)
 		err = store__enter_now(store, partition);
 	/* Some of this was a sync, and a failed sync is final: a second one may say that all is well, and it is not. */

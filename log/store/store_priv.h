@@ -114,8 +114,6 @@ void store__fail_group(struct store *store);
 void store__set_full(struct store *store, bool is_full);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
-/* No room: a state, not a failure. */
-bool store__is_full_error(int err);
 
 /* reserve.c */
 void store__find_reserve(struct store *store);

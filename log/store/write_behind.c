@@ -82,11 +82,6 @@ static void wait_for_space(struct store *store, struct partition *partition)
 	io_timer_set(store->home.io, &store->cycle.retry, io_now_ns(store->home.io) + RETRY_NS);
 }
 
-bool store__is_full_error(int err)
-{
-	return err == -ENOSPC || err == -EDQUOT;
-}
-
 static void filing_done(struct segment *segment, void *context, struct mark target, int err)
 {
 	struct store *store = context;
@@ -96,7 +91,7 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 		partition__release(partition);
 		return;
 	}
-	if (store__is_full_error(err)) {
+	if (err_is_full(err)) {
 		wait_for_space(store, partition);
 	} else if (err) {
 		store__fail(store, err);
@@ -167,7 +162,7 @@ static bool file_partition(struct store *store, struct partition *partition)
 	}
 	if (err == -EAGAIN)
 		list_push_back(&store->cycle.queue, &partition->unfiled_node);
-	else if (store__is_full_error(err))
+	else if (err_is_full(err))
 		wait_for_space(store, partition);
 	else
 		store__fail(store, err);
@@ -363,7 +358,7 @@ static void end_cycle(struct store *store)
 		LIST_FOR_EACH(node, &store->partitions)
 			drop_checkpointed(LIST_ENTRY(node, struct partition, store_node));
 	}
-	if (store__is_full_error(err)) {
+	if (err_is_full(err)) {
 		store__set_full(store, true);
 		store->cycle.timer.run = age_reached;
 		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);
