@@ -282,7 +282,7 @@ int io_listen(struct io *io, const char *host, uint16_t port, bool is_shared, ui
 
 int io_file_open(struct io *io, const char *path, uint32_t flags)
 {
-	return io->cold->file_open(io, path, flags);
+	return io__note_refusal(io, path, "opened", io->cold->file_open(io, path, flags));
 }
 
 int64_t io_file_size(struct io *io, int fd)
@@ -334,12 +334,12 @@ int io_file_sync(struct io *io, int fd)
 
 int io_dir_make(struct io *io, const char *path)
 {
-	return io->cold->dir_make(io, path);
+	return io__note_refusal(io, path, "made", io->cold->dir_make(io, path));
 }
 
 int io_dir_sync(struct io *io, const char *path)
 {
-	return io->cold->dir_sync(io, path);
+	return io__note_refusal(io, path, "synced", io->cold->dir_sync(io, path));
 }
 
 int io_parent_sync(struct io *io, const char *path)
@@ -357,22 +357,22 @@ int io_parent_sync(struct io *io, const char *path)
 
 int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context)
 {
-	return io->cold->dir_list(io, path, entry, context);
+	return io__note_refusal(io, path, "listed", io->cold->dir_list(io, path, entry, context));
 }
 
 int io_rename(struct io *io, const char *from, const char *to)
 {
-	return io->cold->rename(io, from, to);
+	return io__note_refusal(io, from, "renamed", io->cold->rename(io, from, to));
 }
 
 int io_unlink(struct io *io, const char *path)
 {
-	return io->cold->unlink(io, path);
+	return io__note_refusal(io, path, "removed", io->cold->unlink(io, path));
 }
 
 int io_dir_remove(struct io *io, const char *path)
 {
-	return io->cold->dir_remove(io, path);
+	return io__note_refusal(io, path, "removed", io->cold->dir_remove(io, path));
 }
 
 int io_space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes)
@@ -382,5 +382,5 @@ int io_space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *to
 
 int io_lock(struct io *io, const char *path, uint32_t wait_ms)
 {
-	return io->cold->lock(io, path, wait_ms);
+	return io__note_refusal(io, path, "locked", io->cold->lock(io, path, wait_ms));
 }

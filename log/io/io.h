@@ -157,6 +157,12 @@ void io_shutdown(struct io *io, int fd);
 /* Closes any descriptor had from here: socket, file or lock. Nothing may be in flight on it. */
 void io_close_fd(struct io *io, int fd);
 
+/* ---- what was refused ------------------------------------------------------------------------------------- */
+
+/* For whoever tells people of an error that came up from a cold call: the path that the system refused with it, what was wanted of it, why, and what can
+ * be done. Without such a call, the last of its kind, err_text(err) and the advice. Returns `out`. */
+const char *io_explain(const struct io *io, int err, char *out, size_t size);
+
 /* ---- files, cold calls: synchronous, for start, roll, topic changes ---------------------------------------- */
 
 #define IO_CREATE 1u    /* create if missing */
@@ -164,7 +170,8 @@ void io_close_fd(struct io *io, int fd);
 #define IO_DIRECT 4u    /* O_DIRECT where the file system allows it, else silently buffered */
 #define IO_READ_ONLY 8u
 
-/* Opened for reading and writing unless IO_READ_ONLY. Descriptor or -errno. */
+/* Opened for reading and writing unless IO_READ_ONLY. Descriptor or -errno; ERR_NOT_A_FILE at once where a directory, a FIFO, a socket, a device or a link
+ * to nowhere is. A link to a regular file is as good as that. */
 MUST_USE int io_file_open(struct io *io, const char *path, uint32_t flags);
 MUST_USE int64_t io_file_size(struct io *io, int fd);
 /* Everything in [position, the result) is zeros, as the file system knows without reading: room that was reserved. The file's size if there is nothing

@@ -69,6 +69,8 @@ struct io_cold {
 	int (*lock)(struct io *io, const char *path, uint32_t wait_ms);
 };
 
+#define IO_REFUSED_PATH_SIZE 1024
+
 struct io {
 	const struct io_impl *impl;
 	const struct io_cold *cold;
@@ -84,6 +86,10 @@ struct io {
 	atomic_bool is_wake_pending;
 	io_wake_fn *wake;
 	void *wake_context;
+	/* Of the last cold call that was refused, for io_explain. */
+	int refused_err;
+	const char *refused_verb;
+	char refused_path[IO_REFUSED_PATH_SIZE];
 };
 
 int io_uring__open(struct io **out, const struct io_options *options);
@@ -93,6 +99,9 @@ int io_sim__open(struct io **out, const struct io_options *options);
 /* Initialises the shared part; the backend sets `impl` and `cold`. */
 int io__init(struct io *io, enum io_backend backend);
 void io__fini(struct io *io);
+
+/* A cold call that names a path has ended so: an error is kept for io_explain. Returns the result. */
+int io__note_refusal(struct io *io, const char *path, const char *verb, int result);
 
 /* Ends an operation: runs its callback. Only from within io_turn. */
 void io__finish(struct io *io, struct io_op *op, int32_t result);

@@ -35,7 +35,7 @@ static void look(const struct io_look *item)
 {
 	struct stat status;
 	char block[4096];
-	int fd = open(item->path, O_RDONLY | O_CLOEXEC);
+	int fd = open(item->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return;
 	if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {

@@ -38,19 +38,56 @@ static int open_retrying(const char *path, int flags)
 	return result_of(fd);
 }
 
+/* What the system says of a name that is there and leads to no regular file: a directory, a socket, a device without a driver, a link in a circle. */
+static bool says_no_file(int err)
+{
+	return err == -EISDIR || err == -ENXIO || err == -ENODEV || err == -ELOOP;
+}
+
+/* A link to nowhere is there, unlike a file that is missing: nothing must be made through it, where nobody looks for it. */
+static bool is_link(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Without O_NONBLOCK a FIFO would wait for somebody to write into it, for good. It must not stay: io_uring would answer -EAGAIN instead of reading. */
+static int keep_regular(int fd, int flags)
+{
+	struct stat st;
+	int err = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : ERR_NOT_A_FILE;
+	if (!err)
+		err = result_of(fcntl(fd, F_SETFL, flags & O_DIRECT));
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/* Opens a regular file, through symbolic links too, as people move segments to other disks; ERR_NOT_A_FILE where anything else is. */
+static int open_regular(const char *path, int flags)
+{
+	int fd = open_retrying(path, flags | O_NONBLOCK | (flags & O_CREAT ? O_NOFOLLOW : 0));
+	if (fd == -ELOOP && flags & O_CREAT)
+		fd = open_retrying(path, (flags & ~(O_CREAT | O_EXCL)) | O_NONBLOCK);
+	if (fd < 0)
+		return says_no_file(fd) || (fd == -ENOENT && is_link(path)) ? ERR_NOT_A_FILE : fd;
+	return keep_regular(fd, flags);
+}
+
 static int file_open(struct io *io, const char *path, uint32_t flags)
 {
 	int oflags = flags & IO_READ_ONLY ? O_RDONLY : O_RDWR;
 	oflags |= flags & IO_CREATE ? O_CREAT : 0;
 	oflags |= flags & IO_EXCLUSIVE ? O_EXCL : 0;
 	if (!(flags & IO_DIRECT))
-		return open_retrying(path, oflags);
-	int fd = open_retrying(path, oflags | O_DIRECT);
+		return open_regular(path, oflags);
+	int fd = open_regular(path, oflags | O_DIRECT);
 	if (fd != -EINVAL)
 		return fd;
 	/* A file system without O_DIRECT may have made the file before it refused, so O_EXCL must not
 	 * apply again. */
-	return open_retrying(path, oflags & ~O_EXCL);
+	return open_regular(path, oflags & ~O_EXCL);
 }
 
 static int64_t file_size(struct io *io, int fd)
@@ -214,7 +251,7 @@ static void sleep_ms(uint32_t ms)
 
 static int lock(struct io *io, const char *path, uint32_t wait_ms)
 {
-	int fd = open_retrying(path, O_RDWR | O_CREAT);
+	int fd = open_regular(path, O_RDWR | O_CREAT);
 	if (fd < 0)
 		return fd;
 	for (uint32_t waited_ms = 0;; waited_ms += LOCK_RETRY_MS) {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/base/err.h"
 
 /* How a crash treats the undecided. */
 enum crash_mode { CRASH_LOSE_ALL, CRASH_KEEP_ALL, CRASH_PREFIX, CRASH_SUBSET, crash_mode_count };
@@ -224,7 +225,7 @@ int sim_disk__open_file(struct sim_disk *disk, const char *path, uint32_t flags,
 	if (node && (flags & IO_CREATE) && (flags & IO_EXCLUSIVE))
 		return -EEXIST;
 	if (node && node->is_directory)
-		return -EISDIR;
+		return ERR_NOT_A_FILE;
 	if (!node && !(flags & IO_CREATE))
 		return -ENOENT;
 	if (!node) {

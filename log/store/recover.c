@@ -716,7 +716,7 @@ static int scan_behind_checkpoint(struct store *store, struct store_report *repo
  * knows, such as producers whose batches are deleted, must not be given up for that. */
 static bool is_no_checkpoint(int err)
 {
-	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG || err == -EISDIR;
+	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG;
 }
 
 /* From the checkpoint, or what is there instead of it. */

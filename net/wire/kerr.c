@@ -66,6 +66,7 @@ static enum kerr from_log(enum err err)
 	case ERR_FAILED:
 	case ERR_FORMAT:
 	case ERR_LOCKED:
+	case ERR_NOT_A_FILE:
 		return KERR_KAFKA_STORAGE_ERROR;
 	}
 	return KERR_UNKNOWN_SERVER_ERROR;

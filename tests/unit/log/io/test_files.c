@@ -309,3 +309,67 @@ EACH_TEST(hints)
 	io_close_fd(f.io, fd);
 	fixture_close(&f);
 }
+
+/* What stands in a file's place and is none is refused at once, whatever it is opened for: a FIFO that nobody writes into would be waited for. Nothing is
+ * made through a link to nowhere. (The simulated disk has directories alone.) */
+EACH_TEST(refuses_what_is_no_file)
+{
+	static const uint32_t flags[] = {0, IO_READ_ONLY, IO_DIRECT, IO_CREATE, IO_CREATE | IO_DIRECT};
+	static const char *const names[] = {"directory", "fifo", "socket", "nowhere", "circle", "device"};
+	struct fixture f;
+	char why[512];
+	fixture_open(&f, *backend);
+	cr_assert_eq(io_dir_make(f.io, fixture_path(&f, "directory")), 0);
+	if (*backend != IO_SIM) {
+		cr_assert_eq(mkfifo(fixture_path(&f, "fifo"), 0644), 0);
+		cr_assert_eq(mknod(fixture_path(&f, "socket"), S_IFSOCK | 0644, 0), 0);
+		cr_assert_eq(symlink("missing", fixture_path(&f, "nowhere")), 0);
+		cr_assert_eq(symlink("circle", fixture_path(&f, "circle")), 0);
+		cr_assert_eq(symlink("/dev/zero", fixture_path(&f, "device")), 0);
+	}
+	for (size_t i = 0; i < (*backend == IO_SIM ? 1 : COUNT_OF(names)); i++)
+		for (size_t k = 0; k < COUNT_OF(flags); k++) {
+			cr_expect_eq(io_file_open(f.io, fixture_path(&f, names[i]), flags[k]), ERR_NOT_A_FILE, "%s, flags %u", names[i], flags[k]);
+			cr_expect(strstr(io_explain(f.io, ERR_NOT_A_FILE, why, sizeof why), names[i]), "%s", why);
+		}
+	cr_assert_eq(io_file_open(f.io, fixture_path(&f, "missing"), 0), -ENOENT);
+	fixture_close(&f);
+}
+
+/* People move segments to another disk and leave a link: it is as good as the file, also where a file would be made. It blocks as files do. */
+EACH_TEST(follows_a_link_to_a_file)
+{
+	struct fixture f;
+	char back[5] = "";
+	if (*backend == IO_SIM)
+		return;
+	fixture_open(&f, *backend);
+	int fd = io_file_open(f.io, fixture_path(&f, "file"), IO_CREATE);
+	cr_assert_eq(io_file_write(f.io, fd, "bytes", 5, 0), 5);
+	io_close_fd(f.io, fd);
+	cr_assert_eq(symlink("file", fixture_path(&f, "link")), 0);
+	static const uint32_t flags[] = {0, IO_CREATE, IO_READ_ONLY};
+	for (size_t i = 0; i < COUNT_OF(flags); i++) {
+		fd = io_file_open(f.io, fixture_path(&f, "link"), flags[i]);
+		cr_assert_geq(fd, 0);
+		cr_expect_eq(io_file_read(f.io, fd, back, 5, 0), 5);
+		cr_expect_eq(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+		io_close_fd(f.io, fd);
+	}
+	fixture_close(&f);
+}
+
+/* What was refused is told with the path, the reason and the advice; another error than that alone. */
+EACH_TEST(explains_what_was_refused)
+{
+	struct fixture f;
+	char why[512];
+	fixture_open(&f, *backend);
+	int fd = io_file_open(f.io, fixture_path(&f, "file"), IO_CREATE);
+	io_close_fd(f.io, fd);
+	cr_assert_eq(io_file_open(f.io, fixture_path(&f, "file/child"), 0), -ENOTDIR);
+	cr_expect(strstr(io_explain(f.io, -ENOTDIR, why, sizeof why), "file/child cannot be opened: "), "%s", why);
+	cr_expect(strncmp(io_explain(f.io, -EIO, why, sizeof why), err_text(-EIO), strlen(err_text(-EIO))) == 0, "%s", why);
+	cr_expect(strstr(why, "dmesg"), "%s", why);
+	fixture_close(&f);
+}
