@@ -29,7 +29,7 @@ struct partition_home {
 	bool is_top_unsynced;           /* the data directory itself has */
 	struct list untimed;            /* partitions with append times that are in no file yet */
 	struct list reads_waiting;      /* reads that wait for read memory */
-	bool wants_room;                /* an append found no memory since the last filing */
+	bool wants_room;                /* since the last filing, an append found no memory, or none of its ways open before more is filed */
 	bool has_rolled;                /* some segment became complete: the next checkpoint is worth its while */
 	bool has_moved_start;           /* some log start is not yet in the file that repeats them */
 	bool has_new_damage;            /* something was fenced since the last checkpoint: the next one says so for good */

@@ -27,6 +27,9 @@
 #define DIRECT_COUNT_ENOUGH 8
 #define DIRECT_BYTES_ENOUGH (2u << 20)
 
+/* All of it; nothing now, and others may go on; nothing more in this group. */
+enum added { ADDED_ALL, ADDED_DEFERRED, ADDED_GROUP_FULL };
+
 static struct commit_item *add_item(struct group *group)
 {
 	if (group->count == group->capacity) {
@@ -160,7 +163,7 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	return !err && (is_entered || must_go);
 }
 
-static bool commit_direct(struct store *store, struct partition *partition, struct segment *segment)
+static enum added commit_direct(struct store *store, struct partition *partition, struct segment *segment)
 {
 	struct mark target = segment->staged;
 	uint64_t from = segment->committing.position;
@@ -169,11 +172,11 @@ static bool commit_direct(struct store *store, struct partition *partition, stru
 	struct journal_entry entry = entry_for(partition, segment, target, headers.iov_len ? ENTRY_DIRECT_TOLD : ENTRY_DIRECT);
 	entry.data_checksum = headers.iov_len ? XXH3_64bits(headers.iov_base, headers.iov_len) : chained_checksum(segment, from, target.position);
 	if (!journal_add(store->journal, &entry, &headers, headers.iov_len ? 1 : 0))
-		return false;
+		return ADDED_GROUP_FULL;
 	store->group.seq = journal_hold(store->journal);
 	if (!take_item(&store->group, partition, segment, target, true)) {
 		store__fail(store, -ENOMEM);
-		return false;
+		return ADDED_GROUP_FULL;
 	}
 	segment->is_direct_pending = true;
 	int err = segment_file(segment, target, direct_done, store);
@@ -182,7 +185,7 @@ static bool commit_direct(struct store *store, struct partition *partition, stru
 	store->cycle.direct_bytes += entry.data_size_bytes;
 	store->group.direct_count++;
 	store->group.direct_bytes += entry.data_size_bytes;
-	return true;
+	return ADDED_ALL;
 }
 
 /* ---- small pieces: through the journal ---------------------------------------------------------------------------- */
@@ -203,6 +206,14 @@ static struct mark cut(struct segment *segment, uint64_t size_max)
 	}
 }
 
+/* One batch larger than a group can only go straight to its segment, and that once what lies before it is filed: nothing else would begin a cycle
+ * for it before its time, and others are not to wait behind it. */
+static enum added wait_for_filing(struct store *store)
+{
+	store->home.wants_room = true;
+	return ADDED_DEFERRED;
+}
+
 static uint64_t payload_checksum(struct store *store, const struct slice *slices, uint32_t count)
 {
 	if (count == 1)
@@ -213,13 +224,13 @@ static uint64_t payload_checksum(struct store *store, const struct slice *slices
 	return XXH3_64bits_digest(store->hash);
 }
 
-static bool commit_through_journal(struct store *store, struct partition *partition, struct segment *segment, uint64_t size_max)
+static enum added commit_through_journal(struct store *store, struct partition *partition, struct segment *segment)
 {
 	struct slice slices[PIECES_MAX];
 	struct iovec pieces[PIECES_MAX];
-	struct mark target = cut(segment, size_max);
+	struct mark target = cut(segment, group_room(store));
 	if (target.position == segment->committing.position)
-		return false; /* one batch larger than a group: it waits until it can go straight to its segment */
+		return wait_for_filing(store);
 	struct journal_entry entry = entry_for(partition, segment, target, ENTRY_BATCHES);
 	uint64_t size;
 	uint32_t count = segment_view(segment, segment->committing.position, target.position, slices, NULL, PIECES_MAX, &size);
@@ -228,10 +239,10 @@ static bool commit_through_journal(struct store *store, struct partition *partit
 		pieces[i] = (struct iovec){(void *)slices[i].data, slices[i].size};
 	entry.data_checksum = payload_checksum(store, slices, count);
 	if (!journal_add(store->journal, &entry, pieces, count))
-		return false;
+		return ADDED_GROUP_FULL;
 	if (!take_item(&store->group, partition, segment, target, false))
 		store__fail(store, -ENOMEM);
-	return true;
+	return ADDED_ALL;
 }
 
 /* ---- the group ------------------------------------------------------------------------------------------------------- */
@@ -264,12 +275,9 @@ static struct segment *first_uncommitted(const struct partition *partition)
 	return first;
 }
 
-enum added { ADDED_ALL, ADDED_DEFERRED, ADDED_GROUP_FULL };
-
 /* Adds what a partition has to commit: all of it; or up to a large piece that the next group shall take; or what still fits. */
 static enum added commit_partition(struct store *store, struct partition *partition)
 {
-	uint64_t group_max = group_room(store);
 	if (!commit_trims(store, partition))
 		return ADDED_GROUP_FULL;
 	for (struct segment *segment; (segment = first_uncommitted(partition));) {
@@ -278,10 +286,11 @@ static enum added commit_partition(struct store *store, struct partition *partit
 			return ADDED_GROUP_FULL;
 		if (is_direct && is_direct_share_full(store))
 			return ADDED_DEFERRED;
-		bool is_added = is_direct ? commit_direct(store, partition, segment)
-					  : commit_through_journal(store, partition, segment, group_max);
-		if (!is_added || store->failure)
+		enum added added = is_direct ? commit_direct(store, partition, segment) : commit_through_journal(store, partition, segment);
+		if (store->failure)
 			return ADDED_GROUP_FULL;
+		if (added != ADDED_ALL)
+			return added;
 	}
 	return ADDED_ALL;
 }

@@ -32,3 +32,39 @@ Test(store_sizes, larger_than_a_group, .timeout = 60)
 			append_of(1000, sizes[i], has_file);
 		}
 }
+
+#define SECOND_NS 1000000000ull
+
+static void finish_append(struct world *world, struct append *append, const char *what)
+{
+	uint64_t begin_ns = io_now_ns(world->io);
+	store_turn(world->store);
+	while (!append->is_done && io_now_ns(world->io) < begin_ns + 10 * SECOND_NS)
+		world_turn(world);
+	cr_assert(append->is_done && append->op.err == 0, "%s", what);
+	cr_assert_lt(io_now_ns(world->io), begin_ns + SECOND_NS, "%s waited %lu ms", what, (unsigned long)((io_now_ns(world->io) - begin_ns) / 1000000));
+}
+
+/* A batch that does not fit a group, first in its segment, and the segment before it is not filed: it waited for the cycle that comes five seconds
+ * after the last one, and everybody behind it. (Found by kill9.sh, SEED=91713, with a small journal: 200 KB/s of 20 MB/s came through.) */
+Test(store_sizes, larger_than_a_group_behind_what_is_not_filed, .timeout = 60)
+{
+	static const struct config_override small_segments = {"segment.bytes", "1048576"};
+	struct world world;
+	world_init(&world, 1);
+	world.options.journal_size_bytes = 1 << 20;
+	world.options.direct_size_bytes_min = 1 << 16;
+	world_open(&world);
+	world_create_topic(&world, "t", 2, &small_segments, 1);
+	struct partition *large = world_partition(&world, "t", 0), *small = world_partition(&world, "t", 1);
+	for (uint64_t n = 0; n < 20; n++) {
+		struct append of_large, of_small;
+		world_append(&world, large, 2 * n, 1, 30000); /* through the journal: its segment is not filed */
+		cr_assert_eq(world_append_begin(large, &of_large, 2 * n + 1, 1, 600000), 0);
+		cr_assert_eq(world_append_begin(small, &of_small, n, 1, 100), 0);
+		finish_append(&world, &of_small, "the small one");
+		finish_append(&world, &of_large, "the large one");
+	}
+	cr_assert_eq(world_check_all(&world, large, 0, 1 << 20), 40);
+	world_fini(&world);
+}
