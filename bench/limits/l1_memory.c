@@ -1,7 +1,8 @@
-/* L1: L0, and each batch is appended to warm memory: a ring larger than the caches.
+/* L1: L0, and each batch is appended to warm memory: a ring larger than the caches, copied past them.
  *
  * l1_memory [PORT] */
 #include "bench/limits/limit_epoll.h"
+#include "log/base/stream_copy.h"
 
 #define RING_BYTES (256u << 20)
 
@@ -13,7 +14,7 @@ static void append(const uint8_t *batch, size_t size)
 		ring = limit_memory(RING_BYTES);
 	if (end + size > RING_BYTES)
 		end = 0;
-	memcpy(ring + end, batch, size);
+	stream_copy(ring + end, batch, size);
 	end += size;
 }
 

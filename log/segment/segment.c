@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/base/stream_copy.h"
 #include "log/segment/filing.h"
 #include "log/segment/segment_priv.h"
 
@@ -209,7 +210,7 @@ static void copy_in(struct segment *segment, const uint8_t *bytes, uint64_t size
 		uint64_t within = position - chunk->position;
 		uint64_t room = chunk->size_bytes - within;
 		uint64_t piece = size < room ? size : room;
-		memcpy(chunk->data + within, bytes, piece);
+		stream_copy(chunk->data + within, bytes, piece);
 		bytes += piece;
 		position += piece;
 		size -= piece;
