@@ -244,9 +244,10 @@ int log_open_io(struct io **out)
 int log_check_directory(struct io *io, const char *path)
 {
 	struct data_dir dir;
+	char why[1536];
 	int err = data_dir_read(&dir, io, path);
 	if (err) {
-		complain("%s: %s", path, err_text(err));
+		complain("%s: %s", path, io_explain(io, err, why, sizeof why));
 		return STATUS_FAILED;
 	}
 	bool is_empty = !dir.has_meta && !dir.has_catalog && !dir.shard_count && !dir.partition_count;
@@ -263,6 +264,7 @@ static int verify_with(struct io *io, struct verifying *verifying)
 	struct verify_options options = {.dir = verifying->dir, .found = take_finding,
 					 .progress = show_progress, .context = verifying};
 	struct verify_report report;
+	char why[1536];
 	struct out *out = out_open(verifying->is_json);
 	if (verifying->is_json)
 		verifying->table = out_table_begin(out, "findings", columns, COUNT_OF(columns));
@@ -275,7 +277,7 @@ static int verify_with(struct io *io, struct verifying *verifying)
 		out_table_end(verifying->table, NULL, NULL);
 	out_close(out);
 	if (err) {
-		complain("%s could not be checked to its end: %s", verifying->dir, err_text(err));
+		complain("%s could not be checked to its end: %s", verifying->dir, io_explain(io, err, why, sizeof why));
 		return STATUS_FAILED;
 	}
 	return is_clean(&report) ? STATUS_OK : STATUS_DAMAGED;

@@ -106,6 +106,13 @@ static int open_io(struct server *server, struct sentence *why)
 	return err ? fail(why, err, "the I/O loop cannot start: %s", err_text(err)) : 0;
 }
 
+/* Static: one start at a time. */
+static const char *explain(const struct server *server, int err)
+{
+	static char text[2048];
+	return io_explain(server->shards[0].io, err, text, sizeof text);
+}
+
 /* One directory of the path, and its name in the one above it, which a power cut would else take away with all that is in it. */
 static int make_one_dir(struct io *io, const char *path)
 {
@@ -126,7 +133,7 @@ static int make_dir(struct server *server, struct sentence *why)
 		path[i] = 0;
 		int err = make_one_dir(io, path);
 		if (err)
-			return fail(why, err, "the data directory %s cannot be made: %s: %s", server->dir, path, err_text(err));
+			return fail(why, err, "the data directory %s cannot be made: %s", server->dir, explain(server, err));
 	}
 	return 0;
 }
@@ -140,7 +147,7 @@ static int lock_dir(struct server *server, struct sentence *why)
 		return fail(why, fd, "the data directory %s is in use by another broker: stop that one, or give this one another directory",
 			    server->dir);
 	if (fd < 0)
-		return fail(why, fd, "the data directory %s cannot be locked: %s", server->dir, err_text(fd));
+		return fail(why, fd, "the data directory %s cannot be locked: %s", server->dir, explain(server, fd));
 	server->lock_fd = fd;
 	return 0;
 }
@@ -150,7 +157,7 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 	struct catalog_knowledge known = {.is_loss_accepted = broker_config_bool(server->options.config, "spate.accept.loss")};
 	int err = store_read_catalog_mark(server->shards[0].io, server->dir, server->shard_count, &known.mark);
 	if (err)
-		return fail(why, err, "the journals and checkpoints in %s cannot be read: %s", server->dir, err_text(err));
+		return fail(why, err, "the journals and checkpoints in %s cannot be read: %s", server->dir, explain(server, err));
 	err = catalog_open_knowing(&server->catalog, server->shards[0].io, server->dir, server->options.config, &known, report);
 	if (err)
 		return fail(why, err, "the catalog in %s cannot be opened: %s", server->dir, *report->why ? report->why : err_text(err));
@@ -525,13 +532,16 @@ static int count_shards(const struct server_options *options, uint32_t *count, s
 	struct io_options io_options = {.backend = options->backend == IO_SIM ? IO_SIM : IO_SYSCALLS, .disk = options->disk};
 	struct io *io;
 	uint32_t asked = options->shard_count ? options->shard_count : 1;
+	char text[1024];
 	int err = io_open(&io, &io_options);
+	snprintf(text, sizeof text, "%s", err_text(err));
 	if (!err) {
 		err = store_shards_of(io, options->dir, count);
+		io_explain(io, err, text, sizeof text);
 		io_close(io);
 	}
 	if (err)
-		return fail(why, err, "the data directory %s cannot be read: %s", options->dir, err_text(err));
+		return fail(why, err, "the data directory %s cannot be read: %s", options->dir, text);
 	if (*count > SERVER_SHARDS_MAX)
 		return fail(why, -EINVAL, "the data directory %s has %u journals; at most %d shards are possible", options->dir, *count, SERVER_SHARDS_MAX);
 	if (*count && *count != asked)

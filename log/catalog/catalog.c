@@ -483,6 +483,16 @@ static int publish_replayed(struct catalog *catalog)
 	return 0;
 }
 
+/* Either of its files, or the directory. */
+static void tell_refusal(const struct catalog *catalog, int err, struct catalog_report *report)
+{
+	char why[512];
+	if (err == -ENOMEM)
+		snprintf(report->why, sizeof report->why, "%s: %s", catalog->log_path, err_text(err));
+	else
+		snprintf(report->why, sizeof report->why, "%s. Nothing was changed", io_explain(catalog->io, err, why, sizeof why));
+}
+
 /* Without knowledge: read only. */
 static int open_catalog(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker,
 			const struct catalog_knowledge *known, struct catalog_report *report)
@@ -496,7 +506,7 @@ static int open_catalog(struct catalog **out, struct io *io, const char *dir, co
 	err = err ? err : publish_replayed(catalog);
 	if (err) {
 		if (!report->why[0])
-			snprintf(report->why, sizeof report->why, "%s: %s", catalog->log_path, err_text(err));
+			tell_refusal(catalog, err, report);
 		catalog_close(catalog);
 		return err;
 	}

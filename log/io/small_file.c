@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "log/base/err.h"
+
 static int read_open(struct io *io, int fd, size_t size_max, uint8_t **data, size_t *size)
 {
 	int64_t file_size = io_file_size(io, fd);
@@ -42,6 +44,12 @@ int small_file_read(struct io *io, const char *path, size_t size_max, uint8_t **
 static int write_synced(struct io *io, const char *path, const void *data, size_t size)
 {
 	int fd = io_file_open(io, path, IO_CREATE);
+	if (fd == ERR_NOT_A_FILE || fd == -EACCES) { /* the name is ours: nothing that counts is ever under it */
+		int err = io_unlink(io, path);
+		if (err == -EISDIR)
+			err = io_dir_remove(io, path);
+		fd = err ? err : io_file_open(io, path, IO_CREATE);
+	}
 	if (fd < 0)
 		return fd;
 	int err = io_file_truncate(io, fd, 0);

@@ -53,7 +53,7 @@ struct repair_report {
 	uint32_t refused;                /* steps that need is_loss_accepted: nothing at all was done */
 	bool was_opened;                 /* and stopped cleanly */
 	uint64_t damages_left, derived_left; /* what the verifier says afterwards (of a dry run: now) */
-	char why[1024];                  /* of a failure */
+	char why[1280];                  /* of a failure */
 };
 
 /* 0: done, or a dry run, or refused (report->refused). ERR_LOCKED: a broker has it. -errno and others: report->why. */

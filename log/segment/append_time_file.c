@@ -177,6 +177,10 @@ static int add_anywhere(struct io *io, const char *path, const struct append_tim
 {
 	struct append_time_file file;
 	int err = open_with(&file, io, path, IO_CREATE);
+	if (foreign_file_is_in_the_way(file.fd)) {
+		err = foreign_file_keep(io, path);
+		err = err ? err : open_with(&file, io, path, IO_CREATE);
+	}
 	if (file.fd < 0)
 		return err;
 	if (err == ERR_CORRUPT_LOG) { /* it may be another file, exchanged with this one */
@@ -221,7 +225,7 @@ int append_time_file_add(struct io *io, const char *path, const struct append_ti
 {
 	bool is_known = end->count > 0 && times->from == owner->base_offset + end->relative_offset;
 	int err = is_known ? add_behind(io, path, owner, times, end) : -ENOENT;
-	if (err == -ENOENT)
+	if (err == -ENOENT || foreign_file_is_in_the_way(err))
 		err = add_anywhere(io, path, owner, times, end);
 	if (err)
 		*end = (struct append_time_end){0};

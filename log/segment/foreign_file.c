@@ -28,25 +28,50 @@ bool foreign_file_is_stores(struct io *io, int fd)
 	return kind == KIND_KEPT || kind == KIND_DERIVED;
 }
 
+bool foreign_file_is_in_the_way(int err)
+{
+	return err == ERR_NOT_A_FILE || err == -EACCES || err == -EPERM;
+}
+
+/* One that is kept already may be what no other can replace: a directory. */
+static int rename_aside(struct io *io, const char *path, char *aside, size_t size)
+{
+	if (snprintf(aside, size, "%s" FOREIGN_FILE_SUFFIX, path) >= (int)size)
+		return -ENAMETOOLONG;
+	int err = io_rename(io, path, aside);
+	if (err != -EISDIR && err != -ENOTDIR && err != -ENOTEMPTY && err != -EEXIST)
+		return err;
+	uint64_t tag;
+	io_random(io, &tag, sizeof tag);
+	if (snprintf(aside, size, "%s" FOREIGN_FILE_SUFFIX "-%016llx", path, (unsigned long long)tag) >= (int)size)
+		return -ENAMETOOLONG;
+	return io_rename(io, path, aside);
+}
+
+int foreign_file_put_aside(struct io *io, const char *path, const char *what)
+{
+	char aside[4096 + 32];
+	int err = rename_aside(io, path, aside, sizeof aside);
+	if (!err)
+		err = io_parent_sync(io, path);
+	if (!err)
+		fprintf(stderr, "spate: error: %s %s; it is kept as %s\n", path, what, aside);
+	return err;
+}
+
 int foreign_file_keep(struct io *io, const char *path)
 {
-	int fd = io_file_open(io, path, IO_READ_ONLY);
+	int fd = io_file_open(io, path, 0);
+	if (foreign_file_is_in_the_way(fd))
+		return foreign_file_put_aside(io, path, fd == ERR_NOT_A_FILE ? "is no regular file, and made anew" : "may not be read and written, and is made anew");
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	enum kind kind = kind_of(io, fd);
 	io_close_fd(io, fd);
 	if (kind != KIND_BATCHES && kind != KIND_KEPT)
 		return 0;
-	char aside[4096 + sizeof FOREIGN_FILE_SUFFIX];
-	if (snprintf(aside, sizeof aside, "%s" FOREIGN_FILE_SUFFIX, path) >= (int)sizeof aside)
-		return -ENAMETOOLONG;
-	int err = io_rename(io, path, aside);
-	if (!err)
-		err = io_parent_sync(io, path);
-	if (!err)
-		fprintf(stderr, "spate: error: %s holds %s: two files were exchanged; it is kept as %s, and made anew\n", path,
-			kind == KIND_BATCHES ? "record batches" : "what another file should", aside);
-	return err;
+	return foreign_file_put_aside(io, path, kind == KIND_BATCHES ? "holds record batches: two files were exchanged, and it is made anew"
+								     : "holds what another file should: two files were exchanged, and it is made anew");
 }
 
 int foreign_file_write_over(struct io *io, const char *path, const void *data, size_t size)

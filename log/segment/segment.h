@@ -73,7 +73,8 @@ struct segment {
 	int32_t first_leader_epoch, last_leader_epoch;
 	uint32_t first_crc;             /* of the first batch: tells this file from another's; 0 = not known */
 	bool has_new_name;              /* its file was made, under a name that its directory's next sync must make durable: for who syncs that */
-	bool is_foreign;                /* another file stands in its place */
+	bool is_foreign;                /* another file stands in its place, or none at all */
+	bool is_refusal_told;           /* that its file cannot be opened */
 	bool is_identified;             /* the file was held against it in this life, or need not be */
 	uint64_t unindexed_bytes;       /* since the last index entry */
 	uint32_t index_interval_bytes, index_size_bytes_max;

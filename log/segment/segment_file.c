@@ -108,6 +108,27 @@ static int identify(struct segment *segment, int fd)
 	return segment->is_foreign ? ERR_CORRUPT_LOG : 0;
 }
 
+static void tell_once(struct segment *segment, int err)
+{
+	char why[2048];
+	if (!segment->is_refusal_told)
+		fprintf(stderr, "spate: error: %s; its records are not served\n", io_explain(segment->home->io, err, why, sizeof why));
+	segment->is_refusal_told = true;
+}
+
+/* What is no file in its place (a directory, a FIFO, a link to nowhere) is as good as another's: the segment's own is lost. What may not be read is there. */
+static int judge_unopened(struct segment *segment, int err)
+{
+	if (err == ERR_NOT_A_FILE) {
+		segment->is_foreign = segment->is_identified = true;
+		tell_once(segment, err);
+		return ERR_CORRUPT_LOG;
+	}
+	if (err == -EACCES || err == -EPERM)
+		tell_once(segment, err);
+	return err;
+}
+
 static int open_for_reading(struct segment *segment, int *fd, uint32_t flags)
 {
 	if (segment->is_foreign)
@@ -123,7 +144,7 @@ static int open_for_reading(struct segment *segment, int *fd, uint32_t flags)
 		segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
 		int opened = io_file_open(segment->home->io, path, IO_READ_ONLY | flags);
 		if (opened < 0)
-			return opened;
+			return judge_unopened(segment, opened);
 		*fd = opened;
 	}
 	note_open(segment);
@@ -206,16 +227,12 @@ static int cut(struct segment *segment)
 /* Another's file in this one's place is somebody's: it stays, under another name. */
 static int set_aside(struct segment *segment, const char *path)
 {
-	char aside[PATH_SIZE];
-	if (snprintf(aside, sizeof aside, "%s" FOREIGN_FILE_SUFFIX, path) >= (int)sizeof aside)
-		return -ENAMETOOLONG;
-	int err = io_rename(segment->home->io, path, aside);
+	int err = foreign_file_put_aside(segment->home->io, path, "is not the file that was written here");
 	if (err)
 		return err;
 	segment_close_files(segment);
 	segment->is_foreign = false;
 	segment->is_cut = false;
-	fprintf(stderr, "spate: %s was not the file written here, and is kept as %s\n", path, aside);
 	return 0;
 }
 
@@ -233,13 +250,12 @@ static int create_file(struct segment *segment, const char *path)
 {
 	struct io *io = segment->home->io;
 	int there = io_file_open(io, path, IO_READ_ONLY);
-	if (there >= 0) {
-		segment->is_foreign = foreign_file_is_stores(io, there);
+	segment->is_foreign = there >= 0 ? foreign_file_is_stores(io, there) : foreign_file_is_in_the_way(there);
+	if (there >= 0)
 		io_close_fd(io, there);
-		int aside_err = segment->is_foreign ? set_aside(segment, path) : 0;
-		if (aside_err)
-			return aside_err;
-	}
+	int aside_err = segment->is_foreign ? set_aside(segment, path) : 0;
+	if (aside_err)
+		return aside_err;
 	segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
 	if (segment->write_fd < 0)
 		return segment->write_fd;
@@ -717,6 +733,11 @@ static int write_tail(struct segment *segment, enum segment_file file, const uin
 	char path[PATH_SIZE];
 	segment_path(segment, file, path, sizeof path);
 	int fd = io_file_open(segment->home->io, path, IO_CREATE);
+	if (foreign_file_is_in_the_way(fd)) {
+		int err = foreign_file_keep(segment->home->io, path);
+		fd = err ? err : io_file_open(segment->home->io, path, IO_CREATE);
+		from = 0;
+	}
 	if (fd < 0)
 		return fd;
 	int64_t done = io_file_write(segment->home->io, fd, data + from, size - from, from);

@@ -27,9 +27,10 @@ struct catalog_mark store__entry_mark(const struct journal_entry *entry)
 	return (struct catalog_mark){(uint64_t)entry->end_offset, (uint64_t)entry->base_offset};
 }
 
+/* What may not be read tells perhaps what counts: nothing must be changed before it was. */
 static int final_error(int err)
 {
-	return err == -EIO || err == -ENOMEM ? err : 0;
+	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG || err == -EINVAL ? 0 : err;
 }
 
 /* Who listens; either may be NULL. */

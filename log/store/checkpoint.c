@@ -376,6 +376,7 @@ int store__read_checkpoint(struct store *store)
 	uint8_t *data;
 	size_t size;
 	int err = small_file_read(store->home.io, path, CHECKPOINT_SIZE_MAX, &data, &size);
+	store->may_checkpoint_be_foreign = err == ERR_NOT_A_FILE;
 	if (err)
 		return err;
 	err = take_checkpoint(store, data, size);

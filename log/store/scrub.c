@@ -20,6 +20,7 @@
 
 #include "log/base/check.h"
 #include "log/io/small_file.h"
+#include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
 #define PIECE_SIZE (1u << 20)
@@ -190,7 +191,8 @@ static void check_epochs(struct scrub *scrub)
 	int err = small_file_read(partition->home->io, path, EPOCH_FILE_SIZE_MAX, &text, &size);
 	if (!err)
 		err = epochs_decode(&told, (struct slice){text, size});
-	if ((!err && !are_equal(&told, &partition->epochs)) || err == -ENOENT || err == -EFBIG || err == ERR_CORRUPT_LOG || err == ERR_FORMAT) {
+	if ((!err && !are_equal(&told, &partition->epochs)) || err == -ENOENT || err == -EFBIG || err == ERR_CORRUPT_LOG || err == ERR_FORMAT ||
+	    foreign_file_is_in_the_way(err)) {
 		fprintf(stderr, "spate: %s is not what it should be: it is made anew\n", path);
 		partition->epochs_changed = true;
 		partition->home->has_rolled = true; /* or no cycle comes by */
@@ -219,7 +221,7 @@ static bool is_as_sealed(const struct segment *segment, enum segment_file file, 
 	segment_path(segment, file, path, sizeof path);
 	int err = small_file_read(segment->home->io, path, size_due, &data, &size);
 	if (err)
-		return err != -ENOENT && err != -EFBIG && err != ERR_CORRUPT_LOG;
+		return err != -ENOENT && err != -EFBIG && err != ERR_CORRUPT_LOG && !foreign_file_is_in_the_way(err);
 	bool is_same = size == size_due && seal_index_checksum((struct slice){data, size}) == checksum_due;
 	free(data);
 	return is_same;
@@ -252,7 +254,7 @@ static void check_seal(struct scrub *scrub)
 		free(data);
 	bool is_ours = is_good && seal.base_offset == segment->base_offset && seal.log_size_bytes == segment->durable.position &&
 		       seal.next_offset == segment->durable.offset;
-	if (!is_ours && (!err || err == -ENOENT || err == ERR_CORRUPT_LOG))
+	if (!is_ours && (!err || err == -ENOENT || err == -EFBIG || err == ERR_CORRUPT_LOG || foreign_file_is_in_the_way(err)))
 		seal_again(scrub, "seal");
 	else if (is_ours && !fits_seal(scrub, &seal))
 		partition__add_damage(scrub->partition, segment->base_offset, segment->durable.offset);

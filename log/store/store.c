@@ -149,10 +149,11 @@ void store__fail(struct store *store, int err)
 {
 	if (store->failure)
 		return;
+	char why[2048];
 	store->failure = err;
 	store__update_refusal(store);
 	fprintf(stderr, "spate: error: %s: durability is broken (%s: %s): produce is refused until a restart, fetch is served\n", store->dir,
-		err_name(err), err_text(err));
+		err_name(err), io_explain(store->home.io, err, why, sizeof why));
 	LIST_FOR_EACH_SAFE(node, &store->partitions)
 		partition__fail(LIST_ENTRY(node, struct partition, store_node));
 	store__fail_group(store);
@@ -168,6 +169,11 @@ static void journal_failed(void *context, int err)
 bool store_must_have_journal(const struct catalog_image *image)
 {
 	return image->topic_count > 0;
+}
+
+static void journal_path(const struct store *store, char *out, size_t size)
+{
+	snprintf(out, size, "%s/journal-%u", store->dir, store->options.shard);
 }
 
 static int refuse_lost_journal(const struct store *store, struct store_report *report)
@@ -218,10 +224,40 @@ static int64_t journal_size_now(struct store *store)
 	return size;
 }
 
+/* Its loss is accepted; the bytes stay, under another name. */
+static int set_journal_aside(struct store *store, const char *why, struct store_report *report)
+{
+	char path[4096], aside[4096 + 32];
+	journal_path(store, path, sizeof path);
+	snprintf(aside, sizeof aside, "%s.lost-%llu", path, (unsigned long long)store->options.incarnation);
+	int err = io_rename(store->home.io, path, aside);
+	if (!err)
+		err = io_dir_sync(store->home.io, store->dir);
+	if (err)
+		return err;
+	report->is_journal_lost = true;
+	fprintf(stderr, "spate: error: %s cannot be used (%s), and spate.accept.loss is true: acknowledged records that are in it alone are lost, and their "
+			"offsets are given out again; it is kept as %s, and a new journal was made\n", path, why, aside);
+	return 0;
+}
+
+/* A directory, a FIFO or a link to nowhere stands in its place. */
+static int64_t judge_no_file(struct store *store, struct store_report *report)
+{
+	int err = store->options.is_loss_accepted ? set_journal_aside(store, err_text(ERR_NOT_A_FILE), report) : ERR_NOT_A_FILE;
+	if (err == ERR_NOT_A_FILE)
+		snprintf(report->why, sizeof report->why,
+			 "%s/journal-%u is no regular file: a directory, a FIFO, a socket, a device or a link to nowhere. Nothing was changed. Put the right file back; if it "
+			 "is lost for good, start once with --set spate.accept.loss=true, which keeps this aside", store->dir, store->options.shard);
+	return err ? err : -ENOENT;
+}
+
 /* Before memory and journal are opened, which depend on it. */
 static int settle_journal_size(struct store *store, struct store_report *report)
 {
 	int64_t size = journal_size_now(store);
+	if (size == ERR_NOT_A_FILE)
+		size = judge_no_file(store, report);
 	bool is_lost = size == -ENOENT && store_must_have_journal(store->image) && !report->is_journal_lost;
 	if (is_lost && !store->options.is_loss_accepted)
 		return refuse_lost_journal(store, report);
@@ -239,11 +275,6 @@ static int settle_journal_size(struct store *store, struct store_report *report)
 	uint64_t sixteenth = store->options.journal_size_bytes / 16;
 	store->group_size_bytes_max = sixteenth < GROUP_SIZE_MAX ? (uint32_t)sixteenth : GROUP_SIZE_MAX;
 	return 0;
-}
-
-static void journal_path(const struct store *store, char *out, size_t size)
-{
-	snprintf(out, size, "%s/journal-%u", store->dir, store->options.shard);
 }
 
 static int refuse_untold_loss(const struct store *store, const struct journal_report *found, struct store_report *report)
@@ -265,23 +296,6 @@ static int refuse_bad_journal(const struct store *store, const struct journal_re
 		 "changed. Put the right file back; if it is lost for good, start once with --set spate.accept.loss=true, which keeps this one aside",
 		 store->dir, store->options.shard, journal_why(found), found->decision);
 	return ERR_CORRUPT_LOG;
-}
-
-/* Its loss is accepted; the bytes stay, under another name. */
-static int set_journal_aside(struct store *store, const struct journal_report *found, struct store_report *report)
-{
-	char path[4096], aside[4096 + 32];
-	journal_path(store, path, sizeof path);
-	snprintf(aside, sizeof aside, "%s.lost-%llu", path, (unsigned long long)store->options.incarnation);
-	int err = io_rename(store->home.io, path, aside);
-	if (!err)
-		err = io_dir_sync(store->home.io, store->dir);
-	if (err)
-		return err;
-	report->is_journal_lost = true;
-	fprintf(stderr, "spate: error: %s cannot be used (%s), and spate.accept.loss is true: acknowledged records that are in it alone are lost, and their "
-			"offsets are given out again; it is kept as %s, and a new journal was made\n", path, journal_why(found), aside);
-	return 0;
 }
 
 static int open_journal_file(struct store *store, struct journal_report *found)
@@ -312,7 +326,7 @@ static int open_journal(struct store *store, struct store_report *report)
 	if (is_unusable && !store->options.is_loss_accepted)
 		return refuse_bad_journal(store, &found, report);
 	if (is_unusable) {
-		err = set_journal_aside(store, &found, report);
+		err = set_journal_aside(store, journal_why(&found), report);
 		if (!err)
 			err = settle_journal_size(store, report);
 		if (!err)
@@ -369,6 +383,20 @@ static void init(struct store *store, struct io *io, const struct store_options 
 static int64_t retention_now(struct store *store);
 static void start_retention(struct store *store);
 
+/* The keys that set what a start asks for: memory may be limited by what is nobody's record of a file. */
+static void explain_refusal(const struct store *store, int err, struct store_report *report)
+{
+	char why[2048];
+	if (err == -ENOMEM)
+		snprintf(report->why, sizeof report->why,
+			 "there is no memory for the store in %s (shard %u): spate.cache.bytes, and eight times spate.journal.bytes of address space for a replay, must fit "
+			 "beside spate.frame.memory.bytes. Nothing was changed. Lower these keys, or raise the limit (ulimit -v, ulimit -l, a container's memory)",
+			 store->dir ? store->dir : "", store->options.shard);
+	else
+		snprintf(report->why, sizeof report->why, "the store in %s (shard %u) cannot be opened: %s. Nothing was changed", store->dir,
+			 store->options.shard, io_explain(store->home.io, err, why, sizeof why));
+}
+
 int store_open(struct store **out, struct io *io, const struct store_options *options, const struct catalog_image *image,
 	       struct store_report *report)
 {
@@ -395,6 +423,8 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 			snprintf(report->why, sizeof report->why,
 				 "the store in %s (shard %u) cannot be recovered: %s. Nothing was changed. `spate log verify` says what is damaged, `spate log "
 				 "repair --dry-run` what can be done, and whether that needs --accept-loss", options->dir, options->shard, err_text(err));
+		if (!*report->why)
+			explain_refusal(store, err, report);
 		store_close(store);
 		return err;
 	}

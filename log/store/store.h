@@ -34,7 +34,7 @@ struct store_report {
 	bool was_clean;
 	bool is_journal_lost;             /* the journal was missing: what was in it alone is lost, and that was accepted */
 	uint64_t duration_ns;
-	char why[512];                    /* when opening failed, and there is more to say than the error: what, and what can be done */
+	char why[1024];                   /* when opening failed, and there is more to say than the error: what, and what can be done */
 };
 
 /* How far the catalog of this directory had come at least, as the journals and checkpoints of its shards know; zeros if nothing tells. Damage

@@ -332,13 +332,14 @@ static bool is_another_file(const struct partition_walk *walk, const char *file,
 	return is_other || is_stores;
 }
 
-static void tell_another_file(struct partition_walk *walk, const struct segment_check *segment)
+/* Nothing of what was filed is there. */
+static void tell_lost_file(struct partition_walk *walk, const struct segment_check *segment, const char *what)
 {
 	const struct partition_check *check = walk->check;
 	damaged_ranges_add(&walk->found, segment->base_offset, segment->required_offset);
 	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, segment->file, segment->base_offset,
 				  segment->required_offset, 0, (int64_t)segment->required_bytes,
-				  .what = "it is not the file that was written here: its first batch is another"};
+				  .what = what};
 	finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, segment->base_offset, segment->required_offset);
 	verify_tell(check->sink, &finding);
 	walk->end_offset = segment->required_offset;
@@ -359,7 +360,7 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 	}
 	struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, files->base_offset) : NULL;
 	if (known && knows_marks(walk) && known->filed.position > 0 && is_another_file(walk, file, known->first_crc)) {
-		tell_another_file(walk, segment);
+		tell_lost_file(walk, segment, "it is not the file that was written here: its first batch is another");
 		return 0;
 	}
 	int err = read_index(walk, files, SEGMENT_FILE_INDEX, &segment->index);
@@ -369,6 +370,10 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 		err = segment_check_run(segment);
 	if (err == -ENOENT && walk->check->is_in_use)
 		return 0;
+	if (err == ERR_NOT_A_FILE) {
+		tell_lost_file(walk, segment, "a directory, a FIFO, a socket, a device or a link to nowhere stands in its place");
+		return 0;
+	}
 	if (!err) {
 		check_missing_files(walk, files, segment);
 		learn(walk, segment);

@@ -82,6 +82,8 @@ enum kerr kerr_from(int err)
 	case -EDQUOT:
 	case -EFBIG:
 	case -EROFS:
+	case -EACCES:
+	case -EPERM:
 		return KERR_KAFKA_STORAGE_ERROR;
 	default:
 		return from_log((enum err)err);
