@@ -10,6 +10,7 @@
 
 #define RECORDS_MAX 8
 #define VALUE_SIZE_MAX (200u << 10)
+#define PATIENCE_NS (3ull * 1000 * 1000 * 1000)
 #define PLAIN_SENDER 1000      /* plain producers have these numbers in the history, idempotent ones their ids above it */
 
 struct made_batch {
@@ -69,6 +70,15 @@ static struct sent_batch *find_sent(struct producer_slot *producer, uint64_t sen
 	return NULL;
 }
 
+/* Nothing that an append waits for may begin by a timer alone: where the disk does its work, an answer is there before the cycle that comes with time. */
+static void judge_wait(struct run *run, const struct flight *flight)
+{
+	uint64_t now_ns = io_now_ns(run->io), since_ns = flight->since_ns > run->trouble_ns ? flight->since_ns : run->trouble_ns;
+	if (now_ns - since_ns > PATIENCE_NS && !run->plan->knobs.stall_per_mille)
+		history_report(run->history, ANOMALY_STUCK, run->topics[flight->topic].numbers[flight->index], flight->op.base_offset,
+			       "an append of %u bytes waited %lu ms for its answer", flight->size_bytes, (unsigned long)((now_ns - since_ns) / 1000000));
+}
+
 static void append_done(struct append_op *op)
 {
 	struct flight *flight = CONTAINER_OF(op, struct flight, op);
@@ -83,6 +93,7 @@ static void append_done(struct append_op *op)
 		history_forget(run->history, flight->send);
 		return;
 	}
+	judge_wait(run, flight);
 	run->result->acks++;
 	times__acked(run, flight);
 	history_ack(run->history, flight->send, op->base_offset);
@@ -139,6 +150,7 @@ static int submit(struct run *run, struct flight *flight, const uint8_t *bytes, 
 	memcpy(copy, bytes, size_bytes);
 	flight->run = run;
 	flight->size_bytes = size_bytes;
+	flight->since_ns = io_now_ns(run->io);
 	flight->op = (struct append_op){.done = append_done, .records = copy, .records_size_bytes = size_bytes, .is_zstd_allowed = true};
 	int err = partition_append(partition, &flight->op);
 	flight->op.records = NULL;

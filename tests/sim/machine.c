@@ -224,6 +224,8 @@ void machine__turn(struct run *run)
 	int err = io_turn(run->io, true);
 	CHECKF(err >= 0, "the loop is broken: %d", err);
 	store_turn(run->store);
+	if (was_full || run->is_full || run->has_fault)
+		run->trouble_ns = io_now_ns(run->io);
 	if (was_full && !store_is_full(run->store))
 		met(run, POINT_FULL_RESUMED);
 	meet_life(run);

@@ -56,6 +56,7 @@ struct flight {
 	uint64_t send;
 	uint32_t topic, index, size_bytes;
 	struct producer_slot *producer;       /* NULL: none */
+	uint64_t since_ns;
 	uint32_t slot_life;                   /* of the topic's slot */
 	/* times.c: what was appended with it, and when that was handed to the log */
 	uint32_t number;
@@ -116,6 +117,7 @@ struct run {
 	uint64_t cut_at;                      /* the I/O at which the power was ordered to fail; 0: none */
 	uint64_t recovery_cuts[2];            /* for the next starts */
 	struct step recovery_fault;           /* for the next start: as STEP_FAIL; a is 0 if there is none */
+	uint64_t trouble_ns;                  /* when the disk was last full, or out of order */
 	bool has_fault;                       /* since the last start the disk was ordered to do something bad */
 	bool has_failed_kind_sync;
 	bool is_full;
