@@ -208,7 +208,7 @@ void appends__append(struct run *run, const struct step *step, enum batch_size s
 void appends__burst(struct run *run, const struct step *step)
 {
 	struct step each = *step;
-	for (uint64_t i = 0; i < 6 + step->d % 18; i++, each.a += step->d, each.c += 7777)
+	for (uint64_t i = 0; i < 6 + step->d % 18 + (step->d % 5 ? 0 : 30); i++, each.a += step->d, each.c += 7777)
 		appends__append(run, &each, BATCH_BURST);
 }
 

@@ -9,7 +9,7 @@
 
 #define TOPICS 3
 #define PARTITIONS_MAX 4
-#define FLIGHTS 24
+#define FLIGHTS 64
 #define READS 4
 #define PRODUCERS 4
 #define WINDOW 5               /* batches of a producer that the log must know again */
