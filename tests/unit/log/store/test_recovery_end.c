@@ -123,3 +123,79 @@ Test(recovery_end, the_first_segment_of_all)
 	}
 	world_fini(&world);
 }
+
+/* ---- cut, durably ---------------------------------------------------------------------------------------------------- */
+
+/* Two batches that are filed, and behind them what a torn direct piece has left; killed. Returns where the log ends in the file. */
+static size_t begin_with_tail(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	world_append(world, the_partition(world), 0, 1, 100);
+	world_append(world, the_partition(world), 1, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(world);
+	world_crash(world);
+	size_t end = rot_batch(world, log_path, 1).end;
+	leave_batch(world, log_path, end, 2);
+	return end;
+}
+
+/* Before anybody is served: a power cut right after the start does not bring it back, however little came through. */
+Test(recovery_end, the_cut_is_durable_before_anybody_is_served)
+{
+	struct world world;
+	size_t end = begin_with_tail(&world, 10);
+	world_open(&world);
+	struct sim_disk *left = world_lose_all(world.disk);
+	cr_expect_eq(sim_disk_peek(world.disk, log_path, NULL, 0, end), 0);
+	uint8_t byte;
+	cr_expect_eq(sim_disk_peek(left, log_path, &byte, 1, end), 0, "the batch is there again");
+	cr_expect_eq(sim_disk_peek(left, log_path, &byte, 1, end - 1), 1);
+	sim_disk_close(left);
+	world_fini(&world);
+}
+
+struct opening {
+	struct world *world;
+	uint32_t cuts;
+};
+
+/* Whenever the power fails during the start: another start has all three. */
+static void lose_all_here(void *context)
+{
+	struct opening *opening = context;
+	const struct world *world = opening->world;
+	struct world other = {.disk = world_lose_all(world->disk), .config = world->config, .options = world->options, .seed = 1};
+	world_open(&other);
+	cr_assert_eq(other.report.damaged_ranges, 0, "cut %u", opening->cuts);
+	cr_assert_eq(world_check_all(&other, the_partition(&other), 0, 1 << 20), 3, "cut %u", opening->cuts);
+	world_close(&other);
+	sim_disk_close(other.disk);
+	opening->cuts++;
+}
+
+/* A large piece that was acknowledged last of all lies in the file alone. A tail behind it is cut off behind it, and not where the checkpoint ends: until the piece
+ * is filed again there is no other copy of it. */
+Test(recovery_end, what_is_cut_off_is_behind_the_last_piece)
+{
+	struct world world;
+	struct opening opening = {&world, 0};
+	world_init(&world, 11);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	world_append(&world, the_partition(&world), 1, 1, 100);
+	world_append(&world, the_partition(&world), 2, 1, 100000);
+	world_crash(&world);
+	leave_batch(&world, log_path, rot_batch(&world, log_path, 2).end, 3);
+	sim_disk_on_io(world.disk, lose_all_here, &opening);
+	world_open(&world);
+	sim_disk_on_io(world.disk, NULL, NULL);
+	cr_assert_gt(opening.cuts, 10);
+	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 3);
+	world_fini(&world);
+}

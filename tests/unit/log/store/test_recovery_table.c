@@ -12,7 +12,7 @@
  *
  * Those of a journal's groups and of its file are in tests/unit/log/journal/test_journal_recover.c, by their letters; test_rot.c rots everything. */
 #include "log/journal/journal_format.h"
-#include "tests/unit/log/verify/rot.h"
+#include "tests/unit/log/store/piece.h"
 
 #define LARGE 100000
 
@@ -21,18 +21,6 @@ static void begin(struct world *world, uint64_t seed)
 	world_init(world, seed);
 	world_open(world);
 	world_create_topic(world, "t", 1, NULL, 0);
-}
-
-static struct partition *the_partition(struct world *world)
-{
-	return world_partition(world, "t", 0);
-}
-
-/* Until the first cycle has filed all and written the checkpoint. */
-static void let_file(struct world *world)
-{
-	for (int turns = 0; turns < 300; turns++)
-		world_turn(world);
 }
 
 static void expect_all(struct world *world, int64_t end)
@@ -131,30 +119,6 @@ Test(recovery_table, row_E_a_direct_piece)
 	cr_assert_lt(world.report.bytes_replayed, LARGE, "the piece was not read into memory");
 	expect_all(&world, 3);
 	world_fini(&world);
-}
-
-/* Of batches so small that the entry of their piece does not tell their headers: recovery must look at them. */
-#define UNTOLD 200
-
-/* Offset 0 is filed, 1 in the journal, 2 to 4 are one piece in the segment, 5 vouches for it; killed. */
-static void leave_a_piece(struct world *world, uint64_t seed, size_t value_size)
-{
-	struct append appends[3];
-	world_init(world, seed);
-	world->options.direct_size_bytes_min = (uint32_t)value_size * 3;
-	world_open(world);
-	world_create_topic(world, "t", 1, NULL, 0);
-	world_append(world, the_partition(world), 0, 1, 100);
-	let_file(world);
-	world_append(world, the_partition(world), 1, 1, 100);
-	for (int i = 0; i < 3; i++)
-		cr_assert_eq(world_append_begin(the_partition(world), &appends[i], 2 + (uint64_t)i, 1, value_size), 0);
-	store_turn(world->store);
-	for (int turns = 0; !appends[2].is_done && turns < 1000; turns++)
-		world_turn(world);
-	cr_assert(appends[2].is_done);
-	world_append(world, the_partition(world), 5, 1, 100);
-	world_crash(world);
 }
 
 /* @F: whatever byte of one batch's header has rotted, that batch is fenced and no other, in this life and in the next ones; what the journal has of the segment

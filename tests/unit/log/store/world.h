@@ -281,6 +281,17 @@ static inline void world_open(struct world *world)
 	cr_assert_eq(err, 0, "open: %s", err_name(err));
 }
 
+/* The disk as it would be if the power failed now and nothing that was not synced came through. */
+static inline struct sim_disk *world_lose_all(struct sim_disk *disk)
+{
+	static const uint32_t nothing[4096];
+	struct sim_crash *crash = sim_crash_look(disk);
+	cr_assert_leq(sim_crash_items(crash), COUNT_OF(nothing));
+	struct sim_disk *left = sim_crash_make(crash, nothing);
+	sim_crash_close(crash);
+	return left;
+}
+
 /* Exactly [from, to) is told of as damaged, offset by offset, and all else up to the high watermark, `end`, is served. */
 static inline void world_expect_damaged(struct world *world, struct partition *partition, int64_t from, int64_t to, int64_t end)
 {

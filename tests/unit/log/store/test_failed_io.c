@@ -1,0 +1,72 @@
+/* One write or sync of a cycle of write-behind fails: the store breaks, unless it was of a file that is derived (those are written without a sync), and a power
+ * cut takes nothing that was acknowledged. A failed sync loses for good what it should have made durable, though reads still show it, so whoever goes on behind
+ * one finds a hole after the next crash. */
+#include <errno.h>
+
+#include "log/store/store_priv.h"
+#include "tests/unit/log/store/world.h"
+
+#define RECORDS 3
+#define LARGE 100000
+#define TURNS_MAX 2000
+
+/* A file that a checkpoint knows, a new segment beside it, and a partition without a directory: all kinds of names and bytes in one cycle. */
+static void begin(struct world *world)
+{
+	struct append append;
+	uint8_t bytes[1000];
+	world_init(world, 7);
+	world_open(world);
+	world_create_topic(world, "t", 2, NULL, 0);
+	world_append(world, world_partition(world, "t", 0), 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(world);
+	world_append(world, world_partition(world, "t", 0), 1, 1, 100);
+	append = (struct append){.op = {.done = append_done, .records = bytes, .begins_segment = true}};
+	append.op.records_size_bytes = make_batch(bytes, sizeof bytes, 2, 1, 100, 1000);
+	cr_assert_eq(partition_append(world_partition(world, "t", 0), &append.op), 0);
+	for (store_turn(world->store); !append.is_done;)
+		world_turn(world);
+	world_append(world, world_partition(world, "t", 1), 0, 1, 100);
+}
+
+/* A cycle, up to the next checkpoint or a failure. */
+static bool cycle(struct world *world)
+{
+	uint64_t checkpoint = world->store->checkpoint_generation;
+	world->store->cycle.is_due = true;
+	for (int turns = 0; world->store->checkpoint_generation == checkpoint && !store_has_failed(world->store) && turns < TURNS_MAX; turns++) {
+		store_turn(world->store);
+		if (world->store->checkpoint_generation == checkpoint && !store_has_failed(world->store))
+			cr_assert_geq(io_turn(world->io, true), 0);
+	}
+	return !store_has_failed(world->store);
+}
+
+static void fail_each(uint32_t kind, const char *what, uint64_t at_least)
+{
+	uint64_t k = 1;
+	for (;; k++) {
+		struct world world;
+		begin(&world);
+		uint64_t before = sim_disk_fail_count(world.disk);
+		sim_disk_fail_kinds(world.disk, kind, k, EIO, false);
+		bool has_gone_on = cycle(&world);
+		bool has_struck = sim_disk_fail_count(world.disk) > before;
+		sim_disk_fail(world.disk, 0, EIO);
+		cr_assert(!has_struck || !has_gone_on || kind == SIM_WRITE, "%s %lu failed, and a checkpoint was written", what, (unsigned long)k);
+		world_crash(&world);
+		world_open(&world);
+		cr_assert_eq(world.report.damaged_ranges, 0, "%s %lu", what, (unsigned long)k);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), RECORDS, "%s %lu", what, (unsigned long)k);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 1), 0, 1 << 20), 1, "%s %lu", what, (unsigned long)k);
+		world_fini(&world);
+		if (!has_struck)
+			break;
+	}
+	cr_assert_gt(k, at_least, "%s: %lu", what, (unsigned long)k);
+}
+
+Test(failed_io, a_write_of_a_cycle, .timeout = 60) { fail_each(SIM_WRITE, "write", 3); }
+Test(failed_io, a_sync_of_a_cycle, .timeout = 60) { fail_each(SIM_SYNC, "sync", 2); }
+Test(failed_io, a_directorys_sync_of_a_cycle, .timeout = 60) { fail_each(SIM_DIR_SYNC, "directory sync", 3); }
