@@ -5,6 +5,7 @@
 #include "tests/sim_broker/admin.h"
 #include "tests/sim_broker/damage.h"
 #include "tests/sim_broker/peer.h"
+#include "tests/sim_broker/rollback.h"
 
 #define NS_PER_MS 1000000ull
 #define JUMP_MS_MAX 1500000   /* records from more than an hour ahead are refused, retries too */
@@ -166,6 +167,7 @@ void befall(struct world *world, const struct step *step)
 	case STEP_CONFIGURE: order(world, ORDER_CONFIGURE, step); break;
 	case STEP_ROT: damage_rot(world, step); break;
 	case STEP_ASTRAY: damage_astray(world, step); break;
+	case STEP_ROLL_BACK: rollback_befall(world, step); break;
 	case step_kind_count: break;
 	}
 }

@@ -6,6 +6,8 @@
 #include "tests/sim/map_cache.h"
 #include "tests/sim_broker/doubt.h"
 #include "tests/sim_broker/heap.h"
+#include "tests/sim_broker/last_group.h"
+#include "tests/sim_broker/rollback.h"
 #include "tests/sim_broker/world.h"
 
 #define STARTS_MAX 30
@@ -109,6 +111,8 @@ void broker_begin(struct world *world)
 {
 	char why[1024] = "";
 	for (int tries = 0; tries < STARTS_MAX && !world_is_over(world); tries++) {
+		doubt_look(world);
+		last_group_judge(world);
 		int err = start_once(world, why, sizeof why);
 		if (err || is_cut(world)) {
 			note_failed_start(world, err, why);
@@ -164,12 +168,18 @@ void broker_crash(struct world *world)
 	broker_begin(world);
 }
 
-void broker_kill(struct world *world)
+static void be_killed(struct world *world)
 {
 	meet(world, MOMENT_KILL);
 	world_tell(world, 2, "kill -9");
 	abandon(world);
 	history_crash(world->history);
+}
+
+void broker_kill(struct world *world)
+{
+	be_killed(world);
+	rollback_keep(world);
 	broker_begin(world);
 }
 
@@ -192,14 +202,13 @@ static void close_stopped(struct world *world)
 	world->server = NULL;
 }
 
-void broker_stop(struct world *world)
+/* What server_turn said last; or the power failed. */
+static int be_stopped(struct world *world)
 {
 	world_tell(world, 3, "a clean stop");
 	int result = stop(world);
-	if (is_cut(world)) {
-		broker_crash(world);
-		return;
-	}
+	if (is_cut(world))
+		return result;
 	if (result > 0)
 		world_condemn(world, "the broker does not stop");
 	if (result == 0)
@@ -207,7 +216,27 @@ void broker_stop(struct world *world)
 	else
 		abandon(world);
 	history_crash(world->history);
+	return result;
+}
+
+void broker_stop(struct world *world)
+{
+	be_stopped(world);
+	if (is_cut(world)) {
+		broker_crash(world);
+		return;
+	}
+	rollback_keep(world);
 	broker_begin(world);
+}
+
+bool broker_go_down(struct world *world, bool is_stop)
+{
+	broker_forget_orders(world);
+	if (is_stop)
+		return be_stopped(world) == 0;
+	be_killed(world);
+	return false;
 }
 
 /* ---- for the way out ---------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "log/base/check.h"
 #include "log/batch/batch.h"
 #include "tests/sim_broker/doubt.h"
+#include "tests/sim_broker/last_group.h"
 
 /* What rots: a log, what is derived from one, the log of groups and offsets; or what all of them rest on, which brings doubt (doubt.h). */
 enum victim { VICTIM_LOG, VICTIM_INDEX, VICTIM_OFFSETS, VICTIM_JOURNAL, VICTIM_CATALOG, VICTIM_OTHER };
@@ -30,22 +31,32 @@ static bool begins_with(const char *text, const char *start)
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* "/data/t-0/00000000000000000000.log" of a topic that lives. */
-static bool is_of_topic(struct choice *choice, const char *path)
+/* "/data/t-0/00000000000000000000.log". */
+bool damage_find_partition(const struct world *world, const char *path, uint32_t *topic, uint32_t *partition)
 {
-	for (uint32_t t = 0; t < TOPICS_MAX; t++) {
-		const struct world_topic *topic = &choice->world->topics[t];
-		for (uint32_t p = 0; topic->state == TOPIC_LIVE && p < topic->partition_count; p++) {
+	for (uint32_t t = 0; t < TOPICS_MAX; t++)
+		for (uint32_t p = 0; world->topics[t].state == TOPIC_LIVE && p < world->topics[t].partition_count; p++) {
 			char directory[32];
-			int size = snprintf(directory, sizeof directory, "/data/%s-%u/", topic->name, p);
+			int size = snprintf(directory, sizeof directory, "/data/%s-%u/", world->topics[t].name, p);
 			if (strncmp(path, directory, (size_t)size) != 0)
 				continue;
-			choice->topic = t;
-			choice->partition = p;
-			return choice->victim == VICTIM_INDEX ? ends_with(path, "index") : ends_with(path, ".log");
+			*topic = t;
+			*partition = p;
+			return true;
 		}
-	}
 	return false;
+}
+
+void damage_allow(struct world *world, uint32_t topic, uint32_t partition, int64_t from, int64_t to)
+{
+	struct topic_part *part = &world->topics[topic].parts[partition];
+	part->may_be_damaged = true;
+	history_allow_damage(world->history, part->number, from, to);
+}
+
+static bool is_of_topic(struct choice *choice, const char *path)
+{
+	return ends_with(path, choice->victim == VICTIM_INDEX ? "index" : ".log") && damage_find_partition(choice->world, path, &choice->topic, &choice->partition);
 }
 
 static bool is_meant(struct choice *choice, const char *path)
@@ -107,12 +118,12 @@ static void allow_batches(struct world *world, const struct choice *choice, cons
 		struct batch batch;
 		if (batch_parse_checked(rest, &batch)) {
 			if (world->damages_seen)
-				history_allow_damage(world->history, number, next, history_certain_end(world->history, number));
+				damage_allow(world, choice->topic, choice->partition, next, history_certain_end(world->history, number));
 			return;
 		}
 		if (at < to && at + batch.size_bytes > from) {
 			world_tell(world, (uint64_t)batch.base_offset, "offsets %ld to %ld are struck", (long)batch.base_offset, (long)batch_last_offset(&batch));
-			history_allow_damage(world->history, number, batch.base_offset, batch_last_offset(&batch) + 1);
+			damage_allow(world, choice->topic, choice->partition, batch.base_offset, batch_last_offset(&batch) + 1);
 		}
 		at += batch.size_bytes;
 		next = batch_next_offset(&batch);
@@ -144,13 +155,14 @@ static void allow(struct world *world, const struct choice *choice, const uint8_
 		break;
 	case VICTIM_JOURNAL:
 		meet(world, MOMENT_ROT_JOURNAL);
+		last_group_note_rot(world, choice->path, file, choice->size, position);
 		doubt_begin(world);
 		break;
 	case VICTIM_CATALOG:
 		meet(world, MOMENT_ROT_CATALOG);
 		/* fallthrough */
 	case VICTIM_OTHER:
-		doubt_begin(world);
+		doubt_starts(world);
 		break;
 	}
 	world->damages_seen++;

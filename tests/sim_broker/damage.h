@@ -4,6 +4,10 @@
 
 #include "tests/sim_broker/world.h"
 
+/* Whose log, index or else is it: of which partition of a topic that lives? */
+bool damage_find_partition(const struct world *world, const char *path, uint32_t *topic, uint32_t *partition);
+/* Damage may have reached these offsets: they may be called damaged, and producers may be told that the log does not know their batches. */
+void damage_allow(struct world *world, uint32_t topic, uint32_t partition, int64_t from, int64_t to);
 void damage_rot(struct world *world, const struct step *step);
 /* A later write lands elsewhere or nowhere. */
 void damage_astray(struct world *world, const struct step *step);

@@ -1,5 +1,5 @@
-/* What was lost in doubt is found out before any client speaks to the broker again: a run whose logs ended early has nothing more to say, as offsets are given
- * out again. What holds until then: all that the history judges, and whatever world_condemn says. */
+/* What was lost in doubt is found out before any client speaks to the broker again: each log must end where it did, or the start was refused. Damage may be named, as
+ * far as something may have struck; nothing may end early or be gone without a word. */
 #include "tests/sim_broker/doubt.h"
 
 #include "kmsg_list_offsets.h"
@@ -8,6 +8,8 @@
 #include "log/repair/repair.h"
 #include "net/wire/kerr.h"
 #include "tests/requests/requests.h"
+#include "tests/sim_broker/damage.h"
+#include "tests/sim_broker/last_group.h"
 #include "tests/sim_broker/peer.h"
 
 #define LATEST (-1)
@@ -23,15 +25,21 @@ static void allow_all(struct world *world)
 	for (uint32_t t = 0; t < TOPICS_MAX; t++)
 		for (uint32_t p = 0; world->topics[t].state != TOPIC_ABSENT && p < world->topics[t].partition_count; p++) {
 			uint32_t number = world->topics[t].parts[p].number;
-			history_allow_damage(world->history, number, 0, history_certain_end(world->history, number) + IN_FLIGHT_MAX);
+			damage_allow(world, t, p, 0, history_certain_end(world->history, number) + IN_FLIGHT_MAX);
 		}
 	history_allow_resurrection(world->history);
 }
 
-void doubt_begin(struct world *world)
+void doubt_starts(struct world *world)
 {
 	world->is_in_doubt = true;
 	world->damages_seen++;
+}
+
+void doubt_begin(struct world *world)
+{
+	doubt_starts(world);
+	world->are_groups_struck = true;
 	allow_all(world);
 }
 
@@ -47,6 +55,7 @@ void doubt_look(struct world *world)
 		world_tell(world, damage->position, "a write %s: %s, %lu bytes at %lu", damage->kind == SIM_MISDIRECTED ? "landed elsewhere" : "was lost", damage->path,
 			   (unsigned long)damage->size, (unsigned long)damage->position);
 		doubt_begin(world);
+		last_group_note_lie(world);
 	}
 }
 
@@ -154,6 +163,19 @@ static bool is_whole(struct survey *survey, struct peer *peer)
 	return survey->is_answered && survey->is_certain;
 }
 
+static void take_early_end(const struct survey *survey)
+{
+	struct world *world = survey->world;
+	const struct world_topic *topic = &world->topics[survey->topic];
+	if (!world->vouching[store_owner(&topic->id, survey->partition, world->plan->knobs.shards)].is_excused) {
+		world_condemn(world, "%s-%u ends early, or is gone, and no start said so", topic->name, survey->partition);
+		return;
+	}
+	meet(world, MOMENT_ENDED_EARLY);
+	world_tell(world, 96, "the last group of its journal is lost, the run ends");
+	world->is_spent = true;
+}
+
 void doubt_survey(struct world *world)
 {
 	struct survey survey = {.world = world};
@@ -161,10 +183,7 @@ void doubt_survey(struct world *world)
 	for (survey.topic = 0; survey.topic < TOPICS_MAX && !world->is_spent; survey.topic++)
 		for (survey.partition = 0; world->topics[survey.topic].state == TOPIC_LIVE && survey.partition < world->topics[survey.topic].partition_count && !world->is_spent;
 		     survey.partition++)
-			world->is_spent = !is_whole(&survey, peer);
+			if (!is_whole(&survey, peer))
+				take_early_end(&survey);
 	peer_break(peer);
-	if (!world->is_spent)
-		return;
-	meet(world, MOMENT_ENDED_EARLY);
-	world_tell(world, 96, "the logs end earlier, or a topic is gone: the run ends");
 }

@@ -39,10 +39,13 @@
 	X(ROT_CATALOG, "bits rotted in the catalog")                        \
 	X(MISDIRECTED, "a write landed elsewhere")                          \
 	X(LOST_ON_DISK, "a write was lost by the disk")                     \
+	X(ROLLED_BACK, "a file was replaced by an earlier copy of itself") \
+	X(EXCHANGED, "two partitions' files were exchanged")                \
+	X(SEQUENCE_LOST, "a producer was told that batches of it are lost") \
 	X(REFUSED_START, "a start was refused, and named a way out")        \
 	X(WAY_OUT, "the way out led to a broker that stands")               \
-	X(ENDED_EARLY, "a log ended where damage looks like its end")       \
-	X(ENDED_IN_DOUBT, "an answer that damage explains ended a run")     \
+	X(ENDED_EARLY, "(documented) a disk lost a journal's last group, and a log ended early") \
+	X(ENDED_IN_DOUBT, "(documented) likewise, and an answer ended the run") \
 	X(COMMITTED, "a commit was acknowledged")                           \
 	X(COMMIT_SURVIVED, "and found after a restart")                     \
 	X(REWOUND, "a commit went back, as it was asked")                  \

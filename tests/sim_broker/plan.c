@@ -49,7 +49,7 @@ static const struct weight weights[] = {
 	{STEP_RESET_ONE, 3, 60}, {STEP_HALF_CLOSE, 2, 40}, {STEP_DEAF, 2, 40},	   {STEP_NETWORK, 3, 50},   {STEP_PACE, 2, 30},	     {STEP_FAIL, 3, 30},
 	{STEP_FAIL_START, 2, 20}, {STEP_FULL, 3, 30},	 {STEP_FULL_RESTART, 2, 15}, {STEP_CLOCK, 2, 30},   {STEP_REREAD, 2, 50},     {STEP_MAKE, 6, 60},
 	{STEP_DELETE, 4, 60},	 {STEP_GROW, 2, 40},	 {STEP_TRIM, 4, 50},	   {STEP_CONFIGURE, 4, 40}, {STEP_ROT, 4, 80},
-	{STEP_ASTRAY, 3, 40},
+	{STEP_ASTRAY, 3, 40},	 {STEP_ROLL_BACK, 4, 100},
 };
 #define WEIGHTS (sizeof weights / sizeof *weights)
 
@@ -68,11 +68,28 @@ static struct step draw_step(const struct plan *plan, const uint32_t *drawn, uin
 			     .c = sim_random(random)};
 }
 
-static bool do_all_rot;
+static bool do_all_rot, do_all_roll_back, do_all_exchange;
 
 void plan_let_all_rot(void)
 {
 	do_all_rot = true;
+}
+
+void plan_let_all_roll_back(void)
+{
+	do_all_roll_back = true;
+}
+
+void plan_let_all_exchange(void)
+{
+	do_all_exchange = true;
+}
+
+static bool is_possible(const struct knobs *knobs, enum step_kind kind)
+{
+	if (kind == STEP_ROT || kind == STEP_ASTRAY)
+		return knobs->may_rot;
+	return kind != STEP_ROLL_BACK || knobs->may_roll_back || knobs->may_exchange;
 }
 
 void plan_make(struct plan *plan, uint64_t seed)
@@ -82,8 +99,10 @@ void plan_make(struct plan *plan, uint64_t seed)
 	plan->seed = seed;
 	make_knobs(&plan->knobs, &random);
 	plan->knobs.may_rot |= do_all_rot;
+	plan->knobs.may_roll_back = do_all_roll_back;
+	plan->knobs.may_exchange = do_all_exchange;
 	for (size_t i = 0; i < WEIGHTS; i++) {
-		bool is_used = draw(&random, 100) < weights[i].used_percent && ((weights[i].kind != STEP_ROT && weights[i].kind != STEP_ASTRAY) || plan->knobs.may_rot);
+		bool is_used = draw(&random, 100) < weights[i].used_percent && is_possible(&plan->knobs, weights[i].kind);
 		uint32_t weight = weights[i].weight * (uint32_t)PICK(&random, 1, 1, 2, 4);
 		total += drawn[weights[i].kind] = is_used ? weight : 0;
 	}

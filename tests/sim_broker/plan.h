@@ -36,7 +36,8 @@
 	X(TRIM, "records are deleted")                                \
 	X(CONFIGURE, "a topic is configured")                         \
 	X(ROT, "bits rot")                                            \
-	X(ASTRAY, "a write will go astray")
+	X(ASTRAY, "a write will go astray")                           \
+	X(ROLL_BACK, "files are as they were once, or each other's")
 
 enum step_kind {
 #define X(name, text) STEP_##name,
@@ -57,6 +58,8 @@ struct knobs {
 	uint32_t shards, topics, producers, consumers, fetchers, committers, members, consumer_members;
 	uint32_t journal_bytes, cache_bytes, direct_bytes, segment_bytes, rebalance_delay_ms, retention_check_ms, offsets_partitions;
 	bool may_rot;               /* a disk that lies */
+	bool may_roll_back;         /* and whose owner puts old files back */
+	bool may_exchange;          /* or one partition's in another's place */
 	bool is_tireless;           /* producers send as quickly in the end as in the beginning */
 };
 
@@ -69,6 +72,9 @@ struct plan {
 
 /* Each plan has a disk that lies from now on, not one in eight. */
 void plan_let_all_rot(void);
+/* And files that come back as they were. */
+void plan_let_all_roll_back(void);
+void plan_let_all_exchange(void);
 void plan_make(struct plan *plan, uint64_t seed);
 /* Makes the plan plainer in its n-th way; false: there are no more. */
 bool plan_simplify(struct plan *plan, uint32_t n);

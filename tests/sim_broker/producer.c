@@ -308,6 +308,22 @@ static void take_ack(struct producer *producer, uint32_t place, int64_t offset)
 	forget_batch(producer, place);
 }
 
+/* Batches of it may be lost to damage: then the next ones do not follow upon what the log knows. */
+static bool is_of_lost_batch(const struct producer *producer, int16_t error)
+{
+	return (error == KERR_OUT_OF_ORDER_SEQUENCE_NUMBER || error == KERR_UNKNOWN_PRODUCER_ID) && topic_of(producer)->parts[producer->partition].may_be_damaged;
+}
+
+/* As Java's does then. What is out is not waited for: nobody knows what becomes of it. */
+static void begin_anew(struct producer *producer)
+{
+	meet(producer->world, MOMENT_SEQUENCE_LOST);
+	for (; producer->count; forget_batch(producer, 0))
+		history_forget(producer->world->history, producer->window[0].send);
+	drop_ghost(producer);
+	raise_epoch(producer);
+}
+
 static void take_result(struct producer *producer, uint32_t place, const struct kmsg_produce_partition_result *result)
 {
 	struct world *world = producer->world;
@@ -316,6 +332,8 @@ static void take_result(struct producer *producer, uint32_t place, const struct 
 		take_ack(producer, place, result->base_offset);
 	} else if (error == KERR_OUT_OF_ORDER_SEQUENCE_NUMBER && place > 0) { /* because the one before was refused */
 		send_again(producer, place);
+	} else if (is_of_lost_batch(producer, error)) {
+		begin_anew(producer);
 	} else if (is_passing(producer, error)) {
 		if (error == KERR_KAFKA_STORAGE_ERROR)
 			meet(world, MOMENT_REFUSED);
@@ -354,7 +372,7 @@ static void ghost_answered(void *context, uint64_t tag, const void *answer)
 	int16_t error = result ? result->error_code : 0;
 	if (result && error == KERR_INVALID_PRODUCER_EPOCH)
 		meet(producer->world, MOMENT_STALE_EPOCH);
-	else if (!result || !is_passing(producer, error))
+	else if ((!result || !is_passing(producer, error)) && !topic_of(producer)->parts[producer->partition].may_be_damaged)
 		world_accuse(producer->world, number_of(producer), -1, "a batch of an epoch behind producer %u's: error %d", producer->number, error);
 	drop_ghost(producer);
 }

@@ -77,13 +77,14 @@ void world_accuse(struct world *world, uint32_t partition, int64_t offset, const
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	if (!world->is_in_doubt) {
+	for (uint32_t shard = 0; shard < SHARDS_MAX; shard++)
+		world->is_spent |= world->vouching[shard].is_excused;
+	if (!world->is_spent) {
 		report(world, partition, offset, format, text);
 		return;
 	}
-	world_tell(world, 95, "in doubt, the run ends: %s", text);
 	meet(world, MOMENT_ENDED_IN_DOUBT);
-	world->is_spent = true;
+	world_tell(world, 95, "a last group may be lost, the run ends: %s", text);
 }
 
 void world_condemn(struct world *world, const char *format, ...)

@@ -18,6 +18,7 @@
 
 #define PARTITIONS_MAX 8
 #define TOPICS_MAX 3
+#define SHARDS_MAX 3
 #define CONFIGS_MAX 8
 #define FIRST_TOPIC "t"
 /* Every so often something is tried again. */
@@ -31,6 +32,7 @@ struct fetcher;
 struct committer;
 struct member;
 struct consumer_member;
+struct rollback;
 
 /* A topic, by its name; a life of it is what is between a creation and the deletion behind it. The first topic is made once and stays. What the clients see of it
  * is what the admin is certain of. */
@@ -38,6 +40,7 @@ enum topic_state { TOPIC_ABSENT, TOPIC_MAKING, TOPIC_LIVE, TOPIC_GOING };
 struct topic_part {
 	uint32_t number;              /* in the history */
 	int64_t start_asked, start_acked; /* what DeleteRecords asked for at most, and what was promised */
+	bool may_be_damaged;          /* damage may have taken batches of producers, who are told so when they go on */
 };
 struct world_topic {
 	const char *name;
@@ -57,6 +60,12 @@ struct ownership {
 };
 struct commits {
 	int64_t sent, acked;          /* the highest; -1: none */
+};
+
+/* Was the last group of a shard's journal lost by the disk (last_group.h)? */
+struct vouching {
+	bool is_wanted, is_excused;   /* groups behind `seq` are to be there at the next start; they were not */
+	uint64_t seq;
 };
 
 struct world {
@@ -80,6 +89,8 @@ struct world {
 	uint32_t lies_seen;         /* of the disk's own list */
 	bool are_groups_struck;     /* rot in the log of groups and offsets: they may be refused for good, never be older */
 	bool is_in_doubt;           /* doubt.h */
+	struct rollback *rollback;  /* rollback.h; NULL: nothing is kept */
+	struct vouching vouching[SHARDS_MAX];
 	bool is_spent;              /* in doubt, and the run has nothing more to say */
 
 	struct history *history;
@@ -113,7 +124,7 @@ int64_t world_wall_ms(const struct world *world);
 /* Takes something that happened into the trace, and tells the story. */
 PRINTF_LIKE(3, 4)
 void world_tell(struct world *world, uint64_t number, const char *format, ...);
-/* Something that no fault explains. In doubt it is none: the run ends. */
+/* Something that no fault explains, but the loss of a last group (last_group.h): then the run ends. */
 PRINTF_LIKE(4, 5)
 void world_accuse(struct world *world, uint32_t partition, int64_t offset, const char *format, ...);
 /* The same of what no doubt excuses. */
@@ -133,6 +144,8 @@ void broker_stop(struct world *world);
 void broker_order_cut(struct world *world, uint64_t k);
 /* Its parts, for who takes the way out of a refused start: no fault that was ordered comes any more; one start (0, -errno), one turn (1: it runs on), a clean stop. */
 void broker_forget_orders(struct world *world);
+/* Stopped, or killed; was it a clean stop? Who calls it starts it again: broker_begin. */
+bool broker_go_down(struct world *world, bool is_stop);
 int broker_try(struct world *world, char *why, size_t why_size);
 int broker_turn_once(struct world *world);
 void broker_end(struct world *world);
