@@ -171,7 +171,7 @@ asan: ## units and live tests under ASan and UBSan
 TIME ?= 600
 soak: live-programs ## half of TIME seconds (600) produce, fetch and kill -9, half of it groups; memory is watched
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live SOAK_TIME=$$(($(TIME) / 2)) LIVE_TIMEOUT=$$(($(TIME) + 300)) \
-		tests/run-live tests/live/kill9.sh tests/live/members.sh
+		tests/run-live tests/live/kill9.sh tests/live/members.sh tests/live/members_churn.sh
 soak-groups: live-programs ## members of every kind come and go for TIME seconds (600; 10,000 in 3600): no stuck group, no leak
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live TIME=$(TIME) LIVE_TIMEOUT=$$(($(TIME) * 2 + 300)) tests/run-live tests/soak/groups.sh
 

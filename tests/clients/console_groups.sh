@@ -2,7 +2,7 @@
 # Kafka's console tools on consumer groups, by their main classes. The wait for a group's first members is short:
 # each of the many groups would pay it.
 source "$(dirname "${BASH_SOURCE[0]}")/../live/harness.sh"
-broker_start --set group.initial.rebalance.delay.ms=100
+broker_start
 echo "# VERSION: kafka-tools $(ls "$CLIENTS/java/libs" | sed -nE 's/^kafka-tools-([0-9.]+)\.jar/\1/p')"
 tool() { timeout 60 java -Xmx128M -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$CLIENTS/java/libs/*" "$@" 2>&1; }
 broker_tool() { local class=$1; shift; tool "org.apache.kafka.tools.$class" --bootstrap-server "$BROKER" "$@"; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kafka's Java client in consumer groups of both protocols (java/JavaGroups.java), the two beside each other.
 source "$(dirname "${BASH_SOURCE[0]}")/../live/harness.sh"
-broker_start --set group.initial.rebalance.delay.ms=100 # the many groups would each wait 3 s for their first members
+broker_start
 echo "# VERSION: kafka-clients $(ls "$CLIENTS/java/libs" | sed -nE 's/^kafka-clients-(.*)\.jar/\1/p')"
 for protocol in classic consumer; do
 	timeout 200 java -Xmx256M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$CLIENTS/java/classes:$CLIENTS/java/libs/*" \

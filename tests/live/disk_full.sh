@@ -17,7 +17,7 @@ clean_up_disk() { local status=$?; broker_stop; umount -l "$WORK/small"; (exit $
 DATA=$WORK/small/data
 head -c $((60 << 20)) /dev/zero > "$WORK/small/ballast"
 HTTP=$(free_port)
-broker_start --metrics "$HTTP" --set spate.journal.bytes=33554432 --set group.initial.rebalance.delay.ms=100
+broker_start --metrics "$HTTP" --set spate.journal.bytes=33554432
 group() { timeout 30 "$LIVE_BIN/group" "$BROKER" "$@"; }
 echo x | kc_produce -t members
 group commit committed members 0 7

@@ -2,7 +2,6 @@
 # What README.md shows of the command line, and the examples of each verb's --help, run as they are printed.
 source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 needs_own_broker
-SPATE_ARGS="--set group.initial.rebalance.delay.ms=0 ${SPATE_ARGS:-}"
 readme=$PWD/README.md
 broker_start
 export SPATE_BROKER=$BROKER

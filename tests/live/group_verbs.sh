@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # `spate group` and `spate consume --group` as their users see them. With BROKER set it runs against that broker: Apache Kafka passes.
 source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
-SPATE_ARGS="--set group.initial.rebalance.delay.ms=200 ${SPATE_ARGS:-}"
 # librdkafka 2.0 forgets its copy of an offsets request now and then (once in some hundred); the leak checker would call that a failure.
 export LSAN_OPTIONS="suppressions=tests/lsan.supp:print_suppressions=0"
 broker_start

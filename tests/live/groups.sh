@@ -54,7 +54,7 @@ b 127.0.0.1 - 2 3" "$(group describe pair | sed 's|/127|127|' | sort | sed '1{h;
 	# A broker that is killed under a group: the members go on where they were, without a new assignment.
 	before=$(grep -c '^assigned' "$WORK/a")
 	broker_kill9
-	broker_start --set group.initial.rebalance.delay.ms=200
+	broker_start
 	echo "after the crash" | kc_produce -t two -p 3
 	wait_until "$name: a member goes on after kill -9 of the broker" has_line 'after the crash' "$WORK/a"
 	expect "$name: without a rebalance" "$before" "$(grep -c '^assigned' "$WORK/a")"
@@ -95,7 +95,7 @@ b 127.0.0.1 - 2 3" "$(group describe pair | sed 's|/127|127|' | sort | sed '1{h;
 for shards in 1 2; do
 	DATA=$WORK/data-$shards
 	mkdir -p "$DATA"
-	broker_start --set "spate.shards=$shards" --set group.initial.rebalance.delay.ms=200
+	broker_start --set "spate.shards=$shards"
 	name="$shards shards"
 
 	# One member; what it committed is where the next one begins, also after kill -9.
@@ -104,7 +104,7 @@ for shards in 1 2; do
 	expect "$name: it has committed the end" "one 0 100" "$(group offsets g)"
 	expect "$name: the next one has nothing to read" "" "$(kc -q -X auto.offset.reset=earliest -e -G g one 2> /dev/null)"
 	broker_kill9
-	broker_start --set group.initial.rebalance.delay.ms=200
+	broker_start
 	expect "$name: the commit outlives kill -9" "one 0 100" "$(group offsets g)"
 	seq 101 110 | kc_produce -t one
 	expect "$name: the group goes on from there" "$(seq 101 110 | md5sum)" "$(kc -q -X auto.offset.reset=earliest -e -G g one 2> /dev/null | md5sum)"
@@ -131,7 +131,7 @@ for shards in 1 2; do
 	done
 	expect_match "$name: 60,000 commits later the log of the groups keeps less than 20,000 records ($kept)" '^1?[0-9]{1,4}$' "$kept"
 	broker_kill9
-	broker_start --set group.initial.rebalance.delay.ms=200
+	broker_start
 	expect "$name: 600 commits of 100 partitions each: the last ones are there after kill -9" "100 599" \
 		"$(group offsets flood | awk '$1 == "wide" {n++; if (n == 1 || $3 < min) min = $3} END {print n, min}')"
 
@@ -143,7 +143,7 @@ for shards in 1 2; do
 		broker_kill9
 		kill -9 "$flood"
 		wait "$flood" 2> /dev/null
-		broker_start --set group.initial.rebalance.delay.ms=200
+		broker_start
 		read -r least most count <<< "$(group offsets killed | awk '{n++; if (n == 1 || $3 < min) min = $3; if ($3 > max) max = $3} END {print min, max, n}')"
 		acked=$(sed -n 's/^acked //p' "$WORK/acked" | tail -1)
 		[ "${count:-0}" = 100 ] && [ "$least" = "$most" ] && [ "$least" -ge "${acked:--1}" ] &&

@@ -3,6 +3,7 @@
 #
 #   SPATE_BIN   the binary under test                     (default build/release/spate)
 #   SPATE_ARGS  more arguments of `serve` for every start, as "--set spate.cache.bytes=4194304"
+#   REBALANCE_DELAY_MS  how long a new group waits for more members before its first assignment (100; Kafka's default is 3000, and no test is about that wait)
 #   LIVE_BIN    where the programs of tests/live/*.c are  (default build/release/live)
 #   BROKER      HOST:PORT of a broker that runs already: any Kafka will do, and Apache Kafka is the oracle.
 #               Scripts that need to start or kill the broker then say so and skip.
@@ -47,7 +48,7 @@ broker_spawn() {
 	: > "$LOG"
 	[ -n "$PORT" ] || PORT=$(free_port)
 	# shellcheck disable=SC2086 # several words
-	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:$PORT" ${SPATE_ARGS:-} "$@" >> "$LOG" 2>&1 &
+	"$SPATE_BIN" serve --data "$DATA" --listen "127.0.0.1:$PORT" --set "group.initial.rebalance.delay.ms=${REBALANCE_DELAY_MS:-100}" ${SPATE_ARGS:-} "$@" >> "$LOG" 2>&1 &
 	BROKER_PID=$!
 }
 

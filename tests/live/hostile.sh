@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 HOSTILE=${HOSTILE:-${LIVE_BIN%/live}/hostile}
 options=(--every "${EVERY:-13}")
-SPATE_ARGS="$WATCHED_ARGS --set group.initial.rebalance.delay.ms=0 ${SPATE_ARGS:-}"
+SPATE_ARGS="$WATCHED_ARGS ${SPATE_ARGS:-}"
 # A sanitizer keeps what was freed for a while.
 case $SPATE_BIN in *asan*) options+=(--growth $((600 << 10))) ;; esac
 if [ -n "$OWN_BROKER" ]; then

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Consumer groups whose members come, consume, commit, leave and crash (members.c), through kill -9 of the broker: no partition has two owners, no
 # acked commit is lost, every acked record is consumed, no call is left waiting. Beside them, a group of librdkafka consumers that stop and are killed: no
-# record escapes them. Then many members that only join and leave: no leak, no stuck group.
+# record escapes them. (Many members that only join and leave: members_churn.sh.)
 #
 #   SEED=N      the moments and choices of a run before (printed)         KILLS=N   how many (4)
 #   KINDS=...   the kinds of groups (ckstnx), see members.c                 GROUPS_=N (12)   MEMBERS=N of each (4)   LIFE=MS of a member, on the average (4000)
-#   CHURN=N     groups of 20 members in the second part (25)              SPATE_ARGS="..." the broker's settings; by default one of `variants`
+#   SPATE_ARGS="..." the broker's settings; by default one of `variants`
 #   SOAK_TIME=S the long form: kills for the first third of S seconds, then a calm stretch of members alone, in which the broker's memory is sampled
 #               and must not grow
 source "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
@@ -13,7 +13,7 @@ needs_own_broker
 SEED=${SEED:-$(($(date +%s%N) % 100000))}
 RANDOM=$SEED
 export SEED
-KILLS=${KILLS:-4} KINDS=${KINDS:-ckstnx} GROUPS_=${GROUPS_:-12} MEMBERS=${MEMBERS:-4} LIFE=${LIFE:-4000} CHURN=${CHURN:-25}
+KILLS=${KILLS:-4} KINDS=${KINDS:-ckstnx} GROUPS_=${GROUPS_:-12} MEMBERS=${MEMBERS:-4} LIFE=${LIFE:-4000}
 PARTITIONS=6
 variants=("--set spate.shards=1" "--set spate.shards=2" "--set spate.io=syscalls"
 	"--set spate.cache.bytes=8388608 --set spate.journal.bytes=16777216")
@@ -21,7 +21,8 @@ SPATE_ARGS=${SPATE_ARGS-${variants[RANDOM % ${#variants[@]}]}}
 echo "#     SEED=$SEED SPATE_ARGS='$SPATE_ARGS' KINDS=$KINDS"
 [ -z "${SOAK_TIME:-}" ] || SPATE_ARGS+=" $WATCHED_ARGS"
 # Short, so that what a crash leaves behind is soon noticed.
-SPATE_ARGS+=" --set group.initial.rebalance.delay.ms=300 --set group.consumer.session.timeout.ms=8000 --set group.consumer.heartbeat.interval.ms=1000"
+REBALANCE_DELAY_MS=300 # members that begin together are together in the first assignment
+SPATE_ARGS+=" --set group.consumer.session.timeout.ms=8000 --set group.consumer.heartbeat.interval.ms=1000"
 
 # random_ms FROM TO: sleeps that long
 random_ms() {
@@ -116,19 +117,5 @@ broker_start
 check_commits
 check_real_members
 
-# Members that only join and leave, twice: the second time must take no more memory than the first.
-churn() {
-	local churn_status=0
-	"$LIVE_BIN/members" "$BROKER" "$topic" "$PARTITIONS" CNX "$CHURN" 20 2000 "$((${SOAK_TIME:-40} / 4))" > "$WORK/churn.out" 2>&1 || churn_status=$?
-	grep -v '^ok    the' "$WORK/churn.out" | sed "s/^ok    all groups become quiet.*/ok    all groups of the churn become quiet/"
-	expect_status "the churn ends well (SEED=$SEED)" 0 [ "$churn_status" -eq 0 ]
-}
-churn
-first_kib=$(broker_rss_kib)
-churn
-second_kib=$(broker_rss_kib)
-echo "#     memory: $first_kib KiB after the first churn, $second_kib KiB after the second"
-if case $SPATE_BIN in *asan*) true ;; *) false ;; esac; then skip "the memory of members that are gone: a sanitizer keeps what is freed"; elif [ "$second_kib" -le $((first_kib + first_kib / 10 + 4096)) ]; then pass "members that are gone leave no memory behind"; else
-	fail "members that are gone leave no memory behind: $first_kib -> $second_kib KiB"; fi
 broker_stop
 expect_status "log verify finds no damage" 0 "$SPATE_BIN" log verify "$DATA"

@@ -6,7 +6,7 @@ needs_own_broker
 command -v curl > /dev/null || { skip "metrics.sh: curl is not installed"; exit 0; }
 /usr/bin/python3 -c 'import prometheus_client' 2> /dev/null || { skip "metrics.sh: python3-prometheus-client is not installed"; exit 0; }
 HTTP=$(free_port)
-SPATE_ARGS="--metrics 127.0.0.1:$HTTP --set spate.cache.bytes=4194304 --set group.initial.rebalance.delay.ms=0 ${SPATE_ARGS:-}"
+SPATE_ARGS="--metrics 127.0.0.1:$HTTP --set spate.cache.bytes=4194304 ${SPATE_ARGS:-}"
 
 get() { curl -s -m 10 "http://127.0.0.1:$HTTP$1" "${@:2}"; }
 status_of() { get "$1" -o /dev/null -w '%{http_code}' "${@:2}"; }

@@ -15,7 +15,8 @@ PARTITIONS=6
 export SEED LINGER_MS=3000 PRODUCE_MS=${PRODUCE_MS:-500} COMMIT_MS=${COMMIT_MS:-2000} FETCH_WAIT_MS=${FETCH_WAIT_MS:-1000} QUIET_MS=${QUIET_MS:-10000}
 # The record cache is small, so that it is full before the first round ends: what grows then is a leak.
 SPATE_ARGS=${SPATE_ARGS-"--set spate.cache.bytes=4194304 --set spate.journal.bytes=16777216"}
-SPATE_ARGS+=" --set group.initial.rebalance.delay.ms=300 --set group.consumer.session.timeout.ms=8000 --set group.consumer.heartbeat.interval.ms=1000"
+REBALANCE_DELAY_MS=300 # members that begin together are together in the first assignment
+SPATE_ARGS+=" --set group.consumer.session.timeout.ms=8000 --set group.consumer.heartbeat.interval.ms=1000"
 OUT=${OUT:-$WORK/samples}
 calm_s=$((QUIET_MS / 1000 + 13))
 round_s=$((TIME / ROUNDS > calm_s + 10 ? TIME / ROUNDS - calm_s : 10))
