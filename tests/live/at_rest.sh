@@ -34,7 +34,7 @@ for _ in 1 2 3 4 5; do
 	before=$(switches)
 	sleep 4
 	woken=$(($(switches) - before))
-	[ "$woken" -gt 0 ] || break
+	[ "$woken" -ne 0 ] || break # a worker of the kernel's that ended took its count along: less than none
 done
 echo "#     context switches in four seconds at rest: $woken"
 if [ "$woken" -eq 0 ]; then pass "a broker at rest does not wake"; else fail "a broker at rest woke $woken times in four seconds"; fi
