@@ -63,6 +63,11 @@ struct partition {
 	bool is_retaining;
 	bool is_told;                   /* in a recovery with a journal that has lost groups unnamed: something later tells of this log's end */
 	int64_t journal_from;           /* in a scan: the journal has all that the log holds from this offset on; INT64_MAX: nothing is known of it */
+	const struct told_partition *told; /* in a scan: what a checkpoint of an earlier time says of it; NULL: nothing */
+	struct partition_witness {      /* in a scan: offsets [from, to) were filed at some time, whatever is found of them; to = 0: nothing tells */
+		int64_t from, to;
+		int64_t start;          /* the log start, as far as its own file tells */
+	} witness;
 	bool is_dir_doubtful;           /* in a scan: the directory says another id, and nothing yet that this log is not in there */
 	struct trim_op retention;
 	uint32_t damage_count;

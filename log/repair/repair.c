@@ -99,6 +99,9 @@ static const char *how_for(const struct kept_finding *kept)
 	case REPAIR_CUT:
 		return "cut off: it was acknowledged to nobody";
 	case REPAIR_GIVE_UP:
+		if (finding->topic)
+			return finding->from == NOWHERE ? "what is in the directory is given up: the topic goes on without it"
+							: "kept aside as .log.foreign; the offsets that were there are refused with CORRUPT_MESSAGE";
 		if (is_file(finding, "meta.properties"))
 			return "catalog.log is believed, and meta.properties made anew from it; the old one is kept as meta.properties.damaged";
 		return is_file(finding, "catalog.log") ? "made anew from the records that are good and the partitions' directories; the old one is kept beside it, and "

@@ -16,6 +16,10 @@
  * superblock the generation of the checkpoint that it let groups go for. So neither passes for the other's if one was exchanged, or brought
  * back from an earlier time.
  *
+ * `checkpoint-<shard>.copy` is the same once more: written behind it at a clean stop, behind a scan, and about once a minute in between. Is the checkpoint
+ * lost, the copy is believed in its stead if it is not older than what the journal was let go for; an older one still says what was filed by then, which
+ * a scan is held against (store__each_told), as what is filed never leaves its file again but with the log start.
+ *
  * A partition's state is written as of its filed marks: a segment behind the first that is not wholly filed has nothing filed, and is left
  * out (the journal has it); producers' batches behind the filed end are dropped when it is read, as they may never have become durable. */
 #include <errno.h>
@@ -40,14 +44,16 @@
 #define DAMAGE_SIZE 16
 #define CHECKSUM_SIZE 8
 #define CHECKPOINT_SIZE_MAX (1ull << 30)
+#define COPY_SUFFIX ".copy"
+#define COPY_NS (60ull * 1000 * 1000 * 1000)
 
 static const char magic[8] = "SPATECKP";
 
 enum { SEGMENT_HAS_FILE = 1, SEGMENT_IS_COMPLETE = 2, SEGMENT_IS_SEALED = 4 };
 
-static void checkpoint_path(const struct store *store, char *out, size_t size)
+static void checkpoint_path(const struct store *store, const char *suffix, char *out, size_t size)
 {
-	snprintf(out, size, "%s/checkpoint-%u", store->dir, store->options.shard);
+	snprintf(out, size, "%s/checkpoint-%u%s", store->dir, store->options.shard, suffix);
 }
 
 /* ---- write ----------------------------------------------------------------------------------------------------- */
@@ -144,6 +150,25 @@ static uint64_t next_generation(const struct store *store)
 	return (store->checkpoint_generation > first ? store->checkpoint_generation : first) + 1;
 }
 
+/* Three more syncs for the loop to wait for: at the stop, behind a scan, and now and then between. */
+static bool is_copy_due(const struct store *store)
+{
+	return store->is_stopping || store->must_copy || (store->cycle.is_tidy && io_now_ns(store->home.io) >= store->copy_due_ns);
+}
+
+/* A failure costs nothing but the copy: an older one is told from the one that is due by its generation. */
+static void write_copy(struct store *store, const uint8_t *data, size_t size)
+{
+	char path[4096];
+	checkpoint_path(store, COPY_SUFFIX, path, sizeof path);
+	int err = foreign_file_keep(store->home.io, path);
+	if (!err)
+		err = small_file_replace(store->home.io, path, data, size);
+	if (!err)
+		store->copy_due_ns = io_now_ns(store->home.io) + COPY_NS;
+	store->must_copy &= err != 0;
+}
+
 int store__write_checkpoint(struct store *store)
 {
 	size_t size = HEADER_SIZE + CHECKSUM_SIZE;
@@ -177,12 +202,14 @@ int store__write_checkpoint(struct store *store)
 	CHECK((size_t)(at - data) + CHECKSUM_SIZE == size);
 	store_le64(at, XXH3_64bits(data, size - CHECKSUM_SIZE));
 	char path[4096];
-	checkpoint_path(store, path, sizeof path);
+	checkpoint_path(store, "", path, sizeof path);
 	/* What could not be read as a checkpoint may be something else. */
 	int err = store->may_checkpoint_be_foreign ? foreign_file_keep(store->home.io, path) : 0;
 	store->may_checkpoint_be_foreign &= err != 0;
 	if (!err)
 		err = small_file_replace(store->home.io, path, data, size);
+	if (!err && is_copy_due(store))
+		write_copy(store, data, size);
 	free(data);
 	if (!err)
 		store->checkpoint_generation = generation;
@@ -346,20 +373,21 @@ static int check_company(struct store *store, const uint8_t *data)
 	return store->is_journal_alien || is_stale ? ERR_CORRUPT_LOG : 0;
 }
 
-static int take_checkpoint(struct store *store, const uint8_t *data, size_t size)
+static int check_whole(struct store *store, struct slice file, size_t *header_size)
 {
-	size_t header_size;
-	int err = check_file((struct slice){data, size}, &header_size);
-	if (!err && load_le32(data + 12) != store->options.shard)
-		err = ERR_CORRUPT_LOG;
-	if (!err && header_size == HEADER_SIZE)
-		err = check_company(store, data);
+	int err = check_file(file, header_size);
+	return !err && load_le32(file.data + 12) != store->options.shard ? ERR_CORRUPT_LOG : err;
+}
+
+static int take_checkpoint(struct store *store, struct slice file, size_t header_size)
+{
+	int err = header_size == HEADER_SIZE ? check_company(store, file.data) : 0;
 	if (err)
 		return err;
-	uint32_t version = load_le32(data + 8);
-	store->checkpoint_generation = header_size == HEADER_SIZE ? load_le64(data + 44) : 0;
-	const uint8_t *at = data + header_size, *end = data + size - CHECKSUM_SIZE;
-	for (uint32_t left = load_le32(data + 24); left; left--) {
+	uint32_t version = load_le32(file.data + 8);
+	store->checkpoint_generation = header_size == HEADER_SIZE ? load_le64(file.data + 44) : 0;
+	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
+	for (uint32_t left = load_le32(file.data + 24); left; left--) {
 		size_t taken;
 		err = take_partition(store, version, at, end, &taken);
 		if (err)
@@ -369,18 +397,91 @@ static int take_checkpoint(struct store *store, const uint8_t *data, size_t size
 	return 0;
 }
 
-int store__read_checkpoint(struct store *store)
+void store__forget_told(struct store *store)
+{
+	free((void *)store->told.data);
+	store->told = (struct slice){NULL, 0};
+}
+
+static uint64_t generation_of(struct slice file)
+{
+	return load_le32(file.data + 8) >= 3 ? load_le64(file.data + 44) : 0;
+}
+
+/* The later one. */
+static void keep_told(struct store *store, struct slice file)
+{
+	bool is_older = store->told.data && generation_of(file) <= generation_of(store->told);
+	if (!is_older)
+		store__forget_told(store);
+	if (is_older)
+		free((void *)file.data);
+	else
+		store->told = file;
+}
+
+/* Its bytes are kept as what a scan is held against, if they are whole and were written beside this journal, however long ago. */
+static int read_as(struct store *store, const char *suffix)
 {
 	char path[4096];
-	checkpoint_path(store, path, sizeof path);
+	checkpoint_path(store, suffix, path, sizeof path);
 	uint8_t *data;
-	size_t size;
+	size_t size, header_size;
 	int err = small_file_read(store->home.io, path, CHECKPOINT_SIZE_MAX, &data, &size);
-	store->may_checkpoint_be_foreign = err == ERR_NOT_A_FILE;
 	if (err)
 		return err;
-	err = take_checkpoint(store, data, size);
-	free(data);
-	store->may_checkpoint_be_foreign = err == ERR_CORRUPT_LOG;
+	store->is_journal_alien = false;
+	err = check_whole(store, (struct slice){data, size}, &header_size);
+	bool is_whole = !err;
+	if (!err)
+		err = take_checkpoint(store, (struct slice){data, size}, header_size);
+	if (is_whole && !store->is_journal_alien)
+		keep_told(store, (struct slice){data, size});
+	else
+		free(data);
 	return err;
+}
+
+int store__read_checkpoint(struct store *store)
+{
+	int err = read_as(store, "");
+	store->may_checkpoint_be_foreign = err == ERR_CORRUPT_LOG || err == ERR_NOT_A_FILE;
+	return err;
+}
+
+int store__read_checkpoint_copy(struct store *store)
+{
+	return read_as(store, COPY_SUFFIX);
+}
+
+/* ---- what a scan is held against ----------------------------------------------------------------------------------- */
+
+int store__each_told(struct store *store, told_partition_fn *take, void *context)
+{
+	size_t header_size;
+	if (!store->told.data || check_file(store->told, &header_size))
+		return 0;
+	uint32_t version = load_le32(store->told.data + 8);
+	const uint8_t *at = store->told.data + header_size, *end = store->told.data + store->told.size - CHECKSUM_SIZE;
+	uint64_t size;
+	int err = 0;
+	for (uint32_t left = load_le32(store->told.data + 24); !err && left && (size = told_size(version, at, end)); left--, at += size) {
+		struct told_partition told = {.start_offset = (int64_t)load_le64(at + 20), .segment_count = load_le32(at + 28), .at = at + PARTITION_SIZE,
+					      .segment_size = version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE};
+		struct uuid id;
+		struct partition *partition;
+		memcpy(id.bytes, at, sizeof id.bytes);
+		bool is_possible = told.start_offset >= 0 && segments_fit(told.at, told.segment_count, told.segment_size);
+		err = is_possible ? store__find_partition(store, &id, load_le32(at + 16), &partition) : 0;
+		if (!err && is_possible && partition)
+			err = take(context, partition, &told);
+	}
+	return err;
+}
+
+struct told_segment store__told_segment(const struct told_partition *told, uint32_t i)
+{
+	const uint8_t *at = told->at + (size_t)i * told->segment_size;
+	return (struct told_segment){.base_offset = (int64_t)load_le64(at), .filed = {load_le64(at + 16), (int64_t)load_le64(at + 8)},
+				     .first_crc = told->segment_size == SEGMENT_SIZE ? load_le32(at + 76) : 0};
 }

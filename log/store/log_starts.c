@@ -73,7 +73,7 @@ static bool check_sum(char *text, size_t size)
 	return true;
 }
 
-static int take_line(struct store *store, const char *line, log_start_fn *take)
+static int take_line(const char *line, told_start_fn *take, void *context)
 {
 	char text[UUID_TEXT_SIZE];
 	struct uuid id;
@@ -82,14 +82,10 @@ static int take_line(struct store *store, const char *line, log_start_fn *take)
 	if (sscanf(line, "%22s %u %lld", text, &index, &offset) != 3 || offset < 0 ||
 	    !uuid_text_parse(&id, (struct slice){(const uint8_t *)text, strlen(text)}))
 		return ERR_CORRUPT_LOG;
-	struct partition *partition;
-	int err = store__find_partition(store, &id, index, &partition);
-	if (!err && partition) /* else deleted since */
-		take(partition, offset);
-	return err;
+	return take(context, &id, index, offset);
 }
 
-static int take_text(struct store *store, char *text, size_t size, log_start_fn *take)
+int store__take_log_starts(char *text, size_t size, told_start_fn *take, void *context)
 {
 	uint32_t version, count;
 	int head;
@@ -98,7 +94,22 @@ static int take_text(struct store *store, char *text, size_t size, log_start_fn 
 	char *rest = text + head, *line;
 	int err = 0;
 	while (!err && count-- && (line = strsep(&rest, "\n")))
-		err = take_line(store, line, take);
+		err = take_line(line, take, context);
+	return err;
+}
+
+struct taking {
+	struct store *store;
+	log_start_fn *take;
+};
+
+static int take_start(void *context, const struct uuid *id, uint32_t index, int64_t offset)
+{
+	const struct taking *taking = context;
+	struct partition *partition;
+	int err = store__find_partition(taking->store, id, index, &partition);
+	if (!err && partition) /* else deleted since */
+		taking->take(partition, offset);
 	return err;
 }
 
@@ -111,7 +122,8 @@ int store__read_log_starts(struct store *store, log_start_fn *take)
 	int err = small_file_read(store->home.io, path, FILE_SIZE_MAX, &data, &size);
 	if (err)
 		return err;
-	err = take_text(store, (char *)data, size, take);
+	struct taking taking = {store, take};
+	err = store__take_log_starts((char *)data, size, take_start, &taking);
 	free(data);
 	return err;
 }

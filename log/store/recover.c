@@ -71,6 +71,7 @@ struct fence {
 /* ---- 1b. directories instead of a checkpoint ------------------------------------------------------------------- */
 
 struct bases {
+	struct partition *partition;
 	int64_t *offsets;
 	uint32_t count;
 	int err;
@@ -81,7 +82,11 @@ static int note_base(void *context, const char *name, bool is_directory)
 	struct bases *bases = context;
 	int64_t base;
 	enum segment_file file;
-	if (is_directory || !segment_name_parse(name, &base, &file) || file != SEGMENT_FILE_LOG)
+	if (is_directory || !segment_name_parse(name, &base, &file))
+		return 0;
+	if (file == SEGMENT_FILE_APPEND_TIME) /* the .log beside it may be gone */
+		return bases->err = store__ask_append_times(bases->partition, base);
+	if (file != SEGMENT_FILE_LOG)
 		return 0;
 	int64_t *grown = realloc(bases->offsets, (bases->count + 1) * sizeof *grown);
 	if (!grown)
@@ -98,16 +103,16 @@ static int compare_offsets(const void *a, const void *b)
 }
 
 /* 1: a whole batch is at `end`. 0: there is none. Or an error: a disk that does not answer decides nothing. */
-static int find_whole_batch(struct segment *segment, struct mark end, uint64_t size, struct batch *batch)
+static int find_whole_batch(struct segment *segment, struct mark end, uint64_t size, uint8_t header[BATCH_HEADER_SIZE], struct batch *batch)
 {
-	uint8_t header[BATCH_HEADER_SIZE], *bytes;
+	uint8_t *bytes;
 	struct io *io = segment->home->io;
-	if (size - end.position < sizeof header)
+	if (size - end.position < BATCH_HEADER_SIZE)
 		return 0;
-	int64_t got = io_file_read(io, segment->read_fd, header, sizeof header, end.position);
-	if (got != sizeof header)
+	int64_t got = io_file_read(io, segment->read_fd, header, BATCH_HEADER_SIZE, end.position);
+	if (got != BATCH_HEADER_SIZE)
 		return got < 0 ? (int)got : 0;
-	if (batch_parse_header((struct slice){header, sizeof header}, batch) || batch->base_offset < end.offset ||
+	if (batch_parse_header((struct slice){header, BATCH_HEADER_SIZE}, batch) || batch->base_offset < end.offset ||
 	    batch->size_bytes > size - end.position)
 		return 0;
 	int err = segment_read_batch(segment, batch, end.position, &bytes);
@@ -132,45 +137,69 @@ static int find_behind(struct partition *partition, struct segment *segment, int
 }
 
 /* Walks the whole checked batches of a segment's file, over damage; sets its end behind the last good one. */
-static int scan_segment(struct partition *partition, struct segment *segment, int64_t limit_offset)
+static int scan_batches(struct partition *partition, struct segment *segment, int64_t limit_offset, struct segment_witness *witness)
 {
 	struct io *io = partition->home->io;
+	store__identify_by_told(partition, segment);
 	int fd = segment_open_read(segment);
 	int64_t size = fd < 0 ? fd : io_file_size(io, fd);
 	if (size < 0)
 		return (int)size;
 	struct mark end = {0, segment->base_offset};
 	struct batch batch;
+	uint8_t header[BATCH_HEADER_SIZE];
 	segment_adopt(segment, (struct mark){(uint64_t)size, limit_offset}); /* so far it may be read */
 	int found = 1;
+	bool is_unbroken = true;
 	while (found > 0) {
-		found = find_whole_batch(segment, end, (uint64_t)size, &batch);
+		found = find_whole_batch(segment, end, (uint64_t)size, header, &batch);
 		int err = found > 0 ? store__make_room_for(partition, &batch) : 0;
 		if (err)
 			return err;
 		if (found > 0) {
+			segment_witness_batch(witness, header, &batch);
+			is_unbroken &= batch.base_offset == end.offset;
 			segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
 			partition__learn(partition, &batch);
 			end.position += batch.size_bytes;
 			end.offset = batch_next_offset(&batch);
 		} else if (found == 0 && end.offset < partition->journal_from) {
 			found = find_behind(partition, segment, limit_offset, &end);
+			is_unbroken &= found == 0;
 		}
 	}
 	if (found < 0)
 		return found;
+	segment_witness_end(witness, end.offset, is_unbroken);
 	segment_adopt(segment, end);
 	/* After a kill these bytes may be in the page cache alone, and the journal's entries for them will be skipped. */
 	return end.position > 0 ? io_file_sync(io, fd) : 0;
+}
+
+/* What it is held against may show that another file stands in its place; or that headers have rotted where no CRC covers them: then the segment is
+ * doubtful as a whole, as for the scrub. */
+static int scan_segment(struct store *store, struct partition *partition, struct segment *segment, int64_t limit_offset)
+{
+	struct segment_witness witness;
+	int err = store__open_witness(store, partition, segment->base_offset, limit_offset == INT64_MAX ? -1 : limit_offset, &witness);
+	if (err)
+		return err;
+	err = scan_batches(partition, segment, limit_offset, &witness);
+	segment->is_foreign |= !err && (witness.is_anothers || witness.is_contradicted);
+	if (!err && !segment->is_foreign && witness.fails_seal)
+		partition__add_damage(partition, segment->base_offset, segment->staged.offset);
+	segment_witness_close(&witness);
+	return err;
 }
 
 /* Without a checkpoint nobody knows what that file's records were; and what was put in its place is another file's content. */
 static int refuse_foreign(const struct store *store, struct store_report *report, const struct segment *segment)
 {
 	snprintf(report->why, sizeof report->why,
-		 "%s/%020ld.log is no segment: it begins as another file of this directory does, so two were exchanged, and the checkpoint does not say what was "
-		 "in it. Nothing was changed. Put the right files back; if that cannot be, start once with --set spate.accept.loss=true, which keeps this one "
-		 "aside (in %s)", segment->dir, (long)segment->base_offset, store->dir);
+		 "%s/%020ld.log is not the file that was written there: it begins as another file of this directory does, or what is beside it (its .appendtime) or an "
+		 "earlier checkpoint contradicts it, so files were exchanged, and the checkpoint that says what was in it is lost. Nothing was changed. Put the right "
+		 "files back; if that cannot be, start once with --set spate.accept.loss=true, which keeps this one aside (in %s)",
+		 segment->dir, (long)segment->base_offset, store->dir);
 	return ERR_CORRUPT_LOG;
 }
 
@@ -192,9 +221,11 @@ static int pass_over_foreign(struct partition *partition, struct segment *segmen
 
 static int scan_partition(struct store *store, struct store_report *report, struct partition *partition)
 {
-	struct bases bases = {0};
+	struct bases bases = {.partition = partition};
 	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
-	partition->is_dir_doubtful = !err && bases.count && partition__is_dir_anothers(partition);
+	if (!err)
+		err = bases.err;
+	partition->is_dir_doubtful = !err && bases.count && !partition->witness.to && partition__is_dir_anothers(partition);
 	if (err == -ENOENT || partition->is_dir_doubtful)
 		bases.count = err = 0;
 	if (bases.count) { /* who made the files may have been killed before their names were durable */
@@ -217,7 +248,7 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 		segment->is_complete = i + 1 < bases.count;
 		bool goes_on_in_journal = false;
 		list_push_back(&partition->segments, &segment->node);
-		err = scan_segment(partition, segment, segment->is_complete ? bases.offsets[i + 1] : INT64_MAX);
+		err = scan_segment(store, partition, segment, segment->is_complete ? bases.offsets[i + 1] : INT64_MAX);
 		if (segment->is_foreign)
 			err = store->options.is_loss_accepted ? 0 : refuse_foreign(store, report, segment);
 		if (!err && segment->is_foreign) {
@@ -653,6 +684,7 @@ static int refuse_doubtful_directory(const struct store *store, struct store_rep
 
 static void take_log_start(struct partition *partition, int64_t start_offset)
 {
+	partition->witness.start = start_offset;
 	if (start_offset > partition->start_offset)
 		partition->start_offset = start_offset;
 }
@@ -679,19 +711,47 @@ static int go_on_behind_start(struct store *store)
 	return err;
 }
 
-/* Instead of a checkpoint. */
-static int scan(struct store *store, struct store_report *report)
+/* What is known to have been filed and was not found is damaged, as far as the journal has not all of it, and the log goes on behind it. What lies before
+ * the log start is dropped from the fences at the end. */
+static int demand(struct replay *replay, struct partition *partition, bool are_starts_known)
 {
+	struct partition_witness known = partition->witness;
+	bool is_empty = list_is_empty(&partition->segments);
+	int64_t first = partition->start_offset, from = known.from > known.start ? known.from : known.start;
+	int err = 0;
+	if (known.to > partition->journal_from)
+		known.to = partition->journal_from;
+	if (is_empty && from < known.to)
+		partition->start_offset = partition->next_offset = partition->durable_offset = from;
+	else if (are_starts_known && known.to > 0 && from < first) {
+		err = note_fence(replay, partition, from, first);
+		partition->start_offset = from;
+	}
+	return err || known.to <= partition->next_offset ? err : leave_gap(replay, partition, known.to);
+}
+
+/* Instead of a checkpoint. */
+static int scan(struct replay *replay)
+{
+	struct store *store = replay->store;
 	int err = ask_journal(store);
 	if (!err)
-		err = scan_directories(store, report);
+		err = store__note_told(store);
+	if (!err)
+		err = scan_directories(store, replay->report);
 	int starts_err = err ? 0 : store__read_log_starts(store, take_log_start);
 	if (starts_err == -ENOMEM || starts_err == -EIO)
 		return starts_err;
 	if (starts_err && starts_err != -ENOENT)
 		fprintf(stderr, "spate: error: %s: the checkpoint of shard %u cannot be used, nor log-start-%u: records that were deleted may be back\n",
 			store->dir, store->options.shard, store->options.shard);
-	return err ? err : go_on_behind_start(store);
+	if (!err)
+		err = go_on_behind_start(store);
+	bool are_starts_known = starts_err == 0 || starts_err == -ENOENT;
+	LIST_FOR_EACH(node, &store->partitions)
+		if (!err)
+			err = demand(replay, LIST_ENTRY(node, struct partition, store_node), are_starts_known);
+	return err;
 }
 
 static bool are_starts_worth_telling(const struct store *store)
@@ -704,12 +764,13 @@ static bool are_starts_worth_telling(const struct store *store)
 
 /* The journal is lost, and with it what it said of pieces that went straight to their segments since the checkpoint: the segments are asked, and from the
  * checkpoint the log starts alone are taken. */
-static int scan_behind_checkpoint(struct store *store, struct store_report *report, bool *has_scanned)
+static int scan_behind_checkpoint(struct replay *replay, bool *has_scanned)
 {
+	struct store *store = replay->store;
 	int err = are_starts_worth_telling(store) ? store__write_log_starts(store) : 0;
 	store__forget_partitions(store);
 	*has_scanned = true;
-	return err ? err : scan(store, report);
+	return err ? err : scan(replay);
 }
 
 /* It is not there, or is none: then the directories are scanned. Any other error (no descriptor, no permission, no memory) says nothing of it, and what it alone
@@ -719,15 +780,34 @@ static bool is_no_checkpoint(int err)
 	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG;
 }
 
-/* From the checkpoint, or what is there instead of it. */
-static int find_positions(struct store *store, struct store_report *report, bool *has_scanned)
+/* The checkpoint, or its copy in its stead. */
+static int read_checkpoints(struct store *store)
 {
 	int err = store__read_checkpoint(store);
+	if (!err || !is_no_checkpoint(err))
+		return err;
+	store__forget_partitions(store);
+	if (store->is_journal_alien)
+		return err;
+	int copy_err = store__read_checkpoint_copy(store);
+	if (copy_err && copy_err != -EIO && !is_no_checkpoint(copy_err))
+		return copy_err;
+	if (!copy_err)
+		fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: its copy is taken instead\n", store->dir, store->options.shard,
+			err == -ENOENT ? "it is missing" : err_text(err));
+	return copy_err ? err : 0;
+}
+
+/* From the checkpoint, or what is there instead of it. */
+static int find_positions(struct replay *replay, bool *has_scanned)
+{
+	struct store *store = replay->store;
+	int err = read_checkpoints(store);
 	*has_scanned = false;
 	if (store->is_journal_alien && !store->options.is_loss_accepted)
-		return refuse_alien_journal(store, report);
-	if (!err && report->is_journal_lost)
-		return scan_behind_checkpoint(store, report, has_scanned);
+		return refuse_alien_journal(store, replay->report);
+	if (!err && replay->report->is_journal_lost)
+		return scan_behind_checkpoint(replay, has_scanned);
 	if (!err) {
 		int starts_err = store__read_log_starts(store, compare_log_start);
 		store->home.has_moved_start |= starts_err && are_starts_worth_telling(store);
@@ -743,7 +823,7 @@ static int find_positions(struct store *store, struct store_report *report, bool
 	 * cycle, in any state. */
 	bool is_whole = err == -ENOENT && store->is_journal_whole;
 	*has_scanned = !is_whole && store->image->topic_count > 0;
-	return is_whole ? 0 : scan(store, report);
+	return is_whole ? 0 : scan(replay);
 }
 
 /* A cycle does the same, when there is room. */
@@ -789,8 +869,10 @@ int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
 	bool has_scanned;
-	int err = find_positions(store, report, &has_scanned);
 	struct replay replay = {.store = store, .report = report, .untold_to = store->journal_found.untold_to};
+	int err = find_positions(&replay, &has_scanned);
+	store__release_told(store);
+	store->must_copy = has_scanned;
 	if (!err)
 		err = journal_replay(store->journal, replay_entry, &replay);
 	if (!err && replay.untold_to)

@@ -3,6 +3,7 @@
 
 #include "log/journal/journal.h"
 #include "log/partition/partition_priv.h"
+#include "log/segment/witness.h"
 #include "log/store/dir_sync.h"
 #include "log/store/retention_clock.h"
 #include "log/store/scrub.h"
@@ -95,6 +96,9 @@ struct store {
 	uint64_t journal_seed;         /* of the journal in use */
 	uint64_t journal_incarnation;  /* of the opening that has written its superblocks, as far as is certain */
 	uint64_t checkpoint_generation; /* of the checkpoint on disk; 0: there is none, or it does not say */
+	struct slice told;             /* in a recovery: a checkpoint of this journal, perhaps of an earlier time; malloc'ed */
+	uint64_t copy_due_ns;          /* when the checkpoint is copied again */
+	bool must_copy;                /* with the next one */
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
 	bool is_journal_alien;         /* the checkpoint was not written beside this journal */
@@ -129,12 +133,46 @@ MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context);
 /* -ENOENT: there is none. ERR_CORRUPT_LOG, ERR_FORMAT: it cannot be used, and nothing was taken from it. */
 MUST_USE int store__read_checkpoint(struct store *store);
+/* The same of its copy. One that may be used is as good as the checkpoint. */
+MUST_USE int store__read_checkpoint_copy(struct store *store);
+
+/* What the last of both that was whole said, used or not: at some time of this journal's, these segments held at least that. */
+struct told_partition {
+	int64_t start_offset;
+	uint32_t segment_count, segment_size;
+	const uint8_t *at;
+};
+struct told_segment {
+	int64_t base_offset;
+	struct mark filed;
+	uint32_t first_crc; /* 0: not known */
+};
+typedef int told_partition_fn(void *context, struct partition *partition, const struct told_partition *told);
+/* Each partition of it that there is. */
+MUST_USE int store__each_told(struct store *store, told_partition_fn *take, void *context);
+struct told_segment store__told_segment(const struct told_partition *told, uint32_t i);
+void store__forget_told(struct store *store);
+
+/* recover_told.c */
+/* What a scan is held against. Before it: each partition gets what an earlier checkpoint says of it. */
+MUST_USE int store__note_told(struct store *store);
+/* Behind it. */
+void store__release_told(struct store *store);
+/* The segment is to be the one that the checkpoint tells of: before its file is opened. */
+void store__identify_by_told(struct partition *partition, struct segment *segment);
+/* Whose are the append times of that base, and how far do they go? Into partition->witness. */
+MUST_USE int store__ask_append_times(struct partition *partition, int64_t base_offset);
+/* What lies beside a .log, to be held against its batches. */
+MUST_USE int store__open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness);
 
 /* log_starts.c */
 typedef void log_start_fn(struct partition *partition, int64_t start_offset);
 MUST_USE int store__write_log_starts(struct store *store);
 /* Hands out what the file says of partitions that there are. -ENOENT; ERR_CORRUPT_LOG: it fails its check, and some may have been handed out. */
 MUST_USE int store__read_log_starts(struct store *store, log_start_fn *take);
+/* The same of the file's text, which is changed. */
+typedef int told_start_fn(void *context, const struct uuid *id, uint32_t index, int64_t offset);
+MUST_USE int store__take_log_starts(char *text, size_t size, told_start_fn *take, void *context);
 
 /* catalog_mark.c */
 /* The larger of the two into `known`. */

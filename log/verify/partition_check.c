@@ -11,6 +11,7 @@
 #include "log/partition/producer.h"
 #include "log/segment/foreign_file.h"
 #include "log/segment/partition_metadata.h"
+#include "log/segment/witness.h"
 #include "log/verify/append_time_check.h"
 #include "log/verify/snapshot_check.h"
 
@@ -24,6 +25,10 @@ struct partition_walk {
 	struct epochs seen;
 	int64_t first_offset, end_offset; /* of what was walked; NOWHERE: nothing */
 	struct snapshot_check snapshots;
+	/* What the start will hold its scan against (log/store/recover_told.c). */
+	struct segment_witness witness; /* of the segment that is walked; all zero: none */
+	int64_t filed_from, filed_to;   /* that much was filed at some time; filed_to = 0: nothing tells */
+	bool has_exchanged;             /* the broker will refuse to start for a file of this partition */
 };
 
 static bool is_fenced(const struct partition_walk *walk, enum finding_kind kind, int64_t from, int64_t to)
@@ -96,6 +101,16 @@ static bool holds_something(const struct partition_walk *walk)
 	return false;
 }
 
+/* A scan cannot tell what a deletion left from a partition.metadata that has rotted, unless the journal has the log from its first record on. */
+static bool is_refused(const struct partition_walk *walk)
+{
+	const struct partition_check *check = walk->check;
+	bool has_log = false;
+	for (uint32_t i = 0; i < check->files->segment_count; i++)
+		has_log |= check->files->segments[i].has[SEGMENT_FILE_LOG];
+	return check->is_scanned && has_log && !(check->picture && check->picture->journal_from == 0);
+}
+
 /* False: the directory is another topic's, and is not looked into. */
 static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 {
@@ -121,11 +136,17 @@ static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 		tell(walk, FINDING_DAMAGE, file, NOWHERE, NOWHERE,
 		     "it does not say a topic id: the directory cannot be told from one of a deleted topic");
 	else if (!uuid_equal(&id, &check->topic->id)) {
-		bool is_leftover = !holds_something(walk);
-		tell(walk, is_leftover ? FINDING_NOTE : FINDING_DAMAGE, file, NOWHERE, NOWHERE,
-		     is_leftover ? "the directory is of a deleted topic of the same name"
-				 : "it says another topic id than the catalog");
-		*is_ours = !is_leftover;
+		bool is_leftover = !holds_something(walk) && !walk->filed_to, is_doubtful = is_leftover && is_refused(walk);
+		struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, file, NOWHERE, NOWHERE, NOWHERE, NOWHERE, .is_fatal = true,
+					  .what = "it says another topic id than the catalog, and no checkpoint tells whose records are in there: the broker will refuse "
+						  "to start"};
+		if (is_doubtful)
+			verify_tell(check->sink, &finding);
+		else
+			tell(walk, is_leftover ? FINDING_NOTE : FINDING_DAMAGE, file, NOWHERE, NOWHERE,
+			     is_leftover ? "the directory is of a deleted topic of the same name"
+					 : "it says another topic id than the catalog");
+		*is_ours = !is_leftover || is_doubtful;
 	}
 	return 0;
 }
@@ -235,6 +256,8 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 {
 	struct picture_partition *picture = walk->check->picture;
 	struct picture_segment *known = picture ? picture_segment(picture, files->base_offset) : NULL;
+	if (known && !knows_marks(walk) && picture->journal_from != NOWHERE && picture->journal_from < known->filed.offset)
+		known = NULL; /* the journal has it as well */
 	segment->limit_offset = NOWHERE;
 	segment->required_offset = known ? known->required.offset : NOWHERE;
 	segment->required_bytes = known ? known->required.position : 0;
@@ -273,10 +296,18 @@ static void learn(struct partition_walk *walk, const struct segment_check *segme
 	walk->end_offset = segment->end_offset;
 }
 
+static bool is_scanned(const struct partition_walk *walk)
+{
+	return walk->check->is_scanned && walk->check->topic && !knows_marks(walk);
+}
+
 static void note_batch(void *context, const struct batch *batch, uint64_t position, struct slice bytes)
 {
 	struct partition_walk *walk = context;
-	snapshot_check_batch(&walk->snapshots, batch);
+	if (walk->snapshots.count)
+		snapshot_check_batch(&walk->snapshots, batch);
+	if (is_scanned(walk))
+		segment_witness_batch(&walk->witness, bytes.data, batch);
 }
 
 static void count_tail(const struct partition_walk *walk, const struct segment_files *files)
@@ -332,17 +363,96 @@ static bool is_another_file(const struct partition_walk *walk, const char *file,
 	return is_other || is_stores;
 }
 
-/* Nothing of what was filed is there. */
-static void tell_lost_file(struct partition_walk *walk, const struct segment_check *segment, const char *what)
+/* Nothing of what was filed, up to `to`, is there. */
+static void tell_lost_file(struct partition_walk *walk, const struct segment_check *segment, int64_t to, const char *what)
 {
 	const struct partition_check *check = walk->check;
-	damaged_ranges_add(&walk->found, segment->base_offset, segment->required_offset);
-	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, segment->file, segment->base_offset,
-				  segment->required_offset, 0, (int64_t)segment->required_bytes,
-				  .what = what};
-	finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, segment->base_offset, segment->required_offset);
+	damaged_ranges_add(&walk->found, segment->base_offset, to);
+	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, segment->file, segment->base_offset, to, 0,
+				  (int64_t)segment->required_bytes, .what = what};
+	finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, segment->base_offset, to);
+	finding.is_fatal = is_scanned(walk);
+	walk->has_exchanged |= finding.is_fatal;
 	verify_tell(check->sink, &finding);
-	walk->end_offset = segment->required_offset;
+	walk->end_offset = to;
+}
+
+/* ---- what a scan is held against ----------------------------------------------------------------------- */
+
+static void raise_filed(struct partition_walk *walk, int64_t from, int64_t to)
+{
+	if (to <= from)
+		return;
+	walk->filed_from = walk->filed_to == 0 || from < walk->filed_from ? from : walk->filed_from;
+	walk->filed_to = to > walk->filed_to ? to : walk->filed_to;
+}
+
+static int open_witness(const struct partition_walk *walk, int64_t base_offset, int64_t next_base, struct segment_witness *witness)
+{
+	const struct partition_check *check = walk->check;
+	char dir[4096];
+	struct append_time_owner owner = {.topic_id = check->topic->id, .partition = (uint32_t)check->index, .base_offset = base_offset};
+	snprintf(dir, sizeof dir, "%s/%s", check->sink->dir, check->files->name);
+	int err = segment_witness_open(witness, check->sink->io, dir, &owner, next_base);
+	if (!err && witness->is_anothers)
+		witness->is_anothers = check->image && catalog_topic_by_id(check->image, &witness->topic_id);
+	return err;
+}
+
+/* All that the append times know, those of segments that are gone too. */
+static int ask_append_times(struct partition_walk *walk)
+{
+	const struct partition_dir *files = walk->check->files;
+	const struct picture_partition *picture = walk->check->picture;
+	int err = 0;
+	if (picture && picture->filed_to)
+		raise_filed(walk, picture->filed_from, picture->filed_to);
+	for (uint32_t i = 0; files && i < files->segment_count && !err; i++) {
+		struct segment_witness witness;
+		if (!files->segments[i].has[SEGMENT_FILE_APPEND_TIME])
+			continue;
+		err = open_witness(walk, files->segments[i].base_offset, NOWHERE, &witness);
+		if (err)
+			break;
+		raise_filed(walk, files->segments[i].base_offset, witness.end_offset);
+		segment_witness_close(&witness);
+	}
+	return err;
+}
+
+static bool is_exchanged(struct partition_walk *walk, const struct segment_check *segment, int64_t next_base)
+{
+	struct segment_witness *witness = &walk->witness;
+	if (!is_scanned(walk) || !(witness->is_anothers || witness->is_contradicted))
+		return false;
+	int64_t to = next_base != NOWHERE ? next_base : witness->end_offset > segment->base_offset ? witness->end_offset : segment->end_offset;
+	tell_lost_file(walk, segment, to,
+		       witness->is_anothers ? "its append times are another partition's, so files were exchanged: the broker will refuse to start"
+					    : "its append times tell of other batches, so files were exchanged: the broker will refuse to start");
+	return true;
+}
+
+/* Behind the last segment, or before the first. */
+static void check_filed(struct partition_walk *walk)
+{
+	static const char what[] = "what was filed here is not there: its append times, or an earlier checkpoint, tell of it";
+	const struct picture_partition *picture = walk->check->picture;
+	int64_t start = picture ? picture->start_offset : 0, from = walk->filed_from > start ? walk->filed_from : start;
+	if (!is_scanned(walk) || !walk->filed_to)
+		return;
+	if (walk->first_offset != NOWHERE && !walk->check->are_starts_lost && from < walk->first_offset &&
+	    !damaged_ranges_overlap(&walk->found, from, walk->first_offset)) {
+		tell(walk, FINDING_DAMAGE, "", from, walk->first_offset, what);
+		damaged_ranges_add(&walk->found, from, walk->first_offset);
+	}
+	if (walk->end_offset > from)
+		from = walk->end_offset;
+	bool has_journal = picture && picture->journal_from != NOWHERE;
+	int64_t to = has_journal && picture->journal_from < walk->filed_to ? picture->journal_from : walk->filed_to;
+	if ((has_journal && walk->end_offset != NOWHERE) || from >= to || damaged_ranges_hold(&walk->found, from, to))
+		return;
+	tell(walk, FINDING_DAMAGE, "", from, to, what);
+	damaged_ranges_add(&walk->found, from, to);
 }
 
 static int run_segment(struct partition_walk *walk, const struct segment_files *files, int64_t next_base,
@@ -359,8 +469,9 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 		return 0;
 	}
 	struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, files->base_offset) : NULL;
-	if (known && knows_marks(walk) && known->filed.position > 0 && is_another_file(walk, file, known->first_crc)) {
-		tell_lost_file(walk, segment, "it is not the file that was written here: its first batch is another");
+	if (known && (knows_marks(walk) || is_scanned(walk)) && known->filed.position > 0 && is_another_file(walk, file, known->first_crc)) {
+		tell_lost_file(walk, segment, segment->required_offset != NOWHERE ? segment->required_offset : next_base,
+			       "it is not the file that was written here: its first batch is another");
 		return 0;
 	}
 	int err = read_index(walk, files, SEGMENT_FILE_INDEX, &segment->index);
@@ -371,9 +482,11 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 	if (err == -ENOENT && walk->check->is_in_use)
 		return 0;
 	if (err == ERR_NOT_A_FILE) {
-		tell_lost_file(walk, segment, "a directory, a FIFO, a socket, a device or a link to nowhere stands in its place");
+		tell_lost_file(walk, segment, segment->required_offset, "a directory, a FIFO, a socket, a device or a link to nowhere stands in its place");
 		return 0;
 	}
+	if (!err && is_exchanged(walk, segment, next_base))
+		return 0;
 	if (!err) {
 		check_missing_files(walk, files, segment);
 		learn(walk, segment);
@@ -409,10 +522,15 @@ static int check_segment(struct partition_walk *walk, const struct segment_files
 		.fenced = check->picture ? &check->picture->fenced : NULL,
 		.seal = seal_state == SEAL_GOOD ? &seal : NULL,
 		.stale_seal = seal_state == SEAL_STALE ? &seal : NULL,
-		.batch = walk->snapshots.count ? note_batch : NULL,
+		.batch = walk->snapshots.count || is_scanned(walk) ? note_batch : NULL,
 		.batch_context = walk,
 	};
+	if (is_scanned(walk))
+		err = open_witness(walk, files->base_offset, next_base, &walk->witness);
+	if (err)
+		return err;
 	err = run_segment(walk, files, next_base, &segment);
+	segment_witness_close(&walk->witness);
 	if (!err && segment.stale_seal && !check->is_in_use)
 		tell_stale_seal(walk, &segment);
 	free((void *)segment.index.data);
@@ -631,7 +749,7 @@ static int check_derived(const struct partition_walk *walk)
 		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use)
 			check_snapshot(walk, files->segments[i].base_offset);
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
-		if (files->segments[i].has[SEGMENT_FILE_APPEND_TIME] && !walk->check->is_in_use)
+		if (files->segments[i].has[SEGMENT_FILE_APPEND_TIME] && !walk->check->is_in_use && !walk->has_exchanged)
 			err = check_append_times(walk, files->segments[i].base_offset);
 	return err;
 }
@@ -641,7 +759,9 @@ static int check_derived(const struct partition_walk *walk)
 static int run(struct partition_walk *walk)
 {
 	bool is_ours = true;
-	int err = walk->check->files ? check_metadata(walk, &is_ours) : 0;
+	int err = is_scanned(walk) ? ask_append_times(walk) : 0;
+	if (!err && walk->check->files)
+		err = check_metadata(walk, &is_ours);
 	if (err || !is_ours)
 		return err;
 	if (walk->check->files)
@@ -653,6 +773,7 @@ static int run(struct partition_walk *walk)
 	if (!walk->check->is_in_use)
 		check_missing_segments(walk);
 	check_known_ranges(walk);
+	check_filed(walk);
 	return walk->check->files ? check_derived(walk) : 0;
 }
 

@@ -13,6 +13,9 @@ struct partition_check {
 	const struct partition_dir *files;  /* NULL: there is no directory */
 	/* NULL: the catalog does not know it, and the segments are checked alone */
 	const struct topic *topic;
+	const struct catalog_image *image;  /* NULL: no catalog can be read */
+	bool is_scanned;                    /* no checkpoint tells of its shard: the next start scans the directory */
+	bool are_starts_lost;               /* and nothing tells where its log starts */
 	struct picture_partition *picture;  /* NULL: nothing tells of it */
 	bool was_clean;                     /* the last stop: no crash can have taken files that are not synced */
 	bool is_in_use;                     /* a broker is writing: sealed segments alone hold still */

@@ -22,6 +22,7 @@
 #include "log/verify/checkpoint_view.h"
 
 #define CHECKPOINT_SIZE_MAX (1ull << 30)
+#define LOG_STARTS_SIZE_MAX (256u << 20)
 #define POSITION_MAX (1ull << 40)
 
 /* ---- the table of partitions --------------------------------------------------------------------------- */
@@ -187,47 +188,181 @@ static int take_partition(struct picture *picture, const struct checkpoint_parti
 	return err;
 }
 
-static int take_checkpoint(struct picture *picture, uint32_t shard, struct slice file, struct checkpoint_header *out)
+/* What was filed when an earlier checkpoint was written, for a partition that is to be scanned. */
+static int take_earlier(struct picture *picture, const struct checkpoint_partition *from, uint64_t incarnation)
 {
-	struct checkpoint_header header = {0};
+	struct picture_partition *partition = picture_find(picture, &from->topic_id, from->index);
+	if (partition && (partition->is_known || partition->segment_count))
+		return 0;
+	if (!partition)
+		partition = add_partition(picture, &from->topic_id, from->index);
+	if (!partition)
+		return -ENOMEM;
+	int err = take_segments(partition, from);
+	partition->next_offset = NOWHERE;
+	partition->epochs_limit = 0;
+	partition->checkpoint_incarnation = incarnation;
+	for (uint32_t i = 0; i < partition->segment_count && !err; i++)
+		if (partition->segments[i].filed.offset > partition->filed_to)
+			partition->filed_to = partition->segments[i].filed.offset;
+	int64_t first = partition->segment_count ? partition->segments[0].base_offset : 0;
+	partition->filed_from = first > from->start_offset ? first : from->start_offset;
+	return err;
+}
+
+/* A checkpoint of the shard, or its copy, as bytes; `err` says why it is none. */
+struct checkpoint_file {
+	char name[64];
+	int err;
+	uint8_t *data;
+	struct checkpoint_header header;
 	struct slice rest;
-	int err = checkpoint_open(&header, &rest, file);
-	if (!err && header.shard != shard)
-		err = ERR_CORRUPT_LOG;
-	*out = header;
-	if (!err)
-		store__raise_mark(&picture->catalog_mark, (struct catalog_mark){header.incarnation, header.catalog_sequence});
-	for (uint32_t i = 0; i < header.partition_count && !err; i++) {
+};
+
+static int read_file(struct picture *picture, uint32_t shard, const char *suffix, struct checkpoint_file *file)
+{
+	char path[4096];
+	size_t size;
+	*file = (struct checkpoint_file){0};
+	snprintf(file->name, sizeof file->name, "checkpoint-%u%s", shard, suffix);
+	snprintf(path, sizeof path, "%s/%s", picture->sink->dir, file->name);
+	file->err = small_file_read(picture->sink->io, path, CHECKPOINT_SIZE_MAX, &file->data, &size);
+	if (!file->err)
+		file->err = checkpoint_open(&file->header, &file->rest, (struct slice){file->data, size});
+	if (!file->err && file->header.shard != shard)
+		file->err = ERR_CORRUPT_LOG;
+	return file->err == -ENOMEM ? file->err : 0;
+}
+
+typedef int take_partition_fn(struct picture *picture, const struct checkpoint_partition *from, uint64_t incarnation);
+
+static int take_file(struct picture *picture, const struct checkpoint_file *file, take_partition_fn *take)
+{
+	struct slice rest = file->rest;
+	int err = 0;
+	for (uint32_t i = 0; i < file->header.partition_count && !err; i++) {
 		struct checkpoint_partition partition;
-		err = !checkpoint_next(&header, &partition, &rest) ? ERR_CORRUPT_LOG
-							  : take_partition(picture, &partition, header.incarnation);
+		err = !checkpoint_next(&file->header, &partition, &rest) ? ERR_CORRUPT_LOG : take(picture, &partition, file->header.incarnation);
 	}
 	return err;
 }
 
-/* *is_good: it could be used. */
-static int read_checkpoint(struct picture *picture, uint32_t shard, bool *is_good, struct checkpoint_header *header)
+/* As recovery decides (log/store/checkpoint.c): is it of this journal, and not of an earlier time? */
+enum company { COMPANY_GOOD, COMPANY_EARLIER, COMPANY_ALIEN };
+
+static enum company company_of(const struct checkpoint_file *file, const struct journal_report *journal)
 {
-	char name[64], path[4096];
-	snprintf(name, sizeof name, "checkpoint-%u", shard);
-	snprintf(path, sizeof path, "%s/%s", picture->sink->dir, name);
-	uint8_t *data;
+	const struct checkpoint_header *header = &file->header;
+	if (header->version < 3 || !journal->seed)
+		return COMPANY_GOOD;
+	if (header->journal_seed != journal->seed || journal->incarnation < header->journal_incarnation)
+		return COMPANY_ALIEN;
+	return header->generation < journal->checkpoint ? COMPANY_EARLIER : COMPANY_GOOD;
+}
+
+static void tell_alien(struct picture *picture, uint32_t shard, const char *checkpoint)
+{
+	char name[64], what[256];
+	snprintf(name, sizeof name, "journal-%u", shard);
+	snprintf(what, sizeof what, "it and %s do not belong together: one of them is another's, or of an earlier time; the broker will refuse to start",
+		 strstr(checkpoint, ".copy") ? checkpoint : "the checkpoint");
+	tell_fatal(picture, name, what);
+}
+
+/* The checkpoint cannot be used. */
+static void tell_unusable(struct picture *picture, const struct checkpoint_file *file, bool is_earlier, const char *then)
+{
+	char what[256];
+	snprintf(what, sizeof what, "%s: the next start %s",
+		 file->err == ERR_FORMAT ? "written by a later version"
+		 : file->err == -ENOENT  ? "it is missing"
+		 : file->err		 ? "fails its checksum, or is another shard's"
+		 : is_earlier		 ? "it is whole, but of an earlier time than the journal"
+					 : "it says what cannot be",
+		 then);
+	tell_file(picture, FINDING_DERIVED, file->name, what);
+}
+
+/* Where logs start, when no checkpoint says so. */
+static int take_start(void *context, const struct uuid *id, uint32_t index, int64_t offset)
+{
+	struct picture *picture = context;
+	struct picture_partition *partition = picture_find(picture, id, index);
+	if (!partition)
+		partition = add_partition(picture, id, index);
+	if (partition && !partition->is_known)
+		partition->start_offset = offset;
+	return partition ? 0 : -ENOMEM;
+}
+
+static int read_log_starts(struct picture *picture, uint32_t shard)
+{
+	char path[4096];
+	uint8_t *text;
 	size_t size;
-	*is_good = false;
-	int err = small_file_read(picture->sink->io, path, CHECKPOINT_SIZE_MAX, &data, &size);
+	snprintf(path, sizeof path, "%s/log-start-%u", picture->sink->dir, shard);
+	int err = small_file_read(picture->sink->io, path, LOG_STARTS_SIZE_MAX, &text, &size);
 	if (!err) {
-		err = take_checkpoint(picture, shard, (struct slice){data, size}, header);
-		free(data);
+		err = store__take_log_starts((char *)text, size, take_start, picture);
+		free(text);
 	}
-	if (err == -ENOMEM)
+	picture->are_starts_lost |= err && err != -ENOENT;
+	return err == -ENOMEM ? err : 0;
+}
+
+/* Neither of both: the directories are scanned, and held against the later one of those that are whole. */
+static int take_as_earlier(struct picture *picture, uint32_t shard, const struct checkpoint_file *main, const struct checkpoint_file *copy)
+{
+	if (shard / 8 < sizeof picture->scanned)
+		picture->scanned[shard / 8] |= (uint8_t)(1u << shard % 8);
+	const struct checkpoint_file *later = copy->err ? main : main->err ? copy : copy->header.generation > main->header.generation ? copy : main;
+	int err = later->err ? 0 : take_file(picture, later, take_earlier);
+	return err && err != ERR_CORRUPT_LOG ? err : read_log_starts(picture, shard);
+}
+
+static int choose_checkpoint(struct picture *picture, uint32_t shard, bool is_due, const struct journal_report *journal, struct checkpoint_file *main,
+			     struct checkpoint_file *copy, bool *is_good)
+{
+	enum company company = main->err ? COMPANY_GOOD : company_of(main, journal);
+	if (company == COMPANY_ALIEN)
+		tell_alien(picture, shard, main->name);
+	*is_good = !main->err && company != COMPANY_EARLIER;
+	int err = *is_good ? take_file(picture, main, take_partition) : 0;
+	if (!err && *is_good)
+		return 0;
+	if (err && err != ERR_CORRUPT_LOG)
 		return err;
-	*is_good = !err;
-	if (err == ERR_FORMAT)
-		tell_file(picture, FINDING_DERIVED, name, "written by a later version");
-	else if (err)
-		tell_file(picture, FINDING_DERIVED, name,
-			  "fails its checksum, or is another shard's: the next start scans the partition directories instead");
-	return 0;
+	if (main->err == -ENOENT && copy->err == -ENOENT && !is_due)
+		return 0; /* it never came to one */
+	company = copy->err ? COMPANY_EARLIER : company_of(copy, journal);
+	*is_good = company == COMPANY_GOOD;
+	tell_unusable(picture, main, !main->err && !err, *is_good ? "takes its copy instead" : "scans the partition directories instead");
+	if (company == COMPANY_ALIEN)
+		tell_alien(picture, shard, copy->name);
+	return *is_good ? take_file(picture, copy, take_partition) : take_as_earlier(picture, shard, main, copy);
+}
+
+/* *is_good: it or its copy can be used. */
+static int read_checkpoint(struct picture *picture, uint32_t shard, bool is_due, const struct journal_report *journal, bool *is_good)
+{
+	struct checkpoint_file main = {0}, copy = {0};
+	int err = read_file(picture, shard, "", &main);
+	if (!err)
+		err = read_file(picture, shard, ".copy", &copy);
+	if (!err && !main.err)
+		store__raise_mark(&picture->catalog_mark, (struct catalog_mark){main.header.incarnation, main.header.catalog_sequence});
+	if (!err && copy.err && copy.err != -ENOENT)
+		tell_file(picture, FINDING_DERIVED, copy.name, "fails its checksum, or is another shard's: the next stop makes it anew");
+	if (!err)
+		err = choose_checkpoint(picture, shard, is_due, journal, &main, &copy, is_good);
+	free(main.data);
+	free(copy.data);
+	return err;
+}
+
+bool picture_is_scanned(const struct picture *picture, uint32_t shard)
+{
+	return shard / 8 < sizeof picture->scanned && picture->scanned[shard / 8] >> shard % 8 & 1;
 }
 
 /* ---- the journal --------------------------------------------------------------------------------------- */
@@ -417,32 +552,28 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	return err;
 }
 
-/* As recovery decides (log/store/checkpoint.c). */
-static void tell_company(struct picture *picture, uint32_t shard, const struct checkpoint_header *header, const struct journal_report *journal)
+/* What it says of itself, before anything is taken from it. */
+static int peek_at_journal(struct picture *picture, uint32_t shard, struct journal_report *report)
 {
-	char name[64];
-	if (header->journal_seed != journal->seed || journal->incarnation < header->journal_incarnation) {
-		snprintf(name, sizeof name, "journal-%u", shard);
-		tell_fatal(picture, name,
-			  "it and the checkpoint do not belong together: one of them is another's, or of an earlier time; the broker will "
-			  "refuse to start");
-	} else if (header->generation < journal->checkpoint) {
-		snprintf(name, sizeof name, "checkpoint-%u", shard);
-		tell_file(picture, FINDING_DERIVED, name,
-			  "it is of an earlier time than the journal: the next start scans the partition directories instead");
-	}
+	char path[4096];
+	snprintf(path, sizeof path, "%s/journal-%u", picture->sink->dir, shard);
+	struct journal_options options = {.path = path, .shard_plus_one = shard + 1, .is_read_only = true};
+	struct journal *journal;
+	int err = journal_open(&journal, picture->sink->io, &options, report);
+	if (!err)
+		journal_close(journal);
+	return err == -ENOMEM ? err : 0;
 }
 
 int picture_add_shard(struct picture *picture, uint32_t shard, bool has_checkpoint, bool has_journal,
 		      struct journal_report *journal)
 {
 	bool is_good = false;
-	struct checkpoint_header header = {0};
 	*journal = (struct journal_report){0};
-	int err = has_checkpoint ? read_checkpoint(picture, shard, &is_good, &header) : 0;
+	int err = has_journal ? peek_at_journal(picture, shard, journal) : 0;
+	if (!err)
+		err = read_checkpoint(picture, shard, has_checkpoint || journal->checkpoint > 0, journal, &is_good);
 	if (!err && has_journal)
 		err = read_journal(picture, shard, is_good, journal);
-	if (!err && is_good && has_journal && header.version >= 3 && journal->seed)
-		tell_company(picture, shard, &header, journal);
 	return err;
 }

@@ -34,9 +34,11 @@ struct picture_partition {
 	bool is_torn;
 	int64_t start_offset;
 	int64_t next_offset;           /* the log's end; NOWHERE: not known */
+	/* not known: [filed_from, filed_to) was filed at some time, an earlier checkpoint says; filed_to = 0: none does */
+	int64_t filed_from, filed_to;
 	int64_t journal_from;          /* the first offset that the journal holds; NOWHERE: none */
 	uint32_t segment_count;
-	struct picture_segment *segments; /* by base offset */
+	struct picture_segment *segments; /* by base offset; not known: as an earlier checkpoint tells */
 	struct epochs epochs;          /* of the checkpoint: known for offsets below epochs_limit */
 	int64_t epochs_limit;
 	struct damaged_ranges fenced;  /* known to be damaged since an earlier start */
@@ -52,6 +54,8 @@ struct picture {
 	uint32_t count, capacity;
 	struct picture_partition **buckets;
 	uint32_t bucket_mask;
+	bool are_starts_lost;          /* no checkpoint says where logs start, nor does the file that repeats it */
+	uint8_t scanned[512];          /* a bit for each shard whose checkpoint cannot be used, nor its copy */
 	uint64_t entries;              /* of journals */
 	struct catalog_mark catalog_mark; /* how far the catalog had come, as checkpoints and journals know */
 	int err;
@@ -66,6 +70,8 @@ void picture_close(struct picture *picture);
 MUST_USE int picture_add_shard(struct picture *picture, uint32_t shard, bool has_checkpoint, bool has_journal,
 			       struct journal_report *journal);
 
+/* The next start scans this shard's directories. */
+bool picture_is_scanned(const struct picture *picture, uint32_t shard);
 /* NULL: nothing tells of it. */
 struct picture_partition *picture_find(const struct picture *picture, const struct uuid *topic_id,
 				       uint32_t index);

@@ -195,6 +195,11 @@ static const struct topic *topic_of(const struct verify *verify, const struct pa
 	return topic && (uint32_t)files->partition < topic->partition_count ? topic : NULL;
 }
 
+static bool is_scanned(const struct verify *verify, const struct topic *topic, uint32_t index)
+{
+	return !verify->report->is_in_use && picture_is_scanned(&verify->picture, store_owner(&topic->id, index, verify->dir.shard_count));
+}
+
 static int check_directory(struct verify *verify, const struct partition_dir *files)
 {
 	if (files->is_leftover) {
@@ -216,6 +221,9 @@ static int check_directory(struct verify *verify, const struct partition_dir *fi
 		.index = files->partition,
 		.files = files,
 		.topic = topic,
+		.image = verify->image,
+		.is_scanned = topic && is_scanned(verify, topic, (uint32_t)files->partition),
+		.are_starts_lost = verify->picture.are_starts_lost,
 		.picture = topic ? picture_find(&verify->picture, &topic->id, (uint32_t)files->partition) : NULL,
 		.was_clean = verify->report->was_clean,
 		.is_in_use = verify->report->is_in_use,
@@ -239,6 +247,9 @@ static int check_without_directory(struct verify *verify)
 			.topic_name = topic->name,
 			.index = (int32_t)picture->index,
 			.topic = topic,
+			.image = verify->image,
+			.is_scanned = is_scanned(verify, topic, picture->index),
+			.are_starts_lost = verify->picture.are_starts_lost,
 			.picture = picture,
 		};
 		err = partition_check_run(&check);

@@ -2,6 +2,8 @@
  * by one; and what the verifier finds. */
 #pragma once
 
+#include <errno.h>
+
 #include "log/verify/verify.h"
 #include "tests/unit/log/store/world.h"
 
@@ -101,6 +103,18 @@ static inline void rot_write(struct world *world, const char *path, const void *
 	io_close(io);
 }
 
+/* Is the checkpoint struck, its copy is gone: for the tests of what is done without either. */
+static inline void rot_lose_copy(struct world *world, const char *path)
+{
+	if (!strstr(path, "/checkpoint-0") || strstr(path, ".copy"))
+		return;
+	struct io *io = rot_open(world);
+	int err = io_unlink(io, "/checkpoint-0.copy");
+	cr_assert(err == 0 || err == -ENOENT);
+	cr_assert_eq(io_dir_sync(io, "/"), 0);
+	io_close(io);
+}
+
 static inline void rot_flip(struct world *world, const char *path, size_t position, uint8_t bits)
 {
 	size_t size;
@@ -109,6 +123,7 @@ static inline void rot_flip(struct world *world, const char *path, size_t positi
 	data[position] ^= bits;
 	rot_write(world, path, data, size);
 	free(data);
+	rot_lose_copy(world, path);
 }
 
 static inline void rot_cut(struct world *world, const char *path, size_t size_new)
@@ -132,6 +147,7 @@ static inline void rot_unlink(struct world *world, const char *path)
 	struct io *io = rot_open(world);
 	cr_assert_eq(io_unlink(io, path), 0);
 	io_close(io);
+	rot_lose_copy(world, path);
 }
 
 /* ---- batches of a .log --------------------------------------------------------------------------------- */

@@ -1,0 +1,94 @@
+/* What a scan is held against, as it has no checkpoint that could be believed: an earlier one of this journal's, and what lies beside the segments
+ * (log/segment/witness.h). What they say was filed is there, or it is damage: what has been filed leaves its file with the log start alone.
+ *
+ * Happy path: before the scan each partition gets its part of the earlier checkpoint; each segment is identified by its first batch's CRC as that knows it, and
+ * its batches are held against append times and seal; and partition->witness grows to all that was filed by anybody's word.
+ *
+ * Failure modes: what cannot be read says nothing; -ENOMEM. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log/store/store_priv.h"
+
+static void raise_witness(struct partition *partition, int64_t from, int64_t to)
+{
+	struct partition_witness *witness = &partition->witness;
+	if (to <= from)
+		return;
+	witness->from = witness->to == 0 || from < witness->from ? from : witness->from;
+	witness->to = to > witness->to ? to : witness->to;
+}
+
+/* ---- an earlier checkpoint --------------------------------------------------------------------------------------------- */
+
+static int note_told(void *context, struct partition *partition, const struct told_partition *told)
+{
+	(void)context;
+	free((void *)partition->told);
+	struct told_partition *copy = malloc(sizeof *copy);
+	partition->told = copy;
+	if (!copy)
+		return -ENOMEM;
+	*copy = *told;
+	for (uint32_t i = 0; i < told->segment_count; i++) {
+		struct told_segment segment = store__told_segment(told, i);
+		int64_t from = segment.base_offset > told->start_offset ? segment.base_offset : told->start_offset;
+		raise_witness(partition, from, segment.filed.offset);
+	}
+	return 0;
+}
+
+int store__note_told(struct store *store)
+{
+	return store__each_told(store, note_told, NULL);
+}
+
+void store__release_told(struct store *store)
+{
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		free((void *)partition->told);
+		partition->told = NULL;
+	}
+	store__forget_told(store);
+}
+
+void store__identify_by_told(struct partition *partition, struct segment *segment)
+{
+	for (uint32_t i = 0; partition->told && i < partition->told->segment_count; i++) {
+		struct told_segment told = store__told_segment(partition->told, i);
+		if (told.base_offset != segment->base_offset || told.filed.position == 0)
+			continue;
+		segment_adopt(segment, told.filed);
+		segment->first_crc = told.first_crc;
+	}
+}
+
+/* ---- what lies beside the segments --------------------------------------------------------------------------------------- */
+
+static struct append_time_owner owner_of(const struct partition *partition, int64_t base_offset)
+{
+	return (struct append_time_owner){.topic_id = partition->topic_id, .partition = partition->index, .base_offset = base_offset};
+}
+
+int store__ask_append_times(struct partition *partition, int64_t base_offset)
+{
+	struct append_time_owner owner = owner_of(partition, base_offset);
+	struct segment_witness witness;
+	int err = segment_witness_open(&witness, partition->home->io, partition->dir, &owner, -1);
+	if (err)
+		return err;
+	raise_witness(partition, base_offset, witness.end_offset);
+	segment_witness_close(&witness);
+	return 0;
+}
+
+/* Those of a topic that is not there any more were left by its deletion, in a directory of the same name. */
+int store__open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness)
+{
+	struct append_time_owner owner = owner_of(partition, base_offset);
+	int err = segment_witness_open(witness, partition->home->io, partition->dir, &owner, next_base);
+	if (!err && witness->is_anothers)
+		witness->is_anothers = catalog_topic_by_id(store->image, &witness->topic_id) != NULL;
+	return err;
+}

@@ -1,0 +1,313 @@
+/* The checkpoint is lost, and a second thing is wrong: files were exchanged, cut or removed. The copy of the checkpoint knows; and without that, what lies
+ * beside the segments. Nothing of another log is ever served, no acknowledged offset is given out again, and `log verify` says what the start does. */
+#include "tests/unit/log/verify/rot.h"
+
+#include <errno.h>
+
+#include "log/store/store_priv.h"
+
+static const char first_log[] = "/t-0/00000000000000000000.log", other_log[] = "/t-1/00000000000000000000.log";
+static const char first_times[] = "/t-0/00000000000000000000.appendtime";
+
+static struct partition *partition_of(struct world *world, uint32_t index)
+{
+	return world_partition(world, "t", index);
+}
+
+static void idle(struct world *world, int seconds)
+{
+	uint64_t until_ns = io_now_ns(world->io) + (uint64_t)seconds * 1000000000ull;
+	for (int turns = 0; io_now_ns(world->io) < until_ns && turns < 3000; turns++)
+		world_turn(world);
+}
+
+/* `count` records whose values say `number` and on, wherever they come to lie. */
+static int64_t append(struct world *world, uint32_t index, uint64_t number, int count, bool is_roll)
+{
+	static uint8_t bytes[1 << 16];
+	struct append append = {.op = {.done = append_done, .records = bytes, .begins_segment = is_roll, .is_zstd_allowed = true}};
+	append.op.records_size_bytes = make_batch(bytes, sizeof bytes, number, count, 100, 1000 + (int64_t)number);
+	cr_assert_eq(partition_append(partition_of(world, index), &append.op), 0);
+	store_turn(world->store);
+	while (!append.is_done)
+		world_turn(world);
+	cr_assert_eq(append.op.err, 0);
+	idle(world, 1); /* so each has an append time of its own */
+	return append.op.base_offset;
+}
+
+static void begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 2, NULL, 0);
+}
+
+/* t-0: 0 to 6 in batches of 2, 2 and 3; t-1: 0 to 5 in batches of 3 and 3, of other records. */
+static void make(struct world *world, uint64_t seed)
+{
+	begin(world, seed);
+	append(world, 0, 0, 2, false);
+	append(world, 0, 2, 2, false);
+	append(world, 0, 4, 3, false);
+	append(world, 1, 1000, 3, false);
+	append(world, 1, 1003, 3, false);
+	world_stop(world);
+}
+
+static void exchange(struct world *world, const char *a, const char *b)
+{
+	size_t a_size, b_size;
+	uint8_t *a_bytes = rot_read(world, a, &a_size), *b_bytes = rot_read(world, b, &b_size);
+	rot_write(world, a, b_bytes, b_size);
+	rot_write(world, b, a_bytes, a_size);
+	free(a_bytes);
+	free(b_bytes);
+}
+
+/* The checkpoint alone; rot_unlink takes its copy as well. */
+static void lose_checkpoint(struct world *world)
+{
+	struct io *io = rot_open(world);
+	cr_assert_eq(io_unlink(io, "/checkpoint-0"), 0);
+	io_close(io);
+}
+
+static void expect_refused(struct world *world, const char *file)
+{
+	struct verdict verdict;
+	for (int tries = 0; tries < 2; tries++) {
+		cr_assert_eq(world_try_open(world), ERR_CORRUPT_LOG);
+		cr_assert_not_null(strstr(world->report.why, file), "%s", world->report.why);
+		cr_assert_not_null(strstr(world->report.why, "spate.accept.loss=true"), "%s", world->report.why);
+		world_close(world);
+	}
+	rot_verify(world, &verdict);
+	cr_assert_gt(verdict.report.counts.findings[FINDING_DAMAGE], 0);
+}
+
+/* The verifier names exactly [from, to) of the partition as damaged, and nothing of the other. */
+static void expect_verdict(struct world *world, int32_t index, int64_t from, int64_t to)
+{
+	struct verdict verdict;
+	int64_t low = INT64_MAX, high = -1;
+	rot_verify(world, &verdict);
+	cr_assert_eq(verdict.err, 0);
+	for (uint32_t i = 0; i < verdict.count; i++) {
+		const struct found *found = &verdict.found[i];
+		if (found->kind != FINDING_DAMAGE)
+			continue;
+		cr_assert_eq(found->partition, index, "%s: %s", found->file, found->what);
+		low = found->from < low ? found->from : low;
+		high = found->to > high ? found->to : high;
+	}
+	cr_assert_eq(low, from, "from %ld", (long)low);
+	cr_assert_eq(high, to, "to %ld", (long)high);
+}
+
+static void expect_damaged(struct world *world, uint32_t index, int64_t from, int64_t to, int64_t end)
+{
+	world_expect_damaged(world, partition_of(world, index), from, to, end);
+}
+
+/* After a clean stop the copy says all that the checkpoint did: nothing is scanned, and an exchanged file is known by its first batch. */
+Test(scan_witness, the_copy_is_as_good)
+{
+	for (int is_exchanged = 0; is_exchanged < 2; is_exchanged++) {
+		struct world world;
+		make(&world, 1);
+		lose_checkpoint(&world);
+		if (is_exchanged)
+			exchange(&world, first_log, other_log);
+		world_open(&world);
+		expect_damaged(&world, 0, 0, is_exchanged ? 7 : 0, 7);
+		cr_assert_eq(partition_high_watermark(partition_of(&world, 1)), 6);
+		cr_assert_eq(append(&world, 0, 7, 1, false), 7);
+		cr_assert_eq(append(&world, 1, 1006, 1, false), 6);
+		world_fini(&world);
+	}
+}
+
+/* One that is of an earlier time than what the journal was let go for is not believed, as what was filed since is not in it. */
+Test(scan_witness, an_earlier_copy_is_no_checkpoint)
+{
+	struct world world;
+	make(&world, 2);
+	size_t size;
+	uint8_t *copy = rot_read(&world, "//checkpoint-0.copy", &size);
+	world_open(&world);
+	cr_assert_eq(append(&world, 0, 7, 2, false), 7);
+	world_stop(&world);
+	lose_checkpoint(&world);
+	rot_write(&world, "//checkpoint-0.copy", copy, size);
+	free(copy);
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 0, 9);
+	world_fini(&world);
+}
+
+/* But what it says was filed must be there: cut, emptied or gone, with nothing else to tell. */
+Test(scan_witness, an_earlier_copy_knows_what_was_filed)
+{
+	for (int kind = 0; kind < 3; kind++) {
+		struct world world;
+		make(&world, 3);
+		size_t size;
+		uint8_t *copy = rot_read(&world, "//checkpoint-0.copy", &size);
+		world_open(&world);
+		append(&world, 1, 1006, 1, false);
+		world_stop(&world);
+		rot_unlink(&world, "/checkpoint-0");
+		rot_unlink(&world, first_times);
+		rot_write(&world, "//checkpoint-0.copy", copy, size);
+		free(copy);
+		int64_t from = kind == 0 ? 4 : 0;
+		if (kind < 2)
+			rot_cut(&world, first_log, kind == 0 ? rot_batch(&world, first_log, 2).position : 0);
+		else
+			rot_unlink(&world, first_log);
+		expect_verdict(&world, 0, from, 7);
+		world_open(&world);
+		expect_damaged(&world, 0, from, 7, 7);
+		cr_assert_eq(append(&world, 0, 7, 1, false), 7);
+		world_crash(&world);
+		world_open(&world);
+		expect_damaged(&world, 0, from, 7, 8);
+		world_fini(&world);
+	}
+}
+
+/* And the first batch of a file must be the one it knew. */
+Test(scan_witness, an_earlier_copy_knows_whose_file_it_is)
+{
+	struct world world;
+	make(&world, 4);
+	size_t size;
+	uint8_t *copy = rot_read(&world, "//checkpoint-0.copy", &size);
+	world_open(&world);
+	append(&world, 1, 1006, 1, false);
+	world_stop(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	rot_unlink(&world, first_times);
+	rot_unlink(&world, "/t-1/00000000000000000000.appendtime");
+	rot_write(&world, "//checkpoint-0.copy", copy, size);
+	free(copy);
+	exchange(&world, first_log, other_log);
+	expect_refused(&world, "t-0/00000000000000000000.log");
+	exchange(&world, first_log, other_log);
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 0, 7);
+	world_fini(&world);
+}
+
+/* Without any checkpoint the append times know how far a log went. */
+Test(scan_witness, append_times_know_the_end)
+{
+	for (int kind = 0; kind < 3; kind++) {
+		struct world world;
+		make(&world, 5);
+		rot_unlink(&world, "/checkpoint-0");
+		int64_t from = kind == 0 ? 4 : 0;
+		if (kind < 2)
+			rot_cut(&world, first_log, kind == 0 ? rot_batch(&world, first_log, 2).position : 0);
+		else
+			rot_unlink(&world, first_log);
+		expect_verdict(&world, 0, from, 7);
+		world_open(&world);
+		expect_damaged(&world, 0, from, 7, 7);
+		cr_assert_eq(append(&world, 0, 7, 1, false), 7);
+		world_stop(&world);
+		world_open(&world);
+		expect_damaged(&world, 0, from, 7, 8);
+		world_fini(&world);
+	}
+}
+
+/* The files of all segments are gone, of a log that starts later: what was deleted is not missed. */
+Test(scan_witness, append_times_do_not_miss_what_was_deleted)
+{
+	struct world world;
+	begin(&world, 6);
+	append(&world, 0, 0, 3, false);
+	append(&world, 0, 3, 2, true);
+	append(&world, 0, 5, 2, true);
+	world_stop(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	rot_unlink(&world, first_log);
+	expect_verdict(&world, 0, 0, 3);
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 3, 7);
+	world_fini(&world);
+}
+
+/* They know batches too: another log's are not where theirs ended. */
+Test(scan_witness, append_times_know_the_batches)
+{
+	struct world world;
+	make(&world, 7);
+	rot_unlink(&world, "/checkpoint-0");
+	exchange(&world, first_log, other_log);
+	expect_refused(&world, "t-0/00000000000000000000.log");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 7, 7);
+	expect_damaged(&world, 1, 0, 6, 6);
+	cr_assert_eq(append(&world, 0, 7, 1, false), 7);
+	cr_assert_eq(append(&world, 1, 1006, 1, false), 6);
+	world_fini(&world);
+}
+
+/* And whose they are: two directories that were exchanged, within a topic, are known by them. */
+Test(scan_witness, append_times_know_their_partition)
+{
+	struct world world;
+	make(&world, 8);
+	rot_unlink(&world, "/checkpoint-0");
+	exchange(&world, first_log, other_log);
+	exchange(&world, first_times, "/t-1/00000000000000000000.appendtime");
+	expect_refused(&world, "t-0/00000000000000000000.log");
+	exchange(&world, first_log, other_log);
+	exchange(&world, first_times, "/t-1/00000000000000000000.appendtime");
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 0, 7);
+	world_fini(&world);
+}
+
+/* Two sealed segments of the same offsets, batch by batch: the seals alone know which is whose. */
+Test(scan_witness, seals_know_their_batches)
+{
+	struct world world;
+	begin(&world, 9);
+	for (uint32_t index = 0; index < 2; index++) {
+		append(&world, index, index * 1000, 2, false);
+		append(&world, index, index * 1000 + 2, 2, false);
+		append(&world, index, index * 1000 + 4, 1, true);
+	}
+	world_stop(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	exchange(&world, first_log, other_log);
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 4, 5);
+	cr_assert_eq(partition_damage_count(partition_of(&world, 1)), 1);
+	world_fini(&world);
+}
+
+/* Append times that the deletion of a topic of the same name has left say nothing of this one. */
+Test(scan_witness, leftovers_say_nothing)
+{
+	struct world world;
+	make(&world, 10);
+	size_t size;
+	uint8_t *bytes = rot_read(&world, first_times, &size);
+	struct append_time_owner owner;
+	uint32_t seed;
+	cr_assert_eq(append_time_header_decode(&owner, &seed, (struct slice){bytes, size}), 0);
+	owner.topic_id.bytes[3] ^= 1;
+	append_time_header_encode(&owner, bytes);
+	rot_write(&world, first_times, bytes, size);
+	free(bytes);
+	rot_unlink(&world, "/checkpoint-0");
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 0, 7);
+	world_fini(&world);
+}
