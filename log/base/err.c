@@ -17,6 +17,11 @@ bool err_is_full(int err)
 	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG;
 }
 
+bool err_is_shortage(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM;
+}
+
 const char *err_name(int err)
 {
 	for (size_t i = 0; i < COUNT_OF(errs); i++)

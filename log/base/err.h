@@ -41,6 +41,10 @@ enum err {
 /* There is no room for it on the disk now: no space, no quota left, or a limit of the size of files. A state that may pass, and no failure of the disk. */
 bool err_is_full(int err);
 
+/* The system has no more descriptors, or no memory, for this now. It has not been tried, so it may be tried again; it says nothing of what is on disk. (What a
+ * sync says is never one of these: log/io.) */
+bool err_is_shortage(int err);
+
 /* "ERR_CORRUPT_BATCH", or the errno's name ("EIO"). Static storage. */
 const char *err_name(int err);
 

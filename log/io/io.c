@@ -63,7 +63,7 @@ void io__finish(struct io *io, struct io_op *op, int32_t result)
 	CHECK(op->is_in_flight);
 	op->is_in_flight = false;
 	op->is_more = false;
-	op->result = result;
+	op->result = op->kind == OP_DATASYNC ? io__sync_result(result) : result;
 	io->callback_count++;
 	op->done(op);
 }
@@ -280,9 +280,24 @@ int io_listen(struct io *io, const char *host, uint16_t port, bool is_shared, ui
 
 /* ---- cold calls ------------------------------------------------------------------------------------------ */
 
+void io_on_no_descriptors(struct io *io, io_spare_fn *spare, void *context)
+{
+	io->spare = spare;
+	io->spare_context = context;
+}
+
+bool io__can_open_again(struct io *io, int err)
+{
+	return (err == -EMFILE || err == -ENFILE) && io->spare && io->spare(io->spare_context);
+}
+
 int io_file_open(struct io *io, const char *path, uint32_t flags)
 {
-	return io__note_refusal(io, path, "opened", io->cold->file_open(io, path, flags));
+	int fd;
+	do
+		fd = io->cold->file_open(io, path, flags);
+	while (io__can_open_again(io, fd));
+	return io__note_refusal(io, path, "opened", fd);
 }
 
 int64_t io_file_size(struct io *io, int fd)
@@ -329,7 +344,7 @@ int64_t io_file_write(struct io *io, int fd, const void *data, size_t size, uint
 
 int io_file_sync(struct io *io, int fd)
 {
-	return io->cold->file_sync(io, fd);
+	return io__sync_result(io->cold->file_sync(io, fd));
 }
 
 int io_dir_make(struct io *io, const char *path)
@@ -339,7 +354,11 @@ int io_dir_make(struct io *io, const char *path)
 
 int io_dir_sync(struct io *io, const char *path)
 {
-	return io__note_refusal(io, path, "synced", io->cold->dir_sync(io, path));
+	int err;
+	do
+		err = io->cold->dir_sync(io, path);
+	while (io__can_open_again(io, err));
+	return io__note_refusal(io, path, "synced", err);
 }
 
 int io_parent_sync(struct io *io, const char *path)

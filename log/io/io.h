@@ -173,6 +173,10 @@ const char *io_explain(const struct io *io, int err, char *out, size_t size);
 /* Opened for reading and writing unless IO_READ_ONLY. Descriptor or -errno; ERR_NOT_A_FILE at once where a directory, a FIFO, a socket, a device or a link
  * to nowhere is. A link to a regular file is as good as that. */
 MUST_USE int io_file_open(struct io *io, const char *path, uint32_t flags);
+/* Whoever keeps descriptors here that he can do without: asked when the system has no more (-EMFILE, -ENFILE), for a file or a directory. He closes some and
+ * says true, and the call tries again; false: the caller gets the error. NULL: nobody. */
+typedef bool io_spare_fn(void *context);
+void io_on_no_descriptors(struct io *io, io_spare_fn *spare, void *context);
 MUST_USE int64_t io_file_size(struct io *io, int fd);
 /* Everything in [position, the result) is zeros, as the file system knows without reading: room that was reserved. The file's size if there is nothing
  * else; `position` itself where nothing is known. -errno. */

@@ -3,6 +3,7 @@
  * synchronous file calls (which both real backends take from io_posix.c). */
 #pragma once
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "log/io/io.h"
@@ -90,6 +91,8 @@ struct io {
 	int refused_err;
 	const char *refused_verb;
 	char refused_path[IO_REFUSED_PATH_SIZE];
+	io_spare_fn *spare;
+	void *spare_context;
 };
 
 int io_uring__open(struct io **out, const struct io_options *options);
@@ -107,6 +110,14 @@ int io__note_refusal(struct io *io, const char *path, const char *verb, int resu
 void io__finish(struct io *io, struct io_op *op, int32_t result);
 /* Ends it in the next turn (or later in this one's ready phase). The operation is on no list. */
 void io__finish_later(struct io *io, struct io_op *op, int32_t result);
+/* An open has ended with this: is it worth another try, as somebody has closed what he can do without? */
+bool io__can_open_again(struct io *io, int err);
+/* What a sync says: no memory for one is an error like any other, as nobody knows how far it had come, and the kernel tells it once. So whoever calls it
+ * need not ask what ran short. */
+static inline int io__sync_result(int result)
+{
+	return result == -ENOMEM ? -EIO : result;
+}
 /* Runs the wake function if a wake is pending. */
 void io__woken(struct io *io);
 

@@ -180,7 +180,7 @@ static int dir_sync(struct io *io, const char *path)
 	int fd = open_retrying(path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
-	int err = result_of(fsync(fd));
+	int err = io__sync_result(result_of(fsync(fd)));
 	close(fd);
 	return err;
 }
@@ -200,7 +200,10 @@ static bool is_dots(const char *name)
 
 static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry_fn, void *context)
 {
-	DIR *dir = opendir(path);
+	DIR *dir;
+	do
+		dir = opendir(path);
+	while (!dir && io__can_open_again(io, -errno));
 	if (!dir)
 		return -errno;
 	int result = 0;

@@ -196,7 +196,7 @@ static void attempt(struct syscalls *s, struct io_op *op)
 		io__finish_later(&s->io, op, fdatasync(op->fd) < 0 ? -errno : 0);
 		return;
 	case OP_DIR_SYNC:
-		io__finish_later(&s->io, op, s->io.cold->dir_sync(&s->io, op->one.iov_base));
+		io__finish_later(&s->io, op, io_dir_sync(&s->io, op->one.iov_base));
 		return;
 	case OP_WRITE:
 	case OP_READ:

@@ -171,7 +171,9 @@ static void start(struct io *io, struct io_op *op)
 		setsockopt(op->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	}
 	if (op->kind == OP_DIR_SYNC) {
-		op->fd = open(op->one.iov_base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		do
+			op->fd = open(op->one.iov_base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		while (op->fd < 0 && io__can_open_again(io, -errno));
 		if (op->fd < 0) {
 			io__finish_later(io, op, -errno);
 			return;
@@ -397,7 +399,7 @@ static void complete_op(struct uring *u, struct io_op *op, int32_t result, uint3
 		return;
 	case OP_DIR_SYNC:
 		close(op->fd);
-		io__finish(&u->io, op, result);
+		io__finish(&u->io, op, io__sync_result(result));
 		return;
 	case OP_DATASYNC:
 		io__finish(&u->io, op, result);

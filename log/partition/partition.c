@@ -113,13 +113,15 @@ void partition__fail(struct partition *partition)
 
 enum belonging { OURS, ANOTHERS, UNREADABLE };
 
-static enum belonging read_belonging(struct partition *partition, const char *metadata_path)
+/* One of them, or an error: nobody can say now. */
+static int read_belonging(struct partition *partition, const char *metadata_path)
 {
 	uint8_t *text;
 	size_t size;
 	struct uuid id;
-	if (small_file_read(partition->home->io, metadata_path, PARTITION_METADATA_SIZE_MAX, &text, &size))
-		return UNREADABLE;
+	int err = small_file_read(partition->home->io, metadata_path, PARTITION_METADATA_SIZE_MAX, &text, &size);
+	if (err)
+		return err_is_shortage(err) ? err : UNREADABLE;
 	enum belonging belonging = partition_metadata_decode(&id, (struct slice){text, size}) ? UNREADABLE
 				   : uuid_equal(&id, &partition->topic_id)		     ? OURS
 											     : ANOTHERS;
@@ -160,11 +162,12 @@ static int write_metadata(struct partition *partition, const char *path)
 	return foreign_file_write_over(partition->home->io, path, text, size);
 }
 
-bool partition__is_dir_anothers(struct partition *partition)
+int partition__is_dir_anothers(struct partition *partition)
 {
 	char path[4096];
 	metadata_path(partition, path, sizeof path);
-	return read_belonging(partition, path) == ANOTHERS;
+	int belonging = read_belonging(partition, path);
+	return belonging < 0 ? belonging : belonging == ANOTHERS;
 }
 
 void partition__note_entry(struct partition *partition)
@@ -188,7 +191,11 @@ int partition__prepare_dir(struct partition *partition)
 	char path[4096];
 	metadata_path(partition, path, sizeof path);
 	int err = io_dir_make(io, partition->dir);
-	bool is_there = err == -EEXIST, is_said = is_there && read_belonging(partition, path) == OURS;
+	bool is_there = err == -EEXIST;
+	int belonging = is_there ? read_belonging(partition, path) : UNREADABLE;
+	if (belonging < 0)
+		return belonging;
+	bool is_said = belonging == OURS;
 	if (is_there && !is_said)
 		err = has_files(partition) ? 0 : move_away(partition);
 	if (!is_said && !err)
@@ -209,7 +216,8 @@ int partition__open_metadata(struct partition *partition)
 {
 	char path[4096];
 	metadata_path(partition, path, sizeof path);
-	int err = read_belonging(partition, path) == OURS ? 0 : write_metadata(partition, path);
+	int belonging = read_belonging(partition, path);
+	int err = belonging < 0 ? belonging : belonging == OURS ? 0 : write_metadata(partition, path);
 	return err ? err : io_file_open(partition->home->io, path, 0);
 }
 

@@ -84,8 +84,8 @@ void partition__release(struct partition *partition);
 
 /* Makes the directory and its partition.metadata. Not yet synced: what is filed there counts only after partition__sync_dir. */
 MUST_USE int partition__prepare_dir(struct partition *partition);
-/* Does another topic's id stand in the directory of that name: what a deletion has left behind? */
-bool partition__is_dir_anothers(struct partition *partition);
+/* Does another topic's id stand in the directory of that name: what a deletion has left behind? 1, 0, or an error: it cannot be asked now. */
+MUST_USE int partition__is_dir_anothers(struct partition *partition);
 /* A file has been made in the directory. */
 void partition__note_entry(struct partition *partition);
 /* The same if the segment's file has been, since this was last asked: after whatever opens it for writing. */

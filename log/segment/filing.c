@@ -217,7 +217,9 @@ static int reserve_ahead(struct segment *segment, uint64_t to)
 int segment_prepare(struct segment *segment, uint64_t to)
 {
 	int err = segment_open_write(segment);
-	return err ? err : reserve_ahead(segment, align_up(to, CHUNK_ALIGN));
+	if (!err)
+		err = reserve_ahead(segment, align_up(to, CHUNK_ALIGN));
+	return err ? err : fill_first_block(segment);
 }
 
 int segment_prepare_growth(struct segment *segment, uint64_t to)

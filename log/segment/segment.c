@@ -15,9 +15,11 @@
 #include "log/segment/filing.h"
 #include "log/segment/segment_priv.h"
 
+#define OPEN_FILES_DEFAULT 6144 /* descriptors */
+
 int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache)
 {
-	*home = (struct segment_home){.io = io, .cache = cache, .open_max = 2048, .indexed_max = 256};
+	*home = (struct segment_home){.io = io, .cache = cache, .open_max = OPEN_FILES_DEFAULT, .indexed_max = 256};
 	list_init(&home->open_segments);
 	list_init(&home->indexed_segments);
 	return filing_pool_open(home);

@@ -32,7 +32,7 @@ struct segment_home {
 	struct io *io;
 	struct cache *cache;
 	struct list open_segments;      /* with open files, the longest unused first */
-	uint32_t open_count, open_max;
+	uint32_t open_count, open_max;  /* their descriptors; at most so many while none is in use */
 	struct list indexed_segments;   /* complete ones with loaded indexes, the longest unused first */
 	uint32_t indexed_count, indexed_max;
 	struct filing *filings;         /* a fixed pool */
@@ -42,6 +42,8 @@ struct segment_home {
 };
 
 MUST_USE int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache);
+/* Closes the files of the segment that has been unused for longest, and are not in use now. False: there is none. */
+bool segment_home_spare_files(struct segment_home *home);
 void segment_home_close(struct segment_home *home);
 
 struct segment {
@@ -54,6 +56,8 @@ struct segment {
 	struct mark filed, durable, committing, staged;
 
 	int write_fd, read_fd, direct_fd; /* -1 = not open; the last one reads with O_DIRECT */
+	uint32_t open_count;            /* of them, as the home knows */
+	bool is_opening;                /* it is being opened for writing: its descriptors must stay */
 	bool has_file;
 	bool is_complete;               /* the partition has rolled behind it */
 	bool is_sealed;
@@ -193,7 +197,8 @@ MUST_USE int segment_file(struct segment *segment, struct mark target, filing_do
  * is filed at once: a filing writes a share of behind_bytes_max at a time, and another should begin only when segment_can_file_behind(). */
 MUST_USE int segment_file_behind(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
 bool segment_can_file_behind(const struct segment_home *home);
-/* Opens the file and reserves disk space up to `to`, so that filing so far cannot meet a full disk. -ENOSPC and others. */
+/* Opens the file and reserves disk space up to `to`, so that filing so far cannot meet a full disk; and, begun before another file is opened, can always be
+ * begun. -ENOSPC and others. */
 MUST_USE int segment_prepare(struct segment *segment, uint64_t to);
 /* Reserves as much as the file will have up to `to` once more, if it has been filed into before: a file that grows by many small pieces is then seldom
  * made longer by a write. Without room for that it does without. Errors: the file cannot be opened. */

@@ -49,33 +49,43 @@ void segment_close_files(struct segment *segment)
 	if (segment->direct_fd >= 0)
 		io_close_fd(home->io, segment->direct_fd);
 	segment->write_fd = segment->read_fd = segment->direct_fd = -1;
-	if (list_is_linked(&segment->open_node)) {
-		list_remove(&segment->open_node);
-		home->open_count--;
-	}
+	list_remove(&segment->open_node);
+	home->open_count -= segment->open_count;
+	segment->open_count = 0;
 }
 
-static void close_one_idle(struct segment_home *home)
+/* Not those of `except`, whose descriptor is about to be used. */
+static bool close_one_idle(struct segment_home *home, const struct segment *except)
 {
 	LIST_FOR_EACH_SAFE(node, &home->open_segments) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, open_node);
-		if (segment->filing || segment->readers)
+		if (segment->filing || segment->readers || segment->is_opening || segment == except)
 			continue;
 		segment_close_files(segment);
-		return;
+		return true;
 	}
+	return false;
+}
+
+bool segment_home_spare_files(struct segment_home *home)
+{
+	return close_one_idle(home, NULL);
+}
+
+static uint32_t count_open(const struct segment *segment)
+{
+	return (segment->write_fd >= 0) + (segment->read_fd >= 0) + (segment->direct_fd >= 0);
 }
 
 static void note_open(struct segment *segment)
 {
 	struct segment_home *home = segment->home;
-	if (list_is_linked(&segment->open_node))
-		list_remove(&segment->open_node);
-	else
-		home->open_count++;
+	list_remove(&segment->open_node);
 	list_push_back(&home->open_segments, &segment->open_node);
-	if (home->open_count > home->open_max)
-		close_one_idle(home);
+	home->open_count += count_open(segment) - segment->open_count;
+	segment->open_count = count_open(segment);
+	while (home->open_count > home->open_max && close_one_idle(home, segment))
+		;
 }
 
 /* Is this the file that the checkpoint told of, or one that was put in its place? A whole first batch that is another says so; one that is damaged
@@ -250,6 +260,8 @@ static int create_file(struct segment *segment, const char *path)
 {
 	struct io *io = segment->home->io;
 	int there = io_file_open(io, path, IO_READ_ONLY);
+	if (err_is_shortage(there))
+		return there; /* whose it is must be known before it is emptied */
 	segment->is_foreign = there >= 0 ? foreign_file_is_stores(io, there) : foreign_file_is_in_the_way(there);
 	if (there >= 0)
 		io_close_fd(io, there);
@@ -296,13 +308,10 @@ int segment_open_write(struct segment *segment)
 		return 0;
 	char path[PATH_SIZE];
 	segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
-	int err = 0;
-	if (!segment->has_file) {
-		CHECK(segment->filed.position == 0);
-		err = create_file(segment, path);
-	} else {
-		err = open_file(segment, path);
-	}
+	CHECK(segment->has_file || segment->filed.position == 0);
+	segment->is_opening = true;
+	int err = segment->has_file ? open_file(segment, path) : create_file(segment, path);
+	segment->is_opening = false;
 	if (err) {
 		/* This one alone: reads may be under way on the others. */
 		if (segment->write_fd >= 0)
@@ -432,21 +441,25 @@ static int read_for_resync(void *context, void *out, uint32_t size_bytes, uint64
 	return segment_read_bytes(context, out, size_bytes, position);
 }
 
-/* Where the file ends, which may be before it should. */
-static uint64_t end_of_file(struct segment *segment)
+/* Where the file ends, which may be before it should; at its begin if there is none of ours. */
+static int64_t end_of_file(struct segment *segment)
 {
 	int fd = segment_open_read(segment);
-	int64_t size = fd < 0 ? fd : io_file_size(segment->home->io, fd);
-	return size < 0 ? 0 : (uint64_t)size;
+	if (fd == -ENOENT || fd == ERR_CORRUPT_LOG)
+		return 0;
+	return fd < 0 ? fd : io_file_size(segment->home->io, fd);
 }
 
 int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)
 {
+	int64_t file_end = end_of_file(segment);
+	if (file_end < 0)
+		return (int)file_end;
 	struct resync_source source = {
 		.read = read_for_resync, .context = segment, .base_offset = segment->base_offset,
 		.end_position = segment->durable.position, .end_offset = segment->durable.offset,
 		.fit_position = segment->staged.position, .fit_offset = segment->staged.offset,
-		.file_end = end_of_file(segment), .memory_position = segment->memory_position,
+		.file_end = (uint64_t)file_end, .memory_position = segment->memory_position,
 	};
 	return resync_find(&source, damaged_position, from_offset, position, out);
 }
@@ -642,11 +655,14 @@ int segment__load_indexes(struct segment *segment)
 		return 0;
 	}
 	uint64_t position;
-	if (take_index_files(segment, &position)) {
+	int err = take_index_files(segment, &position);
+	if (err_is_shortage(err))
+		return err; /* they may be as good as ever */
+	if (err) {
 		forget_indexes(segment);
 		position = 0;
 	}
-	int err = scan_into_indexes(segment, position);
+	err = scan_into_indexes(segment, position);
 	if (err)
 		return err;
 	segment->has_index = true;

@@ -6,7 +6,7 @@
  *
  * A partition that gets another entry while its syncs are under way is in the list again: they may have come too early for it.
  *
- * Failures: a sync that failed is final, the store fails. */
+ * Failures: a sync that failed is final, the store fails. A directory that could not be opened was not synced: it is tried again, with its metadata. */
 #include "log/store/dir_sync.h"
 
 #include <errno.h>
@@ -52,6 +52,19 @@ void dir_syncs_close(struct dir_syncs *syncs)
 
 /* ---- one ------------------------------------------------------------------------------------------------------------- */
 
+static void report(struct store *store, struct partition *partition, int err)
+{
+	if (!err_is_shortage(err)) {
+		store__fail(store, err);
+		return;
+	}
+	if (partition)
+		partition__note_entry(partition);
+	else
+		store->home.is_top_unsynced = true;
+	store__note_shortage(store, err);
+}
+
 static void end(struct dir_sync *sync)
 {
 	struct store *store = sync->store;
@@ -64,15 +77,18 @@ static void end(struct dir_sync *sync)
 	} else {
 		io_close_fd(store->home.io, sync->metadata_fd);
 		partition->is_dir_syncing = false;
-		partition__release(partition);
 	}
 	if (sync->err && is_wanted)
-		store__fail(store, sync->err);
+		report(store, partition, sync->err);
+	else if (!sync->err && !store->is_closing)
+		store__try_again(store);
+	if (partition)
+		partition__release(partition);
 }
 
 static void one_done(struct dir_sync *sync, int result)
 {
-	if (result < 0 && !sync->err)
+	if (result < 0 && (!sync->err || err_is_shortage(sync->err)))
 		sync->err = result;
 	if (--sync->pending == 0)
 		end(sync);
@@ -151,10 +167,12 @@ static int begin_some(struct store *store)
 
 bool store__sync_dirs(struct store *store)
 {
-	int err = ensure_pool(&store->dir_syncs, store) ? begin_some(store) : -ENOMEM;
-	if (err)
+	int err = store__must_wait(store) ? 0 : ensure_pool(&store->dir_syncs, store) ? begin_some(store) : -ENOMEM;
+	if (err_is_shortage(err))
+		store__note_shortage(store, err);
+	else if (err)
 		store__fail(store, err);
-	return err || (list_is_empty(&store->home.unsynced_dirs) && !store->home.is_top_unsynced && store->dir_syncs.in_flight == 0);
+	return store->failure || (!err && list_is_empty(&store->home.unsynced_dirs) && !store->home.is_top_unsynced && store->dir_syncs.in_flight == 0);
 }
 
 bool store__is_entered(const struct store *store, const struct partition *partition)

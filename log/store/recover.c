@@ -225,7 +225,10 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
 	if (!err)
 		err = bases.err;
-	partition->is_dir_doubtful = !err && bases.count && !partition->witness.to && partition__is_dir_anothers(partition);
+	int is_anothers = !err && bases.count && !partition->witness.to ? partition__is_dir_anothers(partition) : 0;
+	if (is_anothers < 0)
+		err = is_anothers;
+	partition->is_dir_doubtful = is_anothers == 1;
 	if (err == -ENOENT || partition->is_dir_doubtful)
 		bases.count = err = 0;
 	if (bases.count) { /* who made the files may have been killed before their names were durable */
@@ -347,7 +350,8 @@ static void settle(struct partition *partition)
 	}
 }
 
-/* One cycle of write-behind, before the journal starts. A full disk is no reason not to come up: then it goes on with the turns of the running store. */
+/* One cycle of write-behind, before the journal starts. A full disk, or no descriptors, are no reason not to come up: then it goes on with the turns of the
+ * running store. */
 static int file_all(struct store *store)
 {
 	LIST_FOR_EACH(node, &store->partitions)
@@ -360,14 +364,15 @@ static int file_all(struct store *store)
 			return store->failure;
 		if (!store->must_file_first)
 			return 0;
-		if (store->is_full && store->cycle.in_flight == 0)
+		if ((store->is_full || store_is_short(store)) && store->cycle.in_flight == 0)
 			break;
 		int turned = io_turn(store->home.io, true);
 		if (turned < 0)
 			return turned;
 	}
 	store__update_refusal(store);
-	fprintf(stderr, "spate: error: %s: there is no room for what recovery has to file: what there is is served, everything else waits for room\n", store->dir);
+	fprintf(stderr, "spate: error: %s: %s for what recovery has to file: what there is is served, everything else waits for that\n", store->dir,
+		store->is_full ? "there is no room" : "no file can be opened");
 	return 0;
 }
 
@@ -438,8 +443,9 @@ static int stage_direct(struct replay *replay, struct partition *partition, cons
 	uint8_t *bytes = malloc(entry->data_size_bytes);
 	if (!bytes)
 		return -ENOMEM;
-	int64_t size = io_file_read(segment->home->io, segment->read_fd, bytes, entry->data_size_bytes, entry->position);
-	int err = size == entry->data_size_bytes ? stage_payload(replay, partition, (struct slice){bytes, (size_t)size}) : -EIO;
+	int fd = segment_open_read(segment);
+	int64_t size = fd < 0 ? fd : io_file_read(segment->home->io, fd, bytes, entry->data_size_bytes, entry->position);
+	int err = size == entry->data_size_bytes ? stage_payload(replay, partition, (struct slice){bytes, (size_t)size}) : fd < 0 ? fd : -EIO;
 	free(bytes);
 	return err;
 }
@@ -522,7 +528,8 @@ static int adopt_direct(struct replay *replay, struct partition *partition, cons
 /* A crash takes no file that the checkpoint knows, and no byte of it that was filed: then the piece behind it is lost as well, and not torn. */
 static bool is_file_lost(struct segment *segment, enum direct_state state)
 {
-	int64_t size = state == DIRECT_HAS_NO_FILE ? 0 : io_file_size(segment->home->io, segment->read_fd);
+	int fd = state == DIRECT_HAS_NO_FILE ? -ENOENT : segment_open_read(segment);
+	int64_t size = state == DIRECT_HAS_NO_FILE ? 0 : fd < 0 ? fd : io_file_size(segment->home->io, fd);
 	return size >= 0 && (uint64_t)size < segment->filed.position;
 }
 

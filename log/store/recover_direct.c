@@ -38,7 +38,8 @@ bool store__are_filed_before(const struct partition *partition, const struct seg
 /* Are so many bytes there? Then they are read. Negative: the disk would not be read, which says nothing of what is on it. */
 static int read_there(struct segment *segment, void *out, uint32_t size_bytes, uint64_t position)
 {
-	int64_t got = io_file_read(segment->home->io, segment->read_fd, out, size_bytes, position);
+	int fd = segment_open_read(segment); /* it may have been closed meanwhile, for another's sake */
+	int64_t got = fd < 0 ? fd : io_file_read(segment->home->io, fd, out, size_bytes, position);
 	return got < 0 ? (int)got : got == (int64_t)size_bytes;
 }
 
@@ -163,8 +164,10 @@ int store__learn_direct(struct partition *partition, struct segment *segment, co
 	while (at < end) {
 		uint8_t header[BATCH_HEADER_SIZE];
 		struct batch batch;
-		if (io_file_read(segment->home->io, segment->read_fd, header, sizeof header, at) != sizeof header ||
-		    batch_parse_header((struct slice){header, sizeof header}, &batch))
+		int is_there = read_there(segment, header, sizeof header, at);
+		if (is_there < 0)
+			return is_there;
+		if (!is_there || batch_parse_header((struct slice){header, sizeof header}, &batch))
 			return -EIO;
 		int err = learn_batch(partition, segment, &batch, at);
 		if (err)

@@ -68,9 +68,10 @@ static int find_stray(struct partition *partition)
 {
 	struct stray stray = {partition, -1};
 	int err = io_dir_list(partition->home->io, partition->dir, note_stray, &stray);
-	if (err == -ENOENT || (!err && (stray.base_offset < 0 || partition__is_dir_anothers(partition))))
-		return 0;
-	return err ? err : put_aside(partition, &stray);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	int is_anothers = stray.base_offset < 0 ? 1 : partition__is_dir_anothers(partition);
+	return is_anothers < 0 ? is_anothers : is_anothers ? 0 : put_aside(partition, &stray);
 }
 
 /* A partition without any record that counts is known to nobody but its directory. */

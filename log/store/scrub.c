@@ -24,6 +24,7 @@
 #include "log/store/store_priv.h"
 
 #define PIECE_SIZE (1u << 20)
+#define SHORTAGE_NS (1000ull * 1000 * 1000) /* no descriptor, no memory: the pass goes on a while later */
 #define FIRST_PASS_NS (600ull * 1000 * 1000 * 1000)
 #define SECOND_NS (1000ull * 1000 * 1000)
 
@@ -378,6 +379,10 @@ static void next_piece(struct scrub *scrub)
 		partition__add_damage(scrub->partition, segment->base_offset, segment->durable.offset);
 	if (fd >= 0 && !make_room(scrub))
 		fd = -ENOMEM;
+	if (err_is_shortage(fd)) {
+		wait_until(scrub, io_now_ns(io) + SHORTAGE_NS);
+		return;
+	}
 	if (fd < 0) {
 		leave_unread(scrub, fd);
 		wait_for_pace(scrub, CHUNK_ALIGN);

@@ -194,6 +194,12 @@ static void accept_lost_journal(const struct store *store, struct store_report *
 
 /* ---- open ---------------------------------------------------------------------------------------------------------------- */
 
+static bool spare_files(void *context)
+{
+	struct store *store = context;
+	return segment_home_spare_files(&store->home.segments);
+}
+
 static int open_memory(struct store *store)
 {
 	/* A replay takes back into memory what the journal holds and direct pieces beside it, in chunks of 4 KiB at least, whatever the limit of a running
@@ -205,6 +211,10 @@ static int open_memory(struct store *store)
 		err = batch_workspace_open(&store->home.workspace, COMPRESS_WINDOW_SIZE);
 	if (!err)
 		err = segment_home_open(&store->home.segments, store->home.io, store->cache);
+	if (!err && store->options.open_files_max)
+		store->home.segments.open_max = store->options.open_files_max;
+	if (!err)
+		io_on_no_descriptors(store->home.io, spare_files, store);
 	store->bucket_mask = 63;
 	store->buckets = calloc(store->bucket_mask + 1, sizeof(*store->buckets));
 	store->hash = XXH3_createState();
@@ -463,11 +473,13 @@ void store_close(struct store *store)
 	io_timer_cancel(store->home.io, &store->retention_timer);
 	io_timer_cancel(store->home.io, &store->cycle.timer);
 	io_timer_cancel(store->home.io, &store->cycle.retry);
+	io_timer_cancel(store->home.io, &store->shortage.timer);
 	if (store->buckets)
 		store__forget_partitions(store);
 	if (store->journal)
 		journal_close(store->journal);
 	partition__free_read_buffers(&store->home);
+	io_on_no_descriptors(store->home.io, NULL, NULL);
 	segment_home_close(&store->home.segments);
 	dir_syncs_close(&store->dir_syncs);
 	if (store->cache)
@@ -496,24 +508,29 @@ static void answer_finished(struct store *store)
 
 /* What was not committed after so many tries, a second apart, finds no room in the journal either; nobody was told that it is there. */
 #define FULL_TRIES_MAX 5
+/* A tenth of a second apart: clients that are gone have given their descriptors back long before. */
+#define SHORT_TRIES_MAX 50
 
-static bool is_stuck_on_full_disk(const struct store *store)
+static bool is_stuck(const struct store *store)
 {
 	bool is_committed = list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal);
-	return store->is_full && store->full_tries_at_stop > 0 && store->cycle.in_flight == 0 && !store->group.is_in_flight &&
-	       journal_is_idle(store->journal) && (is_committed || store->full_tries_at_stop >= FULL_TRIES_MAX);
+	bool is_full = store->is_full && store->tries_at_stop > 0 && (is_committed || store->tries_at_stop >= FULL_TRIES_MAX);
+	bool is_short = store_is_short(store) && store->tries_at_stop >= SHORT_TRIES_MAX;
+	return (is_full || is_short) && store->cycle.in_flight == 0 && store->dir_syncs.in_flight == 0 && !store->group.is_in_flight &&
+	       journal_is_idle(store->journal);
 }
 
 /* All that was acknowledged is in the journal or filed. The seal says so if there is room for it; if not, the next start finds the same, and only
  * says that it recovered. */
-static void stop_on_full_disk(struct store *store)
+static void stop_stuck(struct store *store)
 {
 	bool is_filed = list_is_empty(&store->home.unfiled) && list_is_empty(&store->cycle.queue);
-	fprintf(stderr, is_filed ? "spate: %s: the disk is full: the checkpoint cannot be written at this stop; nothing is lost, and the next start reads "
+	const char *why = store->is_full ? "the disk is full" : err_text(store->shortage.err);
+	fprintf(stderr, is_filed ? "spate: %s: %s: the checkpoint cannot be written at this stop; nothing is lost, and the next start reads "
 				   "the journal instead\n"
-				 : "spate: %s: the disk is full: what is not in segments yet stays in the journal; nothing is lost, and the next start takes "
+				 : "spate: %s: %s: what is not in segments yet stays in the journal; nothing is lost, and the next start takes "
 				   "it from there\n",
-		store->dir);
+		store->dir, why);
 	if (!store->has_journal_started) /* it is as the crash before this start left it, and so is what the next one finds */
 		;
 	else if (list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal) && journal_seal(store->journal))
@@ -529,8 +546,8 @@ static void seal_when_quiet(struct store *store)
 		store->is_stopped = !store->group.is_in_flight || journal_has_failed(store->journal);
 		return;
 	}
-	if (is_stuck_on_full_disk(store)) {
-		stop_on_full_disk(store);
+	if (is_stuck(store)) {
+		stop_stuck(store);
 		return;
 	}
 	if (!is_quiet || !store->is_final_cycle_done || !journal_is_idle(store->journal))
@@ -548,7 +565,7 @@ static void start_late(struct store *store)
 	if (err)
 		store__fail(store, err);
 	else
-		fprintf(stderr, "spate: %s: there was room for what recovery had to file: the journal is written again\n", store->dir);
+		fprintf(stderr, "spate: %s: what recovery had to file is filed: the journal is written again\n", store->dir);
 }
 
 void store_turn(struct store *store)
@@ -590,7 +607,7 @@ bool store_make_room(struct store *store)
 
 struct store_counters store_counters(const struct store *store)
 {
-	return (struct store_counters){store->home.damaged_ranges, store->scrub.passes, store->scrub.segments, store->scrub.bytes};
+	return (struct store_counters){store->home.damaged_ranges, store->scrub.passes, store->scrub.segments, store->scrub.bytes, store->shortage.count};
 }
 
 struct store_usage store_usage(const struct store *store)
@@ -602,6 +619,7 @@ struct store_usage store_usage(const struct store *store)
 		.cache_pinned_bytes = cache_pinned_bytes(store->cache),
 		.has_reserve = store->has_reserve,
 		.is_scrubbing = store->scrub.partitions_left > 0,
+		.open_files = store->home.segments.open_count,
 	};
 }
 

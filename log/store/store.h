@@ -23,6 +23,7 @@ struct store_options {
 	uint64_t scrub_bytes_per_second;  /* spate.scrub.bytes.per.second; 0 = sealed segments are not read again */
 	uint64_t reserve_bytes;           /* spate.reserve.bytes: of disk, for what must go on when it is full; 0 = none */
 	int64_t scrub_interval_ms;        /* spate.scrub.interval.ms: from the begin of a pass to that of the next */
+	uint32_t open_files_max;          /* descriptors for segments' files, but for those in use: idle ones beyond are closed; 0 = 6,144 */
 };
 
 /* What recovery found and did; printed at start. */
@@ -87,6 +88,7 @@ void store_close(struct store *store);
 struct store_counters {
 	uint64_t damaged_ranges;          /* fenced: by recovery, reads, lookups, the scrub */
 	uint64_t scrub_passes, scrub_segments, scrub_bytes;
+	uint64_t shortages;               /* how often the store's own work had to wait for descriptors or memory of the system */
 };
 struct store_counters store_counters(const struct store *store);
 /* How full it is: for metrics. */
@@ -95,12 +97,14 @@ struct store_usage {
 	uint64_t cache_size_bytes, cache_pinned_bytes; /* pinned: appended and not yet in a segment */
 	bool has_reserve;                 /* spate.reserve.bytes are held */
 	bool is_scrubbing;                /* a pass is under way */
+	uint32_t open_files;              /* descriptors of segments' files */
 };
 struct store_usage store_usage(const struct store *store);
 
 /* States for health, metrics and refusals. */
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */
 bool store_is_full(const struct store *store);     /* the disk is full: appends are refused, reads served; resumes by itself */
+bool store_is_short(const struct store *store);    /* filing waits for descriptors or memory of the system; appends go on as long as the journal has room */
 bool store_takes_internal(const struct store *store); /* ... but for those of coordinators, as long as the journal has room for them */
 /* Somebody else's write in this directory (the catalog's) found the disk full: makes room for it by letting the reserve go. True if there was any. */
 bool store_make_room(struct store *store);

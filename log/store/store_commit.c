@@ -30,17 +30,21 @@
 /* All of it; nothing now, and others may go on; nothing more in this group. */
 enum added { ADDED_ALL, ADDED_DEFERRED, ADDED_GROUP_FULL };
 
-static struct commit_item *add_item(struct group *group)
+/* Before an entry is added, which cannot be taken back. False: no memory; what is to be committed waits. */
+static bool make_room_for_item(struct store *store)
 {
-	if (group->count == group->capacity) {
-		uint32_t capacity = group->capacity ? group->capacity * 2 : 64;
-		struct commit_item *grown = realloc(group->items, capacity * sizeof *grown);
-		if (!grown)
-			return NULL;
-		group->items = grown;
-		group->capacity = capacity;
+	struct group *group = &store->group;
+	if (group->count < group->capacity)
+		return true;
+	uint32_t capacity = group->capacity ? group->capacity * 2 : 64;
+	struct commit_item *grown = realloc(group->items, capacity * sizeof *grown);
+	if (!grown) {
+		store__note_shortage(store, -ENOMEM);
+		return false;
 	}
-	return &group->items[group->count++];
+	group->items = grown;
+	group->capacity = capacity;
+	return true;
 }
 
 static void peek_header(struct segment *segment, uint64_t position, uint8_t *header, struct batch *batch)
@@ -93,16 +97,12 @@ static struct journal_entry entry_for(const struct partition *partition, const s
 	};
 }
 
-static bool take_item(struct group *group, struct partition *partition, struct segment *segment, struct mark target, bool is_direct)
+static void take_item(struct group *group, struct partition *partition, struct segment *segment, struct mark target, bool is_direct)
 {
-	struct commit_item *item = add_item(group);
-	if (!item)
-		return false;
-	*item = (struct commit_item){partition, segment, target, is_direct};
+	group->items[group->count++] = (struct commit_item){partition, segment, target, is_direct};
 	partition__retain(partition);
 	segment->committing = target;
 	segment_check(segment);
-	return true;
 }
 
 /* ---- large pieces: straight to the segment ---------------------------------------------------------------------- */
@@ -133,12 +133,14 @@ static uint64_t group_room(const struct store *store)
 	return JOURNAL_ENTRY_MAX(store->group_size_bytes_max);
 }
 
-/* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry. */
-static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment)
+/* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry; so does a file that cannot be opened now.
+ * *must_wait: that, and no group can carry the piece. */
+static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment, bool *must_wait)
 {
 	uint64_t size = segment->staged.position - segment->committing.position;
 	bool must_go = size > group_room(store);
-	if ((size < store->options.direct_size_bytes_min && !must_go) || segment->filing || (store->is_full && !must_go))
+	*must_wait = must_go && store__must_wait(store);
+	if ((size < store->options.direct_size_bytes_min && !must_go) || segment->filing || (store->is_full && !must_go) || store__must_wait(store))
 		return false;
 	struct list *before = segment->node.prev;
 	if (before != &partition->segments && !segment_is_filed(LIST_ENTRY(before, struct segment, node)))
@@ -153,11 +155,18 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	/* What is acknowledged in a file must be found there after a crash. */
 	bool is_entered = store__is_entered(store, partition);
 	bool is_full = err_is_full(err);
-	if (!err && !is_entered && must_go)
+	if (!err && !is_entered && must_go) {
 		err = store__enter_now(store, partition);
+		if (!err) /* which has opened others */
+			err = segment_prepare(segment, segment->staged.position);
+	}
 	/* Some of this was a sync, and a failed sync is final: a second one may say that all is well, and it is not. */
-	if (err && !is_full)
+	if (err && !is_full && !err_is_shortage(err))
 		store__fail(store, err);
+	if (err_is_shortage(err)) {
+		store__note_shortage(store, err);
+		*must_wait = must_go;
+	}
 	if (is_full && must_go)
 		store__set_full(store, true); /* it waits for room, and nothing more may come behind it */
 	return !err && (is_entered || must_go);
@@ -171,13 +180,10 @@ static enum added commit_direct(struct store *store, struct partition *partition
 	headers.iov_base = store->direct_headers;
 	struct journal_entry entry = entry_for(partition, segment, target, headers.iov_len ? ENTRY_DIRECT_TOLD : ENTRY_DIRECT);
 	entry.data_checksum = headers.iov_len ? XXH3_64bits(headers.iov_base, headers.iov_len) : chained_checksum(segment, from, target.position);
-	if (!journal_add(store->journal, &entry, &headers, headers.iov_len ? 1 : 0))
+	if (!make_room_for_item(store) || !journal_add(store->journal, &entry, &headers, headers.iov_len ? 1 : 0))
 		return ADDED_GROUP_FULL;
 	store->group.seq = journal_hold(store->journal);
-	if (!take_item(&store->group, partition, segment, target, true)) {
-		store__fail(store, -ENOMEM);
-		return ADDED_GROUP_FULL;
-	}
+	take_item(&store->group, partition, segment, target, true);
 	segment->is_direct_pending = true;
 	int err = segment_file(segment, target, direct_done, store);
 	if (err)
@@ -238,10 +244,9 @@ static enum added commit_through_journal(struct store *store, struct partition *
 	for (uint32_t i = 0; i < count; i++)
 		pieces[i] = (struct iovec){(void *)slices[i].data, slices[i].size};
 	entry.data_checksum = payload_checksum(store, slices, count);
-	if (!journal_add(store->journal, &entry, pieces, count))
+	if (!make_room_for_item(store) || !journal_add(store->journal, &entry, pieces, count))
 		return ADDED_GROUP_FULL;
-	if (!take_item(&store->group, partition, segment, target, false))
-		store__fail(store, -ENOMEM);
+	take_item(&store->group, partition, segment, target, false);
 	return ADDED_ALL;
 }
 
@@ -281,9 +286,11 @@ static enum added commit_partition(struct store *store, struct partition *partit
 	if (!commit_trims(store, partition))
 		return ADDED_GROUP_FULL;
 	for (struct segment *segment; (segment = first_uncommitted(partition));) {
-		bool is_direct = can_go_direct(store, partition, segment);
+		bool must_wait, is_direct = can_go_direct(store, partition, segment, &must_wait);
 		if (store->failure)
 			return ADDED_GROUP_FULL;
+		if (must_wait)
+			return ADDED_DEFERRED;
 		if (is_direct && is_direct_share_full(store))
 			return ADDED_DEFERRED;
 		enum added added = is_direct ? commit_direct(store, partition, segment) : commit_through_journal(store, partition, segment);

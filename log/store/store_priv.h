@@ -63,6 +63,13 @@ struct cycle {
 	bool is_due;                   /* a cycle must run, even if there is nothing to file: for what its end does */
 };
 
+/* What could not be opened, or had no memory, is tried again. */
+struct shortage {
+	struct io_timer timer;         /* brings the turn that tries again */
+	int err;                       /* what ran short; 0: nothing does now */
+	uint64_t count;
+};
+
 struct store {
 	struct partition_home home;
 	struct store_options options;
@@ -99,12 +106,13 @@ struct store {
 	struct slice told;             /* in a recovery: a checkpoint of this journal, perhaps of an earlier time; malloc'ed */
 	uint64_t copy_due_ns;          /* when the checkpoint is copied again */
 	bool must_copy;                /* with the next one */
+	struct shortage shortage;
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
 	bool is_journal_alien;         /* the checkpoint was not written beside this journal */
 	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
-	uint32_t full_tries_at_stop;   /* how often the disk was found full since the stop began */
+	uint32_t tries_at_stop;        /* how often the disk was found full, or the system short, since the stop began */
 };
 
 /* store_commit.c */
@@ -118,6 +126,16 @@ void store__fail_group(struct store *store);
 void store__set_full(struct store *store, bool is_full);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
+
+/* shortage.c */
+/* An error of err_is_shortage: nothing has failed, and a turn will come in which to try again. */
+void store__note_shortage(struct store *store, int err);
+/* It was a moment ago: not yet. */
+bool store__must_wait(const struct store *store);
+/* Something has ended that may have given back what was short: at once, then. */
+void store__try_again(struct store *store);
+/* All went well again. */
+void store__end_shortage(struct store *store);
 
 /* reserve.c */
 void store__find_reserve(struct store *store);

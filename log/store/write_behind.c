@@ -11,7 +11,7 @@
  * recovery), some seconds after something became unfiled, and at the stop. Nothing unfiled and nothing to do: no timer, no wake-up.
  *
  * Failures: a full disk is a state: appends are refused, the cycle tries again every second, and resumes by itself; a stop does not
- * wait for that, as what is not filed is in the journal (store.c). Any other error
+ * wait for that, as what is not filed is in the journal (store.c). No descriptors, or no memory, are such a state too (shortage.c). Any other error
  * breaks durability: the store fails, reads go on. */
 #include <errno.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ void store__set_full(struct store *store, bool is_full)
 		return;
 	if (is_full)
 		store__release_reserve(store);
-	store->full_tries_at_stop += is_full && store->is_stopping;
+	store->tries_at_stop += is_full && store->is_stopping;
 	if (store->is_full == is_full)
 		return;
 	store->is_full = is_full;
@@ -82,6 +82,13 @@ static void wait_for_space(struct store *store, struct partition *partition)
 	io_timer_set(store->home.io, &store->cycle.retry, io_now_ns(store->home.io) + RETRY_NS);
 }
 
+/* No descriptor: likewise, until something that is under way has ended, or a moment later. */
+static void wait_for_files(struct store *store, struct partition *partition, int err)
+{
+	store__note_shortage(store, err);
+	queue_again(store, partition);
+}
+
 static void filing_done(struct segment *segment, void *context, struct mark target, int err)
 {
 	struct store *store = context;
@@ -93,10 +100,13 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 	}
 	if (err_is_full(err)) {
 		wait_for_space(store, partition);
+	} else if (err_is_shortage(err)) {
+		wait_for_files(store, partition, err);
 	} else if (err) {
 		store__fail(store, err);
 	} else {
 		store__set_full(store, false);
+		store__try_again(store);
 		segment_set_filed(segment, target);
 		if (store->cycle.is_tidy)
 			segment_trim_padding(segment, false);
@@ -164,6 +174,8 @@ static bool file_partition(struct store *store, struct partition *partition)
 		list_push_back(&store->cycle.queue, &partition->unfiled_node);
 	else if (err_is_full(err))
 		wait_for_space(store, partition);
+	else if (err_is_shortage(err))
+		wait_for_files(store, partition, err);
 	else
 		store__fail(store, err);
 	return false;
@@ -184,7 +196,7 @@ static void pump(struct store *store)
 {
 	store->home.segments.behind_bytes_max = is_urgent(store) ? BEHIND_BYTES_URGENT : BEHIND_BYTES;
 	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE &&
-			   segment_can_file_behind(&store->home.segments) && !store->cycle.is_retrying;) {
+			   segment_can_file_behind(&store->home.segments) && !store->cycle.is_retrying && !store__must_wait(store);) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&store->cycle.queue), struct partition, unfiled_node);
 		made += !partition->has_dir;
 		if (!file_partition(store, partition))
@@ -362,9 +374,13 @@ static void end_cycle(struct store *store)
 		store__set_full(store, true);
 		store->cycle.timer.run = age_reached;
 		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);
+	} else if (err_is_shortage(err)) {
+		store__note_shortage(store, err);
+		store->cycle.is_due = true; /* from its begin */
 	} else if (err) {
 		store__fail(store, err);
 	} else {
+		store__end_shortage(store);
 		if (!store->is_stopping && !store__hold_reserve(store))
 			store__set_full(store, true);
 		store__set_full(store, false);
@@ -380,7 +396,7 @@ static void end_cycle(struct store *store)
 
 static bool is_wanted(const struct store *store)
 {
-	if (store->failure)
+	if (store->failure || store__must_wait(store))
 		return false;
 	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
 	return store->cycle.is_due || (store->home.wants_room && has_something) || (store->is_stopping && !store->is_final_cycle_done) ||

@@ -84,6 +84,9 @@ enum kerr kerr_from(int err)
 	case -EROFS:
 	case -EACCES:
 	case -EPERM:
+	case -EMFILE: /* a shortage that passes: clients try again */
+	case -ENFILE:
+	case -ENOMEM:
 		return KERR_KAFKA_STORAGE_ERROR;
 	default:
 		return from_log((enum err)err);

@@ -1,6 +1,6 @@
 /* The k-th I/O fails, for every k of a long workload and of the recovery behind it (tests/crash/README.md).
  *
- *   faults [--seed=N] [--seeds=N] [--count=N] [--step=N] [--cuts=N] [--first=K] [--kind=0-5] [--jobs=N] [--time=SECONDS]
+ *   faults [--seed=N] [--seeds=N] [--count=N] [--step=N] [--cuts=N] [--first=K] [--kind=0-7] [--jobs=N] [--time=SECONDS]
  *
  * --count=5000 goes on over seeds until so many I/Os of each kind have failed, --step=7 takes every seventh k alone, --cuts=7 has power cuts at one I/O
  * of seven (0: at none) behind a fault. */
@@ -23,6 +23,8 @@ static const struct kind {
 	{"ENOSPC from then on", SIM_WRITE | SIM_SIZE | SIM_OPEN | SIM_NAMES, ENOSPC, true, false},
 	{"a failed sync", SIM_SYNC | SIM_DIR_SYNC, EIO, false, false},
 	{"EIO in a short transfer", SIM_READ | SIM_WRITE, EIO, false, true},
+	{"no descriptor", SIM_OPEN | SIM_DIR_SYNC | SIM_LIST, EMFILE, false, false},
+	{"no descriptor from then on", SIM_OPEN | SIM_DIR_SYNC | SIM_LIST, EMFILE, true, false},
 };
 
 static const struct explorer *current;

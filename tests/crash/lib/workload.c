@@ -43,6 +43,7 @@ struct run {
 	uint32_t in_flight;
 	bool is_killed;             /* what a process says that is gone is heard by nobody */
 	bool may_fail;              /* faults are about: whatever is refused is no mistake, but nothing may be acknowledged falsely */
+	bool must_hold;             /* of a kind that is pressure: durability must not break for it */
 	char why[400];
 };
 
@@ -332,10 +333,17 @@ static bool grow(struct run *run)
 
 /* ---- time and restarts -------------------------------------------------------------------------------------------------------- */
 
+static bool holds(struct run *run)
+{
+	return !run->must_hold || !store_has_failed(run->machine->store) || fail(run, "durability broke, and nothing but descriptors was short", ERR_FAILED);
+}
+
 static bool wait(struct run *run)
 {
 	for (int turns = 0; run->in_flight && turns < TURNS_MAX && !run->machine->is_broken; turns++)
 		machine_turn(run->machine);
+	if (!holds(run))
+		return false;
 	return run->in_flight ? fail(run, "something is never answered", -ETIMEDOUT) : !*run->why;
 }
 
@@ -482,14 +490,16 @@ static bool judge_survivor(struct run *run)
 {
 	struct seen seen;
 	run->model->is_lenient = true;
-	bool is_right = model_judge(run->model, run->machine, &seen, run->why, sizeof run->why);
+	bool is_right = model_judge(run->model, run->machine, &seen, run->why, sizeof run->why) && holds(run);
 	run->model->is_lenient = false;
 	if (!is_right || store_has_failed(run->machine->store))
 		return is_right;
 	machine_idle(run->machine, 3000 * MS);
 	if (store_is_full(run->machine->store) && !store_has_failed(run->machine->store))
 		return fail(run, "it stays full though there is room", -ENOSPC);
-	return true;
+	if (store_is_short(run->machine->store))
+		return fail(run, "it still waits though there are descriptors", -EMFILE);
+	return holds(run);
 }
 
 /* Power cuts where it stands, in some ways; then a kill, a start, and a life. */
@@ -523,6 +533,7 @@ bool workload_run_faulty(struct explorer *explorer, const struct workload_fault 
 	*explorer->trail[0] = 0;
 	if (machine_open(&machine, disk, 1000 + fault->seed))
 		abort();
+	run.must_hold = err_is_shortage(-fault->error_number);
 	enum op ops[COUNT_OF(standard)];
 	order_by_seed(ops, COUNT_OF(ops), fault->seed);
 	sim_disk_set_pace(disk, &(struct sim_pace){.latency_percent = 100, .short_per_mille = fault->is_short ? 1000 : 0});

@@ -35,6 +35,9 @@ static const struct { int err; enum kerr kerr; } rows[] = {
 	{-EDQUOT, KERR_KAFKA_STORAGE_ERROR},
 	{-EFBIG, KERR_KAFKA_STORAGE_ERROR},
 	{-EROFS, KERR_KAFKA_STORAGE_ERROR},
+	{-EMFILE, KERR_KAFKA_STORAGE_ERROR},
+	{-ENFILE, KERR_KAFKA_STORAGE_ERROR},
+	{-ENOMEM, KERR_KAFKA_STORAGE_ERROR},
 	{-ENOENT, KERR_UNKNOWN_SERVER_ERROR},
 	{-424242, KERR_UNKNOWN_SERVER_ERROR},
 };
@@ -86,6 +89,7 @@ Test(kerr, retriable)
 	cr_expect(kerr_is_retriable(kerr_from(ERR_BUSY)));
 	cr_expect(kerr_is_retriable(kerr_from(ERR_CLOSED)));
 	cr_expect(kerr_is_retriable(kerr_from(-ENOSPC)));
+	cr_expect(kerr_is_retriable(kerr_from(-EMFILE)));
 	cr_expect_not(kerr_is_retriable(kerr_from(ERR_INVALID_RECORD)));
 	cr_expect_not(kerr_is_retriable(KERR_MAX + 1));
 }
