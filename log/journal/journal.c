@@ -153,6 +153,8 @@ static int recover(struct journal *journal)
 	if (err < 0)
 		return err;
 	ring_reader_init(&journal->reader, journal->io, journal->read_fd, journal->ring_size, journal->seed);
+	if (recovery->report.cut_bytes)
+		journal->reader.file_size = recovery->file_size;
 	err = journal__space_init(journal);
 	if (err == 0 && !recovery->report.was_created)
 		err = recovery_walk(recovery, &journal->reader, incarnation_of(journal), is_any_loss_accepted(journal), note_taken, journal);
@@ -233,6 +235,18 @@ int journal_open(struct journal **out, struct io *io, const struct journal_optio
 	}
 	*out = journal;
 	return 0;
+}
+
+int64_t journal_size_of(struct io *io, const char *path)
+{
+	struct recovery recovery;
+	int fd = io_file_open(io, path, IO_READ_ONLY);
+	if (fd < 0)
+		return fd;
+	int err = recovery_read_superblocks(&recovery, io, fd, UINT64_MAX);
+	int64_t size = err == 0 ? (int64_t)recovery.superblock.file_size_bytes : io_file_size(io, fd);
+	io_close_fd(io, fd);
+	return size;
 }
 
 /* The words of the tables, and of the one decision that is in neither. */
@@ -345,6 +359,18 @@ uint64_t journal_replayed_incarnation(const struct journal *journal) { return jo
 
 /* ---- start -------------------------------------------------------------------------------------------------------- */
 
+/* Zeros: nothing of what was there comes back. */
+static int put_back_what_was_cut(struct journal *journal)
+{
+	uint64_t cut = journal->recovery.report.cut_bytes, size = journal->size_bytes;
+	if (!cut)
+		return 0;
+	int err = io_file_truncate(journal->io, journal->fd, size);
+	if (err == 0)
+		err = io_file_allocate(journal->io, journal->fd, size - cut, cut, true);
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
 int journal_start(struct journal *journal)
 {
 	CHECK(!journal->is_started && !journal->options.is_read_only);
@@ -353,7 +379,9 @@ int journal_start(struct journal *journal)
 	/* What was read may come from a cache, if a process was killed: groups that nobody vouches for, which count as durable from here on, and the
 	 * superblock itself, several sectors of it. This sync makes both so before the other superblock is written over: else a power cut could tear
 	 * the two of them. */
-	int err = io_file_sync(journal->io, journal->fd);
+	int err = put_back_what_was_cut(journal);
+	if (err == 0)
+		err = io_file_sync(journal->io, journal->fd);
 	/* Into both slots: where this opening began is known then even if one of them is lost. */
 	superblock_add_opening(&journal->superblock.last, journal->options.incarnation, journal->durable_seq);
 	for (uint32_t i = 0; err == 0 && i < JOURNAL_SUPERBLOCKS; i++)

@@ -62,16 +62,22 @@ struct journal_report {
 	uint64_t torn_groups;         /* at the end, never acknowledged: dropped */
 	uint64_t damaged_groups;      /* below the durable point: acknowledged data is missing here; replay names it if the group's entries are whole */
 	uint64_t untold_from, untold_to; /* such groups whose partitions and offsets nothing tells: [from, to]; 0: there are none */
+	uint64_t size_bytes;          /* as its superblocks say, which counts */
+	uint64_t cut_bytes;           /* of the file that are missing at its end: what was in them is lost */
+	uint64_t tail_bytes;          /* behind its end, that somebody has added: nobody's */
 	char decision;                /* the label of the recovery table's row */
 };
 
 /* Opens or creates the file and finds its whole groups, by the decision table in journal_recover.c.
  * Nothing is written yet, but for the creation of a file that was not there. ERR_FORMAT: not a journal, or
- * one of a later version. ERR_CORRUPT_LOG: both superblocks are damaged, the file was cut, or an opening
+ * one of a later version. ERR_CORRUPT_LOG: both superblocks are damaged, or an opening
  * with this incarnation or a later one has written it. -EINVAL: sizes that do not fit each other (a group
  * of the maximum may take a quarter of the ring, and all buffers together the ring). The report is filled
  * in either case; journal_why puts its decision into words. */
 MUST_USE int journal_open(struct journal **out, struct io *io, const struct journal_options *options, struct journal_report *report);
+
+/* What its superblocks say, or, if none is whole, the size of the file. -errno. */
+MUST_USE int64_t journal_size_of(struct io *io, const char *path);
 
 /* Why opening refused, by the report's decision: a few words, static. */
 const char *journal_why(const struct journal_report *report);

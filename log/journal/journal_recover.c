@@ -31,28 +31,27 @@
 
 /* ---- the tables -------------------------------------------------------------------------------------------------- */
 
-/* The file. Legend: FILE it is there, MAGIC ours, VALID a whole superblock, LATER_VERSION, SIZE as it says,
- * PAST written before this opening
+/* The file. Legend: FILE it is there, MAGIC ours, VALID a whole superblock, LATER_VERSION, PAST written before this opening
  *
- *      FILE  MAGIC VALID LATER SIZE  PAST
- *  @A  no    .     .     .     .     .     create
- *  @B  yes   .     .     yes   .     .     refuse: a later version of Spate wrote it
- *  @C  yes   no    no    no    .     .     refuse: no journal
- *  @D  yes   yes   no    no    .     .     refuse: both superblocks are damaged (a crash damages one at most)
- *  @E  yes   yes   yes   no    no    .     refuse: the file was cut or grown
- *  @F  yes   yes   yes   no    yes   no    refuse: it is newer than the catalog that counts the openings
- *  @G  yes   yes   yes   no    yes   yes   walk */
+ *      FILE  MAGIC VALID LATER PAST
+ *  @A  no    .     .     .     .     create
+ *  @B  yes   .     .     yes   .     refuse: a later version of Spate wrote it
+ *  @C  yes   no    no    no    .     refuse: no journal
+ *  @D  yes   yes   no    no    .     refuse: both superblocks are damaged (a crash damages one at most)
+ *  @F  yes   yes   yes   no    no    refuse: it is newer than the catalog that counts the openings
+ *  @G  yes   yes   yes   no    yes   walk
+ *
+ * Its size is what the superblock says, whatever the file's is. What lies behind it is nobody's, and never looked at. What was cut off reads as zeros, so what
+ * was in it is lost as to rot; and as a cut, unlike rot, is no crash's work, groups that were perhaps there count as missing (end_of_cut). */
 static const struct recovery_row file_rows[] = {
 	{'A', FACT_FILE, 0, RECOVERY_CREATE, 0, "new"},
 	{'B', FACT_FILE | FACT_LATER_VERSION, FACT_FILE | FACT_LATER_VERSION, RECOVERY_REFUSE, ERR_FORMAT, "written by a later version"},
 	{'C', FACT_FILE | FACT_MAGIC | FACT_VALID | FACT_LATER_VERSION, FACT_FILE, RECOVERY_REFUSE, ERR_FORMAT, "not a journal"},
 	{'D', FACT_FILE | FACT_MAGIC | FACT_VALID | FACT_LATER_VERSION, FACT_FILE | FACT_MAGIC, RECOVERY_REFUSE, ERR_CORRUPT_LOG,
 	 "both superblocks are damaged"},
-	{'E', FACT_FILE | FACT_VALID | FACT_LATER_VERSION | FACT_SIZE, FACT_FILE | FACT_VALID, RECOVERY_REFUSE, ERR_CORRUPT_LOG,
-	 "the file is not as large as its superblock says"},
-	{'F', FACT_FILE | FACT_VALID | FACT_LATER_VERSION | FACT_SIZE | FACT_PAST, FACT_FILE | FACT_VALID | FACT_SIZE, RECOVERY_REFUSE,
+	{'F', FACT_FILE | FACT_VALID | FACT_LATER_VERSION | FACT_PAST, FACT_FILE | FACT_VALID, RECOVERY_REFUSE,
 	 ERR_CORRUPT_LOG, "the journal is newer than the catalog"},
-	{'G', FACT_FILE | FACT_VALID | FACT_LATER_VERSION | FACT_SIZE | FACT_PAST, FACT_FILE | FACT_VALID | FACT_SIZE | FACT_PAST,
+	{'G', FACT_FILE | FACT_VALID | FACT_LATER_VERSION | FACT_PAST, FACT_FILE | FACT_VALID | FACT_PAST,
 	 RECOVERY_WALK, 0, "walk"},
 };
 
@@ -207,9 +206,12 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 	free(blocks);
 	if (read < 0)
 		return (int)read;
-	if (facts & FACT_VALID && recovery->superblock.file_size_bytes == (uint64_t)file_size)
-		facts |= FACT_SIZE;
 	if (facts & FACT_VALID) {
+		uint64_t due = recovery->superblock.file_size_bytes;
+		recovery->file_size = (uint64_t)file_size;
+		recovery->report.size_bytes = due;
+		recovery->report.cut_bytes = due > recovery->file_size ? due - recovery->file_size : 0;
+		recovery->report.tail_bytes = recovery->file_size > due ? recovery->file_size - due : 0;
 		recovery->report.incarnation = recovery->superblock.incarnation;
 		recovery->report.seed = recovery->superblock.seed;
 		recovery->report.checkpoint = recovery->superblock.checkpoint;
@@ -230,7 +232,7 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 
 void ring_reader_init(struct ring_reader *reader, struct io *io, int fd, uint64_t ring_size, uint64_t seed)
 {
-	*reader = (struct ring_reader){.io = io, .fd = fd, .ring_size = ring_size, .seed = seed, .read_size = READ_SIZE_FIRST};
+	*reader = (struct ring_reader){.io = io, .fd = fd, .ring_size = ring_size, .seed = seed, .file_size = UINT64_MAX, .read_size = READ_SIZE_FIRST};
 }
 
 void ring_reader_fini(struct ring_reader *reader)
@@ -267,6 +269,17 @@ static void ask_ahead(struct ring_reader *reader)
 	reader->asked_place = to;
 }
 
+static int64_t read_or_zeros(struct ring_reader *reader, size_t wanted, uint64_t position)
+{
+	int64_t read = io_file_read(reader->io, reader->fd, reader->buffer, wanted, position);
+	if (read < 0 || (size_t)read == wanted)
+		return read;
+	if (position + (uint64_t)read < reader->file_size)
+		return -EIO;
+	memset(reader->buffer + read, 0, wanted - (size_t)read);
+	return (int64_t)wanted;
+}
+
 /* Makes [place, place + size) visible, which lies in one lap. `size` is a block or the length in a sound
  * header, so bounded. */
 static int view(struct ring_reader *reader, uint64_t place, size_t size, const uint8_t **out)
@@ -278,12 +291,9 @@ static int view(struct ring_reader *reader, uint64_t place, size_t size, const u
 		int err = grow_buffer(reader, wanted);
 		if (err < 0)
 			return err;
-		int64_t read = io_file_read(reader->io, reader->fd, reader->buffer, wanted,
-					    JOURNAL_RING_POSITION + place % reader->ring_size);
+		int64_t read = read_or_zeros(reader, wanted, JOURNAL_RING_POSITION + place % reader->ring_size);
 		if (read < 0)
 			return (int)read;
-		if ((uint64_t)read < wanted)
-			return -EIO;
 		reader->place = place;
 		reader->size = wanted;
 		reader->bytes_read += wanted;
@@ -522,11 +532,25 @@ static uint32_t facts_of_last(const struct recovery *recovery)
 	return FACT_SEAL | (is_last_opening ? FACT_LAST_OPENING : 0);
 }
 
-static void count_end(struct recovery *recovery, const struct recovery_row *row, const struct search *search)
+/* Does the place where the next group must begin, or such a group that is not whole, reach into what was cut off? Only a seal of the last opening says
+ * that nothing was there. */
+static bool is_end_of_cut(const struct recovery *recovery, const struct ring_reader *reader, const struct found_group *group)
+{
+	uint64_t place = group ? group->header.place : recovery->cursor.place;
+	uint64_t length = group ? group->header.length : JOURNAL_BLOCK_SIZE;
+	return JOURNAL_RING_POSITION + place % reader->ring_size + length > reader->file_size;
+}
+
+static void count_end(struct recovery *recovery, const struct recovery_row *row, const struct search *search, bool is_end_of_cut)
 {
 	struct journal_report *report = &recovery->report;
 	uint64_t missing_seq = recovery->cursor.seq;
 	report->decision = row->label;
+	if (is_end_of_cut && row->label != 'J' && row->label != 'L') {
+		report->damaged_groups++;
+		note_missing(recovery, missing_seq, missing_seq);
+		return;
+	}
 	report->was_clean = row->label == 'J' || row->label == 'O';
 	if (row->label == 'L') {
 		report->damaged_groups += recovery->vouched_seq - missing_seq + 1;
@@ -589,7 +613,7 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 	}
 	case RECOVERY_END: {
 		int err = found && row->label == 'L' ? take_repeats(recovery, &group) : 0;
-		count_end(recovery, row, &search);
+		count_end(recovery, row, &search, is_end_of_cut(recovery, reader, found ? &group : NULL));
 		return err;
 	}
 	default:

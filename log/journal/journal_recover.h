@@ -14,9 +14,8 @@
 #define FACT_MAGIC 2u   /* a superblock slot begins with our magic */
 #define FACT_VALID 4u   /* a slot is whole and of our version */
 #define FACT_LATER_VERSION 8u /* a slot is whole and of a later version */
-#define FACT_SIZE 16u   /* the file is as large as its superblock says */
-#define FACT_PAST 32u   /* the superblock was written by an opening before this one */
-#define FILE_FACT_COUNT 6u
+#define FACT_PAST 16u   /* the superblock was written by an opening before this one */
+#define FILE_FACT_COUNT 5u
 
 /* What was seen where the next group must begin. */
 #define FACT_FITS 1u    /* a sound header whose place, seq, chain and incarnation follow the last group's */
@@ -87,6 +86,7 @@ struct ring_reader {
 	int fd;
 	uint64_t ring_size;
 	uint64_t seed;
+	uint64_t file_size;     /* what is cut off behind it reads as zeros */
 	uint8_t *buffer;
 	size_t capacity;
 	size_t read_size;       /* of the next refill; grows with each */
@@ -131,6 +131,7 @@ struct recovery_cursor {
 
 struct recovery {
 	struct superblock superblock;         /* the newer valid one */
+	uint64_t file_size;                   /* what it is; what it should be the superblock says */
 	uint32_t superblock_slot;
 	bool slot_is_valid[JOURNAL_SUPERBLOCKS];
 	uint64_t slot_trim_place[JOURNAL_SUPERBLOCKS];

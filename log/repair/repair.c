@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "log/repair/lost_catalog.h"
+#include "log/repair/lost_journal.h"
 #include "log/segment/partition_metadata.h"
 #include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
@@ -67,6 +68,24 @@ static bool is_file(const struct finding *finding, const char *name)
 	return finding->file && strcmp(finding->file, name) == 0;
 }
 
+static bool is_journal(const struct finding *finding)
+{
+	return finding->file && strncmp(finding->file, "journal-", 8) == 0;
+}
+
+static uint32_t shard_of(const struct finding *finding)
+{
+	return (uint32_t)strtoul(finding->file + 8, NULL, 10);
+}
+
+/* Both superblocks are lost, and its groups are not. */
+static bool can_salvage(struct repair *repair, const struct finding *finding)
+{
+	struct journal_salvage found;
+	return is_journal(finding) && finding->is_fatal &&
+	       lost_journal_salvage(repair->io, repair->options->dir, shard_of(finding), true, &found) == 0;
+}
+
 static enum repair_action action_for(const struct finding *finding)
 {
 	if (finding->is_tail)
@@ -89,6 +108,8 @@ static const char *how_for(const struct kept_finding *kept)
 		return "it is fenced already: the range is refused with CORRUPT_MESSAGE, all else is served";
 	switch (kept->action) {
 	case REPAIR_REBUILD:
+		if (is_journal(finding))
+			return "its groups are there: the superblocks are made anew from them, the old ones kept as .superblocks; what is lost of it is named then";
 		return is_file(finding, "meta.properties")			   ? "made anew from catalog.log; the old one is kept as meta.properties.damaged"
 		       : finding->file && strncmp(finding->file, "checkpoint-", 11) == 0 ? "made anew from the segments and the journal"
 		       : finding->file && strstr(finding->file, ".appendtime")		   ? "kept as .damaged: what it said is nowhere else, and the records do not need it"
@@ -97,7 +118,7 @@ static const char *how_for(const struct kept_finding *kept)
 	case REPAIR_FENCE:
 		return "these offsets are refused with CORRUPT_MESSAGE from now on; the bytes stay, all else is served";
 	case REPAIR_CUT:
-		return "cut off: it was acknowledged to nobody";
+		return is_journal(finding) ? "cut off: the journal ends before it" : "cut off: it was acknowledged to nobody";
 	case REPAIR_GIVE_UP:
 		if (finding->topic)
 			return finding->from == NOWHERE ? "what is in the directory is given up: the topic goes on without it"
@@ -122,7 +143,7 @@ static char *copy_text(struct repair *repair, const char *text)
 static void keep_finding(void *context, const struct finding *finding)
 {
 	struct repair *repair = context;
-	enum repair_action action = action_for(finding);
+	enum repair_action action = can_salvage(repair, finding) ? REPAIR_REBUILD : action_for(finding);
 	if (action == REPAIR_NOTHING && finding->kind == FINDING_NOTE)
 		return;
 	struct kept_finding *grown = realloc(repair->findings, (repair->count + 1) * sizeof *grown);
@@ -204,6 +225,24 @@ static int salvage_catalog(struct repair *repair)
 {
 	int err = lost_catalog_make(repair->io, repair->options, &repair->dir, repair->shard_count);
 	return err ? fail(repair, err, "catalog.log cannot be made anew", "") : 0;
+}
+
+static int mend_journals(struct repair *repair)
+{
+	int err = 0;
+	struct journal_salvage found;
+	for (uint32_t i = 0; i < repair->count && !err; i++) {
+		const struct kept_finding *kept = &repair->findings[i];
+		if (!is_journal(&kept->finding))
+			continue;
+		if (kept->action == REPAIR_CUT)
+			err = lost_journal_cut(repair->io, repair->options->dir, kept->file, (uint64_t)kept->finding.position_from);
+		else if (kept->action == REPAIR_REBUILD)
+			err = lost_journal_salvage(repair->io, repair->options->dir, shard_of(&kept->finding), false, &found);
+		if (err)
+			return fail(repair, err, kept->file, "");
+	}
+	return 0;
 }
 
 /* ---- one opening ------------------------------------------------------------------------------------------------------ */
@@ -421,6 +460,8 @@ static int mend(struct repair *repair)
 		err = set_aside(repair, "meta.properties");
 	if (!err && repair->needs_catalog)
 		err = salvage_catalog(repair);
+	if (!err)
+		err = mend_journals(repair);
 	if (!err)
 		err = open_catalog(repair);
 	if (!err)

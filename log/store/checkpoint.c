@@ -349,6 +349,17 @@ int store__checkpoint_mark(struct slice file, struct catalog_mark *mark)
 	return err;
 }
 
+int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *generation)
+{
+	size_t header_size;
+	int err = check_file(file, &header_size);
+	if (err || header_size < HEADER_SIZE)
+		return ERR_CORRUPT_LOG;
+	*seed = load_le64(file.data + 36);
+	*generation = load_le64(file.data + 44);
+	return 0;
+}
+
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context)
 {
 	size_t header_size;

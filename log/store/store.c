@@ -221,19 +221,6 @@ static int open_memory(struct store *store)
 	return err ? err : store->buckets && store->hash ? 0 : -ENOMEM;
 }
 
-/* A journal keeps the size it was made with; what is asked for since then counts for the next directory. -ENOENT: there is none. */
-static int64_t journal_size_now(struct store *store)
-{
-	char path[4096];
-	snprintf(path, sizeof path, "%s/journal-%u", store->dir, store->options.shard);
-	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
-	if (fd < 0)
-		return fd;
-	int64_t size = io_file_size(store->home.io, fd);
-	io_close_fd(store->home.io, fd);
-	return size;
-}
-
 /* Its loss is accepted; the bytes stay, under another name. */
 static int set_journal_aside(struct store *store, const char *why, struct store_report *report)
 {
@@ -262,10 +249,13 @@ static int64_t judge_no_file(struct store *store, struct store_report *report)
 	return err ? err : -ENOENT;
 }
 
-/* Before memory and journal are opened, which depend on it. */
+/* Before memory and journal are opened, which depend on it. A journal keeps the size it was made with; what is asked for since then counts for the next
+ * directory. */
 static int settle_journal_size(struct store *store, struct store_report *report)
 {
-	int64_t size = journal_size_now(store);
+	char path[4096];
+	journal_path(store, path, sizeof path);
+	int64_t size = journal_size_of(store->home.io, path);
 	if (size == ERR_NOT_A_FILE)
 		size = judge_no_file(store, report);
 	bool is_lost = size == -ENOENT && store_must_have_journal(store->image) && !report->is_journal_lost;
@@ -276,7 +266,7 @@ static int settle_journal_size(struct store *store, struct store_report *report)
 	if (size < 0 && size != -ENOENT)
 		return (int)size;
 	store->options.journal_size_bytes = store->journal_size_asked;
-	/* A file that was cut is for the journal to judge. */
+	/* One without a whole superblock is for the journal to judge. */
 	if (size >= JOURNAL_SIZE_MIN && size % JOURNAL_SIZE_MIN == 0 && (uint64_t)size != store->options.journal_size_bytes) {
 		fprintf(stderr, "spate: %s/journal-%u was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", store->dir,
 			store->options.shard, (long)size, (unsigned long)store->options.journal_size_bytes);
@@ -303,7 +293,8 @@ static int refuse_bad_journal(const struct store *store, const struct journal_re
 		return refuse_untold_loss(store, found, report);
 	snprintf(report->why, sizeof report->why,
 		 "%s/journal-%u cannot be used: %s (row %c of its recovery table). Acknowledged records that are in it alone would be lost. Nothing was "
-		 "changed. Put the right file back; if it is lost for good, start once with --set spate.accept.loss=true, which keeps this one aside",
+		 "changed. Put the right file back, or see what `spate log repair --dry-run` can save; if it is lost for good, start once with --set "
+		 "spate.accept.loss=true, which keeps this one aside",
 		 store->dir, store->options.shard, journal_why(found), found->decision);
 	return ERR_CORRUPT_LOG;
 }
@@ -328,6 +319,16 @@ static int open_journal_file(struct store *store, struct journal_report *found)
 	return journal_open(&store->journal, store->home.io, &options, found);
 }
 
+static void tell_wrong_size(const struct store *store, const struct journal_report *found)
+{
+	if (found->tail_bytes)
+		fprintf(stderr, "spate: %s/journal-%u is %lu bytes longer than it was made: what is behind its end is nobody's and not looked at; `spate log repair` cuts "
+				"it off\n", store->dir, store->options.shard, (unsigned long)found->tail_bytes);
+	if (found->cut_bytes)
+		fprintf(stderr, "spate: error: %s/journal-%u was cut: its last %lu bytes are missing; what was in them alone is lost, and named as far as anything tells "
+				"of it\n", store->dir, store->options.shard, (unsigned long)found->cut_bytes);
+}
+
 static int open_journal(struct store *store, struct store_report *report)
 {
 	struct journal_report found;
@@ -344,6 +345,7 @@ static int open_journal(struct store *store, struct store_report *report)
 	}
 	if (err)
 		return err;
+	tell_wrong_size(store, &found);
 	store->journal_found = found;
 	store->journal_seed = found.seed;
 	store->journal_incarnation = found.incarnation;

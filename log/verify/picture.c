@@ -513,6 +513,18 @@ static void tell_journal(struct picture *picture, const char *name, const struct
 		tell_fatal(picture, name, what);
 		return;
 	}
+	if (report->tail_bytes) {
+		struct finding finding = {FINDING_NOTE, NULL, NOWHERE, name, NOWHERE, NOWHERE, .what = "what somebody has added behind the journal's end is nobody's",
+					  .is_tail = true};
+		finding.position_from = (int64_t)report->size_bytes;
+		finding.position_to = (int64_t)(report->size_bytes + report->tail_bytes);
+		verify_tell(picture->sink, &finding);
+	}
+	if (report->cut_bytes) {
+		snprintf(what, sizeof what, "the file was cut: its last %llu bytes are missing; what is lost with them is named, as far as anything tells of it",
+			 (unsigned long long)report->cut_bytes);
+		tell_file(picture, FINDING_NOTE, name, what);
+	}
 	if (report->damaged_groups) {
 		snprintf(what, sizeof what,
 			 "%llu acknowledged groups behind group %llu fail their check; what is lost with them is "

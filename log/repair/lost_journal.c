@@ -1,0 +1,49 @@
+/* Happy path: the checkpoint gives the seed, log/journal does the rest. Failure modes: a checkpoint that is damaged too, or of before it noted the seed: then
+ * the journal's groups cannot be told from any bytes, and its loss is to be accepted. */
+#include "log/repair/lost_journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/io/small_file.h"
+#include "log/store/store_priv.h"
+
+#define CHECKPOINT_SIZE_MAX (1ull << 30)
+
+static int read_seed(struct io *io, const char *dir, uint32_t shard, uint64_t *seed, uint64_t *generation)
+{
+	char path[4096];
+	uint8_t *data;
+	size_t size;
+	snprintf(path, sizeof path, "%s/checkpoint-%u", dir, shard);
+	int err = small_file_read(io, path, CHECKPOINT_SIZE_MAX, &data, &size);
+	if (err)
+		return err;
+	err = store__checkpoint_journal((struct slice){data, size}, seed, generation);
+	free(data);
+	return err;
+}
+
+int lost_journal_salvage(struct io *io, const char *dir, uint32_t shard, bool is_dry_run, struct journal_salvage *found)
+{
+	char path[4096];
+	uint64_t seed, generation;
+	int err = read_seed(io, dir, shard, &seed, &generation);
+	snprintf(path, sizeof path, "%s/journal-%u", dir, shard);
+	return err ? err : journal_salvage(io, path, seed, shard + 1, generation, is_dry_run, found);
+}
+
+int lost_journal_cut(struct io *io, const char *dir, const char *name, uint64_t size)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	int fd = io_file_open(io, path, 0);
+	if (fd < 0)
+		return fd;
+	int err = io_file_truncate(io, fd, size);
+	if (!err)
+		err = io_file_sync(io, fd);
+	io_close_fd(io, fd);
+	return err;
+}

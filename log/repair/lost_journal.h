@@ -1,0 +1,10 @@
+/* Journals that were changed from outside: bytes behind their end, superblocks that are both lost. Any thread that holds the directory's lock. */
+#pragma once
+
+#include "log/journal/journal_salvage.h"
+
+/* Finds the groups of a journal whose superblocks are both lost by the seed that the checkpoint beside it has, and unless `is_dry_run` makes the superblocks
+ * anew (journal_salvage). -ENOENT or ERR_CORRUPT_LOG: there is no checkpoint that tells the seed. */
+MUST_USE int lost_journal_salvage(struct io *io, const char *dir, uint32_t shard, bool is_dry_run, struct journal_salvage *found);
+/* Cuts the file back to this size, durably. */
+MUST_USE int lost_journal_cut(struct io *io, const char *dir, const char *name, uint64_t size);
