@@ -1,0 +1,64 @@
+/* How far the catalog had come, as journal and checkpoint tell it before the catalog is opened: each by itself, and never less because a read has failed. */
+#include <errno.h>
+
+#include "tests/unit/log/verify/rot.h"
+
+static struct catalog_mark read_mark(struct world *world, int *err)
+{
+	struct catalog_mark mark;
+	struct io *io = rot_open(world);
+	*err = store_read_catalog_mark(io, "/", 1, &mark);
+	io_close(io);
+	return mark;
+}
+
+/* Two lives, the second of which writes no group; killed. */
+static uint64_t begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	world_append(world, world_partition(world, "t", 0), 0, 1, 100);
+	world_stop(world);
+	world_open(world);
+	uint64_t incarnation = world->options.incarnation;
+	world_crash(world);
+	return incarnation;
+}
+
+/* The journal alone tells which opening was the last, though nothing was appended in it. */
+Test(catalog_mark, the_journal_tells_the_last_opening)
+{
+	struct world world;
+	int err;
+	uint64_t incarnation = begin(&world, 1);
+	rot_unlink(&world, "/checkpoint-0");
+	cr_expect_eq(read_mark(&world, &err).incarnation, incarnation);
+	cr_expect_eq(err, 0);
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* A disk that does not answer says nothing of how far the catalog had come: that is an error, and no small mark. */
+Test(catalog_mark, a_read_that_fails_is_no_missing_mark)
+{
+	struct world world;
+	int err;
+	begin(&world, 2);
+	struct catalog_mark whole = read_mark(&world, &err);
+	cr_assert_eq(err, 0);
+	uint64_t k = 1;
+	for (;; k++) {
+		uint64_t before = sim_disk_fail_count(world.disk);
+		sim_disk_fail_kinds(world.disk, SIM_READ, k, EIO, false);
+		struct catalog_mark mark = read_mark(&world, &err);
+		bool has_struck = sim_disk_fail_count(world.disk) > before;
+		sim_disk_fail(world.disk, 0, EIO);
+		cr_expect(err == -EIO || !catalog_mark_is_before(&mark, &whole), "read %lu: %s", (unsigned long)k, err_name(err));
+		if (!has_struck)
+			break;
+	}
+	cr_expect_gt(k, 3);
+	world_open(&world);
+	world_fini(&world);
+}

@@ -1,0 +1,141 @@
+/* The group that is under way, and what may not touch it: a failure, the end of an older group, a filing of the same segment, a stop. */
+#include <errno.h>
+
+#include "log/store/store_priv.h"
+#include "tests/unit/log/store/world.h"
+
+#define LARGE 100000
+
+static struct partition *begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(world, "t", 0);
+	world_append(world, partition, 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(world);
+	return partition;
+}
+
+static void set_slow(struct world *world, uint64_t stall_ns)
+{
+	struct sim_pace pace = {.latency_percent = 100, .stall_per_mille = stall_ns ? 1000 : 0, .stall_ns = stall_ns};
+	sim_disk_set_pace(world->disk, &pace);
+}
+
+/* The store breaks while a group is being written: whoever waits is refused, and the group's end moves nothing. */
+Test(commit, nobody_is_told_of_success_after_a_failure)
+{
+	struct world world;
+	struct append append;
+	struct partition *partition = begin(&world, 1);
+	cr_assert_eq(world_append_begin(partition, &append, 1, 1, 100), 0);
+	store_turn(world.store);
+	cr_assert(world.store->group.is_in_flight);
+	store__fail(world.store, -EIO);
+	for (int turns = 0; turns < 100; turns++) {
+		cr_assert_geq(io_turn(world.io, false), 0);
+		store_turn(world.store);
+	}
+	store__group_durable(world.store, world.store->group.seq);
+	cr_expect(append.is_done);
+	cr_expect_eq(append.op.err, ERR_FAILED);
+	cr_expect_eq(partition_high_watermark(partition), 1);
+	world_fini(&world);
+}
+
+/* That an older group is durable says nothing of the one under way. */
+Test(commit, an_older_groups_end_is_not_this_ones)
+{
+	struct world world;
+	struct append append;
+	struct partition *partition = begin(&world, 2);
+	cr_assert_eq(world_append_begin(partition, &append, 1, 1, 100), 0);
+	store_turn(world.store);
+	cr_assert(world.store->group.is_in_flight && !append.is_done);
+	store__group_durable(world.store, world.store->group.seq - 1);
+	cr_expect_not(append.is_done);
+	cr_expect_eq(partition_high_watermark(partition), 1);
+	cr_expect(world.store->group.is_in_flight);
+	while (!append.is_done)
+		world_turn(&world);
+	cr_expect_eq(partition_high_watermark(partition), 2);
+	world_fini(&world);
+}
+
+/* A large piece of a segment that is just being filed takes the way through the journal: two filings of one segment would race for its last block. */
+Test(commit, a_large_piece_does_not_meet_a_filing)
+{
+	struct world world;
+	struct append append;
+	struct partition *partition = begin(&world, 3);
+	world_append(&world, partition, 1, 1, 100);
+	set_slow(&world, 1000000000);
+	world.store->cycle.is_due = true;
+	store_turn(world.store);
+	set_slow(&world, 0);
+	cr_assert(partition->active->filing);
+	cr_assert_eq(world_append_begin(partition, &append, 2, 1, LARGE), 0);
+	store_turn(world.store);
+	cr_assert(partition->active->filing && world.store->group.is_in_flight);
+	while (!append.is_done)
+		world_turn(&world);
+	cr_assert_eq(append.op.err, 0);
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 3);
+	world_fini(&world);
+}
+
+/* What a large piece needs before it may go to its segment was in part a sync, so whichever of it fails, the store breaks: a second sync may say that all is well. */
+Test(commit, a_failure_before_a_large_piece_is_final)
+{
+	for (uint64_t k = 1;; k++) {
+		struct world world;
+		struct append append;
+		struct partition *partition = begin(&world, 4);
+		world_stop(&world);
+		world_open(&world);
+		partition = world_partition(&world, "t", 0);
+		cr_assert_eq(world_append_begin(partition, &append, 1, 1, LARGE), 0);
+		sim_disk_fail_kinds(world.disk, SIM_SIZE | SIM_SYNC | SIM_DIR_SYNC, k, EIO, false);
+		store_turn(world.store);
+		bool has_struck = sim_disk_fail_count(world.disk) > 0;
+		sim_disk_fail(world.disk, 0, EIO);
+		cr_expect_eq(store_has_failed(world.store), has_struck, "%lu", (unsigned long)k);
+		world_fini(&world);
+		if (!has_struck) {
+			cr_expect_gt(k, 1);
+			break;
+		}
+	}
+}
+
+/* A stop that comes while a group is being written files that group too, at once: the next start has nothing to replay. */
+Test(commit, a_stop_waits_until_all_is_filed)
+{
+	struct world world;
+	struct append append;
+	struct partition *partition = begin(&world, 5);
+	set_slow(&world, 300000000);
+	cr_assert_eq(world_append_begin(partition, &append, 1, 1, 100), 0);
+	store_turn(world.store);
+	set_slow(&world, 0);
+	cr_assert(world.store->group.is_in_flight);
+	uint64_t began_ns = io_now_ns(world.io);
+	store_stop(world.store);
+	for (int turns = 0; !store_is_stopped(world.store) && turns < 100000; turns++) {
+		store_turn(world.store);
+		if (!store_is_stopped(world.store))
+			cr_assert_geq(io_turn(world.io, true), 0);
+	}
+	cr_expect(append.is_done && !append.op.err);
+	cr_expect_lt(io_now_ns(world.io) - began_ns, 3000000000, "%lu ms", (unsigned long)((io_now_ns(world.io) - began_ns) / 1000000));
+	world_close(&world);
+	world_open(&world);
+	cr_expect(world.report.was_clean);
+	cr_expect_eq(world.report.bytes_replayed, 0);
+	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 2);
+	world_fini(&world);
+}
