@@ -213,6 +213,13 @@ static void print_recovery(const struct server_report *report)
 		       damaged == 1 ? "it" : "them");
 }
 
+static void print_files(const struct server_report *report)
+{
+	if (report->files_wanted)
+		printf("  files     the limit of open files (ulimit -n) is %llu, low for %llu partitions: their files are closed and opened as it takes; ulimit -n %llu would do\n",
+		       (unsigned long long)report->files_limit, (unsigned long long)report->partition_count, (unsigned long long)report->files_wanted);
+}
+
 /* What a person can type here: a wildcard is no address to connect to. */
 static void address_to_try(const struct server_report *report, char *out, size_t size)
 {
@@ -247,6 +254,7 @@ static void print_report(const struct server_report *report, const struct broker
 	print_metrics(report, addresses);
 	print_backend(report, config);
 	print_recovery(report);
+	print_files(report);
 	/* As it was called, so that what is shown can be copied. */
 	const char *self = program_invocation_name;
 	printf("  try       %s topic create hello%s\n", self, flag);

@@ -11,19 +11,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "log/base/check.h"
 #include "log/io/sim.h"
+#include "net/descriptors.h"
 #include "net/metrics/endpoint.h"
 #include "net/shard.h"
 
 #define LOCK_WAIT_MS 2000
 #define ADDRESS_WAIT_MS 1000
 #define ADDRESS_RETRY_MS 10
-#define FILES_MIN 32u
 #define LONE_EVERY_TURNS 300    /* of a simulation with several shards */
 #define LONE_TURNS_MAX 1000
 
@@ -175,15 +174,10 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 
 /* ---- shards ------------------------------------------------------------------------------------------------------------------ */
 
-/* Of the descriptors this process may have, a quarter stays with the log's files: a broker full of connections must still file and roll. */
-static uint32_t count_conns_of_files(void)
+/* A simulated machine has no such limit. */
+static struct descriptors descriptors_of(const struct server *server)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-		return UINT32_MAX;
-	uint64_t files = limit.rlim_cur / 4 > FILES_MIN ? limit.rlim_cur / 4 : FILES_MIN;
-	uint64_t left = limit.rlim_cur > files ? limit.rlim_cur - files : 1;
-	return left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+	return server->backend == IO_SIM ? descriptors_divide(UINT64_MAX, server->shard_count) : descriptors_of_process(server->shard_count);
 }
 
 static struct net_limits limits_of(const struct server *server)
@@ -191,12 +185,14 @@ static struct net_limits limits_of(const struct server *server)
 	const struct broker_config *config = server->options.config;
 	int64_t idle_ms = broker_config_int(config, "connections.max.idle.ms");
 	uint64_t memory = (uint64_t)broker_config_int(config, "spate.frame.memory.bytes") / server->shard_count;
+	struct descriptors files = descriptors_of(server);
 	return (struct net_limits){
 		.request_size_max = (uint32_t)broker_config_int(config, "socket.request.max.bytes"),
 		.frame_memory_bytes = memory,
 		.arena_bytes = memory,
 		.held_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / server->shard_count / 4,
-		.conns_of_files_max = count_conns_of_files(),
+		.conns_of_files_max = files.connections,
+		.segment_files_max = files.segments_a_shard,
 		.idle_max_ns = idle_ms > 0 ? (uint64_t)idle_ms * 1000000u : 0,
 	};
 }
@@ -470,6 +466,13 @@ static void count_topics(const struct catalog_image *image, struct server_report
 	}
 }
 
+static void tell_files(const struct server *server, struct server_report *report)
+{
+	struct descriptors files = descriptors_of(server);
+	report->files_limit = files.limit;
+	report->files_wanted = descriptors_wanted(&files, report->partition_count, server->shard_count);
+}
+
 /* Who edits the file would wonder why it has no effect. */
 static void warn_of_overridden(const struct broker_config *config)
 {
@@ -498,6 +501,7 @@ static void write_report(const struct server *server, struct server_report *repo
 	report->cluster_id = server->facts.cluster_id;
 	report->incarnation = server->facts.incarnation;
 	count_topics(server->shards[0].image, report);
+	tell_files(server, report);
 	warn_of_overridden(server->shards[0].image->config);
 	memcpy(report->stores, server->reports, sizeof server->reports);
 }

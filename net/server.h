@@ -48,6 +48,7 @@ struct server_report {
 	uint64_t incarnation;
 	uint32_t topic_count;                /* without the broker's internal ones */
 	uint64_t partition_count;            /* of those, whether they hold anything or not */
+	uint64_t files_limit, files_wanted;  /* ulimit -n, and what it would have to be for what is there; 0: it is enough */
 	struct catalog_report catalog;
 	struct store_report stores[SERVER_SHARDS_MAX]; /* one a shard */
 };

@@ -71,6 +71,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.reserve_bytes = (uint64_t)broker_config_int(config, "spate.reserve.bytes") / shard->shard_count,
 		.scrub_bytes_per_second = (uint64_t)broker_config_int(config, "spate.scrub.bytes.per.second") / shard->shard_count,
 		.scrub_interval_ms = broker_config_int(config, "spate.scrub.interval.ms"),
+		.open_files_max = shard->limits.segment_files_max,
 	};
 	quota_take_image(shard);
 	int err = store_open(&shard->store, shard->io, &options, shard->image, report);

@@ -587,7 +587,7 @@ static void refuse_connection(struct shard *shard, int fd, uint32_t *address_cou
 	metrics_add(&shard->metrics.connections_refused, 1);
 	if (!shard->is_stopping)
 		log_line_limited(&shard->refusals, io_now_ns(shard->io), LOG_WARN,
-				 "a connection is refused: there are %u, which is what max.connections or three quarters of the open files (ulimit -n) allow",
+				 "a connection is refused: there are %u, which is what max.connections or the limit of open files (ulimit -n) allow",
 				 shard->limits.conns_max);
 	io_close_fd(shard->io, fd);
 }

@@ -33,6 +33,10 @@
 	/* shards */                                                                                                                          \
 	X(STORE_FAILED, "spate_store_failed", GAUGE, "1 if durability is broken: produce is refused until a restart, fetch is served.")      \
 	X(STORE_FULL, "spate_store_full", GAUGE, "1 if the disk is full: produce is refused, fetch is served; ends by itself.")              \
+	X(STORE_SHORT, "spate_store_short", GAUGE,                                                                                           \
+	  "1 if filing waits for descriptors or memory of the system: the journal takes records meanwhile; ends by itself.")                 \
+	X(SHORTAGES, "spate_store_shortages", COUNTER, "How often the store had to wait for descriptors or memory of the system.")           \
+	X(SEGMENT_FILES, "spate_segment_open_fds", GAUGE, "Descriptors of segments' files, of process_open_fds.")                            \
 	X(RESERVE, "spate_store_reserve_held", GAUGE, "1 while the disk space of spate.reserve.bytes is held.")                              \
 	X(JOURNAL_SIZE, "spate_journal_size_bytes", GAUGE, "Size of the commit journal.")                                                    \
 	X(JOURNAL_USED, "spate_journal_used_bytes", GAUGE, "Of it, what is not yet in segments.")                                            \

@@ -57,6 +57,7 @@ static void look_at_store(const struct shard *shard, struct store_sample *out)
 	*out = (struct store_sample){
 		.has_failed = store_has_failed(shard->store),
 		.is_full = store_is_full(shard->store),
+		.is_short = store_is_short(shard->store),
 		.counters = store_counters(shard->store),
 		.usage = store_usage(shard->store),
 		.conn_count = shard->conn_count,

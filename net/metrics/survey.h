@@ -18,7 +18,7 @@ enum survey_kind { SURVEY_STORE, SURVEY_PARTITIONS, SURVEY_GROUPS };
 
 /* Of the store, and what is said of the whole shard. */
 struct store_sample {
-	bool has_failed, is_full;
+	bool has_failed, is_full, is_short;
 	struct store_counters counters;
 	struct store_usage usage;
 	uint32_t conn_count;

@@ -32,6 +32,9 @@ static void tell_store(struct scraper *scraper, struct exposition *exposition, u
 	labels_add_number(labels, "shard", shard);
 	exposition_add(exposition, FAMILY_STORE_FAILED, labels, store->has_failed);
 	exposition_add(exposition, FAMILY_STORE_FULL, labels, store->is_full);
+	exposition_add(exposition, FAMILY_STORE_SHORT, labels, store->is_short);
+	exposition_add(exposition, FAMILY_SHORTAGES, labels, (int64_t)store->counters.shortages);
+	exposition_add(exposition, FAMILY_SEGMENT_FILES, labels, store->usage.open_files);
 	exposition_add(exposition, FAMILY_RESERVE, labels, store->usage.has_reserve);
 	exposition_add(exposition, FAMILY_JOURNAL_SIZE, labels, (int64_t)store->usage.journal_size_bytes);
 	exposition_add(exposition, FAMILY_JOURNAL_USED, labels, (int64_t)store->usage.journal_used_bytes);

@@ -37,6 +37,7 @@ struct net_limits {
 	uint64_t held_bytes;                  /* of the log's memory, by answers on their way: a quarter of spate.cache.bytes */
 	uint32_t conns_max;                   /* max.connections, of all shards; may change */
 	uint32_t conns_of_files_max;          /* what the open files allow */
+	uint32_t segment_files_max;           /* descriptors for segments that are not in use now */
 	uint64_t idle_max_ns;                 /* connections.max.idle.ms; 0: no limit */
 };
 
