@@ -380,8 +380,8 @@ static int check_company(struct store *store, const uint8_t *data)
 	if (store->is_journal_new)
 		return 0; /* its loss was accepted: the checkpoint is what there is */
 	store->is_journal_alien = load_le64(data + 36) != store->journal_found.seed || store->journal_found.incarnation < load_le64(data + 52);
-	bool is_stale = load_le64(data + 44) < store->journal_found.checkpoint;
-	return store->is_journal_alien || is_stale ? ERR_CORRUPT_LOG : 0;
+	store->is_checkpoint_earlier = load_le64(data + 44) < store->journal_found.checkpoint;
+	return store->is_journal_alien || store->is_checkpoint_earlier ? ERR_CORRUPT_LOG : 0;
 }
 
 static int check_whole(struct store *store, struct slice file, size_t *header_size)

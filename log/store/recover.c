@@ -787,10 +787,17 @@ static bool is_no_checkpoint(int err)
 	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG;
 }
 
+static void say_unusable(const struct store *store, int err, bool is_earlier, const char *then)
+{
+	fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: %s instead\n", store->dir, store->options.shard,
+		is_earlier ? "it is whole, but of an earlier time than the journal" : err == -ENOENT ? "it is missing" : err_text(err), then);
+}
+
 /* The checkpoint, or its copy in its stead. */
-static int read_checkpoints(struct store *store)
+static int read_checkpoints(struct store *store, bool *is_earlier)
 {
 	int err = store__read_checkpoint(store);
+	*is_earlier = store->is_checkpoint_earlier;
 	if (!err || !is_no_checkpoint(err))
 		return err;
 	store__forget_partitions(store);
@@ -800,8 +807,7 @@ static int read_checkpoints(struct store *store)
 	if (copy_err && copy_err != -EIO && !is_no_checkpoint(copy_err))
 		return copy_err;
 	if (!copy_err)
-		fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: its copy is taken instead\n", store->dir, store->options.shard,
-			err == -ENOENT ? "it is missing" : err_text(err));
+		say_unusable(store, err, *is_earlier, "its copy is taken");
 	return copy_err ? err : 0;
 }
 
@@ -809,7 +815,8 @@ static int read_checkpoints(struct store *store)
 static int find_positions(struct replay *replay, bool *has_scanned)
 {
 	struct store *store = replay->store;
-	int err = read_checkpoints(store);
+	bool is_earlier;
+	int err = read_checkpoints(store, &is_earlier);
 	*has_scanned = false;
 	if (store->is_journal_alien && !store->options.is_loss_accepted)
 		return refuse_alien_journal(store, replay->report);
@@ -822,9 +829,8 @@ static int find_positions(struct replay *replay, bool *has_scanned)
 	if (!err || !is_no_checkpoint(err))
 		return err;
 	/* Without one it never came to a checkpoint: that is nothing to report. */
-	if (err != -ENOENT)
-		fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: scanning the partition directories instead\n", store->dir,
-			store->options.shard, err_text(err));
+	if (err != -ENOENT || store->journal_found.checkpoint)
+		say_unusable(store, err, is_earlier, "the partition directories are scanned");
 	store__forget_partitions(store);
 	/* The journal is trimmed after a checkpoint alone: one that never was has everything, and files are what a crash left of the first
 	 * cycle, in any state. */

@@ -104,6 +104,7 @@ struct store {
 	uint64_t journal_incarnation;  /* of the opening that has written its superblocks, as far as is certain */
 	uint64_t checkpoint_generation; /* of the checkpoint on disk; 0: there is none, or it does not say */
 	struct slice told;             /* in a recovery: a checkpoint of this journal, perhaps of an earlier time; malloc'ed */
+	bool is_checkpoint_earlier;    /* what was read last is a checkpoint, but of an earlier time than the journal was let go for */
 	uint64_t copy_due_ns;          /* when the checkpoint is copied again */
 	bool must_copy;                /* with the next one */
 	struct shortage shortage;

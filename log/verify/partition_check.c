@@ -567,6 +567,21 @@ static bool has_log(const struct partition_dir *files, int64_t base_offset)
 	return false;
 }
 
+/* But for what the journal has of it. */
+static void tell_missing_log(struct partition_walk *walk, const char *file, const struct picture_segment *segment)
+{
+	const struct partition_check *check = walk->check;
+	int64_t from = segment->base_offset, to;
+	for (; damaged_ranges_miss(&check->picture->held, &from, segment->required.offset, &to); from = to) {
+		damaged_ranges_add(&walk->found, from, to);
+		bool is_whole = from == segment->base_offset && to == segment->required.offset;
+		struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, file, from, to, is_whole ? 0 : NOWHERE,
+					  is_whole ? (int64_t)segment->required.position : NOWHERE, .what = "the file is missing"};
+		finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, from, to);
+		verify_tell(check->sink, &finding);
+	}
+}
+
 static void check_missing_segments(struct partition_walk *walk)
 {
 	const struct partition_check *check = walk->check;
@@ -580,12 +595,7 @@ static void check_missing_segments(struct partition_walk *walk)
 		char name[SEGMENT_NAME_SIZE], file[4096];
 		segment_name_format(name, segment->base_offset, SEGMENT_FILE_LOG);
 		snprintf(file, sizeof file, "%s-%d/%s", check->topic_name, check->index, name);
-		damaged_ranges_add(&walk->found, segment->base_offset, segment->required.offset);
-		struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, file,
-					  segment->base_offset, segment->required.offset,
-					  0, (int64_t)segment->required.position, .what = "the file is missing"};
-		finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, finding.from, finding.to);
-		verify_tell(check->sink, &finding);
+		tell_missing_log(walk, file, segment);
 	}
 }
 
@@ -596,10 +606,10 @@ static void check_known_ranges(const struct partition_walk *walk)
 		tell(walk, FINDING_DAMAGE, "", picture->lost.ranges[i].from, picture->lost.ranges[i].to,
 		     "acknowledged records that neither a file nor the journal holds");
 	for (uint32_t i = 0; picture && i < picture->fenced.count; i++) {
-		int64_t from = picture->fenced.ranges[i].from, to = picture->fenced.ranges[i].to;
-		if (to > picture->start_offset && !damaged_ranges_overlap(&walk->found, from, to))
-			tell(walk, FINDING_DAMAGE, "", from, to,
-			     "known since an earlier start to be damaged: fenced");
+		int64_t from = picture->fenced.ranges[i].from, end = picture->fenced.ranges[i].to, to;
+		for (; damaged_ranges_miss(&walk->found, &from, end, &to); from = to)
+			if (to > picture->start_offset)
+				tell(walk, FINDING_DAMAGE, "", from, to, "known since an earlier start to be damaged: fenced");
 	}
 	if (picture && !picture->is_known && picture->journal_from != NOWHERE &&
 	    walk->end_offset != NOWHERE && walk->end_offset < picture->journal_from)

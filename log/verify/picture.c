@@ -44,6 +44,7 @@ static void free_partition(struct picture_partition *partition)
 	epochs_fini(&partition->epochs);
 	free(partition->fenced.ranges);
 	free(partition->lost.ranges);
+	free(partition->held.ranges);
 	free(partition->segments);
 	free(partition);
 }
@@ -496,8 +497,7 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 	if (entry_is_direct(entry))
 		return take_direct(picture, partition, topic, is_vouched, entry);
 	int64_t from = entry->base_offset > partition->next_offset ? entry->base_offset : partition->next_offset;
-	if (payload.size == 0) /* damaged, the journal says */
-		damaged_ranges_add(&partition->lost, from, entry->end_offset);
+	damaged_ranges_add(payload.size == 0 ? &partition->lost : &partition->held, from, entry->end_offset); /* no payload: damaged, the journal says */
 	partition->next_offset = entry->end_offset;
 	return 0;
 }

@@ -42,6 +42,7 @@ struct picture_partition {
 	struct epochs epochs;          /* of the checkpoint: known for offsets below epochs_limit */
 	int64_t epochs_limit;
 	struct damaged_ranges fenced;  /* known to be damaged since an earlier start */
+	struct damaged_ranges held;    /* the journal has their batches */
 	struct damaged_ranges lost;    /* the journal goes on behind offsets that are nowhere */
 	uint64_t checkpoint_incarnation;
 	struct picture_partition *hash_next;

@@ -55,6 +55,25 @@ bool damaged_ranges_overlap(const struct damaged_ranges *ranges, int64_t from, i
 	return false;
 }
 
+bool damaged_ranges_miss(const struct damaged_ranges *ranges, int64_t *from, int64_t to, int64_t *end)
+{
+	*end = to;
+	for (bool is_moved = true; is_moved && *from < to;) {
+		is_moved = false;
+		*end = to;
+		for (uint32_t i = 0; i < ranges->count; i++) {
+			int64_t begins = ranges->ranges[i].from, ends = ranges->ranges[i].to;
+			if (begins <= *from && *from < ends) {
+				*from = ends;
+				is_moved = true;
+			} else if (begins > *from && begins < *end) {
+				*end = begins;
+			}
+		}
+	}
+	return *from < to;
+}
+
 bool damaged_ranges_hold(const struct damaged_ranges *ranges, int64_t from, int64_t to)
 {
 	for (uint32_t i = 0; i < ranges->count; i++)

@@ -51,6 +51,8 @@ void damaged_ranges_add(struct damaged_ranges *ranges, int64_t from, int64_t to)
 /* Is all of [from, to) in one of them? */
 bool damaged_ranges_hold(const struct damaged_ranges *ranges, int64_t from, int64_t to);
 bool damaged_ranges_overlap(const struct damaged_ranges *ranges, int64_t from, int64_t to);
+/* The first part of [*from, to) that is in none of them: [*from, *end). False: there is none. */
+bool damaged_ranges_miss(const struct damaged_ranges *ranges, int64_t *from, int64_t to, int64_t *end);
 
 typedef void segment_batch_fn(void *context, const struct batch *batch, uint64_t position,
 			      struct slice bytes);
