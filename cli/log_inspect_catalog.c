@@ -158,7 +158,7 @@ static void show_record(struct listing *listing, const struct catalog_frame *fra
 	static const char *const kinds[catalog_kind_count] = {
 		[CATALOG_IDENTITY] = "identity", [CATALOG_OPENED] = "opened", [CATALOG_CREATED] = "created", [CATALOG_DELETED] = "deleted",
 		[CATALOG_GROWN] = "grown", [CATALOG_CONFIGURED] = "configured", [CATALOG_PRODUCER_IDS] = "producer ids",
-		[CATALOG_SETTINGS] = "settings",
+		[CATALOG_SETTINGS] = "settings", [CATALOG_JOURNALS] = "journals",
 	};
 	struct catalog_cursor body = {frame->body.data, frame->body.data + frame->body.size, false};
 	struct change *change = &listing->change;
@@ -174,6 +174,7 @@ static void show_record(struct listing *listing, const struct catalog_frame *fra
 	case CATALOG_DELETED: show_deleted(listing, &body); break;
 	case CATALOG_SETTINGS: show_settings(listing, &body); break;
 	case CATALOG_OPENED: say(change, "opening %" PRIu64, catalog_take_u64(&body)), add_row(listing); break;
+	case CATALOG_JOURNALS: say(change, "all have noted opening %" PRIu64, catalog_take_u64(&body)), add_row(listing); break;
 	case CATALOG_PRODUCER_IDS: say(change, "from %" PRIu64, catalog_take_u64(&body)), add_row(listing); break;
 	case CATALOG_GROWN:
 		change->id = catalog_take(&body, sizeof(struct uuid));

@@ -165,6 +165,7 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 		.cluster_id = catalog_cluster_id(server->catalog),
 		.node_id = catalog_node_id(server->catalog),
 		.incarnation = catalog_incarnation(server->catalog),
+		.journal_incarnation = catalog_journal_incarnation(server->catalog),
 		.directory_id = catalog_directory_id(server->catalog),
 		.config = server->options.config,
 		.journal_bytes = server->options.journal_bytes ? server->options.journal_bytes : (uint64_t)broker_config_int(server->options.config, "spate.journal.bytes"),
@@ -333,6 +334,16 @@ static int open_shards(struct server *server, struct sentence *why)
 		return err;
 	pin(server, 0);
 	return wait_for_stores(server, open_shard_store(server, 0), why);
+}
+
+/* Before anybody is served. A store that a full disk keeps from its journal takes nothing for now; and on such a disk this waits for the next start. */
+static int note_journals(struct server *server, struct sentence *why)
+{
+	for (uint32_t i = 0; i < server->shard_count; i++)
+		if (!store_has_started(server->shards[i].store))
+			return 0;
+	int err = catalog_note_journals(server->catalog);
+	return err && !err_is_full(err) ? fail(why, err, "the catalog in %s cannot be written: %s", server->dir, err_text(err)) : 0;
 }
 
 static void join_threads(struct server *server)
@@ -521,6 +532,8 @@ static int open_all(struct server *server, struct server_report *report, struct 
 		err = open_catalog(server, &report->catalog, why);
 	if (!err)
 		err = open_shards(server, why);
+	if (!err)
+		err = note_journals(server, why);
 	if (!err)
 		err = start_listening(server, why);
 	server->is_new = report->catalog.was_created;

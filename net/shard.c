@@ -61,6 +61,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.shard = shard->index,
 		.shard_count = shard->shard_count,
 		.incarnation = shard->facts->incarnation,
+		.journal_incarnation = shard->facts->journal_incarnation,
 		.journal_size_bytes = shard->facts->journal_bytes,
 		.cache_size_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / shard->shard_count,
 		.direct_size_bytes_min = (uint32_t)broker_config_int(config, "spate.direct.bytes"),

@@ -349,10 +349,10 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	return 0;
 }
 
-static int append_opened(struct catalog *catalog)
+static int append_incarnation(struct catalog *catalog, enum catalog_kind kind)
 {
 	struct catalog_bytes bytes;
-	catalog__begin(catalog, &bytes, CATALOG_OPENED);
+	catalog__begin(catalog, &bytes, kind);
 	catalog_put_u64(&bytes, catalog->state.incarnation);
 	catalog_end(&bytes);
 	return catalog__commit(catalog, &bytes);
@@ -397,7 +397,7 @@ static int open_for_append(struct catalog *catalog, struct slice file, const str
 	int err = report->torn_bytes ? io_file_truncate(catalog->io, catalog->fd, catalog->end) : 0;
 	if (!err) /* whose sync makes the cut durable, too: until then nothing is behind it */
 		err = write_again(catalog, file);
-	return err ? err : append_opened(catalog);
+	return err ? err : append_incarnation(catalog, CATALOG_OPENED);
 }
 
 /* The file's bytes come out, to be freed, whatever the answer is. */
@@ -567,6 +567,30 @@ uint64_t catalog_incarnation(const struct catalog *catalog)
 	return catalog->state.incarnation;
 }
 
+uint64_t catalog_journal_incarnation(const struct catalog *catalog)
+{
+	return catalog->state.journal_incarnation;
+}
+
+static int note_journals_now(struct catalog *catalog)
+{
+	int err = append_incarnation(catalog, CATALOG_JOURNALS);
+	if (err)
+		return err;
+	catalog->must_note_journals = false;
+	catalog->state.journal_incarnation = catalog->state.incarnation;
+	return 0;
+}
+
+int catalog_note_journals(struct catalog *catalog)
+{
+	int err = catalog__check_writable(catalog);
+	if (err || catalog->state.journal_incarnation == catalog->state.incarnation)
+		return err;
+	catalog->must_note_journals = catalog->stem_count == 0;
+	return catalog->must_note_journals ? 0 : note_journals_now(catalog);
+}
+
 const char *catalog_cluster_id(const struct catalog *catalog)
 {
 	return catalog->state.identity.cluster_id;
@@ -705,6 +729,8 @@ int catalog_create_topics(struct catalog *catalog, const struct topic_spec *spec
 	if (err)
 		return err;
 	err = add_topics(&change, specs, count, errs);
+	if (!err && change.count && catalog->must_note_journals)
+		err = note_journals_now(catalog);
 	if (!err && change.count)
 		err = commit_created(&change);
 	if (err || !change.count) {

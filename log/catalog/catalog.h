@@ -90,6 +90,13 @@ typedef bool catalog_make_room_fn(void *context);
 void catalog_on_full(struct catalog *catalog, catalog_make_room_fn *make_room, void *context);
 
 uint64_t catalog_incarnation(const struct catalog *catalog);
+
+/* Called once in each opening, when all journals have noted it (store_open has returned for every shard) and before anything is acknowledged: says so
+ * durably. A journal that a later start finds to be of an earlier opening is then known for one that was put back. Without topics nothing can be
+ * lost yet: then it is said before the first one is created. The file's errors, as for changes. */
+MUST_USE int catalog_note_journals(struct catalog *catalog);
+/* The latest opening that all journals have noted, 0 if nothing says: none of them can be of an earlier one. */
+uint64_t catalog_journal_incarnation(const struct catalog *catalog);
 const char *catalog_cluster_id(const struct catalog *catalog);      /* 22 characters of URL-safe base64, as Kafka prints it */
 const struct uuid *catalog_directory_id(const struct catalog *catalog);
 int32_t catalog_node_id(const struct catalog *catalog);

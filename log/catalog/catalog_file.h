@@ -26,6 +26,7 @@ enum catalog_kind {
 	CATALOG_CONFIGURED = 6,   /* id 16, overrides */
 	CATALOG_PRODUCER_IDS = 7, /* next producer id 8 */
 	CATALOG_SETTINGS = 8,     /* count 4, then for each: type 1, is set 1, text name, text key, and if set text value */
+	CATALOG_JOURNALS = 9,     /* incarnation 8 of an opening that all journals have noted */
 	catalog_kind_count
 	/* text: size 4, bytes. overrides: count 4, then for each: text name, text value. */
 };

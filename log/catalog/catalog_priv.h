@@ -11,6 +11,7 @@ struct catalog {
 	uint64_t end;       /* of the file's good part */
 	uint64_t sequence;  /* of the last record */
 	bool is_read_only, has_failed;
+	bool must_note_journals; /* before a topic is created */
 	catalog_make_room_fn *make_room;
 	void *make_room_context;
 	struct image_room *room;

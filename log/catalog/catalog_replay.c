@@ -257,6 +257,16 @@ static int replay_opened(struct replay *replay)
 	return 0;
 }
 
+static int replay_journals(struct replay *replay)
+{
+	uint64_t incarnation = catalog_take_u64(&replay->body);
+	if (replay->body.has_failed || incarnation > replay->state->incarnation || incarnation <= replay->state->journal_incarnation)
+		return refuse(replay, "the journals noted opening %llu, after %llu and before %llu", (unsigned long long)incarnation,
+			      (unsigned long long)replay->state->journal_incarnation, (unsigned long long)replay->state->incarnation);
+	replay->state->journal_incarnation = incarnation;
+	return 0;
+}
+
 static int replay_producer_ids(struct replay *replay)
 {
 	int64_t next = (int64_t)catalog_take_u64(&replay->body);
@@ -302,6 +312,7 @@ int catalog_replay(struct catalog_state *state, const struct catalog_frame *fram
 		[CATALOG_CONFIGURED] = replay_configured,
 		[CATALOG_PRODUCER_IDS] = replay_producer_ids,
 		[CATALOG_SETTINGS] = replay_settings,
+		[CATALOG_JOURNALS] = replay_journals,
 	};
 	struct replay replay = {
 		.state = state,
@@ -375,6 +386,11 @@ void catalog_put_state(struct catalog_bytes *bytes, const struct catalog_state *
 	catalog_begin(bytes, CATALOG_OPENED, ++*sequence);
 	catalog_put_u64(bytes, state->incarnation);
 	catalog_end(bytes);
+	if (state->journal_incarnation) {
+		catalog_begin(bytes, CATALOG_JOURNALS, ++*sequence);
+		catalog_put_u64(bytes, state->journal_incarnation);
+		catalog_end(bytes);
+	}
 	catalog_begin(bytes, CATALOG_PRODUCER_IDS, ++*sequence);
 	catalog_put_u64(bytes, (uint64_t)state->next_producer_id);
 	catalog_end(bytes);

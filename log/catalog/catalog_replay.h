@@ -16,6 +16,7 @@ struct catalog_state {
 	bool has_identity;
 	struct meta_properties identity;
 	uint64_t incarnation;
+	uint64_t journal_incarnation;    /* the latest opening that all journals have noted; 0: nothing says */
 	int64_t next_producer_id;
 };
 

@@ -269,6 +269,7 @@ static int open_stores(struct repair *repair)
 			.shard = shard,
 			.shard_count = repair->shard_count,
 			.incarnation = catalog_incarnation(repair->catalog),
+			.journal_incarnation = catalog_journal_incarnation(repair->catalog),
 			.journal_size_bytes = (uint64_t)broker_config_int(config, "spate.journal.bytes"),
 			.cache_size_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes"),
 			.producers_max = 100000,
@@ -280,7 +281,11 @@ static int open_stores(struct repair *repair)
 		if (err)
 			return fail(repair, err, "the store cannot be opened", report.why);
 	}
-	return 0;
+	bool have_started = true;
+	for (uint32_t shard = 0; shard < repair->shard_count; shard++)
+		have_started &= store_has_started(repair->stores[shard]);
+	int err = have_started ? catalog_note_journals(repair->catalog) : 0;
+	return err ? fail(repair, err, "the catalog cannot be written", "") : 0;
 }
 
 static struct partition *partition_of(struct repair *repair, const struct finding *finding)

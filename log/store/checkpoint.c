@@ -4,8 +4,9 @@
  *
  * `checkpoint-<shard>`, little endian, XXH3-64 of everything before it at the end:
  *
- *   magic "SPATECKP" 8 | version u32 = 3 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
- *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence),
+ *   magic "SPATECKP" 8 | version u32 = 4 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
+ *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence) |
+ *   flags u64 (1: all that was ever accepted is filed, and this opening accepts nothing more; from version 4 on),
  *   then for each partition:
  *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
@@ -33,8 +34,9 @@
 #include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
-#define CHECKPOINT_VERSION 3
-#define HEADER_SIZE 60
+#define CHECKPOINT_VERSION 4
+#define HEADER_SIZE 68
+#define HEADER_SIZE_V3 60
 #define HEADER_SIZE_V2 36
 #define HEADER_SIZE_V1 28
 #define PARTITION_SIZE 44
@@ -49,6 +51,7 @@
 
 static const char magic[8] = "SPATECKP";
 
+enum { IS_ALL_FILED = 1 };
 enum { SEGMENT_HAS_FILE = 1, SEGMENT_IS_COMPLETE = 2, SEGMENT_IS_SEALED = 4 };
 
 static void checkpoint_path(const struct store *store, const char *suffix, char *out, size_t size)
@@ -193,6 +196,7 @@ int store__write_checkpoint(struct store *store)
 	store_le64(data + 36, store->journal_seed);
 	store_le64(data + 44, generation);
 	store_le64(data + 52, store->journal_incarnation);
+	store_le64(data + 60, store__is_all_filed(store) ? IS_ALL_FILED : 0);
 	uint8_t *at = data + HEADER_SIZE;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
@@ -336,7 +340,7 @@ static int check_file(struct slice file, size_t *header_size)
 	uint32_t version = load_le32(file.data + 8);
 	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	*header_size = version == 1 ? HEADER_SIZE_V1 : version == 2 ? HEADER_SIZE_V2 : HEADER_SIZE;
+	*header_size = version == 1 ? HEADER_SIZE_V1 : version == 2 ? HEADER_SIZE_V2 : version == 3 ? HEADER_SIZE_V3 : HEADER_SIZE;
 	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
 }
 
@@ -384,6 +388,12 @@ static int check_company(struct store *store, const uint8_t *data)
 	return store->is_journal_alien || store->is_checkpoint_earlier ? ERR_CORRUPT_LOG : 0;
 }
 
+/* Nothing was accepted after it, if no later opening has come as far as to accept anything: then a journal that is lost had nothing of its own. */
+static bool says_all_is_filed(const struct store *store, const uint8_t *data)
+{
+	return load_le32(data + 8) >= 4 && load_le64(data + 60) & IS_ALL_FILED && load_le64(data + 16) >= store->options.journal_incarnation;
+}
+
 static int check_whole(struct store *store, struct slice file, size_t *header_size)
 {
 	int err = check_file(file, header_size);
@@ -392,11 +402,12 @@ static int check_whole(struct store *store, struct slice file, size_t *header_si
 
 static int take_checkpoint(struct store *store, struct slice file, size_t header_size)
 {
-	int err = header_size == HEADER_SIZE ? check_company(store, file.data) : 0;
+	store->is_all_filed |= says_all_is_filed(store, file.data);
+	int err = header_size >= HEADER_SIZE_V3 ? check_company(store, file.data) : 0;
 	if (err)
 		return err;
 	uint32_t version = load_le32(file.data + 8);
-	store->checkpoint_generation = header_size == HEADER_SIZE ? load_le64(file.data + 44) : 0;
+	store->checkpoint_generation = header_size >= HEADER_SIZE_V3 ? load_le64(file.data + 44) : 0;
 	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
 	for (uint32_t left = load_le32(file.data + 24); left; left--) {
 		size_t taken;
@@ -450,6 +461,7 @@ static int read_as(struct store *store, const char *suffix)
 		keep_told(store, (struct slice){data, size});
 	else
 		free(data);
+	store->is_journal_alien |= store->is_journal_put_back;
 	return err;
 }
 

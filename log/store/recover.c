@@ -37,6 +37,8 @@
  *   @P  a repeat (its group is lost): batches                -> as @L, whatever its base; any other as if its group were there
  *   @Q  nothing later tells of the partition, and groups that nothing tells of are lost, which is accepted -> fence 2^32 offsets for each of them, so
  *                                                               that none that was acknowledged is given out again
+ *   @S  the journal is lost, or another's, or of an earlier time, which is accepted, and the checkpoint does not say that it had nothing of its own
+ *                                                            -> in every partition, fence as many offsets as it can have held
  *
  * When the journal starts, it vouches for all that was replayed. The entries of @G and @K must be out of it by then (new batches may take
  * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. A full disk puts that off: the
@@ -793,6 +795,12 @@ static void say_unusable(const struct store *store, int err, bool is_earlier, co
 		is_earlier ? "it is whole, but of an earlier time than the journal" : err == -ENOENT ? "it is missing" : err_text(err), then);
 }
 
+/* Lost, another's, or of an earlier time; and that was accepted. */
+static bool is_journal_gone(const struct replay *replay)
+{
+	return replay->report->is_journal_lost || replay->store->is_journal_alien;
+}
+
 /* The checkpoint, or its copy in its stead. */
 static int read_checkpoints(struct store *store, bool *is_earlier)
 {
@@ -820,7 +828,7 @@ static int find_positions(struct replay *replay, bool *has_scanned)
 	*has_scanned = false;
 	if (store->is_journal_alien && !store->options.is_loss_accepted)
 		return refuse_alien_journal(store, replay->report);
-	if (!err && replay->report->is_journal_lost)
+	if (!err && is_journal_gone(replay))
 		return scan_behind_checkpoint(replay, has_scanned);
 	if (!err) {
 		int starts_err = store__read_log_starts(store, compare_log_start);
@@ -834,7 +842,7 @@ static int find_positions(struct replay *replay, bool *has_scanned)
 	store__forget_partitions(store);
 	/* The journal is trimmed after a checkpoint alone: one that never was has everything, and files are what a crash left of the first
 	 * cycle, in any state. */
-	bool is_whole = err == -ENOENT && store->is_journal_whole;
+	bool is_whole = err == -ENOENT && store->is_journal_whole && !store->is_journal_alien;
 	*has_scanned = !is_whole && store->image->topic_count > 0;
 	return is_whole ? 0 : scan(replay);
 }
@@ -850,17 +858,44 @@ static int write_what_was_scanned(struct store *store, bool has_scanned)
 	return err_is_full(err) ? file_all(store) : err;
 }
 
-/* More than a group can hold: it is a thousand offsets for each byte of the largest. */
+/* More than a group, or a journal, can hold: it is a thousand offsets for each byte of the largest. */
+#define ROOM_PER_BYTE 1024
 #define ROOM_PER_LOST_GROUP (1ll << 32)
 
-/* @Q */
+/* @Q, @S. A log without records has none to fence: it begins further on. */
 static int leave_room_in(struct replay *replay, const struct topic *topic, uint32_t index, int64_t room)
 {
 	struct partition *partition;
 	int err = store__find_partition(replay->store, &topic->id, index, &partition);
-	if (err || !partition || partition->is_told)
+	if (err || !partition || (partition->is_told && !is_journal_gone(replay)))
 		return err;
-	return leave_gap(replay, partition, partition->next_offset + room);
+	int64_t end_offset = partition->next_offset + room;
+	if (partition->start_offset == partition->next_offset) {
+		partition->start_offset = end_offset;
+		partition->home->has_moved_start = true;
+	}
+	return leave_gap(replay, partition, end_offset);
+}
+
+static int leave_room_everywhere(struct replay *replay, int64_t room)
+{
+	const struct catalog_image *image = replay->store->image;
+	int err = 0;
+	for (uint32_t i = 0; i < image->topic_count && !err; i++)
+		for (uint32_t index = 0; index < image->topics[i]->partition_count && !err; index++)
+			err = leave_room_in(replay, image->topics[i], index, room);
+	return err;
+}
+
+/* @S */
+static int leave_room_of_journal(struct replay *replay)
+{
+	const struct store *store = replay->store;
+	int64_t room = (int64_t)store->options.journal_size_bytes * ROOM_PER_BYTE;
+	room = room < ROOM_PER_LOST_GROUP ? ROOM_PER_LOST_GROUP : room;
+	fprintf(stderr, "spate: error: %s: what journal-%u had alone is not known: all its partitions go on %lld offsets further, so that none that was acknowledged "
+			"is given out again\n", store->dir, store->options.shard, (long long)room);
+	return leave_room_everywhere(replay, room);
 }
 
 static int leave_room(struct replay *replay)
@@ -868,14 +903,10 @@ static int leave_room(struct replay *replay)
 	const struct store *store = replay->store;
 	const struct journal_report *found = &store->journal_found;
 	int64_t room = (int64_t)(found->untold_to - found->untold_from + 1) * ROOM_PER_LOST_GROUP;
-	int err = 0;
 	fprintf(stderr, "spate: error: %s/journal-%u: acknowledged groups %lu to %lu are lost, and spate.accept.loss is true: partitions that nothing later tells of "
 			"go on %ld offsets further\n", store->dir, store->options.shard, (unsigned long)found->untold_from, (unsigned long)found->untold_to,
 		(long)room);
-	for (uint32_t i = 0; i < store->image->topic_count && !err; i++)
-		for (uint32_t index = 0; index < store->image->topics[i]->partition_count && !err; index++)
-			err = leave_room_in(replay, store->image->topics[i], index, room);
-	return err;
+	return leave_room_everywhere(replay, room);
 }
 
 int store__recover(struct store *store, struct store_report *report)
@@ -888,7 +919,11 @@ int store__recover(struct store *store, struct store_report *report)
 	store->must_copy = has_scanned;
 	if (!err)
 		err = journal_replay(store->journal, replay_entry, &replay);
-	if (!err && replay.untold_to)
+	bool has_unknown_past = is_journal_gone(&replay) && !store->is_all_filed && store_must_have_journal(store->image);
+	report->was_clean &= !is_journal_gone(&replay);
+	if (!err && has_unknown_past)
+		err = leave_room_of_journal(&replay);
+	else if (!err && replay.untold_to)
 		err = leave_room(&replay);
 	free(replay.torn_ids);
 	free(replay.torn_indexes);
@@ -907,7 +942,7 @@ int store__recover(struct store *store, struct store_report *report)
 	if (!err && !report->was_clean)
 		err = store__cut_tails(store);
 	/* What was given up is behind the journal's beginning then: the next start does not meet it again. */
-	if (!err && (replay.has_unvouched_direct || replay.untold_to))
+	if (!err && (replay.has_unvouched_direct || replay.untold_to || has_unknown_past))
 		err = file_all(store);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. (Beside a new journal,
 	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */

@@ -179,8 +179,8 @@ static void journal_path(const struct store *store, char *out, size_t size)
 static int refuse_lost_journal(const struct store *store, struct store_report *report)
 {
 	snprintf(report->why, sizeof report->why,
-		 "%s/journal-%u is missing, though there are topics: acknowledged records that were in it alone would be lost, and their offsets given "
-		 "out again. No record was touched. Put the file back; if it is lost for good, start once with --set spate.accept.loss=true",
+		 "%s/journal-%u is missing, though there are topics: acknowledged records that were in it alone would be lost. No record was touched. Put the file "
+		 "back; if it is lost for good, start once with --set spate.accept.loss=true",
 		 store->dir, store->options.shard);
 	return ERR_CORRUPT_LOG;
 }
@@ -188,8 +188,8 @@ static int refuse_lost_journal(const struct store *store, struct store_report *r
 static void accept_lost_journal(const struct store *store, struct store_report *report)
 {
 	report->is_journal_lost = true;
-	fprintf(stderr, "spate: error: %s/journal-%u was missing, and spate.accept.loss is true: acknowledged records that were in it alone are lost, and their "
-			"offsets are given out again; a new journal was made\n", store->dir, store->options.shard);
+	fprintf(stderr, "spate: error: %s/journal-%u was missing, and spate.accept.loss is true: acknowledged records that were in it alone are lost; a new "
+			"journal was made\n", store->dir, store->options.shard);
 }
 
 /* ---- open ---------------------------------------------------------------------------------------------------------------- */
@@ -233,8 +233,8 @@ static int set_journal_aside(struct store *store, const char *why, struct store_
 	if (err)
 		return err;
 	report->is_journal_lost = true;
-	fprintf(stderr, "spate: error: %s cannot be used (%s), and spate.accept.loss is true: acknowledged records that are in it alone are lost, and their "
-			"offsets are given out again; it is kept as %s, and a new journal was made\n", path, why, aside);
+	fprintf(stderr, "spate: error: %s cannot be used (%s), and spate.accept.loss is true: acknowledged records that are in it alone are lost; it is kept as %s, and a new "
+			"journal was made\n", path, why, aside);
 	return 0;
 }
 
@@ -299,6 +299,22 @@ static int refuse_bad_journal(const struct store *store, const struct journal_re
 	return ERR_CORRUPT_LOG;
 }
 
+/* Its superblocks note each opening before that opening acknowledges anything; and the catalog notes, in between, that they have. */
+static bool is_put_back(const struct store *store, const struct journal_report *found)
+{
+	return !found->was_created && store_must_have_journal(store->image) && found->incarnation < store->options.journal_incarnation;
+}
+
+static int refuse_put_back(const struct store *store, const struct journal_report *found, struct store_report *report)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s/journal-%u is of an earlier time: it ends with opening %llu, and by the catalog opening %llu has written it since. Acknowledged records may be "
+		 "missing. Nothing was changed. Put the right file back; if it is lost for good, start once with --set spate.accept.loss=true, which believes "
+		 "the segments and then this journal", store->dir, store->options.shard, (unsigned long long)found->incarnation,
+		 (unsigned long long)store->options.journal_incarnation);
+	return ERR_CORRUPT_LOG;
+}
+
 static int open_journal_file(struct store *store, struct journal_report *found)
 {
 	char path[4096];
@@ -346,6 +362,9 @@ static int open_journal(struct store *store, struct store_report *report)
 	if (err)
 		return err;
 	tell_wrong_size(store, &found);
+	store->is_journal_put_back = store->is_journal_alien = is_put_back(store, &found);
+	if (store->is_journal_put_back && !store->options.is_loss_accepted)
+		return refuse_put_back(store, &found, report);
 	store->journal_found = found;
 	store->journal_seed = found.seed;
 	store->journal_incarnation = found.incarnation;
@@ -626,6 +645,7 @@ struct store_usage store_usage(const struct store *store)
 }
 
 bool store_is_stopped(const struct store *store) { return store->is_stopped; }
+bool store_has_started(const struct store *store) { return store->has_journal_started; }
 bool store_has_failed(const struct store *store) { return store->failure != 0; }
 bool store_is_full(const struct store *store) { return store->is_full || store->must_file_first; }
 

@@ -13,6 +13,7 @@ struct store_options {
 	const char *dir;
 	uint32_t shard, shard_count;
 	uint64_t incarnation;
+	uint64_t journal_incarnation;     /* catalog_journal_incarnation: a journal of an earlier opening was put back, and is refused as a lost one is */
 	uint64_t journal_size_bytes;      /* spate.journal.bytes */
 	uint64_t cache_size_bytes;        /* spate.cache.bytes: memory for unfiled and recently appended data */
 	uint32_t direct_size_bytes_min;   /* spate.direct.bytes: pieces this large go straight to their segment; 0 = the measured default */
@@ -33,7 +34,7 @@ struct store_report {
 	uint64_t torn_groups;             /* never acknowledged, dropped */
 	uint64_t damaged_ranges;          /* below the durable point: fenced, never truncated */
 	bool was_clean;
-	bool is_journal_lost;             /* the journal was missing: what was in it alone is lost, and that was accepted */
+	bool is_journal_lost;             /* the journal was missing, or none: what was in it alone is lost, and that was accepted */
 	uint64_t duration_ns;
 	char why[1024];                   /* when opening failed, and there is more to say than the error: what, and what can be done */
 };
@@ -51,7 +52,8 @@ bool store_must_have_journal(const struct catalog_image *image);
 
 /* Recovers. ERR_CORRUPT_LOG if the journal is lost, unless that is accepted; then this shard's files are as they were. The image says which partitions exist;
  * what is on disk for others is left alone (and named in the report's log lines). A new directory is opened once before its first topic is
- * made, and the topic then comes with store_set_image. */
+ * made, and the topic then comes with store_set_image. When the stores of all shards are open and have started, the
+ * catalog is told (catalog_note_journals). */
 MUST_USE int store_open(struct store **out, struct io *io, const struct store_options *options,
 			const struct catalog_image *image, struct store_report *report);
 
@@ -102,6 +104,7 @@ struct store_usage {
 struct store_usage store_usage(const struct store *store);
 
 /* States for health, metrics and refusals. */
+bool store_has_started(const struct store *store); /* its journal has noted this opening; a full disk may put that off (see store_open) */
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */
 bool store_is_full(const struct store *store);     /* the disk is full: appends are refused, reads served; resumes by itself */
 bool store_is_short(const struct store *store);    /* filing waits for descriptors or memory of the system; appends go on as long as the journal has room */

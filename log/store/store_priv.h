@@ -110,7 +110,9 @@ struct store {
 	struct shortage shortage;
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
-	bool is_journal_alien;         /* the checkpoint was not written beside this journal */
+	bool is_journal_put_back;      /* the catalog knows a later opening that it had noted */
+	bool is_journal_alien;         /* that, or the checkpoint was not written beside it */
+	bool is_all_filed;             /* the checkpoint that was found says that a lost journal had nothing of its own */
 	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
 	uint32_t tries_at_stop;        /* how often the disk was found full, or the system short, since the stop began */
@@ -127,6 +129,8 @@ void store__fail_group(struct store *store);
 void store__set_full(struct store *store, bool is_full);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
+/* The store stops, and all that was ever accepted is in files. */
+bool store__is_all_filed(const struct store *store);
 
 /* shortage.c */
 /* An error of err_is_shortage: nothing has failed, and a turn will come in which to try again. */

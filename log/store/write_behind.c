@@ -348,12 +348,19 @@ static void drop_checkpointed(struct partition *partition)
 	partition__drop_segments(partition);
 }
 
+bool store__is_all_filed(const struct store *store)
+{
+	return store->is_stopping && !store->group.is_in_flight && list_is_empty(&store->home.dirty) && list_is_empty(&store->home.unfiled) &&
+	       list_is_empty(&store->cycle.queue) && store->cycle.in_flight == 0;
+}
+
 static void end_cycle(struct store *store)
 {
 	store->cycle.state = CYCLE_IDLE;
 	if (store->failure)
 		return;
 	int err = 0;
+	bool is_all_filed = store__is_all_filed(store); /* as the checkpoint says */
 	LIST_FOR_EACH(node, &store->partitions) {
 		err = save_partition(store, LIST_ENTRY(node, struct partition, store_node));
 		if (err)
@@ -387,8 +394,7 @@ static void end_cycle(struct store *store)
 		store->must_file_first = false;
 		store->home.has_rolled = false;
 		store->cycle.direct_bytes = 0;
-		store->is_final_cycle_done = store->is_stopping && list_is_empty(&store->home.dirty) && !store->group.is_in_flight &&
-					     list_is_empty(&store->home.unfiled);
+		store->is_final_cycle_done = is_all_filed;
 	}
 }
 

@@ -125,6 +125,20 @@ static void check_lost_journals(struct verify *verify)
 	}
 }
 
+/* As log/store/store.c decides (is_put_back). */
+static void check_journal_time(struct verify *verify, uint32_t shard, const struct journal_report *journal)
+{
+	uint64_t noted = verify->image ? catalog_journal_incarnation(verify->catalog) : 0;
+	char name[64], what[256];
+	if (!verify->image || !store_must_have_journal(verify->image) || !journal->seed || journal->incarnation >= noted)
+		return;
+	snprintf(name, sizeof name, "journal-%u", shard);
+	snprintf(what, sizeof what,
+		 "it is of an earlier time: it ends with opening %llu, and by the catalog opening %llu has written it since; acknowledged records may be missing, "
+		 "and the broker will refuse to start", (unsigned long long)journal->incarnation, (unsigned long long)noted);
+	tell_fatal(verify, name, NOWHERE, NOWHERE, what);
+}
+
 static void count_journal_records(struct verify *verify)
 {
 	for (uint32_t i = 0; i < verify->picture.count; i++) {
@@ -146,6 +160,8 @@ static int read_shards(struct verify *verify)
 		bool has_journal = verify->dir.has_journal[shard];
 		err = picture_add_shard(&verify->picture, shard, verify->dir.has_checkpoint[shard],
 					has_journal, &journal);
+		if (!err && has_journal)
+			check_journal_time(verify, shard, &journal);
 		report->journals += has_journal;
 		report->journal_groups += journal.groups;
 		report->journal_entries += journal.entries;

@@ -24,6 +24,7 @@ struct broker_facts {
 	const char *advertised_host;
 	int32_t advertised_port;
 	uint64_t incarnation;
+	uint64_t journal_incarnation; /* what the catalog knew of when it was opened (catalog_journal_incarnation) */
 	const struct uuid *directory_id;
 	const struct broker_config *config;   /* as at start */
 	uint64_t journal_bytes;

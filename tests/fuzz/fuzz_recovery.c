@@ -57,10 +57,12 @@ static int open_broker(struct broker *broker)
 		return err;
 	broker->image = catalog_image_acquire(broker->catalog);
 	struct store_options options = {.dir = "/", .shard_count = 1, .incarnation = catalog_incarnation(broker->catalog),
+					.journal_incarnation = catalog_journal_incarnation(broker->catalog),
 					.journal_size_bytes = JOURNAL_SIZE, .cache_size_bytes = 4 << 20, .producers_max = 100,
 					.producer_expiration_ms = 86400000};
 	struct store_report report;
-	return store_open(&broker->store, broker->io, &options, broker->image, &report);
+	err = store_open(&broker->store, broker->io, &options, broker->image, &report);
+	return err || !store_has_started(broker->store) ? err : catalog_note_journals(broker->catalog);
 }
 
 static void close_broker(struct broker *broker)

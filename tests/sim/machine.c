@@ -30,6 +30,7 @@ static struct store_options options_of(const struct run *run)
 		.dir = "/",
 		.shard_count = 1,
 		.incarnation = catalog_incarnation(run->catalog),
+		.journal_incarnation = catalog_journal_incarnation(run->catalog),
 		.journal_size_bytes = JOURNAL_SIZE,
 		.cache_size_bytes = knobs->cache_size_bytes,
 		.direct_size_bytes_min = knobs->direct_size_bytes_min,
@@ -53,7 +54,8 @@ static int open_all(struct run *run)
 		return err;
 	run->image = catalog_image_acquire(run->catalog);
 	struct store_options options = options_of(run);
-	return store_open(&run->store, run->io, &options, run->image, &run->report);
+	err = store_open(&run->store, run->io, &options, run->image, &run->report);
+	return err || !store_has_started(run->store) ? err : catalog_note_journals(run->catalog);
 }
 
 void machine__close(struct run *run)

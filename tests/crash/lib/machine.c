@@ -71,7 +71,9 @@ static int open_store(struct machine *machine)
 		return err;
 	machine->image = catalog_image_acquire(machine->catalog);
 	machine->options.incarnation = catalog_incarnation(machine->catalog);
-	return store_open(&machine->store, machine->io, &machine->options, machine->image, &machine->report);
+	machine->options.journal_incarnation = catalog_journal_incarnation(machine->catalog);
+	err = store_open(&machine->store, machine->io, &machine->options, machine->image, &machine->report);
+	return err || !store_has_started(machine->store) ? err : catalog_note_journals(machine->catalog);
 }
 
 int machine_open(struct machine *machine, struct sim_disk *disk, uint64_t seed)

@@ -98,12 +98,16 @@ static int open_broker(struct broker *broker, bool is_loss_accepted)
 	for (uint32_t shard = 0; shard < SHARDS && !err; shard++) {
 		struct store_options options = {
 			.dir = "/", .shard = shard, .shard_count = SHARDS, .incarnation = catalog_incarnation(broker->catalog),
+			.journal_incarnation = catalog_journal_incarnation(broker->catalog),
 			.journal_size_bytes = JOURNAL_SIZE, .cache_size_bytes = 4 << 20, .direct_size_bytes_min = 3000, .producers_max = 100,
 			.producer_expiration_ms = 86400000, .is_loss_accepted = is_loss_accepted,
 		};
 		err = store_open(&broker->stores[shard], broker->io, &options, broker->image, &broker->reports[shard]);
 	}
-	return err;
+	bool have_started = !err;
+	for (uint32_t shard = 0; shard < SHARDS && !err; shard++)
+		have_started &= store_has_started(broker->stores[shard]);
+	return have_started ? catalog_note_journals(broker->catalog) : err;
 }
 
 static void turn(struct broker *broker)
@@ -965,8 +969,14 @@ static void check_repair(struct trial *trial, struct broker *broker)
 		if (partition_log_start_offset(partition) < expected->start)
 			fault(trial, "%s-%u: after repair the log starts at %ld instead of %ld", expected->topic, expected->index,
 			      (long)partition_log_start_offset(partition), (long)expected->start);
+		bool is_journal = strstr(trial->scene->kept.files[trial->mutation.file].path, "/journal-") && !has_other_file(trial->mutation.kind);
+		if (partition_high_watermark(partition) < expected->end && is_journal)
+			fault(trial, "%s-%u: after repair the log ends at %ld, and offsets up to %ld are given out again", expected->topic, expected->index,
+			      (long)partition_high_watermark(partition), (long)expected->end);
 		if (partition_high_watermark(partition) < expected->end)
 			expected->end = partition_high_watermark(partition);
+		if (partition_log_start_offset(partition) > expected->start) /* nothing was left of it: it begins behind the room that was left */
+			expected->start = partition_log_start_offset(partition);
 		check_reads(trial, broker, which, partition, true);
 	}
 }

@@ -78,6 +78,8 @@ static void use(struct world *world)
 				cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
 			else if (read.op.piece_count)
 				cr_assert_gt(check_records(&read.op, offset), offset);
+			if (read.op.err && partition_high_watermark(partition) >= 1ll << 32) /* room that was left: nothing is behind it yet */
+				offset = partition_high_watermark(partition);
 			partition_read_release(&read.op);
 		}
 		cr_assert_eq(world_append_begin(partition, &append, (uint64_t)partition_high_watermark(partition), 1, 100), 0);

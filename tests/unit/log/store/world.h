@@ -48,8 +48,11 @@ static inline int world_try_open(struct world *world)
 	if (!err) {
 		world->image = catalog_image_acquire(world->catalog);
 		world->options.incarnation = catalog_incarnation(world->catalog);
+		world->options.journal_incarnation = catalog_journal_incarnation(world->catalog);
 		err = store_open(&world->store, world->io, &world->options, world->image, &world->report);
 	}
+	if (!err && store_has_started(world->store))
+		err = catalog_note_journals(world->catalog);
 	return err;
 }
 

@@ -1,0 +1,270 @@
+/* A journal that is of an earlier opening than the catalog knows it to have noted; and what comes after one that is lost: no offset that may have been
+ * acknowledged is given out again. */
+#include "tests/unit/log/verify/rot.h"
+
+#define RECORDS 5
+#define ROOM (1ll << 33) /* a thousand offsets for each byte of the journal, which has 8 MiB */
+
+struct copy {
+	uint8_t *bytes;
+	size_t size;
+};
+
+static struct copy copy_of(struct world *world, const char *path)
+{
+	struct copy copy;
+	copy.bytes = rot_read(world, path, &copy.size);
+	return copy;
+}
+
+static void put_back(struct world *world, const char *path, struct copy *copy)
+{
+	rot_write(world, path, copy->bytes, copy->size);
+	free(copy->bytes);
+}
+
+static void append(struct world *world, const char *topic, uint64_t number)
+{
+	world_append(world, world_partition(world, topic, 0), number, RECORDS, 100);
+}
+
+static int64_t end_of(struct world *world, const char *topic)
+{
+	return partition_high_watermark(world_partition(world, topic, 0));
+}
+
+/* Read without regard for which records they are: the offset that the next one gets. */
+static int64_t append_somewhere(struct world *world, const char *topic)
+{
+	struct append append;
+	cr_assert_eq(world_append_begin(world_partition(world, topic, 0), &append, 0, RECORDS, 100), 0);
+	while (!append.is_done)
+		world_turn(world);
+	cr_assert_eq(append.op.err, 0);
+	return append.op.base_offset;
+}
+
+/* A first life with one append, stopped or killed, and the journal as it left it; then a second life with another, which writes no checkpoint. */
+static void make_two_lives(struct world *world, bool is_first_clean, struct copy *journal)
+{
+	world_init(world, 5);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	world_create_topic(world, "empty", 1, NULL, 0);
+	append(world, "t", 0);
+	if (is_first_clean)
+		world_stop(world);
+	else
+		world_crash(world);
+	*journal = copy_of(world, "//journal-0");
+	world_open(world);
+	append(world, "t", RECORDS);
+	world_crash(world);
+}
+
+static void expect_refused(struct world *world, const char *what)
+{
+	cr_assert_eq(world_try_open(world), ERR_CORRUPT_LOG);
+	cr_assert_not_null(strstr(world->report.why, what), "%s", world->report.why);
+	cr_assert_not_null(strstr(world->report.why, "spate.accept.loss=true"), "%s", world->report.why);
+	world_close(world);
+	struct verdict verdict;
+	rot_verify(world, &verdict);
+	uint32_t damages = 0;
+	for (uint32_t i = 0; i < verdict.count; i++)
+		damages += verdict.found[i].kind == FINDING_DAMAGE && strcmp(verdict.found[i].file, "journal-0") == 0;
+	cr_assert_eq(damages, 1, "journal-0 is not named");
+}
+
+/* It is opened once with the loss accepted, and then as ever: nothing that `first_free` records have had is given out again. */
+static void expect_room(struct world *world, int64_t first_free)
+{
+	world->options.is_loss_accepted = true;
+	world_open(world);
+	cr_assert_not(world->report.was_clean);
+	world->options.is_loss_accepted = false;
+	int64_t end = end_of(world, "t");
+	cr_assert_geq(end, ROOM);
+	cr_assert_lt(end, ROOM + first_free + 1);
+	cr_assert_eq(append_somewhere(world, "t"), end);
+	cr_assert_eq(append_somewhere(world, "empty"), ROOM, "one without records begins there");
+	for (int lives = 1; lives < 3; lives++) {
+		world_crash(world);
+		world_open(world);
+		cr_assert_eq(end_of(world, "t"), end + RECORDS * lives);
+		cr_assert_eq(append_somewhere(world, "t"), end + RECORDS * lives);
+		cr_assert_eq(partition_log_start_offset(world_partition(world, "empty", 0)), ROOM);
+	}
+}
+
+/* The journal of a life before, put back over a later one: refused, and named, whatever ended that life; accepted, what it has is served. */
+Test(put_back, an_older_journal)
+{
+	for (int is_clean = 0; is_clean < 2; is_clean++) {
+		struct world world;
+		struct copy journal;
+		make_two_lives(&world, is_clean, &journal);
+		put_back(&world, "//journal-0", &journal);
+		for (int tries = 0; tries < 3; tries++)
+			expect_refused(&world, "journal-0 is of an earlier time");
+		expect_room(&world, 2 * RECORDS);
+		struct partition *partition = world_partition(&world, "t", 0);
+		struct read read;
+		world_read_begin(&world, partition, &read, 0, 1 << 20);
+		cr_assert_eq(read.op.err, 0);
+		cr_assert_eq(check_records(&read.op, 0), RECORDS, "what the first life wrote is there");
+		partition_read_release(&read.op);
+		world_fini(&world);
+	}
+}
+
+/* Nothing was acknowledged since: a life in which no topic was there yet, or that ended before the catalog was told. */
+Test(put_back, an_older_journal_that_lost_nothing)
+{
+	struct world world;
+	world_init(&world, 5);
+	world_open(&world);
+	world_crash(&world);
+	struct copy journal = copy_of(&world, "//journal-0");
+	world_open(&world);
+	world_crash(&world);
+	put_back(&world, "//journal-0", &journal);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	append(&world, "t", 0);
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), RECORDS);
+	world_fini(&world);
+}
+
+/* The first topic of all is not created before the catalog knows that the journals are there. */
+Test(put_back, the_journal_from_before_the_first_topic)
+{
+	struct world world;
+	world_init(&world, 5);
+	world_open(&world);
+	world_stop(&world);
+	struct copy journal = copy_of(&world, "//journal-0");
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	append(&world, "t", 0);
+	world_crash(&world);
+	put_back(&world, "//journal-0", &journal);
+	expect_refused(&world, "journal-0 is of an earlier time");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	cr_assert_eq(append_somewhere(&world, "t"), ROOM, "no file has a record of it");
+	world_fini(&world);
+}
+
+/* An opening that was cut anywhere leaves what the next one takes up. */
+Test(put_back, an_opening_that_was_cut_anywhere, .timeout = 60)
+{
+	for (uint64_t k = 1; k < 60; k++) {
+		struct world world;
+		struct copy journal;
+		make_two_lives(&world, k % 2, &journal);
+		free(journal.bytes);
+		sim_disk_cut_power(world.disk, k);
+		int err = world_try_open(&world);
+		bool was_cut = err != 0;
+		sim_disk_crash(world.disk);
+		world_close(&world);
+		world_open(&world);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 2 * RECORDS);
+		append(&world, "t", 2 * RECORDS);
+		world_fini(&world);
+		if (!was_cut && k > 40)
+			break;
+	}
+}
+
+/* A journal that is lost after a kill may have had anything; after a clean stop it had nothing of its own, and the log goes on where it ended. */
+static void lose_journal(struct world *world)
+{
+	rot_unlink(world, "//journal-0");
+	expect_refused(world, "journal-0 is missing");
+}
+
+Test(put_back, a_lost_journal_leaves_room)
+{
+	struct world world;
+	struct copy journal;
+	make_two_lives(&world, true, &journal);
+	free(journal.bytes);
+	lose_journal(&world);
+	expect_room(&world, 2 * RECORDS);
+	world_fini(&world);
+}
+
+/* Neither the checkpoint of an earlier stop nor one of a running broker says that nothing came after it. */
+Test(put_back, a_lost_journal_after_a_checkpoint_that_was_not_the_last_word)
+{
+	struct world world;
+	struct copy journal;
+	make_two_lives(&world, true, &journal);
+	free(journal.bytes);
+	world_open(&world);
+	uint64_t turns = 0;
+	append(&world, "t", 2 * RECORDS);
+	for (; turns < 2000 && store_usage(world.store).journal_used_bytes > 0; turns++)
+		world_turn(&world);
+	append(&world, "t", 3 * RECORDS);
+	world_crash(&world);
+	lose_journal(&world);
+	expect_room(&world, 4 * RECORDS);
+	world_fini(&world);
+}
+
+Test(put_back, a_lost_journal_after_a_clean_stop_leaves_none)
+{
+	struct world world;
+	struct copy journal;
+	make_two_lives(&world, true, &journal);
+	free(journal.bytes);
+	world_open(&world);
+	world_stop(&world);
+	for (int lives = 0; lives < 2; lives++) {
+		lose_journal(&world);
+		world.options.is_loss_accepted = true;
+		world_open(&world);
+		world.options.is_loss_accepted = false;
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 2 * RECORDS);
+		world_stop(&world);
+	}
+	world_open(&world);
+	append(&world, "t", 2 * RECORDS);
+	world_crash(&world);
+	lose_journal(&world);
+	expect_room(&world, 3 * RECORDS);
+	world_fini(&world);
+}
+
+/* With the checkpoint gone as well nothing says whether the stop was a clean one. */
+Test(put_back, a_lost_journal_and_checkpoint_leave_room)
+{
+	struct world world;
+	struct copy journal;
+	make_two_lives(&world, true, &journal);
+	free(journal.bytes);
+	world_open(&world);
+	world_stop(&world);
+	rot_unlink(&world, "//checkpoint-0");
+	rot_unlink(&world, "//journal-0");
+	expect_room(&world, 2 * RECORDS);
+	world_fini(&world);
+}
+
+/* Damaged beyond use is as lost as gone. */
+Test(put_back, an_unusable_journal_leaves_room)
+{
+	struct world world;
+	struct copy journal;
+	make_two_lives(&world, true, &journal);
+	free(journal.bytes);
+	rot_cut(&world, "//journal-0", 5000);
+	expect_refused(&world, "journal-0 cannot be used");
+	expect_room(&world, 2 * RECORDS);
+	world_fini(&world);
+}
