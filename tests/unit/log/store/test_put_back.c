@@ -263,7 +263,7 @@ Test(put_back, an_unusable_journal_leaves_room)
 	struct copy journal;
 	make_two_lives(&world, true, &journal);
 	free(journal.bytes);
-	rot_cut(&world, "//journal-0", 5000);
+	rot_cut(&world, "//journal-0", 100);
 	expect_refused(&world, "journal-0 cannot be used");
 	expect_room(&world, 2 * RECORDS);
 	world_fini(&world);
