@@ -193,7 +193,7 @@ static int check_options(const struct journal_options *options)
 {
 	if (options->is_read_only)
 		return 0;
-	if (options->incarnation == 0 || options->groups_in_flight_max == 0 || options->groups_in_flight_max > 64)
+	if (options->incarnation == 0 || options->groups_in_flight_max == 0 || options->groups_in_flight_max > RECOVERY_PLACES)
 		return -EINVAL;
 	if (options->size_bytes == 0 || options->size_bytes % SIZE_UNIT || options->size_bytes > (uint64_t)1 << 40)
 		return -EINVAL;
@@ -371,6 +371,40 @@ static int put_back_what_was_cut(struct journal *journal)
 	return err == -EOPNOTSUPP ? 0 : err;
 }
 
+static int write_again(struct journal *journal, uint64_t seq)
+{
+	struct found_group group;
+	int found = ring_read_group(&journal->reader, journal->recovery.last_places[seq % RECOVERY_PLACES], &group);
+	if (found < 0)
+		return found;
+	if (!found || group.header.seq != seq || group.state != GROUP_WHOLE)
+		return ERR_CORRUPT_LOG; /* a disk that answers differently each time */
+	size_t size = group.header.length;
+	uint8_t *blocks = aligned_alloc(JOURNAL_BLOCK_SIZE, size);
+	if (!blocks)
+		return -ENOMEM;
+	memcpy(blocks, group.bytes, size);
+	int64_t written = io_file_write(journal->io, journal->fd, blocks, size, JOURNAL_RING_POSITION + group.header.place % journal->ring_size);
+	free(blocks);
+	return written < 0 ? (int)written : written == (int64_t)size ? 0 : -EIO;
+}
+
+/* Groups that nobody vouches for count as durable from the start on. They may have been read from a cache that has them alone, after a kill, and that the sync
+ * of an earlier start has failed to empty: what it could not write is never written any more, though the next sync succeeds. So they are written again. */
+static int write_unvouched_again(struct journal *journal)
+{
+	const struct recovery *recovery = &journal->recovery;
+	uint64_t last = recovery->report.last_seq, first = recovery->vouched_seq + 1;
+	if (recovery->report.groups == 0)
+		return 0;
+	first = first < recovery->report.first_seq ? recovery->report.first_seq : first;
+	first = first + RECOVERY_PLACES <= last ? last - RECOVERY_PLACES + 1 : first;
+	int err = 0;
+	for (uint64_t seq = first; err == 0 && seq <= last; seq++)
+		err = write_again(journal, seq);
+	return err;
+}
+
 int journal_start(struct journal *journal)
 {
 	CHECK(!journal->is_started && !journal->options.is_read_only);
@@ -380,6 +414,8 @@ int journal_start(struct journal *journal)
 	 * superblock itself, several sectors of it. This sync makes both so before the other superblock is written over: else a power cut could tear
 	 * the two of them. */
 	int err = put_back_what_was_cut(journal);
+	if (err == 0)
+		err = write_unvouched_again(journal);
 	if (err == 0)
 		err = io_file_sync(journal->io, journal->fd);
 	/* Into both slots: where this opening began is known then even if one of them is lost. */

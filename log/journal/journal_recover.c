@@ -518,6 +518,7 @@ static int take(struct recovery *recovery, const struct found_group *group)
 		recovery->vouched_seq = header->durable_seq;
 	if (header->entry_count > 0)
 		recovery->last_entry_seq = header->seq;
+	recovery->last_places[header->seq % RECOVERY_PLACES] = header->place;
 	hear(recovery, group);
 	recovery_advance(&recovery->cursor, header);
 	return 0;

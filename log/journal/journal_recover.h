@@ -121,6 +121,9 @@ struct recovery_run {
 };
 #define RECOVERY_RUNS_MAX 1024u /* of damage that is no longer rot but ruin: refused */
 
+/* As many groups may have been in flight at a crash, so nobody vouches for more of them. */
+#define RECOVERY_PLACES 64u
+
 /* Where the next group must begin and what it must say. */
 struct recovery_cursor {
 	uint64_t place;         /* here, or at the next beginning of the ring */
@@ -138,6 +141,7 @@ struct recovery {
 	struct recovery_cursor cursor;        /* behind the last group taken */
 	uint64_t vouched_seq;                 /* every group up to it was durable at some time */
 	uint64_t last_entry_seq;              /* the last group with entries; 0 = none */
+	uint64_t last_places[RECOVERY_PLACES]; /* by seq % RECOVERY_PLACES: where the last groups taken are */
 	uint64_t missing_from, missing_to;    /* lost groups that nothing has told of yet: all of them are in here; 0: there are none */
 	bool does_tell;                       /* groups or superblock are of a version that repeats what was before */
 	bool must_ask_superblock;             /* what the groups at the end held, the superblock repeats */
