@@ -297,15 +297,12 @@ Test(scan_witness, leftovers_say_nothing)
 {
 	struct world world;
 	make(&world, 10);
-	size_t size;
-	uint8_t *bytes = rot_read(&world, first_times, &size);
-	struct append_time_owner owner;
-	uint32_t seed;
-	cr_assert_eq(append_time_header_decode(&owner, &seed, (struct slice){bytes, size}), 0);
-	owner.topic_id.bytes[3] ^= 1;
-	append_time_header_encode(&owner, bytes);
-	rot_write(&world, first_times, bytes, size);
-	free(bytes);
+	uint8_t bytes[APPEND_TIME_HEADER_SIZE + APPEND_TIME_ENTRY_SIZE];
+	struct append_time_owner owner = {.topic_id = {{7, 7}}, .partition = 0, .base_offset = 0};
+	struct append_step step = {.end_offset = 50, .time_ms = 1000};
+	uint32_t seed = append_time_header_encode(&owner, bytes);
+	append_time_entry_encode(&step, 0, 0, seed, bytes + APPEND_TIME_HEADER_SIZE);
+	rot_write(&world, first_times, bytes, sizeof bytes);
 	rot_unlink(&world, "/checkpoint-0");
 	world_open(&world);
 	expect_damaged(&world, 0, 0, 0, 7);
