@@ -183,6 +183,40 @@ void partition__note_file(struct partition *partition, struct segment *segment)
 	segment->has_new_name = false;
 }
 
+/* A .log in there that neither checkpoint nor journal know of. */
+static int note_stranger(void *context, const char *name, bool is_directory)
+{
+	struct partition *partition = context;
+	char path[4096];
+	int64_t base;
+	enum segment_file file;
+	if (is_directory || !segment_name_parse(name, &base, &file) || file != SEGMENT_FILE_LOG)
+		return 0;
+	LIST_FOR_EACH(node, &partition->segments)
+		if (LIST_ENTRY(node, struct segment, node)->base_offset == base)
+			return 0;
+	snprintf(path, sizeof path, "%s/%s", partition->dir, name);
+	partition->stranger = strdup(path);
+	return partition->stranger ? 1 : -ENOMEM;
+}
+
+/* The directory says another topic's id, and is to say ours: what it holds besides our segments was that one's, and would be a part of this log for a scan, on
+ * the day the checkpoint is lost. One by one, as nothing is renamed while a directory is listed. */
+static int put_strangers_aside(struct partition *partition)
+{
+	int err = 0;
+	bool is_met = true;
+	while (is_met && err >= 0) {
+		err = io_dir_list(partition->home->io, partition->dir, note_stranger, partition);
+		is_met = partition->stranger != NULL;
+		if (err >= 0 && is_met)
+			err = foreign_file_put_aside(partition->home->io, partition->stranger, "is another topic's segment, as the directory was");
+		free(partition->stranger);
+		partition->stranger = NULL;
+	}
+	return err < 0 ? err : 0;
+}
+
 int partition__prepare_dir(struct partition *partition)
 {
 	if (partition->has_dir && partition->is_dir_checked)
@@ -197,7 +231,7 @@ int partition__prepare_dir(struct partition *partition)
 		return belonging;
 	bool is_said = belonging == OURS;
 	if (is_there && !is_said)
-		err = has_files(partition) ? 0 : move_away(partition);
+		err = !has_files(partition) ? move_away(partition) : belonging == ANOTHERS ? put_strangers_aside(partition) : 0;
 	if (!is_said && !err)
 		err = write_metadata(partition, path);
 	if (err && !is_said)

@@ -69,6 +69,7 @@ struct partition {
 		int64_t start;          /* the log start, as far as its own file tells */
 	} witness;
 	bool is_dir_doubtful;           /* in a scan: the directory says another id, and nothing yet that this log is not in there */
+	char *stranger;                 /* while the directory is listed for what is none of ours */
 	struct trim_op retention;
 	uint32_t damage_count;
 	struct damage *damages;         /* sorted */

@@ -773,10 +773,10 @@ static bool are_starts_worth_telling(const struct store *store)
 
 /* The journal is lost, and with it what it said of pieces that went straight to their segments since the checkpoint: the segments are asked, and from the
  * checkpoint the log starts alone are taken. */
-static int scan_behind_checkpoint(struct replay *replay, bool *has_scanned)
+static int scan_behind_checkpoint(struct replay *replay, bool is_copy, bool *has_scanned)
 {
 	struct store *store = replay->store;
-	int err = are_starts_worth_telling(store) ? store__write_log_starts(store) : 0;
+	int err = are_starts_worth_telling(store) && !is_copy /* their own file may know later ones */ ? store__write_log_starts(store) : 0;
 	store__forget_partitions(store);
 	*has_scanned = true;
 	return err ? err : scan(replay);
@@ -802,10 +802,11 @@ static bool is_journal_gone(const struct replay *replay)
 }
 
 /* The checkpoint, or its copy in its stead. */
-static int read_checkpoints(struct store *store, bool *is_earlier)
+static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_copy)
 {
 	int err = store__read_checkpoint(store);
 	*is_earlier = store->is_checkpoint_earlier;
+	*is_copy = false;
 	if (!err || !is_no_checkpoint(err))
 		return err;
 	store__forget_partitions(store);
@@ -816,6 +817,7 @@ static int read_checkpoints(struct store *store, bool *is_earlier)
 		return copy_err;
 	if (!copy_err)
 		say_unusable(store, err, *is_earlier, "its copy is taken");
+	*is_copy = !copy_err;
 	return copy_err ? err : 0;
 }
 
@@ -823,13 +825,13 @@ static int read_checkpoints(struct store *store, bool *is_earlier)
 static int find_positions(struct replay *replay, bool *has_scanned)
 {
 	struct store *store = replay->store;
-	bool is_earlier;
-	int err = read_checkpoints(store, &is_earlier);
+	bool is_earlier, is_copy;
+	int err = read_checkpoints(store, &is_earlier, &is_copy);
 	*has_scanned = false;
 	if (store->is_journal_alien && !store->options.is_loss_accepted)
 		return refuse_alien_journal(store, replay->report);
 	if (!err && is_journal_gone(replay))
-		return scan_behind_checkpoint(replay, has_scanned);
+		return scan_behind_checkpoint(replay, is_copy, has_scanned);
 	if (!err) {
 		int starts_err = store__read_log_starts(store, compare_log_start);
 		store->home.has_moved_start |= starts_err && are_starts_worth_telling(store);

@@ -353,3 +353,44 @@ Test(scan_witness, a_lost_segment_with_direct_pieces)
 	world_open(&world);
 	world_fini(&world);
 }
+
+static void rename_dir(struct world *world, const char *from, const char *to)
+{
+	struct io *io = rot_open(world);
+	cr_assert_eq(io_rename(io, from, to), 0);
+	cr_assert_eq(io_dir_sync(io, "/"), 0);
+	io_close(io);
+}
+
+/* Two topics' directories were exchanged; the log goes on in one of them. What was the other's there is no part of this log for a scan later on. */
+Test(scan_witness, segments_of_another_topic_are_put_aside)
+{
+	struct world world;
+	begin(&world, 12);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	append(&world, 0, 0, 5, false);
+	world_append(&world, world_partition(&world, "u", 0), 0, 3, 100);
+	struct append rolling;
+	static uint8_t bytes[4096];
+	rolling = (struct append){.op = {.done = append_done, .records = bytes, .begins_segment = true, .is_zstd_allowed = true}};
+	rolling.op.records_size_bytes = make_batch(bytes, sizeof bytes, 3, 1, 100, 1003);
+	cr_assert_eq(partition_append(world_partition(&world, "u", 0), &rolling.op), 0);
+	store_turn(world.store);
+	while (!rolling.is_done)
+		world_turn(&world);
+	world_stop(&world);
+	rename_dir(&world, "/t-0", "/x");
+	rename_dir(&world, "/u-0", "/t-0");
+	rename_dir(&world, "/x", "/u-0");
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 5, 5);
+	cr_assert_eq(append(&world, 0, 5, 1, false), 5);
+	idle(&world, 7);
+	world_stop(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	rot_unlink(&world, "/u-0/partition.metadata");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	expect_damaged(&world, 0, 0, 5, 6);
+	world_fini(&world);
+}
