@@ -166,7 +166,7 @@ static bool try_start(struct run *run, uint64_t cut, bool *was_cut)
 static void start_life(struct run *run)
 {
 	run->life++;
-	run->has_fault = false;
+	run->has_fault = run->has_hard_fault = false;
 	sim_disk_fail(run->disk, 0, EIO);
 	meet_start(run);
 	judge_start(run);
@@ -306,6 +306,8 @@ void machine__stop(struct run *run, uint64_t cut)
 		order_cut(run, cut);
 	uint64_t began_ns = io_now_ns(run->io), life = run->life;
 	bool is_expected = is_healthy(run);
+	if (store_has_failed(run->store) && !run->has_hard_fault)
+		history_report(run->history, ANOMALY_STUCK, HISTORY_BROKER, -1, "durability is broken, and there were no descriptors for a while, no more");
 	store_stop(run->store);
 	for (int turns = 0; turns < STOP_TURNS_MAX && !store_is_stopped(run->store) && io_now_ns(run->io) - began_ns < STOP_NS_MAX; turns++) {
 		machine__turn(run);

@@ -76,7 +76,7 @@ static void meet_read(struct run *run, const struct read_op *op)
 /* May the read end so, without a fault of the log's? */
 static bool is_explained(const struct run *run, int err)
 {
-	return run->is_down || err == ERR_OFFSET_OUT_OF_RANGE || err == ERR_CLOSED || (err == -EIO && (run->has_fault || machine__is_cut(run))) ||
+	return run->is_down || err == ERR_OFFSET_OUT_OF_RANGE || err == ERR_CLOSED || ((err == -EIO || err_is_shortage(err)) && (run->has_fault || machine__is_cut(run))) ||
 	       err == ERR_CORRUPT_LOG;
 }
 
@@ -152,7 +152,7 @@ void reads__look_up(struct run *run, const struct step *step)
 	int err = partition_offset_for_time(partition, timestamp_ms, &found);
 	run__tell(run, (uint64_t)found.offset, "look up time %ld in %s-%u: %s %ld", (long)timestamp_ms, run->topics[topic].name, index, err ? err_name(err) : "offset",
 		  err || !found.found ? -1 : (long)found.offset);
-	if (err && !(err == -EIO && (run->has_fault || machine__is_cut(run))) && !(err == ERR_CORRUPT_LOG && run->plan->knobs.has_illegal_faults))
+	if (err && !((err == -EIO || err_is_shortage(err)) && (run->has_fault || machine__is_cut(run))) && !(err == ERR_CORRUPT_LOG && run->plan->knobs.has_illegal_faults))
 		history_report(run->history, ANOMALY_WRONG_ANSWER, run->topics[topic].numbers[index], -1, "a lookup by time ends with %s", err_name(err));
 	if (err)
 		return;

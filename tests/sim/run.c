@@ -44,13 +44,16 @@ void run__order_cut(struct run *run, uint64_t k)
 void run__order_fault(struct run *run, const struct step *step)
 {
 	static const uint32_t kinds[] = {SIM_ANY, SIM_WRITE, SIM_SYNC, SIM_READ, SIM_OPEN | SIM_SIZE, SIM_NAMES | SIM_DIR_SYNC};
-	static const int errors[] = {EIO, EIO, ENOSPC};
+	static const int errors[] = {EIO, EIO, ENOSPC, EMFILE};
 	uint32_t chosen = kinds[step->b % 6];
-	int error = errors[step->c % 3];
+	int error = errors[step->c % 4];
 	if (error == ENOSPC) /* what reads wants no room */
 		chosen = chosen == SIM_READ ? SIM_WRITE : chosen & ~(SIM_READ | SIM_LIST | SIM_OPEN);
+	if (error == EMFILE)
+		chosen = SIM_OPEN | SIM_LIST;
 	sim_disk_fail_kinds(run->disk, chosen, 1 + step->a % 40, error, step->d % 4 == 0);
 	run->has_fault = true;
+	run->has_hard_fault |= error != EMFILE;
 	run->has_failed_kind_sync = chosen == SIM_SYNC;
 	run__tell(run, chosen, "the disk will fail an I/O of kinds %x with %s%s", chosen, err_name(-error), step->d % 4 == 0 ? ", and all later ones" : "");
 }

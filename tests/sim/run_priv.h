@@ -120,6 +120,7 @@ struct run {
 	uint64_t trouble_ns;                  /* when the disk was last full, or out of order */
 	bool has_fault;                       /* since the last start the disk was ordered to do something bad */
 	bool has_failed_kind_sync;
+	bool has_hard_fault;                  /* something else than descriptors that were not to be had: that alone breaks nothing */
 	bool is_full;
 	bool is_down;                         /* the power is gone: answers that still come say nothing */
 	bool was_stopped_cleanly;

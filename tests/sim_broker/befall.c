@@ -90,6 +90,21 @@ static void fail_disk(struct world *world, const struct step *step)
 		heal(world);
 }
 
+/* That is pressure: nothing is broken by it, and all goes on by itself when there are descriptors again. Seen in the calm, as nobody starts the broker again. */
+static void be_short(struct world *world, const struct step *step)
+{
+	int error = step->b % 3 ? EMFILE : ENFILE;
+	bool is_sticky = step->c % 3 > 0;
+	uint64_t failed = sim_disk_fail_count(world->disk);
+	sim_disk_fail_kinds(world->disk, SIM_OPEN | SIM_DIR_SYNC | SIM_LIST, 1 + step->a % 10, error, is_sticky);
+	world_tell(world, is_sticky, "an open will fail, as there is no descriptor%s", is_sticky ? ", and all later ones" : "");
+	world_pass(world, step->c % (4000 * NS_PER_MS));
+	sim_disk_fail(world->disk, 0, EIO);
+	world_tell(world, 0, "there are descriptors again");
+	if (sim_disk_fail_count(world->disk) > failed)
+		meet(world, MOMENT_SHORT);
+}
+
 static void fail_start(struct world *world, const struct step *step)
 {
 	order_fault(world, step, 60);
@@ -152,6 +167,7 @@ void befall(struct world *world, const struct step *step)
 	case STEP_NETWORK: change_network(world, step); break;
 	case STEP_PACE: change_pace(world, step); break;
 	case STEP_FAIL: fail_disk(world, step); break;
+	case STEP_SHORT: be_short(world, step); break;
 	case STEP_FAIL_START: fail_start(world, step); break;
 	case STEP_FULL: fill_disk(world, step); break;
 	case STEP_FULL_RESTART:

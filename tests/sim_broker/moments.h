@@ -16,6 +16,7 @@
 	X(FULL_START, "the broker started on a full disk")                  \
 	X(FETCHED_WHEN_FULL, "a fetch was answered while the disk was full") \
 	X(FAILED_IO, "an I/O was ordered to fail")                          \
+	X(SHORT, "an open failed, as there was no descriptor")           \
 	X(FAILED_START, "a start failed for such an I/O, and the next did not") \
 	X(CLOCK_JUMP, "the wall clock jumped")                              \
 	X(MANY_SHARDS, "the broker had several shards")                     \

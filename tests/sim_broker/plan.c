@@ -49,7 +49,7 @@ static const struct weight weights[] = {
 	{STEP_RESET_ONE, 3, 60}, {STEP_HALF_CLOSE, 2, 40}, {STEP_DEAF, 2, 40},	   {STEP_NETWORK, 3, 50},   {STEP_PACE, 2, 30},	     {STEP_FAIL, 3, 30},
 	{STEP_FAIL_START, 2, 20}, {STEP_FULL, 3, 30},	 {STEP_FULL_RESTART, 2, 15}, {STEP_CLOCK, 2, 30},   {STEP_REREAD, 2, 50},     {STEP_MAKE, 6, 60},
 	{STEP_DELETE, 4, 60},	 {STEP_GROW, 2, 40},	 {STEP_TRIM, 4, 50},	   {STEP_CONFIGURE, 4, 40}, {STEP_ROT, 4, 80},
-	{STEP_ASTRAY, 3, 40},	 {STEP_ROLL_BACK, 4, 100},
+	{STEP_ASTRAY, 3, 40},	 {STEP_SHORT, 3, 30},	 {STEP_ROLL_BACK, 4, 100},
 };
 #define WEIGHTS (sizeof weights / sizeof *weights)
 

@@ -25,6 +25,7 @@
 	X(NETWORK, "the network changes")                             \
 	X(PACE, "the disk's pace changes")                            \
 	X(FAIL, "an I/O will fail")                                   \
+	X(SHORT, "there are no descriptors")                          \
 	X(FAIL_START, "a restart in which an I/O will fail")          \
 	X(FULL, "the disk is full")                                   \
 	X(FULL_RESTART, "the disk is full and the broker is killed")  \
