@@ -1,0 +1,123 @@
+/* A segment's file that is cut, taken away, exchanged or unreadable under a running store: what is not there is named and fenced, what is there is served, nothing of
+ * another's is, and a disk that does not answer fences nothing. */
+#include <errno.h>
+
+#include "log/store/store_priv.h"
+#include "tests/unit/log/verify/rot.h"
+
+#define BATCHES 6
+
+static const char *const log_path = "/t-0/00000000000000000000.log";
+
+/* Two partitions of one shape, filed, and started anew: nothing is in memory. */
+static struct partition *begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 2, NULL, 0);
+	for (uint32_t p = 0; p < 2; p++)
+		for (uint64_t i = 0; i < BATCHES; i++)
+			world_append(world, world_partition(world, "t", p), i, 1, 100 + p);
+	world_stop(world);
+	world_open(world);
+	return world_partition(world, "t", 0);
+}
+
+static void expect_damages(const struct partition *partition, int64_t from, int64_t to)
+{
+	struct damage damages[4];
+	cr_assert_eq(partition_damages(partition, damages, COUNT_OF(damages)), 1);
+	cr_expect(damages[0].from == from && damages[0].to == to, "[%ld, %ld)", (long)damages[0].from, (long)damages[0].to);
+}
+
+Test(file_gone, it_is_taken_away)
+{
+	struct world world;
+	struct partition *partition = begin(&world, 1);
+	cr_assert_eq(io_unlink(world.io, log_path), 0);
+	world_expect_damaged(&world, partition, 0, BATCHES, BATCHES);
+	expect_damages(partition, 0, BATCHES);
+	world_fini(&world);
+}
+
+/* Cut at any byte of a batch: that one and those behind it are gone, and those before it are not. */
+Test(file_gone, it_is_cut)
+{
+	for (uint32_t bytes_left = 0; bytes_left < 150; bytes_left += 10) {
+		struct world world;
+		struct partition *partition = begin(&world, 2 + bytes_left);
+		world_close(&world);
+		struct place place = rot_batch(&world, log_path, 2);
+		world_open(&world);
+		partition = world_partition(&world, "t", 0);
+		world_check_all(&world, partition, 0, 1 << 20); /* so the buffer holds what is about to be cut off */
+		int fd = io_file_open(world.io, log_path, 0);
+		cr_assert_eq(io_file_truncate(world.io, fd, place.position + bytes_left), 0);
+		io_close_fd(world.io, fd);
+		struct read read;
+		world_read_begin(&world, partition, &read, 0, 1 << 20);
+		cr_expect_eq(check_records(&read.op, 0), 2);
+		partition_read_release(&read.op);
+		world_expect_damaged(&world, partition, 2, BATCHES, BATCHES);
+		expect_damages(partition, 2, BATCHES);
+		world_fini(&world);
+	}
+}
+
+/* Another partition's file in its place: not one read is answered from it, the first no more than those behind it. */
+Test(file_gone, it_is_anothers)
+{
+	struct world world;
+	size_t size;
+	begin(&world, 3);
+	world_stop(&world);
+	uint8_t *other = rot_read(&world, "/t-1/00000000000000000000.log", &size);
+	rot_write(&world, log_path, other, size);
+	free(other);
+	world_open(&world);
+	world_expect_damaged(&world, world_partition(&world, "t", 0), 0, BATCHES, BATCHES);
+	world_fini(&world);
+}
+
+/* A damaged batch, and reads that fail while its end is looked for: no more than that batch is ever fenced. */
+Test(file_gone, the_disk_does_not_answer)
+{
+	uint64_t k = 1;
+	for (bool has_struck = true; has_struck; k++) {
+		struct world world;
+		begin(&world, 4);
+		world_close(&world);
+		cr_assert_eq(sim_disk_flip_bit(world.disk, log_path, rot_batch(&world, log_path, 2).position + 16, 1), 0);
+		world_open(&world);
+		struct partition *partition = world_partition(&world, "t", 0);
+		uint64_t before = sim_disk_fail_count(world.disk);
+		struct read read;
+		sim_disk_fail_kinds(world.disk, SIM_READ, k, EIO, true);
+		world_read_begin(&world, partition, &read, 4, 1);
+		cr_expect(read.op.err == 0 || read.op.err == -EIO, "read %lu: %s", (unsigned long)k, err_name(read.op.err));
+		partition_read_release(&read.op);
+		has_struck = sim_disk_fail_count(world.disk) > before;
+		sim_disk_fail(world.disk, 0, EIO);
+		world_expect_damaged(&world, partition, 2, 3, BATCHES);
+		expect_damages(partition, 2, 3);
+		world_fini(&world);
+	}
+	cr_expect_gt(k, 3);
+}
+
+/* A header that says that its batch goes on behind the log's end is damaged: a lookup by time does not end there, and finds what is behind it. */
+Test(file_gone, a_header_that_says_more_than_there_is)
+{
+	struct world world;
+	struct offset_found found;
+	begin(&world, 5);
+	world_close(&world);
+	cr_assert_eq(sim_disk_flip_bit(world.disk, log_path, rot_batch(&world, log_path, 2).position + 9, 4), 0);
+	world_open(&world);
+	struct partition *partition = world_partition(&world, "t", 0);
+	cr_assert_eq(partition_offset_for_time(partition, 1004, &found), 0);
+	cr_expect(found.found);
+	cr_expect_eq(found.offset, 4, "%ld", (long)found.offset);
+	world_expect_damaged(&world, partition, 2, 3, BATCHES);
+	world_fini(&world);
+}
