@@ -216,6 +216,12 @@ void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector
 	start_transfer(io, op, OP_READ, fd, vector, count, position, 0);
 }
 
+void io_read_behind(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
+		    uint64_t position)
+{
+	start_transfer(io, op, OP_READ, fd, vector, count, position, OP_IS_BEHIND);
+}
+
 void io_datasync(struct io *io, struct io_op *op, int fd)
 {
 	start(io, op, OP_DATASYNC, fd, 0);

@@ -121,6 +121,9 @@ void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *vecto
 	      uint64_t position, uint32_t flags);
 void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
 	     uint64_t position);
+/* The same, for what gives way to everything else at the disk, where the kernel sorts its queue (io_uring; mq-deadline, bfq). */
+void io_read_behind(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
+		    uint64_t position);
 void io_datasync(struct io *io, struct io_op *op, int fd);
 /* What was made, renamed or removed in the directory before this is durable when it is done: io_dir_sync for many, none of which the loop waits
  * for. The path must stay until then. */

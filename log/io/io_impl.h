@@ -22,6 +22,7 @@ enum io_kind { OP_WRITE = 1, OP_READ, OP_DATASYNC, OP_ACCEPT, OP_RECV, OP_RECV_P
 #define OP_IS_READY (1u << 29)     /* on the ready list: it has its result */
 #define OP_IS_RETRY (1u << 28)     /* a pooled receive started anew because a buffer came back */
 #define OP_IS_POLLED (1u << 27)    /* a pooled receive that looks for data before it looks for a buffer */
+#define OP_IS_BEHIND (1u << 26)    /* a read that gives way at the disk */
 
 /* io_look.c */
 void io__look_ahead(const struct io_look *items, uint32_t count);

@@ -11,6 +11,7 @@
  * answers -EINVAL at setup, reported as -ENOSYS. */
 #include <errno.h>
 #include <liburing.h>
+#include <linux/ioprio.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -87,6 +88,8 @@ static void prepare_file(struct io_uring_sqe *sqe, struct io_op *op)
 		io_uring_prep_readv(sqe, op->fd, pieces, count, op->position);
 	if (op->flags & IO_DSYNC)
 		sqe->rw_flags = RWF_DSYNC;
+	if (op->flags & OP_IS_BEHIND)
+		sqe->ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0);
 }
 
 static void prepare_send(struct io_uring_sqe *sqe, struct io_op *op)

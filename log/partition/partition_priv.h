@@ -28,7 +28,9 @@ struct partition_home {
 	struct list unsynced_dirs;      /* partitions whose directory has entries that a crash might take */
 	bool is_top_unsynced;           /* the data directory itself has */
 	struct list untimed;            /* partitions with append times that are in no file yet */
-	struct list reads_waiting;      /* reads that wait for read memory */
+	struct list reads_waiting;      /* reads that wait for read memory, or for their turn at the disk */
+	uint32_t reads_in_flight;
+	uint64_t committed_ns;          /* when a group was last given to the disk; 0: never */
 	bool wants_room;                /* since the last filing, an append found no memory, or none of its ways open before more is filed */
 	bool has_rolled;                /* some segment became complete: the next checkpoint is worth its while */
 	bool has_moved_start;           /* some log start is not yet in the file that repeats them */

@@ -393,7 +393,7 @@ static void next_piece(struct scrub *scrub)
 	scrub->vector = (struct iovec){scrub->buffer, left < scrub->buffer_size_bytes ? left : scrub->buffer_size_bytes};
 	scrub->op = (struct io_op){.done = piece_done};
 	scrub->is_reading = true;
-	io_read(io, &scrub->op, fd, &scrub->vector, 1, from);
+	io_read_behind(io, &scrub->op, fd, &scrub->vector, 1, from);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------- */

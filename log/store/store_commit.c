@@ -344,6 +344,7 @@ void store__commit(struct store *store)
 	if (store->failure || (store->group.count == 0 && list_is_empty(&store->group.trims) && !is_noted))
 		return;
 	store->group.is_in_flight = true;
+	store->home.committed_ns = io_now_ns(store->home.io);
 	store->group.time_ms = io_wall_ms(store->home.io);
 	journal_set_time(store->journal, store->group.time_ms);
 	store->group.seq = journal_commit(store->journal);
