@@ -37,6 +37,7 @@ static void destroy(struct partition *partition)
 	LIST_FOR_EACH_SAFE(node, &partition->segments)
 		segment_destroy(LIST_ENTRY(node, struct segment, node));
 	producer_destroy(&partition->producers);
+	refused_first_destroy(&partition->refused_first);
 	epochs_fini(&partition->epochs);
 	free(partition->damages);
 	free(partition->dir);

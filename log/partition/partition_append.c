@@ -131,6 +131,8 @@ void partition__learn(struct partition *partition, const struct batch *batch)
 	int changed = epochs_assign(&partition->epochs, batch->leader_epoch, batch->base_offset);
 	if (changed > 0)
 		partition->epochs_changed = true;
+	if (partition->refused_first)
+		refused_first_forget(&partition->refused_first, batch->producer_id);
 	/* The room was reserved; where that was refused in a replay (not for lack of memory), there is a producer less, who may go on with any sequence. */
 	int err = producer_update(&partition->producers, batch, io_wall_ms(partition->home->io), partition->home->producers_max);
 	(void)err;
@@ -174,6 +176,27 @@ static void reset_answer(struct append_op *op)
 	op->node = (struct list){0};
 }
 
+static bool is_of_new_producer(const struct partition *partition, const struct batch *batch)
+{
+	return batch_has_producer(batch) && !batch_is_control(batch) && !producer_find(partition->producers, batch->producer_id);
+}
+
+static int judge_sequence(const struct partition *partition, const struct batch *batch, struct producer_batch *duplicate)
+{
+	if (partition->refused_first && is_of_new_producer(partition, batch))
+		return refused_first_check(partition->refused_first, batch);
+	return producer_check(partition->producers, batch, duplicate);
+}
+
+/* Refused for now: what comes behind it is not to be taken in its place. */
+static void note_refusal(struct partition *partition, const struct append_op *op)
+{
+	struct batch batch;
+	if (op->is_internal || batch_parse_header((struct slice){op->records, op->records_size_bytes}, &batch) || !is_of_new_producer(partition, &batch))
+		return;
+	refused_first_note(&partition->refused_first, &batch);
+}
+
 static int append(struct partition *partition, struct append_op *op)
 {
 	struct batch_verdict verdict;
@@ -183,7 +206,7 @@ static int append(struct partition *partition, struct append_op *op)
 		return err;
 	struct batch *batch = &verdict.batch;
 	struct producer_batch duplicate;
-	int known = op->is_internal ? PRODUCER_APPEND : producer_check(partition->producers, batch, &duplicate);
+	int known = op->is_internal ? PRODUCER_APPEND : judge_sequence(partition, batch, &duplicate);
 	if (known < 0)
 		return known;
 	if (known == PRODUCER_DUPLICATE)
@@ -215,6 +238,8 @@ int partition_append(struct partition *partition, struct append_op *op)
 					    : partition->home->refusal;
 	if (!err)
 		err = append(partition, op);
+	if (err_is_full(err) || err_is_shortage(err))
+		note_refusal(partition, op);
 	partition->counters.appends += err != ERR_BUSY;
 	if (err) {
 		partition->counters.appends_failed += err != ERR_BUSY;

@@ -5,6 +5,7 @@
 #include "log/batch/compress.h"
 #include "log/partition/partition.h"
 #include "log/partition/producer.h"
+#include "log/partition/refused_first.h"
 #include "log/segment/epoch_file.h"
 #include "log/segment/segment.h"
 
@@ -53,6 +54,7 @@ struct partition {
 	int64_t next_offset;            /* log end offset */
 	struct epochs epochs;
 	struct producer_state *producers;
+	struct refused_first *refused_first;
 	struct list waiting;            /* append operations, by end offset */
 	struct list trims;              /* trim operations not yet in a group */
 	struct list watches;
