@@ -199,3 +199,24 @@ Test(recovery_end, what_is_cut_off_is_behind_the_last_piece)
 	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 3);
 	world_fini(&world);
 }
+
+/* A file that somebody cuts behind the start, so that its last block cannot be read back: the block is not made up, and the store says that it cannot write. */
+Test(recovery_end, a_block_that_is_not_there_is_not_made_up)
+{
+	struct world world;
+	struct append append;
+	begin_with_tail(&world, 12);
+	world_open(&world);
+	int fd = io_file_open(world.io, log_path, 0);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_truncate(world.io, fd, 10), 0);
+	io_close_fd(world.io, fd);
+	cr_assert_eq(world_append_begin(the_partition(&world), &append, 2, 1, 100), 0);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	cr_expect(append.is_done && !append.op.err);
+	cr_expect(store_has_failed(world.store));
+	uint8_t byte;
+	cr_expect_eq(sim_disk_peek(world.disk, log_path, &byte, 1, 10), 0);
+	world_fini(&world);
+}

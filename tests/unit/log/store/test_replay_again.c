@@ -181,3 +181,66 @@ Test(replay_again, half_a_reserve_is_none)
 	sim_disk_set_capacity(world.disk, 0);
 	world_fini(&world);
 }
+
+struct aside {
+	struct sim_disk *disk;
+	uint8_t first[64];         /* what the journal that is lost begins with */
+	uint32_t cuts;
+};
+
+static bool begins_so(struct sim_disk *disk, const char *path, const uint8_t *first, size_t size)
+{
+	uint8_t bytes[64];
+	return sim_disk_peek(disk, path, bytes, size, 0) == (int64_t)size && memcmp(bytes, first, size) == 0;
+}
+
+static void find_kept(void *context, const char *path, uint64_t size_bytes)
+{
+	struct aside *aside = context;
+	if (strstr(path, "journal-0") && begins_so(aside->disk, path, aside->first, sizeof aside->first))
+		aside->cuts |= 1u << 31;
+}
+
+/* Whatever one thing is lost if the power fails now: the old journal is there, under one name or the other. */
+static void lose_each_here(void *context)
+{
+	struct aside *aside = context;
+	struct sim_crash *crash = sim_crash_look(aside->disk);
+	uint32_t outcomes[512], count = sim_crash_items(crash);
+	cr_assert_leq(count, COUNT_OF(outcomes));
+	for (uint32_t lost = 0; lost <= count && count < 40; lost++) {
+		for (uint32_t i = 0; i < count; i++)
+			outcomes[i] = i == lost ? 0 : sim_crash_outcomes(crash, i) - 1;
+		struct aside other = {.disk = sim_crash_make(crash, outcomes)};
+		memcpy(other.first, aside->first, sizeof other.first);
+		sim_disk_list(other.disk, find_kept, &other);
+		cr_assert(other.cuts, "after %u cuts: the journal is gone", aside->cuts);
+		sim_disk_close(other.disk);
+		aside->cuts++;
+	}
+	sim_crash_close(crash);
+}
+
+/* A journal that cannot be used, and whose loss is accepted, is kept aside, whenever the power fails. */
+Test(replay_again, a_lost_journal_is_kept, .timeout = 60)
+{
+	struct world world;
+	struct aside aside = {0};
+	world_init(&world, 6);
+	world.options.journal_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	world_stop(&world);
+	for (uint64_t at = 0; at < 3 * 4096; at += 4096) /* both superblocks */
+		cr_assert_eq(sim_disk_corrupt(world.disk, "/journal-0", at, 4096), 0);
+	cr_assert_eq(sim_disk_peek(world.disk, "/journal-0", aside.first, sizeof aside.first, 0), (int64_t)sizeof aside.first);
+	aside.disk = world.disk;
+	world.options.is_loss_accepted = true;
+	sim_disk_on_io(world.disk, lose_each_here, &aside);
+	world_open(&world);
+	sim_disk_on_io(world.disk, NULL, NULL);
+	cr_expect(world.report.is_journal_lost);
+	cr_expect_gt(aside.cuts, 20);
+	world_fini(&world);
+}
