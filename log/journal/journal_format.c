@@ -17,6 +17,7 @@ static const char superblock_magic[8] = {'S', 'P', 'A', 'T', 'E', 'J', 'N', 'L'}
 #define TELLS_AT (OPENINGS_AT + OPENINGS_MAX * OPENING_SIZE)
 #define REPEATS_AT (TELLS_AT + 16)
 _Static_assert(REPEATS_AT + SUPERBLOCK_REPEATS_MAX * GROUP_ENTRY_SIZE <= SUPERBLOCK_CHECKSUM_AT, "openings and repeats fit a superblock");
+#define GROUP_SEED_AT 104
 #define GROUP_CHECKSUM_AT (GROUP_HEADER_SIZE - 8)
 
 /* ---- the superblock ------------------------------------------------------------------------------------------ */
@@ -139,6 +140,7 @@ void group_header_encode(struct group_header *header, uint64_t seed, uint8_t *ou
 	store_le32(out + 80, header->repeat_count);
 	store_le64(out + 88, header->told_from);
 	store_le64(out + 96, header->repeats_checksum);
+	store_le64(out + GROUP_SEED_AT, seed);
 	header->checksum = XXH3_64bits_withSeed(out, GROUP_CHECKSUM_AT, seed);
 	store_le64(out + GROUP_CHECKSUM_AT, header->checksum);
 }
@@ -149,6 +151,13 @@ static bool sizes_agree(const struct group_header *header, uint64_t length_max)
 	       header->body_size_bytes + (uint64_t)header->repeat_count * GROUP_ENTRY_SIZE <= header->length - GROUP_HEADER_SIZE &&
 	       header->entry_count <= header->body_size_bytes / GROUP_ENTRY_SIZE &&
 	       header->place % JOURNAL_BLOCK_SIZE == 0 && header->durable_seq < header->seq && header->seq <= INT64_MAX;
+}
+
+uint64_t group_header_seed(const uint8_t *bytes)
+{
+	uint64_t seed = load_le64(bytes + GROUP_SEED_AT);
+	struct group_header header;
+	return seed && group_header_decode(&header, seed, UINT32_MAX, bytes) ? seed : 0;
 }
 
 bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t length_max, const uint8_t *bytes)

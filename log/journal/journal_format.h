@@ -92,6 +92,10 @@ void group_header_encode(struct group_header *header, uint64_t seed, uint8_t *ou
  * `length_max`. */
 MUST_USE bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t length_max, const uint8_t *bytes);
 
+/* The seed that a header says it was made with, if its checksum agrees: for a file whose superblocks, which have it, are lost. 0: there is no such header, or
+ * an earlier version wrote it. */
+MUST_USE uint64_t group_header_seed(const uint8_t *bytes);
+
 /* What an entry takes in a group. */
 static inline uint64_t group_entry_size(uint64_t payload_size_bytes)
 {

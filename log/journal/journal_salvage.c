@@ -21,6 +21,7 @@
 struct headers {
 	struct group_header *items;
 	size_t count, capacity;
+	uint64_t seed, votes; /* what most headers say, if it was not known: none has more than half against it */
 };
 
 static int keep(struct headers *headers, const struct group_header *header)
@@ -39,11 +40,26 @@ static int keep(struct headers *headers, const struct group_header *header)
 
 /* ---- looking ----------------------------------------------------------------------------------------------------------- */
 
+/* Of copies of other journals, in somebody's records, there may be some: the seed that most have counts. */
+static void vote(struct headers *headers, const uint8_t *block)
+{
+	uint64_t seed = group_header_seed(block);
+	if (!seed)
+		return;
+	if (headers->votes == 0)
+		headers->seed = seed;
+	headers->votes += seed == headers->seed ? 1 : -1ull;
+}
+
 static int look_at_piece(struct headers *headers, uint64_t seed, uint64_t ring_size, uint64_t at, const uint8_t *bytes, size_t size)
 {
 	int err = 0;
 	for (size_t i = 0; i + JOURNAL_BLOCK_SIZE <= size && !err; i += JOURNAL_BLOCK_SIZE) {
 		struct group_header header;
+		if (!seed) {
+			vote(headers, bytes + i);
+			continue;
+		}
 		uint64_t lap_rest = ring_size - (at + i), bound = ring_size / JOURNAL_GROUPS_PER_RING_MIN;
 		if (group_header_decode(&header, seed, lap_rest < bound ? lap_rest : bound, bytes + i) && header.place % ring_size == at + i)
 			err = keep(headers, &header);
@@ -188,8 +204,11 @@ static int look(struct io *io, const char *path, uint64_t seed, uint8_t *old_blo
 		return fd;
 	int64_t size = io_file_size(io, fd);
 	int err = size < 0 ? (int)size : size <= (int64_t)JOURNAL_RING_POSITION || size % SIZE_UNIT ? ERR_CORRUPT_LOG : read_old(io, fd, old_blocks);
-	if (!err)
-		err = find_headers(headers, io, fd, seed, (uint64_t)size - JOURNAL_RING_POSITION);
+	headers->seed = seed;
+	if (!err && !seed)
+		err = find_headers(headers, io, fd, 0, (uint64_t)size - JOURNAL_RING_POSITION);
+	if (!err && headers->seed)
+		err = find_headers(headers, io, fd, headers->seed, (uint64_t)size - JOURNAL_RING_POSITION);
 	io_close_fd(io, fd);
 	*file_size = (uint64_t)size;
 	return err ? err : headers->count ? 0 : ERR_CORRUPT_LOG;
@@ -210,7 +229,7 @@ int journal_salvage(struct io *io, const char *path, uint64_t seed, uint32_t sha
 		*found = (struct journal_salvage){count, headers.items[count - 1].seq, headers.items[0].seq};
 		struct superblock superblock = make_superblock(headers.items, count);
 		superblock.file_size_bytes = file_size;
-		superblock.seed = seed;
+		superblock.seed = headers.seed;
 		superblock.shard_plus_one = shard_plus_one;
 		superblock.checkpoint = checkpoint;
 		superblock.written_place = file_size - JOURNAL_RING_POSITION;

@@ -1,5 +1,5 @@
-/* Happy path: the checkpoint gives the seed, log/journal does the rest. Failure modes: a checkpoint that is damaged too, or of before it noted the seed: then
- * the journal's groups cannot be told from any bytes, and its loss is to be accepted. */
+/* Happy path: the checkpoint gives the seed, log/journal does the rest. Without a checkpoint, or with a damaged one, the groups' headers are asked, which have it
+ * too unless an earlier version wrote them. */
 #include "log/repair/lost_journal.h"
 
 #include <errno.h>
@@ -30,6 +30,8 @@ int lost_journal_salvage(struct io *io, const char *dir, uint32_t shard, bool is
 	char path[4096];
 	uint64_t seed, generation;
 	int err = read_seed(io, dir, shard, &seed, &generation);
+	if (err == -ENOENT || err == ERR_CORRUPT_LOG) /* the headers say it as well */
+		seed = generation = err = 0;
 	snprintf(path, sizeof path, "%s/journal-%u", dir, shard);
 	return err ? err : journal_salvage(io, path, seed, shard + 1, generation, is_dry_run, found);
 }

@@ -127,7 +127,7 @@ static const char *how_for(const struct kept_finding *kept)
 			return "catalog.log is believed, and meta.properties made anew from it; the old one is kept as meta.properties.damaged";
 		return is_file(finding, "catalog.log") ? "made anew from the records that are good and the partitions' directories; the old one is kept beside it, and "
 							 "what only the lost records said (configs, settings, topics without data) is gone"
-						       : "a new journal is made, an old one kept beside it; acknowledged records that were in it alone are gone";
+						       : "what is whole of it is used; if none is, a new journal is made, and the old one kept beside it. Acknowledged records that were in it alone are gone";
 	default:
 		return "nothing can be done about it";
 	}

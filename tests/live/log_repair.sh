@@ -71,7 +71,7 @@ broker_stop
 # ---- a journal that is lost -------------------------------------------------------------------------------------------
 for what in cut gone foreign; do
 	fresh
-	case $what in cut) truncate -s 5000 "$DATA/journal-0" ;; gone) rm "$DATA/journal-0" ;; foreign) cp "$DATA/catalog.log" "$DATA/journal-0" ;; esac
+	case $what in cut) truncate -s 100 "$DATA/journal-0" ;; gone) rm "$DATA/journal-0" ;; foreign) cp "$DATA/catalog.log" "$DATA/journal-0" ;; esac
 	before=$(picture)
 	out=$(repair 2>&1); expect "a journal that is $what is not given up unasked" "1 yes" "$? $(grep -q 'NOT DONE: give up.*' <<< "$out" && echo yes)"
 	expect "... and nothing is changed" "$before" "$(picture)"
@@ -80,6 +80,14 @@ for what in cut gone foreign; do
 	expect_status "verify finds nothing" 0 "$SPATE_BIN" log verify "$DATA"
 	starts "a journal that was $what" "$sound"
 done
+
+# ---- a journal of another size, and one without superblocks: nothing is given up -------------------------------------------
+fresh
+flip "$DATA/journal-0" 60; flip "$DATA/journal-0" 4160
+out=$(repair 2>&1); expect "superblocks are made anew from the groups" "0 yes" "$? $(grep -q 'old ones kept as .superblocks' <<< "$out" && echo yes)"
+printf x >> "$DATA/journal-0"
+expect "a byte behind the journal's end is cut off" "1 0" "$(repair --json 2> /dev/null | jq .steps_to_do) $(repair --json 2> /dev/null | jq .steps_to_do)"
+starts "the journal" "$sound"
 
 # ---- a catalog with a hole, without an end, and without anything -------------------------------------------------------
 for what in hole end gone; do

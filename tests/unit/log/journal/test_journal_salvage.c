@@ -106,7 +106,7 @@ Test(journal_salvage, finds_what_was_there, .timeout = 60)
 		cr_expect_eq(was.next_value, end);
 		lose_superblocks(disk);
 		cr_expect_eq(salvage(disk, before.seed, true, &found), 0);
-		cr_expect_eq(salvage(disk, before.seed, false, &found), 0);
+		cr_expect_eq(salvage(disk, seed % 2 ? before.seed : 0, false, &found), 0);
 		struct replayed is = look(&rig, disk, &after);
 		cr_expect_leq(is.first_value, was.first_value, "seed %lu", (unsigned long)seed);
 		cr_expect_eq(is.next_value, end, "seed %lu", (unsigned long)seed);
