@@ -138,19 +138,16 @@ static struct superblock make_superblock(const struct group_header *history, siz
 	const struct group_header *first = &history[count - 1], *last = &history[0];
 	struct superblock superblock = {
 		.incarnation = last->incarnation,
-		.durable_seq = first->seq - 1,
+		.durable_seq = first->seq - 1, /* for the rest the groups vouch themselves */
 		.trim_seq = first->seq - 1,
 		.trim_place = first->place,
 		.trim_chain = first->chain,
 		.trim_incarnation = first->incarnation,
 		.tells = last->flags & GROUP_TELLS ? 1 : 0,
 	};
-	for (size_t i = count; i-- > 0;) {
-		if (superblock.durable_seq < history[i].durable_seq)
-			superblock.durable_seq = history[i].durable_seq;
+	for (size_t i = count; i-- > 0;)
 		if (i + 1 == count || history[i].incarnation != history[i + 1].incarnation)
 			superblock_add_opening(&superblock, history[i].incarnation, history[i].seq - 1);
-	}
 	superblock.told_from = superblock.durable_seq + 1; /* it tells of nothing */
 	return superblock;
 }

@@ -152,6 +152,82 @@ Test(journal_salvage, goes_on_over_a_gap, .timeout = 60)
 	sim_disk_close(disk);
 }
 
+/* ---- groups put there by hand ---------------------------------------------------------------------------------------- */
+
+#define SEED 0x1234u
+
+struct tape {
+	struct io *io;
+	struct sim_disk *disk;
+	int fd;
+};
+
+/* One block, one entry without a payload, whose offset is the group's seq; the chain comes out. */
+static uint64_t put(struct tape *tape, uint64_t block, uint64_t incarnation, uint64_t seq, uint64_t durable_seq, uint64_t chain)
+{
+	uint8_t bytes[JOURNAL_BLOCK_SIZE] = {0};
+	struct journal_entry entry = entry_of(seq, (struct slice){NULL, 0});
+	struct group_header header = {.length = JOURNAL_BLOCK_SIZE, .entry_count = 1, .body_size_bytes = GROUP_ENTRY_SIZE, .incarnation = incarnation, .seq = seq,
+				      .place = block * JOURNAL_BLOCK_SIZE, .durable_seq = durable_seq, .chain = chain};
+	header.body_checksum = group_entry_encode(&entry, 0, group_body_checksum_start(SEED), bytes + GROUP_HEADER_SIZE);
+	group_header_encode(&header, SEED, bytes);
+	cr_assert_eq(io_file_write(tape->io, tape->fd, bytes, sizeof bytes, JOURNAL_RING_POSITION + block * JOURNAL_BLOCK_SIZE), sizeof bytes);
+	return header.checksum;
+}
+
+static void tape_open(struct tape *tape)
+{
+	tape->disk = sim_disk_open(1);
+	cr_assert_eq(io_open(&tape->io, &(struct io_options){.backend = IO_SIM, .disk = tape->disk, .seed = 1}), 0);
+	tape->fd = io_file_open(tape->io, PATH, IO_CREATE);
+	cr_assert_eq(io_file_truncate(tape->io, tape->fd, SIZE), 0);
+}
+
+static struct replayed tape_salvage(struct tape *tape, struct journal_report *report)
+{
+	static struct rig rig;
+	struct journal_salvage found;
+	cr_assert_eq(io_file_sync(tape->io, tape->fd), 0);
+	io_close_fd(tape->io, tape->fd);
+	io_close(tape->io);
+	cr_assert_eq(salvage(tape->disk, 0, false, &found), 0);
+	struct replayed replayed = look(&rig, tape->disk, report);
+	sim_disk_close(tape->disk);
+	return replayed;
+}
+
+/* A future that a later opening has cut off has larger seqs than the history, and stays cut off. */
+Test(journal_salvage, the_latest_opening_counts)
+{
+	struct tape tape;
+	struct journal_report report;
+	tape_open(&tape);
+	uint64_t one = put(&tape, 0, 5, 1, 0, 0), two = put(&tape, 1, 5, 2, 1, one);
+	put(&tape, 4, 5, 5, 2, put(&tape, 3, 5, 4, 2, 77));
+	put(&tape, 2, 6, 3, 2, two);
+	struct replayed is = tape_salvage(&tape, &report);
+	cr_expect_eq(is.entries, 3);
+	cr_expect_eq(is.next_value, 4);
+	cr_expect_eq(report.damaged_groups, 0);
+}
+
+/* The first group of a later opening has rotted; before its next one lies one that it has cut off. */
+Test(journal_salvage, what_was_cut_off_stays_so)
+{
+	struct tape tape;
+	struct journal_report report;
+	tape_open(&tape);
+	uint64_t one = put(&tape, 0, 5, 1, 0, 0);
+	put(&tape, 1, 5, 2, 1, one);
+	put(&tape, 4, 5, 5, 4, 77);
+	put(&tape, 5, 6, 4, 3, 88);
+	struct replayed is = tape_salvage(&tape, &report);
+	cr_expect_eq(is.entries, 3);
+	cr_expect_eq(is.next_value, 5);
+	cr_expect_eq(report.last_seq, 4);
+	cr_expect_eq(report.damaged_groups, 1);
+}
+
 /* A superblock that is whole is never written over; another file's seed finds nothing; a dry run changes nothing. */
 Test(journal_salvage, refuses)
 {
