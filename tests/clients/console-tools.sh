@@ -28,7 +28,7 @@ expect "kafka-get-offsets: latest, all partitions together" 30 "$(awk -F: '{sum 
 expect "kafka-get-offsets: earliest" "$topic:0:0 $topic:1:0 $topic:2:0 $topic:3:0" "$(broker_tool org.apache.kafka.tools.GetOffsetShell --topic "$topic" --time earliest | xargs)"
 
 end=$(sed -n "s/^$topic:3://p" <<< "$last")
-consume() { broker_tool org.apache.kafka.tools.consumer.ConsoleConsumer --topic "$topic" --partition 3 --timeout-ms 10000 "$@" | grep -v '^Processed a total'; }
+consume() { broker_tool org.apache.kafka.tools.consumer.ConsoleConsumer --topic "$topic" --partition 3 --timeout-ms 40000 "$@" | grep -v '^Processed a total'; }
 expect "kafka-console-consumer from an offset" "Offset:$((end - 4))	k	w7
 Offset:$((end - 3))	k	w8" "$(consume --offset $((end - 4)) --max-messages 2 --formatter-property print.key=true --formatter-property print.offset=true)"
 expect "kafka-console-consumer from the beginning" "$end" "$(consume --offset earliest --max-messages "$end" | wc -l)"
