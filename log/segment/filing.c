@@ -72,10 +72,14 @@ void filing_pool_close(struct segment_home *home)
 static void end(struct filing *filing)
 {
 	struct segment *segment = filing->segment;
+	struct segment_home *home = segment->home;
 	segment->filing = NULL;
-	segment->home->filings_in_flight--;
-	list_push_front(&segment->home->free_filings, &filing->node);
+	home->filings_in_flight--;
+	list_push_front(&home->free_filings, &filing->node);
 	filing->done(segment, filing->context, filing->target, filing->err);
+	/* Those in use may be more than shall stay open. */
+	while (home->open_count > home->open_max && segment_home_spare_files(home))
+		;
 }
 
 static void sync_done(struct io_op *op)

@@ -1,0 +1,135 @@
+/* No more descriptors: what is to be filed waits, and nothing breaks; files that are not in use are closed for those that are. */
+#include <errno.h>
+
+#include "tests/unit/log/store/world.h"
+
+#define SECOND_NS 1000000000ull
+#define OPENS (SIM_OPEN | SIM_DIR_SYNC | SIM_LIST)
+
+static void nothing(struct io_timer *timer)
+{
+	(void)timer;
+}
+
+static void rest(struct world *world, uint64_t ns)
+{
+	struct io_timer timer = {.run = nothing};
+	io_timer_set(world->io, &timer, io_now_ns(world->io) + ns);
+	while (timer.heap_index)
+		world_turn(world);
+}
+
+static void begin(struct world *world, uint64_t seed, uint32_t partitions)
+{
+	world_init(world, seed);
+	world->options.journal_size_bytes = 1 << 20; /* groups of 64 KiB */
+	world_open(world);
+	world_create_topic(world, "t", partitions, NULL, 0);
+}
+
+/* Appends go on into the journal while no file can be opened, and what they brought is filed when one can. Each of the errors is such a state. */
+Test(shortage, filing_waits_and_goes_on, .timeout = 60)
+{
+	static const int errors[] = {EMFILE, ENFILE, ENOMEM};
+	for (size_t e = 0; e < COUNT_OF(errors); e++) {
+		struct world world;
+		begin(&world, e + 1, 3);
+		sim_disk_fail_kinds(world.disk, OPENS, 1, errors[e], true);
+		for (uint32_t i = 0; i < 3; i++)
+			world_append(&world, world_partition(&world, "t", i), 0, 1, 100);
+		rest(&world, 8 * SECOND_NS);
+		cr_expect(store_is_short(world.store));
+		cr_expect_not(store_has_failed(world.store), "%s broke durability", err_name(-errors[e]));
+		cr_expect_gt(store_counters(world.store).shortages, 0);
+		world_append(&world, world_partition(&world, "t", 0), 1, 1, 100);
+		sim_disk_fail(world.disk, 0, EIO);
+		rest(&world, SECOND_NS);
+		cr_expect_not(store_is_short(world.store), "%s: it goes on by itself", err_name(-errors[e]));
+		world_crash(&world);
+		world_open(&world);
+		cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 2);
+		cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 2), 0, 1 << 20), 1);
+		world_fini(&world);
+	}
+}
+
+/* A batch that fits no group has to wait for its file, and no other partition waits behind it. */
+Test(shortage, a_batch_larger_than_a_group_holds_up_nobody, .timeout = 60)
+{
+	struct world world;
+	struct append large;
+	begin(&world, 7, 2);
+	sim_disk_fail_kinds(world.disk, OPENS, 1, EMFILE, true);
+	cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &large, 0, 1, 300000), 0);
+	for (uint64_t i = 0; i < 3; i++)
+		world_append(&world, world_partition(&world, "t", 1), i, 1, 100);
+	rest(&world, SECOND_NS);
+	cr_expect_not(large.is_done, "it is nowhere");
+	cr_expect_not(store_has_failed(world.store));
+	sim_disk_fail(world.disk, 0, EIO);
+	rest(&world, SECOND_NS);
+	cr_expect(large.is_done && large.op.err == 0);
+	world_crash(&world);
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 1);
+	world_fini(&world);
+}
+
+/* An open that finds no descriptor closes a file that is not in use, and needs no second turn for it. */
+Test(shortage, idle_files_are_closed_first, .timeout = 60)
+{
+	struct world world;
+	begin(&world, 8, 4);
+	for (uint32_t i = 0; i < 3; i++)
+		world_append(&world, world_partition(&world, "t", i), 0, 1, 100);
+	rest(&world, 8 * SECOND_NS);
+	uint32_t open_before = store_usage(world.store).open_files;
+	cr_assert_geq(open_before, 3);
+	world_append(&world, world_partition(&world, "t", 3), 0, 1, 100);
+	sim_disk_fail_kinds(world.disk, OPENS, 1, EMFILE, false);
+	rest(&world, 8 * SECOND_NS);
+	cr_expect_eq(store_counters(world.store).shortages, 0);
+	cr_expect_eq(store_usage(world.store).open_files, open_before, "one went, one came");
+	world_fini(&world);
+}
+
+/* Of many partitions so many files stay open as the store may have, and all are read and written. */
+Test(shortage, open_files_are_bounded, .timeout = 60)
+{
+	struct world world;
+	world_init(&world, 9);
+	world.options.open_files_max = 10;
+	world_open(&world);
+	world_create_topic(&world, "t", 60, NULL, 0);
+	for (uint64_t round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < 60; i++)
+			world_append(&world, world_partition(&world, "t", i), round, 1, 100);
+		rest(&world, 8 * SECOND_NS);
+		cr_expect_leq(store_usage(world.store).open_files, 10, "%u are open", store_usage(world.store).open_files);
+		world_stop(&world);
+		world_open(&world);
+		for (uint32_t i = 0; i < 60; i++)
+			cr_expect_eq(world_check_all(&world, world_partition(&world, "t", i), 0, 1 << 20), (int64_t)round + 1);
+		cr_expect_leq(store_usage(world.store).open_files, 10, "%u are open", store_usage(world.store).open_files);
+	}
+	world_fini(&world);
+}
+
+/* A stop that finds no descriptors for all its time ends; what is not filed is in the journal. */
+Test(shortage, a_stop_does_not_wait_for_ever, .timeout = 60)
+{
+	struct world world;
+	begin(&world, 10, 1);
+	world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+	sim_disk_fail_kinds(world.disk, OPENS, 1, EMFILE, true);
+	store_stop(world.store);
+	for (int turns = 0; !store_is_stopped(world.store) && turns < 10000; turns++)
+		world_turn(&world);
+	cr_expect(store_is_stopped(world.store));
+	cr_expect_not(store_has_failed(world.store));
+	sim_disk_fail(world.disk, 0, EIO);
+	world_close(&world);
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 1);
+	world_fini(&world);
+}
