@@ -27,6 +27,12 @@ static void begin(struct world *world, uint64_t seed, uint32_t partitions)
 	world_create_topic(world, "t", partitions, NULL, 0);
 }
 
+static int count_moved(void *context, const char *name, bool is_directory)
+{
+	*(int *)context += is_directory && strstr(name, "-delete");
+	return 0;
+}
+
 /* Appends go on into the journal while no file can be opened, and what they brought is filed when one can. Each of the errors is such a state. */
 Test(shortage, filing_waits_and_goes_on, .timeout = 60)
 {
@@ -45,6 +51,9 @@ Test(shortage, filing_waits_and_goes_on, .timeout = 60)
 		sim_disk_fail(world.disk, 0, EIO);
 		rest(&world, SECOND_NS);
 		cr_expect_not(store_is_short(world.store), "%s: it goes on by itself", err_name(-errors[e]));
+		int moved = 0;
+		cr_assert_eq(io_dir_list(world.io, "/", count_moved, &moved), 0);
+		cr_expect_leq(moved, 3, "%d directories were moved away, as nobody could say whose they are", moved);
 		world_crash(&world);
 		world_open(&world);
 		cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 2);
@@ -132,4 +141,25 @@ Test(shortage, a_stop_does_not_wait_for_ever, .timeout = 60)
 	world_open(&world);
 	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 1);
 	world_fini(&world);
+}
+
+/* A directory that could not be opened to be synced was not: nothing in it is given up by the journal before that has come. */
+Test(shortage, directories_are_synced_later, .timeout = 60)
+{
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		struct world world;
+		begin(&world, 100 + seed, 2);
+		sim_disk_fail_kinds(world.disk, SIM_DIR_SYNC, 1, EMFILE, true);
+		for (uint32_t i = 0; i < 2; i++)
+			world_append(&world, world_partition(&world, "t", i), 0, 1, 100);
+		rest(&world, 8 * SECOND_NS);
+		cr_expect_not(store_has_failed(world.store));
+		sim_disk_fail(world.disk, 0, EIO);
+		rest(&world, 8 * SECOND_NS);
+		world_crash(&world);
+		world_open(&world);
+		for (uint32_t i = 0; i < 2; i++)
+			cr_expect_eq(world_check_all(&world, world_partition(&world, "t", i), 0, 1 << 20), 1, "seed %lu", seed);
+		world_fini(&world);
+	}
 }
