@@ -250,10 +250,16 @@ static int mend_journals(struct repair *repair)
 static int open_catalog(struct repair *repair)
 {
 	struct catalog_knowledge known = {.is_loss_accepted = repair->options->is_loss_accepted};
-	struct catalog_report found;
+	struct catalog_report found = {0};
 	int err = store_read_catalog_mark(repair->io, repair->options->dir, repair->shard_count, &known.mark);
 	if (!err)
 		err = catalog_open_knowing(&repair->catalog, repair->io, repair->options->dir, repair->options->config, &known, &found);
+	/* Nobody could hold the two against each other while catalog.log was not readable. What could be saved of it says whose directory this is. */
+	if (err == ERR_FORMAT && found.is_another && repair->needs_catalog) {
+		err = set_aside(repair, "meta.properties");
+		if (!err)
+			err = catalog_open_knowing(&repair->catalog, repair->io, repair->options->dir, repair->options->config, &known, &found);
+	}
 	if (err)
 		return fail(repair, err, "the catalog cannot be opened", repair->catalog ? "" : found.why);
 	repair->image = catalog_image_acquire(repair->catalog);

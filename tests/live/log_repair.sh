@@ -107,10 +107,11 @@ done
 
 # ---- catalog.log and meta.properties, both -------------------------------------------------------------------------------
 # What a start names is a way out then, too: catalog.log says whose directory it is, and if it does not either, the repair says that it makes that up.
-for what in hole gone; do
+# (another: meta.properties reads well, but tells of another cluster, which nobody can see while the catalog is damaged.)
+for what in hole gone another; do
 	fresh
-	flip "$DATA/meta.properties" 30
-	case $what in hole) flip "$DATA/catalog.log" 150 ;; gone) rm "$DATA/catalog.log" ;; esac
+	if [ $what = another ]; then sed -i 's/^cluster\.id=./cluster.id=-/' "$DATA/meta.properties"; else flip "$DATA/meta.properties" 30; fi
+	case $what in hole|another) flip "$DATA/catalog.log" 150 ;; gone) rm "$DATA/catalog.log" ;; esac
 	out=$(repair 2>&1); expect "both damaged ($what): the catalog is not given up unasked" "1 yes" "$? $(grep -q 'NOT DONE: give up *catalog.log' <<< "$out" && echo yes)"
 	out=$(repair --accept-loss 2>&1); expect "... asked for, both are made anew ($what)" "0 $([ $what = gone ] && echo 1 || echo 0)" "$? $(grep -c 'nothing says whose directory' <<< "$out")"
 	expect_status "verify finds nothing" 0 "$SPATE_BIN" log verify "$DATA"
