@@ -125,6 +125,7 @@ struct survey {
 	struct world *world;
 	uint32_t topic, partition;
 	bool is_answered, is_certain;
+	int64_t end;
 };
 
 static void answered(void *context, uint64_t tag, const void *answer)
@@ -138,6 +139,7 @@ static void answered(void *context, uint64_t tag, const void *answer)
 	if (result->error_code == KERR_NOT_LEADER_OR_FOLLOWER || result->error_code == KERR_LEADER_NOT_AVAILABLE)
 		return;
 	survey->is_answered = true;
+	survey->end = result->offset;
 	survey->is_certain = !result->error_code && result->offset >= history_certain_end(survey->world->history, topic->parts[survey->partition].number);
 	world_tell(survey->world, (uint64_t)result->offset, "the survey: %s-%u ends at %ld (error %d)", topic->name, survey->partition, (long)result->offset, result->error_code);
 }
@@ -167,7 +169,8 @@ static void take_early_end(const struct survey *survey)
 {
 	struct world *world = survey->world;
 	const struct world_topic *topic = &world->topics[survey->topic];
-	if (!world->vouching[store_owner(&topic->id, survey->partition, world->plan->knobs.shards)].is_excused) {
+	bool is_excused = world->vouching[store_owner(&topic->id, survey->partition, world->plan->knobs.shards)].is_excused;
+	if (!is_excused && !last_group_begins(world, &topic->id, survey->partition, survey->end)) {
 		world_condemn(world, "%s-%u ends early, or is gone, and no start said so", topic->name, survey->partition);
 		return;
 	}

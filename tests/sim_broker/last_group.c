@@ -41,6 +41,21 @@ static struct group_place find_group(const uint8_t *file, uint64_t size, const u
 	return place;
 }
 
+static void keep_entries(struct vouching *vouching, const uint8_t *group, uint64_t size, uint64_t seed)
+{
+	struct group_header header;
+	struct journal_entry entry;
+	struct slice payload;
+	size_t at = 0;
+	vouching->entry_count = 0;
+	if (!group_header_decode(&header, seed, size, group))
+		return;
+	struct slice body = {group + GROUP_HEADER_SIZE, header.body_size_bytes};
+	while (at < body.size && vouching->entry_count < LAST_ENTRIES_MAX && group_entry_next(body, &at, &entry, &payload))
+		vouching->entries[vouching->entry_count++] = (struct last_entry){entry.topic_id, entry.partition, entry.base_offset};
+}
+
+/* Also keeps what is in that group. */
 static uint64_t newest_seq(struct world *world, uint32_t shard)
 {
 	char path[32];
@@ -49,9 +64,12 @@ static uint64_t newest_seq(struct world *world, uint32_t shard)
 	CHECK(file);
 	snprintf(path, sizeof path, "/data/journal-%u", shard);
 	int64_t size = sim_disk_peek(world->disk, path, file, size_max, 0);
-	uint64_t seq = size > 0 ? find_group(file, (uint64_t)size, NULL).seq : 0;
+	struct group_place place = size > 0 ? find_group(file, (uint64_t)size, NULL) : (struct group_place){0};
+	uint64_t seed;
+	if (place.seq && find_seed(file, (uint64_t)size, &seed))
+		keep_entries(&world->vouching[shard], file + place.from, place.to - place.from, seed);
 	free(file);
-	return seq;
+	return place.seq;
 }
 
 static void want(struct world *world, uint32_t shard, uint64_t seq)
@@ -79,11 +97,21 @@ void last_group_judge(struct world *world)
 {
 	for (uint32_t shard = 0; shard < world->plan->knobs.shards; shard++) {
 		struct vouching *vouching = &world->vouching[shard];
-		if (!vouching->is_wanted || newest_seq(world, shard) > vouching->seq)
+		uint64_t newest = world->is_in_doubt ? newest_seq(world, shard) : 0;
+		if (!vouching->is_wanted || newest > vouching->seq)
 			continue;
 		vouching->is_excused = true;
 		world_tell(world, shard, "nothing vouches for the last group of journal-%u, which the disk may have lost", shard);
 	}
 	for (uint32_t shard = 0; shard < SHARDS_MAX; shard++)
 		world->vouching[shard].is_wanted = false;
+}
+
+bool last_group_begins(const struct world *world, const struct uuid *topic, uint32_t partition, int64_t offset)
+{
+	const struct vouching *vouching = &world->vouching[store_owner(topic, partition, world->plan->knobs.shards)];
+	for (uint32_t i = 0; i < vouching->entry_count; i++)
+		if (uuid_equal(&vouching->entries[i].topic, topic) && vouching->entries[i].partition == partition && vouching->entries[i].offset == offset)
+			return true;
+	return false;
 }

@@ -10,3 +10,5 @@ void last_group_note_lie(struct world *world);
 void last_group_note_rot(struct world *world, const char *path, const uint8_t *file, uint64_t size, uint64_t position);
 /* A start is about to come: are there groups behind those? Where not, logs of that shard may end early from now on, and groups have older commits. */
 void last_group_judge(struct world *world);
+/* Does the last group that was there then say that the partition's records from `offset` on are in a file? If that was made another, it is a torn write to whoever reads it. */
+bool last_group_begins(const struct world *world, const struct uuid *topic, uint32_t partition, int64_t offset);

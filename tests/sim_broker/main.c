@@ -28,7 +28,7 @@ struct options {
 	uint64_t seed, count;
 	double seconds;
 	uint32_t workers, shrink_seconds;
-	bool is_story, is_loud, does_roll_back, does_exchange;
+	bool is_story, is_loud, does_exchange;
 };
 
 struct totals {
@@ -189,7 +189,6 @@ static uint64_t run_all(const struct options *options, struct totals *totals, ch
 static bool is_expected(const struct options *options, enum moment moment)
 {
 	switch (moment) {
-	case MOMENT_ROLLED_BACK: return options->does_roll_back;
 	case MOMENT_EXCHANGED: return options->does_exchange;
 	case MOMENT_SEQUENCE_LOST: /* these three are rare */
 	case MOMENT_ENDED_EARLY:
@@ -277,7 +276,7 @@ int main(int argc, char **argv)
 		case 'S': options.is_story = true; break;
 		case 'l': options.is_loud = true; break;
 		case 'r': plan_let_all_rot(); break;
-		case 'b': plan_let_all_roll_back(); options.does_roll_back = true; break;
+		case 'b': plan_let_all_roll_back(); break;
 		case 'e': plan_let_all_exchange(); options.does_exchange = true; break;
 		case 'k': options.shrink_seconds = (uint32_t)strtoul(optarg, NULL, 10); break;
 		default: return usage(argv[0]);

@@ -4,6 +4,7 @@
 #include "tests/shrink/draw.h"
 
 #define NS_PER_MS 1000000ull
+#define ROLL_BACK_EVERY 16
 
 const char *step_name(enum step_kind kind)
 {
@@ -99,7 +100,8 @@ void plan_make(struct plan *plan, uint64_t seed)
 	plan->seed = seed;
 	make_knobs(&plan->knobs, &random);
 	plan->knobs.may_rot |= do_all_rot;
-	plan->knobs.may_roll_back = do_all_roll_back;
+	uint64_t apart = seed; /* so that this changes no other seed's plan */
+	plan->knobs.may_roll_back = do_all_roll_back || sim_random(&apart) % ROLL_BACK_EVERY == 0;
 	plan->knobs.may_exchange = do_all_exchange;
 	for (size_t i = 0; i < WEIGHTS; i++) {
 		bool is_used = draw(&random, 100) < weights[i].used_percent && is_possible(&plan->knobs, weights[i].kind);

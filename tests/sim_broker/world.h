@@ -62,10 +62,19 @@ struct commits {
 	int64_t sent, acked;          /* the highest; -1: none */
 };
 
+#define LAST_ENTRIES_MAX 32
+
 /* Was the last group of a shard's journal lost by the disk (last_group.h)? */
+struct last_entry {
+	struct uuid topic;
+	uint32_t partition;
+	int64_t offset;               /* its first */
+};
 struct vouching {
 	bool is_wanted, is_excused;   /* groups behind `seq` are to be there at the next start; they were not */
 	uint64_t seq;
+	uint32_t entry_count;         /* of the last group that was there at the last start in doubt */
+	struct last_entry entries[LAST_ENTRIES_MAX];
 };
 
 struct world {
