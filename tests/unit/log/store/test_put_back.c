@@ -118,6 +118,35 @@ Test(put_back, an_older_journal)
 	}
 }
 
+/* A catalog that is written anew says so as well: it is what the next try reads. */
+Test(put_back, an_older_journal_and_a_catalog_that_was_compacted)
+{
+	struct world world;
+	struct copy journal;
+	struct config_override override = {"retention.ms", "1"};
+	make_two_lives(&world, true, &journal);
+	world_open(&world);
+	const struct topic *topic = catalog_topic_by_name(world.image, (struct slice){(const uint8_t *)"t", 1});
+	for (int i = 0; i < 1500; i++) {
+		char value[16];
+		snprintf(value, sizeof value, "%d", 1000000 + i);
+		override.value = value;
+		cr_assert_eq(catalog_set_overrides(world.catalog, &topic->id, &override, 1), 0);
+	}
+	append(&world, "t", 2 * RECORDS);
+	world_crash(&world);
+	put_back(&world, "//journal-0", &journal);
+	bool was_compacted = false;
+	for (int tries = 0; tries < 3; tries++) {
+		expect_refused(&world, "journal-0 is of an earlier time");
+		was_compacted |= world.found.was_compacted;
+	}
+	cr_assert(was_compacted);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	world_fini(&world);
+}
+
 /* Nothing was acknowledged since: a life in which no topic was there yet, or that ended before the catalog was told. */
 Test(put_back, an_older_journal_that_lost_nothing)
 {
