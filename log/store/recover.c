@@ -862,7 +862,7 @@ static int write_what_was_scanned(struct store *store, bool has_scanned)
 
 /* More than a group, or a journal, can hold: it is a thousand offsets for each byte of the largest. */
 #define ROOM_PER_BYTE 1024
-#define ROOM_PER_LOST_GROUP (1ll << 32)
+#define ROOM_PER_LOST_GROUP STORE_ROOM_OFFSETS
 
 /* @Q, @S. A log without records has none to fence: it begins further on. */
 static int leave_room_in(struct replay *replay, const struct topic *topic, uint32_t index, int64_t room)

@@ -27,6 +27,9 @@ struct store_options {
 	uint32_t open_files_max;          /* descriptors for segments' files, but for those in use: idle ones beyond are closed; 0 = 6,144 */
 };
 
+/* As many offsets at least are left out, fenced, in each partition beside groups or a journal whose loss was accepted. No other damage is as long. */
+#define STORE_ROOM_OFFSETS (1ll << 32)
+
 /* What recovery found and did; printed at start. */
 struct store_report {
 	uint64_t partitions;

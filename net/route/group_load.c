@@ -153,17 +153,18 @@ static void end_load(struct load *load)
 	hosted__loaded(hosted, KERR_NONE);
 }
 
-/* Behind the damaged range that begins here, if its loss is accepted. */
+/* Behind the damaged range that begins here, if its loss is accepted, or was: what was left as room beside a lost journal or group is longer than any other. */
 static bool pass_over_damage(struct load *load)
 {
 	struct hosted *hosted = load->hosted;
 	struct group_host *host = hosted->host;
 	struct partition *partition = hosted__partition(hosted);
-	if (!partition || !broker_config_bool(host->shard->image->config, "spate.accept.loss"))
+	int64_t from = load->next_offset, to = partition ? partition_damage_end(partition, from) : from;
+	if (!partition || (to - from < STORE_ROOM_OFFSETS && !broker_config_bool(host->shard->image->config, "spate.accept.loss")))
 		return false;
-	int64_t from = load->next_offset, to = partition_damage_end(partition, from);
-	log_line(LOG_ERROR, "the groups of " GROUP_TOPIC " partition %u: offsets [%lld, %lld) are damaged and passed over, as spate.accept.loss is true: groups may "
-		 "go back to older offsets, or to none", hosted->partition, (long long)from, (long long)to);
+	log_line(LOG_ERROR, "the groups of " GROUP_TOPIC " partition %u: offsets [%lld, %lld) are damaged and passed over, as %s: groups may go back to older "
+		 "offsets, or to none", hosted->partition, (long long)from, (long long)to,
+		 to - from < STORE_ROOM_OFFSETS ? "spate.accept.loss is true" : "their loss was accepted");
 	load->next_offset = to;
 	load->has_passed_damage = true;
 	return true;

@@ -4,6 +4,7 @@
 #include "kmsg_offset_commit.h"
 #include "kmsg_offset_fetch.h"
 #include "log/batch/batch.h"
+#include "log/repair/repair.h"
 
 #define GROUPS 20
 #define PARTITIONS 8
@@ -103,6 +104,51 @@ Test(group_load, damage_is_passed_over_when_that_is_accepted, .timeout = 60)
 		cr_expect_geq(list_offset(&client, 0, -2), GROUPS, "the damage has gone, behind a snapshot");
 		client_close(&client);
 	}
+	broker_end(&broker);
+}
+
+static void remove_file(const struct broker *broker, const char *name)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/%s", broker->dir, name);
+	cr_assert_eq(unlink(path), 0, "%s", path);
+}
+
+static void repair(const struct broker *broker)
+{
+	struct io *io;
+	struct io_options io_options = {.backend = IO_SYSCALLS};
+	struct repair_options options = {.dir = broker->dir, .config = broker->config, .is_loss_accepted = true};
+	struct repair_report report;
+	cr_assert_eq(io_open(&io, &io_options), 0);
+	cr_assert_eq(repair_directory(io, &options, &report), 0, "%s", report.why);
+	io_close(io);
+}
+
+/* Beside a journal that is lost and given up, each log has room left behind its end, fenced: that loss was accepted once, and is no reason to refuse the groups. */
+Test(group_load, room_beside_a_lost_journal_is_passed_over, .timeout = 60)
+{
+	static const char *const settings[] = {"offsets.topic.num.partitions", "1", NULL};
+	struct broker broker;
+	struct client client;
+	broker_start(&broker, 1, settings);
+	client_open(&client, &broker);
+	cr_assert_eq(find_coordinator(&client, "any"), 0);
+	make_topic(&client, "t", 1);
+	commit(&client, "group", 3600 * 1000);
+	client_close(&client);
+	broker_stop(&broker);
+	remove_file(&broker, "journal-0");
+	remove_file(&broker, "checkpoint-0");
+	remove_file(&broker, "checkpoint-0.copy");
+	repair(&broker);
+	start_with(&broker, "spate.accept.loss", "false");
+	client_open(&client, &broker);
+	cr_expect_eq(group_committed(&client, "group"), 1);
+	cr_expect_geq(list_offset(&client, 0, -1), STORE_ROOM_OFFSETS);
+	commit(&client, "another", 3600 * 1000);
+	cr_expect_eq(group_committed(&client, "another"), 1);
+	client_close(&client);
 	broker_end(&broker);
 }
 
