@@ -76,7 +76,7 @@ static void go_deeper(struct explorer *explorer, struct sim_disk *disk, const st
 	struct explorer outer = *explorer;
 	struct machine machine = {0};
 	struct seen seen;
-	char why[1400];
+	char why[2000];
 	later = *explorer->model;
 	explorer->depth++;
 	*explorer->trail[explorer->depth] = 0;
@@ -112,7 +112,7 @@ static void live_on(struct explorer *explorer, struct machine *machine, const st
 {
 	struct model later;
 	struct seen seen_later;
-	char why[1400];
+	char why[2000];
 	struct sim_disk *disk = machine->disk;
 	later = *explorer->model;
 	model_settle(&later, seen);
@@ -131,7 +131,7 @@ static void judge(struct explorer *explorer, struct sim_disk *disk)
 {
 	struct machine machine;
 	struct seen seen;
-	char why[1400];
+	char why[2000];
 	bool is_deeper = explorer->depth + 1 < EXPLORE_DEPTH_MAX && explorer->deeper_of && sim_random(&explorer->random) % explorer->deeper_of == 0;
 	struct sim_disk *copy = is_deeper ? sim_disk_copy(disk) : NULL;
 	explorer->recoveries++;
