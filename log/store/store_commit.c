@@ -133,13 +133,12 @@ static uint64_t group_room(const struct store *store)
 	return JOURNAL_ENTRY_MAX(store->group_size_bytes_max);
 }
 
-/* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry; so does a file that cannot be opened now.
- * *must_wait: that, and no group can carry the piece. */
-static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment, bool *must_wait)
+/* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry; so does a file that cannot be opened now:
+ * what of the piece a group can carry goes through the journal then, and the rest waits. */
+static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment)
 {
 	uint64_t size = segment->staged.position - segment->committing.position;
 	bool must_go = size > group_room(store);
-	*must_wait = must_go && store__must_wait(store);
 	if ((size < store->options.direct_size_bytes_min && !must_go) || segment->filing || (store->is_full && !must_go) || store__must_wait(store))
 		return false;
 	struct list *before = segment->node.prev;
@@ -163,10 +162,8 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	/* Some of this was a sync, and a failed sync is final: a second one may say that all is well, and it is not. */
 	if (err && !is_full && !err_is_shortage(err))
 		store__fail(store, err);
-	if (err_is_shortage(err)) {
+	if (err_is_shortage(err))
 		store__note_shortage(store, err);
-		*must_wait = must_go;
-	}
 	if (is_full && must_go)
 		store__set_full(store, true); /* it waits for room, and nothing more may come behind it */
 	return !err && (is_entered || must_go);
@@ -286,11 +283,9 @@ static enum added commit_partition(struct store *store, struct partition *partit
 	if (!commit_trims(store, partition))
 		return ADDED_GROUP_FULL;
 	for (struct segment *segment; (segment = first_uncommitted(partition));) {
-		bool must_wait, is_direct = can_go_direct(store, partition, segment, &must_wait);
+		bool is_direct = can_go_direct(store, partition, segment);
 		if (store->failure)
 			return ADDED_GROUP_FULL;
-		if (must_wait)
-			return ADDED_DEFERRED;
 		if (is_direct && is_direct_share_full(store))
 			return ADDED_DEFERRED;
 		enum added added = is_direct ? commit_direct(store, partition, segment) : commit_through_journal(store, partition, segment);

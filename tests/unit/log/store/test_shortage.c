@@ -1,6 +1,7 @@
 /* No more descriptors: what is to be filed waits, and nothing breaks; files that are not in use are closed for those that are. */
 #include <errno.h>
 
+#include "log/partition/partition_priv.h"
 #include "tests/unit/log/store/world.h"
 
 #define SECOND_NS 1000000000ull
@@ -81,6 +82,28 @@ Test(shortage, a_batch_larger_than_a_group_holds_up_nobody, .timeout = 60)
 	world_crash(&world);
 	world_open(&world);
 	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 1);
+	world_fini(&world);
+}
+
+/* Batches that fit a group, but not all of them one: they go through the journal in several, whatever their file is. (Found by faults, seed 5.) */
+Test(shortage, batches_that_fit_a_group_wait_for_nothing, .timeout = 60)
+{
+	struct world world;
+	struct append appends[6];
+	begin(&world, 11, 1);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 1, 100);
+	rest(&world, 8 * SECOND_NS); /* it has a file */
+	sim_disk_fail_kinds(world.disk, OPENS, 1, EMFILE, true);
+	while (segment_home_spare_files(&partition->home->segments))
+		;
+	for (uint64_t i = 0; i < COUNT_OF(appends); i++)
+		cr_assert_eq(world_append_begin(partition, &appends[i], i + 1, 1, 12000), 0);
+	store_turn(world.store);
+	rest(&world, SECOND_NS);
+	for (size_t i = 0; i < COUNT_OF(appends); i++)
+		cr_expect(appends[i].is_done && appends[i].op.err == 0, "batch %zu: %d, %s", i, appends[i].is_done, err_name(appends[i].op.err));
+	sim_disk_fail(world.disk, 0, EIO);
 	world_fini(&world);
 }
 
