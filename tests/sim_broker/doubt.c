@@ -16,7 +16,6 @@
 #define SURVEY_TURNS_MAX 400000
 #define STAND_TURNS 2000
 #define TURN_NS_MAX 1000000
-#define IN_FLIGHT_MAX (PRODUCERS_MAX * 5 * 16) /* records that were sent and not answered */
 
 /* ---- lies ---------------------------------------------------------------------------------------------------------------- */
 

@@ -115,7 +115,7 @@ static void allow_log(struct strike *strike, const struct image_file *before, co
 	int64_t struck = -1, end = -1;
 	for (uint64_t at = 0; at + BATCH_HEADER_SIZE <= before->size; at += batch.size_bytes) {
 		if (batch_parse_checked((struct slice){before->bytes + at, before->size - at}, &batch)) {
-			damage_allow(world, topic, partition, 0, history_certain_end(world->history, number));
+			damage_allow(world, topic, partition, 0, history_certain_end(world->history, number) + IN_FLIGHT_MAX);
 			break;
 		}
 		if (after && at + batch.size_bytes <= after->size && memcmp(before->bytes + at, after->bytes + at, batch.size_bytes) == 0)
