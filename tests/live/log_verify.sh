@@ -135,7 +135,9 @@ for how in stop kill9; do
 		"broker_$how"
 		cp "$DATA/catalog.log" "$WORK/catalog.log"
 		size=$(stat -c %s "$DATA/catalog.log")
-		if [ $what = flipped ]; then flip "$DATA/catalog.log" $((size - 1)); else truncate -s $((size - 7)) "$DATA/catalog.log"; fi
+		# An opening is counted by one record, and noted by another once the journals have it: 32 bytes each. The second alone nobody misses before something is acknowledged.
+		cut=7; if [ $what = opening ]; then cut=39; fi
+		if [ $what = flipped ]; then flip "$DATA/catalog.log" $((size - 1)); else truncate -s $((size - cut)) "$DATA/catalog.log"; fi
 		refused catalog.log "has lost acknowledged changes"
 		expect "nothing is called unanswered" 0 "$(verify | grep -c "never answered")"
 		refused catalog.log "has lost acknowledged changes"
