@@ -338,10 +338,20 @@ static bool holds(struct run *run)
 	return !run->must_hold || !store_has_failed(run->machine->store) || fail(run, "durability broke, and nothing but descriptors was short", ERR_FAILED);
 }
 
-static bool wait(struct run *run)
+static void turn_until_answered(struct run *run)
 {
 	for (int turns = 0; run->in_flight && turns < TURNS_MAX && !run->machine->is_broken; turns++)
 		machine_turn(run->machine);
+}
+
+/* While there is no memory from then on, what is to be filed waits for it, and who waits for that. Once there is some, all is answered. */
+static bool wait(struct run *run)
+{
+	turn_until_answered(run);
+	if (run->in_flight && !run->machine->is_broken) {
+		allocations_fail(0, false);
+		turn_until_answered(run);
+	}
 	if (!holds(run))
 		return false;
 	return run->in_flight ? fail(run, "something is never answered", -ETIMEDOUT) : !*run->why;
