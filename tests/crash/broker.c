@@ -294,6 +294,10 @@ static uint64_t run_once(struct sim_disk *base, uint64_t k, bool is_sticky)
 	}
 	for (uint32_t i = 0; i < request_count; i++) {
 		enum outcome outcome = call(&run, &requests[i]);
+		if (outcome == NOTHING && is_sticky) { /* what is to be filed waits for memory: once there is some, it goes on */
+			allocations_fail(0, false);
+			outcome = call(&run, &requests[i]);
+		}
 		if (!k)
 			requests[i].is_answered = outcome != NOTHING;
 		else if (outcome == NOTHING && requests[i].is_answered)
