@@ -25,7 +25,7 @@ void partition__note_append_time(struct partition *partition, struct segment *se
 
 static struct append_time_owner owner_of(const struct partition *partition, const struct segment *segment)
 {
-	return (struct append_time_owner){partition->topic_id, partition->index, segment->base_offset};
+	return (struct append_time_owner){partition->topic_id, partition->index, segment->base_offset, segment->first_crc};
 }
 
 static int write_times(const struct partition *partition, struct segment *segment)

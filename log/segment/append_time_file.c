@@ -167,7 +167,7 @@ static int add(struct append_time_file *file, const struct append_times *times, 
 	int err = write_addition(file, &addition);
 	if (!err)
 		*end = (struct append_time_end){addition.kept + (uint32_t)(addition.size / APPEND_TIME_ENTRY_SIZE),
-						(uint32_t)(addition.end - file->owner.base_offset)};
+						(uint32_t)(addition.end - file->owner.base_offset), file->seed};
 	free(addition.bytes);
 	return err;
 }
@@ -202,13 +202,12 @@ static int add_anywhere(struct io *io, const char *path, const struct append_tim
 /* Behind the entries that this life has written. A cycle of write-behind does this for each of thousands of partitions, while appends wait. */
 static int add_behind(struct io *io, const char *path, const struct append_time_owner *owner, const struct append_times *times, struct append_time_end *end)
 {
-	uint8_t head[APPEND_TIME_HEADER_SIZE], *bytes = malloc((size_t)times->count * APPEND_TIME_ENTRY_SIZE);
+	uint8_t *bytes = malloc((size_t)times->count * APPEND_TIME_ENTRY_SIZE);
 	if (!bytes)
 		return -ENOMEM;
-	uint32_t seed = append_time_header_encode(owner, head);
 	for (uint32_t i = 0; i < times->count; i++)
-		append_time_entry_encode(&times->steps[i], i ? times->steps[i - 1].end_offset : times->from, owner->base_offset, seed,
-					 bytes + (size_t)i * APPEND_TIME_ENTRY_SIZE);
+		append_time_entry_encode(&times->steps[i], i ? times->steps[i - 1].end_offset : times->from, owner->base_offset,
+					 end->seed, bytes + (size_t)i * APPEND_TIME_ENTRY_SIZE);
 	int fd = io_file_open(io, path, 0);
 	int64_t done = fd < 0 ? fd : io_file_write(io, fd, bytes, (size_t)times->count * APPEND_TIME_ENTRY_SIZE, position_of(end->count));
 	if (fd >= 0)
@@ -216,7 +215,7 @@ static int add_behind(struct io *io, const char *path, const struct append_time_
 	free(bytes);
 	if (done < 0)
 		return (int)done;
-	*end = (struct append_time_end){end->count + times->count, (uint32_t)(append_times_end(times) - owner->base_offset)};
+	*end = (struct append_time_end){end->count + times->count, (uint32_t)(append_times_end(times) - owner->base_offset), end->seed};
 	return 0;
 }
 

@@ -139,6 +139,7 @@ uint32_t append_time_header_encode(const struct append_time_owner *owner, uint8_
 	store_le32(out + 12, owner->partition);
 	memcpy(out + 16, owner->topic_id.bytes, sizeof owner->topic_id.bytes);
 	store_le64(out + 32, (uint64_t)owner->base_offset);
+	store_le32(out + 40, owner->first_crc);
 	uint64_t checksum = XXH3_64bits(out, CHECKSUM_AT);
 	store_le64(out + CHECKSUM_AT, checksum);
 	return (uint32_t)checksum;
@@ -153,7 +154,8 @@ int append_time_header_decode(struct append_time_owner *owner, uint32_t *seed, s
 		return ERR_CORRUPT_LOG;
 	if (load_le32(bytes.data + 8) != FORMAT_VERSION)
 		return ERR_FORMAT;
-	*owner = (struct append_time_owner){.partition = load_le32(bytes.data + 12), .base_offset = (int64_t)load_le64(bytes.data + 32)};
+	*owner = (struct append_time_owner){
+		.partition = load_le32(bytes.data + 12), .base_offset = (int64_t)load_le64(bytes.data + 32), .first_crc = load_le32(bytes.data + 40)};
 	memcpy(owner->topic_id.bytes, bytes.data + 16, sizeof owner->topic_id.bytes);
 	*seed = (uint32_t)checksum;
 	return owner->base_offset < 0 ? ERR_CORRUPT_LOG : 0;

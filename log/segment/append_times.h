@@ -74,12 +74,14 @@ struct append_time_owner {
 	struct uuid topic_id;
 	uint32_t partition;
 	int64_t base_offset;
+	uint32_t first_crc; /* of the segment's first batch: which records these are; 0: not known. No part of whose file it is */
 };
 
 /* Where a file ends, as far as its writer knows: then it goes on there and reads nothing. All zero: not known. */
 struct append_time_end {
 	uint32_t count;           /* entries */
 	uint32_t relative_offset; /* where the last one ends, less the base offset */
+	uint32_t seed;            /* of the checksums of this file's entries */
 };
 
 /* `out`: APPEND_TIME_HEADER_SIZE bytes. Returns the seed of the entries' checksums. */

@@ -67,10 +67,12 @@ static int open_times(struct segment_witness *witness, struct io *io, const char
 	const struct append_time_owner *found = &witness->times->owner;
 	witness->is_anothers = !uuid_equal(&found->topic_id, &owner->topic_id) || found->partition != owner->partition;
 	witness->topic_id = found->topic_id;
-	if (witness->is_anothers || found->base_offset != owner->base_offset)
+	if (witness->is_anothers || found->base_offset != owner->base_offset) {
 		close_times(witness);
-	else
+	} else {
+		witness->first_crc = found->first_crc;
 		find_end(witness);
+	}
 	return 0;
 }
 
@@ -104,8 +106,9 @@ int segment_witness_open(struct segment_witness *witness, struct io *io, const c
 	return err;
 }
 
-void segment_witness_batch(struct segment_witness *witness, const uint8_t *header, const struct batch *batch)
+void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch)
 {
+	witness->is_contradicted |= position == 0 && witness->first_crc && batch->crc != witness->first_crc;
 	while (witness->step_end >= 0 && witness->step_end <= batch->base_offset)
 		go_to_step(witness, witness->next + 1);
 	witness->is_contradicted |= witness->step_end >= 0 && witness->step_end <= batch_last_offset(batch);

@@ -1,6 +1,6 @@
 /* What lies beside a `.log` and knows something of it: the append times and the seal. For who has no checkpoint to ask: a scan, and `spate log verify`.
  *
- *   - An `.appendtime` says whose it is (topic id, partition, base offset), and each of its steps ends where a batch does, one that was filed (and synced) by then.
+ *   - An `.appendtime` says whose it is (topic id, partition, base offset) and what the segment's first batch is (its CRC), and each of its steps ends where a batch does, one that was filed (and synced) by then.
  *     It is never synced itself, so it may say less than there was, and never more.
  *   - A seal says what the headers of all batches are together. It is never synced either, and may be of an earlier life of the name: it is asked only if
  *     it ends where the next segment begins.
@@ -20,7 +20,8 @@ struct segment_witness {
 	int64_t step_end;               /* where it ends; -1: there is none */
 	struct uuid topic_id;           /* of whom the append times are, if `is_anothers` */
 	bool is_anothers;               /* the append times are another partition's */
-	bool is_contradicted;           /* the batches are not those that were filed here: a step ends in the middle of one */
+	uint32_t first_crc;             /* the append times tell of a segment that begins with it; 0: not known */
+	bool is_contradicted;           /* the batches are not those that were filed here: the first is another, or a step ends in the middle of one */
 	bool fails_seal;                /* though each is whole, together they are not what was sealed */
 	int64_t end_offset;             /* so far at least the segment went; its base: nothing tells */
 	bool has_seal;
@@ -31,8 +32,8 @@ struct segment_witness {
 /* Reads what is beside <dir>/<base offset>.log. `next_base`: where the next segment begins; -1: there is none. An error is a shortage, of memory or
  * descriptors: what cannot be read otherwise tells nothing. */
 MUST_USE int segment_witness_open(struct segment_witness *witness, struct io *io, const char *dir, const struct append_time_owner *owner, int64_t next_base);
-/* The next whole batch of the file: BATCH_HEADER_SIZE bytes, and what they say. */
-void segment_witness_batch(struct segment_witness *witness, const uint8_t *header, const struct batch *batch);
+/* The next whole batch of the file: where it is, BATCH_HEADER_SIZE bytes, and what they say. */
+void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch);
 /* Behind the last one; `end_offset`: behind it. A file that broke off before, or that something was missing in, is not held against the seal. */
 void segment_witness_end(struct segment_witness *witness, int64_t end_offset, bool is_unbroken);
 void segment_witness_close(struct segment_witness *witness);

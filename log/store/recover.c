@@ -159,7 +159,7 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 		if (err)
 			return err;
 		if (found > 0) {
-			segment_witness_batch(witness, header, &batch);
+			segment_witness_batch(witness, end.position, header, &batch);
 			is_unbroken &= batch.base_offset == end.offset;
 			segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
 			partition__learn(partition, &batch);

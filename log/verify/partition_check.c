@@ -307,7 +307,7 @@ static void note_batch(void *context, const struct batch *batch, uint64_t positi
 	if (walk->snapshots.count)
 		snapshot_check_batch(&walk->snapshots, batch);
 	if (is_scanned(walk))
-		segment_witness_batch(&walk->witness, bytes.data, batch);
+		segment_witness_batch(&walk->witness, position, bytes.data, batch);
 }
 
 static void count_tail(const struct partition_walk *walk, const struct segment_files *files)

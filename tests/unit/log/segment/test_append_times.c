@@ -264,6 +264,32 @@ Test(append_times, strangers)
 	disk_close(&disk);
 }
 
+/* A file says which batch the segment begins with; one of an earlier version does not, and is gone on with as it is, in this life and the next. */
+Test(append_times, first_batch)
+{
+	for (int is_old = 0; is_old < 2; is_old++) {
+		struct disk disk = disk_open();
+		struct append_time_owner knowing = owner;
+		struct append_time_end end = {0};
+		struct append_time_file file;
+		knowing.first_crc = 0x12345678;
+		for (int64_t i = 0; i < 4; i++) {
+			struct append_times *times = NULL;
+			append_times_note(&times, BASE + i, BASE + i + 1, 70 + i);
+			cr_assert_eq(append_time_file_add(disk.io, PATH, is_old && i == 0 ? &owner : &knowing, times, &end), 0);
+			free(times);
+			if (i == 1)
+				end = (struct append_time_end){0};
+		}
+		for (int64_t i = 0; i < 4; i++)
+			expect_time(tell(&disk, BASE + i, NULL), 70 + i, 70 + i);
+		cr_assert_eq(append_time_file_open(&file, disk.io, PATH), 0);
+		cr_expect_eq(file.owner.first_crc, is_old ? 0 : 0x12345678);
+		append_time_file_close(&file);
+		disk_close(&disk);
+	}
+}
+
 static uint64_t draw(uint64_t *random, uint64_t count)
 {
 	*random ^= *random << 13;

@@ -273,6 +273,39 @@ Test(scan_witness, append_times_know_their_partition)
 	world_fini(&world);
 }
 
+/* And what the first of them is: another log's of the very same offsets are not theirs, after a kill as after a stop, and when the log goes on in a later life. */
+Test(scan_witness, append_times_know_the_first_batch)
+{
+	for (int kind = 0; kind < 3; kind++) {
+		struct world world;
+		begin(&world, 13);
+		for (uint32_t index = 0; index < 2; index++) {
+			append(&world, index, index * 1000, 2, false);
+			append(&world, index, index * 1000 + 2, 2, false);
+		}
+		idle(&world, 7);
+		if (kind == 0)
+			world_stop(&world);
+		if (kind == 2) {
+			world_kill(&world);
+			world_open(&world);
+			cr_assert_eq(append(&world, 0, 4, 1, false), 4);
+			idle(&world, 7);
+			cr_assert_eq(append(&world, 0, 5, 1, false), 5);
+			idle(&world, 7);
+		}
+		if (kind > 0)
+			world_kill(&world);
+		rot_unlink(&world, "/checkpoint-0");
+		exchange(&world, first_log, other_log);
+		expect_refused(&world, "t-0/00000000000000000000.log");
+		exchange(&world, first_log, other_log);
+		world_open(&world);
+		expect_damaged(&world, 0, 0, 0, kind == 2 ? 6 : 4);
+		world_fini(&world);
+	}
+}
+
 /* Two sealed segments of the same offsets, batch by batch: the seals alone know which is whose. */
 Test(scan_witness, seals_know_their_batches)
 {
@@ -285,6 +318,8 @@ Test(scan_witness, seals_know_their_batches)
 	}
 	world_stop(&world);
 	rot_unlink(&world, "/checkpoint-0");
+	rot_unlink(&world, first_times);
+	rot_unlink(&world, "/t-1/00000000000000000000.appendtime");
 	exchange(&world, first_log, other_log);
 	world_open(&world);
 	expect_damaged(&world, 0, 0, 4, 5);
