@@ -1,0 +1,129 @@
+/* Lines of recovery behind which another one stands in nearly all cases: here are those in which it does not. (Each was taken away first, and every other test
+ * passed: tests/mutants.) */
+#include "log/segment/partition_metadata.h"
+#include "log/store/store_priv.h"
+#include "tests/unit/log/store/piece.h"
+
+#define RECORDS 5
+#define GROUP 4096          /* each of the small ones here is one block behind the two superblocks */
+#define IN_HEADER 30
+#define IN_PAYLOAD (128 + 72 + 200)
+
+static struct partition *nth(struct world *world, uint32_t index)
+{
+	return world_partition(world, "t", index);
+}
+
+static void begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 2, NULL, 0);
+}
+
+static void rot_group(struct world *world, int group, uint64_t position)
+{
+	cr_assert_eq(sim_disk_corrupt(world->disk, "/journal-0", 8192 + (uint64_t)group * GROUP + position, 3), 0);
+}
+
+/* All is filed, and no checkpoint tells of it: the process is killed before. */
+static void kill_before_the_checkpoint(struct world *world)
+{
+	world->store->cycle.is_due = true;
+	while (world->store->cycle.state == CYCLE_IDLE)
+		world_turn(world);
+	world->store->cycle.in_flight++; /* so this cycle never ends */
+	let_file(world);
+	cr_assert(segment_is_filed(nth(world, 0)->active));
+	world->store->cycle.in_flight--;
+	world_kill(world);
+	cr_assert_lt(sim_disk_peek(world->disk, "/checkpoint-0", NULL, 0, 0), 0);
+}
+
+/* No record is lost, in this life and the next ones. */
+static void expect_all(struct world *world, int64_t end)
+{
+	for (int life = 0; life < 3; life++) {
+		world_open(world);
+		cr_assert_eq(world_check_all(world, nth(world, 0), 0, 50000), end + life * RECORDS, "life %d", life);
+		cr_assert_eq(nth(world, 0)->damage_count, 0, "life %d", life);
+		world_append(world, nth(world, 0), (uint64_t)(end + life * RECORDS), RECORDS, 100);
+		life == 1 ? world_stop(world) : world_crash(world);
+	}
+	world_open(world);
+	world_fini(world);
+}
+
+/* @L: the last entry of its partition has lost its payload, and what comes behind it is of another one: no gap shows it, the entry itself must. Its offsets are
+ * given out to nobody else. */
+Test(recovery_stands, the_last_payload_of_a_partition)
+{
+	struct world world;
+	begin(&world, 1);
+	world_append(&world, nth(&world, 0), 0, RECORDS, 100);
+	world_append(&world, nth(&world, 0), RECORDS, RECORDS, 100);
+	world_append(&world, nth(&world, 1), 0, RECORDS, 100); /* vouches for it */
+	world_crash(&world);
+	rot_group(&world, 1, IN_PAYLOAD);
+	for (int life = 0; life < 3; life++) {
+		world_open(&world);
+		world_expect_damaged(&world, nth(&world, 0), RECORDS, 2 * RECORDS, (2 + life) * RECORDS);
+		world_append(&world, nth(&world, 0), (uint64_t)(2 + life) * RECORDS, RECORDS, 100);
+		life == 1 ? world_stop(&world) : world_crash(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* @B before @P: a lost group is told of by the one behind it, and what it held was found in the files, with more behind it. Nothing of that is lost, nor the log end
+ * moved back. */
+Test(recovery_stands, a_repeat_of_what_is_filed)
+{
+	struct world world;
+	begin(&world, 2);
+	world_append(&world, nth(&world, 0), 0, RECORDS, 100);
+	world_append(&world, nth(&world, 1), 0, RECORDS, 100);
+	world_append(&world, nth(&world, 0), RECORDS, RECORDS, 100);
+	kill_before_the_checkpoint(&world);
+	rot_group(&world, 0, IN_HEADER);
+	expect_all(&world, 2 * RECORDS);
+}
+
+/* A journal whose only groups are lost is not the whole history, though it was never trimmed and there has never been a checkpoint: its files are looked at. */
+Test(recovery_stands, a_journal_whose_only_group_is_lost)
+{
+	struct world world;
+	begin(&world, 3);
+	world_append(&world, nth(&world, 0), 0, RECORDS, 100);
+	kill_before_the_checkpoint(&world); /* long after the superblock that an idle journal writes, and that vouches for the group */
+	rot_group(&world, 0, IN_HEADER);
+	expect_all(&world, RECORDS);
+}
+
+/* A directory of ours said another topic's id. That it says ours again is durable before the journal forgets what is in there: or the day that the checkpoint is
+ * lost, its log would be another's. */
+Test(recovery_stands, whose_a_directory_is_stays_so)
+{
+	struct world world;
+	char text[PARTITION_METADATA_SIZE_MAX];
+	struct uuid other_id = {.bytes = {1}};
+	begin(&world, 4);
+	world_append(&world, nth(&world, 0), 0, RECORDS, 100);
+	world_stop(&world);
+	rot_write(&world, "/t-0/partition.metadata", text, partition_metadata_encode(&other_id, text));
+	world_open(&world);
+	world_append(&world, nth(&world, 0), RECORDS, RECORDS, 100);
+	uint64_t checkpoint = world.store->checkpoint_generation;
+	world.store->cycle.is_due = true;
+	for (int turns = 0; world.store->checkpoint_generation == checkpoint && turns < 1000; turns++)
+		world_turn(&world);
+	let_file(&world);
+	struct sim_disk *left = world_lose_all(world.disk);
+	struct world other = {.disk = left, .config = world.config, .options = world.options, .seed = 1};
+	rot_unlink(&other, "/checkpoint-0");
+	world_open(&other);
+	cr_assert_eq(world_check_all(&other, nth(&other, 0), 0, 50000), 2 * RECORDS);
+	world_close(&other);
+	sim_disk_close(left);
+	world_fini(&world);
+}
