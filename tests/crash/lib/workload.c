@@ -44,6 +44,7 @@ struct run {
 	bool is_killed;             /* what a process says that is gone is heard by nobody */
 	bool may_fail;              /* faults are about: whatever is refused is no mistake, but nothing may be acknowledged falsely */
 	bool must_hold;             /* of a kind that is pressure: durability must not break for it */
+	bool is_disk_well;          /* memory alone is short: whoever has enough of it finds all */
 	char why[400];
 };
 
@@ -374,10 +375,11 @@ static bool start_again(struct run *run)
 	if (err)
 		return fail(run, "it does not start again", err);
 	run->model->is_lenient = run->may_fail;
-	/* First as a reader who may find no memory; then to know what is there. */
+	/* First as a reader who may find no memory; then to know what is there: a start that found no memory for all of it was to fail. */
 	if (run->may_fail && !model_judge(run->model, run->machine, &seen, run->why, sizeof run->why))
 		return false;
 	allocations_pause();
+	run->model->is_lenient &= !run->is_disk_well;
 	bool is_right = model_judge(run->model, run->machine, &seen, run->why, sizeof run->why);
 	allocations_resume();
 	if (!is_right)
@@ -476,9 +478,9 @@ static bool do_all(struct run *run, struct explorer *explorer, const struct work
 	return wait(run);
 }
 
-/* Everything once, in an order that has each of them at work on what others left. */
+/* Everything once, in an order that has each of them at work on what others left. The first kill leaves a producer that the journal alone knows. */
 static const enum op standard[] = {
-	OP_APPEND, OP_DIRECT, OP_TWO, OP_IDEMPOTENT, OP_RETRY, OP_ROLL, OP_CREATE, OP_CONFIG, OP_GROW, OP_TRIM, OP_CHECKPOINT, OP_DIRECT, OP_ROLL,
+	OP_APPEND, OP_IDEMPOTENT, OP_KILL, OP_DIRECT, OP_TWO, OP_IDEMPOTENT, OP_RETRY, OP_ROLL, OP_CREATE, OP_CONFIG, OP_GROW, OP_TRIM, OP_CHECKPOINT, OP_DIRECT, OP_ROLL,
 	OP_DELETE, OP_RETAIN, OP_CHECKPOINT, OP_APPEND, OP_RESTART, OP_IDEMPOTENT_LARGE, OP_SETTINGS, OP_KILL, OP_RETRY, OP_CREATE, OP_TWO, OP_DIRECT,
 };
 
@@ -544,6 +546,7 @@ bool workload_run_faulty(struct explorer *explorer, const struct workload_fault 
 	if (machine_open(&machine, disk, 1000 + fault->seed))
 		abort();
 	run.must_hold = err_is_shortage(-fault->error_number);
+	run.is_disk_well = fault->is_allocation;
 	enum op ops[COUNT_OF(standard)];
 	order_by_seed(ops, COUNT_OF(ops), fault->seed);
 	sim_disk_set_pace(disk, &(struct sim_pace){.latency_percent = 100, .short_per_mille = fault->is_short ? 1000 : 0});
