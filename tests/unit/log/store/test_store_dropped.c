@@ -2,6 +2,9 @@
 #include "tests/unit/log/store/world.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 struct trim {
 	struct trim_op op;
@@ -87,8 +90,17 @@ Test(store_dropped, a_producer_is_not_forgotten, .timeout = 60)
 			;
 }
 
-/* The k-th file that a start opens cannot be opened. False: it opens fewer. */
-static bool start_without_descriptors(uint64_t k, int error_number)
+static void lose_copy(struct world *world)
+{
+	struct io_options options = {.backend = IO_SIM, .disk = world->disk};
+	struct io *io;
+	cr_assert_eq(io_open(&io, &options), 0);
+	cr_assert_eq(io_unlink(io, "/checkpoint-0.copy"), 0);
+	io_close(io);
+}
+
+/* The k-th file that a start opens cannot be opened, or the k-th read of one fails. False: it does fewer. */
+static bool start_that_fails(uint32_t kind, uint64_t k, int error_number, bool has_copy)
 {
 	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
 	struct world world;
@@ -104,7 +116,9 @@ static bool start_without_descriptors(uint64_t k, int error_number)
 	while (!trim.is_done)
 		world_turn(&world);
 	world_stop(&world);
-	sim_disk_fail_kinds(world.disk, SIM_OPEN, k, error_number, false);
+	if (!has_copy)
+		lose_copy(&world);
+	sim_disk_fail_kinds(world.disk, kind, k, error_number, false);
 	uint64_t failed_before = sim_disk_fail_count(world.disk);
 	int err = world_try_open(&world);
 	bool has_struck = sim_disk_fail_count(world.disk) > failed_before;
@@ -113,17 +127,38 @@ static bool start_without_descriptors(uint64_t k, int error_number)
 		world_close(&world);
 		world_open(&world);
 	}
-	cr_expect_eq(append_idempotent(&world, world_partition(&world, "t", 0)), 0, "%s at open %lu: the batch was not known again", err_name(-error_number), (unsigned long)k);
+	cr_expect_eq(append_idempotent(&world, world_partition(&world, "t", 0)), 0, "%s at I/O %lu: the batch was not known again", err_name(-error_number), (unsigned long)k);
 	world_fini(&world);
 	return has_struck;
 }
 
-/* A checkpoint that cannot be read now is no checkpoint that is lost: the directories, which are scanned instead of a lost one, do not tell of a producer whose
- * batches are deleted. Its retry was appended again after one start without descriptors, or without permission. (Found by tests/crash/faults, seed 1018.) */
-Test(store_dropped, a_checkpoint_that_cannot_be_opened, .timeout = 60)
+static void check_unread(bool has_copy)
 {
 	static const int errors[] = {EIO, ENOMEM, EMFILE, EACCES, ENOSPC};
 	for (size_t i = 0; i < COUNT_OF(errors); i++)
-		for (uint64_t k = 1; start_without_descriptors(k, errors[i]); k++)
+		for (uint64_t k = 1; start_that_fails(SIM_OPEN, k, errors[i], has_copy); k++)
 			;
+	for (uint64_t k = 1; start_that_fails(SIM_READ, k, EIO, has_copy); k++)
+		;
+}
+
+/* A checkpoint that cannot be read now is no checkpoint that is lost: the directories, which are scanned instead of a lost one, do not tell of a producer whose
+ * batches are deleted. Its retry was appended again after one start without descriptors, or without permission. (Found by tests/crash/faults, seed 1018.) */
+Test(store_dropped, a_checkpoint_that_cannot_be_read, .timeout = 60)
+{
+	check_unread(false);
+}
+
+/* Nor is its copy taken then: the start says what is wrong with the disk, and the next one has the checkpoint itself. */
+Test(store_dropped, a_copy_beside_one_that_cannot_be_read, .timeout = 60)
+{
+	static char said[1 << 20];
+	FILE *told = tmpfile();
+	cr_assert_not_null(told);
+	cr_assert_eq(dup2(fileno(told), STDERR_FILENO), STDERR_FILENO);
+	check_unread(true);
+	rewind(told);
+	said[fread(said, 1, sizeof said - 1, told)] = 0;
+	cr_assert_null(strstr(said, "copy is taken"), "%.2000s", said);
+	fclose(told);
 }
