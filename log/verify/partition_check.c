@@ -364,16 +364,26 @@ static bool is_another_file(const struct partition_walk *walk, const char *file,
 }
 
 /* Nothing of what was filed, up to `to`, is there. */
-static void tell_lost_file(struct partition_walk *walk, const struct segment_check *segment, int64_t to, const char *what)
+static void tell_lost_part(struct partition_walk *walk, const struct segment_check *segment, int64_t from, int64_t to, const char *what)
 {
 	const struct partition_check *check = walk->check;
-	damaged_ranges_add(&walk->found, segment->base_offset, to);
-	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, segment->file, segment->base_offset, to, 0,
+	damaged_ranges_add(&walk->found, from, to);
+	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, segment->file, from, to, 0,
 				  (int64_t)segment->required_bytes, .what = what};
-	finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, segment->base_offset, to);
+	finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, from, to);
 	finding.is_fatal = is_scanned(walk);
 	walk->has_exchanged |= finding.is_fatal;
 	verify_tell(check->sink, &finding);
+}
+
+static void tell_lost_file(struct partition_walk *walk, const struct segment_check *segment, int64_t to, const char *what)
+{
+	int64_t from = segment->base_offset, end;
+	if (!segment->held || to == NOWHERE)
+		tell_lost_part(walk, segment, from, to, what);
+	else
+		for (; damaged_ranges_miss(segment->held, &from, to, &end); from = end)
+			tell_lost_part(walk, segment, from, end, what);
 	walk->end_offset = to;
 }
 
@@ -520,6 +530,7 @@ static int check_segment(struct partition_walk *walk, const struct segment_files
 		.epochs = knows_marks(walk) ? &check->picture->epochs : NULL,
 		.epochs_limit = knows_marks(walk) ? check->picture->epochs_limit : 0,
 		.fenced = check->picture ? &check->picture->fenced : NULL,
+		.held = check->picture ? &check->picture->held : NULL,
 		.seal = seal_state == SEAL_GOOD ? &seal : NULL,
 		.stale_seal = seal_state == SEAL_STALE ? &seal : NULL,
 		.batch = walk->snapshots.count || is_scanned(walk) ? note_batch : NULL,

@@ -168,8 +168,8 @@ static void flush_pending(struct walk *walk)
 	pending->fault = FAULT_NONE;
 }
 
-static void note_damage(struct walk *walk, enum fault fault, int64_t from, int64_t to, uint64_t position_from,
-			uint64_t position_to)
+static void note_damaged_part(struct walk *walk, enum fault fault, int64_t from, int64_t to, uint64_t position_from,
+			      uint64_t position_to)
 {
 	struct pending *pending = &walk->pending;
 	damaged_ranges_add(&walk->check->damaged, from, to == NOWHERE ? INT64_MAX : to);
@@ -183,6 +183,20 @@ static void note_damage(struct walk *walk, enum fault fault, int64_t from, int64
 		.fault = fault, .from = from, .to = to, .position_from = position_from, .position_to = position_to,
 	};
 	memcpy(pending->what, walk->what, sizeof pending->what);
+}
+
+/* But for what the journal has of it: that is not lost, whatever the file says. */
+static void note_damage(struct walk *walk, enum fault fault, int64_t from, int64_t to, uint64_t position_from,
+			uint64_t position_to)
+{
+	const struct damaged_ranges *held = walk->check->held;
+	int64_t end;
+	if (!held || to == NOWHERE) {
+		note_damaged_part(walk, fault, from, to, position_from, position_to);
+		return;
+	}
+	for (; damaged_ranges_miss(held, &from, to, &end); from = end)
+		note_damaged_part(walk, fault, from, end, position_from, position_to);
 }
 
 /* ---- judging one batch --------------------------------------------------------------------------------- */

@@ -76,6 +76,7 @@ struct segment_check {
 	const struct epochs *epochs;
 	int64_t epochs_limit;
 	const struct damaged_ranges *fenced; /* known before: offsets that are missing there are no news */
+	const struct damaged_ranges *held;   /* the journal has their batches, and a start takes them from there; NULL: nothing */
 	const struct seal *seal;          /* NULL: not sealed, or the seal is damaged */
 	const struct seal *stale_seal;    /* a good one that says less than the segment has, or NULL: of an earlier life, perhaps */
 	struct slice index, time_index;   /* the files' bytes; data NULL: there is none */

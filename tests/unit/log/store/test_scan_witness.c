@@ -356,9 +356,19 @@ static void verified(struct world *world, bool *is_damaged, int64_t end)
 			is_damaged[offset < end ? offset : 0] = true;
 }
 
-/* The active segment is gone after a kill, with pieces that went straight to it; what the journal holds between them is served. Broker and verifier name the
- * same offsets, before the start and behind it. */
-Test(scan_witness, a_lost_segment_with_direct_pieces)
+enum strike { IS_GONE, IS_CUT, IS_EMPTY, strike_count };
+
+static void strike_log(struct world *world, enum strike strike)
+{
+	if (strike == IS_GONE)
+		rot_unlink(world, first_log);
+	else
+		rot_cut(world, first_log, strike == IS_CUT ? 4096 : 0);
+}
+
+/* After a kill, the active segment is struck, with pieces that went straight to it; what the journal holds between them is served. Broker and verifier name
+ * the same offsets, before the start and behind it. */
+static void lose_direct_pieces(enum strike strike)
 {
 	struct world world;
 	bool before[9], after[9];
@@ -371,7 +381,7 @@ Test(scan_witness, a_lost_segment_with_direct_pieces)
 	for (uint64_t i = 3; i < 9; i++)
 		world_append(&world, partition_of(&world, 0), i, 1, i % 3 ? 100 : 3000);
 	world_kill(&world);
-	rot_unlink(&world, first_log);
+	strike_log(&world, strike);
 	verified(&world, before, 9);
 	world_open(&world);
 	cr_assert_eq(partition_high_watermark(partition_of(&world, 0)), 9);
@@ -387,6 +397,12 @@ Test(scan_witness, a_lost_segment_with_direct_pieces)
 		cr_assert_eq(after[offset], before[offset], "offset %ld", (long)offset);
 	world_open(&world);
 	world_fini(&world);
+}
+
+Test(scan_witness, a_lost_segment_with_direct_pieces)
+{
+	for (enum strike strike = 0; strike < strike_count; strike++)
+		lose_direct_pieces(strike);
 }
 
 static void rename_dir(struct world *world, const char *from, const char *to)
