@@ -120,6 +120,18 @@ static int search_buffer(const struct resync_source *source, const uint8_t *buff
 	return 0;
 }
 
+/* The next place that may begin a batch: `start`, or, where the file system knows of zeros alone, as far on as a header can begin in them and still have
+ * its magic. A file may have a hole of a terabyte. */
+static uint64_t pass_hole(const struct resync_source *source, uint64_t start)
+{
+	if (!source->next_data || start >= source->memory_position || start >= source->file_end)
+		return start;
+	uint64_t data = source->next_data(source->context, start);
+	if (data > source->memory_position)
+		data = source->memory_position;
+	return data > start + BATCH_AT_MAGIC ? data - BATCH_AT_MAGIC : start;
+}
+
 /* Looks at every position of [*position, end of the segment). */
 static int search(const struct resync_source *source, int64_t from_offset, uint64_t *position, struct batch *out)
 {
@@ -130,10 +142,13 @@ static int search(const struct resync_source *source, int64_t from_offset, uint6
 	struct candidate best = {.look_to = UINT64_MAX};
 	int err = 0;
 	for (uint64_t start = *position; start + BATCH_HEADER_SIZE <= end && start < best.look_to && !err;) {
+		start = pass_hole(source, start);
 		if (start < in_memory && start + BATCH_HEADER_SIZE > file_end && file_end < in_memory) {
 			start = in_memory;
 			continue;
 		}
+		if (start + BATCH_HEADER_SIZE > end)
+			break;
 		uint64_t limit = start < in_memory && file_end < in_memory ? file_end : end;
 		uint64_t size = limit - start < SCAN_SIZE ? limit - start : SCAN_SIZE;
 		err = source->read(source->context, buffer, (uint32_t)size, start);

@@ -10,9 +10,13 @@
 /* All of [position, position + size) into `out`. ERR_CORRUPT_LOG: it is not all there; any other error ends the search with it. */
 typedef int resync_read_fn(void *context, void *out, uint32_t size_bytes, uint64_t position);
 
+/* The file holds nothing but zeros from `position` up to the result, as is known without reading; `position` itself, if nothing is known. */
+typedef uint64_t resync_next_data_fn(void *context, uint64_t position);
+
 /* The bytes of a segment, wherever they are. */
 struct resync_source {
 	resync_read_fn *read;
+	resync_next_data_fn *next_data; /* of the file alone, whatever is in memory; NULL: nobody knows */
 	void *context;
 	int64_t base_offset;
 	uint64_t end_position;    /* batches lie before it */

@@ -441,6 +441,15 @@ static int read_for_resync(void *context, void *out, uint32_t size_bytes, uint64
 	return segment_read_bytes(context, out, size_bytes, position);
 }
 
+/* One that cannot be asked is read. */
+static uint64_t next_data_for_resync(void *context, uint64_t position)
+{
+	struct segment *segment = context;
+	int fd = segment_open_read(segment);
+	int64_t data = fd < 0 ? fd : io_file_next_data(segment->home->io, fd, position);
+	return data < 0 ? position : (uint64_t)data;
+}
+
 /* Where the file ends, which may be before it should; at its begin if there is none of ours. */
 static int64_t end_of_file(struct segment *segment)
 {
@@ -456,7 +465,7 @@ int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t f
 	if (file_end < 0)
 		return (int)file_end;
 	struct resync_source source = {
-		.read = read_for_resync, .context = segment, .base_offset = segment->base_offset,
+		.read = read_for_resync, .next_data = next_data_for_resync, .context = segment, .base_offset = segment->base_offset,
 		.end_position = segment->durable.position, .end_offset = segment->durable.offset,
 		.fit_position = segment->staged.position, .fit_offset = segment->staged.offset,
 		.file_end = (uint64_t)file_end, .memory_position = segment->memory_position,

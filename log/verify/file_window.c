@@ -88,3 +88,9 @@ int file_window_view(struct file_window *window, uint64_t position, size_t size,
 	*out = window->buffer + (position - window->start);
 	return 0;
 }
+
+uint64_t file_window_next_data(const struct file_window *window, uint64_t position)
+{
+	int64_t data = io_file_next_data(window->io, window->fd, position);
+	return data < 0 ? position : (uint64_t)data;
+}

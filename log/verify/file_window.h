@@ -25,3 +25,6 @@ void file_window_close(struct file_window *window);
  * file. Going back is allowed, and reads again. -ENOMEM. */
 MUST_USE int file_window_view(struct file_window *window, uint64_t position, size_t size,
 			      const uint8_t **out);
+
+/* The file holds nothing but zeros from `position` up to the result: a hole, which need not be read. `position` itself, where nothing is known. */
+uint64_t file_window_next_data(const struct file_window *window, uint64_t position);

@@ -445,12 +445,18 @@ static int read_for_resync(void *context, void *out, uint32_t size_bytes, uint64
 	return 0;
 }
 
+static uint64_t next_data_for_resync(void *context, uint64_t position)
+{
+	const struct walk *walk = context;
+	return file_window_next_data(&walk->window, position);
+}
+
 /* Where the log goes on behind the bad batch at walk->position, by the broker's own rule: what its readers fence is what is named here. False if it does
  * not go on. */
 static bool find_next(struct walk *walk, uint64_t *position, struct batch *next)
 {
 	struct resync_source source = {
-		.read = read_for_resync, .context = walk, .base_offset = walk->check->base_offset,
+		.read = read_for_resync, .next_data = next_data_for_resync, .context = walk, .base_offset = walk->check->base_offset,
 		.end_position = walk->limit, .end_offset = offset_limit(walk->check),
 		.fit_position = walk->limit, .fit_offset = offset_limit(walk->check),
 		.file_end = walk->window.file_size, .memory_position = walk->limit,
@@ -469,7 +475,7 @@ static int64_t last_offset_due(const struct walk *walk)
 
 static bool is_zero_to_end(struct walk *walk, uint64_t position)
 {
-	for (uint64_t size; (size = bytes_left(walk, position)); position += size) {
+	for (uint64_t size; (size = bytes_left(walk, position = file_window_next_data(&walk->window, position))); position += size) {
 		size = size < 64u << 10 ? size : 64u << 10;
 		struct slice bytes = view(walk, position, size);
 		if (!bytes.data || !are_zeros(bytes))

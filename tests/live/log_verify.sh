@@ -187,3 +187,14 @@ broker_kill9
 expect_match "what only the journal has is told as that, not as 0 checked" \
 	'^checked no segment: all records are in the journal still; 1 journal: [0-9]+ entries with 10 records of 2 partitions, not cleanly stopped' "$(verify)"
 expect "... in JSON, too" "10 2" "$(verify --json | jq -r '"\(.journal_records) \(.journal_partitions)"')"
+
+# ---- a hole of a terabyte: nobody reads it -----------------------------------------------------------------
+broker_start
+broker_stop
+rm "$DATA"/checkpoint-0*
+truncate -s 1T "$DATA"/small-0/*.log
+expect_status "verify of a terabyte of room, with no checkpoint" 4 timeout 20 "$SPATE_BIN" log verify "$DATA"
+expect_match "... says what it is" "^note +small-0, offsets 5 and on: zeros to the end" "$(timeout 20 "$SPATE_BIN" log verify "$DATA")"
+broker_start
+expect "a start takes the records, and not long" "5" "$(kc_consume small -p 0 | tail -1)"
+broker_stop

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+#include "log/base/err.h"
 #include "log/batch/batch_builder.h"
 #include "log/segment/resync.h"
 
@@ -11,6 +12,7 @@ struct log {
 	uint8_t bytes[4096];
 	uint64_t at[BATCHES + 1];
 	int reads_left;            /* then a read fails; -1: none does */
+	uint64_t hole_from, hole;  /* where the file has a hole, and how large; what is behind it in `bytes` lies behind it in the file */
 };
 
 static int read_log(void *context, void *out, uint32_t size, uint64_t position)
@@ -19,8 +21,30 @@ static int read_log(void *context, void *out, uint32_t size, uint64_t position)
 	if (log->reads_left == 0)
 		return -EIO;
 	log->reads_left -= log->reads_left > 0;
-	memcpy(out, log->bytes + position, size);
+	for (uint32_t i = 0; i < size; i++) {
+		uint64_t at = position + i;
+		bool is_hole = at >= log->hole_from && at < log->hole_from + log->hole;
+		((uint8_t *)out)[i] = is_hole ? 0 : log->bytes[at < log->hole_from ? at : at - log->hole];
+	}
 	return 0;
+}
+
+/* The zeros that a batch's base offset begins with may be of the hole as well. */
+static uint64_t next_data(void *context, uint64_t position)
+{
+	const struct log *log = context;
+	if (position < log->hole_from || position >= log->hole_from + log->hole)
+		return position;
+	uint64_t at = log->hole_from;
+	while (at < sizeof log->bytes && !log->bytes[at])
+		at++;
+	return log->hole + (at < sizeof log->bytes ? at : log->hole_from);
+}
+
+/* Room that was reserved, up to the end of a file of a terabyte. */
+static uint64_t hole_to_the_end(void *context, uint64_t position)
+{
+	return 1ull << 40;
 }
 
 static uint32_t put(uint8_t *out, size_t capacity, int64_t base_offset)
@@ -105,4 +129,53 @@ Test(resync, a_read_that_fails_is_an_error)
 		}
 	}
 	cr_assert_fail("it never ended");
+}
+
+/* A hole is not read: a file of a terabyte that is none but for its ends costs what its ends cost. Wherever it begins and ends, what is behind it is found. */
+Test(resync, a_hole_is_passed_over)
+{
+	for (uint64_t from = 0; from < 100; from++) {
+		struct log log;
+		struct resync_source source = begin(&log);
+		memset(log.bytes + log.at[1], 0, log.at[2] - log.at[1]);
+		log.hole_from = log.at[1] + from;
+		log.hole = 1ull << 40;
+		if (log.hole_from > log.at[2])
+			break;
+		source.end_position = source.fit_position = source.file_end = source.memory_position = log.at[BATCHES] + log.hole;
+		source.next_data = next_data;
+		log.reads_left = 20;
+		uint64_t position;
+		struct batch batch;
+		cr_assert_eq(resync_find(&source, log.at[1], 0, &position, &batch), 0, "%ld", (long)from);
+		cr_expect_eq(batch.base_offset, 2);
+		cr_expect_eq(position, log.at[2] + log.hole);
+	}
+}
+
+/* A hole to the file's end: there is nothing, and that is known at once. */
+Test(resync, a_hole_to_the_end_is_the_end)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	log.hole_from = log.at[1];
+	log.hole = 1ull << 40;
+	source.end_position = source.fit_position = source.file_end = source.memory_position = log.at[1] + log.hole;
+	source.next_data = next_data;
+	log.reads_left = 20;
+	uint64_t position;
+	struct batch batch;
+	cr_expect_eq(resync_find(&source, log.at[1], 0, &position, &batch), ERR_CORRUPT_LOG);
+}
+
+/* What is in memory is not in the file yet: its holes there say nothing. */
+Test(resync, a_hole_below_memory_hides_nothing)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	memset(log.bytes + log.at[1], 0, log.at[2] - log.at[1]);
+	source.memory_position = log.at[2];
+	source.file_end = 1ull << 40;
+	source.next_data = hole_to_the_end;
+	expect_next(&source, &log, 1, 2);
 }
