@@ -11,6 +11,7 @@
 
 #include "log/base/check.h"
 #include "log/base/edit_distance.h"
+#include "log/config/config_open.h"
 #include "log/config/config_parse.h"
 
 /* The sources that are kept, first the one that wins. */
@@ -231,14 +232,12 @@ static int load_lines(struct broker_config *config, FILE *file, struct mistakes 
 
 int broker_config_load(struct broker_config *config, const char *path, char *why, size_t why_size)
 {
-	FILE *file = fopen(path, "re");
-	if (!file) {
-		int err = -errno;
-		snprintf(why, why_size, "%s: %s", path, strerror(-err));
+	FILE *file;
+	int err = config_open(path, &file, why, why_size);
+	if (err)
 		return err;
-	}
 	struct mistakes mistakes = {.path = path, .why = why, .why_size = why_size};
-	int err = load_lines(config, file, &mistakes);
+	err = load_lines(config, file, &mistakes);
 	fclose(file);
 	return err;
 }

@@ -1,11 +1,15 @@
 /* The tables of keys, values checked against them, the broker's configuration and what a topic resolves to. */
 #include "log/config/config.h"
+#include "log/config/config_open.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct slice slice_of(const char *text)
@@ -262,6 +266,49 @@ Test(config, file_errors)
 	cr_assert_not_null(strstr(why, ":1: 'just words' is not of the form key = value"), "%s", why);
 	cr_assert_eq(broker_config_load(config, "/nonexistent/spate.properties", why, sizeof why), -ENOENT);
 	cr_assert_not_null(strstr(why, "/nonexistent/spate.properties: No such file"), "%s", why);
+	broker_config_destroy(config);
+}
+
+/* A directory is refused, and a FIFO that nobody writes into: by name, and soon. */
+Test(config, file_that_nobody_writes, .timeout = 20)
+{
+	struct broker_config *config;
+	char why[512] = "", dir[] = "/tmp/spate-test-config-XXXXXX", path[64];
+	cr_assert_eq(broker_config_create(&config), 0);
+	cr_assert_not_null(mkdtemp(dir));
+	cr_expect_eq(broker_config_load(config, dir, why, sizeof why), -EISDIR, "%s", why);
+	cr_expect_not_null(strstr(why, dir), "%s", why);
+	snprintf(path, sizeof path, "%s/fifo", dir);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_expect_eq(broker_config_load(config, path, why, sizeof why), ERR_NOT_A_FILE);
+	cr_expect_not_null(strstr(why, path), "%s", why);
+	cr_expect_not_null(strstr(why, "FIFO"), "%s", why);
+	unlink(path);
+	rmdir(dir);
+	broker_config_destroy(config);
+}
+
+/* What a shell hands over as <(command) is a FIFO as well, and may take its time. */
+Test(config, file_that_a_command_writes, .timeout = 20)
+{
+	struct broker_config *config;
+	char why[512] = "", path[64];
+	int ends[2];
+	cr_assert_eq(broker_config_create(&config), 0);
+	cr_assert_eq(pipe(ends), 0);
+	pid_t writer = fork();
+	cr_assert_geq(writer, 0);
+	if (!writer) {
+		close(ends[0]);
+		usleep(CONFIG_WRITER_WAIT_MS * 1000 + 300000);
+		_exit(write(ends[1], "num.partitions=", 15) != 15 || usleep(100000) || write(ends[1], "7\n", 2) != 2);
+	}
+	close(ends[1]);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+	cr_expect_eq(broker_config_load(config, path, why, sizeof why), 0, "%s", why);
+	cr_expect_eq(broker_config_int(config, "num.partitions"), 7);
+	close(ends[0]);
+	cr_assert_eq(waitpid(writer, NULL, 0), writer);
 	broker_config_destroy(config);
 }
 
