@@ -745,7 +745,7 @@ static int check_append_times(const struct partition_walk *walk, int64_t base_of
 	struct append_time_owner owner = {.partition = (uint32_t)check->index, .base_offset = base_offset};
 	enum finding_kind kind;
 	const char *what;
-	char file[4096], path[8192];
+	char file[4096], path[8192], why[128];
 	if (check->topic)
 		owner.topic_id = check->topic->id;
 	segment_file_name(walk, base_offset, SEGMENT_FILE_APPEND_TIME, file, sizeof file);
@@ -755,7 +755,8 @@ static int check_append_times(const struct partition_walk *walk, int64_t base_of
 		return err;
 	if (err) {
 		kind = FINDING_DERIVED;
-		what = "it cannot be read";
+		snprintf(why, sizeof why, "it cannot be read: %s", err_text(err));
+		what = why;
 	}
 	if (what)
 		tell(walk, kind, file, NOWHERE, NOWHERE, what);

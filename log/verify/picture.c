@@ -270,18 +270,35 @@ static void tell_alien(struct picture *picture, uint32_t shard, const char *chec
 	tell_fatal(picture, name, what);
 }
 
+static const char *why_unusable(const struct checkpoint_file *file, bool is_earlier, char *out, size_t size)
+{
+	switch (file->err) {
+	case 0:
+		return is_earlier ? "it is whole, but of an earlier time than the journal" : "it says what cannot be";
+	case -ENOENT:
+		return "it is missing";
+	case ERR_FORMAT:
+		return "written by a later version";
+	case ERR_CORRUPT_LOG:
+		return "fails its checksum, or is another shard's";
+	}
+	snprintf(out, size, "it cannot be read: %s", err_text(file->err));
+	return out;
+}
+
 /* The checkpoint cannot be used. */
 static void tell_unusable(struct picture *picture, const struct checkpoint_file *file, bool is_earlier, const char *then)
 {
-	char what[256];
-	snprintf(what, sizeof what, "%s: the next start %s",
-		 file->err == ERR_FORMAT ? "written by a later version"
-		 : file->err == -ENOENT  ? "it is missing"
-		 : file->err		 ? "fails its checksum, or is another shard's"
-		 : is_earlier		 ? "it is whole, but of an earlier time than the journal"
-					 : "it says what cannot be",
-		 then);
+	char why[128], what[256];
+	snprintf(what, sizeof what, "%s: the next start %s", why_unusable(file, is_earlier, why, sizeof why), then);
 	tell_file(picture, FINDING_DERIVED, file->name, what);
+}
+
+static void tell_unusable_copy(struct picture *picture, const struct checkpoint_file *copy)
+{
+	char why[128], what[256];
+	snprintf(what, sizeof what, "%s: the next stop makes it anew", why_unusable(copy, false, why, sizeof why));
+	tell_file(picture, FINDING_DERIVED, copy->name, what);
 }
 
 /* Where logs start, when no checkpoint says so. */
@@ -353,7 +370,7 @@ static int read_checkpoint(struct picture *picture, uint32_t shard, bool is_due,
 	if (!err && !main.err)
 		store__raise_mark(&picture->catalog_mark, (struct catalog_mark){main.header.incarnation, main.header.catalog_sequence});
 	if (!err && copy.err && copy.err != -ENOENT)
-		tell_file(picture, FINDING_DERIVED, copy.name, "fails its checksum, or is another shard's: the next stop makes it anew");
+		tell_unusable_copy(picture, &copy);
 	if (!err)
 		err = choose_checkpoint(picture, shard, is_due, journal, &main, &copy, is_good);
 	free(main.data);

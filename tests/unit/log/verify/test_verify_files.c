@@ -115,6 +115,24 @@ Test(verify, names_each_damaged_file, .timeout = 120)
 	end_world(&world);
 }
 
+/* A checkpoint that cannot be read is told with the reason, and not as damage that nobody has seen. */
+Test(verify, says_why_a_checkpoint_cannot_be_read)
+{
+	static const char *const paths[] = {"/checkpoint-0", "/checkpoint-0.copy"};
+	for (size_t i = 0; i < COUNT_OF(paths); i++) {
+		struct world world;
+		struct verdict verdict;
+		make_stopped(&world, 7);
+		struct io *io = rot_open(&world);
+		cr_assert_eq(io_unlink(io, paths[i]), 0);
+		cr_assert_eq(io_dir_make(io, paths[i]), 0);
+		io_close(io);
+		rot_verify(&world, &verdict);
+		expect_one(&verdict, FINDING_DERIVED, paths[i] + 1, "it is no regular file", paths[i]);
+		end_world(&world);
+	}
+}
+
 static void swap_files(struct world *world, const char *a, const char *b)
 {
 	rot_rename(world, a, "/swapped");
