@@ -67,6 +67,7 @@ struct partition {
 	bool is_retaining;
 	bool is_told;                   /* in a recovery with a journal that has lost groups unnamed: something later tells of this log's end */
 	int64_t journal_from;           /* in a scan: the journal has all that the log holds from this offset on; INT64_MAX: nothing is known of it */
+	uint32_t journal_crc;           /* of the batch there; 0: not known */
 	const struct told_partition *told; /* in a scan: what a checkpoint of an earlier time says of it; NULL: nothing */
 	struct partition_witness {      /* in a scan: offsets [from, to) were filed at some time, whatever is found of them; to = 0: nothing tells */
 		int64_t from, to;

@@ -106,9 +106,19 @@ int segment_witness_open(struct segment_witness *witness, struct io *io, const c
 	return err;
 }
 
+static bool is_other_than_journals(const struct segment_witness *witness, const struct batch *batch)
+{
+	bool is_there = witness->journal_crc && batch->base_offset <= witness->journal_from && batch_last_offset(batch) >= witness->journal_from;
+	return is_there && (batch->base_offset != witness->journal_from || batch->crc != witness->journal_crc);
+}
+
 void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch)
 {
 	witness->is_contradicted |= position == 0 && witness->first_crc && batch->crc != witness->first_crc;
+	witness->is_identified |= position == 0 && witness->first_crc && batch->crc == witness->first_crc;
+	bool is_other = is_other_than_journals(witness, batch);
+	witness->is_journals = is_other && witness->is_identified;
+	witness->is_contradicted |= is_other && !witness->is_identified;
 	while (witness->step_end >= 0 && witness->step_end <= batch->base_offset)
 		go_to_step(witness, witness->next + 1);
 	witness->is_contradicted |= witness->step_end >= 0 && witness->step_end <= batch_last_offset(batch);

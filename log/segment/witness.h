@@ -4,6 +4,7 @@
  *     It is never synced itself, so it may say less than there was, and never more.
  *   - A seal says what the headers of all batches are together. It is never synced either, and may be of an earlier life of the name: it is asked only if
  *     it ends where the next segment begins.
+ *   - The journal has what was acknowledged. Where its part of a log begins, a file has the same batch, or none.
  *
  * So none of this can say that a sound log is damaged, whatever a crash has left; and what it contradicts is another segment's file.
  *
@@ -23,6 +24,10 @@ struct segment_witness {
 	uint32_t first_crc;             /* the append times tell of a segment that begins with it; 0: not known */
 	bool is_contradicted;           /* the batches are not those that were filed here: the first is another, or a step ends in the middle of one */
 	bool fails_seal;                /* though each is whole, together they are not what was sealed */
+	bool is_identified;             /* the first batch is the one that the append times tell of */
+	int64_t journal_from;           /* the journal goes on from this offset, and the batch there has this CRC; 0: that is not known. The caller sets both */
+	uint32_t journal_crc;
+	bool is_journals;               /* of the batch just met: the segment's own file has another there than the journal, which was never counted on */
 	int64_t end_offset;             /* so far at least the segment went; its base: nothing tells */
 	bool has_seal;
 	struct seal seal;

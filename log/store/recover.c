@@ -160,6 +160,8 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 			return err;
 		if (found > 0) {
 			segment_witness_batch(witness, end.position, header, &batch);
+			if (witness->is_journals)
+				break;
 			is_unbroken &= batch.base_offset == end.offset;
 			segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
 			partition__learn(partition, &batch);
@@ -198,8 +200,8 @@ static int scan_segment(struct store *store, struct partition *partition, struct
 static int refuse_foreign(const struct store *store, struct store_report *report, const struct segment *segment)
 {
 	snprintf(report->why, sizeof report->why,
-		 "%s/%020ld.log is not the file that was written there: it begins as another file of this directory does, or what is beside it (its .appendtime) or an "
-		 "earlier checkpoint contradicts it, so files were exchanged, and the checkpoint that says what was in it is lost. Nothing was changed. Put the right "
+		 "%s/%020ld.log is not the file that was written there: it begins as another file of this directory does, or what is beside it (its .appendtime), an "
+		 "earlier checkpoint or the journal contradicts it, so files were exchanged, and the checkpoint that says what was in it is lost. Nothing was changed. Put the right "
 		 "files back; if that cannot be, start once with --set spate.accept.loss=true, which keeps this one aside (in %s)",
 		 segment->dir, (long)segment->base_offset, store->dir);
 	return ERR_CORRUPT_LOG;
@@ -280,13 +282,15 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 
 static int note_journal_from(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
-	(void)seq, (void)is_vouched, (void)payload;
+	(void)seq;
 	struct partition *partition;
 	if (entry->kind != ENTRY_BATCHES && !entry_is_direct(entry))
 		return 0;
 	int err = store__find_partition(context, &entry->topic_id, entry->partition, &partition);
-	if (!err && partition && entry->base_offset < partition->journal_from)
+	if (!err && partition && entry->base_offset < partition->journal_from) {
 		partition->journal_from = entry->base_offset;
+		partition->journal_crc = is_vouched ? store__first_crc(entry, payload) : 0;
+	}
 	return err;
 }
 

@@ -90,5 +90,16 @@ int store__open_witness(struct store *store, struct partition *partition, int64_
 	int err = segment_witness_open(witness, partition->home->io, partition->dir, &owner, next_base);
 	if (!err && witness->is_anothers)
 		witness->is_anothers = catalog_topic_by_id(store->image, &witness->topic_id) != NULL;
-	return err;
+	if (err)
+		return err;
+	witness->journal_from = partition->journal_from;
+	witness->journal_crc = partition->journal_crc;
+	return 0;
+}
+
+uint32_t store__first_crc(const struct journal_entry *entry, struct slice payload)
+{
+	struct batch batch;
+	bool is_there = payload.size >= BATCH_HEADER_SIZE && batch_parse_header((struct slice){payload.data, BATCH_HEADER_SIZE}, &batch) == 0;
+	return is_there && batch.base_offset == entry->base_offset ? batch.crc : 0;
 }

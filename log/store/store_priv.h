@@ -189,6 +189,8 @@ void store__identify_by_told(struct partition *partition, struct segment *segmen
 MUST_USE int store__ask_append_times(struct partition *partition, int64_t base_offset);
 /* What lies beside a .log, to be held against its batches. */
 MUST_USE int store__open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness);
+/* Of the first batch that an entry of the journal tells of; 0: it does not. */
+uint32_t store__first_crc(const struct journal_entry *entry, struct slice payload);
 
 /* log_starts.c */
 typedef void log_start_fn(struct partition *partition, int64_t start_offset);

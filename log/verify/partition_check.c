@@ -406,6 +406,10 @@ static int open_witness(const struct partition_walk *walk, int64_t base_offset, 
 	int err = segment_witness_open(witness, check->sink->io, dir, &owner, next_base);
 	if (!err && witness->is_anothers)
 		witness->is_anothers = check->image && catalog_topic_by_id(check->image, &witness->topic_id);
+	if (!err && check->picture) {
+		witness->journal_from = check->picture->journal_from;
+		witness->journal_crc = check->picture->journal_crc;
+	}
 	return err;
 }
 
@@ -438,7 +442,7 @@ static bool is_exchanged(struct partition_walk *walk, const struct segment_check
 	int64_t to = next_base != NOWHERE ? next_base : witness->end_offset > segment->base_offset ? witness->end_offset : segment->end_offset;
 	tell_lost_file(walk, segment, to,
 		       witness->is_anothers ? "its append times are another partition's, so files were exchanged: the broker will refuse to start"
-					    : "its append times tell of other batches, so files were exchanged: the broker will refuse to start");
+					    : "its append times, or the journal, tell of other batches, so files were exchanged: the broker will refuse to start");
 	return true;
 }
 

@@ -388,6 +388,7 @@ bool picture_is_scanned(const struct picture *picture, uint32_t shard)
 struct replay {
 	struct picture *picture;
 	bool is_checkpoint_good;
+	bool is_whole; /* the journal has lost nothing */
 };
 
 static struct picture_partition *find_or_add(struct replay *replay, const struct journal_entry *entry)
@@ -507,8 +508,10 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 	}
 	if (entry->end_offset <= partition->next_offset || partition->is_torn)
 		return 0;
-	if (partition->journal_from == NOWHERE)
+	if (partition->journal_from == NOWHERE) {
 		partition->journal_from = entry->base_offset;
+		partition->journal_crc = is_vouched && replay->is_whole ? store__first_crc(entry, payload) : 0;
+	}
 	if (partition->next_offset != NOWHERE && entry->base_offset > partition->next_offset)
 		damaged_ranges_add(&partition->lost, partition->next_offset, entry->base_offset);
 	if (entry_is_direct(entry))
@@ -567,7 +570,7 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	snprintf(name, sizeof name, "journal-%u", shard);
 	snprintf(path, sizeof path, "%s/%s", picture->sink->dir, name);
 	struct journal_options options = {.path = path, .shard_plus_one = shard + 1, .is_read_only = true};
-	struct replay replay = {picture, is_checkpoint_good};
+	struct replay replay = {picture, is_checkpoint_good, false};
 	struct journal *journal;
 	int err = journal_open(&journal, picture->sink->io, &options, report);
 	if (err == -ENOMEM)
@@ -576,6 +579,7 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	tell_journal(picture, name, report, err);
 	if (err)
 		return 0;
+	replay.is_whole = !report->damaged_groups;
 	err = journal_replay(journal, take_entry, &replay);
 	journal_close(journal);
 	return err;

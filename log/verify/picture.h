@@ -37,6 +37,7 @@ struct picture_partition {
 	/* not known: [filed_from, filed_to) was filed at some time, an earlier checkpoint says; filed_to = 0: none does */
 	int64_t filed_from, filed_to;
 	int64_t journal_from;          /* the first offset that the journal holds; NOWHERE: none */
+	uint32_t journal_crc;          /* of the batch there; 0: not known, or the journal has lost groups */
 	uint32_t segment_count;
 	struct picture_segment *segments; /* by base offset; not known: as an earlier checkpoint tells */
 	struct epochs epochs;          /* of the checkpoint: known for offsets below epochs_limit */

@@ -306,6 +306,31 @@ Test(scan_witness, append_times_know_the_first_batch)
 	}
 }
 
+/* Nor are there append times: then the journal knows what lies where it goes on, in a batch of another log's, or across its begin. */
+Test(scan_witness, the_journal_knows_where_it_goes_on)
+{
+	for (int count = 1; count < 3; count++) {
+		struct world world;
+		begin(&world, 14);
+		append(&world, 0, 0, 3, false);
+		append(&world, 1, 1000, 4 - count, false);
+		append(&world, 1, 1002, 3, false);
+		idle(&world, 7);
+		world_append(&world, partition_of(&world, 0), 3, 1, 100);
+		world_append(&world, partition_of(&world, 0), 4, 1, 100);
+		world_kill(&world);
+		rot_unlink(&world, "/checkpoint-0");
+		rot_unlink(&world, first_times);
+		rot_unlink(&world, "/t-1/00000000000000000000.appendtime");
+		exchange(&world, first_log, other_log);
+		expect_refused(&world, "t-0/00000000000000000000.log");
+		exchange(&world, first_log, other_log);
+		world_open(&world);
+		expect_damaged(&world, 0, 0, 0, 5);
+		world_fini(&world);
+	}
+}
+
 /* Two sealed segments of the same offsets, batch by batch: the seals alone know which is whose. */
 Test(scan_witness, seals_know_their_batches)
 {
