@@ -103,6 +103,25 @@ static void start_anew(struct rig *rig, struct sim_disk *disk)
 	cr_assert_eq(journal_start(rig->journal), 0);
 }
 
+/* A superblock that could not be written gives no room back, and says nothing durable: the journal has failed, as for a group. */
+Test(journal_kill, a_superblock_that_is_not_written)
+{
+	static struct rig rig;
+	struct sim_disk *disk = sim_disk_open(1);
+	start_anew(&rig, disk);
+	cr_assert(rig_add(&rig, 10));
+	journal_commit(rig.journal);
+	rig_settle(&rig);
+	cr_assert_not(journal_has_failed(rig.journal));
+	sim_disk_fail_kinds(disk, SIM_WRITE, 1, EIO, true);
+	journal__write_superblock(rig.journal);
+	while (rig.journal->superblock.is_writing)
+		cr_assert_geq(io_turn(rig.io, true), 0);
+	cr_expect(journal_has_failed(rig.journal));
+	close_now(&rig);
+	sim_disk_close(disk);
+}
+
 /* After a kill the last group is in the cache alone. A start whose sync fails has lost it there, though the next one still reads it, and its sync succeeds: what
  * that one replays must be there after a power cut nonetheless. (Found by tests/crash/faults: seed 6189.) */
 static void fail_a_start(uint64_t seed)

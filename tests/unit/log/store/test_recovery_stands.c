@@ -166,3 +166,32 @@ Test(recovery_stands, whose_a_directory_is_stays_so)
 	sim_disk_close(left);
 	world_fini(&world);
 }
+
+/* A read that fails in a scan is not the end of a file: the start ends with it, or has all. */
+Test(recovery_stands, a_scan_that_cannot_read, .timeout = 60)
+{
+	struct world world;
+	begin(&world, 6);
+	for (uint64_t i = 0; i < 4; i++)
+		world_append(&world, nth(&world, 0), i * RECORDS, RECORDS, 100);
+	world_stop(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	struct sim_disk *base = sim_disk_copy(world.disk);
+	uint32_t failed = 0;
+	for (uint64_t k = 1; k < 40; k++) {
+		sim_disk_close(world.disk);
+		world.disk = sim_disk_copy(base);
+		sim_disk_fail_kinds(world.disk, SIM_READ, k, EIO, false);
+		int err = world_try_open(&world);
+		sim_disk_fail(world.disk, 0, EIO);
+		cr_assert(err == 0 || err == -EIO, "read %lu: %s", (unsigned long)k, err_name(err));
+		failed += err != 0;
+		if (!err)
+			cr_assert_eq(world_check_all(&world, nth(&world, 0), 0, 50000), 4 * RECORDS, "read %lu", (unsigned long)k);
+		world_close(&world);
+	}
+	cr_assert_gt(failed, 8); /* two reads a batch, those of the journal not counted */
+	sim_disk_close(base);
+	world_open(&world);
+	world_fini(&world);
+}
