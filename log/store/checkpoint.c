@@ -378,14 +378,16 @@ void store__checkpoint_partitions(struct slice file, store_told_partition_fn *ta
 	}
 }
 
-/* Does it go with the journal that was found? */
+/* Does it go with the journal that was found? Beside one of an earlier time it is what there is, as beside one that is lost: recovery refuses that journal, or
+ * its loss was accepted. */
 static int check_company(struct store *store, const uint8_t *data)
 {
 	if (store->is_journal_new)
 		return 0; /* its loss was accepted: the checkpoint is what there is */
-	store->is_journal_alien = load_le64(data + 36) != store->journal_found.seed || store->journal_found.incarnation < load_le64(data + 52);
+	store->is_checkpoint_anothers = load_le64(data + 36) != store->journal_found.seed;
+	store->is_journal_alien = store->is_checkpoint_anothers || store->journal_found.incarnation < load_le64(data + 52);
 	store->is_checkpoint_earlier = load_le64(data + 44) < store->journal_found.checkpoint;
-	return store->is_journal_alien || store->is_checkpoint_earlier ? ERR_CORRUPT_LOG : 0;
+	return store->is_checkpoint_anothers || store->is_checkpoint_earlier ? ERR_CORRUPT_LOG : 0;
 }
 
 /* Nothing was accepted after it, if no later opening has come as far as to accept anything: then a journal that is lost had nothing of its own. */
@@ -402,7 +404,6 @@ static int check_whole(struct store *store, struct slice file, size_t *header_si
 
 static int take_checkpoint(struct store *store, struct slice file, size_t header_size)
 {
-	store->is_all_filed |= says_all_is_filed(store, file.data);
 	int err = header_size >= HEADER_SIZE_V3 ? check_company(store, file.data) : 0;
 	if (err)
 		return err;
@@ -416,6 +417,7 @@ static int take_checkpoint(struct store *store, struct slice file, size_t header
 			return err;
 		at += taken;
 	}
+	store->is_all_filed = says_all_is_filed(store, file.data); /* the word of one that is not believed does not count */
 	return 0;
 }
 
@@ -452,12 +454,12 @@ static int read_as(struct store *store, const char *suffix)
 	int err = small_file_read(store->home.io, path, CHECKPOINT_SIZE_MAX, &data, &size);
 	if (err)
 		return err;
-	store->is_journal_alien = false;
+	store->is_journal_alien = store->is_checkpoint_anothers = false;
 	err = check_whole(store, (struct slice){data, size}, &header_size);
 	bool is_whole = !err;
 	if (!err)
 		err = take_checkpoint(store, (struct slice){data, size}, header_size);
-	if (is_whole && !store->is_journal_alien)
+	if (is_whole && !store->is_checkpoint_anothers)
 		keep_told(store, (struct slice){data, size});
 	else
 		free(data);

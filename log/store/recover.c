@@ -724,8 +724,14 @@ static int go_on_behind_start(struct store *store)
 	return err;
 }
 
-/* What is known to have been filed and was not found is damaged, as far as the journal has not all of it, and the log goes on behind it. What lies before
- * the log start is dropped from the fences at the end. */
+/* What is known to have been filed and was not found is damaged, as far as the journal has not all of it, and the log goes on behind it. */
+static int demand_filed(struct replay *replay, struct partition *partition)
+{
+	int64_t known_to = partition->witness.to < partition->journal_from ? partition->witness.to : partition->journal_from;
+	return known_to <= partition->next_offset ? 0 : leave_gap(replay, partition, known_to);
+}
+
+/* An older journal comes first: it may have a part of it. What lies before the log start is dropped from the fences at the end. */
 static int demand(struct replay *replay, struct partition *partition, bool are_starts_known)
 {
 	struct partition_witness known = partition->witness;
@@ -740,7 +746,16 @@ static int demand(struct replay *replay, struct partition *partition, bool are_s
 		err = note_fence(replay, partition, from, first);
 		partition->start_offset = from;
 	}
-	return err || known.to <= partition->next_offset ? err : leave_gap(replay, partition, known.to);
+	return err || replay->store->is_journal_alien ? err : demand_filed(replay, partition);
+}
+
+static int demand_what_was_not_replayed(struct replay *replay)
+{
+	int err = 0;
+	LIST_FOR_EACH(node, &replay->store->partitions)
+		if (!err)
+			err = demand_filed(replay, LIST_ENTRY(node, struct partition, store_node));
+	return err;
 }
 
 /* Instead of a checkpoint. */
@@ -814,7 +829,7 @@ static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_copy
 	if (!err || !is_no_checkpoint(err))
 		return err;
 	store__forget_partitions(store);
-	if (store->is_journal_alien)
+	if (store->is_journal_alien && !store->is_journal_put_back)
 		return err;
 	int copy_err = store__read_checkpoint_copy(store);
 	if (copy_err && copy_err != -EIO && !is_no_checkpoint(copy_err))
@@ -925,6 +940,8 @@ int store__recover(struct store *store, struct store_report *report)
 	store->must_copy = has_scanned;
 	if (!err)
 		err = journal_replay(store->journal, replay_entry, &replay);
+	if (!err && store->is_journal_alien)
+		err = demand_what_was_not_replayed(&replay);
 	bool has_unknown_past = is_journal_gone(&replay) && !store->is_all_filed && store_must_have_journal(store->image);
 	report->was_clean &= !is_journal_gone(&replay);
 	if (!err && has_unknown_past)
@@ -948,7 +965,7 @@ int store__recover(struct store *store, struct store_report *report)
 	if (!err && !report->was_clean)
 		err = store__cut_tails(store);
 	/* What was given up is behind the journal's beginning then: the next start does not meet it again. */
-	if (!err && (replay.has_unvouched_direct || replay.untold_to || has_unknown_past))
+	if (!err && (replay.has_unvouched_direct || replay.untold_to || has_unknown_past || store->is_journal_alien))
 		err = file_all(store);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. (Beside a new journal,
 	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */

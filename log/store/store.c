@@ -315,6 +315,12 @@ static int refuse_put_back(const struct store *store, const struct journal_repor
 	return ERR_CORRUPT_LOG;
 }
 
+static void accept_put_back(const struct store *store)
+{
+	fprintf(stderr, "spate: error: %s/journal-%u is of an earlier time, and spate.accept.loss is true: acknowledged records that were in a later state of it alone "
+			"are lost; what it has is used, and the segments are held against the checkpoint\n", store->dir, store->options.shard);
+}
+
 static int open_journal_file(struct store *store, struct journal_report *found)
 {
 	char path[4096];
@@ -365,6 +371,8 @@ static int open_journal(struct store *store, struct store_report *report)
 	store->is_journal_put_back = store->is_journal_alien = is_put_back(store, &found);
 	if (store->is_journal_put_back && !store->options.is_loss_accepted)
 		return refuse_put_back(store, &found, report);
+	if (store->is_journal_put_back)
+		accept_put_back(store);
 	store->journal_found = found;
 	store->journal_seed = found.seed;
 	store->journal_incarnation = found.incarnation;

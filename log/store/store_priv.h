@@ -105,14 +105,15 @@ struct store {
 	uint64_t checkpoint_generation; /* of the checkpoint on disk; 0: there is none, or it does not say */
 	struct slice told;             /* in a recovery: a checkpoint of this journal, perhaps of an earlier time; malloc'ed */
 	bool is_checkpoint_earlier;    /* what was read last is a checkpoint, but of an earlier time than the journal was let go for */
+	bool is_checkpoint_anothers;   /* what was read last is a checkpoint, but not of this journal */
 	uint64_t copy_due_ns;          /* when the checkpoint is copied again */
 	bool must_copy;                /* with the next one */
 	struct shortage shortage;
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
 	bool is_journal_put_back;      /* the catalog knows a later opening that it had noted */
-	bool is_journal_alien;         /* that, or the checkpoint was not written beside it */
-	bool is_all_filed;             /* the checkpoint that was found says that a lost journal had nothing of its own */
+	bool is_journal_alien;         /* that, or the checkpoint was not written beside it, or beside a later state of it */
+	bool is_all_filed;             /* the checkpoint that is believed says that a lost journal had nothing of its own */
 	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
 	uint32_t tries_at_stop;        /* how often the disk was found full, or the system short, since the stop began */

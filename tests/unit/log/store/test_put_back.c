@@ -297,3 +297,126 @@ Test(put_back, an_unusable_journal_leaves_room)
 	expect_room(&world, 2 * RECORDS);
 	world_fini(&world);
 }
+
+/* ---- an older journal beside what a clean stop has left ------------------------------------------------------------------ */
+
+#define LOG_FILE "//t-0/00000000000000000000.log"
+#define TIMES_FILE "//t-0/00000000000000000000.appendtime"
+
+/* Lives that end cleanly, with two batches; and the journal of the first one. */
+static void make_clean_lives(struct world *world, bool is_first_clean, struct copy *journal)
+{
+	make_two_lives(world, is_first_clean, journal);
+	world_open(world);
+	world_stop(world);
+}
+
+/* The second batch is not in its file any more, and the append times do not say that it was. */
+static void cut_log(struct world *world)
+{
+	rot_cut(world, LOG_FILE, rot_batch(world, LOG_FILE, 1).position);
+	rot_unlink(world, TIMES_FILE);
+}
+
+/* [from, to) is fenced, at the start that accepts the loss and at every later one, and no offset is given out again. */
+static void expect_fenced(struct world *world, int64_t from, int64_t to, int64_t end)
+{
+	world->options.is_loss_accepted = true;
+	world_open(world);
+	cr_assert_not(world->report.was_clean);
+	world->options.is_loss_accepted = false;
+	world_expect_damaged(world, world_partition(world, "t", 0), from, to, end);
+	for (int lives = 0; lives < 3; lives++) {
+		world_crash(world);
+		world_open(world);
+		world_expect_damaged(world, world_partition(world, "t", 0), from, to, end + lives * RECORDS);
+		append(world, "t", (uint64_t)(end + lives * RECORDS));
+	}
+	cr_assert_eq(append_somewhere(world, "empty"), 0, "no room was left");
+	world_stop(world);
+	world_open(world);
+	world_expect_damaged(world, world_partition(world, "t", 0), from, to, end + 3 * RECORDS);
+}
+
+/* Its loss accepted, it is as good as a lost one: the checkpoint of the stop says that it had nothing of its own. */
+Test(put_back, an_older_journal_after_a_clean_stop_loses_nothing)
+{
+	for (int is_clean = 0; is_clean < 2; is_clean++) {
+		struct world world;
+		struct copy journal;
+		make_clean_lives(&world, is_clean, &journal);
+		put_back(&world, "//journal-0", &journal);
+		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		world_close(&world);
+		expect_fenced(&world, 0, 0, 2 * RECORDS);
+		world_fini(&world);
+	}
+}
+
+/* The checkpoint says what was filed; without it its copy does. */
+Test(put_back, an_older_journal_and_a_log_that_was_cut)
+{
+	for (int is_checkpoint_lost = 0; is_checkpoint_lost < 2; is_checkpoint_lost++) {
+		struct world world;
+		struct copy journal;
+		make_clean_lives(&world, true, &journal);
+		put_back(&world, "//journal-0", &journal);
+		cut_log(&world);
+		if (is_checkpoint_lost)
+			rot_cut(&world, "//checkpoint-0", 20);
+		expect_fenced(&world, RECORDS, 2 * RECORDS, 2 * RECORDS);
+		world_fini(&world);
+	}
+}
+
+/* What the older journal has of it is served. */
+Test(put_back, an_older_journal_that_has_a_part_of_what_was_cut)
+{
+	struct world world;
+	struct copy journal;
+	make_two_lives(&world, false, &journal);
+	free(journal.bytes);
+	journal = copy_of(&world, "//journal-0");
+	world_open(&world);
+	append(&world, "t", 2 * RECORDS);
+	world_stop(&world);
+	put_back(&world, "//journal-0", &journal);
+	cut_log(&world);
+	expect_fenced(&world, 2 * RECORDS, 3 * RECORDS, 3 * RECORDS);
+	world_fini(&world);
+}
+
+/* A checkpoint of an earlier time as well says nothing of what came after it. */
+Test(put_back, an_older_journal_and_checkpoint_leave_room)
+{
+	struct world world;
+	struct copy journal;
+	make_two_lives(&world, true, &journal);
+	struct copy checkpoint = copy_of(&world, "//checkpoint-0"), second = copy_of(&world, "//checkpoint-0.copy");
+	world_open(&world);
+	world_stop(&world);
+	put_back(&world, "//journal-0", &journal);
+	put_back(&world, "//checkpoint-0", &checkpoint);
+	put_back(&world, "//checkpoint-0.copy", &second);
+	cut_log(&world);
+	expect_room(&world, 2 * RECORDS);
+	world_fini(&world);
+}
+
+/* Nor does one that was not written beside this journal. */
+Test(put_back, the_journal_before_the_lost_one_leaves_room)
+{
+	struct world world;
+	struct copy journal;
+	make_clean_lives(&world, true, &journal);
+	lose_journal(&world);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	world.options.is_loss_accepted = false;
+	append(&world, "t", 2 * RECORDS);
+	world_stop(&world);
+	put_back(&world, "//journal-0", &journal);
+	cut_log(&world);
+	expect_room(&world, 3 * RECORDS);
+	world_fini(&world);
+}

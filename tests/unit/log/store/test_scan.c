@@ -240,8 +240,9 @@ Test(scan, a_journal_of_another_shard) { expect_unusable(make_anothers); }
 
 /* A journal that is older than the checkpoint, put back from a copy perhaps, or another directory's: which of the two is right nobody knows, so it is refused. What is
  * filed is served once that is accepted. */
-static void expect_alien(const uint8_t *journal, size_t size, struct world *world, int count, const char *what)
+static void expect_alien(const uint8_t *journal, size_t size, struct world *world, int count, int64_t room, const char *what)
 {
+	struct read read;
 	rot_write(world, "//journal-0", journal, size);
 	for (int tries = 0; tries < 2; tries++) {
 		cr_assert_eq(world_try_open(world), ERR_CORRUPT_LOG);
@@ -250,7 +251,12 @@ static void expect_alien(const uint8_t *journal, size_t size, struct world *worl
 	}
 	world->options.is_loss_accepted = true;
 	world_open(world);
-	cr_assert_eq(world_check_all(world, the_partition(world), 0, 1 << 20), count);
+	for (int64_t offset = 0; offset < count; partition_read_release(&read.op)) {
+		world_read_begin(world, the_partition(world), &read, offset, 1 << 20);
+		cr_assert_eq(read.op.err, 0);
+		offset = check_records(&read.op, offset);
+	}
+	cr_assert_eq(partition_high_watermark(the_partition(world)), count + room);
 	world_fini(world);
 }
 
@@ -264,7 +270,7 @@ Test(scan, a_journal_of_an_earlier_time)
 	world_open(&world);
 	world_append(&world, the_partition(&world), 6, 1, 100);
 	world_stop(&world);
-	expect_alien(earlier, size, &world, 7, "is of an earlier time");
+	expect_alien(earlier, size, &world, 7, 0, "is of an earlier time");
 	free(earlier);
 }
 
@@ -280,7 +286,8 @@ Test(scan, a_journal_of_another_directory)
 	world_create_topic(&world, "t", 1, NULL, 0);
 	world_append(&world, the_partition(&world), 0, 1, 100);
 	world_stop(&world);
-	expect_alien(journal, size, &world, 1, "do not belong together");
+	/* Which of both is the right one, nobody knows: the checkpoint's word that all was filed does not count. */
+	expect_alien(journal, size, &world, 1, 1ll << 33, "do not belong together");
 	world_open(&other);
 	world_fini(&other);
 	free(journal);
