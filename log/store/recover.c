@@ -59,6 +59,7 @@ struct replay {
 	uint32_t *torn_indexes;
 	uint32_t torn_count;
 	bool has_unvouched_direct; /* met @G or @K */
+	bool has_repeats;          /* groups are lost, of which later ones, or a superblock, tell */
 	uint64_t untold_to;        /* what groups up to this one held, nobody tells; 0: there are none */
 	struct fence *fences;
 	uint32_t fence_count;
@@ -627,6 +628,7 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 	if (err || !partition) /* @A */
 		return err;
 	replay->report->entries_replayed += !entry->is_repeat;
+	replay->has_repeats |= entry->is_repeat;
 	if (entry->kind == ENTRY_LOG_START) { /* @J */
 		if (entry->base_offset > partition->start_offset) {
 			partition->start_offset = entry->base_offset;
@@ -758,6 +760,13 @@ static int demand_what_was_not_replayed(struct replay *replay)
 	return err;
 }
 
+/* It is not there, or is none: then the directories are scanned. Any other error (no descriptor, no permission, no memory) says nothing of it, and what it alone
+ * knows, such as producers whose batches are deleted, must not be given up for that. */
+static bool is_no_checkpoint(int err)
+{
+	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG;
+}
+
 /* Instead of a checkpoint. */
 static int scan(struct replay *replay)
 {
@@ -768,7 +777,7 @@ static int scan(struct replay *replay)
 	if (!err)
 		err = scan_directories(store, replay->report);
 	int starts_err = err ? 0 : store__read_log_starts(store, take_log_start);
-	if (starts_err == -ENOMEM || starts_err == -EIO)
+	if (starts_err && !is_no_checkpoint(starts_err)) /* it may well be there and good, and then nothing that was deleted comes back */
 		return starts_err;
 	if (starts_err && starts_err != -ENOENT)
 		fprintf(stderr, "spate: error: %s: the checkpoint of shard %u cannot be used, nor log-start-%u: records that were deleted may be back\n",
@@ -799,13 +808,6 @@ static int scan_behind_checkpoint(struct replay *replay, bool is_copy, bool *has
 	store__forget_partitions(store);
 	*has_scanned = true;
 	return err ? err : scan(replay);
-}
-
-/* It is not there, or is none: then the directories are scanned. Any other error (no descriptor, no permission, no memory) says nothing of it, and what it alone
- * knows, such as producers whose batches are deleted, must not be given up for that. */
-static bool is_no_checkpoint(int err)
-{
-	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG;
 }
 
 static void say_unusable(const struct store *store, int err, bool is_earlier, const char *then)
@@ -930,6 +932,13 @@ static int leave_room(struct replay *replay)
 	return leave_room_everywhere(replay, room);
 }
 
+/* What was given up is behind the journal's beginning then: the next start does not meet it again. And what was found to be damaged or lost is in a
+ * checkpoint before the journal is written: what told of it, the superblocks before all, may be written over then, and the next start would know nothing. */
+static bool must_file_all(const struct replay *replay, bool has_unknown_past)
+{
+	return replay->has_unvouched_direct || replay->untold_to || has_unknown_past || replay->has_repeats || replay->store->home.has_new_damage;
+}
+
 int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
@@ -964,8 +973,12 @@ int store__recover(struct store *store, struct store_report *report)
 		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)
 		err = store__cut_tails(store);
+<<<<<<< HEAD
 	/* What was given up is behind the journal's beginning then: the next start does not meet it again. */
 	if (!err && (replay.has_unvouched_direct || replay.untold_to || has_unknown_past || store->is_journal_alien))
+=======
+	if (!err && must_file_all(&replay, has_unknown_past))
+>>>>>>> 5f8c01f (log/store: what a start has found is durable before the journal is)
 		err = file_all(store);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. (Beside a new journal,
 	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */
