@@ -936,7 +936,8 @@ static int leave_room(struct replay *replay)
  * checkpoint before the journal is written: what told of it, the superblocks before all, may be written over then, and the next start would know nothing. */
 static bool must_file_all(const struct replay *replay, bool has_unknown_past)
 {
-	return replay->has_unvouched_direct || replay->untold_to || has_unknown_past || replay->has_repeats || replay->store->home.has_new_damage;
+	const struct store *store = replay->store;
+	return replay->has_unvouched_direct || replay->untold_to || has_unknown_past || store->is_journal_alien || replay->has_repeats || store->home.has_new_damage;
 }
 
 int store__recover(struct store *store, struct store_report *report)
@@ -973,12 +974,7 @@ int store__recover(struct store *store, struct store_report *report)
 		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)
 		err = store__cut_tails(store);
-<<<<<<< HEAD
-	/* What was given up is behind the journal's beginning then: the next start does not meet it again. */
-	if (!err && (replay.has_unvouched_direct || replay.untold_to || has_unknown_past || store->is_journal_alien))
-=======
 	if (!err && must_file_all(&replay, has_unknown_past))
->>>>>>> 5f8c01f (log/store: what a start has found is durable before the journal is)
 		err = file_all(store);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. (Beside a new journal,
 	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */
