@@ -305,7 +305,7 @@ static int run(struct server *server)
 static int serve(const struct broker_config *config, const struct addresses *addresses)
 {
 	static struct server_report report;
-	char why[1024] = "";
+	char why[2048] = "";
 	struct server *server;
 	struct server_options options = {
 		.dir = broker_config_value(config, "log.dirs"),

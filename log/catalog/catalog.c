@@ -184,15 +184,32 @@ static void make_id(struct io *io, struct uuid *id)
 	} while (text[0] == '-'); /* as Kafka: it would look like an option to tools */
 }
 
+/* ---- opening: what every refusal of the file names ------------------------------------------------------------------ */
+
+/* One text for all of them, behind what is wrong: the way out that keeps what can be kept. */
+static void name_way_out(const struct catalog *catalog, struct catalog_report *report)
+{
+	size_t size = strlen(report->why);
+	snprintf(report->why + size, sizeof report->why - size,
+		 ". Nothing was changed. Put the right file back; without one, `spate log repair %.*s --accept-loss` makes it anew from its good records and the "
+		 "partitions' directories, and keeps all topics, records and committed offsets that these tell of",
+		 (int)(strlen(catalog->log_path) - strlen("/catalog.log")), catalog->log_path);
+}
+
 /* ---- opening: is anything missing at the end? ---------------------------------------------------------------------- */
 
 static int refuse_loss(const struct catalog *catalog, const struct catalog_mark *known, struct catalog_report *report)
 {
+	report->is_behind = true;
 	snprintf(report->why, sizeof report->why,
 		 "%s has lost acknowledged changes: it ends with record %llu of opening %llu, but the journal or the checkpoint beside it knew record %llu "
-		 "of opening %llu. Topics may be missing, and all their records with them. Nothing was changed. Put the file back; if it is lost for good, "
-		 "start once with --set spate.accept.loss=true", catalog->log_path, (unsigned long long)report->mark.sequence,
+		 "of opening %llu. Topics may be missing, and all their records with them", catalog->log_path, (unsigned long long)report->mark.sequence,
 		 (unsigned long long)report->mark.incarnation, (unsigned long long)known->sequence, (unsigned long long)known->incarnation);
+	name_way_out(catalog, report);
+	size_t size = strlen(report->why);
+	snprintf(report->why + size, sizeof report->why - size,
+		 ". The last resort, --set spate.accept.loss=true for one start, gives up what the file does not name any more, and is refused while "
+		 "directories with records are among that");
 	return ERR_CORRUPT_LOG;
 }
 
@@ -249,8 +266,8 @@ static int create(struct catalog *catalog, const struct catalog_knowledge *known
 	if (err != -ENOENT) {
 		snprintf(report->why, sizeof report->why,
 			 "%s is there, but catalog.log is not: this is a data directory of Apache Kafka's, or one that has lost its catalog. "
-			 "Name an empty directory, or bring catalog.log back; without one, `spate log repair --accept-loss` makes it anew from the partitions' directories",
-			 catalog->meta_path);
+			 "To begin anew, name an empty directory", catalog->meta_path);
+		name_way_out(catalog, report);
 		return ERR_FORMAT;
 	}
 	err = check_loss(catalog, known, report);
@@ -272,17 +289,17 @@ static int create(struct catalog *catalog, const struct catalog_knowledge *known
 static int refuse_damage(struct catalog *catalog, struct catalog_report *report, uint64_t position, uint64_t later)
 {
 	snprintf(report->why, sizeof report->why,
-		 "%s: record %llu at byte %llu fails its check, but byte %llu begins a good one: the file is damaged, not torn. Nothing was changed. "
-		 "Restore it from a copy; without one, `spate log repair --accept-loss` saves what can be saved", catalog->log_path,
-		 (unsigned long long)catalog->sequence + 1, (unsigned long long)position, (unsigned long long)later);
+		 "%s: record %llu at byte %llu fails its check, but byte %llu begins a good one: the file is damaged, not torn",
+		 catalog->log_path, (unsigned long long)catalog->sequence + 1, (unsigned long long)position, (unsigned long long)later);
+	name_way_out(catalog, report);
 	return ERR_CORRUPT_LOG;
 }
 
 static int refuse_record(struct catalog *catalog, struct catalog_report *report, uint64_t position, const char *reason)
 {
-	snprintf(report->why, sizeof report->why, "%s: record %llu at byte %llu cannot be used: %s. Nothing was changed. Restore it from a copy; "
-		 "without one, `spate log repair --accept-loss` saves what can be saved", catalog->log_path, (unsigned long long)catalog->sequence + 1,
-		 (unsigned long long)position, reason);
+	snprintf(report->why, sizeof report->why, "%s: record %llu at byte %llu cannot be used: %s", catalog->log_path,
+		 (unsigned long long)catalog->sequence + 1, (unsigned long long)position, reason);
+	name_way_out(catalog, report);
 	return ERR_FORMAT;
 }
 
@@ -290,8 +307,9 @@ static int refuse_record(struct catalog *catalog, struct catalog_report *report,
 static int replay_file(struct catalog *catalog, struct slice file, struct catalog_report *report)
 {
 	if (!catalog_header_is_good(file)) {
-		snprintf(report->why, sizeof report->why, "%s is not a catalog of this version. Nothing was changed. If a later version "
-			 "wrote it, use that; if it is damaged, restore it from a copy, or let `spate log repair --accept-loss` save what can be saved", catalog->log_path);
+		snprintf(report->why, sizeof report->why, "%s is not a catalog of this version. If a later version wrote it, use that; else it is damaged",
+			 catalog->log_path);
+		name_way_out(catalog, report);
 		return ERR_FORMAT;
 	}
 	struct catalog_frame frame;
@@ -336,8 +354,9 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	if (!err && (!uuid_equal(&meta.directory_id, &ours->directory_id) || strcmp(meta.cluster_id, ours->cluster_id) != 0)) {
 		report->is_another = true;
 		snprintf(report->why, sizeof report->why,
-			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; if catalog.log is right, `spate log repair --accept-loss` "
-			 "makes meta.properties anew from it", catalog->meta_path, catalog->log_path);
+			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; if catalog.log is right, `spate log repair %.*s --accept-loss` "
+			 "makes meta.properties anew from it", catalog->meta_path, catalog->log_path,
+			 (int)(strlen(catalog->log_path) - strlen("/catalog.log")), catalog->log_path);
 		return ERR_FORMAT;
 	}
 	bool is_set = broker_config_is_set(broker, "node.id") || broker_config_is_set(broker, "broker.id");

@@ -70,8 +70,9 @@ struct catalog_report {
 	uint64_t records, bytes;
 	uint64_t torn_bytes;                 /* cut from the end */
 	bool was_compacted;                  /* more than half was superseded, and the file was written anew */
+	bool is_behind;                      /* when opening failed: it has lost changes, and that was not accepted */
 	bool is_another;                     /* when opening failed: catalog.log and meta.properties are of different directories */
-	char why[640];                       /* when opening failed: what, where, and what can be done */
+	char why[1200];                      /* when opening failed: what, where, and what can be done */
 };
 
 /* Opens or makes `dir`/catalog.log and `dir`/meta.properties (Kafka's file: version, cluster.id, node.id, directory.id). Counts this opening:

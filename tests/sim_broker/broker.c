@@ -109,7 +109,7 @@ static void note_failed_start(struct world *world, int err, const char *why)
 
 void broker_begin(struct world *world)
 {
-	char why[1024] = "";
+	char why[2048] = "";
 	for (int tries = 0; tries < STARTS_MAX && !world_is_over(world); tries++) {
 		doubt_look(world);
 		last_group_judge(world);

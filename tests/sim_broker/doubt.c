@@ -100,7 +100,7 @@ static bool start_accepting_loss(struct world *world, char *why, size_t why_size
 
 void doubt_take_way_out(struct world *world, const char *refusal)
 {
-	char why[1400] = "";
+	char why[2048] = "";
 	bool names_loss = strstr(refusal, "spate.accept.loss=true") != NULL, names_repair = strstr(refusal, "log repair") != NULL;
 	meet(world, MOMENT_REFUSED_START);
 	broker_forget_orders(world);

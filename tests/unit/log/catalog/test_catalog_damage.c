@@ -120,7 +120,7 @@ Test(catalog, crash_at_every_step, .timeout = 120)
 
 /* ---- damage --------------------------------------------------------------------------------------------------------------- */
 
-/* A flipped byte anywhere but in the last record refuses to open, says where, and leaves the file as it is. */
+/* A flipped byte anywhere but in the last record refuses to open, says where and how to go on, and leaves the file as it is. */
 Test(catalog, damage_is_refused)
 {
 	struct machine machine;
@@ -137,6 +137,7 @@ Test(catalog, damage_is_refused)
 		int err = machine_open(&machine);
 		cr_assert_eq(err, at < 24 ? ERR_FORMAT : ERR_CORRUPT_LOG, "byte %zu: %s", at, err_name(err));
 		cr_assert_not_null(strstr(machine.report.why, LOG_PATH), "%s", machine.report.why);
+		cr_assert_not_null(strstr(machine.report.why, "`spate log repair " DIR_PATH " --accept-loss`"), "%s", machine.report.why);
 		cr_assert_eq(sim_disk_corrupt(machine.disk, LOG_PATH, at, 1), 0);
 	}
 	struct slice after = read_log(&machine);
