@@ -102,6 +102,14 @@ static bool is_clean(const struct verify_report *report)
 	return report->counts.findings[FINDING_DAMAGE] + report->counts.findings[FINDING_DERIVED] == 0;
 }
 
+/* No damage to anything that is served, but not nothing either: a catalog that forgot a topic leaves such. */
+static void print_unowned(const struct unowned *unowned, bool is_clean)
+{
+	if (unowned->count)
+		printf("%s%u partition director%s records of no topic that the catalog knows, which nobody is served: %s", is_clean ? ", but " : "; ", unowned->count,
+		       unowned->count == 1 ? "y holds" : "ies hold", unowned->names);
+}
+
 static void print_verdict(const struct verifying *verifying, const struct verify_report *report)
 {
 	uint64_t damages = report->counts.findings[FINDING_DAMAGE];
@@ -115,6 +123,7 @@ static void print_verdict(const struct verifying *verifying, const struct verify
 		printf("%s%" PRIu64 " derived file%s not fit the log (no record is lost: stop the broker and delete "
 		       "%s, to be made anew)",
 		       damages ? "; " : "", derived, derived == 1 ? " does" : "s do", derived == 1 ? "it" : "them");
+	print_unowned(&report->unowned, is_clean(report));
 	puts("");
 }
 
@@ -187,6 +196,7 @@ static void add_report(struct out *out, const struct verifying *verifying, const
 	out_int(out, "topics", "", report->topics);
 	out_int(out, "partitions", "", report->partitions);
 	out_int(out, "unknown_partitions", "", report->unknown_partitions);
+	out_int(out, "unowned_partitions", "", report->unowned.count);
 	out_int(out, "segments", "", (int64_t)counts->segments);
 	out_int(out, "sealed_segments", "", (int64_t)counts->sealed_segments);
 	out_int(out, "batches", "", (int64_t)counts->batches);

@@ -16,6 +16,7 @@
 
 #include "log/base/check.h"
 #include "log/io/sim.h"
+#include "log/verify/unowned.h"
 #include "net/descriptors.h"
 #include "net/metrics/endpoint.h"
 #include "net/shard.h"
@@ -151,13 +152,38 @@ static int lock_dir(struct server *server, struct sentence *why)
 	return 0;
 }
 
+/* Its records are whole, and the repair keeps them: a loss is not accepted of what is not lost. */
+static int refuse_unowned(struct server *server, const struct catalog_report *report, struct sentence *why)
+{
+	struct unowned unowned;
+	int err = unowned_find(&unowned, server->shards[0].io, server->dir, server->options.config);
+	if (err)
+		return fail(why, err, "the directories in %s cannot be read: %s", server->dir, explain(server, err));
+	if (!unowned.count)
+		return 0;
+	return fail(why, ERR_CORRUPT_LOG, "the catalog in %s cannot be opened: %s: %u partition director%s with records of topics that it does not name (%s). The repair keeps "
+		    "them; to give them up, move them away first", server->dir, report->why, unowned.count, unowned.count == 1 ? "y is there" : "ies are there", unowned.names);
+}
+
+static int open_knowing(struct server *server, struct catalog_knowledge *known, struct catalog_report *report)
+{
+	return catalog_open_knowing(&server->catalog, server->shards[0].io, server->dir, server->options.config, known, report);
+}
+
 static int open_catalog(struct server *server, struct catalog_report *report, struct sentence *why)
 {
-	struct catalog_knowledge known = {.is_loss_accepted = broker_config_bool(server->options.config, "spate.accept.loss")};
+	struct catalog_knowledge known = {0};
 	int err = store_read_catalog_mark(server->shards[0].io, server->dir, server->shard_count, &known.mark);
 	if (err)
 		return fail(why, err, "the journals and checkpoints in %s cannot be read: %s", server->dir, explain(server, err));
-	err = catalog_open_knowing(&server->catalog, server->shards[0].io, server->dir, server->options.config, &known, report);
+	err = open_knowing(server, &known, report);
+	known.is_loss_accepted = broker_config_bool(server->options.config, "spate.accept.loss");
+	if (err && report->is_behind && known.is_loss_accepted) {
+		err = refuse_unowned(server, report, why);
+		if (err)
+			return err;
+		err = open_knowing(server, &known, report);
+	}
 	if (err)
 		return fail(why, err, "the catalog in %s cannot be opened: %s", server->dir, *report->why ? report->why : err_text(err));
 	server->facts = (struct broker_facts){

@@ -216,6 +216,18 @@ static bool is_scanned(const struct verify *verify, const struct topic *topic, u
 	return !verify->report->is_in_use && picture_is_scanned(&verify->picture, store_owner(&topic->id, index, verify->dir.shard_count));
 }
 
+static void tell_unknown(struct verify *verify, const struct partition_dir *files)
+{
+	bool holds_records = unowned_holds_records(files);
+	if (!verify->image)
+		return;
+	if (holds_records)
+		unowned_add(&verify->report->unowned, files);
+	tell(verify, FINDING_NOTE, files->name, NOWHERE, NOWHERE,
+	     holds_records ? "the catalog does not know this partition: its records are served to nobody, and its segments are checked alone"
+			   : "the catalog does not know this partition: its segments are checked alone");
+}
+
 static int check_directory(struct verify *verify, const struct partition_dir *files)
 {
 	if (files->is_leftover) {
@@ -227,9 +239,7 @@ static int check_directory(struct verify *verify, const struct partition_dir *fi
 	verify->report->partitions++;
 	if (!topic) {
 		verify->report->unknown_partitions++;
-		if (verify->image)
-			tell(verify, FINDING_NOTE, files->name, NOWHERE, NOWHERE,
-			     "the catalog does not know this partition: its segments are checked alone");
+		tell_unknown(verify, files);
 	}
 	struct partition_check check = {
 		.sink = &verify->sink,

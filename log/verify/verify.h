@@ -11,6 +11,7 @@
 #pragma once
 
 #include "log/verify/segment_check.h"
+#include "log/verify/unowned.h"
 
 struct verify_options {
 	const char *dir;
@@ -26,6 +27,7 @@ struct verify_report {
 	bool has_catalog;                /* it could be read; without it, segments were checked alone */
 	uint32_t topics, partitions;     /* partitions: that have files */
 	uint32_t unknown_partitions;     /* of them: those that the catalog does not know */
+	struct unowned unowned;          /* of these: those that hold records, and no deletion left them; nobody serves them. None without a catalog */
 	uint32_t journals;
 	uint64_t journal_groups, journal_entries;
 	uint64_t journal_records;        /* offsets that the journals hold; of them some may be in segments, too */

@@ -13,6 +13,7 @@ starts() { broker_start; expect "$1: what is left is served" "$2" "$(served)"; b
 
 broker_start
 "$LIVE_BIN/admin" "$BROKER" create big 2 segment.bytes=1048576 > /dev/null
+cp "$DATA/catalog.log" "$WORK/early.log"
 "$LIVE_BIN/admin" "$BROKER" create other 1 > /dev/null
 for _ in 1 2 3; do seq 1000000 1080000 | kc_produce -t big -p 0 -X batch.size=50000 -X enable.idempotence=true; done
 seq 1 1000 | kc_produce -t big -p 1
@@ -104,6 +105,29 @@ for what in hole end gone; do
 	expect "and new ones are taken" "0 1010 0" "$("$LIVE_BIN/served" "$BROKER" big 1)"
 	broker_stop
 done
+
+# ---- a catalog that forgot topics: the way out that is named keeps them, and the one that does not is not gone ------------
+start_once() { timeout 20 "$SPATE_BIN" serve --data "$DATA" --listen 127.0.0.1:0 "$@" 2>&1; }
+for what in earlier end both; do
+	fresh
+	case $what in
+	earlier) cp "$WORK/early.log" "$DATA/catalog.log" ;;
+	end) truncate -s $(($(stat -c %s "$DATA/catalog.log") / 2)) "$DATA/catalog.log" ;;
+	both) rm "$DATA/catalog.log" "$DATA/meta.properties" ;;
+	esac
+	before=$(picture)
+	out=$(start_once); expect "a start refuses, and names the repair ($what)" "1 1" "$? $(grep -c "spate log repair $DATA --accept-loss" <<< "$out")"
+	out=$(start_once --set spate.accept.loss=true); expect "... also if the loss is accepted" "1 1" "$? $(grep -c "spate log repair $DATA --accept-loss" <<< "$out")"
+	expect_match "... as there are records of topics that it has forgotten, by name" "[ (]other-0[ ,)]" "$out"
+	expect "... and nothing is changed" "$before" "$(picture)"
+	repair --accept-loss > /dev/null 2>&1; expect "the repair keeps them" 0 $?
+	broker_start
+	expect "... every record ($what)" "$sound 500" "$(served) $(kc_consume other | wc -l)"
+	broker_stop
+done
+cp -a "$DATA/other-0" "$DATA/stray-0"
+expect_match "records that belong to no topic are not passed over in verify's last words" ": no damage, but 1 partition directory holds records.* stray-0" "$(verify --quiet)"
+expect "... in JSON too" 1 "$(verify --json | jq .unowned_partitions)"
 
 # ---- catalog.log and meta.properties, both -------------------------------------------------------------------------------
 # What a start names is a way out then, too: catalog.log says whose directory it is, and if it does not either, the repair says that it makes that up.
