@@ -113,11 +113,11 @@ void io__finish(struct io *io, struct io_op *op, int32_t result);
 void io__finish_later(struct io *io, struct io_op *op, int32_t result);
 /* An open has ended with this: is it worth another try, as somebody has closed what he can do without? */
 bool io__can_open_again(struct io *io, int err);
-/* What a sync says: no memory for one is an error like any other, as nobody knows how far it had come, and the kernel tells it once. So whoever calls it
- * need not ask what ran short. */
+/* What a sync says: no memory for one, or no right to it, is an error like any other, as nobody knows how far it had come, and the kernel tells it once. So
+ * whoever calls it need not ask what ran short. */
 static inline int io__sync_result(int result)
 {
-	return result == -ENOMEM ? -EIO : result;
+	return result == -ENOMEM || result == -EACCES || result == -EPERM ? -EIO : result;
 }
 /* Runs the wake function if a wake is pending. */
 void io__woken(struct io *io);

@@ -1,4 +1,4 @@
-/* The system gives no more descriptors, or no memory: a state, as a full disk is one. Whatever wanted them is still to be done, and is tried again in a tenth of
+/* The system gives no more descriptors, or no memory, or no right to a file: a state, as a full disk is one. Whatever wanted them is still to be done, and is tried again in a tenth of
  * a second, or when something that is under way ends. Appends go on meanwhile, into the journal, which is open; when it is full they wait, as ever.
  *
  * Happy path: none of this, as the segments' files share a budget (segment_home), and idle ones are closed when an open fails (io_on_no_descriptors).
@@ -12,6 +12,25 @@
 
 static void nothing(struct io_timer *timer)
 {
+}
+
+static bool is_forbidden(int err)
+{
+	return err == -EACCES || err == -EPERM;
+}
+
+bool store__may_pass(int err)
+{
+	return err_is_shortage(err) || is_forbidden(err);
+}
+
+static void tell(const struct store *store, int err)
+{
+	char why[2048];
+	const char *what = is_forbidden(err) ? io_explain(store->home.io, err, why, sizeof why) : err_text(err);
+	const char *advice = err == -ENOMEM ? ". The system is out of memory" : is_forbidden(err) ? "" : ". Raise the limit of open files (ulimit -n), or close connections";
+	fprintf(stderr, "spate: error: %s: %s (%s): records are taken into the journal, and what is to be filed waits; nothing is lost, and it goes on by itself%s\n",
+		store->dir, what, err_name(err), advice);
 }
 
 bool store__must_wait(const struct store *store)
@@ -35,8 +54,7 @@ void store__note_shortage(struct store *store, int err)
 	if (store->shortage.err)
 		return;
 	store->shortage.err = err;
-	fprintf(stderr, "spate: error: %s: %s (%s): records are taken into the journal, and what is to be filed waits; nothing is lost, and it goes on by itself. %s\n",
-		store->dir, err_text(err), err_name(err), err == -ENOMEM ? "The system is out of memory" : "Raise the limit of open files (ulimit -n), or close connections");
+	tell(store, err);
 }
 
 void store__end_shortage(struct store *store)

@@ -160,9 +160,9 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 			err = segment_prepare(segment, segment->staged.position);
 	}
 	/* Some of this was a sync, and a failed sync is final: a second one may say that all is well, and it is not. */
-	if (err && !is_full && !err_is_shortage(err))
+	if (err && !is_full && !store__may_pass(err))
 		store__fail(store, err);
-	if (err_is_shortage(err))
+	if (store__may_pass(err))
 		store__note_shortage(store, err);
 	if (is_full && must_go)
 		store__set_full(store, true); /* it waits for room, and nothing more may come behind it */

@@ -134,7 +134,10 @@ bool store__cycle_is_idle(const struct store *store);
 bool store__is_all_filed(const struct store *store);
 
 /* shortage.c */
-/* An error of err_is_shortage: nothing has failed, and a turn will come in which to try again. */
+/* Before anything was written: nobody says that it cannot be, but it cannot be now. A shortage; and what may not be opened, until somebody puts its mode or owner
+ * right. */
+bool store__may_pass(int err);
+/* Such an error: nothing has failed, and a turn will come in which to try again. */
 void store__note_shortage(struct store *store, int err);
 /* It was a moment ago: not yet. */
 bool store__must_wait(const struct store *store);

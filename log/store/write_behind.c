@@ -174,7 +174,7 @@ static bool file_partition(struct store *store, struct partition *partition)
 		list_push_back(&store->cycle.queue, &partition->unfiled_node);
 	else if (err_is_full(err))
 		wait_for_space(store, partition);
-	else if (err_is_shortage(err))
+	else if (store__may_pass(err))
 		wait_for_files(store, partition, err);
 	else
 		store__fail(store, err);

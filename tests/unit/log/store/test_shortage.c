@@ -63,6 +63,58 @@ Test(shortage, filing_waits_and_goes_on, .timeout = 60)
 	}
 }
 
+/* A segment's file that may not be opened (its mode, its owner) is such a state as well, until somebody puts that right: small batches and large ones go through
+ * the journal, a stop leaves them there. */
+Test(shortage, a_file_that_may_not_be_opened, .timeout = 60)
+{
+	static const int errors[] = {EACCES, EPERM};
+	for (size_t e = 0; e < COUNT_OF(errors); e++) {
+		struct world world;
+		begin(&world, 20 + e, 1);
+		struct partition *partition = world_partition(&world, "t", 0);
+		world_append(&world, partition, 0, 1, 100);
+		rest(&world, 8 * SECOND_NS); /* its directory is ours; now its file alone is to be opened */
+		while (segment_home_spare_files(&partition->home->segments))
+			;
+		sim_disk_fail_kinds(world.disk, SIM_OPEN, 1, errors[e], true);
+		world_append(&world, partition, 1, 1, 100);
+		world_append(&world, partition, 2, 1, 12000);
+		rest(&world, 8 * SECOND_NS);
+		cr_expect(store_is_short(world.store));
+		cr_assert_not(store_has_failed(world.store), "%s broke durability", err_name(-errors[e]));
+		world_append(&world, partition, 3, 1, 100);
+		if (e == 0) {
+			sim_disk_fail(world.disk, 0, EIO);
+			rest(&world, SECOND_NS);
+			cr_expect_not(store_is_short(world.store), "it goes on by itself");
+			world_crash(&world);
+		} else {
+			world_stop(&world);
+			sim_disk_fail(world.disk, 0, EIO);
+		}
+		world_open(&world);
+		cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 4);
+		world_fini(&world);
+	}
+}
+
+/* A sync that is refused is no such state: nobody knows how far it had come, whatever it says. */
+Test(shortage, a_sync_that_is_refused_is_final, .timeout = 60)
+{
+	static const int errors[] = {ENOMEM, EACCES, EPERM};
+	for (size_t e = 0; e < COUNT_OF(errors); e++) {
+		struct world world;
+		begin(&world, 30 + e, 1);
+		sim_disk_fail_kinds(world.disk, SIM_SYNC | SIM_DIR_SYNC, 1, errors[e], true);
+		world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+		for (int turns = 0; !store_has_failed(world.store) && turns < 100; turns++)
+			rest(&world, SECOND_NS);
+		cr_expect(store_has_failed(world.store), "%s", err_name(-errors[e]));
+		sim_disk_fail(world.disk, 0, EIO);
+		world_fini(&world);
+	}
+}
+
 /* A batch that fits no group has to wait for its file, and no other partition waits behind it. */
 Test(shortage, a_batch_larger_than_a_group_holds_up_nobody, .timeout = 60)
 {
