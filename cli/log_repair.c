@@ -89,7 +89,9 @@ static void print_end(const struct repairing *repairing, const struct repair_rep
 		printf("%u step%s done\n", count, out_plural(count));
 	if (!err && report->was_opened)
 		printf("left: %" PRIu64 " damaged range%s%s, %" PRIu64 " derived file%s ('spate log verify' names them)\n", report->damages_left,
-		       out_plural(report->damages_left), report->damages_left ? ", fenced: their offsets are refused, all else is served" : "",
+		       out_plural(report->damages_left), report->unfenced	    ? ", NOT all fenced: see above"
+				       : report->damages_left ? ", fenced: their offsets are refused, all else is served"
+							      : "",
 		       report->derived_left, out_plural(report->derived_left));
 }
 

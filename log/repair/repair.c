@@ -197,7 +197,7 @@ static int look(struct repair *repair, finding_fn *found)
 		return fail(repair, err, "the directory cannot be checked", "");
 	if (report.is_in_use)
 		return fail(repair, ERR_LOCKED, repair->options->dir, "a running broker holds the directory: stop it first");
-	repair->report->damages_left = report.counts.findings[FINDING_DAMAGE];
+	repair->report->damages_left = report.counts.findings[FINDING_DAMAGE] + repair->report->unfenced;
 	repair->report->derived_left = report.counts.findings[FINDING_DERIVED];
 	return repair->is_short_of_memory ? fail(repair, -ENOMEM, "findings", "") : 0;
 }
@@ -305,14 +305,22 @@ static struct partition *partition_of(struct repair *repair, const struct findin
 	return store_partition(repair->stores[shard], &topic->id, index);
 }
 
-static void fence(struct repair *repair, const struct finding *finding)
+/* False: the log ends before the range does. What the opening gave up of it nobody can fence any more, and the second look sees a log that ends there. */
+static bool fence(struct repair *repair, const struct finding *finding)
 {
 	struct partition *partition = partition_of(repair, finding);
-	int64_t to = finding->to == NOWHERE ? INT64_MAX : finding->to;
-	if (partition && to > partition_high_watermark(partition))
-		to = partition_high_watermark(partition);
+	int64_t end = partition ? partition_high_watermark(partition) : 0;
+	int64_t to = finding->to == NOWHERE || finding->to > end ? end : finding->to;
 	if (partition && to > finding->from)
 		partition__add_damage(partition, finding->from, to);
+	return !partition || finding->to == NOWHERE || finding->to <= end;
+}
+
+static void tell_unfenced(struct repair *repair, struct kept_finding *kept)
+{
+	kept->action = REPAIR_NOTHING;
+	repair->report->unfenced++;
+	tell(repair, kept, "NOT fenced as was said: after the opening the log ends before these offsets, and they will be given out again");
 }
 
 /* Of a complete segment: its derived files are written again with the seal, at the stop. The active one's are when it is complete. */
@@ -354,11 +362,12 @@ static void mend_directory(struct repair *repair, const struct finding *finding)
 static void apply(struct repair *repair)
 {
 	for (uint32_t i = 0; i < repair->count; i++) {
-		const struct kept_finding *kept = &repair->findings[i];
+		struct kept_finding *kept = &repair->findings[i];
 		if (!kept->topic || repair_is_quarantined(repair->options, kept->topic))
 			continue;
-		if (kept->action == REPAIR_FENCE)
-			fence(repair, &kept->finding);
+		bool is_fenced = kept->action != REPAIR_FENCE || fence(repair, &kept->finding);
+		if (!is_fenced)
+			tell_unfenced(repair, kept);
 		else if (kept->action == REPAIR_REBUILD && strstr(kept->file, PARTITION_METADATA_NAME))
 			mend_directory(repair, &kept->finding);
 		else if (kept->action == REPAIR_REBUILD)

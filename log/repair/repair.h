@@ -52,7 +52,8 @@ struct repair_report {
 	uint32_t steps[repair_action_count];
 	uint32_t refused;                /* steps that need is_loss_accepted: nothing at all was done */
 	bool was_opened;                 /* and stopped cleanly */
-	uint64_t damages_left, derived_left; /* what the verifier says afterwards (of a dry run: now) */
+	uint64_t damages_left, derived_left; /* what the verifier says afterwards (of a dry run: now); and those that are unfenced */
+	uint32_t unfenced;               /* ranges that were to be fenced, and the log ended before them all the same */
 	char why[1280];                  /* of a failure */
 };
 
