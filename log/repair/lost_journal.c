@@ -6,18 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "log/io/small_file.h"
 #include "log/store/store_priv.h"
-
-#define CHECKPOINT_SIZE_MAX (1ull << 30)
 
 static int read_seed(struct io *io, const char *dir, uint32_t shard, uint64_t *seed, uint64_t *generation)
 {
-	char path[4096];
 	uint8_t *data;
 	size_t size;
-	snprintf(path, sizeof path, "%s/checkpoint-%u", dir, shard);
-	int err = small_file_read(io, path, CHECKPOINT_SIZE_MAX, &data, &size);
+	int err = store__load_checkpoint(io, dir, shard, "", &data, &size);
 	if (err)
 		return err;
 	err = store__checkpoint_journal((struct slice){data, size}, seed, generation);

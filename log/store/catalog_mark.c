@@ -11,10 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "log/io/small_file.h"
 #include "log/store/store_priv.h"
 
-#define CHECKPOINT_SIZE_MAX (1ull << 30)
 
 void store__raise_mark(struct catalog_mark *known, struct catalog_mark mark)
 {
@@ -42,11 +40,9 @@ struct listener {
 
 static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const struct listener *listener)
 {
-	char path[4096];
 	uint8_t *data;
 	size_t size;
-	snprintf(path, sizeof path, "%s/checkpoint-%u", dir, shard);
-	int err = small_file_read(io, path, CHECKPOINT_SIZE_MAX, &data, &size);
+	int err = store__load_checkpoint(io, dir, shard, "", &data, &size);
 	if (err)
 		return final_error(err);
 	struct catalog_mark mark;

@@ -59,6 +59,13 @@ static void checkpoint_path(const struct store *store, const char *suffix, char 
 	snprintf(out, size, "%s/checkpoint-%u%s", store->dir, store->options.shard, suffix);
 }
 
+int store__load_checkpoint(struct io *io, const char *dir, uint32_t shard, const char *suffix, uint8_t **data, size_t *size)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/checkpoint-%u%s", dir, shard, suffix);
+	return small_file_read(io, path, CHECKPOINT_SIZE_MAX, data, size);
+}
+
 /* ---- write ----------------------------------------------------------------------------------------------------- */
 
 /* One that was let go before it had a file lies before the log start, and is only waiting for those before it to be dropped. */
@@ -447,11 +454,9 @@ static void keep_told(struct store *store, struct slice file)
 /* Its bytes are kept as what a scan is held against, if they are whole and were written beside this journal, however long ago. */
 static int read_as(struct store *store, const char *suffix)
 {
-	char path[4096];
-	checkpoint_path(store, suffix, path, sizeof path);
 	uint8_t *data;
 	size_t size, header_size;
-	int err = small_file_read(store->home.io, path, CHECKPOINT_SIZE_MAX, &data, &size);
+	int err = store__load_checkpoint(store->home.io, store->dir, store->options.shard, suffix, &data, &size);
 	if (err)
 		return err;
 	store->is_journal_alien = store->is_checkpoint_anothers = false;

@@ -154,9 +154,11 @@ void store__release_reserve(struct store *store);
 
 /* checkpoint.c */
 MUST_USE int store__write_checkpoint(struct store *store);
-/* How far the catalog had come when these bytes were written. ERR_CORRUPT_LOG, ERR_FORMAT: they are no checkpoint. */
+/* The bytes of `checkpoint-<shard>` (suffix "") or of its copy, to be freed: whole, if it is a file of a size that can be. Errors of small_file_read. */
+MUST_USE int store__load_checkpoint(struct io *io, const char *dir, uint32_t shard, const char *suffix, uint8_t **data, size_t *size);
 /* The seed of the journal beside it, and its own generation. ERR_CORRUPT_LOG: it fails its check, or is of a version that did not say. */
 MUST_USE int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *generation);
+/* How far the catalog had come when these bytes were written. ERR_CORRUPT_LOG, ERR_FORMAT: they are no checkpoint. */
 MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark);
 /* The partitions that these bytes tell of, as long as they are a checkpoint. */
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context);

@@ -21,7 +21,6 @@
 #include "log/store/store_priv.h"
 #include "log/verify/checkpoint_view.h"
 
-#define CHECKPOINT_SIZE_MAX (1ull << 30)
 #define LOG_STARTS_SIZE_MAX (256u << 20)
 #define POSITION_MAX (1ull << 40)
 
@@ -222,12 +221,10 @@ struct checkpoint_file {
 
 static int read_file(struct picture *picture, uint32_t shard, const char *suffix, struct checkpoint_file *file)
 {
-	char path[4096];
 	size_t size;
 	*file = (struct checkpoint_file){0};
 	snprintf(file->name, sizeof file->name, "checkpoint-%u%s", shard, suffix);
-	snprintf(path, sizeof path, "%s/%s", picture->sink->dir, file->name);
-	file->err = small_file_read(picture->sink->io, path, CHECKPOINT_SIZE_MAX, &file->data, &size);
+	file->err = store__load_checkpoint(picture->sink->io, picture->sink->dir, shard, suffix, &file->data, &size);
 	if (!file->err)
 		file->err = checkpoint_open(&file->header, &file->rest, (struct slice){file->data, size});
 	if (!file->err && file->header.shard != shard)
