@@ -363,27 +363,29 @@ static bool is_another_file(const struct partition_walk *walk, const char *file,
 	return is_other || is_stores;
 }
 
-/* Nothing of what was filed, up to `to`, is there. */
-static void tell_lost_part(struct partition_walk *walk, const struct segment_check *segment, int64_t from, int64_t to, const char *what)
+/* Offsets of a .log that is not there, or is none of ours. */
+static void tell_lost_part(struct partition_walk *walk, struct finding finding)
 {
 	const struct partition_check *check = walk->check;
-	damaged_ranges_add(&walk->found, from, to);
-	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, segment->file, from, to, 0,
-				  (int64_t)segment->required_bytes, .what = what};
-	finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, from, to);
-	finding.is_fatal = is_scanned(walk);
+	damaged_ranges_add(&walk->found, finding.from, finding.to);
+	finding.kind = FINDING_DAMAGE;
+	finding.topic = check->topic_name;
+	finding.partition = check->index;
+	finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, finding.from, finding.to);
 	walk->has_exchanged |= finding.is_fatal;
 	verify_tell(check->sink, &finding);
 }
 
+/* Nothing of what was filed, up to `to`, is there. */
 static void tell_lost_file(struct partition_walk *walk, const struct segment_check *segment, int64_t to, const char *what)
 {
-	int64_t from = segment->base_offset, end;
+	struct finding finding = {.file = segment->file, .from = segment->base_offset, .to = to, .position_to = (int64_t)segment->required_bytes,
+				  .what = what, .is_fatal = is_scanned(walk)};
 	if (!segment->held || to == NOWHERE)
-		tell_lost_part(walk, segment, from, to, what);
+		tell_lost_part(walk, finding);
 	else
-		for (; damaged_ranges_miss(segment->held, &from, to, &end); from = end)
-			tell_lost_part(walk, segment, from, end, what);
+		for (; damaged_ranges_miss(segment->held, &finding.from, to, &finding.to); finding.from = finding.to)
+			tell_lost_part(walk, finding);
 	walk->end_offset = to;
 }
 
@@ -585,15 +587,12 @@ static bool has_log(const struct partition_dir *files, int64_t base_offset)
 /* But for what the journal has of it. */
 static void tell_missing_log(struct partition_walk *walk, const char *file, const struct picture_segment *segment)
 {
-	const struct partition_check *check = walk->check;
-	int64_t from = segment->base_offset, to;
-	for (; damaged_ranges_miss(&check->picture->held, &from, segment->required.offset, &to); from = to) {
-		damaged_ranges_add(&walk->found, from, to);
-		bool is_whole = from == segment->base_offset && to == segment->required.offset;
-		struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, file, from, to, is_whole ? 0 : NOWHERE,
-					  is_whole ? (int64_t)segment->required.position : NOWHERE, .what = "the file is missing"};
-		finding.is_fenced = is_fenced(walk, FINDING_DAMAGE, from, to);
-		verify_tell(check->sink, &finding);
+	struct finding finding = {.file = file, .from = segment->base_offset, .what = "the file is missing"};
+	for (; damaged_ranges_miss(&walk->check->picture->held, &finding.from, segment->required.offset, &finding.to); finding.from = finding.to) {
+		bool is_whole = finding.from == segment->base_offset && finding.to == segment->required.offset;
+		finding.position_from = is_whole ? 0 : NOWHERE;
+		finding.position_to = is_whole ? (int64_t)segment->required.position : NOWHERE;
+		tell_lost_part(walk, finding);
 	}
 }
 
