@@ -191,38 +191,12 @@ Test(reserve, is_found_again)
 	world_fini(&world);
 }
 
-/* Batch number n of producer 7, a record each. */
-static int produce(struct world *world, struct partition *partition, int32_t sequence, int64_t *base_offset)
-{
-	uint8_t bytes[512];
-	uint32_t size;
-	struct batch_builder builder;
-	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
-	options.producer_id = 7;
-	options.producer_epoch = 0;
-	options.base_sequence = sequence;
-	cr_assert_eq(batch_builder_open(&builder, NULL, &options, bytes, sizeof bytes), 0);
-	struct record record = {.timestamp_ms = 1000, .value = {(const uint8_t *)"12345678", 8}};
-	cr_assert_eq(batch_builder_append(&builder, &record), 0);
-	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
-	struct append append = {.op = {.done = append_done, .records = bytes, .records_size_bytes = size}};
-	int err = partition_append(partition, &append.op);
-	*base_offset = append.op.base_offset;
-	if (err)
-		return err;
-	store_turn(world->store);
-	for (int turns = 0; !append.is_done && turns < 10000; turns++)
-		world_turn(world);
-	return append.is_done ? append.op.err : ERR_BUSY;
-}
-
 /* A new producer's first batch is refused for want of room, and there is room again before the second of those in flight is judged: that one was taken
  * for the beginning, and the first, sent again, for its duplicate. (Found by sim-broker, seed 26984.) */
 Test(reserve, nobody_begins_behind_what_was_refused, .timeout = 60)
 {
 	struct world world;
 	uint64_t next = 0;
-	int64_t offset;
 	world_init(&world, 5);
 	world.options.journal_size_bytes = 2 << 20;
 	world_open(&world);
@@ -231,16 +205,14 @@ Test(reserve, nobody_begins_behind_what_was_refused, .timeout = 60)
 	sim_disk_set_capacity(world.disk, 16 << 20);
 	struct partition *partition = world_partition(&world, "u", 0);
 	fill_disk(&world, world_partition(&world, "t", 0), &next);
-	cr_assert_eq(produce(&world, partition, 0, &offset), -ENOSPC);
-	cr_assert_eq(produce(&world, partition, 1, &offset), -ENOSPC);
+	cr_assert_eq(world_produce(&world, partition, 0), -ENOSPC);
+	cr_assert_eq(world_produce(&world, partition, 1), -ENOSPC);
 
 	sim_disk_set_capacity(world.disk, 64 << 20);
 	for (int turns = 0; store_is_full(world.store) && turns < 1000; turns++)
 		world_turn(&world);
-	cr_assert_eq(produce(&world, partition, 2, &offset), ERR_OUT_OF_ORDER_SEQUENCE);
-	for (int32_t sequence = 0; sequence < 4; sequence++) {
-		cr_assert_eq(produce(&world, partition, sequence, &offset), 0);
-		cr_assert_eq(offset, sequence);
-	}
+	cr_assert_eq(world_produce(&world, partition, 2), ERR_OUT_OF_ORDER_SEQUENCE);
+	for (int32_t sequence = 0; sequence < 4; sequence++)
+		cr_assert_eq(world_produce(&world, partition, sequence), sequence);
 	world_fini(&world);
 }

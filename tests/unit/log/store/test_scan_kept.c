@@ -231,32 +231,6 @@ Test(scan_kept, batches_that_are_not_due)
 	}
 }
 
-/* One record of an idempotent producer. Its base offset, or an error. */
-static int64_t append_of_producer(struct world *world, int32_t sequence)
-{
-	static uint8_t bytes[4096];
-	uint8_t value[8];
-	uint32_t size;
-	struct batch_builder builder;
-	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
-	options.producer_id = 7;
-	options.producer_epoch = 0;
-	options.base_sequence = sequence;
-	store_le64(value, (uint64_t)sequence);
-	struct record record = {.timestamp_ms = 1000, .value = {value, sizeof value}};
-	cr_assert_eq(batch_builder_open(&builder, NULL, &options, bytes, sizeof bytes), 0);
-	cr_assert_eq(batch_builder_append(&builder, &record), 0);
-	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
-	struct append append = {.op = {.done = append_done, .records = bytes, .records_size_bytes = size, .is_zstd_allowed = true}};
-	int err = partition_append(the_partition(world), &append.op);
-	if (err)
-		return err;
-	store_turn(world->store);
-	while (!append.is_done)
-		world_turn(world);
-	return append.op.err ? append.op.err : append.op.base_offset;
-}
-
 /* Producers are known after a clean stop, by the checkpoint; and after a scan, by the batches: who repeats one gets the offset that it has. */
 Test(scan_kept, producers)
 {
@@ -264,15 +238,15 @@ Test(scan_kept, producers)
 		struct world world;
 		begin(&world, 6);
 		for (int32_t i = 0; i < 3; i++)
-			cr_assert_eq(append_of_producer(&world, i), i);
+			cr_assert_eq(world_produce(&world, the_partition(&world), i), i);
 		idle(&world, 7);
 		world_stop(&world);
 		if (is_scanned)
 			lose(&world, "/checkpoint-0");
 		world_open(&world);
-		cr_assert_eq(append_of_producer(&world, 2), 2, "written twice");
-		cr_assert_eq(append_of_producer(&world, 5), ERR_OUT_OF_ORDER_SEQUENCE);
-		cr_assert_eq(append_of_producer(&world, 3), 3);
+		cr_assert_eq(world_produce(&world, the_partition(&world), 2), 2, "written twice");
+		cr_assert_eq(world_produce(&world, the_partition(&world), 5), ERR_OUT_OF_ORDER_SEQUENCE);
+		cr_assert_eq(world_produce(&world, the_partition(&world), 3), 3);
 		world_fini(&world);
 	}
 }

@@ -110,6 +110,28 @@ static void expect_damaged(struct world *world, uint32_t index, int64_t from, in
 	world_expect_damaged(world, partition_of(world, index), from, to, end);
 }
 
+enum strike { IS_CUT, IS_EMPTY, IS_GONE, strike_count };
+
+static void strike_log(struct world *world, enum strike strike, size_t cut_at)
+{
+	if (strike == IS_GONE)
+		rot_unlink(world, first_log);
+	else
+		rot_cut(world, first_log, strike == IS_CUT ? cut_at : 0);
+}
+
+/* t-0 has lost [from, 7): named before the start and fenced by it, and the log goes on behind it, whatever `end` that life finds. */
+static void expect_lost_end(struct world *world, int64_t from, void (*end)(struct world *))
+{
+	expect_verdict(world, 0, from, 7);
+	world_open(world);
+	expect_damaged(world, 0, from, 7, 7);
+	cr_assert_eq(append(world, 0, 7, 1, false), 7);
+	end(world);
+	world_open(world);
+	expect_damaged(world, 0, from, 7, 8);
+}
+
 /* After a clean stop the copy says all that the checkpoint did: nothing is scanned, and an exchanged file is known by its first batch. */
 Test(scan_witness, the_copy_is_as_good)
 {
@@ -149,7 +171,7 @@ Test(scan_witness, an_earlier_copy_is_no_checkpoint)
 /* But what it says was filed must be there: cut, emptied or gone, with nothing else to tell. */
 Test(scan_witness, an_earlier_copy_knows_what_was_filed)
 {
-	for (int kind = 0; kind < 3; kind++) {
+	for (enum strike strike = 0; strike < strike_count; strike++) {
 		struct world world;
 		make(&world, 3);
 		size_t size;
@@ -161,18 +183,9 @@ Test(scan_witness, an_earlier_copy_knows_what_was_filed)
 		rot_unlink(&world, first_times);
 		rot_write(&world, "//checkpoint-0.copy", copy, size);
 		free(copy);
-		int64_t from = kind == 0 ? 4 : 0;
-		if (kind < 2)
-			rot_cut(&world, first_log, kind == 0 ? rot_batch(&world, first_log, 2).position : 0);
-		else
-			rot_unlink(&world, first_log);
-		expect_verdict(&world, 0, from, 7);
-		world_open(&world);
-		expect_damaged(&world, 0, from, 7, 7);
-		cr_assert_eq(append(&world, 0, 7, 1, false), 7);
-		world_crash(&world);
-		world_open(&world);
-		expect_damaged(&world, 0, from, 7, 8);
+		int64_t from = strike == IS_CUT ? 4 : 0;
+		strike_log(&world, strike, rot_batch(&world, first_log, 2).position);
+		expect_lost_end(&world, from, world_crash);
 		world_fini(&world);
 	}
 }
@@ -203,22 +216,13 @@ Test(scan_witness, an_earlier_copy_knows_whose_file_it_is)
 /* Without any checkpoint the append times know how far a log went. */
 Test(scan_witness, append_times_know_the_end)
 {
-	for (int kind = 0; kind < 3; kind++) {
+	for (enum strike strike = 0; strike < strike_count; strike++) {
 		struct world world;
 		make(&world, 5);
 		rot_unlink(&world, "/checkpoint-0");
-		int64_t from = kind == 0 ? 4 : 0;
-		if (kind < 2)
-			rot_cut(&world, first_log, kind == 0 ? rot_batch(&world, first_log, 2).position : 0);
-		else
-			rot_unlink(&world, first_log);
-		expect_verdict(&world, 0, from, 7);
-		world_open(&world);
-		expect_damaged(&world, 0, from, 7, 7);
-		cr_assert_eq(append(&world, 0, 7, 1, false), 7);
-		world_stop(&world);
-		world_open(&world);
-		expect_damaged(&world, 0, from, 7, 8);
+		int64_t from = strike == IS_CUT ? 4 : 0;
+		strike_log(&world, strike, rot_batch(&world, first_log, 2).position);
+		expect_lost_end(&world, from, world_stop);
 		world_fini(&world);
 	}
 }
@@ -381,16 +385,6 @@ static void verified(struct world *world, bool *is_damaged, int64_t end)
 			is_damaged[offset < end ? offset : 0] = true;
 }
 
-enum strike { IS_GONE, IS_CUT, IS_EMPTY, strike_count };
-
-static void strike_log(struct world *world, enum strike strike)
-{
-	if (strike == IS_GONE)
-		rot_unlink(world, first_log);
-	else
-		rot_cut(world, first_log, strike == IS_CUT ? 4096 : 0);
-}
-
 /* After a kill, the active segment is struck, with pieces that went straight to it; what the journal holds between them is served. Broker and verifier name
  * the same offsets, before the start and behind it. */
 static void lose_direct_pieces(enum strike strike)
@@ -406,7 +400,7 @@ static void lose_direct_pieces(enum strike strike)
 	for (uint64_t i = 3; i < 9; i++)
 		world_append(&world, partition_of(&world, 0), i, 1, i % 3 ? 100 : 3000);
 	world_kill(&world);
-	strike_log(&world, strike);
+	strike_log(&world, strike, 4096);
 	verified(&world, before, 9);
 	world_open(&world);
 	cr_assert_eq(partition_high_watermark(partition_of(&world, 0)), 9);

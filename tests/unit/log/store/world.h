@@ -184,6 +184,32 @@ static inline void world_append(struct world *world, struct partition *partition
 	cr_assert_eq(append.op.base_offset, (int64_t)number);
 }
 
+/* The record of that sequence of idempotent producer 7, and waits until it is durable. Its base offset, or an error. */
+static inline int64_t world_produce(struct world *world, struct partition *partition, int32_t sequence)
+{
+	uint8_t bytes[512], value[8];
+	uint32_t size;
+	struct batch_builder builder;
+	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
+	options.producer_id = 7;
+	options.producer_epoch = 0;
+	options.base_sequence = sequence;
+	store_le64(value, (uint64_t)sequence);
+	struct record record = {.timestamp_ms = 1000, .value = {value, sizeof value}};
+	cr_assert_eq(batch_builder_open(&builder, NULL, &options, bytes, sizeof bytes), 0);
+	cr_assert_eq(batch_builder_append(&builder, &record), 0);
+	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
+	struct append append = {.op = {.done = append_done, .records = bytes, .records_size_bytes = size, .is_zstd_allowed = true}};
+	int err = partition_append(partition, &append.op);
+	if (err)
+		return err;
+	store_turn(world->store);
+	for (int turns = 0; !append.is_done && turns < 100000; turns++)
+		world_turn(world);
+	cr_assert(append.is_done);
+	return append.op.err ? append.op.err : append.op.base_offset;
+}
+
 struct read {
 	struct read_op op;
 	bool is_done;
