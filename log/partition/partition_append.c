@@ -8,7 +8,7 @@
  *   - the partition is marked for the next commit, and the operation waits in order until its offset is durable.
  *
  * Failures: a refusal changes nothing. A repeated batch of an idempotent producer is a success with the offset it got, once that is
- * durable. If durability breaks, every waiting operation ends with ERR_FAILED. */
+ * durable: on a full disk as well. If durability breaks, every waiting operation ends with ERR_FAILED. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -230,12 +230,29 @@ static int append(struct partition *partition, struct append_op *op)
 	return 0;
 }
 
+/* A retry of what is in the log needs no room. Refused with what is new, it would be overtaken by the retry of the batch behind it as soon as there is
+ * room again: acknowledged out of order. By its header alone; append() judges it whole. */
+static bool is_answered_all_the_same(const struct partition *partition, const struct append_op *op)
+{
+	struct batch batch;
+	struct producer_batch duplicate;
+	return !partition->home->refuses_repeats && !op->is_internal &&
+	       !batch_parse_header((struct slice){op->records, op->records_size_bytes}, &batch) && batch_has_producer(&batch) &&
+	       judge_sequence(partition, &batch, &duplicate) == PRODUCER_DUPLICATE;
+}
+
+static int refusal_of(const struct partition *partition, const struct append_op *op)
+{
+	if (partition->is_closed || partition->has_failed)
+		return partition->is_closed ? ERR_CLOSED : ERR_FAILED;
+	int err = op->is_internal ? partition->home->internal_refusal : partition->home->refusal;
+	return err && is_answered_all_the_same(partition, op) ? 0 : err;
+}
+
 int partition_append(struct partition *partition, struct append_op *op)
 {
 	reset_answer(op);
-	int err = partition->is_closed ? ERR_CLOSED : partition->has_failed ? ERR_FAILED
-		  : op->is_internal	    ? partition->home->internal_refusal
-					    : partition->home->refusal;
+	int err = refusal_of(partition, op);
 	if (!err)
 		err = append(partition, op);
 	if (err_is_full(err) || err_is_shortage(err))

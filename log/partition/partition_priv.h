@@ -19,7 +19,8 @@ struct partition_home {
 	uint32_t producers_max;
 	uint8_t *rebuild_buffer;        /* for batches that are re-encoded; grows to the largest one needed */
 	size_t rebuild_buffer_size;
-	int refusal;                    /* nonzero: every append is refused with this */
+	int refusal;                    /* nonzero: every append is refused with this, but for repeats */
+	bool refuses_repeats;           /* a producer's batch that is there already too: nobody can say that it is durable, or will be */
 	int trim_refusal;               /* why a new log start cannot be made durable now, or 0 */
 	int internal_refusal;           /* the same for those of coordinators, which a full disk does not stop at once */
 	struct list dirty;              /* partitions with something to commit */

@@ -140,6 +140,7 @@ void store__update_refusal(struct store *store)
 {
 	int final = store->failure ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : 0;
 	store->home.refusal = final ? final : store->is_full || store->must_file_first ? -ENOSPC : 0;
+	store->home.refuses_repeats = final || store->must_file_first;
 	store->home.trim_refusal = store->must_file_first ? -ENOSPC : 0;
 	store->home.internal_refusal = final ? final : store_takes_internal(store) ? 0 : -ENOSPC;
 }
