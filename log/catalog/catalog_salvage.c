@@ -2,7 +2,7 @@
  * (a topic that grew, but whose creation is lost). Then the topics of the directories: those that a good record deleted are left alone. Then the whole
  * state is written as a file of its own, the old one having been copied aside.
  *
- * The incarnation is that of the latest opening that anything knows. Producer ids go on far behind the last block that is known, as blocks may have
+ * The incarnation is one more than that of the latest opening that anything else knows. Producer ids go on far behind the last block that is known, as blocks may have
  * been handed out that no record tells of. */
 #include "log/catalog/catalog_salvage.h"
 
@@ -214,10 +214,10 @@ static int run(struct salvage *salvage, struct slice file, const struct catalog_
 	if (err)
 		return err;
 	settle_identity(salvage);
-	if (salvage->state.incarnation < known->incarnation)
-		salvage->state.incarnation = known->incarnation;
-	if (salvage->state.incarnation == 0) /* nothing tells of an opening, but there was one; and a catalog that counts none does not open */
-		salvage->state.incarnation = 1;
+	/* Its records are counted from 1 again, which an opening alone may do: or it would be taken for a file of before what is known. Where nothing tells of an
+	 * opening there was one all the same; and a catalog that counts none does not open. */
+	if (salvage->state.incarnation <= known->incarnation)
+		salvage->state.incarnation = known->incarnation + 1;
 	salvage->state.next_producer_id += PRODUCER_IDS_SKIPPED;
 	return is_dry_run ? 0 : write_anew(salvage, file);
 }

@@ -107,3 +107,34 @@ Test(catalog_salvage, of_records_that_cannot_be)
 	sim_disk_close(disk);
 	broker_config_destroy(made);
 }
+
+/* What is written anew counts its records from 1, and is no earlier than what journal and checkpoint know of the file that was damaged: its opening said at
+ * once that topics are gone, which it had just saved. */
+Test(catalog_salvage, is_not_behind_what_is_known)
+{
+	static const struct catalog_mark marks[] = {{5, 1000}, {5, 2}, {4, 1000}, {6, 1000}, {6, 0}};
+	struct broker_config *made;
+	cr_assert_eq(broker_config_create(&made), 0);
+	config = made;
+	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+		struct catalog_knowledge known = {.mark = marks[i]};
+		struct sim_disk *disk = sim_disk_open(1);
+		struct io *io = open_io(disk);
+		struct catalog_bytes file = {0};
+		struct salvage_report salvaged;
+		struct catalog *catalog;
+		struct catalog_report report;
+		catalog_put_header(&file);
+		put_identity(&file, 1, 7, 1, "AAAAAAAAAAAAAAAAAAAAAQ");
+		put_opened(&file, 2, 5);
+		cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
+		free(file.data);
+		cr_assert_eq(catalog_salvage(io, "/d", config, &known.mark, NULL, 0, NULL, 0, false, &salvaged), 0);
+		cr_assert_eq(catalog_open_knowing(&catalog, io, "/d", config, &known, &report), 0, "mark %zu: %s", i, report.why);
+		cr_assert_gt(catalog_incarnation(catalog), marks[i].incarnation);
+		catalog_close(catalog);
+		io_close(io);
+		sim_disk_close(disk);
+	}
+	broker_config_destroy(made);
+}
