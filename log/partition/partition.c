@@ -284,14 +284,24 @@ static void take_snapshot(struct partition *partition)
 	partition->active->snapshot_size = size;
 }
 
-int partition__roll(struct partition *partition)
+struct segment *partition__create_segment(struct partition *partition, int64_t base_offset)
 {
 	const struct topic_config *config = &partition->topic->config;
-	struct segment *segment = segment_create(&partition->home->segments, partition->dir, partition->next_offset,
-						 (uint32_t)config->index_interval_bytes, (uint32_t)config->segment_index_bytes);
+	struct segment *segment = segment_create(&partition->home->segments, partition->dir, base_offset, (uint32_t)config->index_interval_bytes,
+						 (uint32_t)config->segment_index_bytes);
+	if (!segment)
+		return NULL;
+	segment->partition = partition;
+	segment->topic_id = partition->topic_id;
+	segment->partition_index = partition->index;
+	return segment;
+}
+
+int partition__roll(struct partition *partition)
+{
+	struct segment *segment = partition__create_segment(partition, partition->next_offset);
 	if (!segment)
 		return -ENOMEM;
-	segment->partition = partition;
 	if (partition->active) {
 		partition->active->is_complete = true;
 		take_snapshot(partition);

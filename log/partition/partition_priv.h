@@ -102,6 +102,8 @@ MUST_USE int partition__open_metadata(struct partition *partition);
 /* Makes the directory and what is in it durable; the data directory's own entry is the store's to sync. */
 MUST_USE int partition__sync_dir(struct partition *partition);
 
+/* A segment of this partition, in no list yet. NULL = no memory. */
+struct segment *partition__create_segment(struct partition *partition, int64_t base_offset);
 /* Starts a new active segment at the log end. -ENOMEM. */
 MUST_USE int partition__roll(struct partition *partition);
 

@@ -17,6 +17,8 @@ static enum kind kind_of(struct io *io, int fd)
 		return KIND_OTHER;
 	if (memcmp(header, "SPATEJNL", 8) == 0 || memcmp(header, "SPATECAT", 8) == 0)
 		return KIND_KEPT;
+	if (memcmp(header, "SPATEHOL", 8) == 0) /* log/segment/hole_mark.h */
+		return KIND_BATCHES;
 	if (memcmp(header, "SPATECKP", 8) == 0 || memcmp(header, "SPATESEA", 8) == 0)
 		return KIND_DERIVED;
 	return batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.base_offset >= 0 ? KIND_BATCHES : KIND_OTHER;

@@ -52,6 +52,8 @@ struct segment {
 	struct segment_home *home;
 	const char *dir;                /* the partition's directory; owned by the partition */
 	void *partition;                /* whose it is; for the store's callbacks */
+	struct uuid topic_id;           /* whose it is, for what its files say of that; set by the partition */
+	uint32_t partition_index;
 	int64_t base_offset;
 	struct mark filed, durable, committing, staged;
 
@@ -75,7 +77,7 @@ struct segment {
 	int64_t max_timestamp_offset;
 	uint64_t batch_count, record_count;
 	int32_t first_leader_epoch, last_leader_epoch;
-	uint32_t first_crc;             /* of the first batch: tells this file from another's; 0 = not known */
+	uint32_t first_crc;             /* of the first batch: tells this file from another's, if it was not lost (log/segment/hole_mark.h); 0 = not known */
 	bool has_new_name;              /* its file was made, under a name that its directory's next sync must make durable: for who syncs that */
 	bool is_foreign;                /* another file stands in its place, or none at all */
 	bool is_refusal_told;           /* that its file cannot be opened */

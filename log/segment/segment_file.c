@@ -12,6 +12,7 @@
 #include "log/batch/record_iter.h"
 #include "log/io/small_file.h"
 #include "log/segment/foreign_file.h"
+#include "log/segment/hole_mark.h"
 #include "log/segment/resync.h"
 #include "log/segment/segment_priv.h"
 #include "log/segment/torn_file.h"
@@ -88,15 +89,21 @@ static void note_open(struct segment *segment)
 		;
 }
 
-/* Is this the file that the checkpoint told of, or one that was put in its place? A whole first batch that is another says so; one that is damaged
- * says nothing. */
+static struct append_time_owner owner_of(const struct segment *segment)
+{
+	return (struct append_time_owner){segment->topic_id, segment->partition_index, segment->base_offset, 0};
+}
+
+/* Is this the file that the checkpoint told of, or one that was put in its place? A whole first batch that is another says so, or the mark of another's
+ * hole; one that is damaged says nothing. */
 static bool is_another_file(struct segment *segment, int fd)
 {
 	uint8_t header[BATCH_HEADER_SIZE];
 	struct batch batch;
 	struct io *io = segment->home->io;
+	struct append_time_owner owner = owner_of(segment);
 	segment->is_identified = true;
-	if (foreign_file_is_stores(io, fd))
+	if (foreign_file_is_stores(io, fd) || hole_mark_is_anothers(io, fd, &owner))
 		return true;
 	if (segment->first_crc == 0 || segment->filed.position == 0 || io_file_read(io, fd, header, sizeof header, 0) != sizeof header ||
 	    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.crc == segment->first_crc)
@@ -199,6 +206,22 @@ static uint64_t same_until(struct segment *segment, uint64_t file_size)
 	return at;
 }
 
+/* With the first batch what told this file from another's is lost. In its place stands whose it is, and it is there before the file is as long as it should be,
+ * which nobody looks into again. The descriptor writes whole blocks: what is behind `filed` is cut off again. */
+static int mark_hole(struct segment *segment)
+{
+	struct io *io = segment->home->io;
+	struct append_time_owner owner = owner_of(segment);
+	uint8_t *block = aligned_alloc(CHUNK_ALIGN, CHUNK_ALIGN);
+	if (!block)
+		return -ENOMEM;
+	memset(block, 0, CHUNK_ALIGN);
+	hole_mark_encode(&owner, block);
+	int64_t done = io_file_write(io, segment->write_fd, block, CHUNK_ALIGN, 0);
+	free(block);
+	return done < 0 ? (int)done : io_file_sync(io, segment->write_fd);
+}
+
 /* Bytes below `filed` are not there: a damaged range, which is named when it is read and by `spate log verify`. What is filed from now on keeps its
  * place: the hole before it reads as zeros, which are no batch, and readers go on behind it. */
 static int leave_hole(struct segment *segment, uint64_t size)
@@ -206,7 +229,9 @@ static int leave_hole(struct segment *segment, uint64_t size)
 	struct io *io = segment->home->io;
 	fprintf(stderr, "spate: error: %s/%020ld.log ends at byte %lu, but bytes up to %lu were acknowledged: they are lost, and the log goes on behind them\n",
 		segment->dir, (long)segment->base_offset, (unsigned long)size, (unsigned long)segment->filed.position);
-	int err = io_file_truncate(io, segment->write_fd, segment->filed.position);
+	int err = size < BATCH_HEADER_SIZE ? mark_hole(segment) : 0;
+	if (!err)
+		err = io_file_truncate(io, segment->write_fd, segment->filed.position);
 	return err ? err : io_file_sync(io, segment->write_fd);
 }
 

@@ -243,14 +243,11 @@ static void take_summary(struct segment *segment, const uint8_t *at)
 
 static int take_segment(struct partition *partition, const uint8_t *at, bool has_crc)
 {
-	const struct topic_config *config = &partition->topic->config;
-	struct segment *segment = segment_create(&partition->home->segments, partition->dir, (int64_t)load_le64(at),
-						 (uint32_t)config->index_interval_bytes, (uint32_t)config->segment_index_bytes);
+	struct segment *segment = partition__create_segment(partition, (int64_t)load_le64(at));
 	if (!segment)
 		return -ENOMEM;
 	uint32_t flags = load_le32(at + 24);
 	struct mark end = {load_le64(at + 16), (int64_t)load_le64(at + 8)};
-	segment->partition = partition;
 	if (flags & SEGMENT_HAS_FILE) {
 		segment_adopt(segment, end);
 		segment->has_index = end.position == 0;

@@ -243,14 +243,11 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 	if (bases.count > 1) /* qsort takes no NULL */
 		qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
 	for (uint32_t i = 0; i < bases.count && !err; i++) {
-		const struct topic_config *config = &partition->topic->config;
-		struct segment *segment = segment_create(&partition->home->segments, partition->dir, bases.offsets[i],
-							 (uint32_t)config->index_interval_bytes, (uint32_t)config->segment_index_bytes);
+		struct segment *segment = partition__create_segment(partition, bases.offsets[i]);
 		if (!segment) {
 			err = -ENOMEM;
 			break;
 		}
-		segment->partition = partition;
 		segment->has_file = true;
 		segment->is_identified = false;
 		segment->is_complete = i + 1 < bases.count;

@@ -10,6 +10,7 @@
 #include "log/io/small_file.h"
 #include "log/partition/producer.h"
 #include "log/segment/foreign_file.h"
+#include "log/segment/hole_mark.h"
 #include "log/segment/partition_metadata.h"
 #include "log/segment/witness.h"
 #include "log/verify/append_time_check.h"
@@ -341,9 +342,10 @@ static void note_unexpected(const struct partition_walk *walk, const struct segm
 		count_tail(walk, files);
 }
 
-/* A whole first batch that is not the one the checkpoint knows, or no segment at all. */
-static bool is_another_file(const struct partition_walk *walk, const char *file, uint32_t first_crc)
+/* A whole first batch that is not the one the checkpoint knows, the mark of another's hole, or no segment at all. */
+static bool is_another_file(const struct partition_walk *walk, const char *file, int64_t base_offset, uint32_t first_crc)
 {
+	struct append_time_owner owner = {.topic_id = walk->check->topic->id, .partition = (uint32_t)walk->check->index, .base_offset = base_offset};
 	char path[8192];
 	uint8_t header[BATCH_HEADER_SIZE];
 	struct io *io = walk->check->sink->io;
@@ -352,7 +354,7 @@ static bool is_another_file(const struct partition_walk *walk, const char *file,
 	int fd = io_file_open(io, path, IO_READ_ONLY);
 	if (fd < 0)
 		return false;
-	bool is_stores = foreign_file_is_stores(io, fd);
+	bool is_stores = foreign_file_is_stores(io, fd) || hole_mark_is_anothers(io, fd, &owner);
 	bool is_other = first_crc && !is_stores && io_file_read(io, fd, header, sizeof header, 0) == sizeof header &&
 			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.crc != first_crc;
 	uint8_t *bytes = is_other ? malloc(batch.size_bytes) : NULL;
@@ -485,9 +487,10 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 		return 0;
 	}
 	struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, files->base_offset) : NULL;
-	if (known && (knows_marks(walk) || is_scanned(walk)) && known->filed.position > 0 && is_another_file(walk, file, known->first_crc)) {
+	bool must_ask = is_scanned(walk) || (known && knows_marks(walk) && known->filed.position > 0);
+	if (must_ask && is_another_file(walk, file, files->base_offset, known && known->filed.position > 0 ? known->first_crc : 0)) {
 		tell_lost_file(walk, segment, segment->required_offset != NOWHERE ? segment->required_offset : next_base,
-			       "it is not the file that was written here: its first batch is another");
+			       "it is not the file that was written here: its first batch is another, or it says itself whose it is");
 		return 0;
 	}
 	int err = read_index(walk, files, SEGMENT_FILE_INDEX, &segment->index);

@@ -17,6 +17,7 @@
 #include "log/io/small_file.h"
 #include "log/catalog/catalog.h"
 #include "log/segment/foreign_file.h"
+#include "log/segment/hole_mark.h"
 #include "log/store/direct_checksum.h"
 #include "log/store/store_priv.h"
 #include "log/verify/checkpoint_view.h"
@@ -404,14 +405,14 @@ static struct picture_partition *find_or_add(struct replay *replay, const struct
 
 /* Reads a direct piece as recovery does: headers against the entry's checksum, and every CRC. */
 /* A crash takes nothing that the checkpoint says was in the file: then the piece behind it is lost as well, and not torn, and should be there. */
-static bool is_file_lost(struct picture *picture, int fd, const struct picture_segment *known)
+static bool is_file_lost(struct picture *picture, int fd, const struct picture_segment *known, const struct append_time_owner *owner)
 {
 	struct io *io = picture->sink->io;
 	uint8_t header[BATCH_HEADER_SIZE];
 	struct batch batch;
 	if (!known || known->filed.position == 0 || fd < 0)
 		return fd == -ENOENT && known && known->filed.position > 0;
-	if (io_file_size(io, fd) < (int64_t)known->filed.position || foreign_file_is_stores(io, fd))
+	if (io_file_size(io, fd) < (int64_t)known->filed.position || foreign_file_is_stores(io, fd) || hole_mark_is_anothers(io, fd, owner))
 		return true;
 	return known->first_crc && io_file_read(io, fd, header, sizeof header, 0) == sizeof header &&
 	       batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.crc != known->first_crc;
@@ -425,7 +426,8 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 	snprintf(path, sizeof path, "%s/%s-%u/%s", picture->sink->dir, topic->name, entry->partition, name);
 	*fits = false;
 	int fd = io_file_open(picture->sink->io, path, IO_READ_ONLY);
-	*fits = is_file_lost(picture, fd, known);
+	struct append_time_owner owner = {.topic_id = topic->id, .partition = entry->partition, .base_offset = entry->segment_base_offset};
+	*fits = is_file_lost(picture, fd, known, &owner);
 	if (*fits)
 		return fd < 0 ? 0 : (io_close_fd(picture->sink->io, fd), 0);
 	if (fd < 0)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "log/batch/record_iter.h"
+#include "log/segment/hole_mark.h"
 #include "log/segment/resync.h"
 #include "log/verify/file_window.h"
 
@@ -241,6 +242,9 @@ static enum fault judge_header(struct walk *walk, uint64_t position, struct batc
 			     err_text(walk->window.read_error));
 	if (err && are_zeros(header))
 		return FAULT(walk, FAULT_ZEROS, "zeros where a batch should be");
+	struct append_time_owner owner;
+	if (err && position == 0 && hole_mark_decode(&owner, header))
+		return FAULT(walk, FAULT_ZEROS, "a hole: the file was lost, or another stood in its place, and the log went on behind it");
 	if (err == ERR_INVALID_RECORD)
 		return FAULT(walk, FAULT_MAGIC, "a batch's magic is %d, not 2", batch->magic);
 	if (err)

@@ -1,0 +1,158 @@
+/* A segment whose file was lost goes on behind a hole, and its first batch is gone: the hole says whose it is, so that another such one in its place is not taken for it. */
+#include "log/segment/hole_mark.h"
+#include "tests/unit/log/verify/rot.h"
+
+#define FILED 3
+#define END 5
+
+static const char *const log_paths[] = {"/t-0/00000000000000000000.log", "/t-1/00000000000000000000.log"};
+
+static void append_to_both(struct world *world, uint64_t from, uint64_t to)
+{
+	for (uint32_t p = 0; p < 2; p++)
+		for (uint64_t i = from; i < to; i++)
+			world_append(world, world_partition(world, "t", p), i, 1, 100 + p);
+}
+
+/* Two partitions of one shape, filed, and stopped. */
+static void make_two(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 2, NULL, 0);
+	append_to_both(world, 0, FILED);
+	world_stop(world);
+}
+
+static void exchange_logs(struct world *world)
+{
+	size_t sizes[2];
+	uint8_t *bytes[2];
+	for (int p = 0; p < 2; p++)
+		bytes[p] = rot_read(world, log_paths[p], &sizes[p]);
+	for (int p = 0; p < 2; p++) {
+		rot_write(world, log_paths[p], bytes[!p], sizes[!p]);
+		free(bytes[!p]);
+	}
+}
+
+static void empty_logs(struct world *world)
+{
+	for (int p = 0; p < 2; p++)
+		rot_cut(world, log_paths[p], 0);
+}
+
+static void cut_into_headers(struct world *world)
+{
+	for (int p = 0; p < 2; p++)
+		rot_cut(world, log_paths[p], BATCH_HEADER_SIZE - 1);
+}
+
+static void take_logs_away(struct world *world)
+{
+	for (int p = 0; p < 2; p++)
+		rot_unlink(world, log_paths[p]);
+}
+
+static void (*const losses[])(struct world *world) = {exchange_logs, empty_logs, cut_into_headers, take_logs_away};
+
+/* However the first batches were lost: what was appended since is served, from where it was written, and from no other place. */
+Test(hole, exchanged_behind_a_loss)
+{
+	for (size_t i = 0; i < COUNT_OF(losses); i++) {
+		struct world world;
+		struct verdict verdict;
+		make_two(&world, 1 + i);
+		losses[i](&world);
+		world_open(&world);
+		append_to_both(&world, FILED, END);
+		world_stop(&world);
+		world_open(&world);
+		for (uint32_t p = 0; p < 2; p++)
+			world_expect_damaged(&world, world_partition(&world, "t", p), 0, FILED, END);
+		world_stop(&world);
+		exchange_logs(&world);
+		rot_verify(&world, &verdict);
+		cr_expect_eq(verdict.report.counts.findings[FINDING_DAMAGE], 2);
+		world_open(&world);
+		for (uint32_t p = 0; p < 2; p++)
+			world_expect_damaged(&world, world_partition(&world, "t", p), 0, END, END);
+		world_fini(&world);
+	}
+}
+
+/* Without any checkpoint, and nothing beside the logs, it is still told: opening refuses, and gives no record up unasked. */
+Test(hole, exchanged_and_scanned)
+{
+	struct world world;
+	struct verdict verdict;
+	make_two(&world, 11);
+	exchange_logs(&world);
+	world_open(&world);
+	append_to_both(&world, FILED, END);
+	world_stop(&world);
+	exchange_logs(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	rot_unlink(&world, "/t-0/00000000000000000000.appendtime");
+	rot_unlink(&world, "/t-1/00000000000000000000.appendtime");
+	rot_verify(&world, &verdict);
+	cr_expect_geq(verdict.report.counts.findings[FINDING_DAMAGE], 2);
+	cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+	world_close(&world);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	struct read read;
+	for (uint32_t p = 0; p < 2; p++)
+		for (int64_t offset = 0; offset < END; offset++) {
+			world_read_begin(&world, world_partition(&world, "t", p), &read, offset, 1);
+			cr_expect(read.op.err || read.op.piece_count == 0, "%u: %ld", p, (long)offset);
+			partition_read_release(&read.op);
+		}
+	world_fini(&world);
+}
+
+/* What begins with such a hole is a log: in the place of a file that is made anew it is kept. */
+Test(hole, in_the_place_of_an_index)
+{
+	struct world world;
+	size_t size, kept_size;
+	make_two(&world, 12);
+	empty_logs(&world);
+	world_open(&world);
+	append_to_both(&world, FILED, END);
+	world_stop(&world);
+	uint8_t *bytes = rot_read(&world, log_paths[1], &size);
+	rot_write(&world, "/t-0/00000000000000000000.index", bytes, size);
+	world_open(&world);
+	world_expect_damaged(&world, world_partition(&world, "t", 0), 0, FILED, END); /* the indexes are read */
+	for (uint64_t i = END; i < END + 60; i++)
+		world_append(&world, world_partition(&world, "t", 0), i, 1, 1000);
+	world_stop(&world);
+	uint8_t *kept = rot_read(&world, "/t-0/00000000000000000000.index.foreign", &kept_size);
+	cr_assert_eq(kept_size, size);
+	cr_expect_eq(memcmp(kept, bytes, size), 0);
+	free(kept);
+	free(bytes);
+	broker_config_destroy(world.config);
+	sim_disk_close(world.disk);
+}
+
+/* No byte of it may be another, and it is no batch. */
+Test(hole, its_bytes)
+{
+	struct append_time_owner owner = {.partition = 2, .base_offset = 1ll << 40}, found;
+	uint8_t bytes[BATCH_HEADER_SIZE] = {0};
+	struct batch batch;
+	memset(owner.topic_id.bytes, 2, sizeof owner.topic_id.bytes);
+	hole_mark_encode(&owner, bytes);
+	cr_assert_lt(HOLE_MARK_SIZE, BATCH_HEADER_SIZE);
+	cr_assert(hole_mark_decode(&found, (struct slice){bytes, sizeof bytes}));
+	cr_expect(found.partition == 2 && found.base_offset == 1ll << 40 && uuid_equal(&found.topic_id, &owner.topic_id));
+	cr_expect_neq(batch_parse_header((struct slice){bytes, sizeof bytes}, &batch), 0);
+	for (uint32_t at = 0; at < HOLE_MARK_SIZE; at++) {
+		bytes[at] ^= 1;
+		cr_expect_not(hole_mark_decode(&found, (struct slice){bytes, sizeof bytes}), "byte %u", at);
+		bytes[at] ^= 1;
+	}
+	cr_expect_not(hole_mark_decode(&found, (struct slice){bytes, HOLE_MARK_SIZE - 1}));
+}
