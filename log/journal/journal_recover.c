@@ -377,11 +377,10 @@ struct search {
 /* Groups that are history after `missing`: later in seq, not of an older opening, not of a future that a
  * later one cut off. An opening writes each seq once, and the superblock knows where each opening began,
  * so that is all there is to ask. A sound header is enough: what it vouches for does not depend on the
- * state of its body. */
-static bool can_be_history(const struct recovery *recovery, const struct recovery_cursor *missing, const struct group_header *header,
-			   uint64_t incarnation)
+ * state of its body. One that is newer than the catalog counts as well: the walk comes to it, and refuses it (@I). */
+static bool can_be_history(const struct recovery *recovery, const struct recovery_cursor *missing, const struct group_header *header)
 {
-	if (header->seq <= missing->seq || header->incarnation < missing->incarnation || header->incarnation >= incarnation)
+	if (header->seq <= missing->seq || header->incarnation < missing->incarnation)
 		return false;
 	return !superblock_has_cut_off(&recovery->superblock, header->incarnation, header->seq);
 }
@@ -401,7 +400,7 @@ static void note_later_group(struct search *search, uint64_t missing_seq, const 
 /* Looks at every block from the missing group on, to the end of the lap or until something vouches and
  * history can go on. Each turn moves on by a block at least. */
 static int search_later(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
-			uint64_t place_end, uint64_t incarnation, struct search *search)
+			uint64_t place_end, struct search *search)
 {
 	*search = (struct search){.is_vouched = recovery->vouched_seq >= missing->seq};
 	for (uint64_t place = missing->place; place < place_end && !(search->has_later && search->is_vouched);) {
@@ -409,8 +408,7 @@ static int search_later(const struct recovery *recovery, struct ring_reader *rea
 		int found = ring_read_group(reader, place, &group);
 		if (found < 0)
 			return found;
-		bool is_later = found && group.header.length <= place_end - place &&
-				can_be_history(recovery, missing, &group.header, incarnation);
+		bool is_later = found && group.header.length <= place_end - place && can_be_history(recovery, missing, &group.header);
 		if (is_later)
 			note_later_group(search, missing->seq, &group.header);
 		place += is_later && group.state == GROUP_WHOLE ? group.header.length : JOURNAL_BLOCK_SIZE;
@@ -492,9 +490,10 @@ static int decide_end(struct recovery *recovery, bool is_loss_accepted)
 	return row->err;
 }
 
+/* Behind repeats alone there has been a skip, so the seq is a later one. */
 static bool goes_on(const struct recovery *recovery, const struct group_header *header)
 {
-	return recovery->run_count > 0 && !recovery->runs[recovery->run_count - 1].are_repeats_alone && recovery->report.last_seq + 1 == header->seq;
+	return recovery->run_count > 0 && recovery->report.last_seq + 1 == header->seq;
 }
 
 static int take(struct recovery *recovery, const struct found_group *group)
@@ -588,7 +587,7 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 		facts |= facts_of_next(&group, incarnation);
 	const struct recovery_row *row = recovery_decide(&recovery_group_table, facts);
 	if (row->mask & (FACT_LATER | FACT_VOUCHED)) {
-		int err = search_later(recovery, reader, &recovery->cursor, place_end, incarnation, &search);
+		int err = search_later(recovery, reader, &recovery->cursor, place_end, &search);
 		if (err < 0)
 			return err;
 		if (recovery->vouched_seq < search.durable_seq_max)

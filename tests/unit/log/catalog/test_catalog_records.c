@@ -48,33 +48,80 @@ Test(catalog_records, of_nobody)
 	machine_fini(&machine);
 }
 
-/* A sound record of another sequence than is due, or one that deletes what is not there, behind those of a real catalog. */
-static void append_record(enum catalog_kind kind, uint64_t skipped, int err)
+/* What is behind the records of a real catalog, as one whole record of this body. */
+typedef void fill_fn(struct catalog_bytes *bytes, const struct uuid *topic_id);
+
+/* A topic `t`, some producer ids given out, and a sound record behind it all: it is refused, and `why` says what for. */
+static void append_record(enum catalog_kind kind, uint64_t skipped, fill_fn *fill, int err, const char *why)
 {
 	struct machine machine;
+	int64_t first;
 	machine_init(&machine, 2);
 	machine_open_well(&machine);
 	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	struct uuid id = id_of(machine.catalog, "t");
 	machine_close(&machine);
 	machine_open_well(&machine);
+	cr_assert_eq(catalog_reserve_producer_ids(machine.catalog, 10, &first), 0);
 	machine_close(&machine);
-	uint64_t due = machine.report.records + 2; /* the opening itself wrote one more */
+	uint64_t due = machine.report.records + 3; /* the opening itself wrote one more, and the producer ids are one */
 	struct slice log = read_log(&machine);
 	struct catalog_bytes bytes = {0};
 	catalog_put(&bytes, log.data, log.size);
 	catalog_begin(&bytes, kind, due + skipped);
-	catalog_put_u32(&bytes, 1);
-	catalog_put(&bytes, "sixteen bytes...", 16);
+	fill(&bytes, &id);
 	catalog_end(&bytes);
 	write_log(&machine, bytes.data, bytes.size);
 	free(bytes.data);
 	free((void *)log.data);
 	expect_refused(&machine, err);
+	cr_assert_not_null(strstr(machine.report.why, why), "%s", machine.report.why);
 	machine_fini(&machine);
 }
 
-Test(catalog_records, that_makes_no_sense) { append_record(CATALOG_DELETED, 0, ERR_FORMAT); }
-Test(catalog_records, that_is_missing) { append_record(CATALOG_DELETED, 3, ERR_CORRUPT_LOG); }
+static void fill_unknown(struct catalog_bytes *bytes, const struct uuid *topic_id)
+{
+	catalog_put_u32(bytes, 1);
+	catalog_put(bytes, "sixteen bytes...", 16);
+}
+
+static void fill_topic(struct catalog_bytes *bytes, const struct uuid *id, const char *name)
+{
+	catalog_put_u32(bytes, 1);
+	catalog_put(bytes, id->bytes, sizeof id->bytes);
+	catalog_put_text(bytes, slice_of(name));
+	catalog_put_u32(bytes, 1);
+	catalog_put_u64(bytes, 1);
+	catalog_put_u32(bytes, 0);
+}
+
+static void fill_same_id(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_topic(bytes, topic_id, "other"); }
+static void fill_same_name(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_topic(bytes, &(struct uuid){{1, 2, 3}}, "t"); }
+static void fill_no_producer_id(struct catalog_bytes *bytes, const struct uuid *topic_id) { catalog_put_u64(bytes, 0); }
+
+static void fill_opening_and_more(struct catalog_bytes *bytes, const struct uuid *topic_id)
+{
+	catalog_put_u64(bytes, 1000);
+	catalog_put_u32(bytes, 7);
+}
+
+static void fill_deletion_and_more(struct catalog_bytes *bytes, const struct uuid *topic_id)
+{
+	catalog_put_u32(bytes, 1);
+	catalog_put(bytes, topic_id->bytes, sizeof topic_id->bytes);
+	catalog_put(bytes, "", 1);
+}
+
+Test(catalog_records, that_makes_no_sense) { append_record(CATALOG_DELETED, 0, fill_unknown, ERR_FORMAT, "not there"); }
+Test(catalog_records, that_is_missing) { append_record(CATALOG_DELETED, 3, fill_unknown, ERR_CORRUPT_LOG, ""); }
+Test(catalog_records, that_creates_an_id_again) { append_record(CATALOG_CREATED, 0, fill_same_id, ERR_FORMAT, "again"); }
+Test(catalog_records, that_creates_a_name_again) { append_record(CATALOG_CREATED, 0, fill_same_name, ERR_FORMAT, "again"); }
+Test(catalog_records, that_takes_producer_ids_back) { append_record(CATALOG_PRODUCER_IDS, 0, fill_no_producer_id, ERR_FORMAT, "go back"); }
+Test(catalog_records, that_is_longer_than_its_kind)
+{
+	append_record(CATALOG_OPENED, 0, fill_opening_and_more, ERR_FORMAT, "not of the size");
+	append_record(CATALOG_DELETED, 0, fill_deletion_and_more, ERR_FORMAT, "not of the size");
+}
 
 /* No two reservations overlap, in one life or two. */
 Test(catalog_records, producer_ids_once)

@@ -315,6 +315,20 @@ Test(journal_recover, row_I)
 	cr_expect_eq(outcome.report.decision, 'I');
 }
 
+/* I, behind a group that is lost: what vouches for that one is not passed over. */
+Test(journal_recover, row_I_behind_a_gap)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t damaged = put_group(&image, 100, 1);
+	image.incarnation = OURS;
+	put_group(&image, 100, 2);
+	break_header(&image, damaged);
+	struct outcome outcome = open_image(&image);
+	cr_expect_eq(outcome.err, ERR_CORRUPT_LOG);
+	cr_expect_eq(outcome.report.decision, 'I');
+}
+
 /* J: a seal of the last opening that wrote. What lies behind it is not even looked at. */
 Test(journal_recover, row_J)
 {

@@ -33,6 +33,23 @@ Test(store_sizes, larger_than_a_group, .timeout = 60)
 		}
 }
 
+/* One that is larger than a segment may be is refused, whatever its topic takes as a message, and the log goes on. */
+Test(store_sizes, larger_than_a_segment)
+{
+	static const struct config_override sizes[] = {{"segment.bytes", "1048576"}, {"max.message.bytes", "4000000"}};
+	struct world world;
+	struct append append;
+	world_init(&world, 2);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, sizes, 2);
+	struct partition *partition = world_partition(&world, "t", 0);
+	cr_assert_eq(world_append_begin(partition, &append, 0, 2, 1 << 19), ERR_BATCH_EXCEEDS_SEGMENT);
+	world_append(&world, partition, 0, 1, (1 << 20) - 200);
+	world_append(&world, partition, 1, 1, 100);
+	cr_assert_eq(world_check_all(&world, partition, 0, 1 << 20), 2);
+	world_fini(&world);
+}
+
 #define SECOND_NS 1000000000ull
 
 static void nothing(struct io_timer *timer)
