@@ -76,6 +76,12 @@ struct journal_report {
  * in either case; journal_why puts its decision into words. */
 MUST_USE int journal_open(struct journal **out, struct io *io, const struct journal_options *options, struct journal_report *report);
 
+/* The last group that is known to have been durable, whether it is there or lost. */
+static inline uint64_t journal_end(const struct journal_report *found)
+{
+	return found->last_seq > found->durable_seq ? found->last_seq : found->durable_seq;
+}
+
 /* What its superblocks say, or, if none is whole, the size of the file. -errno. */
 MUST_USE int64_t journal_size_of(struct io *io, const char *path);
 

@@ -6,7 +6,8 @@
  *
  *   magic "SPATECKP" 8 | version u32 = 4 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
  *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence) |
- *   flags u64 (1: all that was ever accepted is filed, and this opening accepts nothing more; from version 4 on),
+ *   flags u16 (1: all that was ever accepted is filed, and this opening accepts nothing more; from version 4 on) |
+ *   the journal's last group that was durable by then u48 (0: not said, as earlier builds wrote it),
  *   then for each partition:
  *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
@@ -15,7 +16,7 @@
  *
  * A checkpoint and a journal belong together: the checkpoint names the journal's seed and the opening that had written it last, the journal's
  * superblock the generation of the checkpoint that it let groups go for. So neither passes for the other's if one was exchanged, or brought
- * back from an earlier time.
+ * back from an earlier time; nor does a journal that was copied while the broker ran, as it ends before a group that the checkpoint knows.
  *
  * `checkpoint-<shard>.copy` is the same once more: written behind it at a clean stop, behind a scan, and about once a minute in between. Is the checkpoint
  * lost, the copy is believed in its stead if it is not older than what the journal was let go for; an older one still says what was filed by then, which
@@ -50,6 +51,8 @@
 #define COPY_NS (60ull * 1000 * 1000 * 1000)
 
 static const char magic[8] = "SPATECKP";
+
+#define FLAG_BITS 16 /* of the word that they share with the journal's last group */
 
 enum { IS_ALL_FILED = 1 };
 enum { SEGMENT_HAS_FILE = 1, SEGMENT_IS_COMPLETE = 2, SEGMENT_IS_SEALED = 4 };
@@ -203,7 +206,7 @@ int store__write_checkpoint(struct store *store)
 	store_le64(data + 36, store->journal_seed);
 	store_le64(data + 44, generation);
 	store_le64(data + 52, store->journal_incarnation);
-	store_le64(data + 60, store__is_all_filed(store) ? IS_ALL_FILED : 0);
+	store_le64(data + 60, (store__is_all_filed(store) ? IS_ALL_FILED : 0) | journal_durable_seq(store->journal) << FLAG_BITS);
 	uint8_t *at = data + HEADER_SIZE;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
@@ -357,6 +360,11 @@ int store__checkpoint_mark(struct slice file, struct catalog_mark *mark)
 	return err;
 }
 
+uint64_t store__checkpoint_journal_end(struct slice header)
+{
+	return load_le32(header.data + 8) >= 4 ? load_le64(header.data + 60) >> FLAG_BITS : 0;
+}
+
 int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *generation)
 {
 	size_t header_size;
@@ -382,6 +390,13 @@ void store__checkpoint_partitions(struct slice file, store_told_partition_fn *ta
 	}
 }
 
+/* The journal that was found ends before a group that was durable when this was written. A group that is lost to rot, and vouched for, counts. */
+static bool is_journal_behind(const struct store *store, const uint8_t *data)
+{
+	const struct journal_report *found = &store->journal_found;
+	return store__checkpoint_journal_end((struct slice){data, HEADER_SIZE}) > journal_end(found);
+}
+
 /* Does it go with the journal that was found? Beside one of an earlier time it is what there is, as beside one that is lost: recovery refuses that journal, or
  * its loss was accepted. */
 static int check_company(struct store *store, const uint8_t *data)
@@ -389,7 +404,8 @@ static int check_company(struct store *store, const uint8_t *data)
 	if (store->is_journal_new)
 		return 0; /* its loss was accepted: the checkpoint is what there is */
 	store->is_checkpoint_anothers = load_le64(data + 36) != store->journal_found.seed;
-	store->is_journal_alien = store->is_checkpoint_anothers || store->journal_found.incarnation < load_le64(data + 52);
+	store->is_journal_behind = !store->is_checkpoint_anothers && is_journal_behind(store, data);
+	store->is_journal_alien = store->is_checkpoint_anothers || store->is_journal_behind || store->journal_found.incarnation < load_le64(data + 52);
 	store->is_checkpoint_earlier = load_le64(data + 44) < store->journal_found.checkpoint;
 	return store->is_checkpoint_anothers || store->is_checkpoint_earlier ? ERR_CORRUPT_LOG : 0;
 }
@@ -456,7 +472,7 @@ static int read_as(struct store *store, const char *suffix)
 	int err = store__load_checkpoint(store->home.io, store->dir, store->options.shard, suffix, &data, &size);
 	if (err)
 		return err;
-	store->is_journal_alien = store->is_checkpoint_anothers = false;
+	store->is_journal_alien = store->is_journal_behind = store->is_checkpoint_anothers = false;
 	err = check_whole(store, (struct slice){data, size}, &header_size);
 	bool is_whole = !err;
 	if (!err)

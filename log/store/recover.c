@@ -664,10 +664,23 @@ static int replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------- */
 
+/* It was copied while the broker ran, and put back behind that same life. Or its end has rotted, and it does not know of more itself. */
+static int refuse_journal_behind(const struct store *store, struct store_report *report)
+{
+	uint32_t shard = store->options.shard;
+	snprintf(report->why, sizeof report->why,
+		 "%s/journal-%u is of an earlier time, or its end is lost: it ends with group %llu, and checkpoint-%u knows a later one. Acknowledged records may be "
+		 "missing. Nothing was changed. Put the right file back; if it is lost for good, start once with --set spate.accept.loss=true, which believes "
+		 "the segments and then this journal", store->dir, shard, (unsigned long long)journal_end(&store->journal_found), shard);
+	return ERR_CORRUPT_LOG;
+}
+
 /* Journal and checkpoint are not of one time: which of them is the right one, nobody knows. */
 static int refuse_alien_journal(const struct store *store, struct store_report *report)
 {
 	uint32_t shard = store->options.shard;
+	if (store->is_journal_behind)
+		return refuse_journal_behind(store, report);
 	snprintf(report->why, sizeof report->why,
 		 "%s/journal-%u and checkpoint-%u do not belong together: one of them is another's, or of an earlier time, and acknowledged records may be "
 		 "missing. Nothing was changed. Put the right files back; if that cannot be, start once with --set spate.accept.loss=true, which believes "
@@ -782,6 +795,7 @@ static int scan(struct replay *replay)
 	if (!err)
 		err = go_on_behind_start(store);
 	bool are_starts_known = starts_err == 0 || starts_err == -ENOENT;
+	store->is_all_filed &= !store__is_told_outgrown(store);
 	LIST_FOR_EACH(node, &store->partitions)
 		if (!err)
 			err = demand(replay, LIST_ENTRY(node, struct partition, store_node), are_starts_known);
@@ -807,10 +821,22 @@ static int scan_behind_checkpoint(struct replay *replay, bool is_copy, bool *has
 	return err ? err : scan(replay);
 }
 
-static void say_unusable(const struct store *store, int err, bool is_earlier, const char *then)
+static void say_unusable(const struct store *store, int err, bool is_earlier, bool is_anothers, const char *then)
 {
 	fprintf(stderr, "spate: %s: checkpoint of shard %u: %s: %s instead\n", store->dir, store->options.shard,
-		is_earlier ? "it is whole, but of an earlier time than the journal" : err == -ENOENT ? "it is missing" : err_text(err), then);
+		is_anothers	 ? "it is whole, but of another journal"
+		: is_earlier	 ? "it is whole, but of an earlier time than the journal"
+		: err == -ENOENT ? "it is missing"
+				 : err_text(err), then);
+}
+
+/* What it is, before it is used as far as it goes. One that the catalog knows to be old was named when it was opened. */
+static void say_alien_journal(const struct store *store)
+{
+	if (!store->is_journal_put_back)
+		fprintf(stderr, "spate: error: %s/journal-%u is %s, and spate.accept.loss is true: acknowledged records that were in the right one alone are lost; what "
+				"this one has of partitions that there are is used\n", store->dir, store->options.shard,
+			store->is_checkpoint_anothers ? "not the one that the checkpoint was written beside" : "of an earlier time than the checkpoint");
 }
 
 /* Lost, another's, or of an earlier time; and that was accepted. */
@@ -820,10 +846,11 @@ static bool is_journal_gone(const struct replay *replay)
 }
 
 /* The checkpoint, or its copy in its stead. */
-static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_copy)
+static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_anothers, bool *is_copy)
 {
 	int err = store__read_checkpoint(store);
 	*is_earlier = store->is_checkpoint_earlier;
+	*is_anothers = store->is_checkpoint_anothers;
 	*is_copy = false;
 	if (!err || !is_no_checkpoint(err))
 		return err;
@@ -834,7 +861,7 @@ static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_copy
 	if (copy_err && copy_err != -EIO && !is_no_checkpoint(copy_err))
 		return copy_err;
 	if (!copy_err)
-		say_unusable(store, err, *is_earlier, "its copy is taken");
+		say_unusable(store, err, *is_earlier, *is_anothers, "its copy is taken");
 	*is_copy = !copy_err;
 	return copy_err ? err : 0;
 }
@@ -843,11 +870,13 @@ static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_copy
 static int find_positions(struct replay *replay, bool *has_scanned)
 {
 	struct store *store = replay->store;
-	bool is_earlier, is_copy;
-	int err = read_checkpoints(store, &is_earlier, &is_copy);
+	bool is_earlier, is_anothers, is_copy;
+	int err = read_checkpoints(store, &is_earlier, &is_anothers, &is_copy);
 	*has_scanned = false;
 	if (store->is_journal_alien && !store->options.is_loss_accepted)
 		return refuse_alien_journal(store, replay->report);
+	if (store->is_journal_alien)
+		say_alien_journal(store);
 	if (!err && is_journal_gone(replay))
 		return scan_behind_checkpoint(replay, is_copy, has_scanned);
 	if (!err) {
@@ -858,7 +887,7 @@ static int find_positions(struct replay *replay, bool *has_scanned)
 		return err;
 	/* Without one it never came to a checkpoint: that is nothing to report. */
 	if (err != -ENOENT || store->journal_found.checkpoint)
-		say_unusable(store, err, is_earlier, "the partition directories are scanned");
+		say_unusable(store, err, is_earlier, is_anothers, "the partition directories are scanned");
 	store__forget_partitions(store);
 	/* The journal is trimmed after a checkpoint alone: one that never was has everything, and files are what a crash left of the first
 	 * cycle, in any state. */

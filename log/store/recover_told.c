@@ -43,6 +43,24 @@ int store__note_told(struct store *store)
 	return store__each_told(store, note_told, NULL);
 }
 
+static int64_t told_end(const struct partition *partition)
+{
+	const struct told_partition *told = partition->told;
+	if (!told)
+		return 0;
+	return told->segment_count ? store__told_segment(told, told->segment_count - 1).filed.offset : told->start_offset;
+}
+
+bool store__is_told_outgrown(const struct store *store)
+{
+	LIST_FOR_EACH(node, &store->partitions) {
+		const struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		if (partition->next_offset > told_end(partition) || partition->witness.to > told_end(partition))
+			return true;
+	}
+	return false;
+}
+
 void store__release_told(struct store *store)
 {
 	LIST_FOR_EACH(node, &store->partitions) {

@@ -112,7 +112,8 @@ struct store {
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
 	bool is_journal_put_back;      /* the catalog knows a later opening that it had noted */
-	bool is_journal_alien;         /* that, or the checkpoint was not written beside it, or beside a later state of it */
+	bool is_journal_behind;        /* the checkpoint that was read last knows a later group than its last one */
+	bool is_journal_alien;         /* one of these, or the checkpoint was not written beside it, or beside a later opening's state of it */
 	bool is_all_filed;             /* the checkpoint that is believed says that a lost journal had nothing of its own */
 	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
@@ -156,6 +157,8 @@ void store__release_reserve(struct store *store);
 MUST_USE int store__write_checkpoint(struct store *store);
 /* The bytes of `checkpoint-<shard>` (suffix "") or of its copy, to be freed: whole, if it is a file of a size that can be. Errors of small_file_read. */
 MUST_USE int store__load_checkpoint(struct io *io, const char *dir, uint32_t shard, const char *suffix, uint8_t **data, size_t *size);
+/* The last group of its journal that was durable when these bytes, whole, were written; 0: they do not say. */
+uint64_t store__checkpoint_journal_end(struct slice header);
 /* The seed of the journal beside it, and its own generation. ERR_CORRUPT_LOG: it fails its check, or is of a version that did not say. */
 MUST_USE int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *generation);
 /* How far the catalog had come when these bytes were written. ERR_CORRUPT_LOG, ERR_FORMAT: they are no checkpoint. */
@@ -189,6 +192,8 @@ void store__forget_told(struct store *store);
 MUST_USE int store__note_told(struct store *store);
 /* Behind it. */
 void store__release_told(struct store *store);
+/* Behind it: does a log hold, or did it hold, more than that checkpoint says was filed? Then something was accepted after it. */
+bool store__is_told_outgrown(const struct store *store);
 /* The segment is to be the one that the checkpoint tells of: before its file is opened. */
 void store__identify_by_told(struct partition *partition, struct segment *segment);
 /* Whose are the append times of that base, and how far do they go? Into partition->witness. */

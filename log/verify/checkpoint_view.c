@@ -41,6 +41,7 @@ int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct
 		header->generation = load_le64(file.data + 44);
 		header->journal_incarnation = load_le64(file.data + 52);
 	}
+	header->journal_end = version >= 4 ? load_le64(file.data + 60) >> 16 : 0;
 	*rest = (struct slice){file.data + header_size, size - header_size};
 	return 0;
 }

@@ -32,6 +32,7 @@ struct checkpoint_header {
 	uint32_t version;
 	/* Version 3: the journal that goes with it, the opening that had written that last, and which checkpoint this is. */
 	uint64_t journal_seed, generation, journal_incarnation;
+	uint64_t journal_end; /* version 4: its last group that was durable by then; 0: not said */
 };
 
 /* Checks the whole and reads the head; *rest is then what checkpoint_next takes from. ERR_FORMAT: not of

@@ -254,7 +254,7 @@ static enum company company_of(const struct checkpoint_file *file, const struct 
 	const struct checkpoint_header *header = &file->header;
 	if (header->version < 3 || !journal->seed)
 		return COMPANY_GOOD;
-	if (header->journal_seed != journal->seed || journal->incarnation < header->journal_incarnation)
+	if (header->journal_seed != journal->seed || journal->incarnation < header->journal_incarnation || journal_end(journal) < header->journal_end)
 		return COMPANY_ALIEN;
 	return header->generation < journal->checkpoint ? COMPANY_EARLIER : COMPANY_GOOD;
 }

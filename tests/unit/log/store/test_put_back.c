@@ -44,6 +44,14 @@ static int64_t append_somewhere(struct world *world, const char *topic)
 	return append.op.base_offset;
 }
 
+/* For a cycle, so that the checkpoint says so; after that nothing is due. */
+static void wait_until_filed(struct world *world)
+{
+	uint64_t until_ns = io_now_ns(world->io) + 10ull * 1000 * 1000 * 1000;
+	for (int turns = 0; turns < 2000 && io_now_ns(world->io) < until_ns; turns++)
+		world_turn(world);
+}
+
 /* A first life with one append, stopped or killed, and the journal as it left it, for who wants it; then a second life with another, which writes no checkpoint. */
 static void make_two_lives(struct world *world, bool is_first_clean, struct copy *journal)
 {
@@ -148,6 +156,31 @@ Test(put_back, an_older_journal_and_a_catalog_that_was_compacted)
 	world_fini(&world);
 }
 
+/* Copied while the broker ran, and put back when that same life had been killed: the checkpoint, or its copy, knows a later group. */
+Test(put_back, a_journal_copied_while_the_broker_ran)
+{
+	for (int is_checkpoint_lost = 0; is_checkpoint_lost < 2; is_checkpoint_lost++) {
+		struct world world;
+		world_init(&world, 5);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		world_create_topic(&world, "empty", 1, NULL, 0);
+		append(&world, "t", 0);
+		struct copy journal = copy_of(&world, "//journal-0");
+		append(&world, "t", RECORDS);
+		wait_until_filed(&world);
+		append(&world, "t", 2 * RECORDS);
+		world_crash(&world);
+		put_back(&world, "//journal-0", &journal);
+		if (is_checkpoint_lost)
+			rot_write(&world, "//checkpoint-0", "", 0);
+		for (int tries = 0; tries < 3; tries++)
+			expect_refused(&world, "journal-0 is of an earlier time");
+		expect_room(&world, 3 * RECORDS);
+		world_fini(&world);
+	}
+}
+
 /* Nothing was acknowledged since: a life in which no topic was there yet, or that ended before the catalog was told. */
 Test(put_back, an_older_journal_that_lost_nothing)
 {
@@ -230,10 +263,8 @@ Test(put_back, a_lost_journal_after_a_checkpoint_that_was_not_the_last_word)
 	struct world world;
 	make_two_lives(&world, true, NULL);
 	world_open(&world);
-	uint64_t turns = 0;
 	append(&world, "t", 2 * RECORDS);
-	for (; turns < 2000 && store_usage(world.store).journal_used_bytes > 0; turns++)
-		world_turn(&world);
+	wait_until_filed(&world);
 	append(&world, "t", 3 * RECORDS);
 	world_crash(&world);
 	lose_journal(&world);
@@ -261,6 +292,34 @@ Test(put_back, a_lost_journal_after_a_clean_stop_leaves_none)
 	lose_journal(&world);
 	expect_room(&world, 3 * RECORDS);
 	world_fini(&world);
+}
+
+/* Catalog, checkpoint and its copy of that stop were put back as well: the segments hold more than the stop had filed, so it was not the last. */
+Test(put_back, a_lost_journal_beside_a_clean_stop_of_an_earlier_time)
+{
+	static const char *const paths[] = {"//catalog.log", "//checkpoint-0", "//checkpoint-0.copy"};
+	for (int is_clean = 0; is_clean < 2; is_clean++) {
+		struct world world;
+		struct copy copies[3];
+		make_two_lives(&world, true, NULL);
+		world_open(&world);
+		world_stop(&world);
+		for (int i = 0; i < 3; i++)
+			copies[i] = copy_of(&world, paths[i]);
+		world_open(&world);
+		append(&world, "t", 2 * RECORDS);
+		if (is_clean)
+			world_stop(&world);
+		else {
+			wait_until_filed(&world);
+			world_crash(&world);
+		}
+		for (int i = 0; i < 3; i++)
+			put_back(&world, paths[i], &copies[i]);
+		lose_journal(&world);
+		expect_room(&world, 3 * RECORDS);
+		world_fini(&world);
+	}
 }
 
 /* With the checkpoint gone as well nothing says whether the stop was a clean one. */
