@@ -389,6 +389,15 @@ static int write_again(struct journal *journal, uint64_t seq)
 	return written < 0 ? (int)written : written == (int64_t)size ? 0 : -EIO;
 }
 
+/* One between damage that is vouched for and a later group may be none of the history. */
+static bool is_taken(const struct recovery *recovery, uint64_t seq)
+{
+	for (uint32_t i = 0; i < recovery->run_count; i++)
+		if (!recovery->runs[i].are_repeats_alone && seq >= recovery->runs[i].seq && seq - recovery->runs[i].seq < recovery->runs[i].group_count)
+			return true;
+	return false;
+}
+
 /* Groups that nobody vouches for count as durable from the start on. They may have been read from a cache that has them alone, after a kill, and that the sync
  * of an earlier start has failed to empty: what it could not write is never written any more, though the next sync succeeds. So they are written again. */
 static int write_unvouched_again(struct journal *journal)
@@ -401,7 +410,7 @@ static int write_unvouched_again(struct journal *journal)
 	first = first + RECOVERY_PLACES <= last ? last - RECOVERY_PLACES + 1 : first;
 	int err = 0;
 	for (uint64_t seq = first; err == 0 && seq <= last; seq++)
-		err = write_again(journal, seq);
+		err = is_taken(recovery, seq) ? write_again(journal, seq) : 0;
 	return err;
 }
 

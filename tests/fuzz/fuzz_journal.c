@@ -144,7 +144,8 @@ static int open_and_replay(struct io *io, uint64_t incarnation, struct journal *
 
 static void go_on(struct io *io, struct journal *journal)
 {
-	CHECK(journal_start(journal) == 0);
+	int started = journal_start(journal);
+	CHECKF(started == 0, "%s", err_name(started));
 	struct journal_entry entry = {.kind = 2};
 	if (journal_add(journal, &entry, NULL, 0))
 		journal_commit(journal);

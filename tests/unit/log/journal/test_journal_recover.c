@@ -361,6 +361,22 @@ Test(journal_recover, row_K)
 	}
 }
 
+/* K, and of the two groups that were in flight behind the damaged one the first was torn: the start goes on, and writes again what there is of them. (It looked for the torn
+ * one, and refused: found by fuzz_journal.) */
+Test(journal_recover, row_K_and_a_torn_group_behind_it)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t damaged = put_group(&image, 100, 1), torn = put_group(&image, 100, 2);
+	put_group(&image, 100, 2);
+	break_header(&image, damaged);
+	break_header(&image, torn);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 4);
+	cr_expect_eq(outcome.report.durable_seq, 2);
+	cr_expect_eq(outcome.report.damaged_groups, 2);
+}
+
 /* L: the superblock vouches for groups that are not there. */
 Test(journal_recover, row_L)
 {
