@@ -73,6 +73,7 @@ struct partition {
 	struct partition_witness {      /* in a scan: offsets [from, to) were filed at some time, whatever is found of them; to = 0: nothing tells */
 		int64_t from, to;
 		int64_t start;          /* the log start, as far as its own file tells */
+		bool is_among_anothers; /* append times of another partition lie in its directory */
 	} witness;
 	bool is_dir_doubtful;           /* in a scan: the directory says another id, and nothing yet that this log is not in there */
 	char *stranger;                 /* while the directory is listed for what is none of ours */

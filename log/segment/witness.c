@@ -135,6 +135,11 @@ void segment_witness_end(struct segment_witness *witness, int64_t end_offset, bo
 	witness->fails_seal = low != witness->seal.headers_checksum_low || high != witness->seal.headers_checksum_high;
 }
 
+bool segment_witness_is_against(const struct segment_witness *witness)
+{
+	return witness->is_anothers || witness->is_contradicted || (witness->is_among_anothers && !witness->times);
+}
+
 void segment_witness_close(struct segment_witness *witness)
 {
 	close_times(witness);

@@ -21,6 +21,7 @@ struct segment_witness {
 	int64_t step_end;               /* where it ends; -1: there is none */
 	struct uuid topic_id;           /* of whom the append times are, if `is_anothers` */
 	bool is_anothers;               /* the append times are another partition's */
+	bool is_among_anothers;         /* so are those of another segment in this directory, and nobody else knows this one; the caller sets it */
 	uint32_t first_crc;             /* the append times tell of a segment that begins with it; 0: not known */
 	bool is_contradicted;           /* the batches are not those that were filed here: the first is another, or a step ends in the middle of one */
 	bool fails_seal;                /* though each is whole, together they are not what was sealed */
@@ -41,4 +42,6 @@ MUST_USE int segment_witness_open(struct segment_witness *witness, struct io *io
 void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch);
 /* Behind the last one; `end_offset`: behind it. A file that broke off before, or that something was missing in, is not held against the seal. */
 void segment_witness_end(struct segment_witness *witness, int64_t end_offset, bool is_unbroken);
+/* By all that was said: the file is another segment's. One without append times of its own, among another partition's, came with them. */
+bool segment_witness_is_against(const struct segment_witness *witness);
 void segment_witness_close(struct segment_witness *witness);

@@ -74,6 +74,7 @@ struct fence {
 /* ---- 1b. directories instead of a checkpoint ------------------------------------------------------------------- */
 
 struct bases {
+	struct store *store;
 	struct partition *partition;
 	int64_t *offsets;
 	uint32_t count;
@@ -88,7 +89,7 @@ static int note_base(void *context, const char *name, bool is_directory)
 	if (is_directory || !segment_name_parse(name, &base, &file))
 		return 0;
 	if (file == SEGMENT_FILE_APPEND_TIME) /* the .log beside it may be gone */
-		return bases->err = store__ask_append_times(bases->partition, base);
+		return bases->err = store__ask_append_times(bases->store, bases->partition, base);
 	if (file != SEGMENT_FILE_LOG)
 		return 0;
 	int64_t *grown = realloc(bases->offsets, (bases->count + 1) * sizeof *grown);
@@ -190,7 +191,7 @@ static int scan_segment(struct store *store, struct partition *partition, struct
 	if (err)
 		return err;
 	err = scan_batches(partition, segment, limit_offset, &witness);
-	segment->is_foreign |= !err && (witness.is_anothers || witness.is_contradicted);
+	segment->is_foreign |= !err && segment_witness_is_against(&witness);
 	if (!err && !segment->is_foreign && witness.fails_seal)
 		partition__add_damage(partition, segment->base_offset, segment->staged.offset);
 	segment_witness_close(&witness);
@@ -226,7 +227,7 @@ static int pass_over_foreign(struct partition *partition, struct segment *segmen
 
 static int scan_partition(struct store *store, struct store_report *report, struct partition *partition)
 {
-	struct bases bases = {.partition = partition};
+	struct bases bases = {.store = store, .partition = partition};
 	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
 	if (!err)
 		err = bases.err;

@@ -71,15 +71,23 @@ void store__release_told(struct store *store)
 	store__forget_told(store);
 }
 
-void store__identify_by_told(struct partition *partition, struct segment *segment)
+static bool find_told(const struct partition *partition, int64_t base_offset, struct told_segment *told)
 {
 	for (uint32_t i = 0; partition->told && i < partition->told->segment_count; i++) {
-		struct told_segment told = store__told_segment(partition->told, i);
-		if (told.base_offset != segment->base_offset || told.filed.position == 0)
-			continue;
-		segment_adopt(segment, told.filed);
-		segment->first_crc = told.first_crc;
+		*told = store__told_segment(partition->told, i);
+		if (told->base_offset == base_offset && told->filed.position > 0)
+			return true;
 	}
+	return false;
+}
+
+void store__identify_by_told(struct partition *partition, struct segment *segment)
+{
+	struct told_segment told;
+	if (!find_told(partition, segment->base_offset, &told))
+		return;
+	segment_adopt(segment, told.filed);
+	segment->first_crc = told.first_crc;
 }
 
 /* ---- what lies beside the segments --------------------------------------------------------------------------------------- */
@@ -89,27 +97,35 @@ static struct append_time_owner owner_of(const struct partition *partition, int6
 	return (struct append_time_owner){.topic_id = partition->topic_id, .partition = partition->index, .base_offset = base_offset};
 }
 
-int store__ask_append_times(struct partition *partition, int64_t base_offset)
-{
-	struct append_time_owner owner = owner_of(partition, base_offset);
-	struct segment_witness witness;
-	int err = segment_witness_open(&witness, partition->home->io, partition->dir, &owner, -1);
-	if (err)
-		return err;
-	raise_witness(partition, base_offset, witness.end_offset);
-	segment_witness_close(&witness);
-	return 0;
-}
-
 /* Those of a topic that is not there any more were left by its deletion, in a directory of the same name. */
-int store__open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness)
+static int open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness)
 {
 	struct append_time_owner owner = owner_of(partition, base_offset);
 	int err = segment_witness_open(witness, partition->home->io, partition->dir, &owner, next_base);
 	if (!err && witness->is_anothers)
 		witness->is_anothers = catalog_topic_by_id(store->image, &witness->topic_id) != NULL;
+	return err;
+}
+
+int store__ask_append_times(struct store *store, struct partition *partition, int64_t base_offset)
+{
+	struct segment_witness witness;
+	int err = open_witness(store, partition, base_offset, -1, &witness);
 	if (err)
 		return err;
+	raise_witness(partition, base_offset, witness.end_offset);
+	partition->witness.is_among_anothers |= witness.is_anothers;
+	segment_witness_close(&witness);
+	return 0;
+}
+
+int store__open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness)
+{
+	struct told_segment told;
+	int err = open_witness(store, partition, base_offset, next_base, witness);
+	if (err)
+		return err;
+	witness->is_among_anothers = partition->witness.is_among_anothers && !(find_told(partition, base_offset, &told) && told.first_crc);
 	witness->journal_from = partition->journal_from;
 	witness->journal_crc = partition->journal_crc;
 	return 0;

@@ -197,7 +197,7 @@ bool store__is_told_outgrown(const struct store *store);
 /* The segment is to be the one that the checkpoint tells of: before its file is opened. */
 void store__identify_by_told(struct partition *partition, struct segment *segment);
 /* Whose are the append times of that base, and how far do they go? Into partition->witness. */
-MUST_USE int store__ask_append_times(struct partition *partition, int64_t base_offset);
+MUST_USE int store__ask_append_times(struct store *store, struct partition *partition, int64_t base_offset);
 /* What lies beside a .log, to be held against its batches. */
 MUST_USE int store__open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness);
 /* Of the first batch that an entry of the journal tells of; 0: it does not. */

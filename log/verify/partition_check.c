@@ -29,6 +29,7 @@ struct partition_walk {
 	/* What the start will hold its scan against (log/store/recover_told.c). */
 	struct segment_witness witness; /* of the segment that is walked; all zero: none */
 	int64_t filed_from, filed_to;   /* that much was filed at some time; filed_to = 0: nothing tells */
+	bool is_among_anothers;         /* append times of another partition lie in its directory */
 	bool has_exchanged;             /* the broker will refuse to start for a file of this partition */
 };
 
@@ -410,6 +411,8 @@ static int open_witness(const struct partition_walk *walk, int64_t base_offset, 
 	int err = segment_witness_open(witness, check->sink->io, dir, &owner, next_base);
 	if (!err && witness->is_anothers)
 		witness->is_anothers = check->image && catalog_topic_by_id(check->image, &witness->topic_id);
+	const struct picture_segment *known = check->picture ? picture_segment(check->picture, base_offset) : NULL;
+	witness->is_among_anothers = walk->is_among_anothers && !(known && known->filed.position > 0 && known->first_crc);
 	if (!err && check->picture) {
 		witness->journal_from = check->picture->journal_from;
 		witness->journal_crc = check->picture->journal_crc;
@@ -433,6 +436,7 @@ static int ask_append_times(struct partition_walk *walk)
 		if (err)
 			break;
 		raise_filed(walk, files->segments[i].base_offset, witness.end_offset);
+		walk->is_among_anothers |= witness.is_anothers;
 		segment_witness_close(&witness);
 	}
 	return err;
@@ -441,11 +445,11 @@ static int ask_append_times(struct partition_walk *walk)
 static bool is_exchanged(struct partition_walk *walk, const struct segment_check *segment, int64_t next_base)
 {
 	struct segment_witness *witness = &walk->witness;
-	if (!is_scanned(walk) || !(witness->is_anothers || witness->is_contradicted))
+	if (!is_scanned(walk) || !segment_witness_is_against(witness))
 		return false;
 	int64_t to = next_base != NOWHERE ? next_base : witness->end_offset > segment->base_offset ? witness->end_offset : segment->end_offset;
 	tell_lost_file(walk, segment, to,
-		       witness->is_anothers ? "its append times are another partition's, so files were exchanged: the broker will refuse to start"
+		       witness->is_anothers || witness->is_among_anothers ? "its append times, or those beside it, are another partition's, so files were exchanged: the broker will refuse to start"
 					    : "its append times, or the journal, tell of other batches, so files were exchanged: the broker will refuse to start");
 	return true;
 }

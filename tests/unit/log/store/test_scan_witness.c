@@ -464,3 +464,82 @@ Test(scan_witness, segments_of_another_topic_are_put_aside)
 	expect_damaged(&world, 0, 0, 5, 6);
 	world_fini(&world);
 }
+
+/* ---- directories exchanged ---------------------------------------------------------------------------------------------------- */
+
+static const char last_log[] = "/t-0/00000000000000000004.log", other_last_log[] = "/t-1/00000000000000000004.log";
+
+/* Both logs have segments of 0 to 3 and of 4 to 6; the copy knows them. The last segments' append times were not written yet, or a power cut took them. */
+static void make_of_two_segments(struct world *world, uint64_t seed)
+{
+	begin(world, seed);
+	for (uint32_t index = 0; index < 2; index++) {
+		append(world, index, index * 1000, 2, false);
+		append(world, index, index * 1000 + 2, 2, false);
+		append(world, index, index * 1000 + 4, 3, true);
+	}
+	world_stop(world);
+	rot_unlink(world, "/t-0/00000000000000000004.appendtime");
+	rot_unlink(world, "/t-1/00000000000000000004.appendtime");
+}
+
+static void exchange_first_segments(struct world *world)
+{
+	exchange(world, first_log, other_log);
+	exchange(world, first_times, "/t-1/00000000000000000000.appendtime");
+}
+
+static bool is_served(struct world *world, int64_t offset)
+{
+	struct read read;
+	world_read_begin(world, partition_of(world, 0), &read, offset, 1);
+	bool is_there = !read.op.err && read.op.piece_count;
+	if (is_there)
+		cr_expect_gt(check_records(&read.op, offset), offset);
+	partition_read_release(&read.op);
+	return is_there;
+}
+
+/* Where one segment is another partition's, one that nothing says anything of came with it, in all likelihood: it is not believed. */
+Test(scan_witness, a_segment_without_append_times_among_anothers)
+{
+	struct world world;
+	struct verdict verdict;
+	make_of_two_segments(&world, 20);
+	rot_unlink(&world, "/checkpoint-0");
+	exchange_first_segments(&world);
+	exchange(&world, last_log, other_last_log);
+	rot_verify(&world, &verdict);
+	int named = 0;
+	for (uint32_t i = 0; i < verdict.count; i++)
+		named += verdict.found[i].kind == FINDING_DAMAGE && verdict.found[i].from == 4 && verdict.found[i].to == 7;
+	cr_expect_eq(named, 2, "%d", named);
+	expect_refused(&world, "t-0/00000000000000000000.log");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	for (int64_t offset = 0; offset < 7; offset++)
+		cr_expect_not(is_served(&world, offset), "offset %ld", (long)offset);
+	world_fini(&world);
+}
+
+/* But one that an earlier checkpoint knows is known. */
+Test(scan_witness, a_segment_that_the_copy_knows_among_anothers)
+{
+	struct world world;
+	make_of_two_segments(&world, 21);
+	size_t size;
+	uint8_t *copy = rot_read(&world, "//checkpoint-0.copy", &size);
+	world_open(&world);
+	append(&world, 1, 1007, 1, false);
+	world_stop(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	rot_write(&world, "//checkpoint-0.copy", copy, size);
+	free(copy);
+	exchange_first_segments(&world);
+	expect_refused(&world, "t-0/00000000000000000000.log");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	for (int64_t offset = 0; offset < 7; offset++)
+		cr_expect_eq(is_served(&world, offset), offset >= 4, "offset %ld", (long)offset);
+	world_fini(&world);
+}
