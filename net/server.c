@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "log/base/check.h"
+#include "log/io/dir_lock.h"
 #include "log/io/sim.h"
 #include "log/verify/unowned.h"
 #include "net/descriptors.h"
@@ -38,7 +39,7 @@ struct server {
 	uint64_t turn_random;                /* which of them turns next */
 	struct shard_loop *lone_loop;        /* the only one that does, for so many turns: the others' threads wait for a CPU */
 	uint32_t lone_turns;
-	int lock_fd;
+	struct dir_lock dir_lock;
 	struct catalog *catalog;
 	struct broker_facts facts;
 	struct endpoint *endpoint;           /* NULL: none is configured */
@@ -85,11 +86,21 @@ static bool is_forbidden(int err)
 	return err == -ENOSYS || err == -EPERM || err == -EACCES || err == -ENOMEM;
 }
 
+/* The directory that was locked is the one that is used from then on, whatever becomes of its name. */
+static void anchor(struct server *server, uint32_t index)
+{
+	if (server->dir_lock.dir_fd >= 0)
+		io_anchor(server->shards[index].io, server->dir, server->dir_lock.dir_fd);
+}
+
 static int open_shard_io(struct server *server, uint32_t index)
 {
 	const struct server_options *options = &server->options;
 	struct io_options io_options = {.backend = server->backend, .disk = options->disk, .net = options->net, .seed = options->seed};
-	return shard_open_io(&server->shards[index], &io_options);
+	int err = shard_open_io(&server->shards[index], &io_options);
+	if (!err)
+		anchor(server, index);
+	return err;
 }
 
 static int open_io(struct server *server, struct sentence *why)
@@ -140,15 +151,13 @@ static int make_dir(struct server *server, struct sentence *why)
 
 static int lock_dir(struct server *server, struct sentence *why)
 {
-	char path[sizeof server->dir + 8];
-	snprintf(path, sizeof path, "%s/.lock", server->dir);
-	int fd = io_lock(server->shards[0].io, path, LOCK_WAIT_MS);
-	if (fd == ERR_LOCKED)
-		return fail(why, fd, "the data directory %s is in use by another broker: stop that one, or give this one another directory",
+	int err = dir_lock_take(&server->dir_lock, server->shards[0].io, server->dir, LOCK_WAIT_MS);
+	if (err == ERR_LOCKED)
+		return fail(why, err, "the data directory %s is in use by another broker: stop that one, or give this one another directory",
 			    server->dir);
-	if (fd < 0)
-		return fail(why, fd, "the data directory %s cannot be locked: %s", server->dir, explain(server, fd));
-	server->lock_fd = fd;
+	if (err)
+		return fail(why, err, "the data directory %s cannot be locked: %s", server->dir, explain(server, err));
+	anchor(server, 0);
 	return 0;
 }
 
@@ -601,7 +610,8 @@ static struct server *make_server(const struct server_options *options, uint32_t
 		return NULL;
 	server->options = *options;
 	server->shard_count = count;
-	server->lock_fd = server->listener.fd = -1;
+	server->dir_lock = DIR_LOCK_NONE;
+	server->listener.fd = -1;
 	snprintf(server->dir, sizeof server->dir, "%s", options->dir);
 	snprintf(server->listen_host, sizeof server->listen_host, "%s", options->listen_host);
 	pthread_mutex_init(&server->lock, NULL);
@@ -642,6 +652,15 @@ static int end_of_run(const struct server *server)
 	return server->stop.has_failed ? ERR_FAILED : 0;
 }
 
+/* Somebody may have renamed it to put a backup in its place, and will look there for what was acknowledged. */
+static void tell_if_moved(const struct server *server)
+{
+	char at[4096];
+	dir_lock_whereabouts(&server->dir_lock, server->dir, at, sizeof at);
+	if (*at)
+		log_line(LOG_WARN, "the data directory %s was renamed or removed while it was in use: what this broker wrote is in %s", server->dir, at);
+}
+
 int server_run(struct server *server)
 {
 	pthread_mutex_lock(&server->lock);
@@ -650,6 +669,7 @@ int server_run(struct server *server)
 	pthread_mutex_unlock(&server->lock);
 	run_stopped_with(server, shard_run(&server->shards[0], &server->listener, &server->stop));
 	join_threads(server);
+	tell_if_moved(server);
 	return end_of_run(server);
 }
 
@@ -737,8 +757,7 @@ void server_close(struct server *server)
 		shard_close_store(&server->shards[i]);
 	if (server->catalog)
 		catalog_close(server->catalog);
-	if (server->lock_fd >= 0)
-		io_close_fd(first->io, server->lock_fd);
+	dir_lock_drop(&server->dir_lock, first->io);
 	for (uint32_t i = server->shard_count; i-- > 0;)
 		shard_close_io(&server->shards[i]);
 	listener_free(&server->listener);

@@ -303,7 +303,7 @@ int io_file_open(struct io *io, const char *path, uint32_t flags)
 	do
 		fd = io->cold->file_open(io, path, flags);
 	while (io__can_open_again(io, fd));
-	return io__note_refusal(io, path, "opened", fd);
+	return flags & IO_CREATE ? io__note_missing(io, path, "made", fd) : io__note_refusal(io, path, "opened", fd);
 }
 
 int64_t io_file_size(struct io *io, int fd)
@@ -325,7 +325,7 @@ void io_file_will_read(struct io *io, int fd, uint64_t position, uint64_t size)
 void io_look_ahead(struct io *io, const struct io_look *items, uint32_t count)
 {
 	if (io->cold->look_ahead)
-		io->cold->look_ahead(items, count);
+		io->cold->look_ahead(io, items, count);
 }
 
 int io_file_truncate(struct io *io, int fd, uint64_t size)
@@ -355,7 +355,7 @@ int io_file_sync(struct io *io, int fd)
 
 int io_dir_make(struct io *io, const char *path)
 {
-	return io__note_refusal(io, path, "made", io->cold->dir_make(io, path));
+	return io__note_missing(io, path, "made", io->cold->dir_make(io, path));
 }
 
 int io_dir_sync(struct io *io, const char *path)
@@ -364,7 +364,7 @@ int io_dir_sync(struct io *io, const char *path)
 	do
 		err = io->cold->dir_sync(io, path);
 	while (io__can_open_again(io, err));
-	return io__note_refusal(io, path, "synced", err);
+	return io__note_missing(io, path, "synced", err);
 }
 
 int io_parent_sync(struct io *io, const char *path)
@@ -387,7 +387,7 @@ int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *c
 
 int io_rename(struct io *io, const char *from, const char *to)
 {
-	return io__note_refusal(io, from, "renamed", io->cold->rename(io, from, to));
+	return io__note_missing(io, from, "renamed", io->cold->rename(io, from, to));
 }
 
 int io_unlink(struct io *io, const char *path)
@@ -408,4 +408,23 @@ int io_space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *to
 int io_lock(struct io *io, const char *path, uint32_t wait_ms)
 {
 	return io__note_refusal(io, path, "locked", io->cold->lock(io, path, wait_ms));
+}
+
+int io_dir_lock(struct io *io, const char *path, uint32_t wait_ms)
+{
+	if (!io->cold->dir_lock)
+		return -EOPNOTSUPP;
+	return io__note_refusal(io, path, "locked", io->cold->dir_lock(io, path, wait_ms));
+}
+
+void io_anchor(struct io *io, const char *dir, int fd)
+{
+	size_t length = strlen(dir);
+	if (!io->cold->dir_lock)
+		return;
+	while (length > 1 && dir[length - 1] == '/')
+		length--;
+	io->anchor_path = dir;
+	io->anchor_length = length;
+	io->anchor_fd = fd;
 }

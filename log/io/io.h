@@ -220,3 +220,9 @@ MUST_USE int io_space(struct io *io, const char *path, uint64_t *free_bytes, uin
 /* Takes an exclusive lock held until the process ends or the descriptor closes: descriptor, or ERR_LOCKED.
  * Retries for `wait_ms`, as the lock of a killed process stays until its last I/O has ended. */
 MUST_USE int io_lock(struct io *io, const char *path, uint32_t wait_ms);
+/* The same of a directory itself, which nobody can remove from under its holder as he can a file in it: its descriptor, ERR_LOCKED, or -EOPNOTSUPP where a
+ * directory cannot be locked (IO_SIM, some network file systems). */
+MUST_USE int io_dir_lock(struct io *io, const char *path, uint32_t wait_ms);
+/* From now on `dir` and all paths below it lead to the directory that `fd` is open on, wherever that is moved to, and never to another one that has got its
+ * name since. The descriptor stays the caller's, who closes it after the last call, as the text of `dir` does, which is compared. IO_SIM: nothing happens. */
+void io_anchor(struct io *io, const char *dir, int fd);

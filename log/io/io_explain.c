@@ -12,7 +12,12 @@
 /* What is looked for and not there is no refusal. */
 int io__note_refusal(struct io *io, const char *path, const char *verb, int result)
 {
-	if (result >= 0 || result == -ENOENT || result == -EEXIST)
+	return result == -ENOENT ? result : io__note_missing(io, path, verb, result);
+}
+
+int io__note_missing(struct io *io, const char *path, const char *verb, int result)
+{
+	if (result >= 0 || result == -EEXIST)
 		return result;
 	io->refused_err = result;
 	io->refused_verb = verb;
@@ -28,6 +33,9 @@ static void advise(int err, char *out, size_t size)
 	case -EPERM:
 		snprintf(out, size, "; user %u, as whom this runs, needs the right to read and write it (chown, chmod)", (unsigned)geteuid());
 		return;
+	case -ENOENT:
+		text = ": it, or the directory around it, was moved or removed while it was in use; put it back";
+		break;
 	case ERR_NOT_A_FILE:
 		text = " but a directory, a FIFO, a socket, a device or a link to nowhere: put the file back, or move this away if it is lost";
 		break;

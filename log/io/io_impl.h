@@ -25,7 +25,7 @@ enum io_kind { OP_WRITE = 1, OP_READ, OP_DATASYNC, OP_ACCEPT, OP_RECV, OP_RECV_P
 #define OP_IS_BEHIND (1u << 26)    /* a read that gives way at the disk */
 
 /* io_look.c */
-void io__look_ahead(const struct io_look *items, uint32_t count);
+void io__look_ahead(struct io *io, const struct io_look *items, uint32_t count);
 
 struct io_impl {
 	void (*close)(struct io *io);
@@ -54,7 +54,7 @@ struct io_cold {
 	int (*file_open)(struct io *io, const char *path, uint32_t flags);
 	int64_t (*file_size)(struct io *io, int fd);
 	int64_t (*file_next_data)(struct io *io, int fd, uint64_t position);
-	void (*look_ahead)(const struct io_look *items, uint32_t count); /* NULL likewise */
+	void (*look_ahead)(struct io *io, const struct io_look *items, uint32_t count); /* NULL likewise */
 	void (*file_will_read)(int fd, uint64_t position, uint64_t size); /* NULL where it would change nothing */
 	int (*file_truncate)(struct io *io, int fd, uint64_t size);
 	int (*file_allocate)(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend);
@@ -69,6 +69,7 @@ struct io_cold {
 	int (*dir_remove)(struct io *io, const char *path);
 	int (*space)(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes);
 	int (*lock)(struct io *io, const char *path, uint32_t wait_ms);
+	int (*dir_lock)(struct io *io, const char *path, uint32_t wait_ms); /* NULL where directories stay where they are */
 };
 
 #define IO_REFUSED_PATH_SIZE 1024
@@ -94,6 +95,10 @@ struct io {
 	char refused_path[IO_REFUSED_PATH_SIZE];
 	io_spare_fn *spare;
 	void *spare_context;
+	/* io_anchor: paths at or below it lead through the descriptor. */
+	const char *anchor_path; /* the caller's */
+	size_t anchor_length; /* 0: none */
+	int anchor_fd;
 };
 
 int io_uring__open(struct io **out, const struct io_options *options);
@@ -106,6 +111,15 @@ void io__fini(struct io *io);
 
 /* A cold call that names a path has ended so: an error is kept for io_explain. Returns the result. */
 int io__note_refusal(struct io *io, const char *path, const char *verb, int result);
+/* The same of a call that needs what it names, or the directory around it: that it is missing is a refusal too. */
+int io__note_missing(struct io *io, const char *path, const char *verb, int result);
+
+/* Where a path leads: for the ...at() calls of the system. */
+struct io_at {
+	int fd;           /* AT_FDCWD, or the anchor */
+	const char *path; /* never empty */
+};
+struct io_at io__at(const struct io *io, const char *path);
 
 /* Ends an operation: runs its callback. Only from within io_turn. */
 void io__finish(struct io *io, struct io_op *op, int32_t result);

@@ -14,6 +14,7 @@
 #define LOOKERS 16
 
 struct looks {
+	const struct io *io;
 	const struct io_look *items;
 	uint32_t count;
 	uint32_t next; /* taken by whoever comes */
@@ -31,11 +32,12 @@ static void list_directory(int fd)
 	closedir(directory);
 }
 
-static void look(const struct io_look *item)
+static void look(const struct io *io, const struct io_look *item)
 {
+	struct io_at at = io__at(io, item->path);
 	struct stat status;
 	char block[4096];
-	int fd = open(item->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = openat(at.fd, at.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return;
 	if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
@@ -53,13 +55,13 @@ static void *look_at_all(void *context)
 {
 	struct looks *looks = context;
 	for (uint32_t at; (at = __atomic_fetch_add(&looks->next, 1, __ATOMIC_RELAXED)) < looks->count;)
-		look(&looks->items[at]);
+		look(looks->io, &looks->items[at]);
 	return NULL;
 }
 
-void io__look_ahead(const struct io_look *items, uint32_t count)
+void io__look_ahead(struct io *io, const struct io_look *items, uint32_t count)
 {
-	struct looks looks = {items, count, 0};
+	struct looks looks = {io, items, count, 0};
 	pthread_t threads[LOOKERS];
 	uint32_t started = 0;
 	while (started < LOOKERS && pthread_create(&threads[started], NULL, look_at_all, &looks) == 0)

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -27,13 +28,24 @@ static int result_of(int returned)
 	return returned < 0 ? -errno : returned;
 }
 
+/* ---- paths ------------------------------------------------------------------------------------------------ */
+
+struct io_at io__at(const struct io *io, const char *path)
+{
+	size_t length = io->anchor_length;
+	if (!length || strncmp(path, io->anchor_path, length) != 0 || (path[length] && path[length] != '/'))
+		return (struct io_at){AT_FDCWD, path};
+	path += length + strspn(path + length, "/");
+	return (struct io_at){io->anchor_fd, *path ? path : "."};
+}
+
 /* ---- files ----------------------------------------------------------------------------------------------- */
 
-static int open_retrying(const char *path, int flags)
+static int open_retrying(struct io_at at, int flags)
 {
 	int fd;
 	do
-		fd = open(path, flags | O_CLOEXEC, 0644);
+		fd = openat(at.fd, at.path, flags | O_CLOEXEC, 0644);
 	while (fd < 0 && errno == EINTR);
 	return result_of(fd);
 }
@@ -45,10 +57,10 @@ static bool says_no_file(int err)
 }
 
 /* A link to nowhere is there, unlike a file that is missing: nothing must be made through it, where nobody looks for it. */
-static bool is_link(const char *path)
+static bool is_link(struct io_at at)
 {
 	struct stat st;
-	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+	return fstatat(at.fd, at.path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
 }
 
 /* Without O_NONBLOCK a FIFO would wait for somebody to write into it, for good. It must not stay: io_uring would answer -EAGAIN instead of reading. */
@@ -65,29 +77,30 @@ static int keep_regular(int fd, int flags)
 }
 
 /* Opens a regular file, through symbolic links too, as people move segments to other disks; ERR_NOT_A_FILE where anything else is. */
-static int open_regular(const char *path, int flags)
+static int open_regular(struct io_at at, int flags)
 {
-	int fd = open_retrying(path, flags | O_NONBLOCK | (flags & O_CREAT ? O_NOFOLLOW : 0));
+	int fd = open_retrying(at, flags | O_NONBLOCK | (flags & O_CREAT ? O_NOFOLLOW : 0));
 	if (fd == -ELOOP && flags & O_CREAT)
-		fd = open_retrying(path, (flags & ~(O_CREAT | O_EXCL)) | O_NONBLOCK);
+		fd = open_retrying(at, (flags & ~(O_CREAT | O_EXCL)) | O_NONBLOCK);
 	if (fd < 0)
-		return says_no_file(fd) || (fd == -ENOENT && is_link(path)) ? ERR_NOT_A_FILE : fd;
+		return says_no_file(fd) || (fd == -ENOENT && is_link(at)) ? ERR_NOT_A_FILE : fd;
 	return keep_regular(fd, flags);
 }
 
 static int file_open(struct io *io, const char *path, uint32_t flags)
 {
+	struct io_at at = io__at(io, path);
 	int oflags = flags & IO_READ_ONLY ? O_RDONLY : O_RDWR;
 	oflags |= flags & IO_CREATE ? O_CREAT : 0;
 	oflags |= flags & IO_EXCLUSIVE ? O_EXCL : 0;
 	if (!(flags & IO_DIRECT))
-		return open_regular(path, oflags);
-	int fd = open_regular(path, oflags | O_DIRECT);
+		return open_regular(at, oflags);
+	int fd = open_regular(at, oflags | O_DIRECT);
 	if (fd != -EINVAL)
 		return fd;
 	/* A file system without O_DIRECT may have made the file before it refused, so O_EXCL must not
 	 * apply again. */
-	return open_regular(path, oflags & ~O_EXCL);
+	return open_regular(at, oflags & ~O_EXCL);
 }
 
 static int64_t file_size(struct io *io, int fd)
@@ -172,12 +185,13 @@ static int file_sync(struct io *io, int fd)
 
 static int dir_make(struct io *io, const char *path)
 {
-	return result_of(mkdir(path, 0755));
+	struct io_at at = io__at(io, path);
+	return result_of(mkdirat(at.fd, at.path, 0755));
 }
 
 static int dir_sync(struct io *io, const char *path)
 {
-	int fd = open_retrying(path, O_RDONLY | O_DIRECTORY);
+	int fd = open_retrying(io__at(io, path), O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	int err = io__sync_result(result_of(fsync(fd)));
@@ -200,12 +214,17 @@ static bool is_dots(const char *name)
 
 static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry_fn, void *context)
 {
-	DIR *dir;
+	int fd;
 	do
-		dir = opendir(path);
-	while (!dir && io__can_open_again(io, -errno));
-	if (!dir)
-		return -errno;
+		fd = open_retrying(io__at(io, path), O_RDONLY | O_DIRECTORY);
+	while (io__can_open_again(io, fd));
+	if (fd < 0)
+		return fd;
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
 	int result = 0;
 	while (result == 0) {
 		errno = 0;
@@ -223,24 +242,32 @@ static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry_fn, 
 
 static int rename_path(struct io *io, const char *from, const char *to)
 {
-	return result_of(rename(from, to));
+	struct io_at source = io__at(io, from), target = io__at(io, to);
+	return result_of(renameat(source.fd, source.path, target.fd, target.path));
 }
 
 static int unlink_path(struct io *io, const char *path)
 {
-	return result_of(unlink(path));
+	struct io_at at = io__at(io, path);
+	return result_of(unlinkat(at.fd, at.path, 0));
 }
 
 static int dir_remove(struct io *io, const char *path)
 {
-	return result_of(rmdir(path));
+	struct io_at at = io__at(io, path);
+	return result_of(unlinkat(at.fd, at.path, AT_REMOVEDIR));
 }
 
 static int space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes)
 {
 	struct statvfs st;
-	if (statvfs(path, &st) < 0)
-		return -errno;
+	int fd = open_retrying(io__at(io, path), O_PATH);
+	if (fd < 0)
+		return fd;
+	int err = result_of(fstatvfs(fd, &st));
+	close(fd);
+	if (err)
+		return err;
 	*free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
 	*total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
 	return 0;
@@ -252,11 +279,9 @@ static void sleep_ms(uint32_t ms)
 	nanosleep(&ts, NULL);
 }
 
-static int lock(struct io *io, const char *path, uint32_t wait_ms)
+/* Takes the descriptor: it comes back locked, or is closed. */
+static int lock_open(int fd, uint32_t wait_ms)
 {
-	int fd = open_regular(path, O_RDWR | O_CREAT);
-	if (fd < 0)
-		return fd;
 	for (uint32_t waited_ms = 0;; waited_ms += LOCK_RETRY_MS) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return fd;
@@ -267,6 +292,20 @@ static int lock(struct io *io, const char *path, uint32_t wait_ms)
 		}
 		sleep_ms(LOCK_RETRY_MS);
 	}
+}
+
+static int lock(struct io *io, const char *path, uint32_t wait_ms)
+{
+	int fd = open_regular(io__at(io, path), O_RDWR | O_CREAT);
+	return fd < 0 ? fd : lock_open(fd, wait_ms);
+}
+
+/* File systems that lock a file only for who may write it, or none at all, say so in these ways. */
+static int dir_lock(struct io *io, const char *path, uint32_t wait_ms)
+{
+	int fd = open_retrying(io__at(io, path), O_RDONLY | O_DIRECTORY);
+	int err = fd < 0 ? fd : lock_open(fd, wait_ms);
+	return err == -EBADF || err == -EINVAL || err == -ENOLCK || err == -ENOSYS ? -EOPNOTSUPP : err;
 }
 
 const struct io_cold io_posix_cold = {
@@ -288,6 +327,7 @@ const struct io_cold io_posix_cold = {
 	.dir_remove = dir_remove,
 	.space = space,
 	.lock = lock,
+	.dir_lock = dir_lock,
 };
 
 /* ---- the listening socket -------------------------------------------------------------------------------- */

@@ -174,8 +174,9 @@ static void start(struct io *io, struct io_op *op)
 		setsockopt(op->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	}
 	if (op->kind == OP_DIR_SYNC) {
+		struct io_at at = io__at(io, op->one.iov_base);
 		do
-			op->fd = open(op->one.iov_base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			op->fd = openat(at.fd, at.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		while (op->fd < 0 && io__can_open_again(io, -errno));
 		if (op->fd < 0) {
 			io__finish_later(io, op, -errno);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "log/io/dir_lock.h"
 #include "log/repair/lost_catalog.h"
 #include "log/repair/lost_journal.h"
 #include "log/segment/partition_metadata.h"
@@ -34,7 +35,7 @@ struct repair {
 	const struct repair_options *options;
 	struct repair_report *report;
 	struct data_dir dir;
-	int lock;
+	struct dir_lock lock;
 	uint32_t count;
 	struct kept_finding *findings;
 	bool is_short_of_memory, needs_catalog, needs_meta;
@@ -465,12 +466,10 @@ static int quarantine(struct repair *repair)
 
 static int take_lock(struct repair *repair)
 {
-	char path[4096];
-	path_of(repair, ".lock", path, sizeof path);
-	repair->lock = io_lock(repair->io, path, 0);
-	if (repair->lock == ERR_LOCKED)
+	int err = dir_lock_take(&repair->lock, repair->io, repair->options->dir, 0);
+	if (err == ERR_LOCKED)
 		return fail(repair, ERR_LOCKED, repair->options->dir, "a running broker holds the directory: stop it first");
-	return repair->lock < 0 ? fail(repair, repair->lock, ".lock", "") : 0;
+	return err ? fail(repair, err, ".lock", "") : 0;
 }
 
 static int mend(struct repair *repair)
@@ -493,8 +492,7 @@ static int mend(struct repair *repair)
 	if (!err)
 		err = stop_stores(repair);
 	close_all(repair);
-	if (repair->lock >= 0)
-		io_close_fd(repair->io, repair->lock);
+	dir_lock_drop(&repair->lock, repair->io);
 	return err;
 }
 
@@ -539,7 +537,7 @@ static int run(struct repair *repair)
 
 int repair_directory(struct io *io, const struct repair_options *options, struct repair_report *report)
 {
-	struct repair repair = {.io = io, .options = options, .report = report, .lock = -1};
+	struct repair repair = {.io = io, .options = options, .report = report, .lock = DIR_LOCK_NONE};
 	*report = (struct repair_report){0};
 	int err = data_dir_read(&repair.dir, io, options->dir);
 	if (err)

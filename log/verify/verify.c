@@ -9,6 +9,7 @@
 
 #include "log/catalog/catalog.h"
 #include "log/catalog/meta_properties.h"
+#include "log/io/dir_lock.h"
 #include "log/store/store.h"
 #include "log/verify/partition_check.h"
 
@@ -21,7 +22,7 @@ struct verify {
 	struct catalog_report catalog_found;
 	const struct catalog_image *image;
 	struct picture picture;
-	int lock;
+	struct dir_lock lock;
 };
 
 static void tell(struct verify *verify, enum finding_kind kind, const char *file, int64_t position_from,
@@ -48,19 +49,15 @@ static void path_of(const struct verify *verify, const char *name, char *out, si
 
 static void take_lock(struct verify *verify)
 {
-	char path[4096], what[128];
-	verify->lock = -1;
-	if (!verify->dir.has_lock)
-		return;
-	path_of(verify, ".lock", path, sizeof path);
-	verify->lock = io_lock(verify->sink.io, path, 0);
-	verify->report->is_in_use = verify->lock == ERR_LOCKED;
+	char what[128];
+	int err = dir_lock_look(&verify->lock, verify->sink.io, verify->sink.dir, verify->dir.has_lock);
+	verify->report->is_in_use = err == ERR_LOCKED;
 	if (verify->report->is_in_use)
 		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE,
 		     "a running broker holds the directory: only the catalog and sealed segments, which hold still, are checked");
-	else if (verify->lock < 0) {
+	else if (err) {
 		snprintf(what, sizeof what, "it cannot be locked (%s): is a broker running?",
-			 err_text(verify->lock));
+			 err_text(err));
 		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE, what);
 	}
 }
@@ -315,8 +312,7 @@ static void close_all(struct verify *verify)
 	catalog_close(verify->catalog);
 	if (verify->config)
 		broker_config_destroy(verify->config);
-	if (verify->lock >= 0)
-		io_close_fd(verify->sink.io, verify->lock);
+	dir_lock_drop(&verify->lock, verify->sink.io);
 	batch_workspace_close(verify->sink.workspace);
 	data_dir_free(&verify->dir);
 }
@@ -328,7 +324,7 @@ int verify_directory(struct io *io, const struct verify_options *options, struct
 		.sink = {.io = io, .dir = options->dir, .found = options->found,
 			 .progress = options->progress, .context = options->context},
 		.report = report,
-		.lock = -1,
+		.lock = DIR_LOCK_NONE,
 	};
 	int err = data_dir_read(&verify.dir, io, options->dir);
 	if (err)

@@ -116,6 +116,33 @@ broker_start
 expect "... and a new one is new" "" "$(grep -E 'found|recovered' "$LOG")"
 broker_stop
 
+# ---- the directory is moved, the lock removed --------------------------------------------------------------
+# A backup is put in the place of a directory that is in use: the broker goes on in the one it opened, and leaves the backup alone.
+DATA=$WORK/moved
+broker_start
+"$LIVE_BIN/admin" "$BROKER" create kept 1
+seq 1 100 | kc_produce -t kept
+broker_stop
+cp -a "$DATA" "$WORK/backup"
+broker_start
+seq 101 200 | kc_produce -t kept
+mv "$DATA" "$WORK/moved.old"
+cp -a "$WORK/backup" "$DATA"
+seq 201 300 | kc_produce -t kept
+rm -f "$WORK/moved.old/.lock"
+refuses "a directory whose .lock was removed under its broker" 'in use by another broker' serve --data "$WORK/moved.old" --listen 127.0.0.1:0
+expect_match "... is no more repaired than read whole" 'a running broker holds' "$("$SPATE_BIN" log verify "$WORK/moved.old"; "$SPATE_BIN" log repair "$WORK/moved.old" 2>&1)"
+"$LIVE_BIN/admin" "$BROKER" create later 1
+seq 1 10 | kc_produce -t later
+broker_stop
+expect_match "a stop says that the directory was renamed, and where it is" 'was renamed or removed while it was in use: what this broker wrote is in .*moved.old' "$(cat "$LOG")"
+expect "the backup is as it was, byte for byte" "" "$(diff -r "$WORK/backup" "$DATA")"
+DATA=$WORK/moved.old
+broker_start
+expect "all that was acknowledged is where the broker wrote it" "300 10" "$(kc_consume kept -o beginning | wc -l) $(kc_consume later -o beginning | wc -l)"
+broker_stop
+DATA=$clean
+
 # ---- durability is broken ------------------------------------------------------------------------------
 # The directory goes away under a broker that has records to file: it must not say at its end that all is on disk.
 DATA=$WORK/gone
