@@ -90,7 +90,7 @@ $(BUILD)/%.o: %.c | deps-stamp
 # ---- wire messages: schema text -> C, by a small generator ---------------------------------------
 ifneq ($(SCHEMA),)
 # Order-only: wire-gen leaves a file alone that would not change, and the .d files know who includes which.
-$(OBJ_NET) $(OBJ_LOAD) $(OBJ_CLI): | $(GEN)/stamp
+$(OBJ_NET) $(OBJ_LOAD) $(OBJ_RUN) $(OBJ_CLI): | $(GEN)/stamp
 $(GEN_STEM:%=$(GEN)/%.h) $(GEN_STEM:%=$(GEN)/%.c): $(GEN)/stamp ;
 $(OBJ_GEN): $(BUILD)/gen/%.o: | $(GEN)/stamp
 	@mkdir -p $(@D)
