@@ -6,10 +6,9 @@
  * all. The file is a ring of recycled blocks, as a journal is.
  *
  * l2_durable [PORT [DIRECTORY [GROUP_SLOTS [FLIGHTS]]]]   the file is unlinked at once */
-#include "bench/limits/limit.h"
+#include "bench/limits/limit_uring.h"
 
 #include <fcntl.h>
-#include <liburing.h>
 #include <sys/uio.h>
 
 /* l2_growing.c is this program with a file of fresh blocks. */
@@ -49,8 +48,7 @@ struct group {
 	struct iovec pieces[GROUP_SLOTS_MAX];
 };
 
-static struct io_uring ring;
-static int file, listener;
+static int file;
 static struct slot slots[SLOTS], *free_slots[SLOTS];
 static uint32_t free_count, group_slots = 16, flights = 3;
 static struct connection connections[LIMIT_CONNECTIONS_MAX];
@@ -59,23 +57,7 @@ static struct group groups[FLIGHTS_MAX + 1]; /* a ring: [oldest, filling) are in
 static uint64_t oldest, filling;
 static int64_t file_end, reserved;
 
-/* What a completion is for, in the low bits of its user data; the rest points to the object. */
-enum event { EVENT_ACCEPT, EVENT_RECEIVE, EVENT_WRITE, EVENT_FLUSH };
-
-static struct io_uring_sqe *prepare(void)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-	while (!sqe) {
-		io_uring_submit(&ring);
-		sqe = io_uring_get_sqe(&ring);
-	}
-	return sqe;
-}
-
-static void tag(struct io_uring_sqe *sqe, void *object, enum event event)
-{
-	sqe->user_data = (uint64_t)(uintptr_t)object | event;
-}
+enum event { EVENT_ACCEPT = LIMIT_EVENT_ACCEPT, EVENT_RECEIVE, EVENT_WRITE, EVENT_FLUSH };
 
 static struct group *group_at(uint64_t number)
 {
@@ -94,10 +76,10 @@ static void receive(struct connection *connection)
 		connection->slot->connection = connection;
 		connection->received = 0;
 	}
-	struct io_uring_sqe *sqe = prepare();
+	struct io_uring_sqe *sqe = limit_prepare();
 	io_uring_prep_recv(sqe, connection->fd, connection->slot->memory + connection->received,
 			   connection->expected - connection->received, MSG_WAITALL);
-	tag(sqe, connection, EVENT_RECEIVE);
+	limit_tag(sqe, connection, EVENT_RECEIVE);
 }
 
 /* Waits if all groups are full or in flight: the ring of groups has one more than may fly. */
@@ -177,9 +159,9 @@ static void accepted(int fd)
 
 static void write_pieces(struct group *group, uint32_t first, uint32_t count, int64_t position)
 {
-	struct io_uring_sqe *sqe = prepare();
+	struct io_uring_sqe *sqe = limit_prepare();
 	io_uring_prep_writev(sqe, file, group->pieces + first, count, (uint64_t)position);
-	tag(sqe, group, EVENT_WRITE);
+	limit_tag(sqe, group, EVENT_WRITE);
 	group->writes_open++;
 }
 
@@ -216,9 +198,9 @@ static void write_group(struct group *group)
 
 static void flush_group(struct group *group)
 {
-	struct io_uring_sqe *sqe = prepare();
+	struct io_uring_sqe *sqe = limit_prepare();
 	io_uring_prep_fsync(sqe, file, IORING_FSYNC_DATASYNC);
-	tag(sqe, group, EVENT_FLUSH);
+	limit_tag(sqe, group, EVENT_FLUSH);
 }
 
 static void answer_group(struct group *group)
@@ -277,11 +259,10 @@ static void start_group(void)
 
 /* ---- the loop --------------------------------------------------------------------------------------- */
 
-static void complete(uint64_t user_data, int result)
+static void complete(void *object, unsigned event, int result)
 {
-	void *object = (void *)(uintptr_t)(user_data & ~3ull);
 	struct group *group = object;
-	switch ((enum event)(user_data & 3)) {
+	switch ((enum event)event) {
 	case EVENT_ACCEPT:
 		return accepted(result);
 	case EVENT_RECEIVE:
@@ -297,23 +278,6 @@ static void complete(uint64_t user_data, int result)
 			limit_die("cannot flush", -result);
 		group->is_flushed = true;
 		return answer_durable_groups();
-	}
-}
-
-static void run(void)
-{
-	for (;;) {
-		start_group();
-		int err = io_uring_submit_and_wait(&ring, 1);
-		if (err < 0 && err != -EINTR)
-			limit_die("ring", -err);
-		struct io_uring_cqe *cqe;
-		while (io_uring_peek_cqe(&ring, &cqe) == 0) {
-			uint64_t user_data = cqe->user_data;
-			int result = cqe->res;
-			io_uring_cqe_seen(&ring, cqe);
-			complete(user_data, result);
-		}
 	}
 }
 
@@ -338,16 +302,6 @@ static void make_file(const char *directory, const uint8_t *memory)
 		limit_die("cannot sync", errno);
 }
 
-static void open_ring(void)
-{
-	int err = io_uring_queue_init(1024, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-	if (err)
-		limit_die("io_uring", -err);
-	struct io_uring_sqe *sqe = prepare();
-	io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
-	tag(sqe, NULL, EVENT_ACCEPT);
-}
-
 int main(int argc, char **argv)
 {
 	uint8_t *memory = limit_memory((size_t)SLOTS * SLOT_BYTES);
@@ -360,7 +314,10 @@ int main(int argc, char **argv)
 	if (!group_slots || group_slots > GROUP_SLOTS_MAX || !flights || flights > FLIGHTS_MAX)
 		limit_die("1 to 128 slots in a group and 1 to 16 groups in flight", 0);
 	make_file(argc > 2 ? argv[2] : ".", memory);
-	listener = limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0);
-	open_ring();
-	run();
+	int listener = limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0);
+	limit_ring_open(listener);
+	for (;;) {
+		start_group();
+		limit_ring_turn(complete);
+	}
 }

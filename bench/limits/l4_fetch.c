@@ -5,8 +5,8 @@
  *
  * l4_fetch [PORT] */
 #include "bench/limits/limit_fetch.h"
+#include "bench/limits/limit_uring.h"
 
-#include <liburing.h>
 #include <sys/uio.h>
 
 #define RING_BYTES (64u << 20)
@@ -29,10 +29,9 @@ struct connection {
 	uint8_t buffer[BUFFER_BYTES];
 };
 
-enum event { EVENT_ACCEPT, EVENT_RECEIVE, EVENT_SEND };
+enum event { EVENT_ACCEPT = LIMIT_EVENT_ACCEPT, EVENT_RECEIVE, EVENT_SEND };
 
 static uint8_t *batches;
-static struct io_uring ring;
 
 static void make_answer(const uint8_t *frame, uint32_t size, struct answer *answer)
 {
@@ -64,21 +63,11 @@ static void take_requests(struct connection *connection)
 	memmove(connection->buffer, connection->buffer + at, connection->received);
 }
 
-static struct io_uring_sqe *prepare(void)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-	while (!sqe) {
-		io_uring_submit(&ring);
-		sqe = io_uring_get_sqe(&ring);
-	}
-	return sqe;
-}
-
 static void receive(struct connection *connection)
 {
-	struct io_uring_sqe *sqe = prepare();
+	struct io_uring_sqe *sqe = limit_prepare();
 	io_uring_prep_recv(sqe, connection->fd, connection->buffer + connection->received, BUFFER_BYTES - connection->received, 0);
-	io_uring_sqe_set_data64(sqe, (uint64_t)(uintptr_t)connection | EVENT_RECEIVE);
+	limit_tag(sqe, connection, EVENT_RECEIVE);
 }
 
 static void send_answers(struct connection *connection)
@@ -92,9 +81,9 @@ static void send_answers(struct connection *connection)
 		*piece++ = (struct iovec){ (void *)tail, sizeof tail };
 	}
 	connection->message = (struct msghdr){ .msg_iov = connection->pieces, .msg_iovlen = 3 * (size_t)connection->answers_count };
-	struct io_uring_sqe *sqe = prepare();
+	struct io_uring_sqe *sqe = limit_prepare();
 	io_uring_prep_sendmsg(sqe, connection->fd, &connection->message, MSG_NOSIGNAL | MSG_WAITALL);
-	io_uring_sqe_set_data64(sqe, (uint64_t)(uintptr_t)connection | EVENT_SEND);
+	limit_tag(sqe, connection, EVENT_SEND);
 }
 
 /* Either its answers are leaving, or it is listened to. */
@@ -117,8 +106,9 @@ static void accepted(int fd)
 	receive(connection);
 }
 
-static void complete(struct connection *connection, enum event event, int result)
+static void complete(void *object, unsigned event, int result)
 {
+	struct connection *connection = object;
 	if (event == EVENT_ACCEPT)
 		return accepted(result);
 	if (result <= 0) {
@@ -138,22 +128,7 @@ int main(int argc, char **argv)
 	batches = limit_memory(RING_BYTES);
 	limit_fill_batches(batches, RING_BYTES, 0);
 	int listener = limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0);
-	int err = io_uring_queue_init(1024, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-	if (err)
-		limit_die("io_uring", -err);
-	struct io_uring_sqe *sqe = prepare();
-	io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
-	io_uring_sqe_set_data64(sqe, EVENT_ACCEPT);
-	for (;;) {
-		err = io_uring_submit_and_wait(&ring, 1);
-		if (err < 0 && err != -EINTR)
-			limit_die("ring", -err);
-		struct io_uring_cqe *cqe;
-		while (io_uring_peek_cqe(&ring, &cqe) == 0) {
-			uint64_t user_data = cqe->user_data;
-			int result = cqe->res;
-			io_uring_cqe_seen(&ring, cqe);
-			complete((void *)(uintptr_t)(user_data & ~3ull), (enum event)(user_data & 3), result);
-		}
-	}
+	limit_ring_open(listener);
+	for (;;)
+		limit_ring_turn(complete);
 }

@@ -5,9 +5,9 @@
  *
  * l5_cold [PORT [DIRECTORY]]   the file is unlinked at once */
 #include "bench/limits/limit_fetch.h"
+#include "bench/limits/limit_uring.h"
 
 #include <fcntl.h>
-#include <liburing.h>
 #include <sys/uio.h>
 
 #define FILE_BYTES (1ll << 30)
@@ -28,32 +28,16 @@ struct connection {
 	uint8_t head[LIMIT_FETCH_HEAD_MAX], buffer[BUFFER_BYTES];
 };
 
-enum event { EVENT_ACCEPT, EVENT_RECEIVE, EVENT_READ, EVENT_SEND };
+enum event { EVENT_ACCEPT = LIMIT_EVENT_ACCEPT, EVENT_RECEIVE, EVENT_READ, EVENT_SEND };
 
-static struct io_uring ring;
-static int file, listener;
+static int file;
 static struct connection connections[CONNECTIONS_MAX];
-
-static struct io_uring_sqe *prepare(void)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-	while (!sqe) {
-		io_uring_submit(&ring);
-		sqe = io_uring_get_sqe(&ring);
-	}
-	return sqe;
-}
-
-static void tag(struct io_uring_sqe *sqe, void *object, enum event event)
-{
-	sqe->user_data = (uint64_t)(uintptr_t)object | event;
-}
 
 static void receive(struct connection *connection)
 {
-	struct io_uring_sqe *sqe = prepare();
+	struct io_uring_sqe *sqe = limit_prepare();
 	io_uring_prep_recv(sqe, connection->fd, connection->buffer + connection->received, BUFFER_BYTES - connection->received, 0);
-	tag(sqe, connection, EVENT_RECEIVE);
+	limit_tag(sqe, connection, EVENT_RECEIVE);
 }
 
 /* The last batch of the file and the first are neighbours, but an answer ends between them. */
@@ -69,9 +53,9 @@ static uint32_t start_reads(struct connection *connection)
 	uint32_t size = (uint32_t)count * LIMIT_BATCH_BYTES;
 	for (uint32_t at = 0; at < size; at += READ_BYTES_MAX) {
 		uint32_t piece = size - at < READ_BYTES_MAX ? size - at : READ_BYTES_MAX;
-		struct io_uring_sqe *sqe = prepare();
+		struct io_uring_sqe *sqe = limit_prepare();
 		io_uring_prep_read(sqe, file, connection->memory + at, piece, place * LIMIT_BATCH_BYTES + at);
-		tag(sqe, connection, EVENT_READ);
+		limit_tag(sqe, connection, EVENT_READ);
 		connection->reads_open++;
 	}
 	return size;
@@ -108,9 +92,9 @@ static void send_answer(struct connection *connection)
 {
 	patch_offsets(connection);
 	connection->message = (struct msghdr){ .msg_iov = connection->pieces, .msg_iovlen = 3 };
-	struct io_uring_sqe *sqe = prepare();
+	struct io_uring_sqe *sqe = limit_prepare();
 	io_uring_prep_sendmsg(sqe, connection->fd, &connection->message, MSG_NOSIGNAL | MSG_WAITALL);
-	tag(sqe, connection, EVENT_SEND);
+	limit_tag(sqe, connection, EVENT_SEND);
 }
 
 static void end_connection(struct connection *connection)
@@ -141,9 +125,10 @@ static void accepted(int fd)
 	receive(connection);
 }
 
-static void complete(struct connection *connection, enum event event, int result)
+static void complete(void *object, unsigned event, int result)
 {
-	switch (event) {
+	struct connection *connection = object;
+	switch ((enum event)event) {
 	case EVENT_ACCEPT:
 		return accepted(result);
 	case EVENT_RECEIVE:
@@ -181,23 +166,8 @@ static void make_file(const char *directory)
 int main(int argc, char **argv)
 {
 	make_file(argc > 2 ? argv[2] : ".");
-	listener = limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0);
-	int err = io_uring_queue_init(1024, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-	if (err)
-		limit_die("io_uring", -err);
-	struct io_uring_sqe *sqe = prepare();
-	io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
-	tag(sqe, NULL, EVENT_ACCEPT);
-	for (;;) {
-		err = io_uring_submit_and_wait(&ring, 1);
-		if (err < 0 && err != -EINTR)
-			limit_die("ring", -err);
-		struct io_uring_cqe *cqe;
-		while (io_uring_peek_cqe(&ring, &cqe) == 0) {
-			uint64_t user_data = cqe->user_data;
-			int result = cqe->res;
-			io_uring_cqe_seen(&ring, cqe);
-			complete((void *)(uintptr_t)(user_data & ~3ull), (enum event)(user_data & 3), result);
-		}
-	}
+	int listener = limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0);
+	limit_ring_open(listener);
+	for (;;)
+		limit_ring_turn(complete);
 }
