@@ -54,6 +54,7 @@ struct journal_report {
 	uint64_t incarnation;         /* of the last opening that began to write; 0 if there was none, or nothing tells */
 	uint64_t seed;                /* of this file: no other has it. 0: it cannot be read */
 	uint64_t checkpoint;          /* the generation given to the last journal_trim that reached the superblock, 0 if none did */
+	uint64_t log_starts;          /* the generation that journal_note_log_starts was told before that, 0 if none was */
 	uint64_t groups;
 	uint64_t entries;
 	uint64_t bytes_scanned;
@@ -139,6 +140,8 @@ void journal_trim(struct journal *journal, uint64_t group_seq);
 /* What is trimmed from now on is in the checkpoint of this generation, which is durable; they only grow. An older checkpoint beside this journal
  * is not to be believed. */
 void journal_note_checkpoint(struct journal *journal, uint64_t generation);
+/* The same of the log starts, which are beside it once more: those of an earlier generation, or none, are not to be believed. */
+void journal_note_log_starts(struct journal *journal, uint64_t generation);
 /* Bytes taken by groups that are not trimmed durably, and what there is in all. */
 uint64_t journal_used_bytes(const struct journal *journal);
 /* Of these, what no trim has been asked for: all that a further trim could give back. */

@@ -113,6 +113,7 @@ struct journal {
 	struct boundary trim;         /* nothing before it is needed */
 	uint64_t trim_seq_asked;
 	uint64_t checkpoint;        /* the generation that the next superblock notes */
+	uint64_t log_starts;        /* the same of the log starts */
 	bool is_short_of_room;
 	struct superblock_writer superblock;
 	struct io_timer idle_timer;

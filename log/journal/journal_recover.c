@@ -215,6 +215,7 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 		recovery->report.incarnation = recovery->superblock.incarnation;
 		recovery->report.seed = recovery->superblock.seed;
 		recovery->report.checkpoint = recovery->superblock.checkpoint;
+		recovery->report.log_starts = recovery->superblock.log_starts;
 	}
 	if (facts & FACT_VALID && recovery->superblock.incarnation < incarnation)
 		facts |= FACT_PAST;

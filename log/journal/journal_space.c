@@ -130,6 +130,11 @@ void journal_note_checkpoint(struct journal *journal, uint64_t generation)
 	journal->checkpoint = generation;
 }
 
+void journal_note_log_starts(struct journal *journal, uint64_t generation)
+{
+	journal->log_starts = generation;
+}
+
 /* ---- superblocks ---------------------------------------------------------------------------------------------------- */
 
 /* It vouches for the last group when nothing else does, so it repeats that as a group behind it would. While groups are under way it says nothing:
@@ -159,6 +164,8 @@ static struct superblock next_superblock(const struct journal *journal)
 		next.shard_plus_one = journal->options.shard_plus_one;
 	if (next.checkpoint < journal->checkpoint)
 		next.checkpoint = journal->checkpoint;
+	if (next.log_starts < journal->log_starts)
+		next.log_starts = journal->log_starts;
 	add_repeats(journal, &next);
 	return next;
 }

@@ -124,6 +124,8 @@ static const char *how_for(const struct kept_finding *kept)
 		if (finding->topic)
 			return finding->from == NOWHERE ? "what is in the directory is given up: the topic goes on without it"
 							: "kept aside as .log.foreign; the offsets that were there are refused with CORRUPT_MESSAGE";
+		if (finding->file && strncmp(finding->file, "log-start-", 10) == 0)
+			return "made anew: logs begin where it says, or with their first segments; records that were deleted since may be back: delete them again";
 		if (is_file(finding, "meta.properties"))
 			return "catalog.log is believed, and meta.properties made anew from it; the old one is kept as meta.properties.damaged";
 		return is_file(finding, "catalog.log") ? "made anew from the records that are good and the partitions' directories; the old one is kept beside it, and "

@@ -1,11 +1,13 @@
 /* The log starts of a shard, a second time. They are in the checkpoint, and that is derived from the journal and the segments, but for them: nothing in a
  * segment says that its first records were deleted. So a small text beside the checkpoint repeats them, for the day it is lost:
  *
- *   log-start-<shard>:  "0", the number of lines, "<topic id> <partition> <log start offset>" for each that is not 0, "xxh3 <of all before it>"
+ *   log-start-<shard>:  "0", the number of lines, "<topic id> <partition> <log start offset>" for each that is not 0, "generation <n>" (not in those of earlier
+ *                       builds, which pass over it), "xxh3 <of all before it>"
  *
- * Happy path: replaced before the checkpoint of a cycle in which a log start moved, so before the journal forgets the move.
- * Failure modes: one that is missing or fails its check is written anew from the checkpoint; with both lost, deleted records come back as far as their
- * segments are there. */
+ * Happy path: replaced before the checkpoint of a cycle in which a log start moved, so before the journal forgets the move. The journal's superblocks note its
+ * generation, so one of an earlier time does not pass for the last.
+ * Failure modes: one that is missing, of an earlier time, or fails its check is written anew from the checkpoint; with both lost deleted records would come back
+ * as far as their segments are there: recovery refuses. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +36,18 @@ static uint32_t count_started(const struct store *store)
 	return count;
 }
 
+/* Grows over all openings, as each has a larger incarnation. */
+static uint64_t next_generation(const struct store *store)
+{
+	uint64_t first = store->options.incarnation << 32;
+	return (store->starts_generation > first ? store->starts_generation : first) + 1;
+}
+
 int store__write_log_starts(struct store *store)
 {
 	uint32_t count = count_started(store);
-	size_t capacity = (count + 3) * (size_t)LINE_SIZE_MAX;
+	size_t capacity = (count + 4) * (size_t)LINE_SIZE_MAX;
+	uint64_t generation = next_generation(store);
 	char *text = malloc(capacity), id[UUID_TEXT_SIZE], path[4096];
 	if (!text)
 		return -ENOMEM;
@@ -49,15 +59,19 @@ int store__write_log_starts(struct store *store)
 		uuid_text_format(id, &partition->topic_id);
 		size += (size_t)snprintf(text + size, capacity - size, "%s %u %lld\n", id, partition->index, (long long)partition->start_offset);
 	}
+	size += (size_t)snprintf(text + size, capacity - size, "generation %llu\n", (unsigned long long)generation);
 	size += (size_t)snprintf(text + size, capacity - size, "xxh3 %016llx\n", (unsigned long long)XXH3_64bits(text, size));
 	path_of(store, path, sizeof path);
 	int err = foreign_file_keep(store->home.io, path);
 	if (!err)
 		err = small_file_replace(store->home.io, path, text, size);
 	free(text);
-	if (!err)
-		store->home.has_moved_start = false;
-	return err;
+	if (err)
+		return err;
+	store->home.has_moved_start = false;
+	store->starts_generation = generation;
+	journal_note_log_starts(store->journal, generation);
+	return 0;
 }
 
 /* ---- read ------------------------------------------------------------------------------------------------------- */
@@ -85,7 +99,13 @@ static int take_line(const char *line, told_start_fn *take, void *context)
 	return take(context, &id, index, offset);
 }
 
-int store__take_log_starts(char *text, size_t size, told_start_fn *take, void *context)
+static uint64_t take_generation(const char *rest)
+{
+	unsigned long long generation;
+	return rest && sscanf(rest, "generation %llu", &generation) == 1 ? generation : 0;
+}
+
+int store__take_log_starts(char *text, size_t size, told_start_fn *take, void *context, uint64_t *generation)
 {
 	uint32_t version, count;
 	int head;
@@ -95,6 +115,7 @@ int store__take_log_starts(char *text, size_t size, told_start_fn *take, void *c
 	int err = 0;
 	while (!err && count-- && (line = strsep(&rest, "\n")))
 		err = take_line(line, take, context);
+	*generation = take_generation(rest);
 	return err;
 }
 
@@ -119,11 +140,12 @@ int store__read_log_starts(struct store *store, log_start_fn *take)
 	uint8_t *data;
 	size_t size;
 	path_of(store, path, sizeof path);
+	store->starts_generation = 0;
 	int err = small_file_read(store->home.io, path, FILE_SIZE_MAX, &data, &size);
 	if (err)
 		return err;
 	struct taking taking = {store, take};
-	err = store__take_log_starts((char *)data, size, take_start, &taking);
+	err = store__take_log_starts((char *)data, size, take_start, &taking, &store->starts_generation);
 	free(data);
 	return err;
 }

@@ -778,6 +778,46 @@ static bool is_no_checkpoint(int err)
 	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG;
 }
 
+/* The journal knows that there was a later one. */
+static bool are_starts_behind(const struct store *store, int starts_err)
+{
+	uint64_t known = store->journal_found.log_starts;
+	return known > 0 && (starts_err || store->starts_generation < known);
+}
+
+static const char *what_is_wrong_with_starts(int starts_err)
+{
+	return !starts_err ? "of an earlier time" : starts_err == -ENOENT ? "missing" : "damaged";
+}
+
+static int refuse_lost_starts(const struct store *store, int starts_err, struct store_report *report)
+{
+	uint32_t shard = store->options.shard;
+	snprintf(report->why, sizeof report->why,
+		 "checkpoint-%u cannot be used, and %s/log-start-%u is %s: where logs start is not known, so records that were deleted would be served again. Nothing "
+		 "was changed. Put the right file back (either will do); if that cannot be, start once with --set spate.accept.loss=true, and delete them again", shard,
+		 store->dir, shard, what_is_wrong_with_starts(starts_err));
+	return ERR_CORRUPT_LOG;
+}
+
+/* What an older one says is deleted is deleted; there may be more. */
+static int scan_log_starts(struct replay *replay, bool *are_known)
+{
+	struct store *store = replay->store;
+	int err = store__read_log_starts(store, take_log_start);
+	if (err && !is_no_checkpoint(err)) /* it may well be there and good, and then nothing that was deleted comes back */
+		return err;
+	bool are_behind = are_starts_behind(store, err);
+	if (are_behind && !store->options.is_loss_accepted)
+		return refuse_lost_starts(store, err, replay->report);
+	*are_known = !are_behind && (!err || err == -ENOENT);
+	store->home.has_moved_start |= are_behind;
+	if (!*are_known)
+		fprintf(stderr, "spate: error: %s: the checkpoint of shard %u cannot be used, and log-start-%u is %s: records that were deleted may be back\n", store->dir,
+			store->options.shard, store->options.shard, what_is_wrong_with_starts(err));
+	return 0;
+}
+
 /* Instead of a checkpoint. */
 static int scan(struct replay *replay)
 {
@@ -787,15 +827,11 @@ static int scan(struct replay *replay)
 		err = store__note_told(store);
 	if (!err)
 		err = scan_directories(store, replay->report);
-	int starts_err = err ? 0 : store__read_log_starts(store, take_log_start);
-	if (starts_err && !is_no_checkpoint(starts_err)) /* it may well be there and good, and then nothing that was deleted comes back */
-		return starts_err;
-	if (starts_err && starts_err != -ENOENT)
-		fprintf(stderr, "spate: error: %s: the checkpoint of shard %u cannot be used, nor log-start-%u: records that were deleted may be back\n",
-			store->dir, store->options.shard, store->options.shard);
+	bool are_starts_known = false;
+	if (!err)
+		err = scan_log_starts(replay, &are_starts_known);
 	if (!err)
 		err = go_on_behind_start(store);
-	bool are_starts_known = starts_err == 0 || starts_err == -ENOENT;
 	store->is_all_filed &= !store__is_told_outgrown(store);
 	LIST_FOR_EACH(node, &store->partitions)
 		if (!err)
@@ -882,7 +918,7 @@ static int find_positions(struct replay *replay, bool *has_scanned)
 		return scan_behind_checkpoint(replay, is_copy, has_scanned);
 	if (!err) {
 		int starts_err = store__read_log_starts(store, compare_log_start);
-		store->home.has_moved_start |= starts_err && are_starts_worth_telling(store);
+		store->home.has_moved_start |= (starts_err || !store->starts_generation || are_starts_behind(store, 0)) && are_starts_worth_telling(store);
 	}
 	if (!err || !is_no_checkpoint(err))
 		return err;

@@ -102,6 +102,7 @@ struct store {
 	struct journal_report journal_found; /* when this store was opened */
 	uint64_t journal_seed;         /* of the journal in use */
 	uint64_t journal_incarnation;  /* of the opening that has written its superblocks, as far as is certain */
+	uint64_t starts_generation;    /* of the log-start file that was read or written last; 0: there is none, or it does not say */
 	uint64_t checkpoint_generation; /* of the checkpoint on disk; 0: there is none, or it does not say */
 	struct slice told;             /* in a recovery: a checkpoint of this journal, perhaps of an earlier time; malloc'ed */
 	bool is_checkpoint_earlier;    /* what was read last is a checkpoint, but of an earlier time than the journal was let go for */
@@ -206,11 +207,11 @@ uint32_t store__first_crc(const struct journal_entry *entry, struct slice payloa
 /* log_starts.c */
 typedef void log_start_fn(struct partition *partition, int64_t start_offset);
 MUST_USE int store__write_log_starts(struct store *store);
-/* Hands out what the file says of partitions that there are. -ENOENT; ERR_CORRUPT_LOG: it fails its check, and some may have been handed out. */
+/* Hands out what the file says of partitions that there are; store->starts_generation becomes that of the file, 0 if it says none. -ENOENT; ERR_CORRUPT_LOG: it fails its check, and some may have been handed out. */
 MUST_USE int store__read_log_starts(struct store *store, log_start_fn *take);
-/* The same of the file's text, which is changed. */
+/* The same of the file's text, which is changed. 0 as its generation: it is an earlier build's. */
 typedef int told_start_fn(void *context, const struct uuid *id, uint32_t index, int64_t offset);
-MUST_USE int store__take_log_starts(char *text, size_t size, told_start_fn *take, void *context);
+MUST_USE int store__take_log_starts(char *text, size_t size, told_start_fn *take, void *context, uint64_t *generation);
 
 /* catalog_mark.c */
 /* The larger of the two into `known`. */

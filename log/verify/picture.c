@@ -311,29 +311,44 @@ static int take_start(void *context, const struct uuid *id, uint32_t index, int6
 	return partition ? 0 : -ENOMEM;
 }
 
-static int read_log_starts(struct picture *picture, uint32_t shard)
+/* As recovery decides (log/store/recover.c, are_starts_behind). */
+static void tell_lost_starts(struct picture *picture, uint32_t shard, int err)
+{
+	char name[64], what[256];
+	snprintf(name, sizeof name, "log-start-%u", shard);
+	snprintf(what, sizeof what, "it is %s, and no checkpoint can be used: records that were deleted would be served again, and the broker will refuse to start",
+		 !err ? "of an earlier time" : err == -ENOENT ? "missing" : "damaged");
+	tell_fatal(picture, name, what);
+}
+
+static int read_log_starts(struct picture *picture, uint32_t shard, uint64_t known)
 {
 	char path[4096];
+	uint64_t generation = 0;
 	uint8_t *text;
 	size_t size;
 	snprintf(path, sizeof path, "%s/log-start-%u", picture->sink->dir, shard);
 	int err = small_file_read(picture->sink->io, path, LOG_STARTS_SIZE_MAX, &text, &size);
 	if (!err) {
-		err = store__take_log_starts((char *)text, size, take_start, picture);
+		err = store__take_log_starts((char *)text, size, take_start, picture, &generation);
 		free(text);
 	}
-	picture->are_starts_lost |= err && err != -ENOENT;
+	bool are_behind = known > 0 && (err || generation < known);
+	if (are_behind)
+		tell_lost_starts(picture, shard, err);
+	picture->are_starts_lost |= are_behind || (err && err != -ENOENT);
 	return err == -ENOMEM ? err : 0;
 }
 
 /* Neither of both: the directories are scanned, and held against the later one of those that are whole. */
-static int take_as_earlier(struct picture *picture, uint32_t shard, const struct checkpoint_file *main, const struct checkpoint_file *copy)
+static int take_as_earlier(struct picture *picture, uint32_t shard, const struct checkpoint_file *main, const struct checkpoint_file *copy,
+			   const struct journal_report *journal)
 {
 	if (shard / 8 < sizeof picture->scanned)
 		picture->scanned[shard / 8] |= (uint8_t)(1u << shard % 8);
 	const struct checkpoint_file *later = copy->err ? main : main->err ? copy : copy->header.generation > main->header.generation ? copy : main;
 	int err = later->err ? 0 : take_file(picture, later, take_earlier);
-	return err && err != ERR_CORRUPT_LOG ? err : read_log_starts(picture, shard);
+	return err && err != ERR_CORRUPT_LOG ? err : read_log_starts(picture, shard, journal->log_starts);
 }
 
 static int choose_checkpoint(struct picture *picture, uint32_t shard, bool is_due, const struct journal_report *journal, struct checkpoint_file *main,
@@ -355,7 +370,7 @@ static int choose_checkpoint(struct picture *picture, uint32_t shard, bool is_du
 	tell_unusable(picture, main, !main->err && !err, *is_good ? "takes its copy instead" : "scans the partition directories instead");
 	if (company == COMPANY_ALIEN)
 		tell_alien(picture, shard, copy->name);
-	return *is_good ? take_file(picture, copy, take_partition) : take_as_earlier(picture, shard, main, copy);
+	return *is_good ? take_file(picture, copy, take_partition) : take_as_earlier(picture, shard, main, copy, journal);
 }
 
 /* *is_good: it or its copy can be used. */

@@ -116,7 +116,58 @@ Test(scan_kept, log_starts_that_are_lost) { expect_written_again(lose_it); }
 Test(scan_kept, log_starts_that_are_damaged) { expect_written_again(damage_it); }
 Test(scan_kept, log_starts_that_were_replayed) { expect_written_again(NULL); }
 
-/* With checkpoint and log starts lost, a log begins with its first segment: what was before it is gone. */
+/* Beside a lost checkpoint as well: the journal knows the later one. Nothing that was deleted comes back unless that is accepted, and then once. */
+static void expect_refused_starts(void (*spoil)(struct world *world), bool is_clean, int64_t start)
+{
+	struct world world;
+	begin(&world, 1);
+	world_append(&world, the_partition(&world), 0, 6, 100);
+	trim(&world, 1);
+	world_stop(&world);
+	copy_file(&world, "//log-start-0", "/earlier");
+	world_open(&world);
+	trim(&world, 4);
+	idle(&world, 7);
+	world_append(&world, the_partition(&world), 6, 6, 100);
+	idle(&world, 7);
+	if (is_clean)
+		world_stop(&world);
+	else
+		world_crash(&world);
+	spoil(&world);
+	lose(&world, "/checkpoint-0");
+	for (int tries = 0; tries < 2; tries++) {
+		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		cr_assert_not_null(strstr(world.report.why, "log-start-0 is"), "%s", world.report.why);
+		world_close(&world);
+		struct verdict verdict;
+		rot_verify(&world, &verdict);
+		uint32_t named = 0;
+		for (uint32_t i = 0; i < verdict.count; i++)
+			named += verdict.found[i].kind == FINDING_DAMAGE && strcmp(verdict.found[i].file, "log-start-0") == 0;
+		cr_assert_eq(named, 1);
+	}
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	world.options.is_loss_accepted = false;
+	expect_start(&world, start, 12);
+	world_crash(&world);
+	lose(&world, "/checkpoint-0");
+	world_open(&world);
+	expect_start(&world, start, 12);
+	world_fini(&world);
+}
+
+Test(scan_kept, log_starts_of_an_earlier_time_beside_a_lost_checkpoint)
+{
+	for (int is_clean = 0; is_clean < 2; is_clean++) {
+		expect_refused_starts(put_back_earlier, is_clean, 1);
+		expect_refused_starts(lose_it, is_clean, 0);
+		expect_refused_starts(damage_it, is_clean, 0);
+	}
+}
+
+/* With checkpoint and log starts lost, and that accepted, a log begins with its first segment: what was before it is gone. */
 Test(scan_kept, a_log_begins_with_its_first_segment)
 {
 	struct world world;
@@ -130,12 +181,13 @@ Test(scan_kept, a_log_begins_with_its_first_segment)
 	world_stop(&world);
 	lose(&world, "/checkpoint-0");
 	lose(&world, "/log-start-0");
+	world.options.is_loss_accepted = true;
 	world_open(&world);
 	expect_start(&world, 3, 4);
 	world_fini(&world);
 }
 
-/* Log starts that are damaged are not believed: the log begins with its first segment, and no record is given up for a digit. */
+/* Log starts that are damaged are not believed: accepted, the log begins with its first segment, and no record is given up for a digit. */
 Test(scan_kept, log_starts_that_say_another_number)
 {
 	struct world world;
@@ -150,6 +202,7 @@ Test(scan_kept, log_starts_that_say_another_number)
 	digit[3] = '5';
 	rot_write(&world, "/log-start-0", data, size);
 	free(data);
+	world.options.is_loss_accepted = true;
 	world_open(&world);
 	expect_start(&world, 0, 6);
 	world_fini(&world);
