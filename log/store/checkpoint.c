@@ -4,10 +4,11 @@
  *
  * `checkpoint-<shard>`, little endian, XXH3-64 of everything before it at the end:
  *
- *   magic "SPATECKP" 8 | version u32 = 4 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
+ *   magic "SPATECKP" 8 | version u32 = 5 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
  *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence) |
  *   flags u16 (1: all that was ever accepted is filed, and this opening accepts nothing more; from version 4 on) |
- *   the journal's last group that was durable by then u48 (0: not said, as earlier builds wrote it),
+ *   the journal's last group that was durable by then u48 (0: not said, as earlier builds wrote it) |
+ *   the time that retention went by, ms i64 (from version 5 on),
  *   then for each partition:
  *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
@@ -35,8 +36,9 @@
 #include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
-#define CHECKPOINT_VERSION 4
-#define HEADER_SIZE 68
+#define CHECKPOINT_VERSION 5
+#define HEADER_SIZE 76
+#define HEADER_SIZE_V4 68
 #define HEADER_SIZE_V3 60
 #define HEADER_SIZE_V2 36
 #define HEADER_SIZE_V1 28
@@ -207,6 +209,7 @@ int store__write_checkpoint(struct store *store)
 	store_le64(data + 44, generation);
 	store_le64(data + 52, store->journal_incarnation);
 	store_le64(data + 60, (store__is_all_filed(store) ? IS_ALL_FILED : 0) | journal_durable_seq(store->journal) << FLAG_BITS);
+	store_le64(data + 68, (uint64_t)retention_clock_due(&store->retention_clock, io_wall_ms(store->home.io), io_now_ns(store->home.io)));
 	uint8_t *at = data + HEADER_SIZE;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
@@ -347,7 +350,8 @@ static int check_file(struct slice file, size_t *header_size)
 	uint32_t version = load_le32(file.data + 8);
 	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	*header_size = version == 1 ? HEADER_SIZE_V1 : version == 2 ? HEADER_SIZE_V2 : version == 3 ? HEADER_SIZE_V3 : HEADER_SIZE;
+	static const size_t header_sizes[] = {0, HEADER_SIZE_V1, HEADER_SIZE_V2, HEADER_SIZE_V3, HEADER_SIZE_V4, HEADER_SIZE};
+	*header_size = header_sizes[version];
 	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
 }
 
@@ -369,7 +373,7 @@ int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *gener
 {
 	size_t header_size;
 	int err = check_file(file, &header_size);
-	if (err || header_size < HEADER_SIZE)
+	if (err || header_size < HEADER_SIZE_V4)
 		return ERR_CORRUPT_LOG;
 	*seed = load_le64(file.data + 36);
 	*generation = load_le64(file.data + 44);
@@ -437,6 +441,8 @@ static int take_checkpoint(struct store *store, struct slice file, size_t header
 			return err;
 		at += taken;
 	}
+	if (version >= 5)
+		retention_clock_resume(&store->retention_clock, (int64_t)load_le64(file.data + 68), io_wall_ms(store->home.io), io_now_ns(store->home.io));
 	store->is_all_filed = says_all_is_filed(store, file.data); /* the word of one that is not believed does not count */
 	return 0;
 }

@@ -12,12 +12,25 @@ static void believe(struct retention_clock *clock, int64_t wall_ms, uint64_t now
 	*clock = (struct retention_clock){.is_set = true, .line_ms = wall_ms, .line_ns = now_ns};
 }
 
+void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns)
+{
+	if (wall_ms <= left_ms || distance(wall_ms, left_ms) <= RETENTION_CLOCK_DOWN_MS)
+		return;
+	believe(clock, left_ms, now_ns);
+	clock->is_resumed = true;
+}
+
+int64_t retention_clock_due(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns)
+{
+	return clock->is_set ? clock->line_ms + (int64_t)((now_ns - clock->line_ns) / 1000000) : wall_ms;
+}
+
 int64_t retention_clock_now(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns, bool *has_jumped)
 {
 	*has_jumped = false;
 	if (!clock->is_set)
 		believe(clock, wall_ms, now_ns);
-	int64_t due_ms = clock->line_ms + (int64_t)((now_ns - clock->line_ns) / 1000000);
+	int64_t due_ms = retention_clock_due(clock, wall_ms, now_ns);
 	int64_t off_ms = wall_ms - due_ms;
 	if (distance(off_ms, 0) <= RETENTION_CLOCK_SLACK_MS) {
 		believe(clock, wall_ms, now_ns);

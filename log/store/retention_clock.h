@@ -2,22 +2,33 @@
  * of that is gone; the monotonic clock says how much time has really gone by since the start. So a wall clock that is suddenly far ahead of where it must be
  * is not believed until it has stayed there for a day of monotonic time. One that is behind deletes less, and is believed at once.
  *
- * Pure: owns nothing, asks no clock. What it cannot know: what happened while the broker was down. */
+ * Nobody knows how long a broker was down: a machine may come up with any time at all. One that is more than a day ahead of the time the broker was left at
+ * is put to the same trial: whoever was down for longer keeps what is due for a day more.
+ *
+ * Pure: owns nothing, asks no clock. */
 #pragma once
 
 #include "log/base/types.h"
 
 #define RETENTION_CLOCK_SLACK_MS INT64_C(600000)
+#define RETENTION_CLOCK_DOWN_MS INT64_C(86400000)
 #define RETENTION_CLOCK_TRIAL_NS (86400ull * 1000 * 1000 * 1000)
 
 struct retention_clock {
 	bool is_set;
+	bool is_resumed;          /* the line is where an earlier life left it */
 	int64_t line_ms;          /* the wall's time at line_ns, believed */
 	uint64_t line_ns;
 	bool is_off;              /* the wall is elsewhere, by off_ms, since off_ns */
 	int64_t off_ms;
 	uint64_t off_ns;
 };
+
+/* At a start, before the first question: the time that the life before went by when it was last written down. */
+void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns);
+
+/* Where the line is: what to write down for the next life. */
+int64_t retention_clock_due(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns);
 
 /* The time to go by. *has_jumped: it has just been seen, by clock->off_ms. */
 int64_t retention_clock_now(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns, bool *has_jumped);

@@ -732,7 +732,10 @@ static int64_t retention_now(struct store *store)
 {
 	bool has_jumped;
 	int64_t now_ms = retention_clock_now(&store->retention_clock, io_wall_ms(store->home.io), io_now_ns(store->home.io), &has_jumped);
-	if (has_jumped)
+	if (has_jumped && store->retention_clock.is_resumed)
+		fprintf(stderr, "spate: %s: the wall clock is %ld hours ahead of where the broker was left: in case it is wrong, retention by time waits for a day\n",
+			store->dir, (long)(store->retention_clock.off_ms / 3600000));
+	else if (has_jumped)
 		fprintf(stderr, "spate: %s: the wall clock has jumped by %ld s: retention by time goes on as if it had not, until it has stayed so for a day\n",
 			store->dir, (long)(store->retention_clock.off_ms / 1000));
 	return now_ms;

@@ -123,3 +123,63 @@ Test(clock, what_time_it_is_for_retention)
 	/* frozen: ten minutes behind and more is "back", and never ahead */
 	cr_assert_eq(retention_clock_now(&clock, ahead + 24 * HOUR_MS, ns + 135 * MINUTE_NS + DAY_NS, &has_jumped), ahead + 24 * HOUR_MS);
 }
+
+/* What a life before left behind: up to a day ahead of it is the time that went by, more is put to the trial; and each life hands on the same line. */
+Test(clock, what_time_it_is_after_a_start)
+{
+	bool has_jumped;
+	int64_t left = 1700000000000;
+	struct retention_clock clock = {0};
+	retention_clock_resume(&clock, left, left + 23 * HOUR_MS, 0);
+	cr_assert_eq(retention_clock_now(&clock, left + 23 * HOUR_MS, 0, &has_jumped), left + 23 * HOUR_MS);
+	cr_assert_not(has_jumped);
+
+	clock = (struct retention_clock){0};
+	retention_clock_resume(&clock, left, left - YEAR_MS, 0);
+	cr_assert_eq(retention_clock_now(&clock, left - YEAR_MS, 0, &has_jumped), left - YEAR_MS);
+
+	clock = (struct retention_clock){0};
+	retention_clock_resume(&clock, left, left + YEAR_MS, 0);
+	cr_assert_eq(retention_clock_now(&clock, left + YEAR_MS, 0, &has_jumped), left);
+	cr_assert(has_jumped && clock.is_resumed);
+	cr_assert_eq(retention_clock_due(&clock, left + YEAR_MS + HOUR_MS, 60 * MINUTE_NS), left + HOUR_MS, "what the next life is told");
+	cr_assert_eq(retention_clock_now(&clock, left + YEAR_MS + 24 * HOUR_MS, DAY_NS, &has_jumped), left + YEAR_MS + 24 * HOUR_MS);
+	cr_assert_not(clock.is_resumed);
+}
+
+static void let_time_go_by(struct world *world, uint64_t ns)
+{
+	uint64_t began_ns = io_now_ns(world->io);
+	for (int turns = 0; io_now_ns(world->io) - began_ns < ns && turns < 100000; turns++)
+		world_turn(world);
+	cr_assert_geq(io_now_ns(world->io) - began_ns, ns);
+}
+
+/* A machine comes up a month ahead (no battery, no network yet), once after a stop and twice after a kill: what a week is to be kept is there. A clock that
+ * stays there for a day is right, and the records go. */
+Test(clock, a_start_with_a_wrong_clock_deletes_nothing)
+{
+	struct world world;
+	struct config_override override = {"retention.ms", "604800000"};
+	int64_t offset;
+	world_init(&world, 10);
+	world.options.retention_check_ms = 300000;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, &override, 1);
+	for (int32_t i = 0; i < 5; i++)
+		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), i, &offset), 0);
+	world_stop(&world);
+	sim_disk_shift_wall_clock(world.disk, 30 * 24 * HOUR_MS);
+	for (int life = 0; life < 3; life++) {
+		world_open(&world);
+		let_time_go_by(&world, 20 * MINUTE_NS);
+		cr_assert_eq(partition_log_start_offset(world_partition(&world, "t", 0)), 0, "life %d", life);
+		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), 5 + life, &offset), 0);
+		let_time_go_by(&world, MINUTE_NS);
+		if (life < 2)
+			world_crash(&world);
+	}
+	let_time_go_by(&world, DAY_NS);
+	cr_assert_gt(partition_log_start_offset(world_partition(&world, "t", 0)), 0, "a day later it is the time");
+	world_fini(&world);
+}
