@@ -48,10 +48,21 @@ static int note_deleted(struct salvage *salvage, const struct catalog_frame *fra
 	return 0;
 }
 
+/* The record of that opening may be lost; without this one a journal of before would pass for the last. */
+static void take_noted_opening(struct salvage *salvage, const struct catalog_frame *frame)
+{
+	struct catalog_cursor body = {frame->body.data, frame->body.data + frame->body.size, false};
+	uint64_t incarnation = catalog_take_u64(&body);
+	if (!body.has_failed && incarnation > salvage->state.incarnation && incarnation <= CATALOG_INCARNATION_MAX)
+		salvage->state.incarnation = incarnation;
+}
+
 static int take_record(struct salvage *salvage, const struct catalog_frame *frame)
 {
 	char why[256] = "";
 	int err = frame->kind == CATALOG_DELETED ? note_deleted(salvage, frame) : 0;
+	if (frame->kind == CATALOG_JOURNALS)
+		take_noted_opening(salvage, frame);
 	if (!err)
 		err = catalog_replay(&salvage->state, frame, why, sizeof why);
 	if (err == ERR_FORMAT) {

@@ -108,6 +108,43 @@ Test(catalog_salvage, of_records_that_cannot_be)
 	broker_config_destroy(made);
 }
 
+/* The record of an opening is lost, and the one that says that all journals have noted it is not: that one tells of it as well, and stays, or a journal of before
+ * would pass. But no more openings than there can be. */
+Test(catalog_salvage, of_an_opening_that_only_the_journals_note_tells_of)
+{
+	static const struct catalog_mark known;
+	static const struct {
+		uint64_t told, incarnation, journals;
+	} cases[] = {{9, 10, 9}, {5, 7, 5}, {UINT64_MAX, 7, 0}};
+	struct broker_config *made;
+	cr_assert_eq(broker_config_create(&made), 0);
+	config = made;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct sim_disk *disk = sim_disk_open(1);
+		struct io *io = open_io(disk);
+		struct catalog_bytes file = {0};
+		struct salvage_report salvaged;
+		struct catalog *catalog;
+		struct catalog_report report;
+		catalog_put_header(&file);
+		put_identity(&file, 1, 7, 1, "AAAAAAAAAAAAAAAAAAAAAQ");
+		put_opened(&file, 2, 6);
+		catalog_begin(&file, CATALOG_JOURNALS, 4); /* 3 was the opening's */
+		catalog_put_u64(&file, cases[i].told);
+		catalog_end(&file);
+		cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
+		free(file.data);
+		cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, NULL, 0, false, &salvaged), 0);
+		cr_assert_eq(catalog_open(&catalog, io, "/d", config, &report), 0, "case %zu: %s", i, report.why);
+		cr_assert_eq(catalog_incarnation(catalog), cases[i].incarnation, "case %zu: %lu", i, (unsigned long)catalog_incarnation(catalog));
+		cr_assert_eq(catalog_journal_incarnation(catalog), cases[i].journals, "case %zu", i);
+		catalog_close(catalog);
+		io_close(io);
+		sim_disk_close(disk);
+	}
+	broker_config_destroy(made);
+}
+
 /* What is written anew counts its records from 1, and is no earlier than what journal and checkpoint know of the file that was damaged: its opening said at
  * once that topics are gone, which it had just saved. */
 Test(catalog_salvage, is_not_behind_what_is_known)
