@@ -350,7 +350,7 @@ static int check_file(struct slice file, size_t *header_size)
 	uint32_t version = load_le32(file.data + 8);
 	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	static const size_t header_sizes[] = {0, HEADER_SIZE_V1, HEADER_SIZE_V2, HEADER_SIZE_V3, HEADER_SIZE_V4, HEADER_SIZE};
+	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, HEADER_SIZE_V2, HEADER_SIZE_V3, HEADER_SIZE_V4, HEADER_SIZE};
 	*header_size = header_sizes[version];
 	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
 }

@@ -6,10 +6,7 @@
 
 #include "log/base/bytes.h"
 
-#define CHECKPOINT_VERSION 4
-#define HEADER_SIZE 68u
-#define HEADER_SIZE_V3 60u
-#define HEADER_SIZE_V2 36u
+#define CHECKPOINT_VERSION 5
 #define HEADER_SIZE_V1 28u
 #define PARTITION_SIZE 44u
 #define SEGMENT_SIZE 80u
@@ -28,7 +25,8 @@ int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct
 	uint32_t version = load_le32(file.data + 8);
 	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	size_t header_size = version == 1 ? HEADER_SIZE_V1 : version == 2 ? HEADER_SIZE_V2 : version == 3 ? HEADER_SIZE_V3 : HEADER_SIZE;
+	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, 36, 60, 68, 76};
+	size_t header_size = header_sizes[version];
 	if (size < header_size)
 		return ERR_CORRUPT_LOG;
 	*header = (struct checkpoint_header){.version = version};
