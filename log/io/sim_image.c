@@ -50,15 +50,16 @@ static void reserve_pages(struct sim_image *image, uint64_t count)
 	image->page_count = count;
 }
 
-static struct sim_page *writable_page(struct sim_image *image, uint64_t index)
+/* What is written as a whole needs no bytes of before. */
+static struct sim_page *writable_page(struct sim_image *image, uint64_t index, bool is_whole)
 {
 	struct sim_page *page = image->pages[index];
 	if (page && page->references == 1) {
 		page->is_hashed = false;
 		return page;
 	}
-	struct sim_page *copy = page ? sim__grow(NULL, sizeof(*copy)) : sim__take_zeroed(1, sizeof(*copy));
-	if (page)
+	struct sim_page *copy = page || is_whole ? sim__grow(NULL, sizeof(*copy)) : sim__take_zeroed(1, sizeof(*copy));
+	if (page && !is_whole)
 		memcpy(copy->data, page->data, SIM_PAGE_SIZE);
 	copy->references = 1;
 	copy->is_hashed = false;
@@ -80,7 +81,7 @@ static void put_zeros(struct sim_image *image, uint64_t index, uint64_t within, 
 	if (size == SIM_PAGE_SIZE)
 		drop_page(image, index);
 	else
-		memset(writable_page(image, index)->data + within, 0, size);
+		memset(writable_page(image, index, false)->data + within, 0, size);
 }
 
 static bool is_zero(const uint8_t *data)
@@ -97,7 +98,7 @@ void sim_image_put(struct sim_image *image, uint64_t position, const uint8_t *da
 			put_zeros(image, index, within, part);
 		} else {
 			reserve_pages(image, index + 1);
-			memcpy(writable_page(image, index)->data + within, data + done, part);
+			memcpy(writable_page(image, index, part == SIM_PAGE_SIZE)->data + within, data + done, part);
 		}
 	}
 }
@@ -110,7 +111,7 @@ void sim_image_resize(struct sim_image *image, uint64_t size)
 	if (count < image->page_count)
 		image->page_count = count;
 	if (within && count <= image->page_count && image->pages[count - 1])
-		memset(writable_page(image, count - 1)->data + within, 0, SIM_PAGE_SIZE - within);
+		memset(writable_page(image, count - 1, false)->data + within, 0, SIM_PAGE_SIZE - within);
 	image->size = size;
 }
 

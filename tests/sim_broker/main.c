@@ -20,8 +20,8 @@
 #define WORKERS_MAX 64
 #define HANG_SECONDS 60
 #define MEMORY_MAX (32ull << 30)
-#define SEEDS_TOGETHER 20       /* in one process, where a run leaves nothing behind */
-#define TWICE_EVERY 10          /* seeds: these run twice, and must leave the same trace */
+#define SEEDS_TOGETHER 200      /* in one process, where a run leaves nothing behind: the next one finds its memory mapped already */
+#define TWICE_EVERY 40          /* seeds: these run twice, and must leave the same trace */
 #define ALL_MOMENTS_SEEDS 3000  /* after so many every situation must have been met */
 
 struct options {

@@ -8,9 +8,15 @@
 #include "tests/requests/requests.h"
 
 #define CALLS_MAX 16
+#define APIS_MAX 128            /* a name in two files may have two addresses */
 #define PATIENCE_NS (40ull * 1000 * 1000 * 1000)
 #define RETRY_NS (20ull * 1000 * 1000)
 #define FRAME_MAX (8u << 20)
+
+struct api {
+	const char *name;
+	const struct kmsg_message *request, *response;
+};
 
 struct call {
 	const struct kmsg_message *answer;
@@ -78,6 +84,19 @@ static bool connect_now(struct peer *peer)
 
 /* ---- asking --------------------------------------------------------------------------------------------------------- */
 
+/* Found by the name's address, which is a literal's: a search through all the names there are took a twentieth of a run. */
+static const struct api *find_api(const char *name)
+{
+	static struct api found[APIS_MAX];
+	static uint32_t count;
+	for (uint32_t i = 0; i < count; i++)
+		if (found[i].name == name)
+			return &found[i];
+	CHECK(count < APIS_MAX);
+	found[count] = (struct api){name, request_message(name, "request"), request_message(name, "response")};
+	return &found[count++];
+}
+
 static void encode(struct peer *peer, const struct kmsg_message *message, int version, const void *body)
 {
 	struct request_header header = {.api_key = (int16_t)message->key, .api_version = (int16_t)version, .correlation_id = peer->correlation_id,
@@ -87,14 +106,15 @@ static void encode(struct peer *peer, const struct kmsg_message *message, int ve
 	peer->out.size += size;
 }
 
-bool peer_call(struct peer *peer, const char *api, int version, const void *message, uint64_t tag, peer_done_fn *done)
+bool peer_call(struct peer *peer, const char *name, int version, const void *message, uint64_t tag, peer_done_fn *done)
 {
 	if (peer->count == CALLS_MAX || peer->is_closing || !connect_now(peer))
 		return false;
+	const struct api *api = find_api(name);
 	peer->correlation_id++;
-	encode(peer, request_message(api, "request"), version, message);
+	encode(peer, api->request, version, message);
 	peer->calls[(peer->first + peer->count++) % CALLS_MAX] = (struct call){
-		.answer = request_message(api, "response"), .version = version, .correlation_id = peer->correlation_id, .tag = tag, .done = done,
+		.answer = api->response, .version = version, .correlation_id = peer->correlation_id, .tag = tag, .done = done,
 		.due_ns = world_now_ns(peer->world) + PATIENCE_NS};
 	return true;
 }
