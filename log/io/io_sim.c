@@ -41,6 +41,7 @@ struct sim {
 	uint32_t file_count;
 	struct sim_net *net; /* or NULL */
 	struct list waiting; /* operations on sockets, those that wait longest first */
+	uint64_t quiet_version, quiet_until_ns; /* none of them is ready at this version of the network, before that time; 0: not known */
 	uint8_t *buffers;    /* of pooled receives */
 	uint32_t buffer_size_bytes, free_count;
 	uint16_t *free_ids;
@@ -157,6 +158,7 @@ static void start(struct io *io, struct io_op *op)
 	}
 	if (!is_of_file(op)) {
 		list_push_back(&sim->waiting, &op->node);
+		sim->quiet_version = 0;
 		return;
 	}
 	struct open_file *file = file_of(sim, op->fd);
@@ -327,6 +329,7 @@ static void buffer_return(struct io *io, uint16_t buffer_id)
 {
 	struct sim *sim = sim_of(io);
 	sim->free_ids[sim->free_count++] = buffer_id;
+	sim->quiet_version = 0;
 }
 
 static int listen_on(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out)
@@ -407,6 +410,19 @@ static bool run_socket_op(struct sim *sim, struct io_op *op)
 	}
 }
 
+/* Asked several times a turn, and most often for nothing. */
+static bool is_any_ready(struct sim *sim)
+{
+	if (!sim->net || (sim->quiet_version == sim_net__version(sim->net) && *sim_disk__clock_ns(sim->disk) < sim->quiet_until_ns))
+		return false;
+	LIST_FOR_EACH(node, &sim->waiting)
+		if (is_ready(sim, LIST_ENTRY(node, struct io_op, node)))
+			return true;
+	sim->quiet_version = sim_net__version(sim->net);
+	sim->quiet_until_ns = sim_net__arrival_ns(sim->net);
+	return false;
+}
+
 /* Each operation is tried once. One that a callback cancels meanwhile leaves the list by that. */
 static void reap_sockets(struct sim *sim)
 {
@@ -427,13 +443,6 @@ static void reap_sockets(struct sim *sim)
 	}
 }
 
-static bool is_any_ready(const struct sim *sim)
-{
-	LIST_FOR_EACH(node, &sim->waiting)
-		if (is_ready(sim, LIST_ENTRY(node, struct io_op, node)))
-			return true;
-	return false;
-}
 
 /* ---- time ------------------------------------------------------------------------------------------------ */
 
@@ -512,7 +521,7 @@ static void reap(struct io *io)
 		else
 			begin_part(sim, op);
 	}
-	if (sim->net)
+	if (is_any_ready(sim))
 		reap_sockets(sim);
 }
 

@@ -52,6 +52,8 @@ struct sim_net {
 	uint64_t random;
 	struct sim_net_pace pace;
 	uint64_t alarm_ns;
+	uint64_t version;         /* changes with everything but the clock and the alarm */
+	uint64_t seen_version, arrival_ns; /* the next arrival, as it was found at that version */
 	struct list links;
 	struct socket *sockets;
 	uint32_t socket_count;
@@ -67,6 +69,11 @@ static uint64_t draw(struct sim_net *net, uint64_t below)
 	return below ? sim_random(&net->random) % below : 0;
 }
 
+static void change(struct sim_net *net)
+{
+	net->version++;
+}
+
 /* ---- the network -------------------------------------------------------------------------------------------------- */
 
 struct sim_net *sim_net_open(struct sim_disk *disk, uint64_t seed)
@@ -74,6 +81,7 @@ struct sim_net *sim_net_open(struct sim_disk *disk, uint64_t seed)
 	struct sim_net *net = sim__take_zeroed(1, sizeof *net);
 	net->clock_ns = sim_disk__clock_ns(disk);
 	net->random = seed;
+	net->version = 1; /* nothing was found at 0 */
 	net->pace = (struct sim_net_pace){.latency_ns_max = LATENCY_NS_MAX, .window_bytes = WINDOW_BYTES, .piece_bytes_max = PIECE_BYTES_MAX};
 	list_init(&net->links);
 	return net;
@@ -90,6 +98,7 @@ void sim_net_set_pace(struct sim_net *net, const struct sim_net_pace *pace)
 {
 	CHECK(pace->window_bytes && pace->piece_bytes_max);
 	net->pace = *pace;
+	change(net);
 }
 
 void sim_net_set_alarm(struct sim_net *net, uint64_t at_ns)
@@ -127,6 +136,7 @@ static size_t add(struct sim_net *net, struct stream *stream, const uint8_t *dat
 		added += part;
 	}
 	stream->size_bytes += added;
+	change(net);
 	return added;
 }
 
@@ -152,6 +162,8 @@ static size_t take(struct sim_net *net, struct stream *stream, uint8_t *data, si
 		free(piece);
 	}
 	stream->size_bytes -= taken;
+	if (taken)
+		change(net);
 	return taken;
 }
 
@@ -166,10 +178,12 @@ static void end(struct sim_net *net, struct stream *stream)
 		return;
 	arrival(net, stream);
 	stream->is_ended = true;
+	change(net);
 }
 
-static void lose(struct stream *stream)
+static void lose(struct sim_net *net, struct stream *stream)
 {
+	change(net);
 	for (struct list *node; (node = list_pop_front(&stream->pieces));)
 		free(LIST_ENTRY(node, struct piece, node));
 	stream->size_bytes = 0;
@@ -194,8 +208,8 @@ static void free_if_over(struct sim_link *link)
 {
 	if (link->has_client || link->has_broker)
 		return;
-	lose(&link->in);
-	lose(&link->out);
+	lose(link->net, &link->in);
+	lose(link->net, &link->out);
 	list_remove(&link->node);
 	free(link);
 }
@@ -203,8 +217,8 @@ static void free_if_over(struct sim_link *link)
 static void break_link(struct sim_link *link)
 {
 	link->is_reset = true;
-	lose(&link->in);
-	lose(&link->out);
+	lose(link->net, &link->in);
+	lose(link->net, &link->out);
 }
 
 static int find_listener(const struct sim_net *net, uint16_t port)
@@ -228,6 +242,7 @@ struct sim_link *sim_link_open(struct sim_net *net, uint16_t port)
 	list_init(&link->out.pieces);
 	link->opened_ns = arrival(net, &link->in);
 	list_push_back(&net->links, &link->node);
+	change(net);
 	return link;
 }
 
@@ -244,6 +259,11 @@ int64_t sim_link_receive(struct sim_link *link, void *data, size_t size)
 	return link->is_reset || is_over(link->net, &link->out) ? -1 : 0;
 }
 
+bool sim_link_is_quiet(const struct sim_link *link)
+{
+	return !link->is_reset && !arrived(link->net, &link->out) && !is_over(link->net, &link->out);
+}
+
 void sim_link_finish(struct sim_link *link)
 {
 	end(link->net, &link->in);
@@ -252,8 +272,9 @@ void sim_link_finish(struct sim_link *link)
 void sim_link_close(struct sim_link *link)
 {
 	sim_link_finish(link);
-	lose(&link->out);
+	lose(link->net, &link->out);
 	link->has_client = false;
+	change(link->net);
 	free_if_over(link);
 }
 
@@ -261,11 +282,13 @@ void sim_link_reset(struct sim_link *link)
 {
 	break_link(link);
 	link->has_client = false;
+	change(link->net);
 	free_if_over(link);
 }
 
 void sim_net_lose_broker(struct sim_net *net)
 {
+	change(net);
 	for (uint32_t i = 0; i < net->socket_count; i++)
 		net->sockets[i].is_used = false;
 	LIST_FOR_EACH_SAFE(node, &net->links) {
@@ -305,6 +328,7 @@ int sim_net__listen(struct sim_net *net, uint16_t port, uint16_t *port_out)
 	for (port = port ? port : FIRST_PORT; find_listener(net, port) >= 0; port++)
 		;
 	*port_out = port;
+	change(net);
 	return add_socket(net, &(struct socket){.is_used = true, .is_listener = true, .port = port});
 }
 
@@ -325,6 +349,7 @@ int sim_net__accept(struct sim_net *net, int fd)
 	if (!link)
 		return -EAGAIN;
 	link->is_accepted = true;
+	change(net);
 	return add_socket(net, &(struct socket){.is_used = true, .link = link});
 }
 
@@ -359,8 +384,9 @@ void sim_net__shutdown(struct sim_net *net, int fd)
 	if (!socket || !socket->link)
 		return;
 	end(net, &socket->link->out);
-	lose(&socket->link->in);
+	lose(net, &socket->link->in);
 	socket->link->in.due_ns = sim_net_now_ns(net);
+	change(net);
 }
 
 static void close_listener(struct sim_net *net, int fd)
@@ -380,6 +406,7 @@ void sim_net__close(struct sim_net *net, int fd)
 	struct socket *socket = socket_of(net, fd);
 	if (!socket)
 		return;
+	change(net);
 	struct sim_link *link = socket->link;
 	if (socket->is_listener)
 		close_listener(net, fd);
@@ -391,7 +418,7 @@ void sim_net__close(struct sim_net *net, int fd)
 		break_link(link);
 	else
 		end(net, &link->out);
-	lose(&link->in);
+	lose(link->net, &link->in);
 	link->has_broker = false;
 	free_if_over(link);
 }
@@ -412,9 +439,14 @@ bool sim_net__is_writable(const struct sim_net *net, int fd)
 	return !socket || !socket->link || socket->link->is_reset || socket->link->out.is_ended || room(net, &socket->link->out);
 }
 
-uint64_t sim_net__next_ns(const struct sim_net *net)
+uint64_t sim_net__version(const struct sim_net *net)
 {
-	uint64_t next_ns = net->alarm_ns > sim_net_now_ns(net) ? net->alarm_ns : UINT64_MAX;
+	return net->version;
+}
+
+static uint64_t find_arrival(const struct sim_net *net)
+{
+	uint64_t next_ns = UINT64_MAX;
 	LIST_FOR_EACH(node, &net->links) {
 		const struct sim_link *link = LIST_ENTRY(node, struct sim_link, node);
 		uint64_t in_ns = next_of(net, &link->in), out_ns = link->has_client ? next_of(net, &link->out) : UINT64_MAX;
@@ -424,4 +456,20 @@ uint64_t sim_net__next_ns(const struct sim_net *net)
 		next_ns = out_ns < next_ns ? out_ns : next_ns;
 	}
 	return next_ns;
+}
+
+/* What was found before holds until it has come, if nothing has changed. */
+uint64_t sim_net__arrival_ns(struct sim_net *net)
+{
+	if (net->seen_version != net->version || net->arrival_ns <= sim_net_now_ns(net)) {
+		net->arrival_ns = find_arrival(net);
+		net->seen_version = net->version;
+	}
+	return net->arrival_ns;
+}
+
+uint64_t sim_net__next_ns(struct sim_net *net)
+{
+	uint64_t arrival_ns = sim_net__arrival_ns(net);
+	return net->alarm_ns > sim_net_now_ns(net) && net->alarm_ns < arrival_ns ? net->alarm_ns : arrival_ns;
 }

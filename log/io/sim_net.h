@@ -43,6 +43,8 @@ struct sim_link *sim_link_open(struct sim_net *net, uint16_t port);
 size_t sim_link_send(struct sim_link *link, const void *data, size_t size);
 /* Bytes that have arrived by now; 0: none; -1: none, and none will come any more. */
 int64_t sim_link_receive(struct sim_link *link, void *data, size_t size);
+/* Would it say 0? */
+bool sim_link_is_quiet(const struct sim_link *link);
 /* Sends no more: what was sent still arrives, and then the end of the stream. It may read on. */
 void sim_link_finish(struct sim_link *link);
 /* Lets go of it. What was sent still arrives, and then the end of the stream. */
@@ -67,4 +69,8 @@ void sim_net__close(struct sim_net *net, int fd);
 bool sim_net__is_readable(const struct sim_net *net, int fd);
 bool sim_net__is_writable(const struct sim_net *net, int fd);
 /* When something arrives next, on either side; UINT64_MAX: nothing is on its way. */
-uint64_t sim_net__next_ns(const struct sim_net *net);
+uint64_t sim_net__arrival_ns(struct sim_net *net);
+/* The same, or the alarm that was set. */
+uint64_t sim_net__next_ns(struct sim_net *net);
+/* Grows with each change. While it is the same, nothing becomes readable or writable but by an arrival. */
+uint64_t sim_net__version(const struct sim_net *net);

@@ -12,6 +12,7 @@
 #define PATIENCE_NS (40ull * 1000 * 1000 * 1000)
 #define RETRY_NS (20ull * 1000 * 1000)
 #define FRAME_MAX (8u << 20)
+#define RECEIVE_SIZE 4096u
 
 struct api {
 	const char *name;
@@ -211,6 +212,18 @@ static bool is_silent(const struct peer *peer)
 	return peer->count && peer->calls[peer->first].due_ns <= world_now_ns(peer->world) && peer->deaf_until_ns + PATIENCE_NS <= world_now_ns(peer->world);
 }
 
+/* False: the connection is over. */
+static bool receive(struct peer *peer)
+{
+	int64_t got;
+	while ((got = sim_link_receive(peer->link, bytes_room(&peer->in, RECEIVE_SIZE), RECEIVE_SIZE)) > 0)
+		peer->in.size += (size_t)got;
+	take_frames(peer);
+	if (got < 0)
+		peer_break(peer);
+	return got == 0;
+}
+
 void peer_step(struct peer *peer)
 {
 	if (!peer->link)
@@ -224,18 +237,8 @@ void peer_step(struct peer *peer)
 	}
 	if (world_now_ns(peer->world) < peer->deaf_until_ns)
 		return;
-	for (;;) {
-		int64_t got = sim_link_receive(peer->link, bytes_room(&peer->in, 4096), 4096);
-		if (got < 0) {
-			take_frames(peer);
-			peer_break(peer);
-			return;
-		}
-		if (got == 0)
-			break;
-		peer->in.size += (size_t)got;
-	}
-	take_frames(peer);
+	if (!sim_link_is_quiet(peer->link) && !receive(peer))
+		return;
 	if (peer->link && is_silent(peer)) {
 		if (peer->world->is_calm)
 			world_condemn(peer->world, "%s: no answer for %llu s", peer->calls[peer->first].answer->name, PATIENCE_NS / 1000000000);
