@@ -102,7 +102,7 @@ static void committed(void *context, uint64_t tag, const void *answer)
 		meet(committer->world, MOMENT_COMMITTED);
 		world_tell(committer->world, tag, "%s: %lu is committed", committer->group, (unsigned long)tag);
 		committer->acked = (int64_t)tag;
-		committer->wait_until_ns = world_now_ns(committer->world) + draw(&committer->random, committer->pause_ns_max);
+		committer->wait_until_ns = world_now_ns(committer->world) + world_draw_pause_ns(committer->world, &committer->random, committer->pause_ns_max);
 	} else if (is_passing(committer, error)) {
 		back_off(committer);
 	} else {

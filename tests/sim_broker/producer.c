@@ -403,7 +403,7 @@ static void maybe_make_batch(struct producer *producer, uint64_t now_ns)
 		return;
 	make_batch(producer);
 	uint64_t tiredness = producer->world->plan->knobs.is_tireless ? 0 : producer->made / TIRED_RECORDS;
-	producer->pause_until_ns = now_ns + draw(&producer->random, producer->pause_ns_max) * (1 + tiredness);
+	producer->pause_until_ns = now_ns + world_draw_pause_ns(producer->world, &producer->random, producer->pause_ns_max) * (1 + tiredness);
 }
 
 void producer_step(struct producer *producer)

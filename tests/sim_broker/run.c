@@ -16,6 +16,8 @@
 #define CALM_NS_MAX (300ull * 1000 * 1000 * 1000)
 #define TURNS_MAX 3000000
 #define CLIENT_PACE_NS 5000000
+#define LULL_PACE_NS 20000000
+#define LULL_AFTER_NS (300ull * 1000 * 1000)
 #define WALL_MS_AT_START 1700000000000ll
 #define SESSION_MS "8000"
 
@@ -42,6 +44,11 @@ uint64_t world_stream(const struct world *world, const char *whose, uint32_t num
 uint64_t world_now_ns(const struct world *world)
 {
 	return sim_net_now_ns(world->net);
+}
+
+uint64_t world_draw_pause_ns(const struct world *world, uint64_t *random, uint64_t pause_ns_max)
+{
+	return draw(random, pause_ns_max) * (world->is_lull ? LULL_PAUSES : 1);
 }
 
 int64_t world_wall_ms(const struct world *world)
@@ -171,7 +178,7 @@ static void make_clients(struct world *world)
 
 static void turn(struct world *world)
 {
-	sim_net_set_alarm(world->net, world_now_ns(world) + 1 + draw(&world->random, CLIENT_PACE_NS));
+	sim_net_set_alarm(world->net, world_now_ns(world) + 1 + draw(&world->random, world->is_lull ? LULL_PACE_NS : CLIENT_PACE_NS));
 	broker_turn(world);
 	if (world_is_over(world))
 		return;
@@ -201,6 +208,17 @@ void world_pass(struct world *world, uint64_t ns)
 		befall_end_what_is_over(world);
 		turn(world);
 	}
+}
+
+/* A wait of a plan. A long one is there for what takes long (a session ends, a member is silent, a stall): seven times in eight its clients are in no hurry behind
+ * its beginning, as five sixths of all virtual time are such waits, and each second of them was as dear as one in which something happens. */
+static void wait_for_step(struct world *world, uint64_t ns)
+{
+	uint64_t hurry_ns = ns < LULL_AFTER_NS || draw(&world->random, 8) == 0 ? ns : LULL_AFTER_NS;
+	world_pass(world, hurry_ns);
+	world->is_lull = true;
+	world_pass(world, ns - hurry_ns);
+	world->is_lull = false;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------------- */
@@ -386,7 +404,7 @@ static void run(const struct plan *plan, struct verdict *verdict, FILE *story)
 	if (!world_is_over(&world))
 		make_clients(&world);
 	for (uint32_t i = 0; i < plan->step_count && !world_is_over(&world); i++) {
-		world_pass(&world, plan->steps[i].wait_ns);
+		wait_for_step(&world, plan->steps[i].wait_ns);
 		if (!world_is_over(&world))
 			befall(&world, &plan->steps[i]);
 	}

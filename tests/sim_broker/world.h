@@ -21,6 +21,7 @@
 #define SHARDS_MAX 3
 #define CONFIGS_MAX 8
 #define FIRST_TOPIC "t"
+#define LULL_PAUSES 10
 /* Every so often something is tried again. */
 #define BACKOFF_NS (50ull * 1000 * 1000)
 
@@ -89,6 +90,7 @@ struct world {
 	uint64_t cut_at;            /* the I/O at which the power was ordered to fail; 0: none */
 	uint64_t start_cut;         /* the I/O of the next start at which it will; 0: none */
 	bool is_calm;               /* the end: nothing befalls it any more */
+	bool is_lull;               /* nobody is in a hurry: the rest of a long wait */
 	bool is_full;
 	uint64_t full_until_ns;
 	uint64_t room_at_ns;        /* in a start on a full disk: when there is room at last; 0: no such start */
@@ -128,6 +130,8 @@ static inline void meet(struct world *world, enum moment moment) { world->moment
 /* The start of a stream of randomness of somebody's own: a plan that is changed in one place changes little elsewhere. */
 uint64_t world_stream(const struct world *world, const char *whose, uint32_t number);
 uint64_t world_now_ns(const struct world *world);
+/* How long somebody pauses who would pause so long at most; in a lull it is LULL_PAUSES times as long. */
+uint64_t world_draw_pause_ns(const struct world *world, uint64_t *random, uint64_t pause_ns_max);
 /* What the broker's clock says. */
 int64_t world_wall_ms(const struct world *world);
 /* Takes something that happened into the trace, and tells the story. */
