@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/io/sim_disk.h"
 #include "tests/sim/map_cache.h"
 #include "tests/sim_broker/admin.h"
 #include "tests/sim_broker/befall.h"
@@ -39,11 +40,6 @@ uint64_t world_stream(const struct world *world, const char *whose, uint32_t num
 	for (; *whose; whose++)
 		hash = (hash ^ (uint8_t)*whose) * 0x100000001b3;
 	return hash;
-}
-
-uint64_t world_now_ns(const struct world *world)
-{
-	return sim_net_now_ns(world->net);
 }
 
 uint64_t world_draw_pause_ns(const struct world *world, uint64_t *random, uint64_t pause_ns_max)
@@ -147,6 +143,7 @@ static void make_world(struct world *world, const struct plan *plan, FILE *story
 	*world = (struct world){.plan = plan, .random = plan->seed, .story = story, .port = 9092};
 	world->disk = sim_disk_open(plan->seed);
 	world->net = sim_net_open(world->disk, plan->seed);
+	world->clock_ns = sim_disk__clock_ns(world->disk);
 	world->history = history_open();
 	configure(world);
 	for (uint32_t i = 0; i < TOPICS_MAX; i++)
