@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "log/base/check.h"
 #include "log/partition/partition_priv.h"
@@ -23,6 +24,7 @@
 /* In front of the wanted batch a read may begin up to an index interval early. */
 #define READ_BUFFER_SIZE (DISK_READ_SIZE_MAX + (64u << 10))
 #define READ_BUFFERS_MAX 64
+#define READ_BUFFER_STRIDE ((size_t)READ_BUFFER_SIZE + 2 * CHUNK_ALIGN)
 #define READS_BESIDE_COMMITS 2
 #define COMMITS_LATELY_NS (50ull * 1000 * 1000)
 
@@ -39,6 +41,17 @@ static uint8_t *make_buffer(uint64_t size_bytes)
 	return aligned_alloc(CHUNK_ALIGN, align_up(size_bytes, CHUNK_ALIGN) + 2 * CHUNK_ALIGN);
 }
 
+/* Buffers of the usual size lie behind one another in huge pages, where the kernel has them: a read into 4 KiB pages is more pieces than a disk takes
+ * at once (virtio: 254), and is then cut and handed to a worker thread. What nobody has read into takes no memory. */
+static uint8_t *reserve_buffers(void)
+{
+	void *memory = mmap(NULL, READ_BUFFERS_MAX * READ_BUFFER_STRIDE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	madvise(memory, READ_BUFFERS_MAX * READ_BUFFER_STRIDE, MADV_HUGEPAGE);
+	return memory;
+}
+
 static uint8_t *take_buffer(struct partition_home *home)
 {
 	struct read_buffer *buffer = home->free_read_buffers;
@@ -48,9 +61,9 @@ static uint8_t *take_buffer(struct partition_home *home)
 	}
 	if (home->read_buffers_used == READ_BUFFERS_MAX)
 		return NULL;
-	uint8_t *made = make_buffer(READ_BUFFER_SIZE);
-	home->read_buffers_used += made != NULL;
-	return made;
+	if (!home->read_buffers)
+		home->read_buffers = reserve_buffers();
+	return home->read_buffers ? home->read_buffers + home->read_buffers_used++ * READ_BUFFER_STRIDE : NULL;
 }
 
 static void start_waiting(struct partition_home *home);
@@ -69,12 +82,16 @@ static void give_buffer(struct partition_home *home, uint8_t *data, uint32_t siz
 
 void partition__free_read_buffers(struct partition_home *home)
 {
-	while (home->free_read_buffers) {
-		struct read_buffer *buffer = home->free_read_buffers;
-		home->free_read_buffers = buffer->next;
-		free(buffer);
-		home->read_buffers_used--;
-	}
+	uint32_t given_back = 0;
+	for (struct read_buffer *buffer = home->free_read_buffers; buffer; buffer = buffer->next)
+		given_back++;
+	/* One that is still lent keeps all of them. */
+	if (!home->read_buffers || given_back < home->read_buffers_used)
+		return;
+	munmap(home->read_buffers, READ_BUFFERS_MAX * READ_BUFFER_STRIDE);
+	home->read_buffers = NULL;
+	home->free_read_buffers = NULL;
+	home->read_buffers_used = 0;
 }
 
 /* ---- the read ---------------------------------------------------------------------------------------------------- */

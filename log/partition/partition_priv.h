@@ -38,6 +38,7 @@ struct partition_home {
 	bool has_moved_start;           /* some log start is not yet in the file that repeats them */
 	bool has_new_damage;            /* something was fenced since the last checkpoint: the next one says so for good */
 	uint64_t damaged_ranges;        /* fenced since the start */
+	uint8_t *read_buffers; /* room for all, or NULL: none was needed yet */
 	struct read_buffer *free_read_buffers;
 	uint32_t read_buffers_used;
 };
