@@ -83,12 +83,23 @@ static const struct kmsg_fetch_partition_result *decode_answer(struct fetch *fet
 	return result->partition_index == (int32_t)lanes_partition(&fetch->lanes, lane) ? result : NULL;
 }
 
+/* Somewhere in the partition, and the same places in every run. */
+static uint64_t choose_offset(struct fetch *fetch, uint64_t start, int64_t high_watermark)
+{
+	fetch->random = fetch->random * 6364136223846793005u + 1442695040888963407u;
+	return start + (fetch->random >> 20) % ((uint64_t)high_watermark - start);
+}
+
 /* At the high watermark a lane begins again, unless it is to wait or stop there or there is nothing to read. */
 static void move_on(struct fetch *fetch, uint32_t lane, uint64_t offset, int64_t high_watermark)
 {
 	struct reading *reading = &fetch->readings[lane];
 	uint64_t start = fetch->starts[lanes_partition(&fetch->lanes, lane)];
 	reading->offset = offset;
+	if (fetch->config.fetch_random && high_watermark > (int64_t)start) {
+		reading->offset = choose_offset(fetch, start, high_watermark);
+		return;
+	}
 	if ((int64_t)offset < high_watermark || fetch->config.fetch_tail)
 		return;
 	reading->is_over = fetch->config.fetch_once || high_watermark <= (int64_t)start;

@@ -17,6 +17,7 @@ struct fetch {
 	struct lanes lanes;
 	struct reading *readings; /* by lane */
 	uint64_t *starts;         /* by partition: its first offset */
+	uint64_t random;          /* of where the next fetch begins, where that is asked for */
 	struct arena arena;
 };
 

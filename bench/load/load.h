@@ -16,6 +16,7 @@
 #define LOAD_REQUESTS_MAX 65536 /* in flight over all connections */
 #define LOAD_BATCH_BYTES_MAX (64 << 20)
 #define LOAD_FETCH_BYTES_MAX (128 << 20)
+#define LOAD_SETTINGS_MAX 8
 
 /* Kafka error codes -1..(LOAD_ERROR_CODES - 2) are counted one by one, others in the last slot. */
 #define LOAD_ERROR_CODES 160
@@ -23,6 +24,11 @@
 
 /* The course of a run is kept for so long. */
 #define LOAD_SECONDS_MAX 3600
+
+/* A config of the topic that a run makes. */
+struct load_setting {
+	const char *name, *value;
+};
 
 struct load_config {
 	const char *host; /* a numeric address or a name */
@@ -45,6 +51,7 @@ struct load_config {
 	uint32_t fetch_wait_ms;
 	bool fetch_once;  /* stop each partition at its end; otherwise begin again at its start */
 	bool fetch_tail;  /* wait at the end for more, rather than begin again */
+	bool fetch_random; /* each fetch begins at an offset of its own, anywhere in the partition */
 	bool fetch_from_zero; /* begin at offset 0 without asking where a partition begins (limit programs do not know) */
 	bool fetch_crcs;  /* check each batch's CRC as well (costs the load generator's core) */
 
@@ -64,7 +71,8 @@ struct load_config {
 
 	bool create_topic; /* an existing topic is used as it is */
 	bool delete_topic; /* at the end */
-	bool flush_topic;  /* create it with flush.messages=1: a Kafka then syncs each append before it answers */
+	const struct load_setting *settings; /* that it is created with; at most LOAD_SETTINGS_MAX */
+	uint32_t settings_count;
 
 	/* The broker's process if it runs here, to charge it its CPU and memory; 0: unknown. */
 	int server_pid;
@@ -112,6 +120,9 @@ const char *load_config_fault(const struct load_config *config);
  * `result->failure` says why. `result` is filled in either case. */
 int load_produce(const struct load_config *config, struct load_result *result) MUST_USE;
 int load_fetch(const struct load_config *config, struct load_result *result) MUST_USE;
+
+/* Asks for the offset of a time (ListOffsets) again and again: a random one each time, from `from_ms` to `to_ms`. */
+int load_lookup(const struct load_config *config, int64_t from_ms, int64_t to_ms, struct load_result *result) MUST_USE;
 
 /* Produces and reads at once, on one thread: tailing consumers, fan-out, or a backlog that is read while others
  * produce. With one producer, one partition and no `read_topic`, each batch is timed to the moment a reader has it.

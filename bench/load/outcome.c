@@ -46,6 +46,8 @@ const char *load_config_fault(const struct load_config *config)
 		return "acks is -1 (all) or 1: without answers there is nothing to time";
 	if (config->fetch_bytes > LOAD_FETCH_BYTES_MAX)
 		return "a fetch asks for at most 128 MiB";
+	if (config->settings_count > LOAD_SETTINGS_MAX)
+		return "a topic is made with at most 8 settings";
 	if (!(config->requests_per_s >= 0) || config->requests_per_s > 1e9)
 		return "a rate is 0 (as fast as answers come) to 10^9 requests a second";
 	if (!config->duration_ns)

@@ -5,6 +5,7 @@
 #include "bench/load/socket.h"
 #include "net/wire/kerr.h"
 #include "kmsg_create_topics.h"
+#include "kmsg_delete_records.h"
 #include "kmsg_delete_topics.h"
 #include "kmsg_list_offsets.h"
 #include "kmsg_metadata.h"
@@ -16,6 +17,7 @@
 
 #define CREATE_VERSION 5
 #define DELETE_VERSION 5
+#define DELETE_RECORDS_VERSION 2
 #define METADATA_VERSION 9
 #define LIST_OFFSETS_VERSION 7
 #define LIST_OFFSETS_FIRST (-2) /* the timestamps that stand for the oldest record, and for the end */
@@ -217,9 +219,11 @@ static int ask_to_create(const struct load_config *config, char *failure)
 	struct kmsg_create_topics_topic topic = { .name = slice_from(config->topic),
 						  .num_partitions = (int32_t)config->partitions,
 						  .replication_factor = 1 };
-	struct kmsg_create_topics_config flush = { slice_from("flush.messages"), slice_from("1") };
-	topic.configs.items = &flush;
-	topic.configs.count = config->flush_topic;
+	struct kmsg_create_topics_config settings[LOAD_SETTINGS_MAX];
+	for (uint32_t i = 0; i < config->settings_count; i++)
+		settings[i] = (struct kmsg_create_topics_config){ slice_from(config->settings[i].name), slice_from(config->settings[i].value) };
+	topic.configs.items = settings;
+	topic.configs.count = (int32_t)config->settings_count;
 	struct kmsg_create_topics_request request = { .topics = { &topic, 1 }, .timeout_ms = 60000 };
 	int err = call_begin(&call, config, failure, "CreateTopics", KMSG_CREATE_TOPICS_KEY, CREATE_VERSION);
 	if (!err) {
@@ -295,6 +299,33 @@ int load_topic_delete(const struct load_config *config, char *failure)
 	}
 	if (!err)
 		err = read_deleted(&call);
+	call_end(&call);
+	return err;
+}
+
+static int read_records_deleted(struct call *call)
+{
+	struct kmsg_delete_records_response response;
+	if (kmsg_delete_records_response_decode(&call->reader, &call->arena, DELETE_RECORDS_VERSION, &response) || response.topics.count != 1 ||
+	    response.topics.items[0].partitions.count != 1)
+		return tell_malformed(call);
+	int error_code = response.topics.items[0].partitions.items[0].error_code;
+	return error_code ? tell_refused(call, error_code, SLICE_EMPTY) : 0;
+}
+
+int load_topic_delete_records(const struct load_config *config, char *failure)
+{
+	struct call call;
+	struct kmsg_delete_records_partition all = { .partition_index = 0, .offset = -1 };
+	struct kmsg_delete_records_topic topic = { .name = slice_from(config->topic), .partitions = { &all, 1 } };
+	struct kmsg_delete_records_request request = { .topics = { &topic, 1 }, .timeout_ms = 60000 };
+	int err = call_begin(&call, config, failure, "DeleteRecords", KMSG_DELETE_RECORDS_KEY, DELETE_RECORDS_VERSION);
+	if (!err) {
+		kmsg_delete_records_request_encode(&call.writer, DELETE_RECORDS_VERSION, &request);
+		err = call_send(&call);
+	}
+	if (!err)
+		err = read_records_deleted(&call);
 	call_end(&call);
 	return err;
 }

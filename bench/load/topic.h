@@ -7,6 +7,8 @@
 /* An existing topic is no error. Waits until every partition is served. */
 int load_topic_create(const struct load_config *config, char *failure) MUST_USE;
 int load_topic_delete(const struct load_config *config, char *failure) MUST_USE;
+/* Forgets all records of partition 0, whose log then begins at its end. */
+int load_topic_delete_records(const struct load_config *config, char *failure) MUST_USE;
 /* How many partitions the topic has. */
 int load_topic_count_partitions(const struct load_config *config, uint32_t *partitions, char *failure) MUST_USE;
 

@@ -142,7 +142,13 @@ static struct load_config config_for(const struct contest *contest, const struct
 	config.create_topic = server->spec->kind != SERVER_LIMIT;
 	config.fetch_from_zero = server->spec->kind == SERVER_LIMIT;
 	config.delete_topic = server->spec->kind == SERVER_PEER;
-	config.flush_topic = server->spec->flushes;
+	config.settings = work->settings;
+	config.settings_count = work->settings_count;
+	static const struct load_setting flushes = { "flush.messages", "1" };
+	if (server->spec->flushes) {
+		config.settings = &flushes;
+		config.settings_count = 1;
+	}
 	return config;
 }
 

@@ -26,6 +26,8 @@ struct work {
 	uint32_t preload_mb; /* what is produced before the clock starts (fetch, cold, backlog) */
 	const char *command; /* WORK_TOOL */
 	double rate;         /* requests a second; 0: closed loop */
+	const struct load_setting *settings; /* of the topic of a broker */
+	uint32_t settings_count;
 	double seconds;      /* 0: as the options say */
 };
 

@@ -210,7 +210,10 @@ static int launch_broker(struct server *server)
 	snprintf(port, sizeof port, "%u", server->port);
 	snprintf(log_path, sizeof log_path, "%s/bench.log", server->data_directory);
 	snprintf(data, sizeof data, "%s/data", server->data_directory);
-	char *broker[] = { (char *)server->spec->program, "serve", "--data", data, "--listen", listen_at, NULL };
+	char retention[64];
+	snprintf(retention, sizeof retention, "log.retention.check.interval.ms=%u", server->spec->retention_check_ms);
+	char *broker[] = { (char *)server->spec->program, "serve", "--data", data, "--listen", listen_at,
+			   server->spec->retention_check_ms ? "--set" : NULL, retention, NULL };
 	char *boot[] = { (char *)server->spec->program, port, NULL };
 	int log_fd = open(log_path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
 	uint64_t begin_ns = now_ns();

@@ -18,6 +18,7 @@ struct server_spec {
 	int core;              /* -1: not pinned */
 	uint16_t port;         /* peers alone */
 	int pid;               /* peers alone: 0 if it is not on this machine */
+	uint32_t retention_check_ms; /* of the broker: how often it looks for segments to delete; 0: its default */
 	bool flushes;          /* peers alone: topics are created with flush.messages=1 */
 };
 
