@@ -15,6 +15,8 @@ static const struct chart charts[] = {
 	{ "stalls", "Latency over a long time", "each second of a run at 70 % of the maximum", "seconds", "ms", false, false, true, false },
 	{ "partitions", "Partitions", "durable 4 KiB batches, spread evenly", "partitions", "MB/s", false, true, false, false },
 	{ "connections", "Connections", "one durable 4 KiB produce outstanding on each", "connections", "thousand requests/s", false, true, false, false },
+	{ "segments", "Segments of a partition", "the same records in more and more segments", "segments", "ms or us", false, true, true, false },
+	{ "retained", "Records kept", "in segments of 1 GiB", "MiB", "ms or us", false, true, true, false },
 	{ "records", "Record size", "durable, 128 KiB batches", "bytes of a record", "MB/s", false, true, false, false },
 };
 

@@ -32,6 +32,8 @@ static const struct experiment {
 	{ "backlog", run_backlog, true },
 	{ "connections", run_connections, true },
 	{ "records", run_records, true },
+	{ "segments", run_segments, false },
+	{ "retained", run_retained, false },
 	{ "tools", run_tools, false },
 	{ "stalls", run_stalls, false },
 };

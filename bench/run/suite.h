@@ -17,6 +17,7 @@ typedef bool experiment_fn(struct suite *suite);
 experiment_fn run_produce, run_commit, run_load, run_fetch, run_cold;                  /* throughput.c */
 experiment_fn run_relay, run_fanout, run_backlog, run_stalls;                          /* latency.c */
 experiment_fn run_partitions, run_connections, run_records;                            /* sweeps.c */
+experiment_fn run_segments, run_retained;                                              /* depth.c */
 experiment_fn run_start, run_rest, run_restart;                                        /* lifecycle.c */
 experiment_fn run_client;                                                              /* client.c */
 experiment_fn run_tools;                                                               /* peers.c */
