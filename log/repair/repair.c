@@ -1,7 +1,7 @@
-/* In order: lock; look (verify_directory) and make a step of each finding; tell them; then, if nothing was refused: quarantine, files that are in the way
+/* In order: lock; look (verify_directory) and make a step of each finding; tell them; then, if nothing was refused: files that are in the way
  * moved aside (meta.properties, what the catalog can be made from), and one opening of catalog and stores with their losses accepted, the damaged ranges
- * fenced, derived files of sealed segments marked to be made anew, a clean stop; then look again. What a broken catalog had hidden is found then, and
- * makes another round.
+ * fenced, derived files of sealed segments marked to be made anew, a clean stop; quarantine, behind that stop, when nothing of a topic is in the journal
+ * alone any more; then look again. What a broken catalog had hidden is found then, and makes another round.
  *
  * Failure modes: whatever fails ends the repair with a sentence; all that was done by then is complete in itself, and the repair can be begun again. */
 #include "log/repair/repair.h"
@@ -36,6 +36,7 @@ struct repair {
 	struct repair_report *report;
 	struct data_dir dir;
 	struct dir_lock lock;
+	bool is_quarantined; /* what was asked for is done */
 	uint32_t count;
 	struct kept_finding *findings;
 	bool is_short_of_memory, needs_catalog, needs_meta;
@@ -178,7 +179,7 @@ static void plan(struct repair *repair, int round)
 		struct kept_finding asked = {.finding = {.kind = FINDING_NOTE, .topic = repair->options->quarantined[i], .partition = NOWHERE, .file = "",
 							 .from = NOWHERE, .to = NOWHERE, .position_from = NOWHERE, .position_to = NOWHERE, .what = "asked for"},
 					     .action = REPAIR_QUARANTINE};
-		tell(repair, &asked, "its directories are moved to quarantine/, and the topic is deleted");
+		tell(repair, &asked, "what the journal holds of it is filed, its directories are moved to quarantine/, and the topic is deleted, with the offsets that groups committed of it");
 	}
 	for (uint32_t i = 0; i < repair->count; i++) {
 		struct kept_finding *kept = &repair->findings[i];
@@ -447,8 +448,16 @@ static int move_directories(struct repair *repair, const char *topic)
 	return err ? err : io_dir_sync(repair->io, repair->options->dir);
 }
 
+/* With the directories that filing has made since. */
+static int list_again(struct repair *repair)
+{
+	data_dir_free(&repair->dir);
+	int err = data_dir_read(&repair->dir, repair->io, repair->options->dir);
+	return err ? fail(repair, err, repair->options->dir, "") : 0;
+}
+
 /* Directories first: a topic that is deleted takes them with it. */
-static int quarantine(struct repair *repair)
+static int move_topics(struct repair *repair)
 {
 	for (uint32_t i = 0; i < repair->options->quarantined_count; i++) {
 		const char *name = repair->options->quarantined[i];
@@ -464,6 +473,51 @@ static int quarantine(struct repair *repair)
 	return 0;
 }
 
+/* Behind a stop, when all of them is in their files. A start and a stop more, that the stores forget them too. */
+static int quarantine(struct repair *repair)
+{
+	int err = list_again(repair);
+	if (!err)
+		err = open_catalog(repair);
+	if (!err)
+		err = move_topics(repair);
+	repair->is_quarantined = !err;
+	if (!err)
+		err = open_stores(repair);
+	if (!err)
+		err = stop_stores(repair);
+	close_all(repair);
+	return err;
+}
+
+static bool has_directory(const struct repair *repair, const char *topic)
+{
+	for (uint32_t i = 0; i < repair->dir.partition_count; i++)
+		if (!strcmp(repair->dir.partitions[i].topic, topic))
+			return true;
+	return false;
+}
+
+/* A slip in a name is told before anything is done; a catalog that cannot be read knows nobody. */
+static int check_names(struct repair *repair)
+{
+	struct catalog *catalog = NULL;
+	struct catalog_report found = {0};
+	const char *unknown = NULL;
+	int err = repair->options->quarantined_count ? catalog_open_read_only(&catalog, repair->io, repair->options->dir, repair->options->config, &found) : -ENOENT;
+	if (err)
+		return 0;
+	const struct catalog_image *image = catalog_image_acquire(catalog);
+	for (uint32_t i = 0; i < repair->options->quarantined_count && !unknown; i++) {
+		const char *name = repair->options->quarantined[i];
+		bool is_known = catalog_topic_by_name(image, (struct slice){(const uint8_t *)name, strlen(name)}) || has_directory(repair, name);
+		unknown = is_known ? NULL : name;
+	}
+	catalog_image_release(image);
+	catalog_close(catalog);
+	return unknown ? fail(repair, -ENOENT, unknown, "there is no such topic here") : 0;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------------------------------ */
 
 static int take_lock(struct repair *repair)
@@ -472,6 +526,20 @@ static int take_lock(struct repair *repair)
 	if (err == ERR_LOCKED)
 		return fail(repair, ERR_LOCKED, repair->options->dir, "a running broker holds the directory: stop it first");
 	return err ? fail(repair, err, ".lock", "") : 0;
+}
+
+/* As a start and a stop do it; what the journal holds is filed. */
+static int open_and_stop(struct repair *repair)
+{
+	int err = open_catalog(repair);
+	if (!err)
+		err = open_stores(repair);
+	if (!err)
+		apply(repair);
+	if (!err)
+		err = stop_stores(repair);
+	close_all(repair);
+	return err;
 }
 
 static int mend(struct repair *repair)
@@ -484,16 +552,9 @@ static int mend(struct repair *repair)
 	if (!err)
 		err = mend_journals(repair);
 	if (!err)
-		err = open_catalog(repair);
-	if (!err)
+		err = open_and_stop(repair);
+	if (!err && repair->options->quarantined_count && !repair->is_quarantined)
 		err = quarantine(repair);
-	if (!err)
-		err = open_stores(repair);
-	if (!err)
-		apply(repair);
-	if (!err)
-		err = stop_stores(repair);
-	close_all(repair);
 	dir_lock_drop(&repair->lock, repair->io);
 	return err;
 }
@@ -523,7 +584,9 @@ static int run(struct repair *repair)
 	repair->shard_count = repair->dir.shard_count ? repair->dir.shard_count : 1;
 	if (repair->shard_count > SHARDS_MAX)
 		return fail(repair, -EINVAL, repair->options->dir, "it has more shards than there can be");
-	int err = look(repair, keep_finding);
+	int err = check_names(repair);
+	if (!err)
+		err = look(repair, keep_finding);
 	for (int round = 0; !err; round++) {
 		uint32_t done = count_work(repair->report);
 		plan(repair, round);

@@ -18,7 +18,7 @@ enum repair_action {
 	REPAIR_FENCE,      /* a damaged range: its offsets are refused from now on without looking; the bytes stay */
 	REPAIR_CUT,        /* a torn tail, acknowledged to nobody: cut off */
 	REPAIR_GIVE_UP,    /* acknowledged records or changes cannot be had again: goes on without (needs is_loss_accepted) */
-	REPAIR_QUARANTINE, /* a topic's directories moved to quarantine/, the topic deleted (asked for by name) */
+	REPAIR_QUARANTINE, /* what the journal holds of a topic filed, its directories moved to quarantine/, the topic deleted (asked for by name) */
 	REPAIR_NOTHING,    /* known and fenced already, or nothing that can be done */
 	repair_action_count
 };

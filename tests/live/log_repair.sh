@@ -181,3 +181,16 @@ expect "... its files are there" 1 "$(find "$DATA/quarantine/other-0" -name '*.l
 broker_start
 expect "... and it is gone, and nothing else" "$sound 0" "$(served) $(kc -L | grep -c '"other"')"
 broker_stop
+
+# After a kill the journal alone has the last records of it, or all of them.
+fresh
+broker_start
+"$LIVE_BIN/admin" "$BROKER" create unfiled 1
+seq 1 40 | kc_produce -t unfiled
+broker_kill9
+out=$(repair --quarantine unfiledd 2>&1); expect "a topic that is not there is no quarantine" "1 yes" "$? $(grep -q 'unfiledd: there is no such topic' <<< "$out" && echo yes)"
+out=$(repair --quarantine unfiled 2>&1); expect "a topic that is in the journal alone is put into quarantine" 0 $?
+expect_match "... with its records" ' 40 records' "$("$SPATE_BIN" log verify "$DATA/quarantine/unfiled-0")"
+broker_start
+expect "... and nothing else is gone" "$sound" "$(served)"
+broker_stop
