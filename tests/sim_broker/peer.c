@@ -10,9 +10,13 @@
 #define CALLS_MAX 16
 #define APIS_MAX 128            /* a name in two files may have two addresses */
 #define PATIENCE_NS (40ull * 1000 * 1000 * 1000)
+#define PROMPT_NS (3ull * 1000 * 1000 * 1000)
+#define FIRST_CALM_NS (1ull * 1000 * 1000 * 1000)
 #define RETRY_NS (20ull * 1000 * 1000)
 #define FRAME_MAX (8u << 20)
 #define RECEIVE_SIZE 4096u
+
+enum { KEY_PRODUCE = 0, KEY_FETCH = 1, KEY_OFFSET_COMMIT = 8 };
 
 struct api {
 	const char *name;
@@ -162,6 +166,16 @@ void peer_be_deaf(struct peer *peer, uint64_t for_ns)
 	meet(peer->world, MOMENT_SLOW_READER);
 }
 
+/* Where nothing is slow any more, and nobody else has to be waited for: a fetch waits for half a second at most, as it asks. */
+static void judge_wait(const struct peer *peer, const struct call *call)
+{
+	struct world *world = peer->world;
+	uint64_t sent_ns = call->due_ns - PATIENCE_NS, now_ns = world_now_ns(world);
+	bool is_prompt = call->answer->key == KEY_PRODUCE || call->answer->key == KEY_FETCH || call->answer->key == KEY_OFFSET_COMMIT;
+	if (world->is_calm && is_prompt && !world->has_failing_disk && sent_ns >= world->calm_ns + FIRST_CALM_NS && sent_ns >= peer->deaf_until_ns && now_ns - sent_ns > PROMPT_NS)
+		world_condemn(world, "in the calm, %s is answered after %.1f s", call->answer->name, (double)(now_ns - sent_ns) / 1e9);
+}
+
 static void take_answer(struct peer *peer, struct slice frame)
 {
 	static uint64_t room[4096];
@@ -172,6 +186,7 @@ static void take_answer(struct peer *peer, struct slice frame)
 		return;
 	}
 	struct call call = pop(peer);
+	judge_wait(peer, &call);
 	void *answer = calloc(1, call.answer->struct_size);
 	struct reader reader = reader_over(frame);
 	CHECK(answer);

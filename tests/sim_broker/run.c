@@ -337,6 +337,7 @@ static void read_it_all(struct world *world, const char *what)
 static void calm_down(struct world *world)
 {
 	world->is_calm = true;
+	world->calm_ns = world_now_ns(world);
 	befall_nothing_more(world);
 	world_tell(world, 8, "calm");
 	for (uint32_t i = 0; i < world->producer_count; i++)

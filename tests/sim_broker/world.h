@@ -91,6 +91,7 @@ struct world {
 	uint64_t cut_at;            /* the I/O at which the power was ordered to fail; 0: none */
 	uint64_t start_cut;         /* the I/O of the next start at which it will; 0: none */
 	bool is_calm;               /* the end: nothing befalls it any more */
+	uint64_t calm_ns;           /* when that began */
 	bool is_lull;               /* nobody is in a hurry: the rest of a long wait */
 	bool is_full;
 	uint64_t full_until_ns;
