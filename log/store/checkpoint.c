@@ -483,6 +483,8 @@ static int read_as(struct store *store, const char *suffix)
 	bool is_whole = !err;
 	if (!err)
 		err = take_checkpoint(store, (struct slice){data, size}, header_size);
+	if (err) /* of one that turned out bad nothing is kept */
+		store__forget_partitions(store);
 	if (is_whole && !store->is_checkpoint_anothers)
 		keep_told(store, (struct slice){data, size});
 	else

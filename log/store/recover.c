@@ -891,7 +891,6 @@ static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_anot
 	*is_copy = false;
 	if (!err || !is_no_checkpoint(err))
 		return err;
-	store__forget_partitions(store);
 	if (store->is_journal_alien && !store->is_journal_put_back)
 		return err;
 	int copy_err = store__read_checkpoint_copy(store);
@@ -925,7 +924,6 @@ static int find_positions(struct replay *replay, bool *has_scanned)
 	/* Without one it never came to a checkpoint: that is nothing to report. */
 	if (err != -ENOENT || store->journal_found.checkpoint)
 		say_unusable(store, err, is_earlier, is_anothers, "the partition directories are scanned");
-	store__forget_partitions(store);
 	/* The journal is trimmed after a checkpoint alone: one that never was has everything, and files are what a crash left of the first
 	 * cycle, in any state. */
 	bool is_whole = err == -ENOENT && store->is_journal_whole && !store->is_journal_alien;

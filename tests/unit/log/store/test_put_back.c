@@ -1,5 +1,8 @@
 /* A journal that is of an earlier opening than the catalog knows it to have noted; and what comes after one that is lost: no offset that may have been
  * acknowledged is given out again. */
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
 #include "tests/unit/log/verify/rot.h"
 
 #define RECORDS 5
@@ -466,4 +469,43 @@ Test(put_back, the_journal_before_the_lost_one_leaves_room)
 	cut_log(&world);
 	expect_room(&world, 3 * RECORDS);
 	world_fini(&world);
+}
+
+/* As a build wrote it that did not note the journal's last group. */
+static void forget_journal_end(struct world *world)
+{
+	size_t size;
+	uint8_t *data = rot_read(world, "/checkpoint-0", &size);
+	memset(data + 62, 0, 6);
+	store_le64(data + size - 8, XXH3_64bits(data, size - 8));
+	rot_write(world, "/checkpoint-0", data, size);
+	rot_lose_copy(world, "/checkpoint-0");
+	free(data);
+}
+
+/* The catalog put back with it says nothing against it; but the checkpoint is of a later opening than either, and what that opening has acknowledged since is not known. */
+Test(put_back, an_older_journal_with_its_catalog)
+{
+	for (int is_earlier_build = 0; is_earlier_build < 2; is_earlier_build++) {
+		struct world world;
+		world_init(&world, 5);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		append(&world, "t", 0);
+		world_crash(&world);
+		struct copy journal = copy_of(&world, "//journal-0"), catalog = copy_of(&world, "//catalog.log");
+		world_open(&world);
+		append(&world, "t", RECORDS);
+		wait_until_filed(&world);
+		append(&world, "t", 2 * RECORDS);
+		world_crash(&world);
+		put_back(&world, "//journal-0", &journal);
+		put_back(&world, "//catalog.log", &catalog);
+		if (is_earlier_build)
+			forget_journal_end(&world);
+		world.options.is_loss_accepted = true;
+		world_open(&world);
+		cr_assert_geq(end_of(&world, "t"), ROOM, "%d", is_earlier_build);
+		world_fini(&world);
+	}
 }

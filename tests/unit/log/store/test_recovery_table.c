@@ -12,6 +12,7 @@
  *
  * Those of a journal's groups and of its file are in tests/unit/log/journal/test_journal_recover.c, by their letters; test_rot.c rots everything. */
 #include "log/journal/journal_format.h"
+#include "log/partition/partition_priv.h"
 #include "tests/unit/log/store/piece.h"
 
 #define LARGE 100000
@@ -277,6 +278,10 @@ Test(recovery_table, row_F_no_file_for_two_pieces)
 	world_open(&world);
 	int64_t end = partition_high_watermark(the_partition(&world));
 	cr_assert_geq(end, 3);
+	LIST_FOR_EACH(node, &the_partition(&world)->segments) {
+		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		cr_assert(!segment->is_complete || segment->staged.position > 0, "%ld.log is complete, and empty", (long)segment->base_offset);
+	}
 	world_expect_damaged(&world, the_partition(&world), 0, end, end);
 	world_append(&world, the_partition(&world), (uint64_t)end, 1, 100);
 	world_stop(&world);
@@ -727,6 +732,37 @@ Test(recovery_table, row_Q_nothing_tells)
 		cr_assert_gt(partition_high_watermark(part(&world, MANY)), 1ll << 32, "it may have had its first records in a lost group");
 		uint64_t end = (uint64_t)partition_high_watermark(part(&world, 101));
 		world_append(&world, part(&world, 101), end, 1, 100);
+		world_crash(&world);
+		world.options.is_loss_accepted = false;
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* @Q, and all that is told is of a topic that was deleted since: nothing is replayed and nothing fenced, but what was given up is behind the journal all the same. */
+Test(recovery_table, row_Q_of_a_topic_that_is_gone)
+{
+	struct world world;
+	uint64_t first = 0;
+	int err;
+	begin_parts(&world, 28, 110);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	for (uint32_t i = 0; i < 110; i++) {
+		world_append(&world, part(&world, i), 0, 1, 100);
+		if (i == 0)
+			first = last_seq(&world);
+	}
+	struct uuid id = catalog_topic_by_name(world.image, (struct slice){(const uint8_t *)"p", 1})->id;
+	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
+	world_crash(&world);
+	for (uint32_t i = 0; i < 108; i++)
+		lose_group(&world, first + i, BREAK_HEADER);
+	cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+	world_close(&world);
+	world.options.is_loss_accepted = true;
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		cr_assert_geq(partition_high_watermark(the_partition(&world)), 1ll << 32, "life %d", life);
 		world_crash(&world);
 		world.options.is_loss_accepted = false;
 	}
