@@ -105,7 +105,7 @@ static bool is_another_file(struct segment *segment, int fd)
 	segment->is_identified = true;
 	if (foreign_file_is_stores(io, fd) || hole_mark_is_anothers(io, fd, &owner))
 		return true;
-	if (segment->first_crc == 0 || segment->filed.position == 0 || io_file_read(io, fd, header, sizeof header, 0) != sizeof header ||
+	if (segment->first_crc == 0 || io_file_read(io, fd, header, sizeof header, 0) != sizeof header ||
 	    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.crc == segment->first_crc)
 		return false;
 	uint8_t *bytes = malloc(batch.size_bytes);

@@ -469,7 +469,7 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 }
 
 static int take_direct(struct picture *picture, struct picture_partition *partition,
-		       const struct topic *topic, bool is_vouched, const struct journal_entry *entry)
+		       const struct topic *topic, bool is_vouched, const struct journal_entry *entry, struct slice headers)
 {
 	bool fits = true;
 	int err = is_vouched ? 0 : read_direct(picture, topic, picture_segment(partition, entry->segment_base_offset), entry, &fits);
@@ -485,6 +485,8 @@ static int take_direct(struct picture *picture, struct picture_partition *partit
 	if (!segment)
 		return -ENOMEM;
 	segment->required = (struct mark){entry->position + entry->data_size_bytes, entry->end_offset};
+	if (entry->position == 0)
+		segment->first_crc = store__first_crc(entry, headers);
 	partition->next_offset = entry->end_offset;
 	return 0;
 }
@@ -529,7 +531,7 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 	if (partition->next_offset != NOWHERE && entry->base_offset > partition->next_offset)
 		damaged_ranges_add(&partition->lost, partition->next_offset, entry->base_offset);
 	if (entry_is_direct(entry))
-		return take_direct(picture, partition, topic, is_vouched, entry);
+		return take_direct(picture, partition, topic, is_vouched, entry, payload);
 	int64_t from = entry->base_offset > partition->next_offset ? entry->base_offset : partition->next_offset;
 	damaged_ranges_add(payload.size == 0 ? &partition->lost : &partition->held, from, entry->end_offset); /* no payload: damaged, the journal says */
 	partition->next_offset = entry->end_offset;
