@@ -76,6 +76,8 @@ static int repair(struct world *world, char *why, size_t why_size)
 }
 
 /* A start, some turns, and a clean stop. */
+static void survey_losses(struct world *world);
+
 static bool stands(struct world *world, char *why, size_t why_size)
 {
 	int result = broker_try(world, why, why_size);
@@ -84,6 +86,8 @@ static bool stands(struct world *world, char *why, size_t why_size)
 		if (broker_turn_once(world) <= 0)
 			result = -1;
 	}
+	if (result == 0 && world->must_survey_losses)
+		survey_losses(world);
 	if (world->server)
 		broker_end(world);
 	return result == 0;
@@ -123,7 +127,7 @@ void doubt_take_way_out(struct world *world, const char *refusal)
 struct survey {
 	struct world *world;
 	uint32_t topic, partition;
-	bool is_answered, is_certain;
+	bool is_answered, is_certain, is_loss_accepted;
 	int64_t end;
 };
 
@@ -139,7 +143,7 @@ static void answered(void *context, uint64_t tag, const void *answer)
 		return;
 	survey->is_answered = true;
 	survey->end = result->offset;
-	survey->is_certain = !result->error_code && result->offset >= history_certain_end(survey->world->history, topic->parts[survey->partition].number);
+	survey->is_certain = (survey->is_loss_accepted && result->error_code) || (!result->error_code && result->offset >= history_certain_end(survey->world->history, topic->parts[survey->partition].number));
 	world_tell(survey->world, (uint64_t)result->offset, "the survey: %s-%u ends at %ld (error %d)", topic->name, survey->partition, (long)result->offset, result->error_code);
 }
 
@@ -170,7 +174,8 @@ static void take_early_end(const struct survey *survey)
 	const struct world_topic *topic = &world->topics[survey->topic];
 	bool is_excused = world->vouching[store_owner(&topic->id, survey->partition, world->plan->knobs.shards)].is_excused;
 	if (!is_excused && !last_group_begins(world, &topic->id, survey->partition, survey->end)) {
-		world_condemn(world, "%s-%u ends early, or is gone, and no start said so", topic->name, survey->partition);
+		world_condemn(world, survey->is_loss_accepted ? "%s-%u: a loss was accepted, and it gives out offsets again" : "%s-%u ends early, or is gone, and no start said so",
+			      topic->name, survey->partition);
 		return;
 	}
 	meet(world, MOMENT_ENDED_EARLY);
@@ -178,9 +183,9 @@ static void take_early_end(const struct survey *survey)
 	world->is_spent = true;
 }
 
-void doubt_survey(struct world *world)
+static void survey_all(struct world *world, bool is_loss_accepted)
 {
-	struct survey survey = {.world = world};
+	struct survey survey = {.world = world, .is_loss_accepted = is_loss_accepted};
 	struct peer *peer = peer_create(world, &survey);
 	for (survey.topic = 0; survey.topic < TOPICS_MAX && !world->is_spent; survey.topic++)
 		for (survey.partition = 0; world->topics[survey.topic].state == TOPIC_LIVE && survey.partition < world->topics[survey.topic].partition_count && !world->is_spent;
@@ -188,4 +193,15 @@ void doubt_survey(struct world *world)
 			if (!is_whole(&survey, peer))
 				take_early_end(&survey);
 	peer_break(peer);
+}
+
+void doubt_survey(struct world *world)
+{
+	survey_all(world, false);
+}
+
+/* What was lost may be gone, and topics with it; but an offset that was given out is never given out again. */
+static void survey_losses(struct world *world)
+{
+	survey_all(world, true);
 }

@@ -10,8 +10,8 @@
 #include "tests/sim_broker/doubt.h"
 #include "tests/sim_broker/image.h"
 
-enum victim { VICTIM_JOURNAL, VICTIM_CHECKPOINT, VICTIM_CATALOG, VICTIM_META, VICTIM_LOG, VICTIM_DERIVED, VICTIM_DIRECTORY, VICTIM_TWO_LOGS, VICTIM_TWO_DIRECTORIES, victim_count };
-static const char *const victim_names[] = {"a journal", "a checkpoint", "the catalog", "meta.properties", "a log", "a derived file", "a directory", "two logs", "two directories"};
+enum victim { VICTIM_JOURNAL, VICTIM_RUNNING_JOURNAL, VICTIM_TOP, VICTIM_STARTS, VICTIM_CHECKPOINT, VICTIM_CATALOG, VICTIM_META, VICTIM_LOG, VICTIM_DERIVED, VICTIM_DIRECTORY, VICTIM_TWO_LOGS, VICTIM_TWO_DIRECTORIES, victim_count };
+static const char *const victim_names[] = {"a journal", "a journal of this life", "catalog and checkpoints, the journals lost,", "log starts", "a checkpoint", "the catalog", "meta.properties", "a log", "a derived file", "a directory", "two logs", "two directories"};
 
 struct rollback {
 	struct image kept[2];      /* of earlier stops */
@@ -20,7 +20,7 @@ struct rollback {
 struct strike {
 	struct world *world;
 	enum victim victim;
-	bool was_clean, is_checkpoint_lost;
+	bool was_clean, is_checkpoint_lost, is_copy_lost;
 	const struct image *old;
 	struct image now;
 };
@@ -59,6 +59,8 @@ static enum victim kind_of(const char *path)
 		return VICTIM_JOURNAL;
 	if (strncmp(path, "/data/checkpoint-", 17) == 0)
 		return VICTIM_CHECKPOINT;
+	if (strncmp(path, "/data/log-start-", 16) == 0)
+		return VICTIM_STARTS;
 	if (strncmp(path, "/data/catalog.log", 17) == 0)
 		return VICTIM_CATALOG;
 	if (strcmp(path, "/data/meta.properties") == 0)
@@ -70,6 +72,8 @@ static enum victim kind_of(const char *path)
 static bool is_meant(const struct strike *strike, const struct image_file *now)
 {
 	enum victim kind = kind_of(now->path);
+	if (strike->victim == VICTIM_RUNNING_JOURNAL || strike->victim == VICTIM_TOP)
+		return kind == (strike->victim == VICTIM_TOP ? VICTIM_CATALOG : VICTIM_JOURNAL);
 	return kind == (strike->victim >= VICTIM_DIRECTORY ? VICTIM_LOG : strike->victim);
 }
 
@@ -165,7 +169,7 @@ static void put_directory(struct strike *strike, const char *directory, const st
 static void lose_checkpoints(struct strike *strike)
 {
 	for (uint32_t i = 0; i < strike->now.count; i++)
-		if (kind_of(strike->now.files[i].path) == VICTIM_CHECKPOINT && !ends_with(strike->now.files[i].path, ".copy"))
+		if (kind_of(strike->now.files[i].path) == VICTIM_CHECKPOINT && (strike->is_copy_lost || !ends_with(strike->now.files[i].path, ".copy")))
 			put(strike, strike->now.files[i].path, NULL);
 }
 
@@ -180,9 +184,24 @@ static void exchange(struct strike *strike, const struct image_file *one, const 
 	}
 }
 
+/* As of an earlier stop, and nothing of the journals. */
+static void put_top(struct strike *strike)
+{
+	for (uint32_t i = 0; i < strike->now.count; i++) {
+		const char *path = strike->now.files[i].path;
+		enum victim kind = kind_of(path);
+		if (kind == VICTIM_JOURNAL)
+			put(strike, path, NULL);
+		else if (kind == VICTIM_CATALOG || kind == VICTIM_CHECKPOINT)
+			put(strike, path, image_find(strike->old, path));
+	}
+}
+
 static void roll_back(struct strike *strike, const struct image_file *file)
 {
-	if (strike->victim == VICTIM_DIRECTORY)
+	if (strike->victim == VICTIM_TOP)
+		put_top(strike);
+	else if (strike->victim == VICTIM_DIRECTORY)
 		put_directory(strike, file->path, strike->old, file->path);
 	else
 		put(strike, file->path, image_find(strike->old, file->path));
@@ -196,10 +215,14 @@ static void do_it(struct strike *strike, const struct step *step)
 	if (!one || (is_exchange && !other))
 		return;
 	meet(world, is_exchange ? MOMENT_EXCHANGED : MOMENT_ROLLED_BACK);
-	world_tell(world, strike->victim, "%s after %s%s", victim_names[strike->victim], strike->was_clean ? "a clean stop" : "a kill", strike->is_checkpoint_lost ? ", checkpoints lost" : "");
-	if (strike->victim == VICTIM_JOURNAL && !strike->was_clean)
+	world_tell(world, strike->victim, "%s after %s%s", victim_names[strike->victim], strike->was_clean ? "a clean stop" : "a kill", strike->is_copy_lost	 ? ", checkpoints and copies lost"
+																			    : strike->is_checkpoint_lost ? ", checkpoints lost"
+																						  : "");
+	bool is_journals = strike->victim == VICTIM_JOURNAL || strike->victim == VICTIM_RUNNING_JOURNAL || strike->victim == VICTIM_TOP;
+	if (is_journals && !strike->was_clean)
 		doubt_begin(world);
 	doubt_starts(world);
+	world->must_survey_losses = true;
 	if (is_exchange)
 		exchange(strike, one, other);
 	else
@@ -210,23 +233,85 @@ static void do_it(struct strike *strike, const struct step *step)
 
 static enum victim choose_victim(const struct knobs *knobs, uint64_t number)
 {
-	static const enum victim victims[] = {VICTIM_JOURNAL, VICTIM_JOURNAL, VICTIM_JOURNAL, VICTIM_CHECKPOINT, VICTIM_CHECKPOINT, VICTIM_CATALOG, VICTIM_META, VICTIM_LOG, VICTIM_LOG,
+	static const enum victim victims[] = {VICTIM_JOURNAL, VICTIM_JOURNAL, VICTIM_JOURNAL, VICTIM_RUNNING_JOURNAL, VICTIM_RUNNING_JOURNAL, VICTIM_TOP, VICTIM_TOP,
+					      VICTIM_STARTS, VICTIM_STARTS, VICTIM_CHECKPOINT, VICTIM_CHECKPOINT, VICTIM_CATALOG, VICTIM_META, VICTIM_LOG, VICTIM_LOG,
 					      VICTIM_DERIVED, VICTIM_DIRECTORY, VICTIM_DIRECTORY, VICTIM_TWO_LOGS, VICTIM_TWO_DIRECTORIES};
 	const uint32_t count = sizeof victims / sizeof *victims, exchanges = 2;
 	uint32_t from = knobs->may_roll_back ? 0 : count - exchanges, to = knobs->may_exchange ? count : count - exchanges;
 	return victims[from + number % (to - from)];
 }
 
+/* A journal can be told from its copy when a checkpoint knows of a group behind that: of each shard the second that says another. */
+#define WAITS_MAX 60
+#define WAIT_NS 500000000ull
+#define CHECKPOINT_JOURNAL_AT 60 /* log/store/checkpoint.c */
+
+static uint64_t told_end(struct world *world, uint32_t shard)
+{
+	char path[SIM_PATH_SIZE];
+	uint64_t word = 0;
+	snprintf(path, sizeof path, "/data/checkpoint-%u", shard);
+	int64_t got = sim_disk_peek(world->disk, path, &word, sizeof word, CHECKPOINT_JOURNAL_AT);
+	return got == sizeof word ? word >> 16 : 0;
+}
+
+static bool are_told(struct world *world, uint64_t *ends, uint32_t *changes)
+{
+	bool are_all = true;
+	for (uint32_t shard = 0; shard < world->plan->knobs.shards; shard++) {
+		uint64_t end = told_end(world, shard);
+		changes[shard] += end > ends[shard];
+		ends[shard] = end;
+		are_all &= changes[shard] > 1;
+	}
+	return are_all;
+}
+
+/* An empty image if that takes too long. */
+static void copy_while_it_runs(struct world *world, struct image *running)
+{
+	uint64_t ends[8] = {0};
+	uint32_t changes[8] = {0}, waits = 0;
+	CHECK(world->plan->knobs.shards <= 8);
+	(void)are_told(world, ends, changes);
+	memset(changes, 0, sizeof changes);
+	image_take(running, world->disk);
+	while (!world_is_over(world) && waits++ < WAITS_MAX && !are_told(world, ends, changes))
+		world_pass(world, WAIT_NS);
+	if (waits > WAITS_MAX || world_is_over(world))
+		image_drop(running);
+}
+
+/* With its copy gone as well nothing can tell of a directory that came back, nor of a journal of this life; and a checkpoint that is rolled back is there. */
+static void lose_what(struct strike *strike, uint64_t number)
+{
+	bool may_lose = strike->victim != VICTIM_CHECKPOINT && strike->victim != VICTIM_TOP && strike->victim != VICTIM_RUNNING_JOURNAL;
+	bool may_lose_copy = strike->victim == VICTIM_JOURNAL || strike->victim == VICTIM_STARTS || strike->victim == VICTIM_CATALOG || strike->victim == VICTIM_META;
+	strike->is_checkpoint_lost = strike->victim >= VICTIM_TWO_LOGS || (may_lose && (number % 3 == 0 || strike->victim == VICTIM_STARTS));
+	strike->is_copy_lost = strike->is_checkpoint_lost && may_lose_copy && number / 3 % 2 == 0;
+}
+
 void rollback_befall(struct world *world, const struct step *step)
 {
 	struct strike strike = {.world = world, .victim = choose_victim(&world->plan->knobs, step->a)};
-	strike.was_clean = broker_go_down(world, step->c % 2);
-	strike.is_checkpoint_lost = strike.victim >= VICTIM_TWO_LOGS || (strike.victim != VICTIM_CHECKPOINT && step->c / 2 % 3 == 0);
+	struct image running = {0};
+	bool is_running = strike.victim == VICTIM_RUNNING_JOURNAL;
+	if (is_running)
+		copy_while_it_runs(world, &running);
+	if (world_is_over(world)) { /* there is no broker any more */
+		image_drop(&running);
+		return;
+	}
+	strike.was_clean = broker_go_down(world, !is_running && step->c % 2);
+	lose_what(&strike, step->c / 2);
 	if (world->rollback)
 		strike.old = &world->rollback->kept[step->c / 8 % 2];
+	if (is_running)
+		strike.old = running.count ? &running : NULL;
 	image_take(&strike.now, world->disk);
 	if (!world_is_over(world) && (strike.old || strike.victim >= VICTIM_TWO_LOGS))
 		do_it(&strike, step);
+	image_drop(&running);
 	keep(world, &strike.now);
 	broker_begin(world);
 }

@@ -1,5 +1,6 @@
 /* A file, or a partition's directory, is replaced by an earlier copy of itself, as a restore from a backup that was not whole does it; or two partitions' are exchanged.
- * Alone, or with a checkpoint lost as well. What the broker has to notice by itself: nothing that it is told says so. Owner: the world. */
+ * Alone, or with a checkpoint lost as well, or that and its copy; or the catalog and the checkpoints come back together, and the journals are gone; or a journal comes
+ * back that was copied while the broker ran. What the broker has to notice by itself: nothing that it is told says so. Owner: the world. */
 #pragma once
 
 #include "tests/sim_broker/world.h"

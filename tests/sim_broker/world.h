@@ -102,6 +102,7 @@ struct world {
 	uint32_t lies_seen;         /* of the disk's own list */
 	bool are_groups_struck;     /* rot in the log of groups and offsets: they may be refused for good, never be older */
 	bool is_in_doubt;           /* doubt.h */
+	bool must_survey_losses;    /* behind an accepted loss as well: no offset may be given out again */
 	struct rollback *rollback;  /* rollback.h; NULL: nothing is kept */
 	struct vouching vouching[SHARDS_MAX];
 	bool is_spent;              /* in doubt, and the run has nothing more to say */
