@@ -538,22 +538,12 @@ static bool is_file_lost(struct segment *segment, enum direct_state state)
 	return size >= 0 && (uint64_t)size < segment->filed.position;
 }
 
-/* No checkpoint may know yet what the file begins with: the entry does. */
-static void expect_first(struct segment *segment, const struct journal_entry *entry, struct slice headers)
-{
-	uint32_t crc = entry->position == 0 ? store__first_crc(entry, headers) : 0;
-	if (!crc)
-		return;
-	segment->first_crc = crc;
-	segment->is_identified = false;
-}
-
 /* @R. What is another's is taken as well, as it is known then that the segment's own is lost: nothing of it is served. 1: it was taken; 0: the file has to be looked into; or an error. */
 static int take_told(struct partition *partition, const struct journal_entry *entry, struct slice headers)
 {
 	struct segment *segment = partition->active;
 	int is_there = headers.size ? store__has_direct(segment, entry) : 0;
-	if (is_there < 1 && !segment->is_foreign)
+	if (is_there < 1 && (!segment->is_foreign || entry->position > 0)) /* what the journal has before it stays */
 		return is_there;
 	segment->has_file = true;
 	settle(partition); /* what was vouched for is durable, and so is all before it */
@@ -571,7 +561,8 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	bool had_file = segment->has_file;
 	enum direct_state state;
 	bool is_staged = !is_vouched || !store__are_filed_before(partition, segment);
-	expect_first(segment, entry, headers);
+	if (entry->position == 0)
+		segment->first_crc = store__first_crc(entry, headers);
 	int is_taken = is_staged ? 0 : take_told(partition, entry, headers);
 	if (is_taken)
 		return is_taken < 0 ? is_taken : 0;

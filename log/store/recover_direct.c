@@ -55,10 +55,18 @@ static int check_records_there(struct segment *segment, const struct batch *batc
 	return is_there < 0 ? is_there : is_good;
 }
 
+/* No checkpoint tells of the file yet; but it begins with what the journal has told of the segment, or it is another's. */
+static void expect_file(struct segment *segment)
+{
+	if (!segment->has_file && segment->first_crc)
+		segment->is_identified = false;
+	segment->has_file = true;
+}
+
 int store__has_direct(struct segment *segment, const struct journal_entry *entry)
 {
 	bool had_file = segment->has_file;
-	segment->has_file = true;
+	expect_file(segment);
 	int fd = segment_open_read(segment);
 	int64_t size = fd < 0 ? fd : io_file_size(segment->home->io, fd);
 	if (size >= 0 && (uint64_t)size >= entry->position + entry->data_size_bytes)
@@ -93,7 +101,7 @@ static int walk_there(struct segment *segment, const struct journal_entry *entry
 int store__check_direct(struct segment *segment, const struct journal_entry *entry, bool must_check_all, enum direct_state *state)
 {
 	*state = DIRECT_HAS_NO_FILE;
-	segment->has_file = true;
+	expect_file(segment);
 	int fd = segment_open_read(segment);
 	if (fd < 0)
 		return fd == -ENOENT || fd == ERR_CORRUPT_LOG ? 0 : fd;
@@ -147,7 +155,7 @@ int store__check_up_to(struct partition *partition, struct segment *segment, str
 {
 	bool had_file = segment->has_file;
 	*is_whole = false;
-	segment->has_file = true;
+	expect_file(segment);
 	int fd = segment_open_read(segment);
 	int err = fd < 0 ? (fd == -ENOENT || fd == ERR_CORRUPT_LOG ? 0 : fd)
 			 : follow_batches(segment, segment->staged, to, epochs_at(&partition->epochs, segment->staged.offset), epoch_max, is_whole);

@@ -491,7 +491,7 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 		return 0;
 	}
 	struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, files->base_offset) : NULL;
-	bool must_ask = is_scanned(walk) || (known && knows_marks(walk) && (known->filed.position > 0 || known->first_crc));
+	bool must_ask = is_scanned(walk) || (known && (known->first_crc || (knows_marks(walk) && known->filed.position > 0)));
 	if (must_ask && is_another_file(walk, file, files->base_offset, known ? known->first_crc : 0)) {
 		tell_lost_file(walk, segment, segment->required_offset != NOWHERE ? segment->required_offset : next_base,
 			       "it is not the file that was written here: its first batch is another, or it says itself whose it is");

@@ -487,6 +487,8 @@ static int take_direct(struct picture *picture, struct picture_partition *partit
 	segment->required = (struct mark){entry->position + entry->data_size_bytes, entry->end_offset};
 	if (entry->position == 0)
 		segment->first_crc = store__first_crc(entry, headers);
+	else if (!segment->first_crc && entry->segment_base_offset == partition->begun_base)
+		segment->first_crc = partition->begun_crc;
 	partition->next_offset = entry->end_offset;
 	return 0;
 }
@@ -532,6 +534,10 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 		damaged_ranges_add(&partition->lost, partition->next_offset, entry->base_offset);
 	if (entry_is_direct(entry))
 		return take_direct(picture, partition, topic, is_vouched, entry, payload);
+	if (entry->position == 0) {
+		partition->begun_base = entry->segment_base_offset;
+		partition->begun_crc = store__first_crc(entry, payload);
+	}
 	int64_t from = entry->base_offset > partition->next_offset ? entry->base_offset : partition->next_offset;
 	damaged_ranges_add(payload.size == 0 ? &partition->lost : &partition->held, from, entry->end_offset); /* no payload: damaged, the journal says */
 	partition->next_offset = entry->end_offset;

@@ -38,6 +38,8 @@ struct picture_partition {
 	int64_t filed_from, filed_to;
 	int64_t journal_from;          /* the first offset that the journal holds; NOWHERE: none */
 	uint32_t journal_crc;          /* of the batch there; 0: not known, or the journal has lost groups */
+	int64_t begun_base;            /* the last segment whose first batch is in the journal, and that batch's CRC; 0: not known */
+	uint32_t begun_crc;
 	uint32_t segment_count;
 	struct picture_segment *segments; /* by base offset; not known: as an earlier checkpoint tells */
 	struct epochs epochs;          /* of the checkpoint: known for offsets below epochs_limit */

@@ -1,5 +1,6 @@
 /* Segments that begin with a piece too large for a group of the journal, which tells the piece's headers: after a kill, before any checkpoint tells of the segment, the
  * journal alone knows what its file begins with. */
+#include "log/store/store_priv.h"
 #include "tests/unit/log/verify/rot.h"
 
 #define TOO_LARGE_FOR_A_GROUP 300000 /* of a journal of 1 MiB */
@@ -40,9 +41,9 @@ static void take_place(struct world *world)
 {
 	size_t size;
 	uint8_t *bytes = rot_read(world, log_paths[1], &size);
-	for (; size > 0 && !bytes[size - 1]; size--) /* what was reserved */
-		;
-	rot_write(world, log_paths[0], bytes, size);
+	while (size > 0 && !bytes[size - 1]) /* what was reserved */
+		size--;
+	rot_write(world, log_paths[0], bytes, size + 1); /* a batch ends with a zero */
 	free(bytes);
 }
 
@@ -77,4 +78,47 @@ Test(told, another_file_in_a_first_pieces_place)
 		}
 		world_fini(&world);
 	}
+}
+
+/* The first record is in the journal, and in the file as well, which no checkpoint tells of; the piece behind it is in the file alone. What the journal has is served, and
+ * nothing of another file that stands there since, which is kept. */
+Test(told, another_file_in_a_later_pieces_place)
+{
+	struct world world;
+	struct verdict verdict;
+	size_t size, kept_size;
+	world_init(&world, 20);
+	world.options.journal_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	for (uint32_t p = 0; p < 2; p++)
+		append_large(&world, p, p * 1000, 1, 100);
+	world.store->cycle.is_due = true;
+	while (world.store->cycle.state == CYCLE_IDLE)
+		world_turn(&world);
+	world.store->cycle.in_flight++; /* so this cycle never ends */
+	for (uint32_t p = 0; p < 2; p++)
+		for (int turns = 0; turns < 100 && !segment_is_filed(world_partition(&world, "t", p)->active); turns++)
+			world_turn(&world);
+	for (uint32_t p = 0; p < 2; p++)
+		append_large(&world, p, p * 1000 + 1, 1, TOO_LARGE_FOR_A_GROUP);
+	for (uint32_t p = 0; p < 2; p++)
+		append_large(&world, p, p * 1000 + 2, 1, 100);
+	world_kill(&world);
+	take_place(&world);
+	uint8_t *other = rot_read(&world, log_paths[0], &size);
+	rot_verify(&world, &verdict);
+	cr_expect_eq(verdict.report.counts.findings[FINDING_DAMAGE], 1);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		world_expect_damaged(&world, world_partition(&world, "t", 0), 1, 2, 3);
+		world_stop(&world);
+	}
+	uint8_t *kept = rot_read(&world, "/t-0/00000000000000000000.log.foreign", &kept_size);
+	cr_assert_eq(kept_size, size);
+	cr_expect_eq(memcmp(kept, other, size), 0);
+	free(kept);
+	free(other);
+	broker_config_destroy(world.config);
+	sim_disk_close(world.disk);
 }
