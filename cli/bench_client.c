@@ -1,4 +1,4 @@
-/* `spate bench client`: records through librdkafka, to the broker and then to librdkafka's own mock broker. */
+/* `spate bench client`: records through librdkafka, to the broker and back, and then to librdkafka's own mock broker. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -26,11 +26,13 @@ static void print_line(const char *who, const struct client_config *config, cons
 	printf("\n");
 }
 
-static void print_json(const struct client_config *config, const struct client_result *broker, const struct client_result *mock)
+static void print_json(const struct client_config *config, const struct client_result *broker, const struct client_result *read,
+		       const struct client_result *mock)
 {
-	printf("{\n  \"workload\": \"librdkafka-1-topic-%d-partitions-%ub\",\n  \"messageSize\": %u,\n  \"publishRate\": %.1f,\n  \"mockBrokerPublishRate\": %.1f,\n"
-	       "  \"ratio\": %.4f,\n  \"brokerCpuPerClientCpu\": %.4f\n}\n",
-	       PARTITIONS, config->record_bytes, config->record_bytes, records_per_s(broker), records_per_s(mock),
+	printf("{\n  \"workload\": \"librdkafka-1-topic-%d-partitions-%ub\",\n  \"messageSize\": %u,\n  \"publishRate\": %.1f,\n  \"consumeRate\": %.1f,\n"
+	       "  \"mockBrokerPublishRate\": %.1f,\n  \"ratio\": %.4f,\n  \"brokerCpuPerClientCpu\": %.4f\n}\n",
+	       PARTITIONS, config->record_bytes, config->record_bytes, records_per_s(broker), records_per_s(read),
+	       records_per_s(mock),
 	       records_per_s(mock) > 0 ? records_per_s(broker) / records_per_s(mock) : 0,
 	       broker->client_cpu_ns ? (double)broker->server_cpu_ns / (double)broker->client_cpu_ns : 0);
 }
@@ -45,27 +47,37 @@ static int produce(struct client_config config, bool to_mock, struct client_resu
 	return STATUS_FAILED;
 }
 
+static int consume(const struct client_config *config, uint64_t count, struct client_result *result)
+{
+	if (client_consume(config, count, result) == 0)
+		return STATUS_OK;
+	complain("%s", result->failure);
+	return STATUS_FAILED;
+}
+
 static int measure(const struct bench_flags *flags, struct load_config *load)
 {
-	struct client_config config = {.host = load->host, .port = load->port, .topic = load->topic, .record_bytes = load->record_bytes,
+	struct client_config config = {.host = load->host, .port = load->port, .topic = load->topic, .record_bytes = load->record_bytes, .partitions = PARTITIONS,
 				       .warmup_ns = load->warmup_ns, .duration_ns = load->duration_ns, .server_pid = load->server_pid};
-	struct client_result broker, mock;
+	struct client_result broker, read, mock;
 	char failure[LOAD_FAILURE_BYTES];
 	if (load_topic_create(load, failure)) {
 		complain("%s", failure);
 		return STATUS_FAILED;
 	}
 	int status = produce(config, false, &broker);
+	status = status ? status : consume(&config, broker.records, &read);
 	if (load_topic_delete(load, failure))
 		complain("%s", failure);
 	status = status ? status : produce(config, true, &mock);
 	if (status)
 		return status;
 	if (flags->is_json) {
-		print_json(&config, &broker, &mock);
+		print_json(&config, &broker, &read, &mock);
 		return STATUS_OK;
 	}
 	print_line("broker", &config, &broker);
+	print_line("read back", &config, &read);
 	print_line("mock broker", &config, &mock);
 	if (records_per_s(&mock) > 0)
 		printf("%-12s %12.2f\n", "ratio", records_per_s(&broker) / records_per_s(&mock));
@@ -86,7 +98,7 @@ int bench_client(int argc, char **argv)
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench client",
-		.about = "Produces through librdkafka (linger.ms 5, acks all), to the broker and then to the mock broker that librdkafka has within. The mock\n"
+		.about = "Produces through librdkafka (linger.ms 5, acks all), to the broker, reads it back, and then produces to the mock broker that librdkafka has within. The mock\n"
 			 "broker does nothing, so it is the most that this client can reach: their ratio is what a real client feels of the broker.",
 		.arguments = "",
 		.examples = "  spate bench client\n  spate bench client --record-bytes 100\n",

@@ -12,11 +12,14 @@
 #include <time.h>
 
 #define POLL_EVERY 1000
+#define TAKEN_AT_ONCE 1000
 #define DEADLINE_NS 20000000000ull /* behind the run, for what is still queued; and for the first delivery */
 
 #define FUNCTIONS(X)                                                                                                      \
 	X(rd_kafka_conf_new) X(rd_kafka_conf_set) X(rd_kafka_conf_destroy) X(rd_kafka_conf_set_dr_msg_cb) X(rd_kafka_conf_set_opaque) \
 	X(rd_kafka_new) X(rd_kafka_destroy) X(rd_kafka_topic_new) X(rd_kafka_topic_destroy) X(rd_kafka_produce)            \
+	X(rd_kafka_queue_new) X(rd_kafka_queue_destroy) X(rd_kafka_consume_start_queue) X(rd_kafka_consume_stop) \
+	X(rd_kafka_consume_batch_queue) X(rd_kafka_message_destroy)                                                      \
 	X(rd_kafka_poll) X(rd_kafka_purge) X(rd_kafka_outq_len) X(rd_kafka_last_error) X(rd_kafka_err2str)
 
 struct library {
@@ -72,23 +75,24 @@ static void take_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message,
 		client->delivered++;
 }
 
-static int set_up(struct client *client)
+static int set_up(struct client *client, rd_kafka_type_t type)
 {
 	char brokers[300], why[200];
 	snprintf(brokers, sizeof brokers, "%s:%u", client->config->host ? client->config->host : "127.0.0.1", client->config->port);
 	const char *const settings[][2] = {
 		{ client->config->host ? "bootstrap.servers" : "test.mock.num.brokers", client->config->host ? brokers : "1" },
-		{ "linger.ms", "5" }, { "acks", "all" }, { "queue.buffering.max.messages", "500000" }, { "log_level", "0" },
+		{ "log_level", "0" }, { "linger.ms", "5" }, { "acks", "all" }, { "queue.buffering.max.messages", "500000" },
 	};
+	size_t count = type == RD_KAFKA_PRODUCER ? COUNT_OF(settings) : 2; /* the rest is a producer's */
 	rd_kafka_conf_t *conf = client->rd.rd_kafka_conf_new();
-	for (size_t i = 0; i < COUNT_OF(settings); i++)
+	for (size_t i = 0; i < count; i++)
 		if (client->rd.rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why) != RD_KAFKA_CONF_OK) {
 			client->rd.rd_kafka_conf_destroy(conf);
 			return fail(client, -EINVAL, why);
 		}
 	client->rd.rd_kafka_conf_set_opaque(conf, client);
 	client->rd.rd_kafka_conf_set_dr_msg_cb(conf, take_delivery);
-	client->handle = client->rd.rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+	client->handle = client->rd.rd_kafka_new(type, conf, why, sizeof why);
 	if (!client->handle) {
 		client->rd.rd_kafka_conf_destroy(conf);
 		return fail(client, -EIO, why);
@@ -177,10 +181,70 @@ int client_produce(const struct client_config *config, struct client_result *res
 	if (!err)
 		err = make_record(&client);
 	if (!err)
-		err = set_up(&client);
+		err = set_up(&client, RD_KAFKA_PRODUCER);
 	if (!err)
 		err = measure(&client);
 	result->failures = client.failures;
+	tear_down(&client);
+	return err;
+}
+
+/* ---- consume ------------------------------------------------------------------------------------------ */
+
+/* Takes records until there are `count`, or none came for DEADLINE_NS. */
+static int take_until(struct client *client, rd_kafka_queue_t *queue, uint64_t count)
+{
+	rd_kafka_message_t *messages[TAKEN_AT_ONCE];
+	uint64_t heard_ns = clock_ns(CLOCK_MONOTONIC);
+	while (client->delivered < count) {
+		ssize_t taken = client->rd.rd_kafka_consume_batch_queue(queue, 100, messages, TAKEN_AT_ONCE);
+		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+		for (ssize_t i = 0; i < taken; i++) {
+			client->delivered += !messages[i]->err;
+			client->rd.rd_kafka_message_destroy(messages[i]);
+		}
+		heard_ns = taken > 0 ? now_ns : heard_ns;
+		if (now_ns > heard_ns + DEADLINE_NS)
+			return fail(client, -ETIMEDOUT, "records that were produced did not come");
+	}
+	return 0;
+}
+
+/* From the first record on: what finding the broker takes is not the broker's speed. */
+static int read_all(struct client *client, uint64_t count)
+{
+	const struct client_config *config = client->config;
+	struct client_result *result = client->result;
+	rd_kafka_queue_t *queue = client->rd.rd_kafka_queue_new(client->handle);
+	int err = 0;
+	for (uint32_t i = 0; !err && i < config->partitions; i++)
+		if (client->rd.rd_kafka_consume_start_queue(client->topic, (int32_t)i, RD_KAFKA_OFFSET_BEGINNING, queue))
+			err = fail(client, -EIO, client->rd.rd_kafka_err2str(client->rd.rd_kafka_last_error()));
+	if (!err)
+		err = take_until(client, queue, 1);
+	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID), before = client->delivered;
+	struct process_cost server = process_cost_now(config->server_pid);
+	if (!err)
+		err = take_until(client, queue, count);
+	result->records = client->delivered - before;
+	result->elapsed_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
+	result->client_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
+	result->server_cpu_ns = process_cost_now(config->server_pid).cpu_ns - server.cpu_ns;
+	for (uint32_t i = 0; i < config->partitions; i++)
+		client->rd.rd_kafka_consume_stop(client->topic, (int32_t)i);
+	client->rd.rd_kafka_queue_destroy(queue);
+	return err;
+}
+
+int client_consume(const struct client_config *config, uint64_t count, struct client_result *result)
+{
+	struct client client = { .config = config, .result = result };
+	memset(result, 0, sizeof *result);
+	int err = load_library(&client);
+	if (!err)
+		err = set_up(&client, RD_KAFKA_CONSUMER);
+	if (!err)
+		err = read_all(&client, count);
 	tear_down(&client);
 	return err;
 }

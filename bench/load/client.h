@@ -10,6 +10,7 @@ struct client_config {
 	uint16_t port;
 	const char *topic;
 	uint32_t record_bytes;
+	uint32_t partitions; /* to consume from */
 	uint64_t warmup_ns, duration_ns;
 	int server_pid; /* to charge it its CPU; 0: unknown */
 };
@@ -23,3 +24,7 @@ struct client_result {
 /* Produces records of random text without pause (linger.ms 5, acks all), and counts those delivered while measuring.
  * 0, or negative with `failure` set: no librdkafka, no broker, a record that was not delivered. */
 int client_produce(const struct client_config *config, struct client_result *result) MUST_USE;
+
+/* Reads all partitions from their start until `count` records came, with librdkafka's defaults. What is counted is behind the first batch that came.
+ * 0, or negative with `failure` set. */
+int client_consume(const struct client_config *config, uint64_t count, struct client_result *result) MUST_USE;

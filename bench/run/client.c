@@ -32,7 +32,17 @@ static bool produce(const struct suite *suite, struct client_config *config, str
 	return false;
 }
 
-static bool produce_to_spate(const struct suite *suite, uint32_t record_bytes, struct client_result *result)
+/* Reads what was just produced; more was than was counted. */
+static bool consume(const struct client_config *config, uint64_t count, struct client_result *result)
+{
+	if (client_consume(config, count, result) == 0)
+		return true;
+	progress_clear();
+	fprintf(stderr, "bench: client: %s\n", result->failure);
+	return false;
+}
+
+static bool run_spate(const struct suite *suite, uint32_t record_bytes, struct client_result *result, struct client_result *read)
 {
 	struct server_spec spec = { .kind = SERVER_SPATE, .name = "spate", .program = suite->options->spate, .directory = suite->options->directory, .core = -1 };
 	struct server server;
@@ -44,8 +54,9 @@ static bool produce_to_spate(const struct suite *suite, uint32_t record_bytes, s
 	topic.port = server.port;
 	topic.topic = "spate-bench-client";
 	topic.partitions = CLIENT_PARTITIONS;
-	struct client_config config = { .host = "127.0.0.1", .port = server.port, .record_bytes = record_bytes, .server_pid = server.pid };
-	bool is_good = load_topic_create(&topic, failure) == 0 && produce(suite, &config, result);
+	struct client_config config = { .host = "127.0.0.1", .port = server.port, .record_bytes = record_bytes, .partitions = CLIENT_PARTITIONS,
+					.server_pid = server.pid };
+	bool is_good = load_topic_create(&topic, failure) == 0 && produce(suite, &config, result) && consume(&config, result->records, read);
 	server_stop(&server);
 	return is_good;
 }
@@ -57,25 +68,27 @@ static double records_per_s(const struct client_result *result)
 
 struct pairs {
 	uint32_t count;
-	double spate[ROUNDS_MAX], mock[ROUNDS_MAX], ratio[ROUNDS_MAX], cpu[ROUNDS_MAX], mb_per_s[ROUNDS_MAX];
+	double spate[ROUNDS_MAX], mock[ROUNDS_MAX], ratio[ROUNDS_MAX], cpu[ROUNDS_MAX];
+	double read[ROUNDS_MAX], read_cpu[ROUNDS_MAX];
 };
 
 /* One of each; the order turns from round to round. */
 static bool run_pair(const struct suite *suite, uint32_t record_bytes, uint32_t round, struct pairs *pairs)
 {
-	struct client_result spate, mock;
+	struct client_result spate, mock, read;
 	struct client_config to_mock = { .record_bytes = record_bytes };
 	bool is_good = true;
 	for (uint32_t i = 0; i < 2; i++)
-		is_good &= (i + round) % 2 ? produce_to_spate(suite, record_bytes, &spate) : produce(suite, &to_mock, &mock);
-	if (!is_good || !mock.records || !spate.client_cpu_ns)
+		is_good &= (i + round) % 2 ? run_spate(suite, record_bytes, &spate, &read) : produce(suite, &to_mock, &mock);
+	if (!is_good || !mock.records || !spate.client_cpu_ns || !read.client_cpu_ns)
 		return false;
 	uint32_t n = pairs->count++;
 	pairs->spate[n] = records_per_s(&spate);
 	pairs->mock[n] = records_per_s(&mock);
 	pairs->ratio[n] = pairs->spate[n] / pairs->mock[n];
 	pairs->cpu[n] = (double)spate.server_cpu_ns / (double)spate.client_cpu_ns;
-	pairs->mb_per_s[n] = pairs->spate[n] * record_bytes / 1e6;
+	pairs->read[n] = records_per_s(&read);
+	pairs->read_cpu[n] = (double)read.server_cpu_ns / (double)read.client_cpu_ns;
 	return true;
 }
 
@@ -93,6 +106,12 @@ static void judge(struct suite *suite, uint32_t record_bytes, const struct pairs
 	report_add_row(suite->report, &row);
 	struct report_row cpu = { .id = "P7", .unit = "", .rounds = pairs->count, .value = median(pairs->cpu, pairs->count), .sense = GOAL_AT_MOST, .goal = 0.3 };
 	snprintf(cpu.about, sizeof cpu.about, "librdkafka, %u B records: broker CPU to client CPU", record_bytes);
+	report_add_row(suite->report, &cpu);
+	struct report_row read = { .id = "P7", .unit = "rec/s", .rounds = pairs->count, .value = median(pairs->read, pairs->count), .sense = GOAL_NONE };
+	snprintf(read.about, sizeof read.about, "librdkafka consumes %u B records", record_bytes);
+	report_add_row(suite->report, &read);
+	cpu.value = median(pairs->read_cpu, pairs->count);
+	snprintf(cpu.about, sizeof cpu.about, "librdkafka consumes %u B records: broker CPU to client's", record_bytes);
 	report_add_row(suite->report, &cpu);
 }
 

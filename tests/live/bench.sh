@@ -23,7 +23,7 @@ has "backlog reads a topic while another is written" '.[0] | .publishRate > 0 an
 out=$(bench sweep batch-bytes 1024 4096 -n 200 -w 0 --json)
 has "sweep prints a line for each value" 'length == 2 and .[0]["batch-bytes"] == 1024 and .[1].publishRate > 0'
 out=$(bench client -s 1 -w 0 -r 100 --json)
-has "client goes through librdkafka, and to its mock broker" '.[0] | .publishRate > 0 and .mockBrokerPublishRate > 0'
+has "client goes through librdkafka and back, and to its mock broker" '.[0] | .publishRate > 0 and .consumeRate > 0 and .mockBrokerPublishRate > 0'
 
 jq '.publishRate *= 2 | .aggregatedPublishLatency99pct *= 3' "$WORK/before.json" > "$WORK/after.json"
 out=$("$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/after.json" --fail)
