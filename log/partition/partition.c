@@ -182,6 +182,10 @@ void partition__note_file(struct partition *partition, struct segment *segment)
 	if (segment->has_new_name)
 		partition__note_entry(partition);
 	segment->has_new_name = false;
+	int64_t from = segment->base_offset > partition->start_offset ? segment->base_offset : partition->start_offset;
+	if (segment->lost_to > from) /* before somebody reads, and takes what has landed there since for what was lost */
+		partition__add_damage(partition, from, segment->lost_to);
+	segment->lost_to = 0;
 }
 
 /* A .log in there that neither checkpoint nor journal know of. */

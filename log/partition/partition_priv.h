@@ -97,7 +97,7 @@ MUST_USE int partition__prepare_dir(struct partition *partition);
 MUST_USE int partition__is_dir_anothers(struct partition *partition);
 /* A file has been made in the directory. */
 void partition__note_entry(struct partition *partition);
-/* The same if the segment's file has been, since this was last asked: after whatever opens it for writing. */
+/* The same if the segment's file has been, since this was last asked: after whatever opens it for writing. What was lost with the one before is fenced. */
 void partition__note_file(struct partition *partition, struct segment *segment);
 /* Opens partition.metadata, written anew if it is not what it should be, to be synced. Descriptor or -errno. */
 MUST_USE int partition__open_metadata(struct partition *partition);

@@ -79,6 +79,7 @@ struct segment {
 	int32_t first_leader_epoch, last_leader_epoch;
 	uint32_t first_crc;             /* of the first batch: tells this file from another's, if it was not lost (log/segment/hole_mark.h); 0 = not known */
 	bool has_new_name;              /* its file was made, under a name that its directory's next sync must make durable: for who syncs that */
+	int64_t lost_to;                /* all before this offset was just found to be gone with its file; 0: nothing. For who fences that */
 	bool is_foreign;                /* another file stands in its place, or none at all */
 	bool is_refusal_told;           /* that its file cannot be opened */
 	bool is_identified;             /* the file was held against it in this life, or need not be */

@@ -230,6 +230,8 @@ static int leave_hole(struct segment *segment, uint64_t size)
 	fprintf(stderr, "spate: error: %s/%020ld.log ends at byte %lu, but bytes up to %lu were acknowledged: they are lost, and the log goes on behind them\n",
 		segment->dir, (long)segment->base_offset, (unsigned long)size, (unsigned long)segment->filed.position);
 	int err = size < BATCH_HEADER_SIZE ? mark_hole(segment) : 0;
+	if (size < BATCH_HEADER_SIZE)
+		segment->lost_to = segment->filed.offset;
 	if (!err)
 		err = io_file_truncate(io, segment->write_fd, segment->filed.position);
 	return err ? err : io_file_sync(io, segment->write_fd);
@@ -287,6 +289,7 @@ static int create_file(struct segment *segment, const char *path)
 	int there = io_file_open(io, path, IO_READ_ONLY);
 	if (err_is_shortage(there))
 		return there; /* whose it is must be known before it is emptied */
+	segment->is_foreign &= there != -ENOENT; /* recovery may have put it aside already */
 	segment->is_foreign |= there >= 0 ? foreign_file_is_stores(io, there) : foreign_file_is_in_the_way(there);
 	if (there >= 0)
 		io_close_fd(io, there);

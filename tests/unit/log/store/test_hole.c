@@ -81,6 +81,29 @@ Test(hole, exchanged_behind_a_loss)
 	}
 }
 
+/* What is lost is fenced as soon as the log goes on behind it: a write that lands in the hole later, another log's batches in it, is none of what was there. */
+Test(hole, a_write_that_landed_in_it)
+{
+	struct world world;
+	size_t size;
+	make_two(&world, 10);
+	uint8_t *other = rot_read(&world, log_paths[1], &size);
+	size_t position = rot_batch(&world, log_paths[1], 1).position;
+	empty_logs(&world);
+	world_open(&world);
+	append_to_both(&world, FILED, END);
+	world_stop(&world);
+	struct io *io = rot_open(&world);
+	int fd = io_file_open(io, log_paths[1], 0);
+	cr_assert_eq(io_file_write(io, fd, other + position, size - position, position), (int64_t)(size - position));
+	io_close_fd(io, fd);
+	io_close(io);
+	free(other);
+	world_open(&world);
+	world_expect_damaged(&world, world_partition(&world, "t", 1), 0, FILED, END);
+	world_fini(&world);
+}
+
 /* Without any checkpoint, and nothing beside the logs, it is still told: opening refuses, and gives no record up unasked. */
 Test(hole, exchanged_and_scanned)
 {

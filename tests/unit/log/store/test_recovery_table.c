@@ -7,6 +7,7 @@
  *   @L  store_damage/payload                                         (test_store_damage.c)
  *   @M  store/cut_at_every_io, recovery_cut                          (a cut between filing and checkpoint)
  *   @N  store_loss/the_end_of_the_catalog                            (test_store_loss.c)
+ *   @S  put_back/a_lost_journal_leaves_room and others               (test_put_back.c)
  *
  * @O, @P and @Q are at the end.
  *

@@ -80,32 +80,38 @@ Test(told, another_file_in_a_first_pieces_place)
 	}
 }
 
-/* The first record is in the journal, and in the file as well, which no checkpoint tells of; the piece behind it is in the file alone. What the journal has is served, and
- * nothing of another file that stands there since, which is kept. */
+/* The first record is in the journal, and in the file as well, which no checkpoint tells of; the piece behind it is in the file alone; what follows vouches for it, if anything
+ * does. Killed, and another file stands there. */
+static void make_later(struct world *world, uint64_t seed, bool is_vouched)
+{
+	world_init(world, seed);
+	world->options.journal_size_bytes = 1 << 20;
+	world_open(world);
+	world_create_topic(world, "t", 2, NULL, 0);
+	for (uint32_t p = 0; p < 2; p++)
+		append_large(world, p, p * 1000, 1, 100);
+	world->store->cycle.is_due = true;
+	while (world->store->cycle.state == CYCLE_IDLE)
+		world_turn(world);
+	world->store->cycle.in_flight++; /* so this cycle never ends */
+	for (uint32_t p = 0; p < 2; p++)
+		for (int turns = 0; turns < 100 && !segment_is_filed(world_partition(world, "t", p)->active); turns++)
+			world_turn(world);
+	for (uint32_t p = 2; p-- > 0;)
+		append_large(world, p, p * 1000 + 1, 1, TOO_LARGE_FOR_A_GROUP);
+	for (uint32_t p = 0; p < 2 && is_vouched; p++)
+		append_large(world, p, p * 1000 + 2, 1, 100);
+	world_kill(world);
+	take_place(world);
+}
+
+/* What the journal has is served, and nothing of the other file, which is kept. */
 Test(told, another_file_in_a_later_pieces_place)
 {
 	struct world world;
 	struct verdict verdict;
 	size_t size, kept_size;
-	world_init(&world, 20);
-	world.options.journal_size_bytes = 1 << 20;
-	world_open(&world);
-	world_create_topic(&world, "t", 2, NULL, 0);
-	for (uint32_t p = 0; p < 2; p++)
-		append_large(&world, p, p * 1000, 1, 100);
-	world.store->cycle.is_due = true;
-	while (world.store->cycle.state == CYCLE_IDLE)
-		world_turn(&world);
-	world.store->cycle.in_flight++; /* so this cycle never ends */
-	for (uint32_t p = 0; p < 2; p++)
-		for (int turns = 0; turns < 100 && !segment_is_filed(world_partition(&world, "t", p)->active); turns++)
-			world_turn(&world);
-	for (uint32_t p = 0; p < 2; p++)
-		append_large(&world, p, p * 1000 + 1, 1, TOO_LARGE_FOR_A_GROUP);
-	for (uint32_t p = 0; p < 2; p++)
-		append_large(&world, p, p * 1000 + 2, 1, 100);
-	world_kill(&world);
-	take_place(&world);
+	make_later(&world, 20, true);
 	uint8_t *other = rot_read(&world, log_paths[0], &size);
 	rot_verify(&world, &verdict);
 	cr_expect_eq(verdict.report.counts.findings[FINDING_DAMAGE], 1);
@@ -119,6 +125,20 @@ Test(told, another_file_in_a_later_pieces_place)
 	cr_expect_eq(memcmp(kept, other, size), 0);
 	free(kept);
 	free(other);
+	broker_config_destroy(world.config);
+	sim_disk_close(world.disk);
+}
+
+/* Nobody vouches for the piece, so it is dropped, and the file put aside as a torn one is: the start does not look for it there again. */
+Test(told, another_file_in_an_unvouched_pieces_place)
+{
+	struct world world;
+	make_later(&world, 21, false);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 1);
+		world_stop(&world);
+	}
 	broker_config_destroy(world.config);
 	sim_disk_close(world.disk);
 }
