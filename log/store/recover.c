@@ -40,8 +40,9 @@
  *   @S  the journal is lost, or another's, or of an earlier time, which is accepted, and the checkpoint does not say that it had nothing of its own
  *                                                            -> in every partition, fence as many offsets as it can have held
  *
- * When the journal starts, it vouches for all that was replayed. The entries of @G and @K must be out of it by then (new batches may take
- * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. A full disk puts that off: the
+ * When the journal starts, it vouches for all that was replayed. The entries of @G must be out of it by then (new batches may take
+ * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. The pieces of @K must be what a vouched piece is, in
+ * their files for certain, with all before them: they are filed before. A full disk puts that off: the
  * store comes up without a journal that can be written, serves reads, and the cycle goes on in its turns (store.must_file_first). */
 #include <errno.h>
 #include <stdio.h>
@@ -58,7 +59,9 @@ struct replay {
 	struct uuid *torn_ids; /* partitions that met @G */
 	uint32_t *torn_indexes;
 	uint32_t torn_count;
-	bool has_unvouched_direct; /* met @G or @K */
+	bool has_unvouched_loss;   /* met @G, or @F of a piece that nobody vouches for */
+	struct partition **unvouched; /* partitions that met @K; malloc'ed */
+	uint32_t unvouched_count;
 	bool has_repeats;          /* groups are lost, of which later ones, or a superblock, tell */
 	uint64_t untold_to;        /* what groups up to this one held, nobody tells; 0: there are none */
 	struct fence *fences;
@@ -381,6 +384,18 @@ static int file_all(struct store *store)
 	return 0;
 }
 
+static int note_unvouched(struct replay *replay, struct partition *partition)
+{
+	if (replay->unvouched_count && replay->unvouched[replay->unvouched_count - 1] == partition)
+		return 0;
+	struct partition **grown = realloc(replay->unvouched, (replay->unvouched_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	replay->unvouched = grown;
+	grown[replay->unvouched_count++] = partition;
+	return 0;
+}
+
 /* The segment the entry is for becomes the active one. Behind a gap the active one is newer than that of the entry, and stays. */
 static int move_to_segment(struct partition *partition, const struct journal_entry *entry)
 {
@@ -569,8 +584,11 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	int err = store__check_direct(segment, entry, is_staged, &state);
 	if (err)
 		return err;
-	replay->has_unvouched_direct |= !is_vouched;
+	replay->has_unvouched_loss |= !is_vouched && state != DIRECT_FITS;
 	if (state == DIRECT_FITS && is_staged) { /* @K, @M */
+		err = is_vouched ? 0 : note_unvouched(replay, partition);
+		if (err)
+			return err;
 		/* The file stays, and is written over with what it holds: made anew it would be empty if the power failed now. */
 		if (!had_file)
 			partition__note_entry(partition);
@@ -1001,7 +1019,19 @@ static int leave_room(struct replay *replay)
 static bool must_file_all(const struct replay *replay, bool has_unknown_past)
 {
 	const struct store *store = replay->store;
-	return replay->has_unvouched_direct || replay->untold_to || has_unknown_past || store->is_journal_alien || replay->has_repeats || store->home.has_new_damage;
+	return replay->has_unvouched_loss || replay->untold_to || has_unknown_past || store->is_journal_alien || replay->has_repeats || store->home.has_new_damage;
+}
+
+/* @K: from the journal's start on the entry counts as vouched for, and the next recovery takes the piece, and all before it in its segment, as the file has
+ * them. So that is made true: these partitions alone are filed, and their names durable. A cycle would file everybody's, and write a checkpoint. */
+static int file_unvouched(struct replay *replay)
+{
+	struct store *store = replay->store;
+	int err = store__file_now(store, replay->unvouched, replay->unvouched_count);
+	for (uint32_t i = 0; i < replay->unvouched_count && !err; i++)
+		if (!store__is_entered(store, replay->unvouched[i]))
+			err = store__enter_now(store, replay->unvouched[i]);
+	return err_is_full(err) || store__may_pass(err) ? file_all(store) : err;
 }
 
 int store__recover(struct store *store, struct store_report *report)
@@ -1040,6 +1070,9 @@ int store__recover(struct store *store, struct store_report *report)
 		err = store__cut_tails(store);
 	if (!err && must_file_all(&replay, has_unknown_past))
 		err = file_all(store);
+	else if (!err && replay.unvouched_count)
+		err = file_unvouched(&replay);
+	free(replay.unvouched);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. (Beside a new journal,
 	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */
 	if (!err && !store->must_file_first && has_scanned && store->image->topic_count > 0)

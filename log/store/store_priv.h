@@ -132,6 +132,8 @@ void store__fail_group(struct store *store);
 void store__set_full(struct store *store, bool is_full);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
+/* In a recovery: all that these partitions have is in their files, synced, when it returns; nothing else is waited for or written. */
+MUST_USE int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count);
 /* The store stops, and all that was ever accepted is in files. */
 bool store__is_all_filed(const struct store *store);
 

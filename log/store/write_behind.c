@@ -204,6 +204,51 @@ static void pump(struct store *store)
 	}
 }
 
+/* ---- now, before a store has started ---------------------------------------------------------------------------------- */
+
+struct filing_now {
+	uint32_t in_flight;
+	int err;
+};
+
+static void filed_now(struct segment *segment, void *context, struct mark target, int err)
+{
+	struct filing_now *now = context;
+	now->in_flight--;
+	if (err && !now->err)
+		now->err = err;
+	if (!err)
+		segment_set_filed(segment, target);
+}
+
+/* The partition's next unfiled segment, unless one of it is under way. */
+static int begin_now(struct partition *partition, struct filing_now *now)
+{
+	struct segment *segment = first_to_file(partition);
+	if (!segment || segment->filing)
+		return 0;
+	int err = partition__prepare_dir(partition);
+	if (!err)
+		err = segment_file(segment, segment->durable, filed_now, now);
+	partition__note_file(partition, segment);
+	now->in_flight += err == 0;
+	return err == -EAGAIN ? 0 : err; /* those under way give theirs back */
+}
+
+int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count)
+{
+	struct filing_now now = {0};
+	for (;;) {
+		for (uint32_t i = 0; i < count && !now.err; i++)
+			now.err = begin_now(partitions[i], &now);
+		if (!now.in_flight)
+			return now.err;
+		int turned = io_turn(store->home.io, true);
+		if (turned < 0)
+			return turned;
+	}
+}
+
 /* ---- append times --------------------------------------------------------------------------------------------------- */
 
 static void nothing(struct io_timer *timer)

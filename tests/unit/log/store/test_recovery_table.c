@@ -380,6 +380,33 @@ Test(recovery_table, row_K_the_last_direct_piece)
 	world_fini(&world);
 }
 
+/* From the start on the journal vouches for that piece: so it is in its file, with all before it, and its partition alone waits for that; a checkpoint is not
+ * written. The next recovery takes it as filed. */
+Test(recovery_table, row_K_is_filed_alone)
+{
+	struct world world;
+	size_t before, after;
+	begin(&world, 17);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	let_file(&world);
+	world_append(&world, the_partition(&world), 1, 1, 100);
+	world_append(&world, the_partition(&world), 2, 1, LARGE);
+	world_crash(&world);
+	uint8_t *old = rot_read(&world, "/checkpoint-0", &before);
+	world_open(&world);
+	struct segment *segment = the_partition(&world)->active;
+	cr_expect_eq(segment->filed.offset, 3);
+	uint8_t *now = rot_read(&world, "/checkpoint-0", &after);
+	cr_expect(before == after && memcmp(old, now, before) == 0);
+	free(old);
+	free(now);
+	world_crash(&world);
+	world_open(&world);
+	cr_expect_lt(world.report.bytes_replayed, LARGE);
+	expect_all(&world, 3);
+	world_fini(&world);
+}
+
 /* A torn tail is kept beside its segment before it is cut off, and goes with it. */
 Test(recovery_table, a_torn_tail_is_kept)
 {
