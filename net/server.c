@@ -182,7 +182,10 @@ static int open_knowing(struct server *server, struct catalog_knowledge *known, 
 static int open_catalog(struct server *server, struct catalog_report *report, struct sentence *why)
 {
 	struct catalog_knowledge known = {0};
-	int err = store_read_catalog_mark(server->shards[0].io, server->dir, server->shard_count, &known.mark);
+	struct ring_image *images[SERVER_SHARDS_MAX];
+	int err = store_read_catalog_mark_keeping(server->shards[0].io, server->dir, server->shard_count, &known.mark, images);
+	for (uint32_t i = 0; i < server->shard_count; i++)
+		server->shards[i].journal_image = images[i];
 	if (err)
 		return fail(why, err, "the journals and checkpoints in %s cannot be read: %s", server->dir, explain(server, err));
 	err = open_knowing(server, &known, report);

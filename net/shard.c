@@ -62,6 +62,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.shard_count = shard->shard_count,
 		.incarnation = shard->facts->incarnation,
 		.journal_incarnation = shard->facts->journal_incarnation,
+		.journal_image = shard->journal_image,
 		.journal_size_bytes = shard->facts->journal_bytes,
 		.cache_size_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / shard->shard_count,
 		.direct_size_bytes_min = (uint32_t)broker_config_int(config, "spate.direct.bytes"),
@@ -75,6 +76,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.open_files_max = shard->limits.segment_files_max,
 	};
 	quota_take_image(shard);
+	shard->journal_image = NULL;
 	int err = store_open(&shard->store, shard->io, &options, shard->image, report);
 	if (!err)
 		control_apply_config(shard);
@@ -90,6 +92,8 @@ void shard_close_store(struct shard *shard)
 		catalog_on_full(shard->catalog, NULL, NULL);
 	if (shard->store)
 		store_close(shard->store);
+	store_free_journal_image(shard->journal_image);
+	shard->journal_image = NULL;
 	if (shard->image)
 		catalog_image_release(shard->image);
 	shard->groups = NULL;

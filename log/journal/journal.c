@@ -139,6 +139,35 @@ static int check_shard(struct journal *journal)
 	return ERR_CORRUPT_LOG;
 }
 
+/* What an opening just before has read is of the same lap of the same file, or is dropped. */
+static void keep_what_is_read(struct journal *journal)
+{
+	const struct recovery *recovery = &journal->recovery;
+	uint64_t base = recovery->superblock.trim_place, file_size = journal->reader.file_size;
+	if (journal->image && !ring_image_fits(journal->image, base, journal->ring_size, file_size, recovery->fingerprint)) {
+		ring_image_free(journal->image);
+		journal->image = NULL;
+	}
+	if (!journal->image)
+		journal->image = ring_image_create(base, journal->ring_size, file_size, recovery->fingerprint);
+	if (journal->options.is_read_only && journal->image)
+		journal->direct_fd = io_file_open(journal->io, journal->options.path, IO_READ_ONLY | IO_DIRECT);
+	journal->reader.image = journal->image;
+	journal->reader.direct_fd = journal->fd >= 0 ? journal->fd : journal->direct_fd >= 0 ? journal->direct_fd : journal->read_fd;
+}
+
+struct ring_image *journal_take_image(struct journal *journal)
+{
+	struct ring_image *image = journal->image;
+	journal->image = journal->reader.image = NULL;
+	return image;
+}
+
+void journal_free_image(struct ring_image *image)
+{
+	ring_image_free(image);
+}
+
 static int recover(struct journal *journal)
 {
 	struct recovery *recovery = &journal->recovery;
@@ -155,6 +184,8 @@ static int recover(struct journal *journal)
 	ring_reader_init(&journal->reader, journal->io, journal->read_fd, journal->ring_size, journal->seed);
 	if (recovery->report.cut_bytes)
 		journal->reader.file_size = recovery->file_size;
+	if (!recovery->report.was_created)
+		keep_what_is_read(journal);
 	err = journal__space_init(journal);
 	if (err == 0 && !recovery->report.was_created)
 		err = recovery_walk(recovery, &journal->reader, incarnation_of(journal), is_any_loss_accepted(journal), note_taken, journal);
@@ -163,8 +194,8 @@ static int recover(struct journal *journal)
 	return err;
 }
 
-/* Recovery reads what it needs more than once: what the catalog's mark is, which groups are history, their entries. So it reads through the page
- * cache, though the journal itself writes around it: the second time costs no disk. */
+/* Recovery reads what it needs more than once: what the catalog's mark is, which groups are history, their entries. So it keeps what it reads (ring_image.h);
+ * and of a ring that is too large for that it reads through the page cache, though the journal itself writes around it: the second time costs no disk. */
 static int open_for_reading(struct journal *journal)
 {
 	journal->read_fd = io_file_open(journal->io, journal->options.path, IO_READ_ONLY);
@@ -175,7 +206,9 @@ static void close_for_reading(struct journal *journal)
 {
 	if (journal->read_fd >= 0)
 		io_close_fd(journal->io, journal->read_fd);
-	journal->read_fd = -1;
+	if (journal->direct_fd >= 0)
+		io_close_fd(journal->io, journal->direct_fd);
+	journal->read_fd = journal->direct_fd = -1;
 }
 
 static int open_file(struct journal *journal)
@@ -219,14 +252,15 @@ int journal_open(struct journal **out, struct io *io, const struct journal_optio
 {
 	*report = (struct journal_report){0};
 	int err = check_options(options);
-	if (err < 0)
-		return err;
-	struct journal *journal = calloc(1, sizeof *journal);
-	if (!journal)
-		return -ENOMEM;
+	struct journal *journal = err < 0 ? NULL : calloc(1, sizeof *journal);
+	if (!journal) {
+		ring_image_free(options->image);
+		return err < 0 ? err : -ENOMEM;
+	}
 	journal->io = io;
 	journal->options = *options;
-	journal->fd = journal->read_fd = -1;
+	journal->image = options->image;
+	journal->fd = journal->read_fd = journal->direct_fd = -1;
 	err = open_journal(journal);
 	*report = journal->recovery.report;
 	if (err < 0) {
@@ -436,6 +470,7 @@ int journal_start(struct journal *journal)
 		return err;
 	}
 	ring_reader_fini(&journal->reader);
+	ring_image_free(journal_take_image(journal));
 	close_for_reading(journal);
 	recovery_fini(&journal->recovery);
 	journal->is_started = true;
@@ -494,6 +529,7 @@ void journal_close(struct journal *journal)
 	journal__prewriter_fini(journal);
 	journal__space_fini(journal);
 	ring_reader_fini(&journal->reader);
+	ring_image_free(journal->image);
 	recovery_fini(&journal->recovery);
 	free(journal);
 }

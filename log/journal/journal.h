@@ -12,6 +12,7 @@
 #include "log/io/io.h"
 
 struct journal;
+struct ring_image; /* what one opening has read of the file (log/journal/ring_image.h) */
 
 /* What an entry means is its writer's business (log/store); the journal stores and returns it whole. */
 struct journal_entry {
@@ -42,6 +43,7 @@ struct journal_options {
 	bool is_loss_accepted;        /* open even where nothing tells what was lost (row T): the report's untold_to says so, and the caller takes care */
 	bool shows_all_repeats;       /* in a replay: also where nothing is lost, for people to look at */
 	bool is_read_only;            /* for tools: nothing is created, only open, replay and close are allowed; of the rest only path matters; any loss is accepted */
+	struct ring_image *image;     /* of an opening just before (journal_take_image), or NULL: what it has is not read again. It is the journal's then */
 	journal_durable_fn *durable;  /* from the loop, in order of seq: every group up to and including it is durable */
 	journal_failed_fn *failed;    /* a write or sync failed: the journal takes nothing more, ever */
 	void *context;
@@ -97,6 +99,10 @@ const char *journal_why(const struct journal_report *report);
  * A nonzero return ends the walk and is returned. */
 typedef int journal_replay_fn(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload);
 MUST_USE int journal_replay(struct journal *journal, journal_replay_fn *replay, void *context);
+
+/* What was read so far, for the next opening of the same file; nobody may write it in between. NULL: nothing was kept. The journal can only be closed then. */
+struct ring_image *journal_take_image(struct journal *journal);
+void journal_free_image(struct ring_image *image);
 
 /* From within `replay`: the opening that wrote the group. */
 uint64_t journal_replayed_incarnation(const struct journal *journal);

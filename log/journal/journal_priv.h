@@ -82,6 +82,7 @@ struct journal {
 	struct journal_options options;
 	int fd;                        /* -1: read-only */
 	int read_fd;                   /* buffered, while it is recovered; -1 afterwards */
+	int direct_fd;                 /* the same past the page cache, of a read-only one; -1: fd or read_fd serves */
 	int err;                      /* why it has failed; 0 */
 	bool is_started, is_quiet, is_sealed;
 	uint64_t size_bytes, ring_size, seed;
@@ -90,6 +91,7 @@ struct journal {
 	struct recovery recovery;     /* until start */
 	uint64_t replayed_incarnation; /* of the group that is being replayed */
 	struct ring_reader reader;
+	struct ring_image *image;      /* of the reader; until start */
 
 	/* Groups. */
 	struct group_slot *slots;

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <xxhash.h>
 
 #include "log/base/check.h"
 
@@ -203,6 +204,7 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 	uint32_t facts = FACT_FILE;
 	for (uint32_t slot = 0; read >= 0 && slot < JOURNAL_SUPERBLOCKS; slot++)
 		facts |= file_facts_of_slot(recovery, slot, blocks + slot * JOURNAL_BLOCK_SIZE);
+	recovery->fingerprint = XXH3_64bits(blocks, JOURNAL_RING_POSITION);
 	free(blocks);
 	if (read < 0)
 		return (int)read;
@@ -272,7 +274,7 @@ static void ask_ahead(struct ring_reader *reader)
 
 static int64_t read_or_zeros(struct ring_reader *reader, size_t wanted, uint64_t position)
 {
-	int64_t read = io_file_read(reader->io, reader->fd, reader->buffer, wanted, position);
+	int64_t read = io_file_read(reader->io, reader->image ? reader->direct_fd : reader->fd, reader->buffer, wanted, position);
 	if (read < 0 || (size_t)read == wanted)
 		return read;
 	if (position + (uint64_t)read < reader->file_size)
@@ -283,7 +285,7 @@ static int64_t read_or_zeros(struct ring_reader *reader, size_t wanted, uint64_t
 
 /* Makes [place, place + size) visible, which lies in one lap. `size` is a block or the length in a sound
  * header, so bounded. */
-static int view(struct ring_reader *reader, uint64_t place, size_t size, const uint8_t **out)
+static int view_window(struct ring_reader *reader, uint64_t place, size_t size, const uint8_t **out)
 {
 	if (place < reader->place || place + size > reader->place + reader->size) {
 		uint64_t lap_rest = reader->ring_size - place % reader->ring_size;
@@ -298,7 +300,7 @@ static int view(struct ring_reader *reader, uint64_t place, size_t size, const u
 		reader->place = place;
 		reader->size = wanted;
 		reader->bytes_read += wanted;
-		if (wanted > READ_SIZE_FIRST)
+		if (wanted > READ_SIZE_FIRST && !reader->image)
 			ask_ahead(reader);
 		if (reader->read_size < READ_SIZE_MAX)
 			reader->read_size *= 2;
@@ -307,12 +309,39 @@ static int view(struct ring_reader *reader, uint64_t place, size_t size, const u
 	return 0;
 }
 
+static int view(struct ring_reader *reader, uint64_t place, size_t size, const uint8_t **out)
+{
+	bool is_kept = reader->image && (!reader->is_searching || ring_image_has(reader->image, place, size));
+	int is_seen = is_kept ? ring_image_view(reader->image, reader->io, reader->direct_fd, place, size, out) : 0;
+	if (is_seen == 0)
+		return view_window(reader, place, size, out);
+	if (is_seen > 0 && reader->seen_place < place + size) {
+		uint64_t from = reader->seen_place > place ? reader->seen_place : place;
+		reader->bytes_read += place + size - from;
+		reader->seen_place = place + size;
+	}
+	return is_seen < 0 ? is_seen : 0;
+}
+
 /* No group is longer than a quarter of the ring, nor reaches over its end. */
 static uint64_t length_max_at(const struct ring_reader *reader, uint64_t place)
 {
 	uint64_t lap_rest = reader->ring_size - place % reader->ring_size;
 	uint64_t bound = reader->ring_size / JOURNAL_GROUPS_PER_RING_MIN;
 	return lap_rest < bound ? lap_rest : bound;
+}
+
+static void judge_group(struct ring_reader *reader, struct found_group *group)
+{
+	uint64_t place = group->header.place;
+	const struct group_verdict *known = reader->image ? ring_image_verdict(reader->image, place) : NULL;
+	struct slice repeats;
+	struct group_verdict verdict = known ? *known : (struct group_verdict){
+		place, group_check(&group->header, reader->seed, group->bytes), group_repeats(&group->header, reader->seed, group->bytes, &repeats)};
+	group->state = verdict.state;
+	group->are_repeats_whole = verdict.are_repeats_whole;
+	if (reader->image && !known)
+		ring_image_note(reader->image, &verdict);
 }
 
 int ring_read_group(struct ring_reader *reader, uint64_t place, struct found_group *out)
@@ -326,9 +355,7 @@ int ring_read_group(struct ring_reader *reader, uint64_t place, struct found_gro
 	err = view(reader, place, out->header.length, &out->bytes);
 	if (err < 0)
 		return err;
-	out->state = group_check(&out->header, reader->seed, out->bytes);
-	struct slice repeats;
-	out->are_repeats_whole = group_repeats(&out->header, reader->seed, out->bytes, &repeats);
+	judge_group(reader, out);
 	return 1;
 }
 
@@ -400,21 +427,37 @@ static void note_later_group(struct search *search, uint64_t missing_seq, const 
 
 /* Looks at every block from the missing group on, to the end of the lap or until something vouches and
  * history can go on. Each turn moves on by a block at least. */
-static int search_later(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
-			uint64_t place_end, struct search *search)
+static int search_blocks(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
+			 uint64_t place_end, struct search *search)
 {
 	*search = (struct search){.is_vouched = recovery->vouched_seq >= missing->seq};
 	for (uint64_t place = missing->place; place < place_end && !(search->has_later && search->is_vouched);) {
 		struct found_group group;
+		uint64_t beyond = reader->image ? ring_image_pass_blank(reader->image, place) : place;
+		if (beyond > place) {
+			place = beyond;
+			continue;
+		}
 		int found = ring_read_group(reader, place, &group);
 		if (found < 0)
 			return found;
+		if (!found && reader->image)
+			ring_image_note_blank(reader->image, place);
 		bool is_later = found && group.header.length <= place_end - place && can_be_history(recovery, missing, &group.header);
 		if (is_later)
 			note_later_group(search, missing->seq, &group.header);
 		place += is_later && group.state == GROUP_WHOLE ? group.header.length : JOURNAL_BLOCK_SIZE;
 	}
 	return 0;
+}
+
+static int search_later(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
+			uint64_t place_end, struct search *search)
+{
+	reader->is_searching = true;
+	int err = search_blocks(recovery, reader, missing, place_end, search);
+	reader->is_searching = false;
+	return err;
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "log/journal/journal_format.h"
+#include "log/journal/ring_image.h"
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
@@ -84,6 +85,9 @@ const struct recovery_row *recovery_decide(const struct recovery_table *table, u
 struct ring_reader {
 	struct io *io;
 	int fd;
+	int direct_fd;          /* past the page cache: of the image */
+	struct ring_image *image; /* what it holds is read once; NULL: the window alone */
+	bool is_searching;      /* what is read now is for once */
 	uint64_t ring_size;
 	uint64_t seed;
 	uint64_t file_size;     /* what is cut off behind it reads as zeros */
@@ -93,6 +97,7 @@ struct ring_reader {
 	uint64_t place;         /* what the buffer holds: [place, place + size) */
 	size_t size;
 	uint64_t bytes_read;
+	uint64_t seen_place;    /* of the image, up to here */
 	uint64_t asked_place;   /* the kernel was told that all before it will be read */
 };
 
@@ -135,6 +140,7 @@ struct recovery_cursor {
 struct recovery {
 	struct superblock superblock;         /* the newer valid one */
 	uint64_t file_size;                   /* what it is; what it should be the superblock says */
+	uint64_t fingerprint;                 /* of both superblocks, as they are in the file */
 	uint32_t superblock_slot;
 	bool slot_is_valid[JOURNAL_SUPERBLOCKS];
 	uint64_t slot_trim_place[JOURNAL_SUPERBLOCKS];

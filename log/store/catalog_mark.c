@@ -36,6 +36,7 @@ struct listener {
 	struct catalog_mark *known;
 	store_told_partition_fn *take;
 	void *context;
+	struct ring_image **images; /* NULL: what is read of the journals is not kept */
 };
 
 static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const struct listener *listener)
@@ -77,6 +78,8 @@ static int read_journal(struct io *io, const char *dir, uint32_t shard, struct l
 	if (err)
 		return final_error(err);
 	err = journal_replay(journal, take_entry, listener);
+	if (listener->images && !err)
+		listener->images[shard] = journal_take_image(journal);
 	journal_close(journal);
 	return final_error(err);
 }
@@ -94,9 +97,26 @@ static int hear_all(struct io *io, const char *dir, uint32_t shard_count, struct
 
 int store_read_catalog_mark(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known)
 {
-	struct listener listener = {.known = known};
+	return store_read_catalog_mark_keeping(io, dir, shard_count, known, NULL);
+}
+
+int store_read_catalog_mark_keeping(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known, struct ring_image *images[])
+{
+	struct listener listener = {.known = known, .images = images};
 	*known = (struct catalog_mark){0};
-	return hear_all(io, dir, shard_count, &listener);
+	for (uint32_t i = 0; images && i < shard_count; i++)
+		images[i] = NULL;
+	int err = hear_all(io, dir, shard_count, &listener);
+	for (uint32_t i = 0; err && images && i < shard_count; i++) {
+		journal_free_image(images[i]);
+		images[i] = NULL;
+	}
+	return err;
+}
+
+void store_free_journal_image(struct ring_image *image)
+{
+	journal_free_image(image);
 }
 
 int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context)

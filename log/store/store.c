@@ -335,10 +335,12 @@ static int open_journal_file(struct store *store, struct journal_report *found)
 		.chained_kinds = 1u << ENTRY_BATCHES | 1u << ENTRY_DIRECT | 1u << ENTRY_DIRECT_TOLD,
 		.is_loss_accepted = store->options.is_loss_accepted,
 		.incarnation = store->options.incarnation,
+		.image = store->options.journal_image,
 		.durable = store__group_durable,
 		.failed = journal_failed,
 		.context = store,
 	};
+	store->options.journal_image = NULL;
 	return journal_open(&store->journal, store->home.io, &options, found);
 }
 
@@ -443,8 +445,10 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	*report = (struct store_report){0};
 	uint64_t began_ns = io_now_ns(io);
 	struct store *store = calloc(1, sizeof *store);
-	if (!store)
+	if (!store) {
+		journal_free_image(options->journal_image);
 		return -ENOMEM;
+	}
 	store->dir = strdup(options->dir);
 	init(store, io, options, image);
 	int err = store->dir ? settle_journal_size(store, report) : -ENOMEM;
@@ -519,6 +523,7 @@ void store_close(struct store *store)
 	free(store->group.items);
 	free(store->spare_items);
 	free(store->direct_headers);
+	journal_free_image(store->options.journal_image);
 	XXH3_freeState(store->hash);
 	free(store->buckets);
 	free(store->dir);

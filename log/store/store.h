@@ -7,12 +7,14 @@
 #include "log/catalog/catalog.h"
 
 struct partition;
+struct ring_image;
 struct store;
 
 struct store_options {
 	const char *dir;
 	uint32_t shard, shard_count;
 	uint64_t incarnation;
+	struct ring_image *journal_image; /* of this shard, from store_read_catalog_mark; the store's from now on; NULL: the journal is read anew */
 	uint64_t journal_incarnation;     /* catalog_journal_incarnation: a journal of an earlier opening was put back, and is refused as a lost one is */
 	uint64_t journal_size_bytes;      /* spate.journal.bytes */
 	uint64_t cache_size_bytes;        /* spate.cache.bytes: memory for unfiled and recently appended data */
@@ -45,6 +47,10 @@ struct store_report {
 /* How far the catalog of this directory had come at least, as the journals and checkpoints of its shards know; zeros if nothing tells. Damage
  * in them is passed over, as opening the store names it. Reads only. -EIO, -ENOMEM: not known. */
 MUST_USE int store_read_catalog_mark(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known);
+/* The same, and images[shard] becomes what was read of the shard's journal, or NULL: for store_options.journal_image, if nobody writes the journal in between, so that
+ * it is read once; else for store_free_journal_image. On an error all are NULL. */
+MUST_USE int store_read_catalog_mark_keeping(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known, struct ring_image *images[]);
+void store_free_journal_image(struct ring_image *image);
 /* Each partition that they know to have held something, some of them often. The same errors. */
 typedef void store_told_partition_fn(void *context, const struct uuid *topic_id, uint32_t partition);
 MUST_USE int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context);

@@ -47,13 +47,17 @@ static int open_all(struct run *run)
 	struct catalog_knowledge known = {0};
 	run->found = (struct catalog_report){0};
 	run->report = (struct store_report){0};
-	int err = store_read_catalog_mark(run->io, "/", 1, &known.mark);
+	struct ring_image *image;
+	int err = store_read_catalog_mark_keeping(run->io, "/", 1, &known.mark, &image);
 	if (!err)
 		err = catalog_open_knowing(&run->catalog, run->io, "/", run->config, &known, &run->found);
-	if (err)
+	if (err) {
+		store_free_journal_image(image);
 		return err;
+	}
 	run->image = catalog_image_acquire(run->catalog);
 	struct store_options options = options_of(run);
+	options.journal_image = image;
 	err = store_open(&run->store, run->io, &options, run->image, &run->report);
 	return err || !store_has_started(run->store) ? err : catalog_note_journals(run->catalog);
 }

@@ -64,15 +64,20 @@ void machine_init(void)
 static int open_store(struct machine *machine)
 {
 	struct catalog_knowledge known = {0};
-	int err = store_read_catalog_mark(machine->io, "/", 1, &known.mark);
+	struct ring_image *image;
+	int err = store_read_catalog_mark_keeping(machine->io, "/", 1, &known.mark, &image);
 	if (!err)
 		err = catalog_open_knowing(&machine->catalog, machine->io, "/", config, &known, &machine->found);
-	if (err)
+	if (err) {
+		store_free_journal_image(image);
 		return err;
+	}
 	machine->image = catalog_image_acquire(machine->catalog);
 	machine->options.incarnation = catalog_incarnation(machine->catalog);
 	machine->options.journal_incarnation = catalog_journal_incarnation(machine->catalog);
-	err = store_open(&machine->store, machine->io, &machine->options, machine->image, &machine->report);
+	struct store_options options = machine->options;
+	options.journal_image = image;
+	err = store_open(&machine->store, machine->io, &options, machine->image, &machine->report);
 	return err || !store_has_started(machine->store) ? err : catalog_note_journals(machine->catalog);
 }
 

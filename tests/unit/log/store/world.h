@@ -42,14 +42,19 @@ static inline int world_try_open(struct world *world)
 	world->image = NULL;
 	world->found = (struct catalog_report){0};
 	world->report = (struct store_report){0};
-	err = store_read_catalog_mark(world->io, "/", 1, &known.mark);
+	struct ring_image *image = NULL;
+	err = store_read_catalog_mark_keeping(world->io, "/", 1, &known.mark, &image);
 	if (!err)
 		err = catalog_open_knowing(&world->catalog, world->io, "/", world->config, &known, &world->found);
 	if (!err) {
 		world->image = catalog_image_acquire(world->catalog);
 		world->options.incarnation = catalog_incarnation(world->catalog);
 		world->options.journal_incarnation = catalog_journal_incarnation(world->catalog);
-		err = store_open(&world->store, world->io, &world->options, world->image, &world->report);
+		struct store_options options = world->options;
+		options.journal_image = image;
+		err = store_open(&world->store, world->io, &options, world->image, &world->report);
+	} else {
+		store_free_journal_image(image);
 	}
 	if (!err && store_has_started(world->store))
 		err = catalog_note_journals(world->catalog);

@@ -1,0 +1,55 @@
+/* What was read of a journal's ring, in memory: recovery asks for the same bytes many times (the catalog's mark, the walk, the search behind its end, the
+ * replay), in two openings of the file, and the disk is asked once. The bytes of a group are checked once, too. What is only searched is not kept, but where no
+ * group was found to begin is.
+ *
+ * Owner: the journal's thread; between two openings, whoever carries it. It reads the file and never writes; a ring that is too large, or no memory, is no
+ * error: the reader of log/journal/journal_recover.c has a window of its own for that. */
+#pragma once
+
+#include "log/journal/journal_format.h"
+
+struct io;
+
+/* Of one state of one file. */
+struct ring_image {
+	uint64_t ring_size, file_size;
+	uint64_t fingerprint;     /* of the superblocks */
+	uint64_t base_place;      /* of bytes[0]: [base, base + ring_size) is the lap that recovery looks at */
+	uint8_t *bytes;           /* mapped, ring_size of them; what is not loaded takes no memory */
+	size_t loaded;
+	size_t read_size;         /* of the next read */
+	uint64_t blank_from, blank_to; /* no block in [from, to) is a sound header that belongs there; to 0: not known of any */
+	struct group_verdict *verdicts; /* in the order of their places */
+	uint32_t verdict_count, verdict_capacity;
+};
+
+/* What the check of a group's body and repeats came to. */
+struct group_verdict {
+	uint64_t place;
+	enum group_state state;
+	bool are_repeats_whole;
+};
+
+/* NULL: there is no memory for it, or the ring is too large to be kept. */
+struct ring_image *ring_image_create(uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint);
+void ring_image_free(struct ring_image *image);
+
+/* Is it of this lap of the file that has these superblocks? */
+bool ring_image_fits(const struct ring_image *image, uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint);
+
+/* Makes [place, place + size) visible, until the image goes. 1; 0: it lies outside the lap; -errno. `fd`: O_DIRECT where that can be had. What was cut off the
+ * file reads as zeros. */
+MUST_USE int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t place, size_t size, const uint8_t **out);
+
+/* Is that loaded already? */
+bool ring_image_has(const struct ring_image *image, uint64_t place, size_t size);
+
+/* In this block there is no sound header that says it belongs there. Noted as long as it follows the ones noted before. */
+void ring_image_note_blank(struct ring_image *image, uint64_t place);
+/* `place`, or where such blocks end that begin there. */
+uint64_t ring_image_pass_blank(const struct ring_image *image, uint64_t place);
+
+/* NULL: the group there was not checked yet. */
+const struct group_verdict *ring_image_verdict(const struct ring_image *image, uint64_t place);
+/* Notes it if it lies behind all that are known; of others there are few. */
+void ring_image_note(struct ring_image *image, const struct group_verdict *verdict);
