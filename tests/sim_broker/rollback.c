@@ -302,14 +302,15 @@ void rollback_befall(struct world *world, const struct step *step)
 		image_drop(&running);
 		return;
 	}
-	strike.was_clean = broker_go_down(world, !is_running && step->c % 2);
+	strike.was_clean = broker_go_down(world, strike.victim == VICTIM_TOP || (!is_running && step->c % 2));
 	lose_what(&strike, step->c / 2);
 	if (world->rollback)
 		strike.old = &world->rollback->kept[step->c / 8 % 2];
 	if (is_running)
 		strike.old = running.count ? &running : NULL;
 	image_take(&strike.now, world->disk);
-	if (!world_is_over(world) && (strike.old || strike.victim >= VICTIM_TWO_LOGS))
+	bool can_be_told = strike.victim != VICTIM_TOP || strike.was_clean; /* after a kill the lost journals may have had all, and nothing else anything */
+	if (!world_is_over(world) && can_be_told && (strike.old || strike.victim >= VICTIM_TWO_LOGS))
 		do_it(&strike, step);
 	image_drop(&running);
 	keep(world, &strike.now);
