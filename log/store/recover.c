@@ -736,10 +736,28 @@ static void take_log_start(struct partition *partition, int64_t start_offset)
 		partition->start_offset = start_offset;
 }
 
-/* Only looks whether the file says what the checkpoint does. */
-static void compare_log_start(struct partition *partition, int64_t start_offset)
+/* The checkpoint has them: only which file it is counts. */
+static void pass_log_start(struct partition *partition, int64_t start_offset)
 {
-	partition->home->has_moved_start |= start_offset != partition->start_offset;
+	(void)partition;
+	(void)start_offset;
+}
+
+static bool are_starts_worth_telling(const struct store *store)
+{
+	LIST_FOR_EACH(node, &store->partitions)
+		if (LIST_ENTRY(node, struct partition, store_node)->start_offset > 0)
+			return true;
+	return false;
+}
+
+/* The file is not the one that the journal knows, or nobody knows which it is: it is written anew beside the next checkpoint. */
+static void look_at_log_starts(struct store *store)
+{
+	int err = store__read_log_starts(store, pass_log_start);
+	(void)err; /* then it says none */
+	bool is_right = store->starts_generation && store->starts_generation == store->journal_found.log_starts;
+	store->home.has_moved_start |= !is_right && are_starts_worth_telling(store);
 }
 
 /* A log whose records were all deleted has no file that says where it goes on; unless the journal has what comes next. */
@@ -860,14 +878,6 @@ static int scan(struct replay *replay)
 	return err;
 }
 
-static bool are_starts_worth_telling(const struct store *store)
-{
-	LIST_FOR_EACH(node, &store->partitions)
-		if (LIST_ENTRY(node, struct partition, store_node)->start_offset > 0)
-			return true;
-	return false;
-}
-
 /* The journal is lost, and with it what it said of pieces that went straight to their segments since the checkpoint: the segments are asked, and from the
  * checkpoint the log starts alone are taken. */
 static int scan_behind_checkpoint(struct replay *replay, bool is_copy, bool *has_scanned)
@@ -936,10 +946,8 @@ static int find_positions(struct replay *replay, bool *has_scanned)
 		say_alien_journal(store);
 	if (!err && is_journal_gone(replay))
 		return scan_behind_checkpoint(replay, is_copy, has_scanned);
-	if (!err) {
-		int starts_err = store__read_log_starts(store, compare_log_start);
-		store->home.has_moved_start |= (starts_err || !store->starts_generation || are_starts_behind(store, 0)) && are_starts_worth_telling(store);
-	}
+	if (!err)
+		look_at_log_starts(store);
 	if (!err || !is_no_checkpoint(err))
 		return err;
 	/* Without one it never came to a checkpoint: that is nothing to report. */

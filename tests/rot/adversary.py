@@ -252,6 +252,8 @@ def choose(rng, data):
     if os.environ.get('FILE'):
         f = rng.choice([x for x in fs if re.search(os.environ['FILE'], x)])
     k = os.environ.get('KIND') or rng.choice(KINDS)
+    if k.endswith('+lost') and re.fullmatch('checkpoint-\\d+', f):  # it is lost already
+        f = rng.choice([x for x in fs if 'checkpoint-' not in x])
     size = os.path.getsize(os.path.join(data, f))
     block = rng.choice([512, 4096, 4096, 65536, 1 << 20])
     span = size
