@@ -236,7 +236,7 @@ $(OBJ_SIM_BROKER): | $(GEN)/stamp
 $(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(OBJ_SHRINK) $(OBJ_REQUESTS) $(call obj,tests/sim/map_cache.c) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
 	@$(call say,ld,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-SIM_BROKER_SHORT_release := 1000
+SIM_BROKER_SHORT_release := 10000
 SIM_BROKER_SHORT_asan    := 4
 sim-broker-short: $(BUILD)/sim-broker
 	@$(BUILD)/sim-broker --seed 1 --count $(SIM_BROKER_SHORT_$(MODE)) > $(BUILD)/sim-broker.log || { tail -60 $(BUILD)/sim-broker.log; false; }
