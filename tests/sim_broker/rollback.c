@@ -207,6 +207,20 @@ static void roll_back(struct strike *strike, const struct image_file *file)
 		put(strike, file->path, image_find(strike->old, file->path));
 }
 
+/* By the catalog that comes back, too. Else another topic of that name may be back, or none, once that is accepted. */
+static bool are_topics_named(const struct strike *strike)
+{
+	const struct image_file *catalog = strike->old ? image_find(strike->old, "/data/catalog.log") : NULL;
+	if (strike->victim != VICTIM_CATALOG && strike->victim != VICTIM_TOP)
+		return true;
+	for (uint32_t i = 0; i < TOPICS_MAX && catalog; i++) {
+		const struct world_topic *topic = &strike->world->topics[i];
+		if (topic->state == TOPIC_LIVE && !memmem(catalog->bytes, catalog->size, topic->id.bytes, sizeof topic->id.bytes))
+			return false;
+	}
+	return catalog != NULL;
+}
+
 static void do_it(struct strike *strike, const struct step *step)
 {
 	struct world *world = strike->world;
@@ -222,7 +236,7 @@ static void do_it(struct strike *strike, const struct step *step)
 	if (is_journals && !strike->was_clean)
 		doubt_begin(world);
 	doubt_starts(world);
-	world->must_survey_losses = true;
+	world->must_survey_losses = are_topics_named(strike);
 	if (is_exchange)
 		exchange(strike, one, other);
 	else
