@@ -367,17 +367,25 @@ int io_dir_sync(struct io *io, const char *path)
 	return io__note_missing(io, path, "synced", err);
 }
 
+int io_parent_of(const char *path, char *parent, size_t parent_size)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : 0;
+	const char *shortest = length ? path : slash ? "/" : ".";
+	if (!length)
+		length = 1;
+	if (length >= parent_size)
+		return -ENAMETOOLONG;
+	memcpy(parent, shortest, length);
+	parent[length] = '\0';
+	return 0;
+}
+
 int io_parent_sync(struct io *io, const char *path)
 {
 	char parent[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	size_t length = slash ? (size_t)(slash - path) : 0;
-	if (length >= sizeof parent)
-		return -ENAMETOOLONG;
-	if (length)
-		memcpy(parent, path, length);
-	parent[length] = '\0';
-	return io_dir_sync(io, length ? parent : slash ? "/" : ".");
+	int err = io_parent_of(path, parent, sizeof parent);
+	return err ? err : io_dir_sync(io, parent);
 }
 
 int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context)

@@ -209,6 +209,8 @@ MUST_USE int io_dir_make(struct io *io, const char *path);            /* -EEXIST
 MUST_USE int io_dir_sync(struct io *io, const char *path);
 /* The directory that holds `path`, by its text alone: makes a name that was made or renamed there durable. */
 MUST_USE int io_parent_sync(struct io *io, const char *path);
+/* That directory's name. -ENAMETOOLONG. */
+MUST_USE int io_parent_of(const char *path, char *parent, size_t parent_size);
 /* Nonzero ends the walk and is returned. */
 typedef int io_dir_entry_fn(void *context, const char *name, bool is_directory);
 MUST_USE int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context);

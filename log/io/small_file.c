@@ -1,13 +1,16 @@
 /* Reading a small file whole, and replacing it so that a crash leaves the old or the new content: write a
  * temporary file beside it, sync it, rename it over, sync the directory. A leftover temporary file is
- * overwritten by the next. */
+ * overwritten by the next. In the background each of these steps begins when the one before it has ended;
+ * what is no I/O of size (opening, renaming) is done in between. */
 #include "log/io/small_file.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "log/base/check.h"
 #include "log/base/err.h"
 
 static int read_open(struct io *io, int fd, size_t size_max, uint8_t **data, size_t *size)
@@ -41,7 +44,8 @@ int small_file_read(struct io *io, const char *path, size_t size_max, uint8_t **
 	return err;
 }
 
-static int write_synced(struct io *io, const char *path, const void *data, size_t size)
+/* Empty. A descriptor, or the error. */
+static int open_temporary(struct io *io, const char *path)
 {
 	int fd = io_file_open(io, path, IO_CREATE);
 	if (fd == ERR_NOT_A_FILE || fd == -EACCES) { /* the name is ours: nothing that counts is ever under it */
@@ -50,21 +54,32 @@ static int write_synced(struct io *io, const char *path, const void *data, size_
 			err = io_dir_remove(io, path);
 		fd = err ? err : io_file_open(io, path, IO_CREATE);
 	}
+	int err = fd < 0 ? fd : io_file_truncate(io, fd, 0);
+	if (err && fd >= 0)
+		io_close_fd(io, fd);
+	return err ? err : fd;
+}
+
+static int write_synced(struct io *io, const char *path, const void *data, size_t size)
+{
+	int fd = open_temporary(io, path);
 	if (fd < 0)
 		return fd;
-	int err = io_file_truncate(io, fd, 0);
-	if (err == 0) {
-		int64_t written = io_file_write(io, fd, data, size, 0);
-		err = written < 0 ? (int)written : io_file_sync(io, fd);
-	}
+	int64_t written = io_file_write(io, fd, data, size, 0);
+	int err = written < 0 ? (int)written : io_file_sync(io, fd);
 	io_close_fd(io, fd);
 	return err;
+}
+
+static int name_temporary(const char *path, char *out, size_t out_size)
+{
+	return (size_t)snprintf(out, out_size, "%s.tmp", path) >= out_size ? -ENAMETOOLONG : 0;
 }
 
 int small_file_replace(struct io *io, const char *path, const void *data, size_t size)
 {
 	char temporary[PATH_MAX];
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= sizeof(temporary))
+	if (name_temporary(path, temporary, sizeof temporary))
 		return -ENAMETOOLONG;
 	int err = write_synced(io, temporary, data, size);
 	if (err == 0)
@@ -75,4 +90,72 @@ int small_file_replace(struct io *io, const char *path, const void *data, size_t
 		return err;
 	}
 	return io_parent_sync(io, path);
+}
+
+/* ---- in the background ------------------------------------------------------------------------------------ */
+
+static void end(struct small_file_replacing *replacing, int err)
+{
+	replacing->is_in_flight = false;
+	replacing->done(replacing, err);
+}
+
+/* Nothing has taken the old one's place. */
+static void give_up(struct small_file_replacing *replacing, int err)
+{
+	int ignored = io_unlink(replacing->io, replacing->temporary);
+	(void)ignored;
+	end(replacing, err);
+}
+
+static void entered(struct io_op *op)
+{
+	end(CONTAINER_OF(op, struct small_file_replacing, op), op->result < 0 ? op->result : 0);
+}
+
+static void synced(struct io_op *op)
+{
+	struct small_file_replacing *replacing = CONTAINER_OF(op, struct small_file_replacing, op);
+	io_close_fd(replacing->io, replacing->fd);
+	int err = op->result < 0 ? op->result : io_rename(replacing->io, replacing->temporary, replacing->path);
+	if (err) {
+		give_up(replacing, err);
+		return;
+	}
+	op->done = entered;
+	io_dir_sync_start(replacing->io, op, replacing->parent);
+}
+
+static void written(struct io_op *op)
+{
+	struct small_file_replacing *replacing = CONTAINER_OF(op, struct small_file_replacing, op);
+	if (op->result < 0) {
+		io_close_fd(replacing->io, replacing->fd);
+		give_up(replacing, op->result);
+		return;
+	}
+	op->done = synced;
+	io_datasync(replacing->io, op, replacing->fd);
+}
+
+int small_file_replace_start(struct small_file_replacing *replacing, struct io *io, const char *path, const void *data, size_t size)
+{
+	CHECK(!replacing->is_in_flight && replacing->done);
+	if (size > INT32_MAX)
+		return -EFBIG;
+	if (name_temporary(path, replacing->temporary, sizeof replacing->temporary) || io_parent_of(path, replacing->parent, sizeof replacing->parent))
+		return -ENAMETOOLONG;
+	strcpy(replacing->path, path); /* shorter than the temporary one's */
+	replacing->io = io;
+	replacing->fd = open_temporary(io, replacing->temporary);
+	if (replacing->fd < 0) {
+		int ignored = io_unlink(io, replacing->temporary);
+		(void)ignored;
+		return replacing->fd;
+	}
+	replacing->is_in_flight = true;
+	replacing->data = (struct iovec){(void *)data, size};
+	replacing->op.done = written;
+	io_write(io, &replacing->op, replacing->fd, &replacing->data, 1, 0, 0);
+	return 0;
 }

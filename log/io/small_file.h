@@ -1,7 +1,9 @@
 /* Small whole files: read at once, and replaced at once (temporary file, sync, rename, sync of the
  * directory), so that a crash leaves the old or the new content and never a mixture. Cold calls of the
- * thread that owns the io. */
+ * thread that owns the io; but for a replacement whose writing and syncs the loop does not wait for. */
 #pragma once
+
+#include <limits.h>
 
 #include "log/io/io.h"
 
@@ -11,3 +13,19 @@ MUST_USE int small_file_read(struct io *io, const char *path, size_t size_max, u
 
 /* Replaces or makes `path`; durable when it returns 0. Uses `path` + ".tmp". */
 MUST_USE int small_file_replace(struct io *io, const char *path, const void *data, size_t size);
+
+/* A replacement under way. In its owner; zeroed before the first one, and used again when done() runs. */
+struct small_file_replacing {
+	struct io *io;
+	struct io_op op;
+	struct iovec data;
+	int fd;
+	int err;
+	bool is_in_flight;
+	char path[PATH_MAX], temporary[PATH_MAX], parent[PATH_MAX];
+	void (*done)(struct small_file_replacing *replacing, int err); /* in io_turn; err as that of small_file_replace */
+};
+
+/* The same in the background: path and data are the caller's, and the data must stay until done() runs. What shows at once is returned, and nothing is
+ * under way then. */
+MUST_USE int small_file_replace_start(struct small_file_replacing *replacing, struct io *io, const char *path, const void *data, size_t size);

@@ -165,26 +165,37 @@ static uint64_t next_generation(const struct store *store)
 	return (store->checkpoint_generation > first ? store->checkpoint_generation : first) + 1;
 }
 
-/* Three more syncs for the loop to wait for: at the stop, behind a scan, and now and then between. */
+/* Three more syncs: at the stop, behind a scan, and now and then between. */
 static bool is_copy_due(const struct store *store)
 {
 	return store->is_stopping || store->must_copy || (store->cycle.is_tidy && io_now_ns(store->home.io) >= store->copy_due_ns);
 }
 
-/* A failure costs nothing but the copy: an older one is told from the one that is due by its generation. */
-static void write_copy(struct store *store, const uint8_t *data, size_t size)
+static int copy_path(struct store *store, char *out, size_t size)
 {
-	char path[4096];
-	checkpoint_path(store, COPY_SUFFIX, path, sizeof path);
-	int err = foreign_file_keep(store->home.io, path);
-	if (!err)
-		err = small_file_replace(store->home.io, path, data, size);
+	checkpoint_path(store, COPY_SUFFIX, out, size);
+	return foreign_file_keep(store->home.io, out);
+}
+
+/* A failure costs nothing but the copy: an older one is told from the one that is due by its generation. */
+static void note_copy(struct store *store, int err)
+{
 	if (!err)
 		store->copy_due_ns = io_now_ns(store->home.io) + COPY_NS;
 	store->must_copy &= err != 0;
 }
 
-int store__write_checkpoint(struct store *store)
+static void write_copy(struct store *store, const uint8_t *data, size_t size)
+{
+	char path[4096];
+	int err = copy_path(store, path, sizeof path);
+	if (!err)
+		err = small_file_replace(store->home.io, path, data, size);
+	note_copy(store, err);
+}
+
+/* What is so now, to be freed. NULL: no memory. */
+static uint8_t *encode(struct store *store, uint64_t generation, size_t *size_out)
 {
 	size_t size = HEADER_SIZE + CHECKSUM_SIZE;
 	uint32_t count = 0;
@@ -197,8 +208,7 @@ int store__write_checkpoint(struct store *store)
 	}
 	uint8_t *data = malloc(size);
 	if (!data)
-		return -ENOMEM;
-	uint64_t generation = next_generation(store);
+		return NULL;
 	memcpy(data, magic, sizeof magic);
 	store_le32(data + 8, CHECKPOINT_VERSION);
 	store_le32(data + 12, store->options.shard);
@@ -218,11 +228,28 @@ int store__write_checkpoint(struct store *store)
 	}
 	CHECK((size_t)(at - data) + CHECKSUM_SIZE == size);
 	store_le64(at, XXH3_64bits(data, size - CHECKSUM_SIZE));
-	char path[4096];
-	checkpoint_path(store, "", path, sizeof path);
-	/* What could not be read as a checkpoint may be something else. */
-	int err = store->may_checkpoint_be_foreign ? foreign_file_keep(store->home.io, path) : 0;
+	*size_out = size;
+	return data;
+}
+
+/* What could not be read as a checkpoint may be something else. */
+static int path_to_write(struct store *store, char *out, size_t size)
+{
+	checkpoint_path(store, "", out, size);
+	int err = store->may_checkpoint_be_foreign ? foreign_file_keep(store->home.io, out) : 0;
 	store->may_checkpoint_be_foreign &= err != 0;
+	return err;
+}
+
+int store__write_checkpoint(struct store *store)
+{
+	size_t size;
+	uint64_t generation = next_generation(store);
+	uint8_t *data = encode(store, generation, &size);
+	if (!data)
+		return -ENOMEM;
+	char path[4096];
+	int err = path_to_write(store, path, sizeof path);
 	if (!err)
 		err = small_file_replace(store->home.io, path, data, size);
 	if (!err && is_copy_due(store))
@@ -230,6 +257,67 @@ int store__write_checkpoint(struct store *store)
 	free(data);
 	if (!err)
 		store->checkpoint_generation = generation;
+	return err;
+}
+
+/* ---- in the background ------------------------------------------------------------------------------------------- */
+
+static void written(struct store *store, int err)
+{
+	struct checkpoint_writing *writing = &store->checkpoint;
+	free(writing->data);
+	writing->data = NULL;
+	writing->is_copying = false;
+	writing->is_over = true;
+	writing->err = err;
+}
+
+static int start_copy(struct store *store)
+{
+	struct checkpoint_writing *writing = &store->checkpoint;
+	char path[4096];
+	int err = copy_path(store, path, sizeof path);
+	writing->is_copying = !err;
+	return err ? err : small_file_replace_start(&writing->replacing, store->home.io, path, writing->data, writing->size);
+}
+
+static void replaced(struct small_file_replacing *replacing, int err)
+{
+	struct store *store = CONTAINER_OF(replacing, struct store, checkpoint.replacing);
+	struct checkpoint_writing *writing = &store->checkpoint;
+	if (writing->is_copying) {
+		note_copy(store, err);
+		written(store, 0);
+		return;
+	}
+	if (!err)
+		store->checkpoint_generation = writing->generation;
+	if (err || store->is_closing || !is_copy_due(store)) {
+		written(store, err);
+		return;
+	}
+	int copy_err = start_copy(store);
+	if (copy_err) {
+		note_copy(store, copy_err);
+		written(store, 0);
+	}
+}
+
+int store__start_checkpoint(struct store *store)
+{
+	struct checkpoint_writing *writing = &store->checkpoint;
+	char path[4096];
+	writing->generation = next_generation(store);
+	writing->data = encode(store, writing->generation, &writing->size);
+	if (!writing->data)
+		return -ENOMEM;
+	writing->is_over = writing->is_copying = false;
+	writing->replacing.done = replaced;
+	int err = path_to_write(store, path, sizeof path);
+	if (!err)
+		err = small_file_replace_start(&writing->replacing, store->home.io, path, writing->data, writing->size);
+	if (err)
+		written(store, err);
 	return err;
 }
 

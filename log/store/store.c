@@ -483,7 +483,8 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 
 static bool is_under_way(const struct store *store)
 {
-	return store->home.segments.filings_in_flight || store->dir_syncs.in_flight || scrub_is_reading(&store->scrub);
+	return store->home.segments.filings_in_flight || store->dir_syncs.in_flight || store->checkpoint.replacing.is_in_flight ||
+	       scrub_is_reading(&store->scrub);
 }
 
 /* Memory that the kernel still reads from or writes to must stay until it is done with it. */
@@ -551,7 +552,8 @@ static bool is_stuck(const struct store *store)
 	bool is_committed = list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal);
 	bool is_full = store->is_full && store->tries_at_stop > 0 && (is_committed || store->tries_at_stop >= FULL_TRIES_MAX);
 	bool is_short = store_is_short(store) && store->tries_at_stop >= SHORT_TRIES_MAX;
-	return (is_full || is_short) && store->cycle.in_flight == 0 && store->dir_syncs.in_flight == 0 && !store->group.is_in_flight &&
+	return (is_full || is_short) && store->cycle.in_flight == 0 && store->dir_syncs.in_flight == 0 &&
+	       !store->checkpoint.replacing.is_in_flight && !store->group.is_in_flight &&
 	       journal_is_idle(store->journal);
 }
 

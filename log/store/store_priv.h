@@ -1,6 +1,7 @@
 /* What the files of log/store share: the store itself. Private interfaces. */
 #pragma once
 
+#include "log/io/small_file.h"
 #include "log/journal/journal.h"
 #include "log/partition/partition_priv.h"
 #include "log/segment/witness.h"
@@ -46,7 +47,7 @@ struct group {
 };
 
 /* Write-behind: one cycle at a time files what is durable, writes the checkpoint, and lets the journal go. */
-enum cycle_state { CYCLE_IDLE, CYCLE_FILING, CYCLE_SYNCING };
+enum cycle_state { CYCLE_IDLE, CYCLE_FILING, CYCLE_SYNCING, CYCLE_CHECKPOINTING };
 
 struct cycle {
 	enum cycle_state state;
@@ -58,6 +59,8 @@ struct cycle {
 	struct io_timer timer;         /* the next cycle at the latest */
 	struct io_timer retry;         /* after a full disk */
 	uint64_t direct_bytes;         /* gone straight to segments since the last checkpoint */
+	uint64_t told_direct_bytes;    /* the part of it that the checkpoint under way tells of; and so: */
+	bool told_rolled, told_damage;
 	bool is_retrying;
 	bool is_tidy;                  /* there is no pressure: files are cut to their size */
 	bool is_due;                   /* a cycle must run, even if there is nothing to file: for what its end does */
@@ -68,6 +71,17 @@ struct shortage {
 	struct io_timer timer;         /* brings the turn that tries again */
 	int err;                       /* what ran short; 0: nothing does now */
 	uint64_t count;
+};
+
+/* A checkpoint on its way to the disk. */
+struct checkpoint_writing {
+	struct small_file_replacing replacing;
+	uint8_t *data;
+	size_t size;
+	uint64_t generation;
+	bool is_over;                  /* and its error is for the cycle's end */
+	bool is_copying;               /* it is in place, and its copy is under way */
+	int err;
 };
 
 struct store {
@@ -109,6 +123,7 @@ struct store {
 	bool is_checkpoint_anothers;   /* what was read last is a checkpoint, but not of this journal */
 	uint64_t copy_due_ns;          /* when the checkpoint is copied again */
 	bool must_copy;                /* with the next one */
+	struct checkpoint_writing checkpoint;
 	struct shortage shortage;
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
@@ -158,6 +173,8 @@ void store__release_reserve(struct store *store);
 
 /* checkpoint.c */
 MUST_USE int store__write_checkpoint(struct store *store);
+/* The same of what is so now, in the background: store->checkpoint.is_over says when it has ended. An error: nothing is under way. */
+MUST_USE int store__start_checkpoint(struct store *store);
 /* The bytes of `checkpoint-<shard>` (suffix "") or of its copy, to be freed: whole, if it is a file of a size that can be. Errors of small_file_read. */
 MUST_USE int store__load_checkpoint(struct io *io, const char *dir, uint32_t shard, const char *suffix, uint8_t **data, size_t *size);
 /* The last group of its journal that was durable when these bytes, whole, were written; 0: they do not say. */

@@ -4,7 +4,7 @@
  *   - notes the last durable group;
  *   - files every partition that has durable bytes not in its files, a bounded number at a time;
  *   - writes beside the segments when their records were appended;
- *   - seals what is complete, saves indexes and epochs, and writes the checkpoint;
+ *   - seals what is complete, saves indexes and epochs, and writes the checkpoint of what is so now, while appends and commits go on;
  *   - trims the journal up to the noted group.
  *
  * It begins when the journal is half full, when appends lack memory, when much has gone straight to segments (that is checked at
@@ -399,29 +399,42 @@ bool store__is_all_filed(const struct store *store)
 	       list_is_empty(&store->cycle.queue) && store->cycle.in_flight == 0;
 }
 
-static void end_cycle(struct store *store)
+/* What comes from here on is for the next checkpoint to tell. */
+static void note_told(struct store *store)
+{
+	struct cycle *cycle = &store->cycle;
+	cycle->told_direct_bytes = cycle->direct_bytes;
+	cycle->told_rolled = store->home.has_rolled;
+	cycle->told_damage = store->home.has_new_damage;
+	store->home.has_rolled = store->home.has_new_damage = false;
+}
+
+/* It was not told. */
+static void take_back(struct store *store)
+{
+	store->home.has_rolled |= store->cycle.told_rolled;
+	store->home.has_new_damage |= store->cycle.told_damage;
+}
+
+static void let_journal_go(struct store *store)
+{
+	journal_note_checkpoint(store->journal, store->checkpoint_generation);
+	journal_trim(store->journal, store->cycle.trim_seq);
+	store->cycle.direct_bytes -= store->cycle.told_direct_bytes;
+	LIST_FOR_EACH(node, &store->partitions)
+		drop_checkpointed(LIST_ENTRY(node, struct partition, store_node));
+}
+
+/* With the checkpoint in place, or without it. */
+static void finish_cycle(struct store *store, int err, bool is_all_filed)
 {
 	store->cycle.state = CYCLE_IDLE;
 	if (store->failure)
 		return;
-	int err = 0;
-	bool is_all_filed = store__is_all_filed(store); /* as the checkpoint says */
-	LIST_FOR_EACH(node, &store->partitions) {
-		err = save_partition(store, LIST_ENTRY(node, struct partition, store_node));
-		if (err)
-			break;
-	}
-	if (!err && store->home.has_moved_start)
-		err = store__write_log_starts(store);
-	if (!err)
-		err = store__write_checkpoint(store);
-	if (!err) {
-		journal_note_checkpoint(store->journal, store->checkpoint_generation);
-		journal_trim(store->journal, store->cycle.trim_seq);
-		store->home.has_new_damage = false;
-		LIST_FOR_EACH(node, &store->partitions)
-			drop_checkpointed(LIST_ENTRY(node, struct partition, store_node));
-	}
+	if (err)
+		take_back(store);
+	else
+		let_journal_go(store);
 	if (err_is_full(err)) {
 		store__set_full(store, true);
 		store->cycle.timer.run = age_reached;
@@ -437,10 +450,39 @@ static void end_cycle(struct store *store)
 			store__set_full(store, true);
 		store__set_full(store, false);
 		store->must_file_first = false;
-		store->home.has_rolled = false;
-		store->cycle.direct_bytes = 0;
 		store->is_final_cycle_done = is_all_filed;
 	}
+}
+
+/* What a stop says, or a start that may not write its journal before, is waited for: nothing may come between. */
+static bool may_go_on_meanwhile(const struct store *store)
+{
+	return !store->is_stopping && !store->must_file_first;
+}
+
+static void end_cycle(struct store *store)
+{
+	if (store->failure) {
+		store->cycle.state = CYCLE_IDLE;
+		return;
+	}
+	int err = 0;
+	LIST_FOR_EACH(node, &store->partitions) {
+		err = save_partition(store, LIST_ENTRY(node, struct partition, store_node));
+		if (err)
+			break;
+	}
+	if (!err && store->home.has_moved_start)
+		err = store__write_log_starts(store);
+	bool is_all_filed = store__is_all_filed(store); /* as the checkpoint says */
+	bool is_in_background = !err && may_go_on_meanwhile(store);
+	note_told(store);
+	if (!err)
+		err = is_in_background ? store__start_checkpoint(store) : store__write_checkpoint(store);
+	if (!err && is_in_background)
+		store->cycle.state = CYCLE_CHECKPOINTING;
+	else
+		finish_cycle(store, err, is_all_filed);
 }
 
 /* ---- the begin of a cycle ------------------------------------------------------------------------------------------- */
@@ -500,6 +542,8 @@ void store__cycle_turn(struct store *store)
 	}
 	if (store->cycle.state == CYCLE_SYNCING && (store->failure || (store__sync_dirs(store) && write_some_times(store))))
 		end_cycle(store);
+	if (store->cycle.state == CYCLE_CHECKPOINTING && store->checkpoint.is_over)
+		finish_cycle(store, store->checkpoint.err, false);
 	if (store->cycle.state == CYCLE_IDLE && store->is_full && !store->failure && !store->cycle.timer.heap_index) { /* is there room again? */
 		store->cycle.timer.run = age_reached;
 		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);

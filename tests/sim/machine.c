@@ -267,7 +267,7 @@ static void meet_crash(struct run *run)
 		met(run, store->group.direct_count ? POINT_CRASH_IN_DIRECT : POINT_CRASH_IN_COMMIT);
 	if (store->cycle.state == CYCLE_FILING && store->cycle.in_flight)
 		met(run, POINT_CRASH_IN_FILING);
-	if (store->cycle.state == CYCLE_SYNCING || (machine__is_cut(run) && store->failure && store->cycle.state == CYCLE_IDLE))
+	if (store->cycle.state == CYCLE_SYNCING || store->cycle.state == CYCLE_CHECKPOINTING || (machine__is_cut(run) && store->failure && store->cycle.state == CYCLE_IDLE))
 		met(run, POINT_CRASH_IN_CYCLE_END);
 }
 

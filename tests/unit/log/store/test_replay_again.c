@@ -99,8 +99,10 @@ Test(replay_again, an_epoch_without_a_record)
 	cr_assert(world.store->group.is_in_flight);
 	uint64_t checkpoint = world.store->checkpoint_generation;
 	world.store->cycle.is_due = true;
+	sim_disk_set_pace(world.disk, &(struct sim_pace){.latency_percent = 100});
+	store_turn(world.store);
 	for (int turns = 0; world.store->checkpoint_generation == checkpoint && turns < 10; turns++)
-		store_turn(world.store);
+		world_turn(&world);
 	cr_assert(world.store->checkpoint_generation != checkpoint && !append.is_done);
 	cr_assert_eq(epochs_latest(&the_partition(&world)->epochs), 1);
 	struct sim_disk *left = world_lose_all(world.disk);
