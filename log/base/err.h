@@ -30,7 +30,8 @@
 	X(-1021, ERR_UNKNOWN_PRODUCER, "the producer id has no open transaction here")   \
 	X(-1022, ERR_INVALID_SETTING, "a setting's name, key or value is too long")                   \
 	X(-1023, ERR_TOO_MANY_SETTINGS, "there would be more settings than the catalog keeps")        \
-	X(-1024, ERR_NOT_A_FILE, "it is no regular file")
+	X(-1024, ERR_NOT_A_FILE, "it is no regular file")                                             \
+	X(-1025, ERR_GONE, "its file was moved, removed or replaced while it was in use")
 
 enum err {
 #define X(code, name, text) name = code,

@@ -144,6 +144,11 @@ int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes)
 		free(bytes->data);
 		return refused;
 	}
+	/* What is written to a file that nobody finds is not kept. It may be put back: only this change is refused. */
+	if (io_file_check_name(catalog->io, catalog->fd, catalog->log_path) == ERR_GONE) {
+		free(bytes->data);
+		return ERR_GONE;
+	}
 	int64_t written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
 	bool is_full = err_is_full((int)written);
 	if (is_full && catalog->make_room && catalog->make_room(catalog->make_room_context))

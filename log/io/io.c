@@ -348,6 +348,11 @@ int64_t io_file_write(struct io *io, int fd, const void *data, size_t size, uint
 	return io->cold->file_write(io, fd, data, size, position);
 }
 
+int io_file_check_name(struct io *io, int fd, const char *path)
+{
+	return io__note_refusal(io, path, "used", io->cold->file_check_name(io, fd, path));
+}
+
 int io_file_sync(struct io *io, int fd)
 {
 	return io__sync_result(io->cold->file_sync(io, fd));

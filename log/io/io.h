@@ -204,6 +204,8 @@ MUST_USE int io_file_allocate(struct io *io, int fd, uint64_t position, uint64_t
 MUST_USE int64_t io_file_read(struct io *io, int fd, void *data, size_t size, uint64_t position);
 MUST_USE int64_t io_file_write(struct io *io, int fd, const void *data, size_t size, uint64_t position);
 MUST_USE int io_file_sync(struct io *io, int fd);
+/* Does `path` still lead to the file that is open here? 0, ERR_GONE, -errno. What is written to a file that does not is found by nobody. */
+MUST_USE int io_file_check_name(struct io *io, int fd, const char *path);
 
 MUST_USE int io_dir_make(struct io *io, const char *path);            /* -EEXIST if it is there */
 MUST_USE int io_dir_sync(struct io *io, const char *path);

@@ -39,6 +39,9 @@ static void advise(int err, char *out, size_t size)
 	case ERR_NOT_A_FILE:
 		text = " but a directory, a FIFO, a socket, a device or a link to nowhere: put the file back, or move this away if it is lost";
 		break;
+	case ERR_GONE:
+		text = "; leave the files of a running broker alone, and stop it before anything is put in their place";
+		break;
 	case -EROFS:
 		text = "; mount the file system so that it can be written";
 		break;

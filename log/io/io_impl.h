@@ -61,6 +61,7 @@ struct io_cold {
 	int64_t (*file_read)(struct io *io, int fd, void *data, size_t size, uint64_t position);
 	int64_t (*file_write)(struct io *io, int fd, const void *data, size_t size, uint64_t position);
 	int (*file_sync)(struct io *io, int fd);
+	int (*file_check_name)(struct io *io, int fd, const char *path);
 	int (*dir_make)(struct io *io, const char *path);
 	int (*dir_sync)(struct io *io, const char *path);
 	int (*dir_list)(struct io *io, const char *path, io_dir_entry_fn *entry, void *context);

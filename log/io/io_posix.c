@@ -181,6 +181,18 @@ static int file_sync(struct io *io, int fd)
 	return result_of(fsync(fd));
 }
 
+/* A failure to look at the name says nothing of where it leads. */
+static int file_check_name(struct io *io, int fd, const char *path)
+{
+	struct stat open, named;
+	struct io_at at = io__at(io, path);
+	if (fstat(fd, &open) < 0)
+		return -errno;
+	if (fstatat(at.fd, at.path, &named, 0) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? ERR_GONE : 0;
+	return open.st_dev == named.st_dev && open.st_ino == named.st_ino ? 0 : ERR_GONE;
+}
+
 /* ---- directories ----------------------------------------------------------------------------------------- */
 
 static int dir_make(struct io *io, const char *path)
@@ -319,6 +331,7 @@ const struct io_cold io_posix_cold = {
 	.file_read = file_read,
 	.file_write = file_write,
 	.file_sync = file_sync,
+	.file_check_name = file_check_name,
 	.dir_make = dir_make,
 	.dir_sync = dir_sync,
 	.dir_list = dir_list,

@@ -652,6 +652,13 @@ static int file_sync(struct io *io, int fd)
 	return fault;
 }
 
+static int file_check_name(struct io *io, int fd, const char *path)
+{
+	struct sim *sim = sim_of(io);
+	struct open_file *file = is_dead(sim) ? NULL : file_of(sim, fd);
+	return !file || sim_disk__leads_to(sim->disk, path, file->node) ? 0 : ERR_GONE;
+}
+
 static int dir_make(struct io *io, const char *path)
 {
 	int fault;
@@ -731,6 +738,7 @@ static const struct io_cold sim_cold = {
 	.file_read = file_read,
 	.file_write = file_write,
 	.file_sync = file_sync,
+	.file_check_name = file_check_name,
 	.dir_make = dir_make,
 	.dir_sync = dir_sync,
 	.dir_list = dir_list,

@@ -265,6 +265,13 @@ static bool is_empty(const struct sim_node *directory)
 	return true;
 }
 
+bool sim_disk__leads_to(struct sim_disk *disk, const char *path, const struct sim_node *node)
+{
+	char name[SIM_NAME_SIZE_MAX + 1];
+	struct sim_node *directory;
+	return walk(disk, path, &directory, name) >= 0 && name[0] && find_child(directory, name) == node;
+}
+
 static int remove_name(struct sim_disk *disk, const char *path, bool is_directory)
 {
 	char name[SIM_NAME_SIZE_MAX + 1];

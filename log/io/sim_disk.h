@@ -53,6 +53,8 @@ int sim_disk__sync_dir(struct sim_disk *disk, const char *path, uint64_t mark);
 uint64_t sim_disk__dir_mark(const struct sim_disk *disk);
 int sim_disk__list_dir(struct sim_disk *disk, const char *path, io_dir_entry_fn *entry, void *context);
 int sim_disk__rename(struct sim_disk *disk, const char *from, const char *to);
+/* Does the path name this node? */
+bool sim_disk__leads_to(struct sim_disk *disk, const char *path, const struct sim_node *node);
 int sim_disk__unlink(struct sim_disk *disk, const char *path);
 int sim_disk__remove_dir(struct sim_disk *disk, const char *path);
 void sim_disk__space(struct sim_disk *disk, uint64_t *free_bytes, uint64_t *total_bytes);

@@ -541,6 +541,11 @@ uint64_t journal_open_seq(const struct journal *journal) { return journal->open_
 uint64_t journal_durable_seq(const struct journal *journal) { return journal->durable_seq; }
 bool journal_has_failed(const struct journal *journal) { return journal->err != 0; }
 
+int journal_check_name(const struct journal *journal, const char *path)
+{
+	return io_file_check_name(journal->io, journal->fd, path);
+}
+
 bool journal_is_idle(const struct journal *journal)
 {
 	bool has_groups = journal->err ? journal->ops_in_flight > 0 : journal->in_flight_count > 0;

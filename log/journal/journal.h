@@ -157,6 +157,8 @@ uint64_t journal_open_seq(const struct journal *journal);    /* of the group tha
 uint64_t journal_durable_seq(const struct journal *journal); /* the last one reported */
 bool journal_is_idle(const struct journal *journal);         /* nothing in flight, background writes included */
 bool journal_has_failed(const struct journal *journal);
+/* Does the path that it was opened by still lead to it? 0, ERR_GONE, -errno. */
+MUST_USE int journal_check_name(const struct journal *journal, const char *path);
 
 /* Begins no background work any more, so that journal_is_idle comes true soon; groups go on as before. */
 void journal_quiesce(struct journal *journal);

@@ -5,6 +5,9 @@
  *   - when the last pass has ended, the file is synced; a single write syncs as it writes;
  *   - done() tells the owner, who moves the marks.
  *
+ * A file that somebody took away meanwhile, or put another in its place, has all of it where nobody will look: ERR_GONE, once everything else went well.
+ * segment_forget_file, and the next filing finds what has the name then.
+ *
  * Failures: a write or sync that fails ends the filing with its error after what is in flight has ended; nothing has moved, and the
  * same stretch may be filed again after an ENOSPC. A failed sync is final: the owner must not try again (the kernel forgets).
  *
@@ -69,10 +72,19 @@ void filing_pool_close(struct segment_home *home)
 	home->filings = NULL;
 }
 
+static int check_name(const struct segment *segment)
+{
+	char path[PATH_SIZE];
+	segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
+	return io_file_check_name(segment->home->io, segment->write_fd, path);
+}
+
 static void end(struct filing *filing)
 {
 	struct segment *segment = filing->segment;
 	struct segment_home *home = segment->home;
+	if (!filing->err)
+		filing->err = check_name(segment);
 	segment->filing = NULL;
 	home->filings_in_flight--;
 	list_push_front(&home->free_filings, &filing->node);

@@ -209,5 +209,7 @@ MUST_USE int segment_prepare_growth(struct segment *segment, uint64_t to);
 /* Cuts the zeros that pad the last filed block off the file, so that other tools see whole batches alone. `is_final`: what was reserved ahead goes
  * as well. Best effort. */
 void segment_trim_padding(struct segment *segment, bool is_final);
+/* Behind a filing that ended with ERR_GONE: the next one opens what has the name then, and looks at it as at the file of an earlier life. */
+void segment_forget_file(struct segment *segment);
 /* Moves `filed` and lets the memory below it go. */
 void segment_set_filed(struct segment *segment, struct mark filed);

@@ -17,7 +17,6 @@
 #include "log/segment/segment_priv.h"
 #include "log/segment/torn_file.h"
 
-#define PATH_SIZE 4096
 #define SCAN_SIZE (256u << 10)
 #define SCAN_LARGE_BATCH (32u << 10) /* behind such a one the next header is read alone */
 #define SCAN_HEADER_SIZE 4096u
@@ -328,6 +327,18 @@ static int open_file(struct segment *segment, const char *path)
 	if (segment->write_fd < 0)
 		return segment->write_fd;
 	return segment->is_cut ? 0 : cut(segment);
+}
+
+/* Reads that are under way go on with theirs. */
+void segment_forget_file(struct segment *segment)
+{
+	io_close_fd(segment->home->io, segment->write_fd);
+	segment->write_fd = -1;
+	if (!segment->readers)
+		segment_close_files(segment);
+	segment->is_cut = false;
+	segment->allocated_bytes = 0;
+	segment->is_identified = segment->filed.position == 0;
 }
 
 int segment_open_write(struct segment *segment)

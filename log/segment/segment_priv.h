@@ -3,6 +3,8 @@
 
 #include "log/segment/segment.h"
 
+#define PATH_SIZE 4096
+
 /* Offers the indexes the batch at `position`; the largest timestamp is that of everything up to and with it. */
 void segment__index(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_ms,
 		    int64_t max_timestamp_offset);

@@ -138,7 +138,7 @@ void store__forget_partitions(struct store *store)
 
 void store__update_refusal(struct store *store)
 {
-	int final = store->failure ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : 0;
+	int final = store->failure || store->is_journal_gone ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : 0;
 	store->home.refusal = final ? final : store->is_full || store->must_file_first ? -ENOSPC : 0;
 	store->home.refuses_repeats = final || store->must_file_first;
 	store->home.trim_refusal = store->must_file_first ? -ENOSPC : 0;
@@ -172,7 +172,7 @@ bool store_must_have_journal(const struct catalog_image *image)
 	return image->topic_count > 0;
 }
 
-static void journal_path(const struct store *store, char *out, size_t size)
+void store__journal_path(const struct store *store, char *out, size_t size)
 {
 	snprintf(out, size, "%s/journal-%u", store->dir, store->options.shard);
 }
@@ -226,7 +226,7 @@ static int open_memory(struct store *store)
 static int set_journal_aside(struct store *store, const char *why, struct store_report *report)
 {
 	char path[4096], aside[4096 + 32];
-	journal_path(store, path, sizeof path);
+	store__journal_path(store, path, sizeof path);
 	snprintf(aside, sizeof aside, "%s.lost-%llu", path, (unsigned long long)store->options.incarnation);
 	int err = io_rename(store->home.io, path, aside);
 	if (!err)
@@ -255,7 +255,7 @@ static int64_t judge_no_file(struct store *store, struct store_report *report)
 static int settle_journal_size(struct store *store, struct store_report *report)
 {
 	char path[4096];
-	journal_path(store, path, sizeof path);
+	store__journal_path(store, path, sizeof path);
 	int64_t size = journal_size_of(store->home.io, path);
 	if (size == ERR_NOT_A_FILE)
 		size = judge_no_file(store, report);
@@ -325,7 +325,7 @@ static void accept_put_back(const struct store *store)
 static int open_journal_file(struct store *store, struct journal_report *found)
 {
 	char path[4096];
-	journal_path(store, path, sizeof path);
+	store__journal_path(store, path, sizeof path);
 	struct journal_options options = {
 		.path = path,
 		.size_bytes = store->options.journal_size_bytes,
@@ -589,7 +589,8 @@ static void seal_when_quiet(struct store *store)
 	}
 	if (!is_quiet || !store->is_final_cycle_done || !journal_is_idle(store->journal))
 		return;
-	int err = journal_seal(store->journal);
+	store__look_for_journal(store);
+	int err = store->is_journal_gone ? ERR_GONE : journal_seal(store->journal);
 	if (err)
 		store__fail(store, err);
 	store->is_stopped = true;

@@ -332,7 +332,7 @@ static bool note_catalog(struct store *store)
 
 void store__commit(struct store *store)
 {
-	if (store->group.is_in_flight || store->failure || !store->has_journal_started)
+	if (store->group.is_in_flight || store->failure || store->is_journal_gone || !store->has_journal_started)
 		return;
 	bool is_noted = note_catalog(store);
 	commit_dirty(store);
@@ -343,6 +343,7 @@ void store__commit(struct store *store)
 	store->group.time_ms = io_wall_ms(store->home.io);
 	journal_set_time(store->journal, store->group.time_ms);
 	store->group.seq = journal_commit(store->journal);
+	store__look_for_journal(store); /* while the disk works */
 }
 
 void store__fail_group(struct store *store)

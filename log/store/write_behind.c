@@ -89,6 +89,15 @@ static void wait_for_files(struct store *store, struct partition *partition, int
 	queue_again(store, partition);
 }
 
+/* Memory has it still, and so has the journal. */
+static void file_elsewhere(struct store *store, struct partition *partition, struct segment *segment)
+{
+	char why[2048];
+	fprintf(stderr, "spate: error: %s. What was filed there before is lost unless it is put back\n", io_explain(store->home.io, ERR_GONE, why, sizeof why));
+	segment_forget_file(segment);
+	queue_again(store, partition);
+}
+
 static void filing_done(struct segment *segment, void *context, struct mark target, int err)
 {
 	struct store *store = context;
@@ -102,6 +111,8 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 		wait_for_space(store, partition);
 	} else if (err_is_shortage(err)) {
 		wait_for_files(store, partition, err);
+	} else if (err == ERR_GONE) {
+		file_elsewhere(store, partition, segment);
 	} else if (err) {
 		store__fail(store, err);
 	} else {
@@ -395,7 +406,8 @@ static void drop_checkpointed(struct partition *partition)
 
 bool store__is_all_filed(const struct store *store)
 {
-	return store->is_stopping && !store->group.is_in_flight && list_is_empty(&store->home.dirty) && list_is_empty(&store->home.unfiled) &&
+	return (store->is_stopping || store->is_journal_gone) && !store->group.is_in_flight &&
+	       (store->is_journal_gone || list_is_empty(&store->home.dirty)) && list_is_empty(&store->home.unfiled) &&
 	       list_is_empty(&store->cycle.queue) && store->cycle.in_flight == 0;
 }
 
@@ -492,7 +504,8 @@ static bool is_wanted(const struct store *store)
 	if (store->failure || store__must_wait(store))
 		return false;
 	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
-	return store->cycle.is_due || (store->home.wants_room && has_something) || (store->is_stopping && !store->is_final_cycle_done) ||
+	bool is_last = store->is_stopping || store->is_journal_gone;
+	return store->cycle.is_due || (store->home.wants_room && has_something) || (is_last && !store->is_final_cycle_done) ||
 	       journal_untrimmed_bytes(store->journal) > journal_size_bytes(store->journal) / 2 ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
 }
@@ -554,5 +567,7 @@ void store__cycle_turn(struct store *store)
 		store->cycle.timer.run = age_reached;
 		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + AGE_NS);
 	}
+	if (store->is_journal_gone && store->is_final_cycle_done)
+		store__fail(store, ERR_GONE);
 	wake_waiting_appends(store);
 }

@@ -67,6 +67,7 @@ static enum kerr from_log(enum err err)
 	case ERR_FORMAT:
 	case ERR_LOCKED:
 	case ERR_NOT_A_FILE:
+	case ERR_GONE:
 		return KERR_KAFKA_STORAGE_ERROR;
 	}
 	return KERR_UNKNOWN_SERVER_ERROR;

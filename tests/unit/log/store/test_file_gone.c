@@ -121,3 +121,159 @@ Test(file_gone, a_header_that_says_more_than_there_is)
 	world_expect_damaged(&world, partition, 2, 3, BATCHES);
 	world_fini(&world);
 }
+
+/* ---- under a running store that goes on writing --------------------------------------------------------------------------------- */
+
+static void let_it_file(struct world *world)
+{
+	uint64_t began_ns = io_now_ns(world->io);
+	for (int turns = 0; io_now_ns(world->io) - began_ns < 7000000000ull && turns < 10000; turns++)
+		world_turn(world);
+}
+
+static void copy_in_place(struct world *world, const char *path)
+{
+	size_t size;
+	uint8_t *bytes = rot_read(world, path, &size);
+	cr_assert_eq(io_unlink(world->io, path), 0);
+	rot_write(world, path, bytes, size);
+	free(bytes);
+}
+
+/* What had been filed is gone and named, but for the last block, which memory has; what came then is there. */
+static void expect_end_alone(struct world *world, struct partition *partition)
+{
+	uint32_t damaged = 0;
+	cr_assert_eq(partition_high_watermark(partition), 2 * BATCHES);
+	for (int64_t offset = 0; offset < 2 * BATCHES; offset++) {
+		struct read read;
+		world_read_begin(world, partition, &read, offset, 1);
+		if (read.op.err)
+			damaged++;
+		else
+			cr_assert_gt(check_records(&read.op, offset), offset);
+		cr_assert(!read.op.err || (read.op.err == ERR_CORRUPT_LOG && offset < BATCHES), "offset %ld: %s", (long)offset, err_name(read.op.err));
+		partition_read_release(&read.op);
+	}
+	cr_assert_geq(damaged, BATCHES - 1);
+}
+
+/* Removed (by something that cleans up), between two filings: what comes then is in a file of that name, whatever happens next. */
+Test(file_gone, what_is_filed_after_it_was_removed_is_found)
+{
+	for (int is_crash = 0; is_crash < 2; is_crash++) {
+		struct world world;
+		world_init(&world, 6);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		struct partition *partition = world_partition(&world, "t", 0);
+		for (uint64_t i = 0; i < BATCHES; i++)
+			world_append(&world, partition, i, 1, 5000);
+		let_it_file(&world);
+		cr_assert_eq(io_unlink(world.io, log_path), 0);
+		for (uint64_t i = 0; i < BATCHES; i++)
+			world_append(&world, partition, BATCHES + i, 1, 5000);
+		let_it_file(&world);
+		if (is_crash)
+			world_crash(&world);
+		else
+			world_stop(&world);
+		world_open(&world);
+		expect_end_alone(&world, world_partition(&world, "t", 0));
+		world_fini(&world);
+	}
+}
+
+/* A copy of it in its place, as `sed -i` and many a backup leave it: nothing is lost. */
+Test(file_gone, what_is_filed_after_it_was_copied_is_in_the_copy)
+{
+	struct world world;
+	world_init(&world, 7);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	for (uint64_t i = 0; i < BATCHES; i++)
+		world_append(&world, partition, i, 1, 100);
+	let_it_file(&world);
+	copy_in_place(&world, log_path);
+	for (uint64_t i = 0; i < BATCHES; i++)
+		world_append(&world, partition, BATCHES + i, 1, 100);
+	let_it_file(&world);
+	world_stop(&world);
+	world_open(&world);
+	partition = world_partition(&world, "t", 0);
+	cr_expect_eq(world_check_all(&world, partition, 0, 1 << 20), 2 * BATCHES);
+	world_fini(&world);
+}
+
+/* The journal removed, or a copy in its place: nothing is acknowledged any more, what was is filed, the next start refuses, and accepting the loss loses nothing. */
+static void take_journal(bool is_copied, bool is_crash)
+{
+	struct world world;
+	world_init(&world, 8);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	for (uint64_t i = 0; i < BATCHES; i++)
+		world_append(&world, partition, i, 1, 100);
+	if (is_copied)
+		copy_in_place(&world, "/journal-0");
+	else
+		cr_assert_eq(io_unlink(world.io, "/journal-0"), 0);
+	world_append(&world, partition, BATCHES, 1, 100); /* the group that is under way */
+	let_it_file(&world);
+	cr_expect(store_has_failed(world.store));
+	struct append refused = {0};
+	cr_expect_eq(world_append_begin(partition, &refused, BATCHES + 1, 1, 100), ERR_FAILED);
+	if (is_crash)
+		world_crash(&world);
+	else
+		world_close(&world);
+	cr_expect_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+	world_close(&world);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	partition = world_partition(&world, "t", 0);
+	cr_expect_eq(partition_high_watermark(partition), BATCHES + 1);
+	cr_expect_eq(world_check_all(&world, partition, 0, 1 << 20), BATCHES + 1);
+	world_fini(&world);
+}
+
+Test(file_gone, the_journal_is_removed)
+{
+	take_journal(false, false);
+	take_journal(false, true);
+}
+
+Test(file_gone, the_journal_is_copied)
+{
+	take_journal(true, false);
+	take_journal(true, true);
+}
+
+/* At a stop that finds nothing to file it is looked for once more: "all is on disk" is not said of a journal that no start will find. */
+Test(file_gone, the_journal_is_removed_before_a_stop)
+{
+	struct world world;
+	begin(&world, 9);
+	cr_assert_eq(io_unlink(world.io, "/journal-0"), 0);
+	store_stop(world.store);
+	for (int turns = 0; !store_is_stopped(world.store) && turns < 10000; turns++)
+		world_turn(&world);
+	cr_expect(store_has_failed(world.store));
+	world_fini(&world);
+}
+
+/* A change of the catalog is refused while its file is not where the next start looks for it, and taken again when it is. */
+Test(file_gone, the_catalog_is_moved)
+{
+	struct world world;
+	begin(&world, 10);
+	struct topic_spec spec = {{(const uint8_t *)"u", 1}, 1, 0, NULL};
+	int topic_err;
+	cr_assert_eq(io_rename(world.io, "/catalog.log", "/elsewhere"), 0);
+	cr_expect_eq(catalog_create_topics(world.catalog, &spec, 1, &topic_err), ERR_GONE);
+	cr_assert_eq(io_rename(world.io, "/elsewhere", "/catalog.log"), 0);
+	cr_expect_eq(catalog_create_topics(world.catalog, &spec, 1, &topic_err), 0);
+	world_fini(&world);
+}
