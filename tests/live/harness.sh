@@ -199,6 +199,7 @@ kc_consume() { local topic=$1; shift; kc -C -q -e -t "$topic" "$@"; }
 # flip FILE POSITION: another byte there
 flip() {
 	local byte
+	[ -s "$1" ] || die "flip: there is no file '$1': what should have written it?"
 	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
 	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
 }
