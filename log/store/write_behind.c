@@ -466,10 +466,10 @@ static void finish_cycle(struct store *store, int err, bool is_all_filed)
 	}
 }
 
-/* What a stop says, or a start that may not write its journal before, is waited for: nothing may come between. */
+/* What a stop says, or one that lost its journal, or a start that may not write its journal before, is waited for: nothing may come between. */
 static bool may_go_on_meanwhile(const struct store *store)
 {
-	return !store->is_stopping && !store->must_file_first;
+	return !store->is_stopping && !store->is_journal_gone && !store->must_file_first;
 }
 
 static void end_cycle(struct store *store)
