@@ -110,9 +110,12 @@ static void take_item(struct group *group, struct partition *partition, struct s
 static void direct_done(struct segment *segment, void *context, struct mark target, int err)
 {
 	struct store *store = context;
+	const struct partition *partition = segment->partition;
 	if (store->is_closing)
 		return;
-	if (err)
+	/* A deleted topic's file was removed by the store itself: nobody misses it, and others wait for this group. */
+	bool is_deleted = err == ERR_GONE && partition->is_closed;
+	if (err && !is_deleted)
 		store__fail(store, err);
 	else
 		journal_release(store->journal, store->group.seq);

@@ -112,7 +112,8 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 	} else if (err_is_shortage(err)) {
 		wait_for_files(store, partition, err);
 	} else if (err == ERR_GONE) {
-		file_elsewhere(store, partition, segment);
+		if (!partition->is_closed) /* else the store itself has removed it */
+			file_elsewhere(store, partition, segment);
 	} else if (err) {
 		store__fail(store, err);
 	} else {

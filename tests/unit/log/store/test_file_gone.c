@@ -206,6 +206,48 @@ Test(file_gone, what_is_filed_after_it_was_copied_is_in_the_copy)
 	world_fini(&world);
 }
 
+/* A topic is deleted while its bytes are on their way to its file, straight there or behind the journal: the file is gone because the store has removed it.
+ * Others go on. (It broke durability. Found by check-sim, seed 900006.) */
+Test(file_gone, its_topic_is_deleted_meanwhile)
+{
+	for (int is_direct = 0; is_direct < 2; is_direct++) {
+		struct world world;
+		world_init(&world, 11);
+		world.options.direct_size_bytes_min = 64 << 10;
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		world_create_topic(&world, "u", 1, NULL, 0);
+		struct partition *partition = world_partition(&world, "t", 0);
+		world_append(&world, partition, 0, 1, 100);
+		let_it_file(&world);
+		struct append append;
+		if (is_direct) {
+			cr_assert_eq(world_append_begin(partition, &append, 1, 1, 100000), 0);
+			store_turn(world.store);
+		} else {
+			world_append(&world, partition, 1, 1, 100);
+			for (int turns = 0; !world.store->home.segments.filings_in_flight && turns < 10000; turns++)
+				world_turn(&world);
+		}
+		cr_assert_eq(world.store->home.segments.filings_in_flight, 1);
+		struct uuid id = partition_topic(partition)->id;
+		int err;
+		cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
+		const struct catalog_image *image = catalog_image_acquire(world.catalog);
+		store_set_image(world.store, image);
+		catalog_image_release(world.image);
+		world.image = image;
+		for (uint64_t i = 0; i < BATCHES; i++)
+			world_append(&world, world_partition(&world, "u", 0), i, 1, 100);
+		let_it_file(&world);
+		cr_expect(!store_has_failed(world.store), "direct %d", is_direct);
+		world_stop(&world);
+		world_open(&world);
+		cr_expect_eq(world_check_all(&world, world_partition(&world, "u", 0), 0, 1 << 20), BATCHES);
+		world_fini(&world);
+	}
+}
+
 /* The journal removed, or a copy in its place: nothing is acknowledged any more, what was is filed, the next start refuses, and accepting the loss loses nothing. */
 static void take_journal(bool is_copied, bool is_crash)
 {
