@@ -98,6 +98,7 @@ void partition__close(struct partition *partition)
 	list_remove(&partition->unfiled_node);
 	list_remove(&partition->unsynced_node);
 	list_remove(&partition->untimed_node);
+	list_remove(&partition->drop_node);
 	fail_waiting(partition, ERR_CLOSED);
 	fire_watches(partition, true);
 	partition__release(partition);

@@ -30,6 +30,9 @@ struct partition_home {
 	struct list unsynced_dirs;      /* partitions whose directory has entries that a crash might take */
 	bool is_top_unsynced;           /* the data directory itself has */
 	struct list untimed;            /* partitions with append times that are in no file yet */
+	struct list dropping;           /* partitions with segments that can be dropped */
+	struct io_timer drop_timer;     /* goes on with them */
+	uint32_t dropped_count;         /* segments, since it last ran */
 	struct list reads_waiting;      /* reads that wait for read memory, or for their turn at the disk */
 	uint32_t reads_in_flight;
 	uint64_t committed_ns;          /* when a group was last given to the disk; 0: never */
@@ -60,7 +63,7 @@ struct partition {
 	struct list waiting;            /* append operations, by end offset */
 	struct list trims;              /* trim operations not yet in a group */
 	struct list watches;
-	struct list dirty_node, unfiled_node, unsynced_node, untimed_node, store_node;
+	struct list dirty_node, unfiled_node, unsynced_node, untimed_node, drop_node, store_node;
 	int64_t cycle_end_offset;       /* the cycle under way must have all below this in files before it trims the journal */
 	struct partition *hash_next;
 	uint64_t complete_bytes;        /* of all segments but the active one */
@@ -177,5 +180,7 @@ void partition__free_read_buffers(struct partition_home *home);
 void partition__wake_all(struct partition *partition);
 
 /* Drops what lies wholly before the log start, is sealed, and is in a checkpoint: until then the journal's entries of direct pieces may need the file, for
- * who its producers are. */
+ * who its producers are. The first few at once, the others a few at a time, by a timer: the loop waits for each file that is removed, and so does everybody. */
 void partition__drop_segments(struct partition *partition);
+/* Leaves the others where they are: the store closes, and the next one drops them. */
+void partition__stop_dropping(struct partition_home *home);

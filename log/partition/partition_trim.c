@@ -1,9 +1,12 @@
 /* The log start offset moves up: by DeleteRecords or by retention, both as a trim that the journal makes durable before anybody sees
- * it. Whole segments before the log start are removed once they are sealed; a start in the middle of a batch is fine, as readers
- * filter. Kafka's rules: UnifiedLog.deletableSegments, oldest first, stopping at the first that must stay. Retention leaves internal topics alone,
+ * it. Whole segments before the log start are removed once they are sealed, a few at a time, behind the answer; a start in the middle of a batch is fine,
+ * as readers filter. A crash or a stop between them leaves the others in the checkpoint, and the next life drops them. Kafka's rules: UnifiedLog.deletableSegments, oldest first, stopping at the first that must stay. Retention leaves internal topics alone,
  * whatever cleanup.policy somebody gives them: their coordinators know what may go, and trim. */
 #include "log/base/check.h"
 #include "log/partition/partition_priv.h"
+
+#define DROPS_AT_ONCE 4                /* segments: each is up to eight files, and some milliseconds where the disk is busy */
+#define DROP_PAUSE_NS (1000ull * 1000) /* what others have asked for meanwhile comes first */
 
 int partition_trim(struct partition *partition, struct trim_op *op)
 {
@@ -26,20 +29,66 @@ int partition_trim(struct partition *partition, struct trim_op *op)
 	return 0;
 }
 
+/* ---- segments before it ---------------------------------------------------------------------------------------------- */
+
+static struct segment *first_to_drop(const struct partition *partition)
+{
+	if (partition->is_closed || list_is_empty(&partition->segments))
+		return NULL;
+	struct segment *segment = LIST_ENTRY(partition->segments.next, struct segment, node);
+	return segment->staged.offset <= partition->start_offset && segment->is_checkpointed ? segment : NULL;
+}
+
+static void drop_segment(struct partition *partition, struct segment *segment)
+{
+	partition->complete_bytes -= segment_size_bytes(segment);
+	segment_unlink(segment);
+	list_remove(&segment->node);
+	if (segment->readers)
+		segment->is_dropped = true;
+	else
+		segment_destroy(segment);
+}
+
+static void drop_more(struct io_timer *timer);
+
+/* As many as may be since the timer last ran; each partition one, and to the end of the queue. */
+static void drop_some(struct partition_home *home)
+{
+	while (home->dropped_count < DROPS_AT_ONCE && !list_is_empty(&home->dropping)) {
+		struct partition *partition = LIST_ENTRY(list_pop_front(&home->dropping), struct partition, drop_node);
+		struct segment *segment = first_to_drop(partition);
+		if (!segment)
+			continue;
+		drop_segment(partition, segment);
+		home->dropped_count++;
+		list_push_back(&home->dropping, &partition->drop_node);
+	}
+	if (home->dropped_count == 0 || home->drop_timer.heap_index)
+		return;
+	home->drop_timer.run = drop_more;
+	io_timer_set(home->io, &home->drop_timer, io_now_ns(home->io) + DROP_PAUSE_NS);
+}
+
+static void drop_more(struct io_timer *timer)
+{
+	struct partition_home *home = CONTAINER_OF(timer, struct partition_home, drop_timer);
+	home->dropped_count = 0;
+	drop_some(home);
+}
+
 void partition__drop_segments(struct partition *partition)
 {
-	LIST_FOR_EACH_SAFE(node, &partition->segments) {
-		struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		if (segment->staged.offset > partition->start_offset || !segment->is_checkpointed)
-			return;
-		partition->complete_bytes -= segment_size_bytes(segment);
-		segment_unlink(segment);
-		list_remove(&segment->node);
-		if (segment->readers)
-			segment->is_dropped = true;
-		else
-			segment_destroy(segment);
-	}
+	if (first_to_drop(partition) && !list_is_linked(&partition->drop_node))
+		list_push_back(&partition->home->dropping, &partition->drop_node);
+	drop_some(partition->home);
+}
+
+void partition__stop_dropping(struct partition_home *home)
+{
+	io_timer_cancel(home->io, &home->drop_timer);
+	while (list_pop_front(&home->dropping))
+		;
 }
 
 void partition__set_start(struct partition *partition, int64_t start_offset)

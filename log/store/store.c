@@ -415,6 +415,7 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->home.room_waits);
 	list_init(&store->home.unsynced_dirs);
 	list_init(&store->home.untimed);
+	list_init(&store->home.dropping);
 	list_init(&store->home.reads_waiting);
 	list_init(&store->partitions);
 	list_init(&store->group.trims);
@@ -502,6 +503,7 @@ static void drain(struct store *store)
 void store_close(struct store *store)
 {
 	scrub_stop(&store->scrub);
+	partition__stop_dropping(&store->home);
 	drain(store);
 	if (!scrub_is_reading(&store->scrub))
 		scrub_close(&store->scrub);

@@ -1,0 +1,185 @@
+/* A log start that moves over many segments: their files go a few at a time, and nobody waits for all of them. */
+#include "tests/unit/log/store/world.h"
+
+#include <errno.h>
+
+#include "log/partition/partition_priv.h"
+
+#define SEGMENTS 120
+#define AT_ONCE_MAX 16 /* in one turn */
+
+struct trim {
+	struct trim_op op;
+	bool is_done;
+};
+
+static void trim_done(struct trim_op *op)
+{
+	CONTAINER_OF(op, struct trim, op)->is_done = true;
+}
+
+static void begin_trim(struct partition *partition, struct trim *trim, int64_t offset)
+{
+	*trim = (struct trim){.op = {.done = trim_done, .offset = offset}};
+	cr_assert_eq(partition_trim(partition, &trim->op), 0);
+}
+
+static int count_log(void *context, const char *name, bool is_directory)
+{
+	int64_t base;
+	enum segment_file file;
+	*(uint32_t *)context += !is_directory && segment_name_parse(name, &base, &file) && file == SEGMENT_FILE_LOG;
+	return 0;
+}
+
+static uint32_t files_of(struct world *world, const char *dir)
+{
+	uint32_t count = 0;
+	int err = io_dir_list(world->io, dir, count_log, &count);
+	cr_assert(err == 0 || err == -ENOENT);
+	return count;
+}
+
+static uint32_t segments_of(const struct partition *partition)
+{
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &partition->segments)
+		count++;
+	return count;
+}
+
+/* A topic of that many partitions with so many segments each, all of them sealed and in a checkpoint. */
+static void fill(struct world *world, uint64_t seed, uint32_t partitions, uint32_t segments)
+{
+	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", partitions, overrides, 2);
+	for (uint32_t index = 0; index < partitions; index++)
+		for (uint64_t i = 0; segments_of(world_partition(world, "t", index)) < segments; i++)
+			world_append(world, world_partition(world, "t", index), i, 1, 100);
+	world_stop(world);
+	world_open(world);
+	cr_assert_geq(files_of(world, "/t-0"), segments);
+}
+
+static void wait_for(struct world *world, struct trim *trim)
+{
+	store_turn(world->store);
+	for (int turns = 0; !trim->is_done && turns < 1000; turns++)
+		world_turn(world);
+	cr_assert(trim->is_done && trim->op.err == 0);
+}
+
+/* Each turn drops a few, and memory forgets what the disk does; who deletes is answered before. (10,000 segments: ten seconds in which nobody was answered.) */
+Test(drop_pieces, a_few_in_each_turn)
+{
+	struct world world;
+	struct trim trim;
+	fill(&world, 1, 1, SEGMENTS);
+	struct partition *partition = world_partition(&world, "t", 0);
+	int64_t end = partition_high_watermark(partition);
+	begin_trim(partition, &trim, end - 1);
+	wait_for(&world, &trim);
+	cr_assert_eq(partition_log_start_offset(partition), end - 1);
+	cr_assert_gt(files_of(&world, "/t-0"), SEGMENTS / 2, "it was answered with most of them still to go");
+	uint32_t before = files_of(&world, "/t-0");
+	for (int turns = 0; before > 1 && turns < SEGMENTS; turns++) {
+		world_turn(&world);
+		uint32_t left = files_of(&world, "/t-0");
+		cr_assert_leq(before - left, AT_ONCE_MAX);
+		cr_assert_eq(segments_of(partition), left);
+		before = left;
+	}
+	cr_assert_eq(before, 1);
+	cr_assert_eq(partition->complete_bytes, 0);
+	cr_assert_eq(world_check_all(&world, partition, end - 1, 1000), end);
+	world_append(&world, partition, (uint64_t)end, 1, 100);
+	world_fini(&world);
+}
+
+/* The bound is that of the store, not of each partition: many that lose a few each are the same wait. */
+Test(drop_pieces, of_many_partitions)
+{
+	enum { PARTITIONS = 12, EACH = 10 };
+	struct world world;
+	struct trim trims[PARTITIONS];
+	fill(&world, 2, PARTITIONS, EACH);
+	uint32_t before = 0;
+	for (uint32_t index = 0; index < PARTITIONS; index++) {
+		begin_trim(world_partition(&world, "t", index), &trims[index], -1);
+		before += segments_of(world_partition(&world, "t", index));
+	}
+	store_turn(world.store);
+	for (int turns = 0; turns < 1000; turns++) {
+		uint32_t left = 0;
+		for (uint32_t index = 0; index < PARTITIONS; index++)
+			left += segments_of(world_partition(&world, "t", index));
+		cr_assert_leq(before - left, AT_ONCE_MAX);
+		before = left;
+		if (left == PARTITIONS)
+			break;
+		world_turn(&world);
+	}
+	cr_assert_eq(before, PARTITIONS);
+	for (uint32_t index = 0; index < PARTITIONS; index++)
+		cr_assert(trims[index].is_done && trims[index].op.err == 0);
+	world_fini(&world);
+}
+
+/* Power fails, the process is killed, or stops cleanly after some turns: the log starts where it was moved to, and the next life removes what is left. */
+Test(drop_pieces, a_life_that_ends_between, .timeout = 60)
+{
+	void (*const ends[])(struct world *) = {world_crash, world_kill, world_stop};
+	for (uint64_t turns = 0; turns < 30; turns++) {
+		struct world world;
+		struct trim trim;
+		fill(&world, 10 + turns, 1, 40);
+		int64_t end = partition_high_watermark(world_partition(&world, "t", 0));
+		begin_trim(world_partition(&world, "t", 0), &trim, end - 1);
+		wait_for(&world, &trim);
+		for (uint64_t i = 0; i < turns / 3 * 2; i++)
+			world_turn(&world);
+		ends[turns % COUNT_OF(ends)](&world);
+		world_open(&world);
+		struct partition *partition = world_partition(&world, "t", 0);
+		cr_assert_eq(world.report.damaged_ranges, 0);
+		cr_assert_eq(partition_log_start_offset(partition), end - 1);
+		cr_assert_eq(partition_high_watermark(partition), end);
+		cr_assert_eq(world_check_all(&world, partition, end - 1, 1000), end);
+		world_append(&world, partition, (uint64_t)end, 1, 100);
+		partition__retain_check(partition, 1000); /* as each minute does, whatever its policy */
+		for (int i = 0; i < 60; i++)
+			world_turn(&world);
+		cr_assert_leq(files_of(&world, "/t-0"), 2);
+		cr_assert_eq(segments_of(partition), 2);
+		world_fini(&world);
+	}
+}
+
+/* A topic that is deleted meanwhile: nothing of it is touched any more, and its name can be used again. */
+Test(drop_pieces, a_topic_that_goes_meanwhile)
+{
+	struct world world;
+	struct trim trim;
+	fill(&world, 3, 1, 40);
+	begin_trim(world_partition(&world, "t", 0), &trim, -1);
+	wait_for(&world, &trim);
+	int err;
+	struct uuid id = world_partition(&world, "t", 0)->topic_id;
+	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
+	cr_assert_eq(err, 0);
+	const struct catalog_image *image = catalog_image_acquire(world.catalog);
+	store_set_image(world.store, image);
+	catalog_image_release(world.image);
+	world.image = image;
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+	for (int i = 0; i < 40; i++)
+		world_turn(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1000), 1);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1000), 1);
+	world_fini(&world);
+}
