@@ -509,3 +509,27 @@ Test(put_back, an_older_journal_with_its_catalog)
 		world_fini(&world);
 	}
 }
+
+/* The catalog, the checkpoints and a log put back to a clean stop, the journal lost: all say that nothing came after it. The append times alone know of more. */
+Test(put_back, append_times_know_of_a_later_life)
+{
+	static const char *const paths[] = {"//catalog.log", "//checkpoint-0", "//checkpoint-0.copy", LOG_FILE};
+	struct world world;
+	struct copy copies[COUNT_OF(paths)];
+	world_init(&world, 6);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_create_topic(&world, "empty", 1, NULL, 0);
+	append(&world, "t", 0);
+	world_stop(&world);
+	for (size_t i = 0; i < COUNT_OF(paths); i++)
+		copies[i] = copy_of(&world, paths[i]);
+	world_open(&world);
+	append(&world, "t", RECORDS);
+	world_stop(&world);
+	rot_unlink(&world, "//journal-0");
+	for (size_t i = 0; i < COUNT_OF(paths); i++)
+		put_back(&world, paths[i], &copies[i]);
+	expect_room(&world, 2 * RECORDS);
+	world_fini(&world);
+}
