@@ -260,11 +260,12 @@ static int cut(struct segment *segment)
 	return err;
 }
 
-/* Another's file in this one's place is somebody's: it stays, under another name. */
+/* Another's file in this one's place is somebody's: it stays, under another name. It may have that already, from a try before that ended behind the
+ * renaming: what is made there now is this segment's own, and must not be taken for another's when it is opened again. */
 static int set_aside(struct segment *segment, const char *path)
 {
 	int err = foreign_file_put_aside(segment->home->io, path, "is not the file that was written here");
-	if (err)
+	if (err && err != -ENOENT)
 		return err;
 	segment_close_files(segment);
 	segment->is_foreign = false;

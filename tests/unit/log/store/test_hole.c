@@ -1,9 +1,13 @@
 /* A segment whose file was lost goes on behind a hole, and its first batch is gone: the hole says whose it is, so that another such one in its place is not taken for it. */
+#include <errno.h>
+
+#include "log/partition/partition_priv.h"
 #include "log/segment/hole_mark.h"
 #include "tests/unit/log/verify/rot.h"
 
 #define FILED 3
 #define END 5
+#define CYCLE_NS 8000000000ull
 
 static const char *const log_paths[] = {"/t-0/00000000000000000000.log", "/t-1/00000000000000000000.log"};
 
@@ -79,6 +83,43 @@ Test(hole, exchanged_behind_a_loss)
 			world_expect_damaged(&world, world_partition(&world, "t", p), 0, END, END);
 		world_fini(&world);
 	}
+}
+
+static void nothing(struct io_timer *timer)
+{
+	(void)timer;
+}
+
+static void rest(struct world *world, uint64_t ns)
+{
+	struct io_timer timer = {.run = nothing};
+	io_timer_set(world->io, &timer, io_now_ns(world->io) + ns);
+	while (timer.heap_index)
+		world_turn(world);
+}
+
+/* Another's file was renamed, and no descriptor was left to sync that with: the next try finds it gone. What is then made in its place is the log's own, also
+ * when it is opened again. (Found by sim-broker --exchange, seed 2194.) */
+Test(hole, set_aside_without_a_descriptor, .timeout = 60)
+{
+	struct world world;
+	make_two(&world, 12);
+	exchange_logs(&world);
+	world_open(&world);
+	struct partition *partition = world_partition(&world, "t", 0);
+	sim_disk_fail_kinds(world.disk, SIM_DIR_SYNC, 1, EMFILE, false);
+	world_append(&world, partition, FILED, 1, 100);
+	rest(&world, CYCLE_NS);
+	cr_assert_eq(sim_disk_fail_count(world.disk), 1, "the sync of the renaming was to fail");
+	while (segment_home_spare_files(&partition->home->segments))
+		;
+	world_append(&world, partition, FILED + 1, 1, 100);
+	rest(&world, CYCLE_NS);
+	world_expect_damaged(&world, partition, 0, FILED, END);
+	world_crash(&world);
+	world_open(&world);
+	world_expect_damaged(&world, world_partition(&world, "t", 0), 0, FILED, END);
+	world_fini(&world);
 }
 
 /* What is lost is fenced as soon as the log goes on behind it: a write that lands in the hole later, another log's batches in it, is none of what was there. */
