@@ -194,6 +194,12 @@ static void write_copy(struct store *store, const uint8_t *data, size_t size)
 	note_copy(store, err);
 }
 
+/* Groups that nobody vouches for may be in a cache alone, after a kill, until the journal has started: a checkpoint of before does not count on them. */
+static uint64_t journal_end_to_tell(const struct store *store)
+{
+	return store->has_journal_started ? journal_durable_seq(store->journal) : store->journal_found.durable_seq;
+}
+
 /* What is so now, to be freed. NULL: no memory. */
 static uint8_t *encode(struct store *store, uint64_t generation, size_t *size_out)
 {
@@ -218,7 +224,7 @@ static uint8_t *encode(struct store *store, uint64_t generation, size_t *size_ou
 	store_le64(data + 36, store->journal_seed);
 	store_le64(data + 44, generation);
 	store_le64(data + 52, store->journal_incarnation);
-	store_le64(data + 60, (store__is_all_filed(store) ? IS_ALL_FILED : 0) | journal_durable_seq(store->journal) << FLAG_BITS);
+	store_le64(data + 60, (store__is_all_filed(store) ? IS_ALL_FILED : 0) | journal_end_to_tell(store) << FLAG_BITS);
 	store_le64(data + 68, (uint64_t)retention_clock_due(&store->retention_clock, io_wall_ms(store->home.io), io_now_ns(store->home.io)));
 	uint8_t *at = data + HEADER_SIZE;
 	LIST_FOR_EACH(node, &store->partitions) {
