@@ -125,7 +125,16 @@ static void expect_reads_alone(struct world *world, int64_t end)
 	cr_assert_eq(partition_trim(partition, &trim), -ENOSPC);
 }
 
-/* A start on a full disk, behind a crash that left a piece in its segment that nobody vouches for: it has to be filed before the journal may be written, and
+/* A power cut in the middle of a large piece that went straight to its segment, whose group nobody vouches for: it is dropped, and its entry has to be out of the
+ * journal before that is written again (row @G), so everything is filed first. */
+static void cut_in_the_piece(struct world *world)
+{
+	world_crash(world);
+	cr_assert_eq(sim_disk_flip_bit(world->disk, "/t-0/00000000000000000000.log", 50000, 1), 0);
+	sim_disk_set_capacity(world->disk, 1);
+}
+
+/* A start on a full disk, behind a crash that left a torn piece in its segment: all has to be filed before the journal may be written, and
  * there is no room for that. It comes up, serves, can be stopped and killed, and finishes by itself when there is room. (It waited in store_open, for ever:
  * check-sim, seeds 106 and 8279.) */
 Test(reserve, a_start_on_a_full_disk, .timeout = 60)
@@ -141,14 +150,13 @@ Test(reserve, a_start_on_a_full_disk, .timeout = 60)
 			world_turn(&world);
 		world_append(&world, world_partition(&world, "other", 0), 0, 5, 100);
 		world_append(&world, world_partition(&world, "t", 0), 1, 1, 100000);
-		world_crash(&world);
-		sim_disk_set_capacity(world.disk, 1);
+		cut_in_the_piece(&world);
 		for (int life = 0; life < 3; life++) {
 			world_open(&world);
-			expect_reads_alone(&world, 2);
+			expect_reads_alone(&world, 1);
 			for (int turns = 0; turns < 100; turns++)
 				world_turn(&world);
-			expect_reads_alone(&world, 2);
+			expect_reads_alone(&world, 1);
 			if (life == 1)
 				world_stop(&world);
 			else
@@ -159,12 +167,12 @@ Test(reserve, a_start_on_a_full_disk, .timeout = 60)
 		for (int turns = 0; store_is_full(world.store) && turns < 1000; turns++)
 			world_turn(&world);
 		cr_assert_not(store_is_full(world.store));
-		world_append(&world, world_partition(&world, "t", 0), 2, 1, 100);
+		world_append(&world, world_partition(&world, "t", 0), 1, 1, 100);
 		world_append(&world, world_partition(&world, "other", 0), 5, 1, 100);
 		world_crash(&world);
 		world_open(&world);
 		cr_assert_eq(world.report.damaged_ranges, 0);
-		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 3);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 2);
 		cr_assert_eq(world_check_all(&world, world_partition(&world, "other", 0), 0, 1 << 20), 6);
 		world_fini(&world);
 	}
@@ -253,8 +261,7 @@ Test(reserve, no_retry_is_answered_from_what_is_to_be_filed, .timeout = 60)
 	for (int turns = 0; turns < 300; turns++)
 		world_turn(&world);
 	world_append(&world, partition, 1, 1, 100000);
-	world_crash(&world);
-	sim_disk_set_capacity(world.disk, 1);
+	cut_in_the_piece(&world);
 	world_open(&world);
 	partition = world_partition(&world, "t", 0);
 	cr_assert(world.store->must_file_first);
