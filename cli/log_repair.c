@@ -192,9 +192,10 @@ int log_repair_run(int argc, char **argv)
 		.command = "spate log repair",
 		.arguments = "DIR",
 		.about = "Puts a damaged data directory in order, as far as that can be; the broker must be stopped. Derived\n"
-			 "files are made anew, damaged ranges fenced (their offsets are refused, all else is served), torn\n"
-			 "tails cut. What would give up acknowledged data is refused without --accept-loss. What is cut off or\n"
-			 "replaced is kept beside it. Says each step with its reason, and at the end what is left.\n"
+			 "files are made anew, damaged ranges fenced (their offsets are refused, all else is served),\n"
+			 "fences before files that are whole again taken away, torn tails cut. What would give up\n"
+			 "acknowledged data is refused without --accept-loss. What is cut off or replaced is kept beside it.\n"
+			 "Says each step with its reason, and at the end what is left.\n"
 			 "Exit status: 0 nothing is wrong any more; 4 done (or a dry run), and damage is left; 1 not done; 2\n"
 			 "wrong usage.",
 		.examples = "  spate log repair ./data --dry-run\n"

@@ -48,6 +48,27 @@ void partition__add_damage(struct partition *partition, int64_t from, int64_t to
 		partition->index, (long)from, (long)to);
 }
 
+void partition__lift_damage(struct partition *partition, int64_t from, int64_t to)
+{
+	struct damage *left = partition__is_damaged(partition, from, to) ? malloc((partition->damage_count + 1) * sizeof *left) : NULL;
+	uint32_t count = 0;
+	if (!left)
+		return;
+	for (uint32_t i = 0; i < partition->damage_count; i++) {
+		const struct damage *one = &partition->damages[i];
+		bool is_apart = one->to <= from || to <= one->from;
+		if (is_apart || one->from < from) /* one at most is cut in two */
+			left[count++] = (struct damage){one->from, is_apart ? one->to : from};
+		if (!is_apart && one->to > to)
+			left[count++] = (struct damage){to, one->to};
+	}
+	free(partition->damages);
+	partition->damages = left;
+	partition->damage_count = count;
+	partition->home->has_new_damage = true; /* the next checkpoint forgets it */
+	fprintf(stderr, "spate: %s-%u: offsets [%ld, %ld) are whole again: served\n", partition->topic->name, partition->index, (long)from, (long)to);
+}
+
 const struct damage *partition__next_damage(const struct partition *partition, int64_t offset)
 {
 	for (uint32_t i = 0; i < partition->damage_count; i++)

@@ -136,6 +136,8 @@ void partition__set_start(struct partition *partition, int64_t start_offset);
 
 /* damage.c: fences [from, to), and tells so on stderr. */
 void partition__add_damage(struct partition *partition, int64_t from, int64_t to);
+/* Takes away what of the fences stands before [from, to), for who has seen that what was filed there is in its file again. Nothing, without memory. */
+void partition__lift_damage(struct partition *partition, int64_t from, int64_t to);
 /* Is anything of [from, to) fenced? */
 bool partition__is_damaged(const struct partition *partition, int64_t from, int64_t to);
 /* Fences the damage at `position`, up to the next whole batch or the segment's end, and says where that is. Its offsets begin at `expected`; where

@@ -1,6 +1,6 @@
 /* In order: lock; look (verify_directory) and make a step of each finding; tell them; then, if nothing was refused: files that are in the way
  * moved aside (meta.properties, what the catalog can be made from), and one opening of catalog and stores with their losses accepted, the damaged ranges
- * fenced, derived files of sealed segments marked to be made anew, a clean stop; quarantine, behind that stop, when nothing of a topic is in the journal
+ * fenced, the fences before what is whole again taken away, derived files of sealed segments marked to be made anew, a clean stop; quarantine, behind that stop, when nothing of a topic is in the journal
  * alone any more; then look again. What a broken catalog had hidden is found then, and makes another round.
  *
  * Failure modes: whatever fails ends the repair with a sentence; all that was done by then is complete in itself, and the repair can be begun again. */
@@ -48,7 +48,7 @@ struct repair {
 
 const char *repair_action_name(enum repair_action action)
 {
-	static const char *const names[repair_action_count] = {"rebuild", "fence", "cut", "give up", "quarantine", "nothing"};
+	static const char *const names[repair_action_count] = {"rebuild", "fence", "unfence", "cut", "give up", "quarantine", "nothing"};
 	return names[action];
 }
 
@@ -92,6 +92,8 @@ static enum repair_action action_for(const struct finding *finding)
 {
 	if (finding->is_tail)
 		return REPAIR_CUT;
+	if (finding->is_whole_again)
+		return REPAIR_UNFENCE;
 	if (finding->kind == FINDING_NOTE || finding->is_fenced)
 		return REPAIR_NOTHING;
 	if (finding->is_fatal)
@@ -106,6 +108,8 @@ static enum repair_action action_for(const struct finding *finding)
 static const char *how_for(const struct kept_finding *kept)
 {
 	const struct finding *finding = &kept->finding;
+	if (kept->action == REPAIR_UNFENCE)
+		return "whole again: its file is what was filed, to the last byte; the fence is taken away, and these offsets are served";
 	if (finding->is_fenced)
 		return "it is fenced already: the range is refused with CORRUPT_MESSAGE, all else is served";
 	switch (kept->action) {
@@ -148,6 +152,8 @@ static void keep_finding(void *context, const struct finding *finding)
 {
 	struct repair *repair = context;
 	enum repair_action action = can_salvage(repair, finding) ? REPAIR_REBUILD : action_for(finding);
+	if (action == REPAIR_UNFENCE && repair->report->was_opened)
+		action = REPAIR_NOTHING; /* the seal that says so may have been made anew from the file just now: that was not said, and is for the next call */
 	if (action == REPAIR_NOTHING && finding->kind == FINDING_NOTE)
 		return;
 	struct kept_finding *grown = realloc(repair->findings, (repair->count + 1) * sizeof *grown);
@@ -320,6 +326,13 @@ static bool fence(struct repair *repair, const struct finding *finding)
 	return !partition || finding->to == NOWHERE || finding->to <= end;
 }
 
+static void unfence(struct repair *repair, const struct finding *finding)
+{
+	struct partition *partition = partition_of(repair, finding);
+	if (partition)
+		partition__lift_damage(partition, finding->from, finding->to);
+}
+
 static void tell_unfenced(struct repair *repair, struct kept_finding *kept)
 {
 	kept->action = REPAIR_NOTHING;
@@ -372,6 +385,8 @@ static void apply(struct repair *repair)
 		bool is_fenced = kept->action != REPAIR_FENCE || fence(repair, &kept->finding);
 		if (!is_fenced)
 			tell_unfenced(repair, kept);
+		else if (kept->action == REPAIR_UNFENCE)
+			unfence(repair, &kept->finding);
 		else if (kept->action == REPAIR_REBUILD && strstr(kept->file, PARTITION_METADATA_NAME))
 			mend_directory(repair, &kept->finding);
 		else if (kept->action == REPAIR_REBUILD)
@@ -575,8 +590,8 @@ static void free_findings(struct repair *repair)
 /* Is there anything that an opening would mend? A sound directory is left as it is. */
 static uint32_t count_work(const struct repair_report *report)
 {
-	return report->steps[REPAIR_REBUILD] + report->steps[REPAIR_FENCE] + report->steps[REPAIR_CUT] + report->steps[REPAIR_GIVE_UP] +
-	       report->steps[REPAIR_QUARANTINE];
+	return report->steps[REPAIR_REBUILD] + report->steps[REPAIR_FENCE] + report->steps[REPAIR_UNFENCE] + report->steps[REPAIR_CUT] +
+	       report->steps[REPAIR_GIVE_UP] + report->steps[REPAIR_QUARANTINE];
 }
 
 static int run(struct repair *repair)

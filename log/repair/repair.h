@@ -16,13 +16,14 @@
 enum repair_action {
 	REPAIR_REBUILD,    /* a derived file: made anew from what it is derived from */
 	REPAIR_FENCE,      /* a damaged range: its offsets are refused from now on without looking; the bytes stay */
+	REPAIR_UNFENCE,    /* offsets that are fenced, and whose file is whole again: served from now on */
 	REPAIR_CUT,        /* a torn tail, acknowledged to nobody: cut off */
 	REPAIR_GIVE_UP,    /* acknowledged records or changes cannot be had again: goes on without (needs is_loss_accepted) */
 	REPAIR_QUARANTINE, /* what the journal holds of a topic filed, its directories moved to quarantine/, the topic deleted (asked for by name) */
 	REPAIR_NOTHING,    /* known and fenced already, or nothing that can be done */
 	repair_action_count
 };
-/* "rebuild", "fence", "cut", "give up", "quarantine", "nothing". Static. */
+/* "rebuild", "fence", "unfence", "cut", "give up", "quarantine", "nothing". Static. */
 const char *repair_action_name(enum repair_action action);
 
 struct repair_step {

@@ -28,6 +28,7 @@ struct finding {
 	const char *what;        /* without a final stop */
 	bool is_fatal;           /* the broker does not start with it, and to go on without may give up what was acknowledged */
 	bool is_fenced;          /* damage that was known, and is fenced since an earlier start */
+	bool is_whole_again;     /* fenced, and what the fence stands before is there again: a repair takes it away */
 	bool is_tail;            /* a note: the next start cuts it off */
 };
 

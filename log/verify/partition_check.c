@@ -23,10 +23,12 @@
 struct partition_walk {
 	const struct partition_check *check;
 	struct damaged_ranges found;
+	struct damaged_ranges whole; /* of segments that certainly are what was filed, to their last byte */
 	struct epochs seen;
 	int64_t first_offset, end_offset; /* of what was walked; NOWHERE: nothing */
 	struct snapshot_check snapshots;
 	/* What the start will hold its scan against (log/store/recover_told.c). */
+	int64_t segment_base;
 	struct segment_witness witness; /* of the segment that is walked; all zero: none */
 	int64_t filed_from, filed_to;   /* that much was filed at some time; filed_to = 0: nothing tells */
 	bool is_among_anothers;         /* append times of another partition lie in its directory */
@@ -298,6 +300,26 @@ static void learn(struct partition_walk *walk, const struct segment_check *segme
 	walk->end_offset = segment->end_offset;
 }
 
+/* Is anything of a segment that the checkpoint knows fenced? */
+static bool is_part_fenced(const struct partition_walk *walk, int64_t base_offset)
+{
+	const struct picture_segment *known = knows_marks(walk) ? picture_segment(walk->check->picture, base_offset) : NULL;
+	return walk->check->topic && !walk->check->is_in_use && known && known->filed.position > 0 &&
+	       damaged_ranges_overlap(&walk->check->picture->fenced, base_offset, known->required.offset);
+}
+
+/* A fence goes only where the file itself shows that it is what was filed: by the seal if there must be one, as each batch of another's may be whole; else by the
+ * first batch, and all that the append times say. Offsets that no file held, as room behind a lost journal, are in no segment, so they stay fenced. */
+static bool is_whole_again(const struct partition_walk *walk, const struct segment_check *segment)
+{
+	if (segment->is_broken || !is_part_fenced(walk, segment->base_offset) || segment_witness_is_against(&walk->witness) || walk->witness.fails_seal)
+		return false;
+	const struct picture_segment *known = picture_segment(walk->check->picture, segment->base_offset);
+	bool is_to_the_end = segment->end_position == known->required.position && segment->end_offset == known->required.offset;
+	bool is_identified = known->first_crc && segment->first_crc == known->first_crc;
+	return is_to_the_end && (known->is_sealed ? segment->fits_seal : is_identified);
+}
+
 static bool is_scanned(const struct partition_walk *walk)
 {
 	return walk->check->is_scanned && walk->check->topic && !knows_marks(walk);
@@ -308,7 +330,7 @@ static void note_batch(void *context, const struct batch *batch, uint64_t positi
 	struct partition_walk *walk = context;
 	if (walk->snapshots.count)
 		snapshot_check_batch(&walk->snapshots, batch);
-	if (is_scanned(walk))
+	if (is_scanned(walk) || is_part_fenced(walk, walk->segment_base))
 		segment_witness_batch(&walk->witness, position, bytes.data, batch);
 }
 
@@ -514,6 +536,8 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 		check_missing_files(walk, files, segment);
 		learn(walk, segment);
 	}
+	if (!err && is_whole_again(walk, segment))
+		damaged_ranges_add(&walk->whole, segment->base_offset, segment->end_offset);
 	return err;
 }
 
@@ -533,6 +557,7 @@ static int check_segment(struct partition_walk *walk, const struct segment_files
 	int err = read_seal(walk, files, &seal, &seal_state);
 	if (err)
 		return err;
+	bool asks_witness = is_scanned(walk) || is_part_fenced(walk, files->base_offset);
 	struct segment_check segment = {
 		.sink = check->sink,
 		.topic = check->topic_name,
@@ -546,10 +571,11 @@ static int check_segment(struct partition_walk *walk, const struct segment_files
 		.held = check->picture ? &check->picture->held : NULL,
 		.seal = seal_state == SEAL_GOOD ? &seal : NULL,
 		.stale_seal = seal_state == SEAL_STALE ? &seal : NULL,
-		.batch = walk->snapshots.count || is_scanned(walk) ? note_batch : NULL,
+		.batch = walk->snapshots.count || asks_witness ? note_batch : NULL,
 		.batch_context = walk,
 	};
-	if (is_scanned(walk))
+	walk->segment_base = files->base_offset;
+	if (asks_witness)
 		err = open_witness(walk, files->base_offset, next_base, &walk->witness);
 	if (err)
 		return err;
@@ -620,6 +646,28 @@ static void check_missing_segments(struct partition_walk *walk)
 	}
 }
 
+static void tell_fenced(const struct partition_walk *walk, int64_t from, int64_t to, bool is_whole)
+{
+	const struct partition_check *check = walk->check;
+	struct finding finding = {FINDING_DAMAGE, check->topic_name, check->index, "", from, to, NOWHERE, NOWHERE, .is_fenced = true, .is_whole_again = is_whole,
+				  .what = is_whole ? "fenced since an earlier start, but whole again: `spate log repair` serves it"
+						   : "known since an earlier start to be damaged: fenced"};
+	if (from < to && to > check->picture->start_offset)
+		verify_tell(check->sink, &finding);
+}
+
+/* In its parts: where the file was put back, and where it was not. */
+static void check_fenced(const struct partition_walk *walk, int64_t from, int64_t to)
+{
+	for (int64_t end; from < to; from = end) {
+		int64_t broken_from = from;
+		if (!damaged_ranges_miss(&walk->whole, &broken_from, to, &end))
+			broken_from = end = to;
+		tell_fenced(walk, from, broken_from, true);
+		tell_fenced(walk, broken_from, end, false);
+	}
+}
+
 static void check_known_ranges(const struct partition_walk *walk)
 {
 	const struct picture_partition *picture = walk->check->picture;
@@ -629,8 +677,7 @@ static void check_known_ranges(const struct partition_walk *walk)
 	for (uint32_t i = 0; picture && i < picture->fenced.count; i++) {
 		int64_t from = picture->fenced.ranges[i].from, end = picture->fenced.ranges[i].to, to;
 		for (; damaged_ranges_miss(&walk->found, &from, end, &to); from = to)
-			if (to > picture->start_offset)
-				tell(walk, FINDING_DAMAGE, "", from, to, "known since an earlier start to be damaged: fenced");
+			check_fenced(walk, from, to);
 	}
 	if (picture && !picture->is_known && picture->journal_from != NOWHERE &&
 	    walk->end_offset != NOWHERE && walk->end_offset < picture->journal_from)
@@ -816,6 +863,7 @@ int partition_check_run(const struct partition_check *check)
 	int err = run(&walk);
 	epochs_fini(&walk.seen);
 	free(walk.found.ranges);
+	free(walk.whole.ranges);
 	snapshot_check_fini(&walk.snapshots);
 	return err;
 }

@@ -192,6 +192,7 @@ static void note_damage(struct walk *walk, enum fault fault, int64_t from, int64
 {
 	const struct damaged_ranges *held = walk->check->held;
 	int64_t end;
+	walk->check->is_broken = true;
 	if (!held || to == NOWHERE) {
 		note_damaged_part(walk, fault, from, to, position_from, position_to);
 		return;
@@ -360,6 +361,7 @@ static enum fault judge_records(struct walk *walk, const struct batch *batch, st
 
 static void note_gap(struct walk *walk, int64_t from, int64_t to)
 {
+	walk->check->is_broken = true;
 	if (walk->check->are_gaps_allowed ||
 	    (walk->check->fenced && damaged_ranges_overlap(walk->check->fenced, from, to)))
 		return;
@@ -427,6 +429,8 @@ static void take(struct walk *walk, const struct batch *batch)
 	seal_hash_update(walk->hash, bytes.data, BATCH_HEADER_SIZE);
 	index_check_batch(&walk->index, batch, walk->position);
 	index_check_batch(&walk->time_index, batch, walk->position);
+	if (walk->position == 0)
+		walk->check->first_crc = batch->crc;
 	walk->batches++;
 	walk->records += (uint32_t)(batch->records_count > 0 ? batch->records_count : 0);
 	walk->position += batch->size_bytes;
@@ -573,8 +577,10 @@ static void check_seal(struct walk *walk)
 		return;
 	uint64_t low, high;
 	seal_hash_result(walk->hash, &low, &high);
-	if (low == seal->headers_checksum_low && high == seal->headers_checksum_high)
+	check->fits_seal = low == seal->headers_checksum_low && high == seal->headers_checksum_high;
+	if (check->fits_seal)
 		return;
+	check->is_broken = true;
 	damaged_ranges_add(&check->damaged, check->base_offset, walk->offset);
 	tell(check, FINDING_DAMAGE, check->file, check->base_offset, walk->offset, 0, (int64_t)walk->position,
 	     "the batches' headers differ from the seal's checksum, though each passes its own checks");

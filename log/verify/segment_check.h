@@ -86,6 +86,9 @@ struct segment_check {
 
 	/* Out. */
 	bool is_stale_seal_ours;          /* the batches begin as it says */
+	bool is_broken;                   /* something was not as it should be or not there, be it fenced, or held by the journal */
+	bool fits_seal;                   /* all headers together are what was sealed */
+	uint32_t first_crc;               /* of the batch at the file's beginning, if that is whole; 0: it is not */
 	struct damaged_ranges damaged;
 	struct epochs seen;               /* where each epoch begins, by the batches */
 	int64_t end_offset;               /* behind the last good batch */

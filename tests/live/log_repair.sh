@@ -69,6 +69,20 @@ $from $to 2" "$("$LIVE_BIN/served" "$BROKER" big 0 | head -2)"
 expect "... and has all of the rest" "$(tail -1 <<< "$sound")" "$("$LIVE_BIN/served" "$BROKER" big 1)"
 broker_stop
 
+# ---- a segment on another disk, which is not there for one start -------------------------------------------------------
+fresh
+log=$(find "$DATA/big-0" -name '*.log' | sort | sed -n 2p)
+mv "$log" "$WORK/elsewhere.log"; ln -s "$WORK/elsewhere.log" "$log"
+mv "$WORK/elsewhere.log" "$WORK/unmounted.log"
+broker_start; served > /dev/null; broker_stop
+expect_match "while it is away its offsets are refused" "DAMAGE +big-0" "$(verify)"
+mv "$WORK/unmounted.log" "$WORK/elsewhere.log"
+out=$(verify); expect "it is back: verify says that a repair serves it" "4 1" "$? $(grep -c 'whole again: `spate log repair` serves it' <<< "$out")"
+dry=$(repair --dry-run --json | steps)
+expect_match "... which says what it would do" "^unfence big$" "$dry"
+expect "... does just that, and nothing is left" "$dry 0" "$(repair --json 2> /dev/null | tee "$WORK/done.json" | steps) $(jq .damages_left "$WORK/done.json")"
+starts "a segment that came back" "$sound"
+
 # ---- a journal that is lost -------------------------------------------------------------------------------------------
 for what in cut gone foreign; do
 	fresh

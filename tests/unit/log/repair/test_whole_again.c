@@ -1,0 +1,207 @@
+/* Fences before a file that was away for one start and came back: `repair` takes them away where the file itself shows that it is what was filed, and nowhere
+ * else; verify says which. */
+#include <criterion/criterion.h>
+
+#include "log/partition/partition_priv.h"
+#include "log/repair/repair.h"
+#include "tests/unit/log/verify/directory.h"
+
+static const char AWAY[] = "/away.log";
+
+struct steps {
+	uint32_t count;
+	enum repair_action actions[FOUND_MAX];
+	int64_t from[FOUND_MAX], to[FOUND_MAX];
+};
+
+static void keep_step(void *context, const struct repair_step *step)
+{
+	struct steps *steps = context;
+	cr_assert_lt(steps->count, FOUND_MAX);
+	steps->actions[steps->count] = step->action;
+	steps->from[steps->count] = step->finding->from;
+	steps->to[steps->count++] = step->finding->to;
+}
+
+static void repair(struct world *world, bool is_dry_run, struct steps *steps, struct repair_report *report)
+{
+	struct io *io = rot_open(world);
+	struct repair_options options = {.dir = "/", .config = world->config, .is_dry_run = is_dry_run, .told = keep_step, .context = steps};
+	*steps = (struct steps){0};
+	int err = repair_directory(io, &options, report);
+	cr_assert_eq(err, 0, "%s", report->why);
+	io_close(io);
+}
+
+/* Its segment `ordinal` is away while all of the log is read, so it is fenced, and a stop says so for good. */
+static void fence_missing(struct world *world, const char *log, int64_t from, int64_t to)
+{
+	struct read read;
+	rot_rename(world, log, AWAY);
+	world_open(world);
+	world_read_begin(world, world_partition(world, "t", 0), &read, from, 1);
+	cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
+	partition_read_release(&read.op);
+	struct damage_span span = partition_damage_span(world_partition(world, "t", 0));
+	cr_assert(span.first_offset == from && span.last_offset == to - 1, "[%ld, %ld]", (long)span.first_offset, (long)span.last_offset);
+	world_stop(world);
+}
+
+static const struct found *find_fenced(const struct verdict *verdict, int64_t from)
+{
+	for (uint32_t i = 0; i < verdict->count; i++)
+		if (verdict->found[i].kind == FINDING_DAMAGE && verdict->found[i].from == from)
+			return &verdict->found[i];
+	return NULL;
+}
+
+static void expect_lifted(struct world *world, int64_t from, int64_t to, const char *name)
+{
+	struct verdict verdict;
+	struct steps dry, real;
+	struct repair_report report;
+	rot_verify(world, &verdict);
+	const struct found *found = find_fenced(&verdict, from);
+	cr_assert_not_null(found, "%s", name);
+	cr_assert_eq(found->to, to, "%s: [%ld, %ld)", name, (long)from, (long)found->to);
+	cr_assert_not_null(strstr(found->what, "whole again"), "%s: %s", name, found->what);
+	repair(world, true, &dry, &report);
+	cr_assert_eq(report.damages_left, 1, "%s: what is not served yet is damage", name);
+	repair(world, false, &real, &report);
+	cr_assert_eq(memcmp(&dry, &real, sizeof dry), 0, "%s: other steps than were said", name);
+	cr_assert(real.count == 1 && real.actions[0] == REPAIR_UNFENCE && real.from[0] == from && real.to[0] == to, "%s: %u steps", name, real.count);
+	cr_assert_eq(report.damages_left, 0, "%s", name);
+	rot_verify(world, &verdict);
+	expect_clean(&verdict, name);
+	world_open(world);
+	cr_assert_eq(world_check_all(world, world_partition(world, "t", 0), 0, 1 << 20), 250, "%s", name);
+	world_fini(world);
+}
+
+static void expect_kept(struct world *world, int64_t from, const char *name)
+{
+	struct verdict verdict;
+	struct steps steps;
+	struct repair_report report;
+	struct read read;
+	rot_verify(world, &verdict);
+	for (uint32_t i = 0; i < verdict.count; i++)
+		cr_assert_null(strstr(verdict.found[i].what, "whole again"), "%s: %s", name, verdict.found[i].what);
+	repair(world, false, &steps, &report);
+	cr_assert_eq(report.steps[REPAIR_UNFENCE], 0, "%s", name);
+	world_open(world);
+	world_read_begin(world, world_partition(world, "t", 0), &read, from, 1);
+	cr_assert_eq(read.op.err, ERR_CORRUPT_LOG, "%s", name);
+	partition_read_release(&read.op);
+	world_fini(world);
+}
+
+/* A file that was away while somebody read comes back as it was: each place in the log, sealed or still written. */
+Test(whole_again, a_file_that_comes_back_is_served, .timeout = 60)
+{
+	for (uint32_t ordinal = 0; ordinal < 3; ordinal++) {
+		struct world world;
+		char log[128];
+		int64_t from = (int64_t)ordinal * 100, to = ordinal == 2 ? 250 : from + 100;
+		make_stopped(&world, 70 + ordinal);
+		log_path(&world, ordinal, log);
+		fence_missing(&world, log, from, to);
+		rot_rename(&world, AWAY, log);
+		expect_lifted(&world, from, to, log);
+	}
+}
+
+/* What is not there yet, or not what was filed, stays fenced: another's file, one with a flipped bit, one that is shorter, one whose batches are whole and not those that
+ * were sealed, one whose seal is gone. */
+Test(whole_again, what_is_not_what_was_filed_stays_fenced, .timeout = 60)
+{
+	static const char *const cases[] = {"away", "another's", "rotten", "short", "not as sealed", "no seal"};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct world world;
+		char log[128], first[128], seal[128];
+		make_stopped(&world, 80 + i);
+		log_path(&world, 0, first);
+		log_path(&world, 1, log);
+		sibling(log, ".seal", seal);
+		struct place last = rot_batch(&world, log, 9);
+		size_t size;
+		uint8_t *bytes = rot_read(&world, i == 1 ? first : log, &size);
+		fence_missing(&world, log, 100, 200);
+		if (i == 2)
+			bytes[last.end - 1] ^= 1;
+		if (i == 4) { /* a later time in the header, and the CRC made to fit */
+			bytes[last.position + BATCH_AT_MAX_TIMESTAMP + 7]++;
+			batch_stamp_crc(bytes + last.position, (uint32_t)(last.end - last.position));
+		}
+		if (i)
+			rot_write(&world, log, bytes, i == 3 ? last.position : size);
+		if (i == 5)
+			rot_unlink(&world, seal);
+		free(bytes);
+		expect_kept(&world, 100, cases[i]);
+	}
+}
+
+/* Offsets that no file held, as the room that is left behind a lost journal, stay fenced where they touch those of a file that came back. */
+Test(whole_again, room_that_touches_it_stays_fenced)
+{
+	struct world world;
+	struct verdict verdict;
+	struct steps steps;
+	struct repair_report report;
+	char log[128];
+	make_stopped(&world, 90);
+	log_path(&world, 2, log);
+	world_open(&world);
+	world_append(&world, world_partition(&world, "t", 0), 250, RECORDS, 100);
+	world_kill(&world);
+	rot_unlink(&world, "/journal-0");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	int64_t room_end = partition_high_watermark(world_partition(&world, "t", 0));
+	cr_assert_gt(room_end, 1 << 20);
+	world_stop(&world);
+	world.options.is_loss_accepted = false;
+	fence_missing(&world, log, 200, room_end);
+	rot_rename(&world, AWAY, log);
+	rot_verify(&world, &verdict);
+	const struct found *back = find_fenced(&verdict, 200), *room = find_fenced(&verdict, 250);
+	cr_assert(back && room && back->to == 250 && room->to == room_end && strstr(back->what, "whole again") && !strstr(room->what, "whole again"));
+	repair(&world, false, &steps, &report);
+	cr_assert_eq(report.steps[REPAIR_UNFENCE], 1);
+	cr_assert_eq(report.damages_left, 2); /* there is room in the other partition, too */
+	repair(&world, false, &steps, &report);
+	cr_assert(steps.count == 2 && steps.actions[0] == REPAIR_NOTHING && steps.from[0] == 250 && steps.to[0] == room_end);
+	end_world(&world);
+}
+
+/* A fence is cut where what is whole ends: before, behind, inside, and over several. */
+Test(whole_again, fences_are_cut)
+{
+	static const struct cut_row {
+		int64_t from, to;
+		uint32_t count;
+		struct damage left[3];
+	} rows[] = {
+		{10, 20, 1, {{30, 40}}},
+		{12, 15, 3, {{10, 12}, {15, 20}, {30, 40}}},
+		{0, 15, 2, {{15, 20}, {30, 40}}},
+		{15, 35, 2, {{10, 15}, {35, 40}}},
+		{35, 50, 2, {{10, 20}, {30, 35}}},
+		{20, 30, 2, {{10, 20}, {30, 40}}},
+		{0, 50, 0, {{0, 0}}},
+	};
+	struct world world;
+	make_topic(&world, 91, 25);
+	struct partition *partition = world_partition(&world, "t", 0);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct damage left[4];
+		partition__lift_damage(partition, 0, 250);
+		partition__add_damage(partition, 10, 20);
+		partition__add_damage(partition, 30, 40);
+		partition__lift_damage(partition, rows[i].from, rows[i].to);
+		cr_assert_eq(partition_damages(partition, left, 4), rows[i].count, "row %zu", i);
+		cr_assert_eq(memcmp(left, rows[i].left, rows[i].count * sizeof *left), 0, "row %zu", i);
+	}
+	world_fini(&world);
+}
