@@ -8,7 +8,7 @@
  *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence) |
  *   flags u16 (1: all that was ever accepted is filed, and this opening accepts nothing more; from version 4 on) |
  *   the journal's last group that was durable by then u48 (0: not said, as earlier builds wrote it) |
- *   the time that retention went by, ms i64 (from version 5 on),
+ *   the time that retention went by, ms u48, and for how many minutes a wall clock ahead of it was on trial u16 (from version 5 on),
  *   then for each partition:
  *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
@@ -225,7 +225,7 @@ static uint8_t *encode(struct store *store, uint64_t generation, size_t *size_ou
 	store_le64(data + 44, generation);
 	store_le64(data + 52, store->journal_incarnation);
 	store_le64(data + 60, (store__is_all_filed(store) ? IS_ALL_FILED : 0) | journal_end_to_tell(store) << FLAG_BITS);
-	store_le64(data + 68, (uint64_t)retention_clock_due(&store->retention_clock, io_wall_ms(store->home.io), io_now_ns(store->home.io)));
+	store_le64(data + 68, (uint64_t)retention_clock_left(&store->retention_clock, io_wall_ms(store->home.io), io_now_ns(store->home.io)));
 	uint8_t *at = data + HEADER_SIZE;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);

@@ -2,6 +2,10 @@
  * clock that is kept right) move the line along. */
 #include "log/store/retention_clock.h"
 
+#define MINUTE_NS UINT64_C(60000000000)
+#define LINE_BITS 48 /* of what is left to the next life */
+#define LINE_MAX_MS ((INT64_C(1) << LINE_BITS) - 1)
+
 static int64_t distance(int64_t a, int64_t b)
 {
 	return a < b ? b - a : a - b;
@@ -14,15 +18,34 @@ static void believe(struct retention_clock *clock, int64_t wall_ms, uint64_t now
 
 void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns)
 {
+	uint64_t tried_ns = left_ms > 0 ? (uint64_t)(left_ms >> LINE_BITS) * MINUTE_NS : 0;
+	left_ms &= left_ms > 0 ? LINE_MAX_MS : -1;
 	if (wall_ms <= left_ms || distance(wall_ms, left_ms) <= RETENTION_CLOCK_DOWN_MS)
 		return;
 	believe(clock, left_ms, now_ns);
 	clock->is_resumed = true;
+	clock->tried_ns = tried_ns;
 }
 
 int64_t retention_clock_due(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns)
 {
 	return clock->is_set ? clock->line_ms + (int64_t)((now_ns - clock->line_ns) / 1000000) : wall_ms;
+}
+
+static uint64_t tried_so_far(const struct retention_clock *clock, uint64_t now_ns)
+{
+	return clock->tried_ns + (clock->is_off ? now_ns - clock->off_ns : 0);
+}
+
+int64_t retention_clock_left(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns)
+{
+	int64_t due_ms = retention_clock_due(clock, wall_ms, now_ns);
+	uint64_t tried_ns = tried_so_far(clock, now_ns);
+	if (tried_ns > RETENTION_CLOCK_TRIAL_NS)
+		tried_ns = RETENTION_CLOCK_TRIAL_NS;
+	if (due_ms > LINE_MAX_MS)
+		due_ms = LINE_MAX_MS;
+	return due_ms < 0 ? due_ms : due_ms | (int64_t)(tried_ns / MINUTE_NS) << LINE_BITS;
 }
 
 int64_t retention_clock_now(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns, bool *has_jumped)
@@ -45,10 +68,11 @@ int64_t retention_clock_now(struct retention_clock *clock, int64_t wall_ms, uint
 	bool is_news = !clock->is_off || distance(off_ms, clock->off_ms) > RETENTION_CLOCK_SLACK_MS;
 	if (is_news) {
 		*has_jumped = true;
+		clock->tried_ns = clock->is_off ? 0 : clock->tried_ns; /* what the lives before had on trial is what the first look of this one sees */
 		clock->is_off = true;
 		clock->off_ms = off_ms;
 		clock->off_ns = now_ns;
-	} else if (now_ns - clock->off_ns >= RETENTION_CLOCK_TRIAL_NS) {
+	} else if (tried_so_far(clock, now_ns) >= RETENTION_CLOCK_TRIAL_NS) {
 		believe(clock, wall_ms, now_ns);
 		return wall_ms;
 	}

@@ -22,13 +22,18 @@ struct retention_clock {
 	bool is_off;              /* the wall is elsewhere, by off_ms, since off_ns */
 	int64_t off_ms;
 	uint64_t off_ns;
+	uint64_t tried_ns;        /* how long it was on trial in the lives before */
 };
 
-/* At a start, before the first question: the time that the life before went by when it was last written down. */
+/* At a start, before the first question: what the life before has left (retention_clock_left) when it was last written down. */
 void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns);
 
-/* Where the line is: what to write down for the next life. */
+/* Where the line is. */
 int64_t retention_clock_due(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns);
+
+/* What to write down for the next life: the line, and in the bits from 48 on for how many minutes a wall that is ahead has been on trial. No life of a machine
+ * that is off at night lasts for a whole trial. */
+int64_t retention_clock_left(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns);
 
 /* The time to go by. *has_jumped: it has just been seen, by clock->off_ms. */
 int64_t retention_clock_now(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns, bool *has_jumped);

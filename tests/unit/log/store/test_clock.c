@@ -183,3 +183,33 @@ Test(clock, a_start_with_a_wrong_clock_deletes_nothing)
 	cr_assert_gt(partition_log_start_offset(world_partition(&world, "t", 0)), 0, "a day later it is the time");
 	world_fini(&world);
 }
+
+/* A machine that is off at night, and was off for a long weekend once: the trial goes on in its next lives, as none of them lasts a day. */
+Test(clock, a_trial_of_many_short_lives)
+{
+	bool has_jumped, is_believed = false;
+	int64_t wall = 1000 * YEAR_MS, left = wall;
+	wall += 60 * HOUR_MS;
+	for (int life = 0; life < 4; life++) {
+		struct retention_clock clock = {0};
+		uint64_t ns = 0;
+		retention_clock_resume(&clock, left, wall, ns);
+		for (int minutes = 0; minutes < 8 * 60; minutes += 5, ns += 5 * MINUTE_NS, wall += 5 * 60000)
+			is_believed |= retention_clock_now(&clock, wall, ns, &has_jumped) == wall;
+		cr_expect_eq(is_believed, life == 3, "life %d", life);
+		left = retention_clock_left(&clock, wall, ns);
+		wall += 16 * HOUR_MS;
+	}
+	/* Nothing of it is left for the next time. */
+	struct retention_clock clock = {0};
+	wall += 60 * HOUR_MS;
+	retention_clock_resume(&clock, left, wall, 0);
+	cr_expect_lt(retention_clock_now(&clock, wall, 0, &has_jumped), wall);
+	cr_expect_lt(retention_clock_now(&clock, wall + 5 * 60000, 5 * MINUTE_NS, &has_jumped), wall);
+	/* And another jump in the same life is another trial. */
+	clock = (struct retention_clock){0};
+	retention_clock_resume(&clock, left | INT64_C(1400) << 48, wall, 0);
+	cr_expect_lt(retention_clock_now(&clock, wall, 0, &has_jumped), wall);
+	cr_expect_lt(retention_clock_now(&clock, wall + YEAR_MS, 20 * MINUTE_NS, &has_jumped), wall);
+	cr_expect_lt(retention_clock_now(&clock, wall + YEAR_MS + HOUR_MS, 80 * MINUTE_NS, &has_jumped), wall);
+}
