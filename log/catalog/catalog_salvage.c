@@ -1,6 +1,6 @@
 /* Happy path: read the file; take each record that passes its checksum, in order, over bytes that are none; replay it, and leave out what does not fit
- * (a topic that grew, but whose creation is lost). Then the topics of the directories: those that a good record deleted are left alone. Then the whole
- * state is written as a file of its own, the old one having been copied aside.
+ * (a topic that grew, but whose creation is lost). Then the topics of the directories: those that a good record deleted are left alone; of two with one name the newer
+ * one is taken. Then the whole state is written as a file of its own, the old one having been copied aside.
  *
  * The incarnation is one more than that of the latest opening that anything else knows. Producer ids go on far behind the last block that is known, as blocks may have
  * been handed out that no record tells of. */
@@ -25,6 +25,10 @@ struct salvage {
 	struct image_room *room;
 	struct uuid *deleted;
 	uint32_t deleted_count;
+	struct salvage_topic *topics;
+	uint32_t topic_count;
+	const struct salvage_told *told;
+	uint32_t told_count;
 	struct salvage_report *report;
 };
 
@@ -35,17 +39,23 @@ static void path_of(const struct salvage *salvage, const char *name, char *out, 
 
 /* ---- what records say ------------------------------------------------------------------------------------------- */
 
+static int add_deleted(struct salvage *salvage, const uint8_t *id)
+{
+	struct uuid *grown = realloc(salvage->deleted, (salvage->deleted_count + 1) * sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	salvage->deleted = grown;
+	memcpy(grown[salvage->deleted_count++].bytes, id, sizeof grown->bytes);
+	return 0;
+}
+
 static int note_deleted(struct salvage *salvage, const struct catalog_frame *frame)
 {
 	struct catalog_cursor body = {frame->body.data, frame->body.data + frame->body.size, false};
-	for (uint32_t count = catalog_take_u32(&body); count && !body.has_failed; count--) {
-		struct uuid *grown = realloc(salvage->deleted, (salvage->deleted_count + 1) * sizeof *grown);
-		if (!grown)
-			return -ENOMEM;
-		salvage->deleted = grown;
-		memcpy(grown[salvage->deleted_count++].bytes, catalog_take(&body, sizeof grown->bytes), sizeof grown->bytes);
-	}
-	return 0;
+	int err = 0;
+	for (uint32_t count = catalog_take_u32(&body); count && !body.has_failed && !err; count--)
+		err = add_deleted(salvage, catalog_take(&body, sizeof(struct uuid)));
+	return err;
 }
 
 /* The record of that opening may be lost; without this one a journal of before would pass for the last. */
@@ -155,14 +165,82 @@ static int grow_topic(struct salvage *salvage, const struct salvage_topic *topic
 	return err == ERR_FORMAT ? 0 : err;
 }
 
+/* ---- two topics of one name -------------------------------------------------------------------------------------- */
+
+static struct salvage_topic *find_by_id(const struct salvage *salvage, const struct uuid *id)
+{
+	for (uint32_t i = 0; i < salvage->topic_count; i++)
+		if (uuid_equal(&salvage->topics[i].id, id))
+			return &salvage->topics[i];
+	return NULL;
+}
+
+static const struct catalog_mark *told_mark(const struct salvage *salvage, const struct uuid *id)
+{
+	const struct salvage_topic *topic = find_by_id(salvage, id);
+	if (topic)
+		return topic->is_told ? &topic->told : NULL;
+	for (uint32_t i = 0; i < salvage->told_count; i++)
+		if (uuid_equal(&salvage->told[i].id, id))
+			return &salvage->told[i].mark;
+	return NULL;
+}
+
+/* A catalog of an earlier time, or with a hole, knows a topic that was deleted since then, and made again under its name. Which of the two lives? The one that is told of
+ * last. Where that does not say, the one that has directories; and the one that the catalog knows if both have. */
+static bool is_newer(const struct salvage *salvage, const struct salvage_topic *topic, const struct uuid *holder)
+{
+	const struct catalog_mark *mark = told_mark(salvage, &topic->id), *holders = told_mark(salvage, holder);
+	if (!mark != !holders)
+		return mark != NULL;
+	if (mark && catalog_mark_is_before(mark, holders))
+		return false;
+	if (mark && catalog_mark_is_before(holders, mark))
+		return true;
+	return !find_by_id(salvage, holder);
+}
+
+/* Deleted, as the record would have it that is lost. */
+static int drop_for(struct salvage *salvage, struct salvage_topic *topic, const struct topic *holder)
+{
+	struct salvage_topic *older = find_by_id(salvage, &holder->id);
+	struct catalog_bytes bytes = {0};
+	topic->has_replaced = true;
+	topic->replaced = holder->id;
+	if (older)
+		older->fate = SALVAGE_OLDER;
+	catalog_begin(&bytes, CATALOG_DELETED, 1);
+	catalog_put_u32(&bytes, 1);
+	catalog_put(&bytes, topic->replaced.bytes, sizeof topic->replaced.bytes);
+	catalog_end(&bytes);
+	int err = add_deleted(salvage, topic->replaced.bytes);
+	return err ? err : replay_bytes(salvage, &bytes);
+}
+
+/* No record names it. */
+static int take_unknown(struct salvage *salvage, struct salvage_topic *topic)
+{
+	const struct topic *holder = catalog_topic_by_name(salvage->state.draft.image, topic->name);
+	int err = 0;
+	if (holder && !is_newer(salvage, topic, &holder->id)) {
+		topic->fate = SALVAGE_OLDER;
+		return 0;
+	}
+	if (holder)
+		err = drop_for(salvage, topic, holder);
+	return err ? err : create_topic(salvage, topic);
+}
+
 static int take_topic(struct salvage *salvage, struct salvage_topic *topic)
 {
 	const struct topic *known = catalog_topic_by_id(salvage->state.draft.image, &topic->id);
+	if (topic->fate == SALVAGE_OLDER)
+		return 0;
 	topic->fate = SALVAGE_KNOWN;
 	if (known)
 		return topic->partition_count > known->partition_count ? grow_topic(salvage, topic) : 0;
 	topic->fate = SALVAGE_DELETED;
-	return was_deleted(salvage, &topic->id) ? 0 : create_topic(salvage, topic);
+	return was_deleted(salvage, &topic->id) ? 0 : take_unknown(salvage, topic);
 }
 
 /* ---- whose directory ---------------------------------------------------------------------------------------------- */
@@ -215,13 +293,12 @@ static int write_anew(struct salvage *salvage, struct slice file)
 	return err;
 }
 
-static int run(struct salvage *salvage, struct slice file, const struct catalog_mark *known, struct salvage_topic *topics,
-	       uint32_t topic_count, bool is_dry_run)
+static int run(struct salvage *salvage, struct slice file, const struct catalog_mark *known, bool is_dry_run)
 {
 	int err = take_file(salvage, file);
 	salvage->report->topics_kept = err ? 0 : salvage->state.draft.image->topic_count;
-	for (uint32_t i = 0; i < topic_count && !err; i++)
-		err = take_topic(salvage, &topics[i]);
+	for (uint32_t i = 0; i < salvage->topic_count && !err; i++)
+		err = take_topic(salvage, &salvage->topics[i]);
 	if (err)
 		return err;
 	settle_identity(salvage);
@@ -233,10 +310,12 @@ static int run(struct salvage *salvage, struct slice file, const struct catalog_
 	return is_dry_run ? 0 : write_anew(salvage, file);
 }
 
-static void count_unnamed(struct salvage *salvage, const struct uuid *told, uint32_t count)
+static void count_unnamed(struct salvage *salvage)
 {
-	for (uint32_t i = 0; i < count; i++)
-		salvage->report->topics_unnamed += !catalog_topic_by_id(salvage->state.draft.image, &told[i]) && !was_deleted(salvage, &told[i]);
+	for (uint32_t i = 0; i < salvage->told_count; i++) {
+		const struct uuid *id = &salvage->told[i].id;
+		salvage->report->topics_unnamed += !catalog_topic_by_id(salvage->state.draft.image, id) && !was_deleted(salvage, id);
+	}
 }
 
 static void close_all(struct salvage *salvage)
@@ -254,10 +333,11 @@ static void close_all(struct salvage *salvage)
 }
 
 int catalog_salvage(struct io *io, const char *dir, const struct broker_config *broker, const struct catalog_mark *known,
-		    struct salvage_topic *topics, uint32_t topic_count, const struct uuid *told, uint32_t told_count,
+		    struct salvage_topic *topics, uint32_t topic_count, const struct salvage_told *told, uint32_t told_count,
 		    bool is_dry_run, struct salvage_report *report)
 {
-	struct salvage salvage = {.io = io, .dir = dir, .report = report, .room = image_room_open()};
+	struct salvage salvage = {.io = io, .dir = dir, .topics = topics, .topic_count = topic_count, .told = told, .told_count = told_count,
+				  .report = report, .room = image_room_open()};
 	uint8_t *data = NULL;
 	size_t size = 0;
 	char path[4096];
@@ -269,9 +349,9 @@ int catalog_salvage(struct io *io, const char *dir, const struct broker_config *
 	if (!err)
 		err = small_file_read(io, path, FILE_SIZE_MAX, &data, &size);
 	if (!err || err == -ENOENT)
-		err = run(&salvage, (struct slice){data, size}, known, topics, topic_count, is_dry_run);
+		err = run(&salvage, (struct slice){data, size}, known, is_dry_run);
 	if (!err)
-		count_unnamed(&salvage, told, told_count);
+		count_unnamed(&salvage);
 	free(data);
 	close_all(&salvage);
 	return err;

@@ -6,25 +6,36 @@
 
 #include "log/catalog/catalog.h"
 
-/* A topic by its directories. */
+/* A topic that checkpoints or journals tell of: deleted ones are told of no more after a while, so of two with one name the one that is told of last is the living one. */
+struct salvage_told {
+	struct uuid id;
+	struct catalog_mark mark; /* how far the catalog had come at the latest of what tells of it */
+};
+
+/* A topic by its directories. Those of one name follow each other. */
 struct salvage_topic {
 	struct slice name;
 	struct uuid id;
+	bool is_told;
+	struct catalog_mark told; /* as in salvage_told, if it is told of */
 	uint32_t partition_count; /* one more than the largest number that anything tells of */
 	uint32_t made_count;      /* the same, if no record names the topic: what is known of it otherwise */
-	enum salvage_fate { SALVAGE_KNOWN, SALVAGE_DELETED, SALVAGE_MADE, SALVAGE_REFUSED } fate; /* what became of it: comes out. Refused: it cannot be made */
+	/* What became of it: comes out, zero before. Refused: it cannot be made. Older: another topic of its name is newer, and has it. */
+	enum salvage_fate { SALVAGE_KNOWN, SALVAGE_DELETED, SALVAGE_MADE, SALVAGE_REFUSED, SALVAGE_OLDER } fate;
+	bool has_replaced;    /* comes out: a record knew another topic of that name, which was deleted since then, and is dropped: */
+	struct uuid replaced; /* this one */
 };
 
 struct salvage_report {
 	uint32_t records_good, records_bad; /* bad: a stretch of bytes between good ones, or a record that makes no sense without another */
 	uint32_t topics_kept, topics_found; /* by records; by directories alone */
 	bool is_identity_new;               /* nothing says whose directory it was: a new cluster id and directory id */
-	uint32_t topics_unnamed;            /* of `told`: those that no record and no directory names */
+	uint32_t topics_unnamed;            /* of `told`: those that no record and no directory names, nor were dropped for a newer one */
 	int32_t node_id;
 	char aside[4096];                   /* where the old file is kept; "" if there was none */
 };
 
-/* `known`: the new catalog must not be behind it. `told`: ids of topics that something else speaks of. With `is_dry_run` only the report is made. -errno. */
+/* `known`: the new catalog must not be behind it. `told`: topics that something speaks of, but no directory. With `is_dry_run` only the report is made. -errno. */
 MUST_USE int catalog_salvage(struct io *io, const char *dir, const struct broker_config *broker, const struct catalog_mark *known,
-			     struct salvage_topic *topics, uint32_t topic_count, const struct uuid *told, uint32_t told_count, bool is_dry_run,
+			     struct salvage_topic *topics, uint32_t topic_count, const struct salvage_told *told, uint32_t told_count, bool is_dry_run,
 			     struct salvage_report *report);

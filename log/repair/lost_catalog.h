@@ -9,5 +9,5 @@
 /* Nothing of a topic that goes into quarantine is made anew. */
 bool repair_is_quarantined(const struct repair_options *options, const char *topic);
 
-/* -errno. */
-MUST_USE int lost_catalog_make(struct io *io, const struct repair_options *options, const struct data_dir *dir, uint32_t shard_count);
+/* Directories of a topic that a newer one of its name has replaced are moved to quarantine/. With `is_dry_run` all is said, and nothing done. -errno. */
+MUST_USE int lost_catalog_make(struct io *io, const struct repair_options *options, const struct data_dir *dir, uint32_t shard_count, bool is_dry_run);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "log/io/dir_lock.h"
+#include "log/repair/aside.h"
 #include "log/repair/lost_catalog.h"
 #include "log/repair/lost_journal.h"
 #include "log/segment/partition_metadata.h"
@@ -233,7 +234,7 @@ static int set_aside(struct repair *repair, const char *name)
 
 static int salvage_catalog(struct repair *repair)
 {
-	int err = lost_catalog_make(repair->io, repair->options, &repair->dir, repair->shard_count);
+	int err = lost_catalog_make(repair->io, repair->options, &repair->dir, repair->shard_count, repair->options->is_dry_run);
 	return err ? fail(repair, err, "catalog.log cannot be made anew", "") : 0;
 }
 
@@ -440,27 +441,11 @@ static void close_all(struct repair *repair)
 
 static int move_directories(struct repair *repair, const char *topic)
 {
-	char path[8192], to[8192], quarantine[4096];
-	path_of(repair, "quarantine", quarantine, sizeof quarantine);
-	int err = io_dir_make(repair->io, quarantine);
-	if (err && err != -EEXIST)
-		return err;
-	for (uint32_t i = 0; i < repair->dir.partition_count; i++) {
-		const struct partition_dir *dir = &repair->dir.partitions[i];
-		if (strcmp(dir->topic, topic))
-			continue;
-		path_of(repair, dir->name, path, sizeof path);
-		snprintf(to, sizeof to, "%s/%s", quarantine, dir->name);
-		err = io_rename(repair->io, path, to);
-		for (uint32_t n = 1; (err == -EEXIST || err == -ENOTEMPTY) && n < 1000; n++) { /* of an earlier repair */
-			snprintf(to, sizeof to, "%s/%s.%u", quarantine, dir->name, n);
-			err = io_rename(repair->io, path, to);
-		}
-		if (err && err != -ENOENT)
-			return err;
-	}
-	err = io_dir_sync(repair->io, quarantine);
-	return err ? err : io_dir_sync(repair->io, repair->options->dir);
+	int err = 0;
+	for (uint32_t i = 0; i < repair->dir.partition_count && !err; i++)
+		if (!strcmp(repair->dir.partitions[i].topic, topic))
+			err = repair_move_aside(repair->io, repair->options->dir, repair->dir.partitions[i].name);
+	return err;
 }
 
 /* With the directories that filing has made since. */
@@ -605,6 +590,8 @@ static int run(struct repair *repair)
 	for (int round = 0; !err; round++) {
 		uint32_t done = count_work(repair->report);
 		plan(repair, round);
+		if (repair->options->is_dry_run && repair->needs_catalog)
+			err = salvage_catalog(repair); /* what it would make up is told, too */
 		if (repair->options->is_dry_run || repair->report->refused || round == ROUNDS_MAX || count_work(repair->report) == done)
 			break;
 		err = mend(repair);

@@ -36,6 +36,7 @@ struct listener {
 	struct catalog_mark *known;
 	store_told_partition_fn *take;
 	void *context;
+	struct catalog_mark passed; /* the last one of this journal before the entry that is heard: a change is noted before what came after it */
 	struct ring_image **images; /* NULL: what is read of the journals is not kept */
 };
 
@@ -57,9 +58,11 @@ static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const
 
 static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
-	const struct listener *listener = context;
-	if (entry->kind != ENTRY_CATALOG && listener->take)
-		listener->take(listener->context, &entry->topic_id, entry->partition);
+	struct listener *listener = context;
+	if (entry->kind == ENTRY_CATALOG)
+		store__raise_mark(&listener->passed, store__entry_mark(entry));
+	else if (listener->take)
+		listener->take(listener->context, &entry->topic_id, entry->partition, &listener->passed);
 	if (entry->kind == ENTRY_CATALOG && listener->known)
 		store__raise_mark(listener->known, store__entry_mark(entry));
 	return 0;
@@ -72,6 +75,7 @@ static int read_journal(struct io *io, const char *dir, uint32_t shard, struct l
 	struct journal_options options = {.path = path, .is_read_only = true};
 	struct journal_report report;
 	struct journal *journal;
+	listener->passed = (struct catalog_mark){0};
 	int err = journal_open(&journal, io, &options, &report);
 	if (listener->known)
 		store__raise_mark(listener->known, (struct catalog_mark){report.incarnation, 0});

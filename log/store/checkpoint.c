@@ -477,14 +477,15 @@ int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *gener
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context)
 {
 	size_t header_size;
-	if (check_file(file, &header_size))
+	struct catalog_mark mark;
+	if (check_file(file, &header_size) || store__checkpoint_mark(file, &mark))
 		return;
 	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
 	uint64_t size;
 	for (uint32_t left = load_le32(file.data + 24); left && (size = told_size(load_le32(file.data + 8), at, end)); left--, at += size) {
 		struct uuid id;
 		memcpy(id.bytes, at, sizeof id.bytes);
-		take(context, &id, load_le32(at + 16));
+		take(context, &id, load_le32(at + 16), &mark);
 	}
 }
 

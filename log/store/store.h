@@ -51,8 +51,9 @@ MUST_USE int store_read_catalog_mark(struct io *io, const char *dir, uint32_t sh
  * it is read once; else for store_free_journal_image. On an error all are NULL. */
 MUST_USE int store_read_catalog_mark_keeping(struct io *io, const char *dir, uint32_t shard_count, struct catalog_mark *known, struct ring_image *images[]);
 void store_free_journal_image(struct ring_image *image);
-/* Each partition that they know to have held something, some of them often. The same errors. */
-typedef void store_told_partition_fn(void *context, const struct uuid *topic_id, uint32_t partition);
+/* Each partition that they know to have held something, some of them often, and how far the catalog had come at least when they were told of it (zeros: not known).
+ * The same errors. */
+typedef void store_told_partition_fn(void *context, const struct uuid *topic_id, uint32_t partition, const struct catalog_mark *mark);
 MUST_USE int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context);
 
 /* Does the catalog say that the shard's journal was there? Each shard has made its own before the first topic can be created, so with a topic in

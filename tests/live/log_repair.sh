@@ -143,6 +143,25 @@ cp -a "$DATA/other-0" "$DATA/stray-0"
 expect_match "records that belong to no topic are not passed over in verify's last words" ": no damage, but 1 partition directory holds records.* stray-0" "$(verify --quiet)"
 expect "... in JSON too" 1 "$(verify --json | jq .unowned_partitions)"
 
+# ---- a catalog of before a topic was deleted and made again ---------------------------------------------------------------
+# It knows the dead one alone; the directories and what the checkpoint says are the living one's.
+fresh
+broker_start
+"$LIVE_BIN/admin" "$BROKER" delete other > /dev/null; "$LIVE_BIN/admin" "$BROKER" create other 1 > /dev/null
+seq 2001 2100 | kc_produce -t other
+broker_stop
+cp "$WORK/sound/catalog.log" "$DATA/catalog.log"
+before=$(picture)
+said=$(repair --accept-loss --dry-run 2>&1); expect_match "topic made again: a dry run says which one is kept" "topic other: catalog.log tells of an earlier one .*would be dropped" "$said"
+expect "... and changes nothing" "$before" "$(picture)"
+out=$(repair --accept-loss 2>&1); expect "... the run does it" "0 1" "$? $(grep -c "topic other: catalog.log tells of an earlier one .*is dropped" <<< "$out")"
+expect_status "... verify finds nothing" 0 "$SPATE_BIN" log verify "$DATA"
+broker_start
+expect "... and the living one has its records" "$(seq 2001 2100)" "$(kc_consume other)"
+seq 2101 2110 | kc_produce -t other
+broker_stop
+expect "... and its directory, when more is filed" "other-0" "$(cd "$DATA" && ls -d other-*)"
+
 # ---- catalog.log and meta.properties, both -------------------------------------------------------------------------------
 # What a start names is a way out then, too: catalog.log says whose directory it is, and if it does not either, the repair says that it makes that up.
 # (another: meta.properties reads well, but tells of another cluster, which nobody can see while the catalog is damaged.)

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "log/catalog/catalog_file.h"
 #include "log/io/sim.h"
@@ -169,6 +170,92 @@ Test(catalog_salvage, is_not_behind_what_is_known)
 		cr_assert_eq(catalog_salvage(io, "/d", config, &known.mark, NULL, 0, NULL, 0, false, &salvaged), 0);
 		cr_assert_eq(catalog_open_knowing(&catalog, io, "/d", config, &known, &report), 0, "mark %zu: %s", i, report.why);
 		cr_assert_gt(catalog_incarnation(catalog), marks[i].incarnation);
+		catalog_close(catalog);
+		io_close(io);
+		sim_disk_close(disk);
+	}
+	broker_config_destroy(made);
+}
+
+static void put_topic(struct catalog_bytes *file, uint64_t sequence, const char *name, uint8_t id)
+{
+	uint8_t bytes[16] = {id};
+	catalog_begin(file, CATALOG_CREATED, sequence);
+	catalog_put_u32(file, 1);
+	catalog_put(file, bytes, sizeof bytes);
+	catalog_put_text(file, (struct slice){(const uint8_t *)name, strlen(name)});
+	catalog_put_u32(file, 1);
+	catalog_put_u64(file, 5);
+	catalog_put_u32(file, 0);
+	catalog_end(file);
+}
+
+/* A catalog of before a topic was deleted and made again: it knew the dead one alone, was believed, and the directories of the living one were deleted with the next
+ * record that was filed. Of two topics with one name the one lives that is told of last; if that does not say, the one that has directories. */
+Test(catalog_salvage, of_two_topics_with_one_name)
+{
+	enum { OLD = 1, NEW = 2 };
+	static const struct catalog_mark known = {7, 9};
+	static const struct {
+		const char *what;
+		bool has_old_directory, is_old_told, is_new_told;
+		struct catalog_mark old, new;
+		uint8_t living;
+	} cases[] = {
+		{"directories of the new one, nothing of the old one", false, false, false, {0}, {0}, NEW},
+		{"the new one told of", false, false, true, {0}, {7, 3}, NEW},
+		{"the old one told of alone: its records lie in the journal", false, true, false, {7, 3}, {0}, OLD},
+		{"both, the new one later", false, true, true, {6, 9}, {7, 3}, NEW},
+		{"both, the old one later", false, true, true, {7, 4}, {7, 3}, OLD},
+		{"both at once", false, true, true, {7, 3}, {7, 3}, NEW},
+		{"both have directories, and nothing tells", true, false, false, {0}, {0}, OLD},
+		{"both have directories, the new one is told of", true, false, true, {0}, {7, 3}, NEW},
+		{"both have directories, the old one is told of", true, true, false, {7, 3}, {0}, OLD},
+		{"both have both, the new one later", true, true, true, {6, 9}, {6, 10}, NEW},
+	};
+	struct broker_config *made;
+	cr_assert_eq(broker_config_create(&made), 0);
+	config = made;
+	for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+		bool is_new_first = i % 2;
+		const char *what = cases[i / 2].what;
+		struct sim_disk *disk = sim_disk_open(1);
+		struct io *io = open_io(disk);
+		struct catalog_bytes file = {0};
+		struct salvage_report salvaged;
+		struct catalog *catalog;
+		struct catalog_report report;
+		struct slice name = {(const uint8_t *)"t", 1};
+		struct salvage_told told = {.id = {{OLD}}, .mark = cases[i / 2].old};
+		struct salvage_topic old = {.name = name, .id = {{OLD}}, .partition_count = 1, .is_told = cases[i / 2].is_old_told, .told = cases[i / 2].old};
+		struct salvage_topic new = {.name = name, .id = {{NEW}}, .partition_count = 2, .is_told = cases[i / 2].is_new_told, .told = cases[i / 2].new};
+		struct salvage_topic topics[2] = {new, new};
+		if (cases[i / 2].has_old_directory)
+			topics[is_new_first] = old;
+		uint32_t count = cases[i / 2].has_old_directory ? 2 : 1, told_count = !cases[i / 2].has_old_directory && cases[i / 2].is_old_told;
+		const struct salvage_topic *kept = &topics[cases[i / 2].has_old_directory ? !is_new_first : 0];
+		catalog_put_header(&file);
+		put_identity(&file, 1, 7, 1, "AAAAAAAAAAAAAAAAAAAAAQ");
+		put_opened(&file, 2, 5);
+		put_topic(&file, 3, "t", OLD);
+		cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
+		free(file.data);
+		/* Twice, as the repair does it: what is decided without writing is what is written. */
+		for (int pass = 0; pass < 2; pass++) {
+			cr_assert_eq(catalog_salvage(io, "/d", config, &known, topics, count, &told, told_count, pass == 0, &salvaged), 0, "%s", what);
+			cr_expect_eq(kept->fate, cases[i / 2].living == NEW ? SALVAGE_MADE : SALVAGE_OLDER, "%s: %d", what, kept->fate);
+			cr_expect_eq(kept->has_replaced, cases[i / 2].living == NEW, "%s", what);
+			cr_expect_eq(salvaged.topics_unnamed, 0u, "%s", what);
+			if (count == 2)
+				cr_expect_eq(topics[is_new_first].fate, cases[i / 2].living == NEW ? SALVAGE_OLDER : SALVAGE_KNOWN, "%s", what);
+		}
+		cr_assert_eq(catalog_open(&catalog, io, "/d", config, &report), 0, "%s: %s", what, report.why);
+		const struct catalog_image *image = catalog_image_acquire(catalog);
+		const struct topic *topic = catalog_topic_by_name(image, name);
+		cr_assert_not_null(topic, "%s", what);
+		cr_expect_eq(topic->id.bytes[0], cases[i / 2].living, "%s", what);
+		cr_expect_eq(topic->partition_count, cases[i / 2].living == NEW ? 2u : 1u, "%s", what);
+		catalog_image_release(image);
 		catalog_close(catalog);
 		io_close(io);
 		sim_disk_close(disk);
