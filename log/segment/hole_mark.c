@@ -30,11 +30,16 @@ bool hole_mark_decode(struct append_time_owner *owner, struct slice bytes)
 	return true;
 }
 
-bool hole_mark_is_anothers(struct io *io, int fd, const struct append_time_owner *owner)
+bool hole_mark_read(struct io *io, int fd, struct append_time_owner *found)
 {
 	uint8_t bytes[HOLE_MARK_SIZE];
+	return io_file_read(io, fd, bytes, sizeof bytes, 0) == sizeof bytes && hole_mark_decode(found, (struct slice){bytes, sizeof bytes});
+}
+
+bool hole_mark_is_anothers(struct io *io, int fd, const struct append_time_owner *owner)
+{
 	struct append_time_owner found;
-	if (io_file_read(io, fd, bytes, sizeof bytes, 0) != sizeof bytes || !hole_mark_decode(&found, (struct slice){bytes, sizeof bytes}))
+	if (!hole_mark_read(io, fd, &found))
 		return false;
 	return found.partition != owner->partition || found.base_offset != owner->base_offset || !uuid_equal(&found.topic_id, &owner->topic_id);
 }

@@ -23,5 +23,7 @@
 void hole_mark_encode(const struct append_time_owner *owner, uint8_t *out);
 /* False: the bytes do not begin with one that is whole. */
 bool hole_mark_decode(struct append_time_owner *owner, struct slice bytes);
-/* Does the file begin with one, and of another segment than this? False as well if it cannot be read. */
+/* Does the file begin with one? Whose it says that is; false as well if it cannot be read. */
+bool hole_mark_read(struct io *io, int fd, struct append_time_owner *found);
+/* Does it, and of another segment than this? */
 bool hole_mark_is_anothers(struct io *io, int fd, const struct append_time_owner *owner);

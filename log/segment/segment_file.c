@@ -116,11 +116,15 @@ static bool is_another_file(struct segment *segment, int fd)
 
 static int identify(struct segment *segment, int fd)
 {
-	if (!segment->is_identified && is_another_file(segment, fd)) {
+	struct append_time_owner hole;
+	bool is_first = !segment->is_identified;
+	if (is_first && is_another_file(segment, fd)) {
 		segment->is_foreign = true;
 		fprintf(stderr, "spate: error: %s/%020ld.log is not the file that was written here: nothing of it is served\n", segment->dir,
 			(long)segment->base_offset);
 	}
+	/* The life that made it behind the loss may have been killed before it was entered, and the checkpoint knows the one that was lost. */
+	segment->has_new_name |= is_first && !segment->is_foreign && hole_mark_read(segment->home->io, fd, &hole);
 	return segment->is_foreign ? ERR_CORRUPT_LOG : 0;
 }
 
@@ -231,6 +235,7 @@ static int leave_hole(struct segment *segment, uint64_t size)
 	int err = size < BATCH_HEADER_SIZE ? mark_hole(segment) : 0;
 	if (size < BATCH_HEADER_SIZE)
 		segment->lost_to = segment->filed.offset;
+	segment->has_new_name |= size < BATCH_HEADER_SIZE; /* made just now, or by a life that was killed before it came here */
 	if (!err)
 		err = io_file_truncate(io, segment->write_fd, segment->filed.position);
 	return err ? err : io_file_sync(io, segment->write_fd);
@@ -323,7 +328,7 @@ static int open_file(struct segment *segment, const char *path)
 	segment->write_fd = io_file_open(io, path, IO_DIRECT);
 	if (segment->write_fd == -ENOENT && segment->filed.position > 0) { /* somebody took it: a hole, all of it */
 		segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
-		segment->has_new_name |= segment->write_fd >= 0;
+		segment->is_cut = false;
 	}
 	if (segment->write_fd < 0)
 		return segment->write_fd;

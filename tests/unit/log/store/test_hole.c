@@ -122,6 +122,35 @@ Test(hole, set_aside_without_a_descriptor, .timeout = 60)
 	world_fini(&world);
 }
 
+/* A file that was made behind a loss, and a kill before its directory was synced: the next life finds it there, and syncs what nobody has, before the journal
+ * is let go of what is in it. (Found by sim-broker --exchange, seed 4286.) */
+Test(hole, its_name_is_synced_by_a_later_life, .timeout = 60)
+{
+	for (uint64_t seed = 20; seed < 32; seed++) {
+		struct world world;
+		make_two(&world, seed);
+		take_logs_away(&world);
+		struct io *io = rot_open(&world);
+		cr_assert(io_dir_sync(io, "/t-0") == 0 && io_dir_sync(io, "/t-1") == 0);
+		io_close(io);
+		world_open(&world);
+		sim_disk_fail_kinds(world.disk, SIM_DIR_SYNC, 1, EMFILE, true);
+		append_to_both(&world, FILED, END);
+		rest(&world, CYCLE_NS);
+		cr_assert_gt(sim_disk_fail_count(world.disk), 0, "a sync of the directories was to fail");
+		world_kill(&world);
+		sim_disk_fail(world.disk, 0, EIO);
+		world_open(&world);
+		append_to_both(&world, END, END + 1);
+		rest(&world, CYCLE_NS);
+		world_crash(&world);
+		world_open(&world);
+		for (uint32_t p = 0; p < 2; p++)
+			world_expect_damaged(&world, world_partition(&world, "t", p), 0, FILED, END + 1);
+		world_fini(&world);
+	}
+}
+
 /* What is lost is fenced as soon as the log goes on behind it: a write that lands in the hole later, another log's batches in it, is none of what was there. */
 Test(hole, a_write_that_landed_in_it)
 {
