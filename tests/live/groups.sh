@@ -144,7 +144,7 @@ for shards in 1 2; do
 		kill -9 "$flood"
 		wait "$flood" 2> /dev/null
 		broker_start
-		read -r least most count <<< "$(group offsets killed | awk '{n++; if (n == 1 || $3 < min) min = $3; if ($3 > max) max = $3} END {print min, max, n}')"
+		read -r least most count <<< "$(group offsets killed | awk '{n++; if (n == 1 || $3 < min) min = $3; if (n == 1 || $3 > max) max = $3} END {print min, max, n}')"
 		acked=$(sed -n 's/^acked //p' "$WORK/acked" | tail -1)
 		[ "${count:-0}" = 100 ] && [ "$least" = "$most" ] && [ "$least" -ge "${acked:--1}" ] &&
 			pass "$name: killed after commit ${acked:-none}: all partitions are at one commit, $most" ||
