@@ -205,8 +205,8 @@ static void print_recovery(const struct server_report *report)
 		printf("recovered after a crash: %llu journal entr%s replayed, %llu unacknowledged write%s dropped\n",
 		       (unsigned long long)entries, entries == 1 ? "y" : "ies", (unsigned long long)torn, out_plural(torn));
 	if (report->catalog.torn_bytes && !report->catalog.is_lost)
-		printf("            %llu byte%s of an unfinished change were cut off catalog.log\n", (unsigned long long)report->catalog.torn_bytes,
-		       out_plural(report->catalog.torn_bytes));
+		printf("            %llu byte%s of %s were cut off catalog.log\n", (unsigned long long)report->catalog.torn_bytes,
+		       out_plural(report->catalog.torn_bytes), report->catalog.is_torn_zeros ? "zeros" : "an unfinished change");
 	if (damaged)
 		printf("  DAMAGE    %llu range%s of stored records %s checks and %s not served; 'spate log verify' names %s\n",
 		       (unsigned long long)damaged, out_plural(damaged), damaged == 1 ? "fails its" : "fail their", damaged == 1 ? "is" : "are",

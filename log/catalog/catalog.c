@@ -17,10 +17,9 @@
 #include "log/base/check.h"
 #include "log/base/uuid_text.h"
 #include "log/io/small_file.h"
+#include "log/catalog/catalog_load.h"
 #include "log/catalog/catalog_priv.h"
 
-/* A larger file could not be read again: changes are refused before it is one. An opening makes it short. */
-#define FILE_SIZE_MAX ((size_t)1 << 30)
 /* Smaller files are not worth a rewrite. */
 #define REWRITE_SIZE_MIN 65536
 
@@ -139,7 +138,7 @@ static void set_sequence(struct catalog *catalog, uint64_t sequence)
 /* Appends the one record in `bytes`, durably. The bytes are freed. */
 int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes)
 {
-	int refused = bytes->has_failed ? -ENOMEM : catalog->end + bytes->size > FILE_SIZE_MAX ? -EFBIG : 0;
+	int refused = bytes->has_failed ? -ENOMEM : catalog->end + bytes->size > CATALOG_FILE_SIZE_MAX ? -EFBIG : 0;
 	if (refused) {
 		free(bytes->data);
 		return refused;
@@ -308,9 +307,25 @@ static int refuse_record(struct catalog *catalog, struct catalog_report *report,
 	return ERR_FORMAT;
 }
 
-/* Replays record after record; `end` stops behind the last good one. */
-static int replay_file(struct catalog *catalog, struct slice file, struct catalog_report *report)
+static int refuse_size(struct catalog *catalog, const struct catalog_loaded *loaded, struct catalog_report *report)
 {
+	snprintf(report->why, sizeof report->why, "%s is damaged: it has %llu bytes, and there is something behind the first %llu, more than any catalog has", catalog->log_path,
+		 (unsigned long long)loaded->file_size, (unsigned long long)CATALOG_FILE_SIZE_MAX);
+	name_way_out(catalog, report);
+	return ERR_CORRUPT_LOG;
+}
+
+static bool are_zeros(struct slice file, size_t from)
+{
+	while (from < file.size && file.data[from] == 0)
+		from++;
+	return from == file.size;
+}
+
+/* Replays record after record; `end` stops behind the last good one. */
+static int replay_file(struct catalog *catalog, const struct catalog_loaded *loaded, struct catalog_report *report)
+{
+	struct slice file = {loaded->data, loaded->size};
 	if (!catalog_header_is_good(file)) {
 		snprintf(report->why, sizeof report->why, "%s is not a catalog of this version. If a later version wrote it, use that; else it is damaged",
 			 catalog->log_path);
@@ -334,7 +349,8 @@ static int replay_file(struct catalog *catalog, struct slice file, struct catalo
 		return refuse_damage(catalog, report, catalog->end, later);
 	report->mark = (struct catalog_mark){catalog->state.incarnation, catalog->sequence};
 	report->bytes = catalog->end;
-	report->torn_bytes = file.size - catalog->end;
+	report->torn_bytes = loaded->file_size - catalog->end;
+	report->is_torn_zeros = are_zeros(file, catalog->end);
 	if (!catalog->state.has_identity)
 		return refuse_record(catalog, report, CATALOG_HEADER_SIZE, "it does not say whose directory this is");
 	return 0;
@@ -425,13 +441,11 @@ static int open_for_append(struct catalog *catalog, struct slice file, const str
 }
 
 /* The file's bytes come out, to be freed, whatever the answer is. */
-static int read_and_replay(struct catalog *catalog, uint8_t **data, size_t *size, struct catalog_report *report)
+static int read_and_replay(struct catalog *catalog, struct catalog_loaded *loaded, struct catalog_report *report)
 {
-	*data = NULL;
-	*size = 0;
-	int err = small_file_read(catalog->io, catalog->log_path, FILE_SIZE_MAX, data, size);
+	int err = catalog_load(catalog->io, catalog->log_path, loaded);
 	if (!err)
-		err = replay_file(catalog, (struct slice){*data, *size}, report);
+		err = loaded->is_too_large ? refuse_size(catalog, loaded, report) : replay_file(catalog, loaded, report);
 	return err ? err : check_identity(catalog, report);
 }
 
@@ -448,22 +462,20 @@ static int ensure_meta(struct catalog *catalog)
 
 static int open_writable(struct catalog *catalog, const struct catalog_knowledge *known, struct catalog_report *report)
 {
-	uint8_t *data;
-	size_t size;
-	int err = read_and_replay(catalog, &data, &size, report);
+	struct catalog_loaded loaded;
+	int err = read_and_replay(catalog, &loaded, report);
 	err = err == -ENOENT ? create(catalog, known, report) : err ? err : count_opening(catalog, known, report);
 	if (!err)
-		err = open_for_append(catalog, (struct slice){data, size}, report);
-	free(data);
+		err = open_for_append(catalog, (struct slice){loaded.data, loaded.size}, report);
+	free(loaded.data);
 	return err ? err : ensure_meta(catalog);
 }
 
 static int open_for_reading(struct catalog *catalog, struct catalog_report *report)
 {
-	uint8_t *data;
-	size_t size;
-	int err = read_and_replay(catalog, &data, &size, report);
-	free(data);
+	struct catalog_loaded loaded;
+	int err = read_and_replay(catalog, &loaded, report);
+	free(loaded.data);
 	return err;
 }
 

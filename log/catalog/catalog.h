@@ -69,6 +69,7 @@ struct catalog_report {
 	bool is_lost;                        /* it is behind what was known, and that was accepted */
 	uint64_t records, bytes;
 	uint64_t torn_bytes;                 /* cut from the end */
+	bool is_torn_zeros;                  /* these are zeros: the file has been grown */
 	bool was_compacted;                  /* more than half was superseded, and the file was written anew */
 	bool is_behind;                      /* when opening failed: it has lost changes, and that was not accepted */
 	bool is_another;                     /* when opening failed: catalog.log and meta.properties are of different directories */

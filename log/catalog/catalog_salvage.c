@@ -12,10 +12,10 @@
 
 #include "log/base/bytes.h"
 #include "log/base/uuid_text.h"
+#include "log/catalog/catalog_load.h"
 #include "log/catalog/catalog_replay.h"
 #include "log/io/small_file.h"
 
-#define FILE_SIZE_MAX ((size_t)1 << 30)
 #define PRODUCER_IDS_SKIPPED 1000000
 
 struct salvage {
@@ -338,8 +338,7 @@ int catalog_salvage(struct io *io, const char *dir, const struct broker_config *
 {
 	struct salvage salvage = {.io = io, .dir = dir, .topics = topics, .topic_count = topic_count, .told = told, .told_count = told_count,
 				  .report = report, .room = image_room_open()};
-	uint8_t *data = NULL;
-	size_t size = 0;
+	struct catalog_loaded loaded = {0};
 	char path[4096];
 	*report = (struct salvage_report){0};
 	salvage.state.defaults.broker = broker;
@@ -347,12 +346,12 @@ int catalog_salvage(struct io *io, const char *dir, const struct broker_config *
 	int err = salvage.room ? image_draft_begin(&salvage.state.draft, salvage.room, 0) : -ENOMEM;
 	path_of(&salvage, "catalog.log", path, sizeof path);
 	if (!err)
-		err = small_file_read(io, path, FILE_SIZE_MAX, &data, &size);
+		err = catalog_load(io, path, &loaded);
 	if (!err || err == -ENOENT)
-		err = run(&salvage, (struct slice){data, size}, known, is_dry_run);
+		err = run(&salvage, (struct slice){loaded.data, loaded.size}, known, is_dry_run);
 	if (!err)
 		count_unnamed(&salvage);
-	free(data);
+	free(loaded.data);
 	close_all(&salvage);
 	return err;
 }

@@ -192,7 +192,8 @@ static void check_catalog_end(struct verify *verify)
 		tell_fatal(verify, "catalog.log", from, to, what);
 	} else if (found->torn_bytes) {
 		struct finding torn = {FINDING_NOTE, NULL, NOWHERE, "catalog.log", NOWHERE, NOWHERE, from, to,
-				       "the last record is torn: it was never answered, and the next start cuts it off", .is_tail = true};
+				       found->is_torn_zeros ? "zeros behind the last record: the file has been grown, and the next start cuts them off"
+							    : "the last record is torn: it was never answered, and the next start cuts it off", .is_tail = true};
 		verify_tell(&verify->sink, &torn);
 	}
 }

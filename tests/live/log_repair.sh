@@ -120,6 +120,16 @@ for what in hole end gone; do
 	broker_stop
 done
 
+# ---- a catalog that has grown ---------------------------------------------------------------------------------------------
+fresh
+truncate -s 8G "$DATA/catalog.log"
+expect "a catalog that has grown by zeros is named, and no damage" 0 "$(verify > "$WORK/said"; echo $?)$(grep -q 'zeros behind the last record' "$WORK/said" || echo ' not said')"
+out=$(repair 2>&1); expect "... and cut to what it was" "0 yes yes" "$? $(grep -q '^cut  *catalog.log' <<< "$out" && echo yes) $([ "$(stat -c %s "$DATA/catalog.log")" -lt 65536 ] && echo yes)"
+printf junk | dd of="$DATA/catalog.log" bs=1 seek=2G conv=notrunc 2> /dev/null
+out=$(repair 2>&1); expect "with something far behind, the way out is named" "1 yes" "$? $(grep -q 'log repair .* --accept-loss' <<< "$out" && echo yes)"
+out=$(repair --accept-loss 2>&1); expect "... and is one" 0 $?
+starts "a catalog that had grown" "$sound"
+
 # ---- a catalog that forgot topics: the way out that is named keeps them, and the one that does not is not gone ------------
 start_once() { timeout 20 "$SPATE_BIN" serve --data "$DATA" --listen 127.0.0.1:0 "$@" 2>&1; }
 for what in earlier end both; do

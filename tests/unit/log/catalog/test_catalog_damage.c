@@ -359,3 +359,61 @@ Test(catalog, what_a_failed_sync_lost_is_written_again)
 		machine_fini(&machine);
 	}
 }
+
+static void grow_log(struct machine *machine, uint64_t size_to, uint64_t byte_at)
+{
+	int fd = io_file_open(machine->io, LOG_PATH, 0);
+	cr_assert_eq(io_file_truncate(machine->io, fd, size_to), 0);
+	if (byte_at)
+		cr_assert_eq(io_file_write(machine->io, fd, "x", 1, byte_at), 1);
+	io_close_fd(machine->io, fd);
+}
+
+/* A file that was grown by mistake, by more than is read of zeros: they are a tail as any other, and what is in it is looked at all the same. */
+Test(catalog, grown_with_zeros)
+{
+	static const struct {
+		uint64_t size, byte_at;
+	} cases[] = {{5000, 0}, {1 << 20, 0}, {(1 << 20) + 1, 0}, {(3 << 20) + 7, 0}, {64 << 20, 0}, {3 << 20, 5000}, {9 << 20, (8 << 20) + 3}, {2 << 20, (2 << 20) - 1}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct machine machine;
+		machine_init(&machine, 33);
+		machine_open_well(&machine);
+		cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+		machine_close(&machine);
+		uint64_t size = (uint64_t)sizes_of(&machine).of_log;
+		grow_log(&machine, cases[i].size, cases[i].byte_at);
+		machine_open_well(&machine);
+		cr_expect_eq(machine.report.torn_bytes, cases[i].size - size, "case %zu: %lu", i, (unsigned long)machine.report.torn_bytes);
+		cr_expect_eq(machine.report.is_torn_zeros, !cases[i].byte_at, "case %zu", i);
+		cr_assert_eq(create_one(machine.catalog, "u", 1), 0);
+		machine_close(&machine);
+		machine_open_well(&machine);
+		cr_expect_eq(machine.report.torn_bytes, 0, "case %zu", i);
+		id_of(machine.catalog, "t");
+		id_of(machine.catalog, "u");
+		machine_fini(&machine);
+	}
+}
+
+/* A good record far behind the zeros was acknowledged: it is no tail. */
+Test(catalog, zeros_before_a_record)
+{
+	struct machine machine;
+	machine_init(&machine, 34);
+	machine_open_well(&machine);
+	uint64_t early = (uint64_t)sizes_of(&machine).of_log;
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	uint64_t middle = (uint64_t)sizes_of(&machine).of_log;
+	cr_assert_eq(create_one(machine.catalog, "u", 1), 0);
+	uint64_t end = (uint64_t)sizes_of(&machine).of_log;
+	machine_close(&machine);
+	uint8_t record[1000], zeros[1000] = {0};
+	int fd = io_file_open(machine.io, LOG_PATH, 0);
+	cr_assert_eq(io_file_read(machine.io, fd, record, end - middle, middle), (int64_t)(end - middle));
+	cr_assert_eq(io_file_write(machine.io, fd, zeros, end - early, early), (int64_t)(end - early));
+	cr_assert_eq(io_file_write(machine.io, fd, record, end - middle, 5 << 20), (int64_t)(end - middle));
+	io_close_fd(machine.io, fd);
+	cr_assert_eq(machine_open(&machine), ERR_CORRUPT_LOG);
+	machine_fini(&machine);
+}
