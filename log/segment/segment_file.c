@@ -344,6 +344,7 @@ void segment_forget_file(struct segment *segment)
 		segment_close_files(segment);
 	segment->is_cut = false;
 	segment->allocated_bytes = 0;
+	segment->has_new_name = true; /* whoever made what has it now need not have made that durable */
 	segment->is_identified = segment->filed.position == 0;
 }
 
