@@ -99,6 +99,31 @@ static void fill_same_id(struct catalog_bytes *bytes, const struct uuid *topic_i
 static void fill_same_name(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_topic(bytes, &(struct uuid){{1, 2, 3}}, "t"); }
 static void fill_no_producer_id(struct catalog_bytes *bytes, const struct uuid *topic_id) { catalog_put_u64(bytes, 0); }
 
+static void fill_earlier_opening(struct catalog_bytes *bytes, const struct uuid *topic_id) { catalog_put_u64(bytes, 1); }
+
+/* `t` has as many. */
+static void fill_no_growth(struct catalog_bytes *bytes, const struct uuid *topic_id)
+{
+	catalog_put(bytes, topic_id->bytes, sizeof topic_id->bytes);
+	catalog_put_u32(bytes, 1);
+}
+
+/* Each topic's count is good, and with the partition of `t` they are one too many. */
+static void fill_too_many_partitions(struct catalog_bytes *bytes, const struct uuid *topic_id)
+{
+	const uint32_t topics = CATALOG_PARTITIONS_MAX / TOPIC_PARTITIONS_MAX;
+	catalog_put_u32(bytes, topics);
+	for (uint32_t i = 0; i < topics; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "large-%u", i);
+		catalog_put(bytes, (struct uuid){{1, (uint8_t)i}}.bytes, sizeof topic_id->bytes);
+		catalog_put_text(bytes, slice_of(name));
+		catalog_put_u32(bytes, TOPIC_PARTITIONS_MAX);
+		catalog_put_u64(bytes, 1);
+		catalog_put_u32(bytes, 0);
+	}
+}
+
 static void fill_opening_and_more(struct catalog_bytes *bytes, const struct uuid *topic_id)
 {
 	catalog_put_u64(bytes, 1000);
@@ -117,6 +142,12 @@ Test(catalog_records, that_is_missing) { append_record(CATALOG_DELETED, 3, fill_
 Test(catalog_records, that_creates_an_id_again) { append_record(CATALOG_CREATED, 0, fill_same_id, ERR_FORMAT, "again"); }
 Test(catalog_records, that_creates_a_name_again) { append_record(CATALOG_CREATED, 0, fill_same_name, ERR_FORMAT, "again"); }
 Test(catalog_records, that_takes_producer_ids_back) { append_record(CATALOG_PRODUCER_IDS, 0, fill_no_producer_id, ERR_FORMAT, "go back"); }
+Test(catalog_records, that_goes_back_to_an_opening) { append_record(CATALOG_OPENED, 0, fill_earlier_opening, ERR_FORMAT, "incarnation 1 follows"); }
+Test(catalog_records, that_grows_nothing) { append_record(CATALOG_GROWN, 0, fill_no_growth, ERR_FORMAT, "gives topic t 1 partitions"); }
+Test(catalog_records, that_has_more_partitions_than_can_be)
+{
+	append_record(CATALOG_CREATED, 0, fill_too_many_partitions, ERR_FORMAT, "gives topic large-9 100000 partitions");
+}
 Test(catalog_records, that_is_longer_than_its_kind)
 {
 	append_record(CATALOG_OPENED, 0, fill_opening_and_more, ERR_FORMAT, "not of the size");

@@ -725,7 +725,7 @@ Test(journal_recover, row_V_an_older_superblock)
 }
 
 /* T: of two lost groups in a row the later one is told, and the earlier one is not; or what tells has rotted itself; or a superblock that tells is older than
- * what is lost. U: if the loss is accepted, what there is is handed out, and the report says which groups are unknown. */
+ * what is lost, or tells of a part of it. U: if the loss is accepted, what there is is handed out, and the report says which groups are unknown. */
 static struct outcome open_untold(int how, bool is_loss_accepted)
 {
 	struct image image = make_image();
@@ -738,6 +738,10 @@ static struct outcome open_untold(int how, bool is_loss_accepted)
 	if (how == 2) {
 		break_header(&image, places[7]);
 		put_telling_superblock(&image, 3, 1);
+	} else if (how == 3) {
+		break_header(&image, places[7]);
+		break_header(&image, places[8]);
+		put_telling_superblock(&image, 8, 8);
 	} else {
 		break_header(&image, places[4]);
 	}
@@ -746,8 +750,8 @@ static struct outcome open_untold(int how, bool is_loss_accepted)
 
 Test(journal_recover, rows_T_and_U)
 {
-	static const uint64_t untold[][2] = {{3, 4}, {4, 4}, {7, 7}};
-	for (int how = 0; how < 3; how++) {
+	static const uint64_t untold[][2] = {{3, 4}, {4, 4}, {7, 7}, {7, 8}};
+	for (int how = 0; how < 4; how++) {
 		struct outcome outcome = open_untold(how, false);
 		cr_expect_eq(outcome.err, ERR_CORRUPT_LOG, "case %d", how);
 		cr_expect_eq(outcome.report.decision, 'T', "case %d: %c", how, outcome.report.decision);
@@ -757,7 +761,7 @@ Test(journal_recover, rows_T_and_U)
 		cr_expect_eq(outcome.err, 0);
 		cr_expect_eq(outcome.report.decision, 'U');
 		cr_expect_eq(outcome.report.untold_to, untold[how][1]);
-		cr_expect_eq(outcome.count, how == 0 ? 6 : 7);
+		cr_expect_eq(outcome.count, how == 0 || how == 3 ? 6 : 7);
 	}
 }
 

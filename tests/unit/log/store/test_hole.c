@@ -249,3 +249,30 @@ Test(hole, its_bytes)
 	}
 	cr_expect_not(hole_mark_decode(&found, (struct slice){bytes, HOLE_MARK_SIZE - 1}));
 }
+
+/* One is another's by any one of the three that name a segment. */
+Test(hole, another_by_one_field)
+{
+	const struct append_time_owner own = {.topic_id = {{1, 2}}, .partition = 3, .base_offset = 400};
+	const struct append_time_owner others[] = {
+		own,
+		{.topic_id = {{1, 3}}, .partition = 3, .base_offset = 400},
+		{.topic_id = {{1, 2}}, .partition = 4, .base_offset = 400},
+		{.topic_id = {{1, 2}}, .partition = 3, .base_offset = 401},
+	};
+	struct world world;
+	world_init(&world, 1);
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		uint8_t bytes[HOLE_MARK_SIZE];
+		hole_mark_encode(&others[i], bytes);
+		rot_write(&world, "/hole", bytes, sizeof bytes);
+		struct io *io = rot_open(&world);
+		int fd = io_file_open(io, "/hole", IO_READ_ONLY);
+		cr_assert_geq(fd, 0);
+		cr_expect_eq(hole_mark_is_anothers(io, fd, &own), i > 0, "%zu", i);
+		io_close_fd(io, fd);
+		io_close(io);
+	}
+	broker_config_destroy(world.config);
+	sim_disk_close(world.disk);
+}
