@@ -129,13 +129,14 @@ static int find_whole_batch(struct segment *segment, struct mark end, uint64_t s
 	return 1;
 }
 
-/* Whole batches behind bytes that are none: the bytes were batches as well, and their offsets are damaged. 1, 0 or an error as above. */
-static int find_behind(struct partition *partition, struct segment *segment, int64_t limit_offset, struct mark *end)
+/* Whole batches behind bytes that are none: the bytes were batches as well, and their offsets are damaged. 1, 0 or an error as above. None is found that lies
+ * beyond what the segment was adopted for. */
+static int find_behind(struct partition *partition, struct segment *segment, struct mark *end)
 {
 	struct batch batch;
 	uint64_t position;
 	int err = segment_resync(segment, end->position, end->offset - 1, &position, &batch);
-	if (err || batch.base_offset >= limit_offset)
+	if (err)
 		return err == ERR_CORRUPT_LOG ? 0 : err;
 	if (batch.base_offset > end->offset)
 		partition__add_damage(partition, end->offset, batch.base_offset);
@@ -143,7 +144,8 @@ static int find_behind(struct partition *partition, struct segment *segment, int
 	return 1;
 }
 
-/* Walks the whole checked batches of a segment's file, over damage; sets its end behind the last good one. */
+/* Walks the whole checked batches of a segment's file, over damage; sets its end behind the last good one. What lies behind the last offset that is its own
+ * nobody was told of: the next segment has those. */
 static int scan_batches(struct partition *partition, struct segment *segment, int64_t limit_offset, struct segment_witness *witness)
 {
 	struct io *io = partition->home->io;
@@ -159,7 +161,7 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 	int found = 1;
 	bool is_unbroken = true;
 	while (found > 0) {
-		found = find_whole_batch(segment, end, (uint64_t)size, header, &batch);
+		found = end.offset < limit_offset ? find_whole_batch(segment, end, (uint64_t)size, header, &batch) : 0;
 		int err = found > 0 ? store__make_room_for(partition, &batch) : 0;
 		if (err)
 			return err;
@@ -173,7 +175,7 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 			end.position += batch.size_bytes;
 			end.offset = batch_next_offset(&batch);
 		} else if (found == 0 && end.offset < partition->journal_from) {
-			found = find_behind(partition, segment, limit_offset, &end);
+			found = find_behind(partition, segment, &end);
 			is_unbroken &= found == 0;
 		}
 	}

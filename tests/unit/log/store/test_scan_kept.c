@@ -364,3 +364,42 @@ Test(scan_kept, what_the_scan_took_is_durable, .timeout = 100)
 		world_fini(&world);
 	}
 }
+
+/* Behind a segment's last batch, or a damaged one, lies another whose offset is the next segment's, or behind that: the next segment's are served. */
+Test(scan_kept, what_lies_over_the_next_segment)
+{
+	for (int is_damaged = 0; is_damaged < 2; is_damaged++) {
+		struct world world;
+		uint8_t bytes[1024];
+		size_t size;
+		begin(&world, 9);
+		world_append(&world, the_partition(&world), 0, 2, 100);
+		world_append(&world, the_partition(&world), 2, 2, 100);
+		append_behind_a_roll(&world, the_partition(&world), 4);
+		world_stop(&world);
+		uint32_t stray_size = make_batch(bytes, sizeof bytes, 777, 1, 100, 1000);
+		bytes[7] = is_damaged ? 6 : 4;
+		uint8_t *log = rot_read(&world, log_path, &size);
+		log = realloc(log, size + stray_size);
+		memcpy(log + size, bytes, stray_size);
+		if (is_damaged)
+			log[size - 1] ^= 1;
+		rot_write(&world, log_path, log, size + stray_size);
+		free(log);
+		rot_unlink(&world, "/checkpoint-0");
+		rot_unlink(&world, "/t-0/00000000000000000000.appendtime");
+		rot_unlink(&world, "/t-0/00000000000000000000.seal");
+		world_open(&world);
+		world_expect_damaged(&world, the_partition(&world), is_damaged ? 2 : 0, is_damaged ? 4 : 0, 5);
+		if (!is_damaged)
+			cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 5);
+		world_stop(&world);
+		struct verdict verdict;
+		rot_verify(&world, &verdict);
+		rot_print(&verdict);
+		cr_expect_eq(verdict.report.counts.findings[FINDING_DERIVED], 0, "the checkpoint can be used");
+		world_open(&world);
+		world_expect_damaged(&world, the_partition(&world), is_damaged ? 2 : 0, is_damaged ? 4 : 0, 5);
+		world_fini(&world);
+	}
+}
