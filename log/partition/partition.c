@@ -223,6 +223,25 @@ static int put_strangers_aside(struct partition *partition)
 	return err < 0 ? err : 0;
 }
 
+static int find_any_segment(void *context, const char *name, bool is_directory)
+{
+	int64_t base;
+	enum segment_file file;
+	(void)context;
+	(void)is_directory;
+	return segment_name_parse(name, &base, &file);
+}
+
+/* A directory of our name that does not say ours. Of the one that says nothing, and has no file of any segment, a full disk or a crash left its name: there is
+ * nothing in it that could be another's, and it stays. */
+static int take_dir_over(struct partition *partition, enum belonging belonging)
+{
+	if (has_files(partition))
+		return belonging == ANOTHERS ? put_strangers_aside(partition) : 0;
+	int found = belonging == UNREADABLE ? io_dir_list(partition->home->io, partition->dir, find_any_segment, NULL) : 1;
+	return found > 0 ? move_away(partition) : found;
+}
+
 int partition__prepare_dir(struct partition *partition)
 {
 	if (partition->has_dir && partition->is_dir_checked)
@@ -237,7 +256,7 @@ int partition__prepare_dir(struct partition *partition)
 		return belonging;
 	bool is_said = belonging == OURS;
 	if (is_there && !is_said)
-		err = !has_files(partition) ? move_away(partition) : belonging == ANOTHERS ? put_strangers_aside(partition) : 0;
+		err = take_dir_over(partition, belonging);
 	if (!is_said && !err)
 		err = write_metadata(partition, path);
 	if (err && !is_said)

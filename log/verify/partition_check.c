@@ -115,6 +115,24 @@ static bool is_refused(const struct partition_walk *walk)
 	return check->is_scanned && has_log && !(check->picture && check->picture->journal_from == 0);
 }
 
+/* Derived files are not synced: a power cut may leave one empty, or as zeros. */
+static bool is_blank(struct slice bytes)
+{
+	for (size_t i = 0; i < bytes.size; i++)
+		if (bytes.data[i])
+			return false;
+	return true;
+}
+
+/* A full disk, or a crash, came between the file and what it says, so nothing was filed there yet. */
+static bool is_unwritten_metadata(const struct partition_walk *walk, struct slice text)
+{
+	char due[PARTITION_METADATA_SIZE_MAX];
+	size_t size = partition_metadata_encode(&walk->check->topic->id, due);
+	bool is_begun = text.size < size && (is_blank(text) || memcmp(text.data, due, text.size) == 0);
+	return is_begun && walk->check->files->segment_count == 0 && !holds_something(walk) && !walk->filed_to;
+}
+
 /* False: the directory is another topic's, and is not looked into. */
 static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 {
@@ -135,8 +153,12 @@ static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 	if (err || !text.data)
 		return err;
 	int fault = partition_metadata_decode(&id, text);
+	bool is_unwritten = fault && is_unwritten_metadata(walk, text);
 	free((void *)text.data);
-	if (fault)
+	if (is_unwritten)
+		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE,
+		     "it says nothing yet: a full disk, or a crash, came before; it is made anew with the first record that is filed there");
+	else if (fault)
 		tell(walk, FINDING_DAMAGE, file, NOWHERE, NOWHERE,
 		     "it does not say a topic id: the directory cannot be told from one of a deleted topic");
 	else if (!uuid_equal(&id, &check->topic->id)) {
@@ -153,15 +175,6 @@ static int check_metadata(const struct partition_walk *walk, bool *is_ours)
 		*is_ours = !is_leftover || is_doubtful;
 	}
 	return 0;
-}
-
-/* Derived files are not synced: a power cut may leave one empty, or as zeros. */
-static bool is_blank(struct slice bytes)
-{
-	for (size_t i = 0; i < bytes.size; i++)
-		if (bytes.data[i])
-			return false;
-	return true;
 }
 
 static void note_unwritten(const struct partition_walk *walk, const char *file, size_t size)
