@@ -31,6 +31,13 @@ struct kept_finding {
 	enum repair_action action;
 };
 
+/* A range that was told of in an earlier round: the second look finds what was fenced there. */
+struct told_range {
+	char *topic;
+	int32_t partition;
+	int64_t from, to; /* NOWHERE: to the log's end */
+};
+
 struct repair {
 	struct io *io;
 	const struct repair_options *options;
@@ -40,6 +47,8 @@ struct repair {
 	bool is_quarantined; /* what was asked for is done */
 	uint32_t count;
 	struct kept_finding *findings;
+	uint32_t told_count;
+	struct told_range *told;
 	bool is_short_of_memory, needs_catalog, needs_meta;
 	struct catalog *catalog;
 	const struct catalog_image *image;
@@ -170,6 +179,31 @@ static void keep_finding(void *context, const struct finding *finding)
 	kept->finding.what = kept->what;
 }
 
+static bool was_told(const struct repair *repair, const struct finding *finding)
+{
+	for (uint32_t i = 0; i < repair->told_count && finding->topic; i++) {
+		const struct told_range *told = &repair->told[i];
+		if (told->partition == finding->partition && told->from <= finding->from && (told->to == NOWHERE || finding->to <= told->to) && !strcmp(told->topic, finding->topic))
+			return true;
+	}
+	return false;
+}
+
+/* Without memory it is told twice. */
+static void note_told(struct repair *repair, const struct finding *finding)
+{
+	if (!finding->topic || finding->from == NOWHERE)
+		return;
+	struct told_range *grown = realloc(repair->told, (repair->told_count + 1) * sizeof *grown);
+	char *topic = strdup(finding->topic);
+	if (grown)
+		repair->told = grown;
+	if (grown && topic)
+		grown[repair->told_count++] = (struct told_range){topic, finding->partition, finding->from, finding->to};
+	else
+		free(topic);
+}
+
 static void tell(struct repair *repair, const struct kept_finding *kept, const char *how)
 {
 	const struct repair_options *options = repair->options;
@@ -194,7 +228,10 @@ static void plan(struct repair *repair, int round)
 			continue;
 		repair->needs_catalog |= is_file(&kept->finding, "catalog.log") && kept->action == REPAIR_GIVE_UP;
 		repair->needs_meta |= is_file(&kept->finding, "meta.properties");
+		if (kept->action == REPAIR_NOTHING && kept->finding.is_fenced && round > 0 && was_told(repair, &kept->finding))
+			continue;
 		tell(repair, kept, how_for(kept));
+		note_told(repair, &kept->finding);
 	}
 }
 
@@ -611,6 +648,9 @@ int repair_directory(struct io *io, const struct repair_options *options, struct
 		return fail(&repair, err, options->dir, "");
 	err = run(&repair);
 	free_findings(&repair);
+	for (uint32_t i = 0; i < repair.told_count; i++)
+		free(repair.told[i].topic);
+	free(repair.told);
 	data_dir_free(&repair.dir);
 	return err;
 }

@@ -3,37 +3,11 @@
 #include <criterion/criterion.h>
 
 #include "log/partition/partition_priv.h"
-#include "log/repair/repair.h"
-#include "tests/unit/log/verify/directory.h"
+#include "tests/unit/log/repair/steps.h"
 
 static const char AWAY[] = "/away.log";
 
-struct steps {
-	uint32_t count;
-	enum repair_action actions[FOUND_MAX];
-	int64_t from[FOUND_MAX], to[FOUND_MAX];
-};
-
-static void keep_step(void *context, const struct repair_step *step)
-{
-	struct steps *steps = context;
-	cr_assert_lt(steps->count, FOUND_MAX);
-	steps->actions[steps->count] = step->action;
-	steps->from[steps->count] = step->finding->from;
-	steps->to[steps->count++] = step->finding->to;
-}
-
-static void repair(struct world *world, bool is_dry_run, struct steps *steps, struct repair_report *report)
-{
-	struct io *io = rot_open(world);
-	struct repair_options options = {.dir = "/", .config = world->config, .is_dry_run = is_dry_run, .told = keep_step, .context = steps};
-	*steps = (struct steps){0};
-	int err = repair_directory(io, &options, report);
-	cr_assert_eq(err, 0, "%s", report->why);
-	io_close(io);
-}
-
-/* Its segment `ordinal` is away while all of the log is read, so it is fenced, and a stop says so for good. */
+/* The segment is away while somebody reads there, so it is fenced, and a stop says so for good. */
 static void fence_missing(struct world *world, const char *log, int64_t from, int64_t to)
 {
 	struct read read;
