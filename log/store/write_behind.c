@@ -27,6 +27,8 @@
 #define BEHIND_BYTES_URGENT (16u << 20)
 #define NEW_FILES_PER_TURN 8
 #define TIMED_PER_TURN 16
+#define SEALS_PER_TURN 4
+#define SEALS_PER_TURN_URGENT 32 /* also the most that one group could make complete: sealing does not lag behind for ever */
 #define SAVED_PER_CYCLE 64
 #define AGE_NS (5ull * 1000 * 1000 * 1000)
 #define RETRY_NS (1ull * 1000 * 1000 * 1000)
@@ -267,6 +269,12 @@ static void nothing(struct io_timer *timer)
 {
 }
 
+static void turn_again(struct store *store)
+{
+	store->cycle.timer.run = nothing;
+	io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io));
+}
+
 /* Before the journal is trimmed, which has them as well. Each is a few system calls: so many a turn, and the next turn at once. True when all are
  * written, or cannot be, which costs no record: then they are tried again in the next cycle. */
 static bool write_some_times(struct store *store)
@@ -279,27 +287,11 @@ static bool write_some_times(struct store *store)
 	}
 	if (list_is_empty(&store->cycle.untimed))
 		return true;
-	store->cycle.timer.run = nothing;
-	io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io));
+	turn_again(store);
 	return false;
 }
 
-/* ---- the end of a cycle ----------------------------------------------------------------------------------------- */
-
-static void save_epochs(struct store *store, struct partition *partition)
-{
-	size_t size = epochs_encoded_size_max(&partition->epochs);
-	char *text = malloc(size);
-	if (!text)
-		return;
-	size = epochs_encode(&partition->epochs, text, size);
-	char path[4096];
-	snprintf(path, sizeof path, "%s/leader-epoch-checkpoint", partition->dir);
-	/* Derived from the batches, and in the checkpoint as well: a failure here loses nothing. */
-	if (foreign_file_write_over(store->home.io, path, text, size) == 0)
-		partition->epochs_changed = false;
-	free(text);
-}
+/* ---- seals -------------------------------------------------------------------------------------------------------------- */
 
 /* Kafka's name and form: the state of idempotent producers at an offset. */
 static void write_snapshot(struct store *store, struct partition *partition, int64_t offset, const uint8_t *bytes, size_t size)
@@ -320,21 +312,8 @@ static void write_segments_snapshot(struct store *store, struct partition *parti
 	segment->snapshot = NULL;
 }
 
-/* At the stop: the state at the log end. */
-static void write_last_snapshot(struct store *store, struct partition *partition)
-{
-	if (!partition->producers || !segment_is_filed(partition->active))
-		return;
-	size_t size = producer_snapshot_size(partition->producers);
-	uint8_t *bytes = malloc(size);
-	if (!bytes)
-		return;
-	producer_snapshot_encode(partition->producers, bytes);
-	write_snapshot(store, partition, partition->next_offset, bytes, size);
-	free(bytes);
-}
-
-static int seal_complete(struct store *store, struct partition *partition)
+/* At most *left of them, which are taken off it. */
+static int seal_complete(struct store *store, struct partition *partition, uint32_t *left)
 {
 	bool is_left = false;
 	LIST_FOR_EACH(node, &partition->segments) {
@@ -349,6 +328,11 @@ static int seal_complete(struct store *store, struct partition *partition)
 			is_left = true;
 			continue;
 		}
+		if (*left == 0) {
+			is_left = true;
+			break;
+		}
+		(*left)--;
 		int err = segment_seal(segment);
 		if (err)
 			return err;
@@ -356,6 +340,54 @@ static int seal_complete(struct store *store, struct partition *partition)
 	}
 	partition->has_unsealed = is_left;
 	return 0;
+}
+
+/* Each is a few files made and cut: so many a turn, and the next turn at once. True when all is sealed that can be; or it met an error, which the end of the
+ * cycle meets as well. */
+static bool seal_some(struct store *store)
+{
+	uint32_t left = is_urgent(store) ? SEALS_PER_TURN_URGENT : SEALS_PER_TURN;
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		if (partition->has_unsealed && seal_complete(store, partition, &left))
+			return true;
+		if (left == 0) {
+			turn_again(store);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- the end of a cycle ----------------------------------------------------------------------------------------- */
+
+static void save_epochs(struct store *store, struct partition *partition)
+{
+	size_t size = epochs_encoded_size_max(&partition->epochs);
+	char *text = malloc(size);
+	if (!text)
+		return;
+	size = epochs_encode(&partition->epochs, text, size);
+	char path[4096];
+	snprintf(path, sizeof path, "%s/leader-epoch-checkpoint", partition->dir);
+	/* Derived from the batches, and in the checkpoint as well: a failure here loses nothing. */
+	if (foreign_file_write_over(store->home.io, path, text, size) == 0)
+		partition->epochs_changed = false;
+	free(text);
+}
+
+/* At the stop: the state at the log end. */
+static void write_last_snapshot(struct store *store, struct partition *partition)
+{
+	if (!partition->producers || !segment_is_filed(partition->active))
+		return;
+	size_t size = producer_snapshot_size(partition->producers);
+	uint8_t *bytes = malloc(size);
+	if (!bytes)
+		return;
+	producer_snapshot_encode(partition->producers, bytes);
+	write_snapshot(store, partition, partition->next_offset, bytes, size);
+	free(bytes);
 }
 
 /* What can be made anew is never written at the expense of appends, as the loop waits for it: what is left is saved by later cycles, or at the stop. */
@@ -377,7 +409,8 @@ static int save_derived(struct store *store, struct partition *partition)
 
 static int save_partition(struct store *store, struct partition *partition)
 {
-	int err = partition->has_unsealed ? seal_complete(store, partition) : 0;
+	uint32_t any = UINT32_MAX;
+	int err = partition->has_unsealed ? seal_complete(store, partition, &any) : 0;
 	if (!err)
 		err = save_derived(store, partition);
 	if (!err && partition->active && store->is_stopping) {
@@ -554,7 +587,7 @@ void store__cycle_turn(struct store *store)
 		if (store->cycle.in_flight == 0 && (list_is_empty(&store->cycle.queue) || store->failure))
 			store->cycle.state = CYCLE_SYNCING;
 	}
-	if (store->cycle.state == CYCLE_SYNCING && (store->failure || (store__sync_dirs(store) && write_some_times(store))))
+	if (store->cycle.state == CYCLE_SYNCING && (store->failure || (store__sync_dirs(store) && write_some_times(store) && seal_some(store))))
 		end_cycle(store);
 	if (store->cycle.state == CYCLE_CHECKPOINTING && store->checkpoint.is_over)
 		finish_cycle(store, store->checkpoint.err, false);
