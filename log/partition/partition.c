@@ -20,6 +20,7 @@ struct partition *partition__create(struct partition_home *home, const struct to
 	partition->topic_id = topic->id;
 	partition->index = index;
 	partition->journal_from = INT64_MAX;
+	partition->given_up_base = -1;
 	if (asprintf(&partition->dir, "%s/%s-%u", home->dir, topic->name, index) < 0) {
 		free(partition);
 		return NULL;

@@ -80,6 +80,7 @@ struct partition {
 		bool is_among_anothers; /* append times of another partition lie in its directory */
 	} witness;
 	bool is_dir_doubtful;           /* in a scan: the directory says another id, and nothing yet that this log is not in there */
+	int64_t given_up_base;          /* in a scan: the last segment begins at it, and is given up with whatever it held; -1: none is */
 	char *stranger;                 /* while the directory is listed for what is none of ours */
 	struct trim_op retention;
 	uint32_t damage_count;

@@ -37,6 +37,7 @@
  *   @P  a repeat (its group is lost): batches                -> as @L, whatever its base; any other as if its group were there
  *   @Q  nothing later tells of the partition, and groups that nothing tells of are lost, which is accepted -> fence 2^32 offsets for each of them, so
  *                                                               that none that was acknowledged is given out again
+ *   @T  nothing tells how far the log went, and its directory or last segment is another's, whose loss is accepted -> fence 2^32 offsets behind where that begins
  *   @S  the journal is lost, or another's, or of an earlier time, which is accepted, and the checkpoint does not say that it had nothing of its own
  *                                                            -> in every partition, fence as many offsets as it can have held
  *
@@ -62,6 +63,7 @@ struct replay {
 	bool has_unvouched_loss;   /* met @G, or @F of a piece that nobody vouches for */
 	struct partition **unvouched; /* partitions that met @K; malloc'ed */
 	uint32_t unvouched_count;
+	bool has_given_up;         /* met @T */
 	bool has_repeats;          /* groups are lost, of which later ones, or a superblock, tell */
 	uint64_t untold_to;        /* what groups up to this one held, nobody tells; 0: there are none */
 	struct fence *fences;
@@ -224,6 +226,8 @@ static int pass_over_foreign(struct partition *partition, struct segment *segmen
 		partition->start_offset = base;
 	if (next_base >= 0)
 		partition__add_damage(partition, base, next_base);
+	else
+		partition->given_up_base = base;
 	if (next_base >= 0 || err || (!partition->active && base == 0))
 		return err;
 	partition->next_offset = partition->durable_offset = base;
@@ -240,6 +244,9 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 	if (is_anothers < 0)
 		err = is_anothers;
 	partition->is_dir_doubtful = is_anothers == 1;
+	for (uint32_t i = 0; i < bases.count && partition->is_dir_doubtful; i++)
+		if (bases.offsets[i] > partition->given_up_base)
+			partition->given_up_base = bases.offsets[i];
 	if (err == -ENOENT || partition->is_dir_doubtful)
 		bases.count = err = 0;
 	if (bases.count) { /* who made the files may have been killed before their names were durable */
@@ -977,19 +984,24 @@ static int write_what_was_scanned(struct store *store, bool has_scanned)
 #define ROOM_PER_BYTE 1024
 #define ROOM_PER_LOST_GROUP STORE_ROOM_OFFSETS
 
-/* @Q, @S. A log without records has none to fence: it begins further on. */
+/* A log without records has none to fence: it begins further on. */
+static int go_on_at(struct replay *replay, struct partition *partition, int64_t end_offset)
+{
+	if (partition->start_offset == partition->next_offset) {
+		partition->start_offset = end_offset;
+		partition->home->has_moved_start = true;
+	}
+	return leave_gap(replay, partition, end_offset);
+}
+
+/* @Q, @S */
 static int leave_room_in(struct replay *replay, const struct topic *topic, uint32_t index, int64_t room)
 {
 	struct partition *partition;
 	int err = store__find_partition(replay->store, &topic->id, index, &partition);
 	if (err || !partition || (partition->is_told && !is_journal_gone(replay)))
 		return err;
-	int64_t end_offset = partition->next_offset + room;
-	if (partition->start_offset == partition->next_offset) {
-		partition->start_offset = end_offset;
-		partition->home->has_moved_start = true;
-	}
-	return leave_gap(replay, partition, end_offset);
+	return go_on_at(replay, partition, partition->next_offset + room);
 }
 
 static int leave_room_everywhere(struct replay *replay, int64_t room)
@@ -1024,12 +1036,30 @@ static int leave_room(struct replay *replay)
 	return leave_room_everywhere(replay, room);
 }
 
+/* @T. What stood in the place of what is given up: none of its offsets is given out again. */
+static int leave_room_of_given_up(struct replay *replay)
+{
+	int err = 0;
+	LIST_FOR_EACH(node, &replay->store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		int64_t base = partition->given_up_base, end_offset = base >= 0 && base < INT64_MAX / 2 ? base + STORE_ROOM_OFFSETS : 0;
+		if (err || partition->is_told || partition->witness.to > base || partition->next_offset >= end_offset)
+			continue;
+		fprintf(stderr, "spate: error: %s: what is another's in there is given up, as spate.accept.loss is true, and how much stood in its place is not known: the "
+				"log goes on at offset %lld, so that none that was acknowledged is given out again\n", partition->dir, (long long)end_offset);
+		err = go_on_at(replay, partition, end_offset);
+		replay->has_given_up |= !err;
+	}
+	return err;
+}
+
 /* What was given up is behind the journal's beginning then: the next start does not meet it again. And what was found to be damaged or lost is in a
  * checkpoint before the journal is written: what told of it, the superblocks before all, may be written over then, and the next start would know nothing. */
 static bool must_file_all(const struct replay *replay, bool has_unknown_past)
 {
 	const struct store *store = replay->store;
-	return replay->has_unvouched_loss || replay->untold_to || has_unknown_past || store->is_journal_alien || replay->has_repeats || store->home.has_new_damage;
+	return replay->has_unvouched_loss || replay->untold_to || has_unknown_past || store->is_journal_alien || replay->has_repeats ||
+	       replay->has_given_up || store->home.has_new_damage;
 }
 
 /* @K: from the journal's start on the entry counts as vouched for, and the next recovery takes the piece, and all before it in its segment, as the file has
@@ -1062,6 +1092,8 @@ int store__recover(struct store *store, struct store_report *report)
 		err = leave_room_of_journal(&replay);
 	else if (!err && replay.untold_to)
 		err = leave_room(&replay);
+	if (!err && store->options.is_loss_accepted)
+		err = leave_room_of_given_up(&replay);
 	free(replay.torn_ids);
 	free(replay.torn_indexes);
 	put_up_fences(&replay);

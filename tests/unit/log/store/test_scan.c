@@ -138,6 +138,32 @@ Test(scan, a_directory_that_says_another_id)
 	world_fini(&world);
 }
 
+/* The same, given up: none of the offsets that the log may have had is given out again, in that life or a later one. (Found by sim-broker --exchange, seed 1611.) */
+Test(scan, a_directory_that_is_given_up)
+{
+	struct world world;
+	make(&world, 9, 100);
+	stop_without_checkpoint(&world);
+	rot_write(&world, "/t-0/partition.metadata", unknown_metadata, sizeof unknown_metadata - 1);
+	rot_unlink(&world, "/t-0/00000000000000000000.appendtime");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	cr_expect_eq(partition_high_watermark(the_partition(&world)), STORE_ROOM_OFFSETS);
+	world.options.is_loss_accepted = false;
+	for (int64_t life = 0; life < 2; life++) {
+		world_crash(&world);
+		world_open(&world);
+		cr_expect_eq(partition_log_start_offset(the_partition(&world)), STORE_ROOM_OFFSETS);
+		cr_expect_eq(partition_high_watermark(the_partition(&world)), STORE_ROOM_OFFSETS + life);
+		struct append append;
+		cr_assert_eq(world_append_begin(the_partition(&world), &append, (uint64_t)life, 1, 100), 0);
+		while (!append.is_done)
+			world_turn(&world);
+		cr_expect_eq(append.op.base_offset, STORE_ROOM_OFFSETS + life);
+	}
+	world_fini(&world);
+}
+
 /* What is in there is not served, and nothing is missed: the journal has it all. */
 Test(scan, a_directory_that_a_deletion_left)
 {
