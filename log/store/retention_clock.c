@@ -18,8 +18,10 @@ static void believe(struct retention_clock *clock, int64_t wall_ms, uint64_t now
 
 void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns)
 {
-	uint64_t tried_ns = left_ms > 0 ? (uint64_t)(left_ms >> LINE_BITS) * MINUTE_NS : 0;
-	left_ms &= left_ms > 0 ? LINE_MAX_MS : -1;
+	if (left_ms < 0) /* a clock before 1970, or a stranger's hand */
+		return;
+	uint64_t tried_ns = (uint64_t)(left_ms >> LINE_BITS) * MINUTE_NS;
+	left_ms &= LINE_MAX_MS;
 	if (wall_ms <= left_ms || distance(wall_ms, left_ms) <= RETENTION_CLOCK_DOWN_MS)
 		return;
 	believe(clock, left_ms, now_ns);
