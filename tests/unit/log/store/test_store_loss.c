@@ -192,7 +192,7 @@ Test(store_loss, a_torn_tail_of_the_catalog)
 			world_crash(&world);
 		uint8_t *data = rot_read(&world, "//catalog.log", &size);
 		data = realloc(data, size + 30);
-		memset(data + size, 0, 30);
+		memset(data + size, 1, 30); /* a head of a record that says more than there is */
 		rot_write(&world, "//catalog.log", data, size + 30);
 		free(data);
 		rot_verify(&world, &verdict);
