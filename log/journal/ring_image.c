@@ -15,6 +15,7 @@
 #define RING_KEPT_MAX (256ull << 20)
 #define READ_SIZE_FIRST (64u << 10)
 #define READ_SIZE_MAX (4u << 20)
+#define SKIPPED_MAX READ_SIZE_MAX /* a walk skips no more than a group that was too long for its lap's rest; who looks whether it goes on in the next lap, all of this one */
 
 struct ring_image *ring_image_create(uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint)
 {
@@ -70,6 +71,8 @@ static int load(struct ring_image *image, struct io *io, int fd, size_t size_min
 int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t place, size_t size, const uint8_t **out)
 {
 	if (place < image->base_place || place - image->base_place > image->ring_size || size > image->ring_size - (place - image->base_place))
+		return 0;
+	if (place - image->base_place > image->loaded + SKIPPED_MAX)
 		return 0;
 	size_t end = place - image->base_place + size;
 	while (image->loaded < end) {
