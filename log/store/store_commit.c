@@ -346,7 +346,7 @@ void store__commit(struct store *store)
 	store->group.time_ms = io_wall_ms(store->home.io);
 	journal_set_time(store->journal, store->group.time_ms);
 	store->group.seq = journal_commit(store->journal);
-	store__look_for_journal(store); /* while the disk works */
+	store__glance_at_journal(store);
 }
 
 void store__fail_group(struct store *store)

@@ -112,6 +112,7 @@ struct store {
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
 	bool must_file_first;          /* recovery's first cycle is not over: the journal may not be written before. A full disk keeps it so */
 	bool has_journal_started;
+	uint64_t journal_looked_ns;    /* when it was looked for last */
 	bool is_journal_gone;          /* its name leads elsewhere: nothing is taken any more; what was taken is filed, and the store fails (journal_gone.c) */
 	bool may_checkpoint_be_foreign; /* the file of that name is none that can be used */
 	struct journal_report journal_found; /* when this store was opened */
@@ -275,6 +276,8 @@ void store__update_refusal(struct store *store);
 void store__journal_path(const struct store *store, char *out, size_t size);
 /* journal_gone.c: does its name still lead to the journal? If not, nothing is taken any more. */
 void store__look_for_journal(struct store *store);
+/* The same, now and then. */
+void store__glance_at_journal(struct store *store);
 /* From here on the journal vouches for what was replayed, and takes groups. */
 MUST_USE int store__start_journal(struct store *store);
 /* Finds, or makes if the image has it and this shard owns it; else *out is NULL. -ENOMEM: nobody knows, and recovery must not take it for a

@@ -546,6 +546,8 @@ static bool is_wanted(const struct store *store)
 
 static void begin_cycle(struct store *store)
 {
+	if (store->has_journal_started)
+		store__look_for_journal(store);
 	io_timer_cancel(store->home.io, &store->cycle.timer);
 	store->cycle.is_tidy = (store->cycle.is_due || store->is_stopping) && !store->home.wants_room;
 	store->home.wants_room = false;
