@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TIMEOUT_MS 15000
 
@@ -194,39 +195,57 @@ static int flood(const char *group, const char *topic, int partitions, int count
 
 /* ---- administration ------------------------------------------------------------------------------------------------------- */
 
+/* What a verb answers when the coordinator could not answer yet: it is asked again, as Java's Admin does and librdkafka's does not. */
+#define ASK_AGAIN (-1)
+#define PAUSE_US 100000
+
 static rd_kafka_t *client;
 static rd_kafka_queue_t *queue;
+static rd_kafka_event_t *event;
 
-/* The result, or NULL after saying why there is none. */
-static rd_kafka_event_t *await(rd_kafka_event_type_t type)
+/* A coordinator that still reads its log, or that moves, for a moment after each start. */
+static int is_for_a_moment(rd_kafka_resp_err_t err)
 {
-	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TIMEOUT_MS);
-	if (!event || rd_kafka_event_type(event) != type)
-		fail("result", "none");
-	else if (!rd_kafka_event_error(event))
-		return event;
-	else
-		fail("result", rd_kafka_event_error_string(event));
-	return NULL;
+	return err == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS || err == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+	       err == RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
 }
 
-static int list(void)
+/* 0 when `event` is the result; else 1 after saying why there is none, or ASK_AGAIN. */
+static int await(rd_kafka_event_type_t type)
 {
+	event = rd_kafka_queue_poll(queue, TIMEOUT_MS);
+	if (!event || rd_kafka_event_type(event) != type)
+		return fail("result", "none");
+	if (!rd_kafka_event_error(event))
+		return 0;
+	return is_for_a_moment(rd_kafka_event_error(event)) ? ASK_AGAIN : fail("result", rd_kafka_event_error_string(event));
+}
+
+static int refused(const rd_kafka_error_t *error)
+{
+	if (is_for_a_moment(rd_kafka_error_code(error)))
+		return ASK_AGAIN;
+	printf("%s\n", rd_kafka_error_name(error));
+	return 1;
+}
+
+static int list(char **words)
+{
+	(void)words;
 	rd_kafka_ListConsumerGroups(client, NULL, queue);
-	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_LISTCONSUMERGROUPS_RESULT);
-	if (!event)
-		return 1;
+	int status = await(RD_KAFKA_EVENT_LISTCONSUMERGROUPS_RESULT);
+	if (status)
+		return status;
 	size_t count, error_count;
 	const rd_kafka_ListConsumerGroups_result_t *result = rd_kafka_event_ListConsumerGroups_result(event);
+	const rd_kafka_error_t **errors = rd_kafka_ListConsumerGroups_result_errors(result, &error_count);
+	if (error_count > 0)
+		return refused(errors[0]);
 	const rd_kafka_ConsumerGroupListing_t **groups = rd_kafka_ListConsumerGroups_result_valid(result, &count);
 	for (size_t i = 0; i < count; i++)
 		printf("%s %s\n", rd_kafka_ConsumerGroupListing_group_id(groups[i]),
 		       rd_kafka_consumer_group_state_name(rd_kafka_ConsumerGroupListing_state(groups[i])));
-	const rd_kafka_error_t **errors = rd_kafka_ListConsumerGroups_result_errors(result, &error_count);
-	for (size_t i = 0; i < error_count; i++)
-		printf("%s\n", rd_kafka_error_name(errors[i]));
-	rd_kafka_event_destroy(event);
-	return error_count > 0;
+	return 0;
 }
 
 static void print_member(const rd_kafka_MemberDescription_t *member)
@@ -236,33 +255,30 @@ static void print_member(const rd_kafka_MemberDescription_t *member)
 	print_partitions("", rd_kafka_MemberAssignment_partitions(rd_kafka_MemberDescription_assignment(member)));
 }
 
-static int describe(const char *group)
+static int describe(char **words)
 {
-	rd_kafka_DescribeConsumerGroups(client, &group, 1, NULL, queue);
-	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT);
-	if (!event)
-		return 1;
+	rd_kafka_DescribeConsumerGroups(client, (const char **)words, 1, NULL, queue);
+	int status = await(RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT);
+	if (status)
+		return status;
 	size_t count;
 	const rd_kafka_ConsumerGroupDescription_t **groups =
 		rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event), &count);
 	const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
 	if (error)
-		return fail("describe", rd_kafka_error_name(error));
+		return is_for_a_moment(rd_kafka_error_code(error)) ? ASK_AGAIN : fail("describe", rd_kafka_error_name(error));
 	printf("%s %s\n", rd_kafka_consumer_group_state_name(rd_kafka_ConsumerGroupDescription_state(groups[0])),
 	       rd_kafka_ConsumerGroupDescription_partition_assignor(groups[0]));
 	for (size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(groups[0]); i++)
 		print_member(rd_kafka_ConsumerGroupDescription_member(groups[0], i));
-	rd_kafka_event_destroy(event);
 	return 0;
 }
 
 static int print_group_result(const rd_kafka_group_result_t *result, int is_list)
 {
 	const rd_kafka_error_t *error = rd_kafka_group_result_error(result);
-	if (error) {
-		printf("%s\n", rd_kafka_error_name(error));
-		return 1;
-	}
+	if (error)
+		return refused(error);
 	const rd_kafka_topic_partition_list_t *partitions = rd_kafka_group_result_partitions(result);
 	for (int i = 0; partitions && i < partitions->cnt; i++) {
 		const rd_kafka_topic_partition_t *one = &partitions->elems[i];
@@ -274,58 +290,85 @@ static int print_group_result(const rd_kafka_group_result_t *result, int is_list
 	return 0;
 }
 
-static int delete_group(const char *group)
+static int delete_group(char **words)
 {
 	size_t count;
-	rd_kafka_DeleteGroup_t *one = rd_kafka_DeleteGroup_new(group);
+	rd_kafka_DeleteGroup_t *one = rd_kafka_DeleteGroup_new(words[0]);
 	rd_kafka_DeleteGroups(client, &one, 1, NULL, queue);
 	rd_kafka_DeleteGroup_destroy(one);
-	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_DELETEGROUPS_RESULT);
-	return event ? print_group_result(rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &count)[0], 0) : 1;
+	int status = await(RD_KAFKA_EVENT_DELETEGROUPS_RESULT);
+	return status ? status : print_group_result(rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &count)[0], 0);
 }
 
-static int print_offsets(const char *group)
+static int print_offsets(char **words)
 {
 	size_t count;
-	rd_kafka_ListConsumerGroupOffsets_t *one = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
+	rd_kafka_ListConsumerGroupOffsets_t *one = rd_kafka_ListConsumerGroupOffsets_new(words[0], NULL);
 	rd_kafka_ListConsumerGroupOffsets(client, &one, 1, NULL, queue);
 	rd_kafka_ListConsumerGroupOffsets_destroy(one);
-	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT);
-	if (!event)
-		return 1;
+	int status = await(RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT);
+	if (status)
+		return status;
 	return print_group_result(rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event), &count)[0], 1);
 }
 
-static int delete_offsets(const char *group, const char *topic, int partition)
+static int delete_offsets(char **words)
 {
 	size_t count;
-	rd_kafka_topic_partition_list_t *partitions = offsets_of(topic, partition, 1, 0);
-	rd_kafka_DeleteConsumerGroupOffsets_t *one = rd_kafka_DeleteConsumerGroupOffsets_new(group, partitions);
+	rd_kafka_topic_partition_list_t *partitions = offsets_of(words[1], atoi(words[2]), 1, 0);
+	rd_kafka_DeleteConsumerGroupOffsets_t *one = rd_kafka_DeleteConsumerGroupOffsets_new(words[0], partitions);
 	rd_kafka_topic_partition_list_destroy(partitions);
 	rd_kafka_DeleteConsumerGroupOffsets(client, &one, 1, NULL, queue);
 	rd_kafka_DeleteConsumerGroupOffsets_destroy(one);
-	rd_kafka_event_t *event = await(RD_KAFKA_EVENT_DELETECONSUMERGROUPOFFSETS_RESULT);
-	if (!event)
-		return 1;
+	int status = await(RD_KAFKA_EVENT_DELETECONSUMERGROUPOFFSETS_RESULT);
+	if (status)
+		return status;
 	return print_group_result(rd_kafka_DeleteConsumerGroupOffsets_result_groups(rd_kafka_event_DeleteConsumerGroupOffsets_result(event), &count)[0], 0);
+}
+
+static const struct verb {
+	const char *name;
+	int word_count;
+	int (*ask)(char **words);
+} verbs[] = {
+	{"list", 0, list},
+	{"describe", 1, describe},
+	{"delete", 1, delete_group},
+	{"offsets", 1, print_offsets},
+	{"delete-offsets", 3, delete_offsets},
+};
+
+/* Asks until there is an answer, for TIMEOUT_MS at most. */
+static int ask(const struct verb *verb, char **words)
+{
+	int64_t until_us = now_us() + TIMEOUT_MS * INT64_C(1000);
+	int status;
+	while ((status = verb->ask(words)) == ASK_AGAIN && now_us() < until_us) {
+		rd_kafka_event_destroy(event);
+		event = NULL;
+		usleep(PAUSE_US);
+	}
+	return status == ASK_AGAIN ? fail("result", "the coordinator is not ready") : status;
 }
 
 static int administrate(int count, char **words)
 {
+	const struct verb *verb = NULL;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (count == 1 + verbs[i].word_count && !strcmp(words[0], verbs[i].name))
+			verb = &verbs[i];
+	if (!verb) {
+		fprintf(stderr, "group: what is asked? See the head of tests/live/group.c\n");
+		return 2;
+	}
 	client = make_client(RD_KAFKA_PRODUCER, NULL, NULL);
 	queue = rd_kafka_queue_new(client);
-	if (count == 1 && !strcmp(words[0], "list"))
-		return list();
-	if (count == 2 && !strcmp(words[0], "describe"))
-		return describe(words[1]);
-	if (count == 2 && !strcmp(words[0], "delete"))
-		return delete_group(words[1]);
-	if (count == 2 && !strcmp(words[0], "offsets"))
-		return print_offsets(words[1]);
-	if (count == 4 && !strcmp(words[0], "delete-offsets"))
-		return delete_offsets(words[1], words[2], atoi(words[3]));
-	fprintf(stderr, "group: what is asked? See the head of tests/live/group.c\n");
-	return 2;
+	int status = ask(verb, words + 1);
+	if (event)
+		rd_kafka_event_destroy(event);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_destroy(client);
+	return status;
 }
 
 int main(int argc, char **argv)
