@@ -267,7 +267,7 @@ MUST_USE int store__make_room_for(struct partition *partition, const struct batc
 /* Takes away what files have behind the ends that recovery has found, before anybody is served. */
 MUST_USE int store__cut_tails(struct store *store);
 
-/* recover.c */
+/* recover.c (what its files share: recover_priv.h) */
 MUST_USE int store__recover(struct store *store, struct store_report *report);
 
 /* store.c */

@@ -1,5 +1,5 @@
 /* Recovery as a thought. The checkpoint gives marks; the journal's entries move them on. Cases as in
- * log/store/recover.c:
+ * log/store/recover_replay.c:
  *
  *   filed already (@B), behind a torn piece (@H)    -> nothing
  *   behind a gap (@I)                               -> the gap is lost
@@ -311,7 +311,7 @@ static int take_start(void *context, const struct uuid *id, uint32_t index, int6
 	return partition ? 0 : -ENOMEM;
 }
 
-/* As recovery decides (log/store/recover.c, are_starts_behind). */
+/* As recovery decides (log/store/recover_positions.c, are_starts_behind). */
 static void tell_lost_starts(struct picture *picture, uint32_t shard, int err)
 {
 	char name[64], what[256];

@@ -1,4 +1,4 @@
-/* The decision table of recovery (log/store/recover.c), row by row: what kind of entry is found, and what becomes of it. Rows that other files test:
+/* The decision table of recovery (log/store/recover_replay.c, recover_room.c), row by row: what kind of entry is found, and what becomes of it. Rows that other files test:
  *
  *   @F  store/rot_in_a_direct_piece_is_fenced                        (test_store.c), and below
  *   @G  store/an_unvouched_direct_piece_that_does_not_fit_is_dropped (test_store.c)

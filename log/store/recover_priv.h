@@ -1,0 +1,59 @@
+/* What the files of a recovery (recover*.c) share. Private to log/store; the thread is the shard's. */
+#pragma once
+
+#include "log/store/store_priv.h"
+
+struct replay {
+	struct store *store;
+	struct store_report *report;
+	struct uuid *torn_ids; /* partitions that met @G */
+	uint32_t *torn_indexes;
+	uint32_t torn_count;
+	bool has_unvouched_loss;   /* met @G, or @F of a piece that nobody vouches for */
+	struct partition **unvouched; /* partitions that met @K; malloc'ed */
+	uint32_t unvouched_count;
+	bool has_given_up;         /* met @T */
+	bool has_repeats;          /* groups are lost, of which later ones, or a superblock, tell */
+	uint64_t untold_to;        /* what groups up to this one held, nobody tells; 0: there are none */
+	struct fence *fences;
+	uint32_t fence_count;
+};
+
+/* Damage that was met. Where the log starts is known at the end alone, and below that nothing is missed: those files may be removed already. */
+struct fence {
+	struct partition *partition;
+	int64_t from, to;
+};
+
+/* Lost, another's, or of an earlier time; and that was accepted. */
+static inline bool is_journal_gone(const struct replay *replay)
+{
+	return replay->report->is_journal_lost || replay->store->is_journal_alien;
+}
+
+/* recover_positions.c */
+/* From the checkpoint, or what is there instead of it. */
+MUST_USE int store__find_positions(struct replay *replay, bool *has_scanned);
+/* Behind the replay of an older journal: what was filed by anybody's word, and is still missing, is fenced. */
+MUST_USE int store__demand_what_was_not_replayed(struct replay *replay);
+
+/* recover_scan.c */
+/* From where on will the replay have each log, whatever is in its files? One that has lost groups, or is of another time than the checkpoint was, has not all
+ * that its first entry promises: then the files are believed as far as they can be. */
+MUST_USE int store__ask_journal(struct store *store);
+/* Every partition gets the segments, and what they say, that its directory has. ERR_CORRUPT_LOG, and the report says why: files were exchanged. */
+MUST_USE int store__scan_directories(struct store *store, struct store_report *report);
+
+/* recover_replay.c */
+/* For journal_replay; the context is the struct replay. */
+MUST_USE int store__replay_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload);
+/* Everything replayed so far is durable. */
+void store__settle(struct partition *partition);
+/* Acknowledged data are missing before this offset: their offsets are fenced, and the log goes on in a new segment. */
+MUST_USE int store__leave_gap(struct replay *replay, struct partition *partition, int64_t end_offset);
+MUST_USE int store__note_fence(struct replay *replay, struct partition *partition, int64_t from, int64_t to);
+/* Once the log starts are known: what lies below them is not missed. */
+void store__put_up_fences(struct replay *replay);
+
+/* recover_room.c */
+MUST_USE int store__leave_room(struct replay *replay, bool has_unknown_past);

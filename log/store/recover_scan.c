@@ -1,0 +1,262 @@
+/* A scan: the directories instead of a checkpoint, when there is none that can be used.
+ *
+ * Happy path: each partition's directory is listed, and its segments walked in the order of their offsets, batch by batch; what a checkpoint would have told
+ * (ends, producers, epochs, indexes) is learnt from the batches. What the journal still has is left to the replay from the first batch on that is not whole:
+ * the power may have failed while it was filed.
+ *
+ * Failure modes: damage is walked over and fenced, as far as a whole batch lies behind it; a file that its witnesses contradict (log/segment/witness.h) is
+ * refused, or, where a loss is accepted, set aside; a disk that does not answer decides nothing, and is an error. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/store/recover_priv.h"
+
+struct bases {
+	struct store *store;
+	struct partition *partition;
+	int64_t *offsets;
+	uint32_t count;
+	int err;
+};
+
+static int note_base(void *context, const char *name, bool is_directory)
+{
+	struct bases *bases = context;
+	int64_t base;
+	enum segment_file file;
+	if (is_directory || !segment_name_parse(name, &base, &file))
+		return 0;
+	if (file == SEGMENT_FILE_APPEND_TIME) /* the .log beside it may be gone */
+		return bases->err = store__ask_append_times(bases->store, bases->partition, base);
+	if (file != SEGMENT_FILE_LOG)
+		return 0;
+	int64_t *grown = realloc(bases->offsets, (bases->count + 1) * sizeof *grown);
+	if (!grown)
+		return bases->err = -ENOMEM;
+	bases->offsets = grown;
+	bases->offsets[bases->count++] = base;
+	return 0;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* 1: a whole batch is at `end`. 0: there is none. Or an error: a disk that does not answer decides nothing. */
+static int find_whole_batch(struct segment *segment, struct mark end, uint64_t size, uint8_t header[BATCH_HEADER_SIZE], struct batch *batch)
+{
+	uint8_t *bytes;
+	struct io *io = segment->home->io;
+	if (size - end.position < BATCH_HEADER_SIZE)
+		return 0;
+	int64_t got = io_file_read(io, segment->read_fd, header, BATCH_HEADER_SIZE, end.position);
+	if (got != BATCH_HEADER_SIZE)
+		return got < 0 ? (int)got : 0;
+	if (batch_parse_header((struct slice){header, BATCH_HEADER_SIZE}, batch) || batch->base_offset < end.offset ||
+	    batch->size_bytes > size - end.position)
+		return 0;
+	int err = segment_read_batch(segment, batch, end.position, &bytes);
+	if (err)
+		return err == ERR_CORRUPT_LOG ? 0 : err;
+	free(bytes);
+	return 1;
+}
+
+/* Whole batches behind bytes that are none: the bytes were batches as well, and their offsets are damaged. 1, 0 or an error as above. None is found that lies
+ * beyond what the segment was adopted for. */
+static int find_behind(struct partition *partition, struct segment *segment, struct mark *end)
+{
+	struct batch batch;
+	uint64_t position;
+	int err = segment_resync(segment, end->position, end->offset - 1, &position, &batch);
+	if (err)
+		return err == ERR_CORRUPT_LOG ? 0 : err;
+	if (batch.base_offset > end->offset)
+		partition__add_damage(partition, end->offset, batch.base_offset);
+	*end = (struct mark){position, batch.base_offset};
+	return 1;
+}
+
+/* Walks the whole checked batches of a segment's file, over damage; sets its end behind the last good one. What lies behind the last offset that is its own
+ * nobody was told of: the next segment has those. */
+static int scan_batches(struct partition *partition, struct segment *segment, int64_t limit_offset, struct segment_witness *witness)
+{
+	struct io *io = partition->home->io;
+	store__identify_by_told(partition, segment);
+	int fd = segment_open_read(segment);
+	int64_t size = fd < 0 ? fd : io_file_size(io, fd);
+	if (size < 0)
+		return (int)size;
+	struct mark end = {0, segment->base_offset};
+	struct batch batch;
+	uint8_t header[BATCH_HEADER_SIZE];
+	segment_adopt(segment, (struct mark){(uint64_t)size, limit_offset}); /* so far it may be read */
+	int found = 1;
+	bool is_unbroken = true;
+	while (found > 0) {
+		found = end.offset < limit_offset ? find_whole_batch(segment, end, (uint64_t)size, header, &batch) : 0;
+		int err = found > 0 ? store__make_room_for(partition, &batch) : 0;
+		if (err)
+			return err;
+		if (found > 0) {
+			segment_witness_batch(witness, end.position, header, &batch);
+			if (witness->is_journals)
+				break;
+			is_unbroken &= batch.base_offset == end.offset;
+			segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
+			partition__learn(partition, &batch);
+			end.position += batch.size_bytes;
+			end.offset = batch_next_offset(&batch);
+		} else if (found == 0 && end.offset < partition->journal_from) {
+			found = find_behind(partition, segment, &end);
+			is_unbroken &= found == 0;
+		}
+	}
+	if (found < 0)
+		return found;
+	segment_witness_end(witness, end.offset, is_unbroken);
+	segment_adopt(segment, end);
+	/* After a kill these bytes may be in the page cache alone, and the journal's entries for them will be skipped. */
+	return end.position > 0 ? io_file_sync(io, fd) : 0;
+}
+
+/* What it is held against may show that another file stands in its place; or that headers have rotted where no CRC covers them: then the segment is
+ * doubtful as a whole, as for the scrub. */
+static int scan_segment(struct store *store, struct partition *partition, struct segment *segment, int64_t limit_offset)
+{
+	struct segment_witness witness;
+	int err = store__open_witness(store, partition, segment->base_offset, limit_offset == INT64_MAX ? -1 : limit_offset, &witness);
+	if (err)
+		return err;
+	err = scan_batches(partition, segment, limit_offset, &witness);
+	segment->is_foreign |= !err && segment_witness_is_against(&witness);
+	if (!err && !segment->is_foreign && witness.fails_seal)
+		partition__add_damage(partition, segment->base_offset, segment->staged.offset);
+	segment_witness_close(&witness);
+	return err;
+}
+
+/* Without a checkpoint nobody knows what that file's records were; and what was put in its place is another file's content. */
+static int refuse_foreign(const struct store *store, struct store_report *report, const struct segment *segment)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s/%020ld.log is not the file that was written there: it begins as another file of this directory does, or what is beside it (its .appendtime), an "
+		 "earlier checkpoint or the journal contradicts it, so files were exchanged, and the checkpoint that says what was in it is lost. Nothing was changed. Put the right "
+		 "files back; if that cannot be, start once with --set spate.accept.loss=true, which keeps this one aside (in %s)",
+		 segment->dir, (long)segment->base_offset, store->dir);
+	return ERR_CORRUPT_LOG;
+}
+
+/* Its loss is accepted: it gets another name, and the log goes on behind the offsets it had, as far as they are known. */
+static int pass_over_foreign(struct partition *partition, struct segment *segment, int64_t next_base)
+{
+	int64_t base = segment->base_offset;
+	int err = segment_set_aside(segment);
+	segment_destroy(segment);
+	if (!partition->active)
+		partition->start_offset = base;
+	if (next_base >= 0)
+		partition__add_damage(partition, base, next_base);
+	else
+		partition->given_up_base = base;
+	if (next_base >= 0 || err || (!partition->active && base == 0))
+		return err;
+	partition->next_offset = partition->durable_offset = base;
+	return partition__roll(partition);
+}
+
+static int scan_partition(struct store *store, struct store_report *report, struct partition *partition)
+{
+	struct bases bases = {.store = store, .partition = partition};
+	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
+	if (!err)
+		err = bases.err;
+	int is_anothers = !err && bases.count && !partition->witness.to ? partition__is_dir_anothers(partition) : 0;
+	if (is_anothers < 0)
+		err = is_anothers;
+	partition->is_dir_doubtful = is_anothers == 1;
+	for (uint32_t i = 0; i < bases.count && partition->is_dir_doubtful; i++)
+		if (bases.offsets[i] > partition->given_up_base)
+			partition->given_up_base = bases.offsets[i];
+	if (err == -ENOENT || partition->is_dir_doubtful)
+		bases.count = err = 0;
+	if (bases.count) { /* who made the files may have been killed before their names were durable */
+		partition__note_entry(partition);
+		partition->home->is_top_unsynced = true;
+	}
+	if (bases.count > 1) /* qsort takes no NULL */
+		qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
+	for (uint32_t i = 0; i < bases.count && !err; i++) {
+		struct segment *segment = partition__create_segment(partition, bases.offsets[i]);
+		if (!segment) {
+			err = -ENOMEM;
+			break;
+		}
+		segment->has_file = true;
+		segment->is_identified = false;
+		segment->is_complete = i + 1 < bases.count;
+		bool goes_on_in_journal = false;
+		list_push_back(&partition->segments, &segment->node);
+		err = scan_segment(store, partition, segment, segment->is_complete ? bases.offsets[i + 1] : INT64_MAX);
+		if (segment->is_foreign)
+			err = store->options.is_loss_accepted ? 0 : refuse_foreign(store, report, segment);
+		if (!err && segment->is_foreign) {
+			err = pass_over_foreign(partition, segment, segment->is_complete ? bases.offsets[i + 1] : -1);
+			continue;
+		}
+		if (!err && segment->is_complete && segment->staged.offset < bases.offsets[i + 1]) {
+			goes_on_in_journal = segment->staged.offset >= partition->journal_from;
+			if (goes_on_in_journal)
+				segment->is_complete = false;
+			else
+				partition__add_damage(partition, segment->staged.offset, bases.offsets[i + 1]);
+		}
+		partition->has_unsealed |= segment->is_complete;
+		if (!err && i == 0)
+			partition->start_offset = segment->base_offset;
+		partition__recovered_segment(partition, segment);
+		if (goes_on_in_journal)
+			break; /* so are the segments behind this one */
+	}
+	free(bases.offsets);
+	return err;
+}
+
+static int note_journal_from(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	(void)seq;
+	struct partition *partition;
+	if (entry->kind != ENTRY_BATCHES && !entry_is_direct(entry))
+		return 0;
+	int err = store__find_partition(context, &entry->topic_id, entry->partition, &partition);
+	if (!err && partition && entry->base_offset < partition->journal_from) {
+		partition->journal_from = entry->base_offset;
+		partition->journal_crc = is_vouched ? store__first_crc(entry, payload) : 0;
+	}
+	return err;
+}
+
+int store__ask_journal(struct store *store)
+{
+	bool is_whole = !store->journal_found.damaged_groups && !store->is_journal_alien;
+	return is_whole ? journal_replay(store->journal, note_journal_from, store) : 0;
+}
+
+int store__scan_directories(struct store *store, struct store_report *report)
+{
+	for (uint32_t i = 0; i < store->image->topic_count; i++) {
+		const struct topic *topic = store->image->topics[i];
+		for (uint32_t index = 0; index < topic->partition_count; index++) {
+			struct partition *partition;
+			int err = store__find_partition(store, &topic->id, index, &partition);
+			if (!err && partition)
+				err = scan_partition(store, report, partition);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
