@@ -349,6 +349,15 @@ void partition__recovered_segment(struct partition *partition, struct segment *s
 	partition->has_dir |= segment->has_file;
 }
 
+void partition__unlink_segment(struct partition *partition, struct segment *segment)
+{
+	if (partition->filed_before == segment)
+		partition->filed_before = NULL;
+	if (partition->sealed_before == segment)
+		partition->sealed_before = NULL;
+	list_remove(&segment->node);
+}
+
 void partition__seal_again(struct partition *partition, struct segment *segment)
 {
 	char path[4096];
@@ -362,6 +371,7 @@ void partition__seal_again(struct partition *partition, struct segment *segment)
 	}
 	segment->has_index &= !must_forget;
 	segment->is_sealed = false;
+	partition->sealed_before = NULL;
 	segment->index_written_count = 0;
 	partition->has_unsealed = true;
 	partition->home->has_rolled = true;

@@ -42,7 +42,7 @@ static bool is_without_file(const struct segment *segment)
 	return !segment->has_file && segment_is_filed(segment);
 }
 
-bool partition__write_append_times(struct partition *partition)
+bool partition__write_append_times(struct partition *partition, uint32_t *left)
 {
 	bool is_left = false;
 	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
@@ -51,6 +51,9 @@ bool partition__write_append_times(struct partition *partition)
 			break;
 		if (!segment->append_times)
 			continue;
+		if (*left == 0)
+			return true;
+		*left -= segment->has_file;
 		int err = segment->has_file ? write_times(partition, segment) : is_without_file(segment) ? 0 : -EAGAIN;
 		if (err && err != ERR_FORMAT) {
 			is_left = true;

@@ -39,6 +39,7 @@ struct partition_home {
 	bool wants_room;                /* since the last filing, an append found no memory, or none of its ways open before more is filed */
 	bool has_rolled;                /* some segment became complete: the next checkpoint is worth its while */
 	bool has_moved_start;           /* some log start is not yet in the file that repeats them */
+	uint64_t filing_steps;          /* segments that were looked at to find those to file and to seal */
 	bool has_new_damage;            /* something was fenced since the last checkpoint: the next one says so for good */
 	uint64_t damaged_ranges;        /* fenced since the start */
 	uint8_t *read_buffers; /* room for all, or NULL: none was needed yet */
@@ -55,6 +56,8 @@ struct partition {
 	int64_t start_offset;           /* log start offset */
 	int64_t durable_offset;         /* high watermark */
 	struct list segments;           /* by base offset; the last one is active; never empty once something was appended */
+	struct segment *filed_before;   /* all before it are complete and wholly filed, so they stay so; NULL: nothing is known */
+	struct segment *sealed_before;  /* all before it are sealed; NULL: nothing is known */
 	struct segment *active;         /* NULL: nothing was ever appended here, or recovered */
 	int64_t next_offset;            /* log end offset */
 	struct epochs epochs;
@@ -129,8 +132,8 @@ void partition__tell_durable(struct partition *partition);
 
 /* [from, to) of the segment was made durable by a group of that time (0: not known). */
 void partition__note_append_time(struct partition *partition, struct segment *segment, int64_t from, int64_t to, int64_t time_ms);
-/* Writes what was noted beside the segments, as far as these have files. True: some is left. */
-bool partition__write_append_times(struct partition *partition);
+/* Writes what was noted beside the segments, as far as these have files; at most *left of them, which are taken off it. True: some is left. */
+bool partition__write_append_times(struct partition *partition, uint32_t *left);
 
 /* Moves the log start offset (durable already) and drops the segments that lie wholly before it. */
 void partition__set_start(struct partition *partition, int64_t start_offset);
@@ -151,6 +154,9 @@ MUST_USE int partition__fence(struct partition *partition, struct segment *segme
 MUST_USE int partition__is_batch_bad(struct segment *segment, uint64_t position);
 /* What a CRC does not cover, of a batch whose base offset should be `expected`: that, and the leader epoch. */
 bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected);
+
+/* Takes it out of the log, for who drops it or puts another in its place. */
+void partition__unlink_segment(struct partition *partition, struct segment *segment);
 
 /* The next cycle writes its seal and indexes anew. The segment is complete and filed. */
 void partition__seal_again(struct partition *partition, struct segment *segment);

@@ -43,7 +43,7 @@ static void drop_segment(struct partition *partition, struct segment *segment)
 {
 	partition->complete_bytes -= segment_size_bytes(segment);
 	segment_unlink(segment);
-	list_remove(&segment->node);
+	partition__unlink_segment(partition, segment);
 	if (segment->readers)
 		segment->is_dropped = true;
 	else

@@ -164,7 +164,7 @@ static int begin_segment(struct partition *partition)
 	struct segment *empty = partition->active && segment_size_bytes(partition->active) == 0 ? partition->active : NULL;
 	int err = partition__roll(partition);
 	if (!err && empty) {
-		list_remove(&empty->node);
+		partition__unlink_segment(partition, empty);
 		segment_destroy(empty);
 	}
 	return err;

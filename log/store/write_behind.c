@@ -133,17 +133,28 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 	partition__release(partition);
 }
 
-static struct segment *first_unfiled(const struct partition *partition)
+/* Of what is known of all before `known`: where to go on. */
+static struct list *from(struct partition *partition, struct segment *known)
 {
-	struct segment *first = NULL;
-	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
+	return known ? &known->node : partition->segments.next;
+}
+
+/* From where the last look ended, so that all looks together pass each segment once: from the end back, a cycle over many segments was quadratic. Only what
+ * is complete and wholly filed is passed for good: in one that has more to commit, all that is durable may be filed, and more will be. */
+static struct segment *first_unfiled(struct partition *partition)
+{
+	struct segment **before = &partition->filed_before;
+	bool is_behind_all = true;
+	for (struct list *node = from(partition, *before); node != &partition->segments; node = node->next) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		partition->home->filing_steps++;
+		if (is_behind_all)
+			*before = segment;
+		is_behind_all &= segment->is_complete && segment_is_filed(segment);
 		if (segment->filed.position < segment->durable.position)
-			first = segment;
-		else if (segment->filed.position > 0)
-			break;
+			return segment;
 	}
-	return first;
+	return NULL;
 }
 
 /* Wholly before the log start, and nothing will be added: nobody wants it any more. It needs no file and no seal; and may have no file, where a crash
@@ -154,7 +165,7 @@ static bool is_unwanted(const struct partition *partition, const struct segment 
 	       !segment->filing && !segment->is_direct_pending;
 }
 
-static struct segment *first_to_file(const struct partition *partition)
+static struct segment *first_to_file(struct partition *partition)
 {
 	struct segment *segment;
 	while ((segment = first_unfiled(partition)) && is_unwanted(partition, segment))
@@ -280,10 +291,11 @@ static void turn_again(struct store *store)
 static bool write_some_times(struct store *store)
 {
 	struct list *node;
-	for (int i = 0; i < TIMED_PER_TURN && (node = list_pop_front(&store->cycle.untimed)); i++) {
+	uint32_t left = TIMED_PER_TURN;
+	for (int i = 0; i < TIMED_PER_TURN && left && (node = list_pop_front(&store->cycle.untimed)); i++) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, untimed_node);
-		if (partition__write_append_times(partition))
-			list_push_back(&store->home.untimed, &partition->untimed_node);
+		if (partition__write_append_times(partition, &left))
+			list_push_back(left ? &store->home.untimed : &store->cycle.untimed, &partition->untimed_node);
 	}
 	if (list_is_empty(&store->cycle.untimed))
 		return true;
@@ -315,9 +327,13 @@ static void write_segments_snapshot(struct store *store, struct partition *parti
 /* At most *left of them, which are taken off it. */
 static int seal_complete(struct store *store, struct partition *partition, uint32_t *left)
 {
-	bool is_left = false;
-	LIST_FOR_EACH(node, &partition->segments) {
+	bool is_left = false, is_behind_all = true;
+	for (struct list *node = from(partition, partition->sealed_before); node != &partition->segments; node = node->next) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		partition->home->filing_steps++;
+		if (is_behind_all)
+			partition->sealed_before = segment;
+		is_behind_all &= segment->is_sealed;
 		if (!segment->is_complete || segment->is_sealed)
 			continue;
 		if (segment_is_filed(segment) && is_unwanted(partition, segment)) {

@@ -68,6 +68,32 @@ Test(seal_pieces, a_few_in_each_turn)
 	world_fini(&world);
 }
 
+static uint32_t count_untimed(const struct partition *partition)
+{
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &partition->segments)
+		count += LIST_ENTRY(node, struct segment, node)->append_times != NULL;
+	return count;
+}
+
+/* Each has a file for its append times as well: so many a turn, though all are one partition's. */
+Test(seal_pieces, their_append_times_too)
+{
+	struct world world;
+	fill(&world, 3);
+	struct partition *partition = world_partition(&world, "t", 0);
+	uint32_t before = count_untimed(partition);
+	cr_assert_gt(before, SEGMENTS / 2);
+	for (int turns = 0; before && turns < 10000; turns++) {
+		world_turn(&world);
+		uint32_t after = count_untimed(partition);
+		cr_assert_leq(before - after, 2 * AT_ONCE_MAX);
+		before = after;
+	}
+	cr_assert_eq(before, 0);
+	world_fini(&world);
+}
+
 /* A stop is in more of a hurry, but its turns have their bound as well. */
 Test(seal_pieces, at_a_stop)
 {
