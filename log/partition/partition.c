@@ -6,6 +6,7 @@
 
 #include "log/base/check.h"
 #include "log/io/small_file.h"
+#include "log/partition/partition_dir.h"
 #include "log/partition/partition_priv.h"
 #include "log/segment/foreign_file.h"
 #include "log/segment/partition_metadata.h"
@@ -21,7 +22,9 @@ struct partition *partition__create(struct partition_home *home, const struct to
 	partition->index = index;
 	partition->journal_from = INT64_MAX;
 	partition->given_up_base = -1;
-	if (asprintf(&partition->dir, "%s/%s-%u", home->dir, topic->name, index) < 0) {
+	char name[PARTITION_DIR_NAME_SIZE];
+	partition_dir_name(name, topic->name, index);
+	if (asprintf(&partition->dir, "%s/%s", home->dir, name) < 0) {
 		free(partition);
 		return NULL;
 	}

@@ -82,7 +82,7 @@ static bool is_file(const struct finding *finding, const char *name)
 
 static bool is_journal(const struct finding *finding)
 {
-	return finding->file && strncmp(finding->file, "journal-", 8) == 0;
+	return !finding->topic && finding->file && strncmp(finding->file, "journal-", 8) == 0;
 }
 
 static uint32_t shard_of(const struct finding *finding)

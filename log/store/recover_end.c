@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/partition/partition_dir.h"
 #include "log/segment/torn_file.h"
 #include "log/store/store_priv.h"
 
@@ -78,14 +79,13 @@ static int find_stray(struct partition *partition)
 static int note_directory(void *context, const char *name, bool is_directory)
 {
 	struct store *store = context;
-	const char *dash = strrchr(name, '-');
-	char *end;
-	if (!is_directory || !dash || !dash[1])
+	struct slice topic_name;
+	uint32_t index;
+	if (!is_directory || !partition_dir_parse(name, &topic_name, &index))
 		return 0;
-	unsigned long index = strtoul(dash + 1, &end, 10);
-	const struct topic *topic = *end ? NULL : catalog_topic_by_name(store->image, (struct slice){(const uint8_t *)name, (size_t)(dash - name)});
+	const struct topic *topic = catalog_topic_by_name(store->image, topic_name);
 	struct partition *partition;
-	return topic && index < topic->partition_count ? store__find_partition(store, &topic->id, (uint32_t)index, &partition) : 0;
+	return topic && index < topic->partition_count ? store__find_partition(store, &topic->id, index, &partition) : 0;
 }
 
 static char *path_of(const struct partition *partition, const struct segment *segment)

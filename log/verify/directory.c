@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "log/base/err.h"
+#include "log/partition/partition_dir.h"
 #include "log/segment/partition_metadata.h"
 
 #define SHARDS_MAX 4096u
@@ -131,25 +132,17 @@ static int note_top_entry(void *context, const char *name, bool is_directory)
 	return note_partition_entry(context, name, is_directory);
 }
 
-/* "orders-eu-3" -> "orders-eu", 3. */
+/* "orders-eu-3" -> "orders-eu", 3. What is no partition's is a topic of its whole name, -1. */
 static int split_name(struct partition_dir *partition, const char *name)
 {
-	partition->name = strdup(name);
-	partition->topic = strdup(name);
-	partition->partition = -1;
-	if (!partition->name || !partition->topic)
-		return -ENOMEM;
+	struct slice topic = {(const uint8_t *)name, strlen(name)};
+	uint32_t index;
 	size_t size = strlen(name);
 	partition->is_leftover = size > 7 && strcmp(name + size - 7, "-delete") == 0;
-	char *dash = strrchr(partition->topic, '-'), *end;
-	if (!dash || !dash[1])
-		return 0;
-	unsigned long number = strtoul(dash + 1, &end, 10);
-	if (*end || number > INT32_MAX)
-		return 0;
-	*dash = '\0';
-	partition->partition = (int32_t)number;
-	return 0;
+	partition->partition = partition_dir_parse(name, &topic, &index) ? (int32_t)index : -1;
+	partition->name = strdup(name);
+	partition->topic = strndup((const char *)topic.data, topic.size);
+	return partition->name && partition->topic ? 0 : -ENOMEM;
 }
 
 static bool is_partition(const struct partition_dir *partition)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "log/io/small_file.h"
+#include "log/partition/partition_dir.h"
 #include "log/partition/producer.h"
 #include "log/segment/foreign_file.h"
 #include "log/segment/hole_mark.h"
@@ -652,9 +653,10 @@ static void check_missing_segments(struct partition_walk *walk)
 			continue;
 		if (has_log(check->files, segment->base_offset))
 			continue;
-		char name[SEGMENT_NAME_SIZE], file[4096];
+		char dir[PARTITION_DIR_NAME_SIZE], name[SEGMENT_NAME_SIZE], file[4096];
+		partition_dir_name(dir, check->topic_name, (uint32_t)check->index);
 		segment_name_format(name, segment->base_offset, SEGMENT_FILE_LOG);
-		snprintf(file, sizeof file, "%s-%d/%s", check->topic_name, check->index, name);
+		snprintf(file, sizeof file, "%s/%s", dir, name);
 		tell_missing_log(walk, file, segment);
 	}
 }

@@ -16,6 +16,7 @@
 
 #include "log/io/small_file.h"
 #include "log/catalog/catalog.h"
+#include "log/partition/partition_dir.h"
 #include "log/segment/foreign_file.h"
 #include "log/segment/hole_mark.h"
 #include "log/store/direct_checksum.h"
@@ -436,9 +437,10 @@ static bool is_file_lost(struct picture *picture, int fd, const struct picture_s
 static int read_direct(struct picture *picture, const struct topic *topic, const struct picture_segment *known, const struct journal_entry *entry,
 		       bool *fits)
 {
-	char name[SEGMENT_NAME_SIZE], path[4096];
+	char dir[PARTITION_DIR_NAME_SIZE], name[SEGMENT_NAME_SIZE], path[4096];
+	partition_dir_name(dir, topic->name, entry->partition);
 	segment_name_format(name, entry->segment_base_offset, SEGMENT_FILE_LOG);
-	snprintf(path, sizeof path, "%s/%s-%u/%s", picture->sink->dir, topic->name, entry->partition, name);
+	snprintf(path, sizeof path, "%s/%s/%s", picture->sink->dir, dir, name);
 	*fits = false;
 	int fd = io_file_open(picture->sink->io, path, IO_READ_ONLY);
 	struct append_time_owner owner = {.topic_id = topic->id, .partition = entry->partition, .base_offset = entry->segment_base_offset};
