@@ -11,7 +11,7 @@
  *
  * @O, @P and @Q are at the end.
  *
- * Those of a journal's groups and of its file are in tests/unit/log/journal/test_journal_recover.c, by their letters; test_rot.c rots everything. */
+ * Those of a journal's groups and of its file are in tests/unit/log/journal/test_journal_recover_*.c, by their letters; test_rot.c rots everything. */
 #include "log/journal/journal_format.h"
 #include "log/partition/partition_priv.h"
 #include "tests/unit/log/store/piece.h"

@@ -1,0 +1,208 @@
+/* Recovery of journal files made by hand: groups that are lost, what later ones and superblocks tell of them, and where the history ends (the end table in
+ * log/journal/journal_recover.c). */
+#include "tests/unit/log/journal/image.h"
+
+static void expect_repeated(const struct outcome *outcome, const uint64_t *seqs, uint32_t count)
+{
+	cr_expect_eq(outcome->repeat_count, count, "%u instead of %u", outcome->repeat_count, count);
+	for (uint32_t i = 0; i < count && i < outcome->repeat_count; i++)
+		cr_expect_eq(outcome->repeated[i], seqs[i]);
+}
+#define EXPECT_REPEATED(outcome, ...) expect_repeated(outcome, (const uint64_t[]){__VA_ARGS__}, COUNT_OF(((const uint64_t[]){__VA_ARGS__})))
+
+/* Eight groups, each of which tells of the one before it; the last of all from this one on. */
+static void put_eight(struct image *image, uint64_t *places, uint64_t last_told_from)
+{
+	for (uint64_t seq = 1; seq <= 8; seq++)
+		places[seq] = put_telling(image, seq == 1 ? 1 : seq == 8 ? last_told_from : seq - 1);
+}
+
+/* R: nothing is lost, and nobody asks what is repeated. */
+Test(journal_recover_lost, row_R)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, 7);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 2, 3, 4, 5, 6, 7, 8);
+	cr_expect_eq(outcome.repeat_count, 0);
+}
+
+/* V: the group behind the lost one tells of it; what is lost is handed out before that group's own entries, without payload. Then nobody is asked any more. */
+Test(journal_recover_lost, row_V)
+{
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		uint64_t places[9];
+		put_eight(&image, places, 7);
+		i ? break_header(&image, places[3]) : break_entry(&image, places[3]);
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1, 2, 4, 5, 6, 7, 8);
+		EXPECT_REPEATED(&outcome, 3);
+		cr_expect_eq(outcome.report.damaged_groups, 1);
+		cr_expect_eq(outcome.report.decision, 'P');
+		cr_expect_eq(outcome.report.untold_to, 0);
+	}
+}
+
+/* V: of several lost ones in a row a later group tells, if its list reaches back so far. All that is repeated on the way to it is handed out. */
+Test(journal_recover_lost, row_V_a_later_group_tells)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, 2);
+	break_header(&image, places[2]);
+	break_header(&image, places[3]);
+	break_header(&image, places[5]);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 4, 6, 7, 8);
+	EXPECT_REPEATED(&outcome, 3, 5, 6, 7, 6, 5, 4, 3, 2);
+	cr_expect_eq(outcome.report.damaged_groups, 3);
+	cr_expect_eq(outcome.report.untold_to, 0);
+}
+
+/* V: a group whose entries are lost still tells what it repeats. */
+Test(journal_recover_lost, row_V_a_broken_group_tells)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, 7);
+	break_header(&image, places[4]);
+	break_entry(&image, places[5]);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 2, 3, 6, 7, 8);
+	EXPECT_REPEATED(&outcome, 4, 5);
+	cr_expect_eq(outcome.report.damaged_groups, 2);
+	cr_expect_eq(outcome.report.untold_to, 0);
+}
+
+/* V: what is repeated has no payload. One that says so would pass over those behind it: such a list tells nothing, whatever its checksum says. */
+Test(journal_recover_lost, row_V_a_repeat_with_a_payload)
+{
+	struct image image = make_image();
+	for (uint64_t seq = 1; seq <= 4; seq++) {
+		image.repeat_payload = seq == 4 ? 40 : 0;
+		uint64_t place = put_telling(&image, 1);
+		if (seq > 1 && seq < 4)
+			break_header(&image, place);
+	}
+	struct outcome outcome = replay_image(&image, MIB, false);
+	cr_expect_eq(outcome.replay_err, ERR_CORRUPT_LOG);
+	cr_expect_eq(outcome.repeat_count, 0);
+}
+
+/* V: the superblock that vouches for the last group tells of it. */
+Test(journal_recover_lost, row_V_the_superblock_tells)
+{
+	for (int i = 0; i < 2; i++) {
+		struct image image = make_image();
+		uint64_t places[9];
+		put_eight(&image, places, 7);
+		put_telling_superblock(&image, 8, 7);
+		i ? break_header(&image, places[8]) : break_entry(&image, places[8]);
+		i ? break_header(&image, places[7]) : break_entry(&image, places[7]);
+		struct outcome outcome = open_image(&image);
+		EXPECT_SEQS(&outcome, 1, 2, 3, 4, 5, 6);
+		if (i) /* as long as it has a header, a group is asked as well */
+			EXPECT_REPEATED(&outcome, 8, 7);
+		else
+			EXPECT_REPEATED(&outcome, 7, 8, 7);
+		cr_expect_eq(outcome.report.decision, 'L');
+		cr_expect_eq(outcome.report.untold_to, 0);
+	}
+}
+
+/* A superblock that tells of lost groups is older than what follows them: its word of a partition does not replace the last group's. */
+Test(journal_recover_lost, row_V_an_older_superblock)
+{
+	struct image image = make_image();
+	uint64_t lost[] = {put_telling(&image, 1), put_telling(&image, 2)}, from;
+	put_telling(&image, 3);
+	put_telling(&image, 4);
+	put_telling_superblock(&image, 2, 1);
+	break_header(&image, lost[0]);
+	break_header(&image, lost[1]);
+	struct sim_disk *disk = sim_disk_open(1);
+	struct io *io;
+	cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
+	int fd = io_file_open(io, "/j", IO_CREATE);
+	cr_assert_eq(io_file_write(io, fd, image.bytes, MIB, 0), (int64_t)MIB);
+	io_close_fd(io, fd);
+	struct journal_options options = {.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
+					  .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed};
+	struct journal_report report;
+	struct journal *journal;
+	struct outcome outcome = {0};
+	cr_assert_eq(journal_open(&journal, io, &options, &report), 0);
+	cr_assert_eq(journal_replay(journal, note_entry, &outcome), 0);
+	EXPECT_SEQS(&outcome, 3, 4);
+	EXPECT_REPEATED(&outcome, 2, 1);
+	uint8_t bytes[4 * GROUP_ENTRY_SIZE];
+	struct journal_entry entry;
+	struct slice payload;
+	size_t position = 0;
+	repeats_begin(&journal->repeats, 5);
+	cr_assert_eq(repeats_write(&journal->repeats, 0, 4, bytes, &from), 1);
+	cr_assert(group_entry_next((struct slice){bytes, sizeof bytes}, &position, &entry, &payload));
+	cr_expect_eq(entry.base_offset, 4);
+	cr_expect_eq(from, 0);
+	journal_close(journal);
+	io_close(io);
+	sim_disk_close(disk);
+	free(image.bytes);
+}
+
+/* T: of two lost groups in a row the later one is told, and the earlier one is not; or what tells has rotted itself; or a superblock that tells is older than
+ * what is lost, or tells of a part of it. U: if the loss is accepted, what there is is handed out, and the report says which groups are unknown. */
+static struct outcome open_untold(int how, bool is_loss_accepted)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, how == 2 ? 8 : 7);
+	if (how == 0)
+		break_header(&image, places[3]);
+	if (how == 1)
+		at_place(&image, places[5])[GROUP_HEADER_SIZE + group_entry_size(100) + 33] ^= 1;
+	if (how == 2) {
+		break_header(&image, places[7]);
+		put_telling_superblock(&image, 3, 1);
+	} else if (how == 3) {
+		break_header(&image, places[7]);
+		break_header(&image, places[8]);
+		put_telling_superblock(&image, 8, 8);
+	} else {
+		break_header(&image, places[4]);
+	}
+	return open_image_accepting(&image, MIB, is_loss_accepted);
+}
+
+Test(journal_recover_lost, rows_T_and_U)
+{
+	static const uint64_t untold[][2] = {{3, 4}, {4, 4}, {7, 7}, {7, 8}};
+	for (int how = 0; how < 4; how++) {
+		struct outcome outcome = open_untold(how, false);
+		cr_expect_eq(outcome.err, ERR_CORRUPT_LOG, "case %d", how);
+		cr_expect_eq(outcome.report.decision, 'T', "case %d: %c", how, outcome.report.decision);
+		cr_expect_eq(outcome.report.untold_from, untold[how][0]);
+		cr_expect_eq(outcome.report.untold_to, untold[how][1]);
+		outcome = open_untold(how, true);
+		cr_expect_eq(outcome.err, 0);
+		cr_expect_eq(outcome.report.decision, 'U');
+		cr_expect_eq(outcome.report.untold_to, untold[how][1]);
+		cr_expect_eq(outcome.count, how == 0 || how == 3 ? 6 : 7);
+	}
+}
+
+/* W: a journal whose groups repeat nothing is an earlier version's, and opens as it did there. */
+Test(journal_recover_lost, row_W)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	uint64_t damaged = put_group(&image, 100, 1);
+	put_group(&image, 100, 2);
+	break_header(&image, damaged);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 3);
+	cr_expect_eq(outcome.report.damaged_groups, 1);
+	cr_expect_eq(outcome.report.untold_to, 0);
+}
