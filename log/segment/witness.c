@@ -87,8 +87,7 @@ static int open_seal(struct segment_witness *witness, struct io *io, const char 
 	int err = next_base < 0 ? -ENOENT : small_file_read(io, path, 16 * SEAL_SIZE, &bytes, &size);
 	if (err)
 		return is_shortage(err) ? err : 0;
-	witness->has_seal = seal_decode(&witness->seal, (struct slice){bytes, size}) == 0 && witness->seal.base_offset == base_offset &&
-			    witness->seal.next_offset == next_base;
+	witness->has_seal = seal_decode(&witness->seal, (struct slice){bytes, size}) == 0 && witness->seal.base_offset == base_offset;
 	free(bytes);
 	return witness->has_seal ? seal_hash_create(&witness->hash) : 0;
 }

@@ -133,8 +133,10 @@ static int scan_segment(struct store *store, struct partition *partition, struct
 		return err;
 	err = scan_batches(partition, segment, limit_offset, &witness);
 	segment->is_foreign |= !err && segment_witness_is_against(&witness);
-	if (!err && !segment->is_foreign && witness.fails_seal)
+	if (!err && !segment->is_foreign && witness.fails_seal) {
 		partition__add_damage(partition, segment->base_offset, segment->staged.offset);
+		epochs_truncate_end(&partition->epochs, segment->base_offset); /* one that rotted to a later one would speak against all that is behind it */
+	}
 	segment_witness_close(&witness);
 	return err;
 }

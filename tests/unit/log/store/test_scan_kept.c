@@ -117,15 +117,16 @@ Test(scan_kept, log_starts_that_are_damaged) { expect_written_again(damage_it); 
 Test(scan_kept, log_starts_that_were_replayed) { expect_written_again(NULL); }
 
 /* Beside a lost checkpoint as well: the journal knows the later one. Nothing that was deleted comes back unless that is accepted, and then once. */
-static void expect_refused_starts(void (*spoil)(struct world *world), bool is_clean, int64_t start)
+static void expect_refused_starts(void (*spoil)(struct world *world), bool is_clean, bool is_one_life, int64_t start)
 {
 	struct world world;
 	begin(&world, 1);
 	world_append(&world, the_partition(&world), 0, 6, 100);
 	trim(&world, 1);
-	world_stop(&world);
+	is_one_life ? idle(&world, 7) : world_stop(&world);
 	copy_file(&world, "//log-start-0", "/earlier");
-	world_open(&world);
+	if (!is_one_life)
+		world_open(&world);
 	trim(&world, 4);
 	idle(&world, 7);
 	world_append(&world, the_partition(&world), 6, 6, 100);
@@ -161,9 +162,10 @@ static void expect_refused_starts(void (*spoil)(struct world *world), bool is_cl
 Test(scan_kept, log_starts_of_an_earlier_time_beside_a_lost_checkpoint)
 {
 	for (int is_clean = 0; is_clean < 2; is_clean++) {
-		expect_refused_starts(put_back_earlier, is_clean, 1);
-		expect_refused_starts(lose_it, is_clean, 0);
-		expect_refused_starts(damage_it, is_clean, 0);
+		expect_refused_starts(put_back_earlier, is_clean, false, 1);
+		expect_refused_starts(put_back_earlier, is_clean, true, 1);
+		expect_refused_starts(lose_it, is_clean, false, 0);
+		expect_refused_starts(damage_it, is_clean, false, 0);
 	}
 }
 
@@ -400,6 +402,26 @@ Test(scan_kept, what_lies_over_the_next_segment)
 		cr_expect_eq(verdict.report.counts.findings[FINDING_DERIVED], 0, "the checkpoint can be used");
 		world_open(&world);
 		world_expect_damaged(&world, the_partition(&world), is_damaged ? 2 : 0, is_damaged ? 4 : 0, 5);
+		world_fini(&world);
+	}
+}
+
+/* A sealed segment behind which the next one is lost is held against its seal all the same: a header that rotted where no CRC covers it is not served. And what is
+ * behind it is not judged by the epoch that it says now, an earlier or a later one. */
+Test(scan_kept, a_seal_whose_next_segment_is_lost)
+{
+	for (uint32_t bit = 0; bit < 2; bit++) {
+		struct world world;
+		begin(&world, 9);
+		world_append(&world, the_partition(&world), 0, 3, 100);
+		for (uint64_t i = 3; i < 5; i++)
+			append_behind_a_roll(&world, the_partition(&world), i);
+		world_stop(&world);
+		lose(&world, "/checkpoint-0");
+		rot_unlink(&world, "/t-0/00000000000000000003.log");
+		cr_assert_eq(sim_disk_flip_bit(world.disk, log_path, 15, bit), 0);
+		world_open(&world);
+		world_expect_damaged(&world, the_partition(&world), 0, 4, 5);
 		world_fini(&world);
 	}
 }
