@@ -88,14 +88,12 @@ static bool must_file_all(const struct replay *replay, bool has_unknown_past)
 }
 
 /* @K: from the journal's start on the entry counts as vouched for, and the next recovery takes the piece, and all before it in its segment, as the file has
- * them. So that is made true: these partitions alone are filed, and their names durable. A cycle would file everybody's, and write a checkpoint. */
+ * them. So that is made true: these partitions alone are filed. A cycle would file everybody's, and write a checkpoint. (Their names need no sync here: those that the
+ * entry counts on were durable before it was written, and what is in a file that is new by now is in the journal until a cycle has entered it.) */
 static int file_unvouched(struct replay *replay)
 {
 	struct store *store = replay->store;
 	int err = store__file_now(store, replay->unvouched, replay->unvouched_count);
-	for (uint32_t i = 0; i < replay->unvouched_count && !err; i++)
-		if (!store__is_entered(store, replay->unvouched[i]))
-			err = store__enter_now(store, replay->unvouched[i]);
 	return err_is_full(err) || store__may_pass(err) ? file_all(store) : err;
 }
 

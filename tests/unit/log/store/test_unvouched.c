@@ -1,0 +1,92 @@
+/* The last piece in a segment, that nobody vouches for (row @K of recovery): a start files it, before the journal vouches for it, or says why it could not. */
+#include <errno.h>
+
+#include "log/store/store_priv.h"
+#include "tests/unit/log/store/piece.h"
+
+#define LARGE 100000
+
+/* Offset 0 is filed, 1 is in the journal, 2 is a piece in the segment that no later group vouches for; the power failed. */
+static void begin(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	world_append(world, the_partition(world), 0, 1, 100);
+	let_file(world);
+	world_append(world, the_partition(world), 1, 1, 100);
+	world_append(world, the_partition(world), 2, 1, LARGE);
+	world_crash(world);
+}
+
+static void expect_all(struct world *world, int64_t end)
+{
+	cr_assert_eq(world->report.damaged_ranges, 0);
+	cr_assert_eq(world_check_all(world, the_partition(world), 0, 1 << 20), end);
+}
+
+/* A disk that fails to file it ends the start: what was not filed is not taken for filed, and the next start has all. */
+Test(unvouched, a_disk_that_fails_ends_the_start, .timeout = 60)
+{
+	uint32_t failed_filings = 0;
+	for (uint64_t k = 1; k < 100; k++) {
+		struct world world;
+		begin(&world, 1);
+		uint64_t before = sim_disk_fail_count(world.disk);
+		sim_disk_fail_kinds(world.disk, SIM_WRITE | SIM_SYNC, k, EIO, false);
+		int err = world_try_open(&world);
+		bool has_struck = sim_disk_fail_count(world.disk) > before;
+		cr_assert(err == (has_struck ? -EIO : 0), "I/O %lu: %s", (unsigned long)k, err_name(err));
+		failed_filings += err == -EIO;
+		sim_disk_fail(world.disk, 0, EIO);
+		if (err) {
+			world_crash(&world);
+			world_open(&world);
+		}
+		expect_all(&world, 3);
+		world_fini(&world);
+		if (!has_struck)
+			break;
+	}
+	cr_assert_gt(failed_filings, 2);
+}
+
+/* Begun in one turn, and so in one group: the piece, and a small batch behind a roll. */
+static void append_with_a_roll(struct world *world)
+{
+	static uint8_t bytes[4096];
+	struct append large, small = {.op = {.done = append_done, .records = bytes, .begins_segment = true, .is_zstd_allowed = true}};
+	small.op.records_size_bytes = make_batch(bytes, sizeof bytes, 3, 1, 100, 1003);
+	cr_assert_eq(world_append_begin(the_partition(world), &large, 2, 1, LARGE), 0);
+	cr_assert_eq(partition_append(the_partition(world), &small.op), 0);
+	store_turn(world->store);
+	while (!small.is_done)
+		world_turn(world);
+	cr_assert(large.is_done && !large.op.err && !small.op.err);
+}
+
+/* Without room for it, as there is a segment behind that has no file yet, the start is none that ends: what there is is served, and the rest waits. */
+Test(unvouched, a_full_disk_puts_it_off, .timeout = 60)
+{
+	struct world world;
+	struct append append;
+	world_init(&world, 2);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	let_file(&world);
+	world_append(&world, the_partition(&world), 1, 1, 100);
+	append_with_a_roll(&world);
+	world_crash(&world);
+	sim_disk_set_capacity(world.disk, 1);
+	world_open(&world);
+	cr_assert(store_is_full(world.store) && !store_has_started(world.store));
+	cr_assert_eq(world_append_begin(the_partition(&world), &append, 4, 1, 100), -ENOSPC);
+	expect_all(&world, 4);
+	sim_disk_set_capacity(world.disk, 0);
+	for (int turns = 0; store_is_full(world.store) && turns < 1000; turns++)
+		world_turn(&world);
+	cr_assert(store_has_started(world.store));
+	world_append(&world, the_partition(&world), 4, 1, 100);
+	world_fini(&world);
+}
