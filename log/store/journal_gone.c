@@ -26,7 +26,6 @@ void store__look_for_journal(struct store *store)
 	if (store->is_journal_gone || journal_check_name(store->journal, path) != ERR_GONE)
 		return;
 	store->is_journal_gone = true;
-	store->is_final_cycle_done = false;
 	store__update_refusal(store);
 	fprintf(stderr, "spate: error: %s. Nothing is acknowledged any more; what was is filed now\n", io_explain(store->home.io, ERR_GONE, why, sizeof why));
 }

@@ -318,6 +318,27 @@ Test(file_gone, the_journal_is_copied)
 	take_journal(true, true);
 }
 
+/* From the moment on that it is missed nobody's records are taken, though what was acknowledged is still on its way to the files. */
+Test(file_gone, nothing_is_taken_without_the_journal)
+{
+	struct world world;
+	struct append refused = {0};
+	world_init(&world, 12);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 1, 100);
+	cr_assert_eq(io_unlink(world.io, "/journal-0"), 0);
+	for (int turns = 0; !world.store->is_journal_gone && turns < 10000; turns++)
+		world_turn(&world);
+	cr_assert(world.store->is_journal_gone && !store_has_failed(world.store));
+	cr_expect_eq(world_append_begin(partition, &refused, 1, 1, 100), ERR_FAILED);
+	cr_expect_eq(world.store->home.internal_refusal, ERR_FAILED);
+	let_it_file(&world);
+	cr_expect(store_has_failed(world.store));
+	world_fini(&world);
+}
+
 /* At a stop that finds nothing to file it is looked for once more: "all is on disk" is not said of a journal that no start will find. */
 Test(file_gone, the_journal_is_removed_before_a_stop)
 {

@@ -533,3 +533,41 @@ Test(put_back, append_times_know_of_a_later_life)
 	expect_room(&world, 2 * RECORDS);
 	world_fini(&world);
 }
+
+/* Another broker's journal and copy of a checkpoint, of one opening as here: together they look whole, and know of no record here. The checkpoint says that the
+ * journal is not the one it was written beside, and so no copy that goes with that journal is believed in its stead. */
+Test(put_back, a_journal_and_a_copy_of_another_directory)
+{
+	static const char *const paths[] = {"//journal-0", "//checkpoint-0.copy"};
+	struct world world, other;
+	struct copy copies[2];
+	world_init(&other, 77);
+	world_init(&world, 5);
+	for (struct world *each = &other;; each = &world) {
+		world_open(each);
+		world_create_topic(each, "t", 1, NULL, 0);
+		append(each, "t", 0);
+		world_stop(each);
+		if (each == &world)
+			break;
+		for (int i = 0; i < 2; i++)
+			copies[i] = copy_of(&other, paths[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		put_back(&world, paths[i], &copies[i]);
+	for (int tries = 0; tries < 2; tries++) {
+		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		cr_assert_not_null(strstr(world.report.why, "do not belong together"), "%s", world.report.why);
+		world_close(&world);
+	}
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	struct read read;
+	world_read_begin(&world, world_partition(&world, "t", 0), &read, 0, 1 << 20);
+	cr_assert_eq(read.op.err, 0);
+	cr_assert_eq(check_records(&read.op, 0), RECORDS);
+	partition_read_release(&read.op);
+	world_fini(&world);
+	broker_config_destroy(other.config);
+	sim_disk_close(other.disk);
+}
