@@ -449,12 +449,18 @@ static int check_file(struct slice file, size_t *header_size)
 	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
 }
 
+/* Of a file that was checked. */
+static struct catalog_mark mark_of(struct slice file, size_t header_size)
+{
+	return (struct catalog_mark){load_le64(file.data + 16), header_size > HEADER_SIZE_V1 ? load_le64(file.data + 28) : 0};
+}
+
 int store__checkpoint_mark(struct slice file, struct catalog_mark *mark)
 {
 	size_t header_size;
 	int err = check_file(file, &header_size);
 	if (!err)
-		*mark = (struct catalog_mark){load_le64(file.data + 16), header_size > HEADER_SIZE_V1 ? load_le64(file.data + 28) : 0};
+		*mark = mark_of(file, header_size);
 	return err;
 }
 
@@ -477,9 +483,9 @@ int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *gener
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context)
 {
 	size_t header_size;
-	struct catalog_mark mark;
-	if (check_file(file, &header_size) || store__checkpoint_mark(file, &mark))
+	if (check_file(file, &header_size))
 		return;
+	struct catalog_mark mark = mark_of(file, header_size);
 	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
 	uint64_t size;
 	for (uint32_t left = load_le32(file.data + 24); left && (size = told_size(load_le32(file.data + 8), at, end)); left--, at += size) {
