@@ -158,13 +158,6 @@ static bool is_worth_telling(const struct partition *partition)
 	return partition->active != NULL || partition->start_offset > 0;
 }
 
-/* Grows over all openings, as each has a larger incarnation. */
-static uint64_t next_generation(const struct store *store)
-{
-	uint64_t first = store->options.incarnation << 32;
-	return (store->checkpoint_generation > first ? store->checkpoint_generation : first) + 1;
-}
-
 /* Three more syncs: at the stop, behind a scan, and now and then between. */
 static bool is_copy_due(const struct store *store)
 {
@@ -250,7 +243,7 @@ static int path_to_write(struct store *store, char *out, size_t size)
 int store__write_checkpoint(struct store *store)
 {
 	size_t size;
-	uint64_t generation = next_generation(store);
+	uint64_t generation = store__generation_after(store, store->checkpoint_generation);
 	uint8_t *data = encode(store, generation, &size);
 	if (!data)
 		return -ENOMEM;
@@ -313,7 +306,7 @@ int store__start_checkpoint(struct store *store)
 {
 	struct checkpoint_writing *writing = &store->checkpoint;
 	char path[4096];
-	writing->generation = next_generation(store);
+	writing->generation = store__generation_after(store, store->checkpoint_generation);
 	writing->data = encode(store, writing->generation, &writing->size);
 	if (!writing->data)
 		return -ENOMEM;

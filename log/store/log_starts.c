@@ -36,18 +36,11 @@ static uint32_t count_started(const struct store *store)
 	return count;
 }
 
-/* Grows over all openings, as each has a larger incarnation. */
-static uint64_t next_generation(const struct store *store)
-{
-	uint64_t first = store->options.incarnation << 32;
-	return (store->starts_generation > first ? store->starts_generation : first) + 1;
-}
-
 int store__write_log_starts(struct store *store)
 {
 	uint32_t count = count_started(store);
 	size_t capacity = (count + 4) * (size_t)LINE_SIZE_MAX;
-	uint64_t generation = next_generation(store);
+	uint64_t generation = store__generation_after(store, store->starts_generation);
 	char *text = malloc(capacity), id[UUID_TEXT_SIZE], path[4096];
 	if (!text)
 		return -ENOMEM;
