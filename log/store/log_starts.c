@@ -127,6 +127,16 @@ static int take_start(void *context, const struct uuid *id, uint32_t index, int6
 	return err;
 }
 
+bool store__are_log_starts_behind(int err, uint64_t generation, uint64_t known)
+{
+	return known > 0 && (err || generation < known);
+}
+
+const char *store__what_is_wrong_with_log_starts(int err)
+{
+	return !err ? "of an earlier time" : err == -ENOENT ? "missing" : "damaged";
+}
+
 int store__read_log_starts(struct store *store, log_start_fn *take)
 {
 	char path[4096];

@@ -124,25 +124,13 @@ static bool is_no_checkpoint(int err)
 	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG;
 }
 
-/* The journal knows that there was a later one. */
-static bool are_starts_behind(const struct store *store, int starts_err)
-{
-	uint64_t known = store->journal_found.log_starts;
-	return known > 0 && (starts_err || store->starts_generation < known);
-}
-
-static const char *what_is_wrong_with_starts(int starts_err)
-{
-	return !starts_err ? "of an earlier time" : starts_err == -ENOENT ? "missing" : "damaged";
-}
-
 static int refuse_lost_starts(const struct store *store, int starts_err, struct store_report *report)
 {
 	uint32_t shard = store->options.shard;
 	snprintf(report->why, sizeof report->why,
 		 "checkpoint-%u cannot be used, and %s/log-start-%u is %s: where logs start is not known, so records that were deleted would be served again. Nothing "
 		 "was changed. Put the right file back (either will do); if that cannot be, start once with --set spate.accept.loss=true, and delete them again", shard,
-		 store->dir, shard, what_is_wrong_with_starts(starts_err));
+		 store->dir, shard, store__what_is_wrong_with_log_starts(starts_err));
 	return ERR_CORRUPT_LOG;
 }
 
@@ -153,14 +141,14 @@ static int scan_log_starts(struct replay *replay, bool *are_known)
 	int err = store__read_log_starts(store, take_log_start);
 	if (err && !is_no_checkpoint(err)) /* it may well be there and good, and then nothing that was deleted comes back */
 		return err;
-	bool are_behind = are_starts_behind(store, err);
+	bool are_behind = store__are_log_starts_behind(err, store->starts_generation, store->journal_found.log_starts);
 	if (are_behind && !store->options.is_loss_accepted)
 		return refuse_lost_starts(store, err, replay->report);
 	*are_known = !are_behind && (!err || err == -ENOENT);
 	store->home.has_moved_start |= are_behind;
 	if (!*are_known)
 		fprintf(stderr, "spate: error: %s: the checkpoint of shard %u cannot be used, and log-start-%u is %s: records that were deleted may be back\n", store->dir,
-			store->options.shard, store->options.shard, what_is_wrong_with_starts(err));
+			store->options.shard, store->options.shard, store__what_is_wrong_with_log_starts(err));
 	return 0;
 }
 

@@ -240,6 +240,10 @@ MUST_USE int store__read_log_starts(struct store *store, log_start_fn *take);
 /* The same of the file's text, which is changed. 0 as its generation: it is an earlier build's. */
 typedef int told_start_fn(void *context, const struct uuid *id, uint32_t index, int64_t offset);
 MUST_USE int store__take_log_starts(char *text, size_t size, told_start_fn *take, void *context, uint64_t *generation);
+/* Does the journal, which knows generation `known` (0: none), know of a later file than the one whose reading ended with `err`? */
+bool store__are_log_starts_behind(int err, uint64_t generation, uint64_t known);
+/* Of one that is behind, or cannot be used: it is ... */
+const char *store__what_is_wrong_with_log_starts(int err);
 
 /* catalog_mark.c */
 /* The larger of the two into `known`. */

@@ -312,13 +312,12 @@ static int take_start(void *context, const struct uuid *id, uint32_t index, int6
 	return partition ? 0 : -ENOMEM;
 }
 
-/* As recovery decides (log/store/recover_positions.c, are_starts_behind). */
 static void tell_lost_starts(struct picture *picture, uint32_t shard, int err)
 {
 	char name[64], what[256];
 	snprintf(name, sizeof name, "log-start-%u", shard);
 	snprintf(what, sizeof what, "it is %s, and no checkpoint can be used: records that were deleted would be served again, and the broker will refuse to start",
-		 !err ? "of an earlier time" : err == -ENOENT ? "missing" : "damaged");
+		 store__what_is_wrong_with_log_starts(err));
 	tell_fatal(picture, name, what);
 }
 
@@ -334,7 +333,7 @@ static int read_log_starts(struct picture *picture, uint32_t shard, uint64_t kno
 		err = store__take_log_starts((char *)text, size, take_start, picture, &generation);
 		free(text);
 	}
-	bool are_behind = known > 0 && (err || generation < known);
+	bool are_behind = store__are_log_starts_behind(err, generation, known);
 	if (are_behind)
 		tell_lost_starts(picture, shard, err);
 	picture->are_starts_lost |= are_behind || (err && err != -ENOENT);
