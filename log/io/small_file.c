@@ -76,6 +76,13 @@ static int name_temporary(const char *path, char *out, size_t out_size)
 	return (size_t)snprintf(out, out_size, "%s.tmp", path) >= out_size ? -ENAMETOOLONG : 0;
 }
 
+/* One that stays is overwritten by the next. */
+static void drop_temporary(struct io *io, const char *temporary)
+{
+	int ignored = io_unlink(io, temporary);
+	(void)ignored;
+}
+
 int small_file_replace(struct io *io, const char *path, const void *data, size_t size)
 {
 	char temporary[PATH_MAX];
@@ -85,8 +92,7 @@ int small_file_replace(struct io *io, const char *path, const void *data, size_t
 	if (err == 0)
 		err = io_rename(io, temporary, path);
 	if (err < 0) {
-		int ignored = io_unlink(io, temporary);
-		(void)ignored;
+		drop_temporary(io, temporary);
 		return err;
 	}
 	return io_parent_sync(io, path);
@@ -103,8 +109,7 @@ static void end(struct small_file_replacing *replacing, int err)
 /* Nothing has taken the old one's place. */
 static void give_up(struct small_file_replacing *replacing, int err)
 {
-	int ignored = io_unlink(replacing->io, replacing->temporary);
-	(void)ignored;
+	drop_temporary(replacing->io, replacing->temporary);
 	end(replacing, err);
 }
 
@@ -149,8 +154,7 @@ int small_file_replace_start(struct small_file_replacing *replacing, struct io *
 	replacing->io = io;
 	replacing->fd = open_temporary(io, replacing->temporary);
 	if (replacing->fd < 0) {
-		int ignored = io_unlink(io, replacing->temporary);
-		(void)ignored;
+		drop_temporary(io, replacing->temporary);
 		return replacing->fd;
 	}
 	replacing->is_in_flight = true;

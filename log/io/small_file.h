@@ -20,7 +20,6 @@ struct small_file_replacing {
 	struct io_op op;
 	struct iovec data;
 	int fd;
-	int err;
 	bool is_in_flight;
 	char path[PATH_MAX], temporary[PATH_MAX], parent[PATH_MAX];
 	void (*done)(struct small_file_replacing *replacing, int err); /* in io_turn; err as that of small_file_replace */
