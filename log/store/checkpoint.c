@@ -158,6 +158,13 @@ static bool is_worth_telling(const struct partition *partition)
 	return partition->active != NULL || partition->start_offset > 0;
 }
 
+/* Grows over all openings, as each has a larger incarnation. */
+uint64_t store__generation_after(const struct store *store, uint64_t last)
+{
+	uint64_t first = store->options.incarnation << 32;
+	return (last > first ? last : first) + 1;
+}
+
 /* Three more syncs: at the stop, behind a scan, and now and then between. */
 static bool is_copy_due(const struct store *store)
 {

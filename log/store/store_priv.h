@@ -173,14 +173,9 @@ void store__find_reserve(struct store *store);
 bool store__hold_reserve(struct store *store);
 void store__release_reserve(struct store *store);
 
-/* Of a file that is replaced whole, when that in its place is of generation `last`. Grows over all openings, as each has a larger incarnation. */
-static inline uint64_t store__generation_after(const struct store *store, uint64_t last)
-{
-	uint64_t first = store->options.incarnation << 32;
-	return (last > first ? last : first) + 1;
-}
-
 /* checkpoint.c */
+/* Of a file that is replaced whole, when the one in its place is of generation `last`. */
+uint64_t store__generation_after(const struct store *store, uint64_t last);
 MUST_USE int store__write_checkpoint(struct store *store);
 /* The same of what is so now, in the background: store->checkpoint.is_over says when it has ended. An error: nothing is under way. */
 MUST_USE int store__start_checkpoint(struct store *store);
