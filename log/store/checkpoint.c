@@ -542,6 +542,7 @@ static int take_checkpoint(struct store *store, struct slice file, size_t header
 			return err;
 		at += taken;
 	}
+	store->retention_clock.is_told = true;
 	if (version >= 5)
 		retention_clock_resume(&store->retention_clock, (int64_t)load_le64(file.data + 68), io_wall_ms(store->home.io), io_now_ns(store->home.io));
 	store->is_all_filed = says_all_is_filed(store, file.data); /* the word of one that is not believed does not count */

@@ -97,6 +97,15 @@ static int file_unvouched(struct replay *replay)
 	return err_is_full(err) || store__may_pass(err) ? file_all(store) : err;
 }
 
+/* Before the first checkpoint, which hands it on. */
+static void set_clock(struct store *store)
+{
+	bool has_records = false;
+	LIST_FOR_EACH(node, &store->partitions)
+		has_records |= LIST_ENTRY(node, struct partition, store_node)->next_offset > 0;
+	retention_clock_guess(&store->retention_clock, has_records, io_wall_ms(store->home.io), io_now_ns(store->home.io));
+}
+
 int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
@@ -125,6 +134,7 @@ int store__recover(struct store *store, struct store_report *report)
 		report->partitions++;
 	}
 	store->is_recovering = false;
+	set_clock(store);
 	if (!err)
 		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)

@@ -327,6 +327,8 @@ static int pass_gap(struct replay *replay, struct partition *partition, bool is_
 int store__replay_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
 	struct replay *replay = context;
+	if (entry->group_time_ms)
+		retention_clock_see(&replay->store->retention_clock, entry->group_time_ms);
 	if (entry->kind == ENTRY_CATALOG) /* @N */
 		return 0;
 	struct partition *partition;

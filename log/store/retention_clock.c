@@ -3,6 +3,7 @@
 #include "log/store/retention_clock.h"
 
 #define MINUTE_NS UINT64_C(60000000000)
+#define LOST_MAX_MS (100 * INT64_C(86400000)) /* a line that was begun at 0, some lives ago */
 #define LINE_BITS 48 /* of what is left to the next life */
 #define LINE_MAX_MS ((INT64_C(1) << LINE_BITS) - 1)
 
@@ -13,11 +14,12 @@ static int64_t distance(int64_t a, int64_t b)
 
 static void believe(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns)
 {
-	*clock = (struct retention_clock){.is_set = true, .line_ms = wall_ms, .line_ns = now_ns};
+	*clock = (struct retention_clock){.is_set = true, .is_told = true, .line_ms = wall_ms, .line_ns = now_ns};
 }
 
 void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns)
 {
+	clock->is_told = true;
 	if (left_ms < 0) /* a clock before 1970, or a stranger's hand */
 		return;
 	uint64_t tried_ns = (uint64_t)(left_ms >> LINE_BITS) * MINUTE_NS;
@@ -27,6 +29,27 @@ void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int6
 	believe(clock, left_ms, now_ns);
 	clock->is_resumed = true;
 	clock->tried_ns = tried_ns;
+}
+
+void retention_clock_see(struct retention_clock *clock, int64_t time_ms)
+{
+	if (!clock->seen_ms || (time_ms > clock->seen_ms && time_ms - clock->seen_ms <= RETENTION_CLOCK_DOWN_MS))
+		clock->seen_ms = time_ms;
+}
+
+void retention_clock_guess(struct retention_clock *clock, bool has_records, int64_t wall_ms, uint64_t now_ns)
+{
+	if (clock->is_told)
+		return;
+	if (clock->seen_ms > 0)
+		retention_clock_resume(clock, clock->seen_ms, wall_ms, now_ns);
+	else if (has_records)
+		retention_clock_resume(clock, 0, wall_ms, now_ns);
+}
+
+bool retention_clock_is_lost(const struct retention_clock *clock)
+{
+	return clock->is_resumed && clock->line_ms < LOST_MAX_MS;
 }
 
 int64_t retention_clock_due(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns)

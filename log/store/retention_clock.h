@@ -23,10 +23,21 @@ struct retention_clock {
 	int64_t off_ms;
 	uint64_t off_ns;
 	uint64_t tried_ns;        /* how long it was on trial in the lives before */
+	bool is_told;             /* a checkpoint said what the life before has left, or is too old to say so */
+	int64_t seen_ms;          /* of a start: the latest time that the journal's groups tell; 0: none */
 };
 
 /* At a start, before the first question: what the life before has left (retention_clock_left) when it was last written down. */
 void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns);
+
+/* At a start as well, for the time of each group of the journal, oldest first: it tells where a life was that has left no checkpoint. Groups of a day and
+ * more later than the one before were written by a clock that may have jumped, and tell nothing. */
+void retention_clock_see(struct retention_clock *clock, int64_t time_ms);
+/* When all is read, if no checkpoint has told: the line is what the groups have told. Where there are records and nothing tells when they were written, no
+ * time at all is believed before a day of trial. */
+void retention_clock_guess(struct retention_clock *clock, bool has_records, int64_t wall_ms, uint64_t now_ns);
+/* Nobody knows when the broker was left (for words). */
+bool retention_clock_is_lost(const struct retention_clock *clock);
 
 /* Where the line is. */
 int64_t retention_clock_due(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns);

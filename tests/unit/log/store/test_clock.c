@@ -1,7 +1,7 @@
 /* The wall clock jumps, forwards and back, by an hour and by years, while the monotonic clock goes on: offsets, order, high watermark and deduplication
  * do not notice; what was waiting goes on waiting as long as it was to wait; and retention deletes nothing because of the clock alone. */
 #include "log/store/retention_clock.h"
-#include "tests/unit/log/store/world.h"
+#include "tests/unit/log/verify/rot.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define YEAR_MS (365 * 24 * HOUR_MS)
@@ -182,6 +182,73 @@ Test(clock, a_start_with_a_wrong_clock_deletes_nothing)
 	let_time_go_by(&world, DAY_NS);
 	cr_assert_gt(partition_log_start_offset(world_partition(&world, "t", 0)), 0, "a day later it is the time");
 	world_fini(&world);
+}
+
+static void lose_checkpoints(struct world *world)
+{
+	struct io *io = rot_open(world);
+	cr_assert_eq(io_unlink(io, "/checkpoint-0"), 0);
+	cr_assert_eq(io_unlink(io, "/checkpoint-0.copy"), 0);
+	io_close(io);
+}
+
+/* The same where no checkpoint says when the broker was left: it was killed before its first one, or has lost both. */
+Test(clock, a_start_without_a_checkpoint_deletes_nothing)
+{
+	for (int is_lost = 0; is_lost < 2; is_lost++) {
+		struct world world;
+		struct config_override override = {"retention.ms", "604800000"};
+		int64_t offset;
+		world_init(&world, 11);
+		world.options.retention_check_ms = 300000;
+		world_open(&world);
+		world_create_topic(&world, "t", 1, &override, 1);
+		for (int32_t i = 0; i < 5; i++)
+			cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), i, &offset), 0);
+		if (is_lost)
+			world_stop(&world);
+		else
+			world_crash(&world);
+		if (is_lost)
+			lose_checkpoints(&world);
+		sim_disk_shift_wall_clock(world.disk, 30 * 24 * HOUR_MS);
+		world_open(&world);
+		let_time_go_by(&world, 20 * MINUTE_NS);
+		cr_expect_eq(partition_log_start_offset(world_partition(&world, "t", 0)), 0, "%s", is_lost ? "lost" : "killed");
+		cr_expect_eq(partition_high_watermark(world_partition(&world, "t", 0)), 5);
+		let_time_go_by(&world, DAY_NS);
+		cr_expect_eq(partition_log_start_offset(world_partition(&world, "t", 0)), 5, "a day later it is the time");
+		world_fini(&world);
+	}
+}
+
+/* What the journal's groups tell is as good as a checkpoint's word; a group far ahead of the one before tells nothing, and without any, nothing is believed. */
+Test(clock, what_time_it_is_without_a_checkpoint)
+{
+	int64_t left = 1700000000000;
+	static const struct {
+		int64_t groups[3];
+		bool has_records, is_told;
+		int64_t ahead_ms, due; /* of `left` */
+	} starts[] = {
+		{{0, HOUR_MS, 2 * HOUR_MS}, true, false, 3 * HOUR_MS, 3 * HOUR_MS},
+		{{0, HOUR_MS, 2 * HOUR_MS}, true, false, YEAR_MS, 2 * HOUR_MS},
+		{{0, HOUR_MS, YEAR_MS}, true, false, YEAR_MS, HOUR_MS},
+		{{0, -HOUR_MS, -YEAR_MS}, true, false, YEAR_MS, 0},
+		{{INT64_MIN}, false, false, YEAR_MS, YEAR_MS},
+		{{INT64_MIN}, true, false, YEAR_MS, -1700000000000},
+		{{INT64_MIN}, true, true, YEAR_MS, YEAR_MS},
+		{{0, 1, 2}, true, true, YEAR_MS, YEAR_MS},
+	};
+	for (size_t i = 0; i < COUNT_OF(starts); i++) {
+		bool has_jumped;
+		struct retention_clock clock = {.is_told = starts[i].is_told};
+		for (int g = 0; g < 3 && starts[i].groups[0] != INT64_MIN; g++)
+			retention_clock_see(&clock, left + starts[i].groups[g]);
+		retention_clock_guess(&clock, starts[i].has_records, left + starts[i].ahead_ms, 0);
+		cr_expect_eq(retention_clock_now(&clock, left + starts[i].ahead_ms, 0, &has_jumped), left + starts[i].due, "start %zu", i);
+		cr_expect_eq(retention_clock_is_lost(&clock), starts[i].due < 0, "start %zu", i);
+	}
 }
 
 /* A machine that is off at night, and was off for a long weekend once: the trial goes on in its next lives, as none of them lasts a day. */
