@@ -423,7 +423,7 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->cycle.untimed);
 }
 
-static int64_t retention_now(struct store *store);
+int64_t store_retention_ms(struct store *store);
 static void start_retention(struct store *store);
 
 /* The keys that set what a start asks for: memory may be limited by what is nobody's record of a file. */
@@ -475,7 +475,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	}
 	cache_limit(store->cache, store->options.cache_size_bytes);
 	report->duration_ns = io_now_ns(io) - began_ns;
-	(void)retention_now(store);
+	(void)store_retention_ms(store);
 	start_retention(store);
 	scrub_start(&store->scrub, store);
 	*out = store;
@@ -738,15 +738,18 @@ void store_set_image(struct store *store, const struct catalog_image *image)
 
 /* ---- retention ------------------------------------------------------------------------------------------------------------------ */
 
-static int64_t retention_now(struct store *store)
+int64_t store_retention_ms(struct store *store)
 {
 	bool has_jumped;
 	int64_t now_ms = retention_clock_now(&store->retention_clock, io_wall_ms(store->home.io), io_now_ns(store->home.io), &has_jumped);
-	if (has_jumped && store->retention_clock.is_resumed)
-		fprintf(stderr, "spate: %s: the wall clock is %ld hours ahead of where the broker was left: in case it is wrong, retention by time waits for a day\n",
+	if (has_jumped && retention_clock_is_lost(&store->retention_clock))
+		fprintf(stderr, "spate: %s: nothing tells any more when the broker was left: in case the wall clock is wrong, retention by time, of offsets too, waits for a day\n",
+			store->dir);
+	else if (has_jumped && store->retention_clock.is_resumed)
+		fprintf(stderr, "spate: %s: the wall clock is %ld hours ahead of where the broker was left: in case it is wrong, retention by time, of offsets too, waits for a day\n",
 			store->dir, (long)(store->retention_clock.off_ms / 3600000));
 	else if (has_jumped)
-		fprintf(stderr, "spate: %s: the wall clock has jumped by %ld s: retention by time goes on as if it had not, until it has stayed so for a day\n",
+		fprintf(stderr, "spate: %s: the wall clock has jumped by %ld s: retention by time, of offsets too, goes on as if it had not, until it has stayed so for a day\n",
 			store->dir, (long)(store->retention_clock.off_ms / 1000));
 	return now_ms;
 }
@@ -754,7 +757,7 @@ static int64_t retention_now(struct store *store)
 static void check_retention(struct io_timer *timer)
 {
 	struct store *store = CONTAINER_OF(timer, struct store, retention_timer);
-	int64_t now_ms = retention_now(store);
+	int64_t now_ms = store_retention_ms(store);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		producer_expire(&partition->producers, now_ms, store->options.producer_expiration_ms);

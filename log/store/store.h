@@ -113,6 +113,9 @@ struct store_usage {
 };
 struct store_usage store_usage(const struct store *store);
 
+/* The wall's time as far as it is believed (store/retention_clock.h): what is let go for its age goes by it. A jump that it sees is told on stderr. */
+int64_t store_retention_ms(struct store *store);
+
 /* States for health, metrics and refusals. */
 bool store_has_started(const struct store *store); /* its journal has noted this opening; a full disk may put that off (see store_open) */
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */

@@ -414,9 +414,10 @@ static bool is_expired(const struct committed_offset *committed, int64_t since_m
 static void expire_topic(struct group *group, struct offset_topic *topic, int64_t since_ms)
 {
 	const struct coordinator *coordinator = group->coordinator;
+	int64_t now_ms = coordinator->clock.wall_ms - coordinator->clock.doubt_ms;
 	for (uint32_t k = topic->count; k-- > 0;) {
 		const struct committed_offset *committed = &topic->partitions[k];
-		if (is_expired(committed, since_ms, coordinator->clock.wall_ms, coordinator->config.offsets_retention_ms))
+		if (is_expired(committed, since_ms, now_ms, coordinator->config.offsets_retention_ms))
 			(void)offsets_delete(group, topic_name(topic), committed->partition);
 	}
 }

@@ -39,7 +39,8 @@ struct partition *hosted__partition(const struct hosted *hosted)
 struct group_clock hosted__clock(const struct hosted *hosted)
 {
 	struct io *io = hosted->host->shard->io;
-	return (struct group_clock){.now_ns = io_now_ns(io), .wall_ms = io_wall_ms(io)};
+	int64_t wall_ms = io_wall_ms(io);
+	return (struct group_clock){.now_ns = io_now_ns(io), .wall_ms = wall_ms, .doubt_ms = wall_ms - store_retention_ms(hosted->host->shard->store)};
 }
 
 void hosted__mark_due(struct hosted *hosted)

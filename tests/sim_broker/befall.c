@@ -8,7 +8,8 @@
 #include "tests/sim_broker/rollback.h"
 
 #define NS_PER_MS 1000000ull
-#define JUMP_MS_MAX 1500000   /* records from more than an hour ahead are refused, retries too */
+#define JUMP_MS_MAX 1500000
+#define LEAP_MS_MAX (30 * 86400 * INT64_C(1000)) /* what nobody believes: committed offsets live for a week */
 
 static const struct sim_net_pace quick_net = {.latency_ns_max = 200000, .window_bytes = 256u << 10, .piece_bytes_max = 16384};
 static const struct sim_pace quick_disk = {.latency_percent = 100};
@@ -132,7 +133,8 @@ static void fill_disk(struct world *world, const struct step *step)
 
 static void jump(struct world *world, const struct step *step)
 {
-	int64_t by_ms = (int64_t)(step->a % (2 * JUMP_MS_MAX)) - JUMP_MS_MAX - world->wall_offset_ms;
+	int64_t max_ms = step->b % 4 ? JUMP_MS_MAX : LEAP_MS_MAX;
+	int64_t by_ms = (int64_t)(step->a % (2 * (uint64_t)max_ms)) - max_ms - world->wall_offset_ms;
 	world->wall_offset_ms += by_ms;
 	sim_disk_shift_wall_clock(world->disk, by_ms);
 	meet(world, MOMENT_CLOCK_JUMP);

@@ -128,6 +128,8 @@ static void configure(struct world *world)
 	set(world->config, "spate.direct.bytes", knobs->direct_bytes);
 	set(world->config, "log.segment.bytes", knobs->segment_bytes);
 	set(world->config, "log.retention.check.interval.ms", knobs->retention_check_ms);
+	set(world->config, "offsets.retention.check.interval.ms", knobs->retention_check_ms);
+	set(world->config, "log.message.timestamp.after.max.ms", INT64_MAX); /* the clock leaps, and producers stamp by it */
 	set(world->config, "message.max.bytes", 500000);
 	set(world->config, "offsets.topic.num.partitions", knobs->offsets_partitions);
 	set(world->config, "group.initial.rebalance.delay.ms", knobs->rebalance_delay_ms);

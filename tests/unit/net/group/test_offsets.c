@@ -337,6 +337,24 @@ Test(offsets, offsets_of_nobody_expire_by_their_commit)
 	cr_expect_eq(group_count(), 0);
 }
 
+/* A wall clock that is not believed yet lets nothing go, nor does it once it is back; one that is believed does. */
+Test(offsets, a_doubtful_clock_lets_nothing_go)
+{
+	world_commit(world, COMMIT("g", "a", 0, 1));
+	world_commit(world, COMMIT("g", "a", 1, 2, .version = 3, .retention_ms = DAY_MS));
+	world->clock.wall_ms += 30 * DAY_MS;
+	world->clock.doubt_ms = 30 * DAY_MS;
+	cr_expect_eq(world_pass(world, 3 * CHECK_MS), 0);
+	world_restart(world);
+	cr_expect_eq(world_pass(world, 3 * CHECK_MS), 0);
+	cr_expect_eq(world_offset(world, "g", "a", 0), 1);
+	cr_expect_eq(world_offset(world, "g", "a", 1), 2);
+	world->clock.doubt_ms = 0;
+	world_pass(world, 3 * CHECK_MS);
+	cr_expect_eq(world_offset(world, "g", "a", 0), -1);
+	cr_expect_eq(group_count(), 0);
+}
+
 /* A retention of the commit's own (versions 2 to 4) holds whatever the broker's is, after a restart, too. */
 Test(offsets, a_commit_can_bring_its_own_retention)
 {
