@@ -61,6 +61,7 @@ void superblock_encode(const struct superblock *superblock, uint8_t *out)
 	store_le32(out + 100, superblock->shard_plus_one);
 	store_le64(out + 104, superblock->checkpoint);
 	store_le64(out + 112, superblock->log_starts);
+	store_le64(out + 120, superblock->reach_place);
 	for (uint32_t i = 0; i < superblock->opening_count; i++) {
 		store_le64(out + OPENINGS_AT + i * OPENING_SIZE, superblock->openings[i].incarnation);
 		store_le64(out + OPENINGS_AT + i * OPENING_SIZE + 8, superblock->openings[i].start_seq);
@@ -107,6 +108,7 @@ enum superblock_state superblock_decode(struct superblock *superblock, const uin
 		.shard_plus_one = load_le32(block + 100),
 		.checkpoint = load_le64(block + 104),
 		.log_starts = load_le64(block + 112),
+		.reach_place = load_le64(block + 120),
 		.tells = load_le32(block + TELLS_AT),
 		.repeat_count = load_le32(block + TELLS_AT + 4),
 		.told_from = load_le64(block + TELLS_AT + 8),

@@ -21,9 +21,6 @@
  * layer anyway). */
 #define PIECE_SIZE (512u << 10)
 
-/* Left free behind every group with entries, so that a seal always finds room. */
-#define RESERVE_BYTES (4 * JOURNAL_BLOCK_SIZE)
-
 /* So much of a group it may be longer for the sake of what is older than the group before it. */
 #define MORE_PART 32u
 
@@ -243,6 +240,7 @@ uint64_t journal_commit(struct journal *journal)
 	journal__open_group(journal);
 	if (!journal__prewriter_overlaps(journal, slot->header.place, slot->header.length))
 		launch(slot);
+	journal__consider_superblock(journal);
 	return slot->header.seq;
 }
 

@@ -54,6 +54,9 @@ struct boundary {
 };
 #define BOUNDARIES 1024u              /* spaced by ring size / (BOUNDARIES / 2) at least, so they never run out */
 
+/* Left free behind every group with entries, so that a seal always finds room. */
+#define RESERVE_BYTES (4 * JOURNAL_BLOCK_SIZE)
+
 struct superblock_writer {
 	struct io_op op;
 	struct iovec vector;
@@ -61,6 +64,7 @@ struct superblock_writer {
 	struct superblock last;       /* the newest one written or being written */
 	uint32_t slot;                /* of it */
 	uint64_t slot_trim_place[JOURNAL_SUPERBLOCKS]; /* durable in each */
+	uint64_t slot_reach_place[JOURNAL_SUPERBLOCKS]; /* the same */
 	bool is_writing;
 };
 
@@ -153,7 +157,7 @@ bool journal__has_room(const struct journal *journal, uint64_t length, uint64_t 
 void journal__note_group(struct journal *journal, const struct group_header *header);
 /* Something became durable or was trimmed: look again when it has been quiet for a while. */
 void journal__note_activity(struct journal *journal);
-/* Starts to write a superblock if room is to be had from it. */
+/* Starts to write a superblock if room is to be had from it, or groups will soon need to reach further. */
 void journal__consider_superblock(struct journal *journal);
 /* Starts to write a superblock, unless one is being written. */
 void journal__write_superblock(struct journal *journal);

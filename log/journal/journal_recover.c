@@ -167,6 +167,7 @@ static void keep_superblock(struct recovery *recovery, uint32_t slot, const stru
 {
 	recovery->slot_is_valid[slot] = true;
 	recovery->slot_trim_place[slot] = superblock->trim_place;
+	recovery->slot_reach_place[slot] = superblock->reach_place;
 	if (recovery->superblock.write_number < superblock->write_number) {
 		recovery->superblock = *superblock;
 		recovery->superblock_slot = slot;
@@ -425,7 +426,22 @@ static void note_later_group(struct search *search, uint64_t missing_seq, const 
 		search->seq_max = header->seq;
 }
 
-/* Looks at every block from the missing group on, to the end of the lap or until something vouches and
+/* Where the search may end. A group is written only where both superblocks said before that one may be, so either of them says enough: the other may be lost,
+ * or of an earlier time, as a write that went elsewhere leaves it. If one does not say, an earlier version has written since; and if the walk has come
+ * further than they say, they are not to be believed. */
+static uint64_t search_end(const struct recovery *recovery, const struct recovery_cursor *missing, uint64_t place_end)
+{
+	uint64_t reach = 0;
+	for (uint32_t slot = 0; slot < JOURNAL_SUPERBLOCKS; slot++) {
+		if (recovery->slot_is_valid[slot] && !recovery->slot_reach_place[slot])
+			return place_end;
+		if (recovery->slot_is_valid[slot] && recovery->slot_reach_place[slot] > reach)
+			reach = recovery->slot_reach_place[slot];
+	}
+	return missing->place <= reach && reach < place_end ? reach : place_end;
+}
+
+/* Looks at every block from the missing group on, to where groups can be or until something vouches and
  * history can go on. Each turn moves on by a block at least. */
 static int search_blocks(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
 			 uint64_t place_end, struct search *search)
@@ -455,7 +471,7 @@ static int search_later(const struct recovery *recovery, struct ring_reader *rea
 			uint64_t place_end, struct search *search)
 {
 	reader->is_searching = true;
-	int err = search_blocks(recovery, reader, missing, place_end, search);
+	int err = search_blocks(recovery, reader, missing, search_end(recovery, missing, place_end), search);
 	reader->is_searching = false;
 	return err;
 }

@@ -144,6 +144,7 @@ struct recovery {
 	uint32_t superblock_slot;
 	bool slot_is_valid[JOURNAL_SUPERBLOCKS];
 	uint64_t slot_trim_place[JOURNAL_SUPERBLOCKS];
+	uint64_t slot_reach_place[JOURNAL_SUPERBLOCKS];
 	struct recovery_cursor cursor;        /* behind the last group taken */
 	uint64_t vouched_seq;                 /* every group up to it was durable at some time */
 	uint64_t last_entry_seq;              /* the last group with entries; 0 = none */

@@ -19,6 +19,11 @@
 #define IDLE_NS 100000000ull
 #define GAIN_PART 8u          /* of the ring: worth a superblock at once */
 
+/* How far a superblock lets groups reach beyond the last one: so much of the ring a recovery may have to search behind the end. And of that, how much is
+ * used up before the next one says more: a group is not to wait for it, and the slot before that one counts as well. */
+#define REACH_PART 6u
+#define REACH_STEP_PART 4u
+
 static void idle_due(struct io_timer *timer);
 
 int journal__space_init(struct journal *journal)
@@ -50,15 +55,33 @@ void journal__space_fini(struct journal *journal)
 
 /* ---- room -------------------------------------------------------------------------------------------------------- */
 
+static uint64_t lower_of(const uint64_t places[JOURNAL_SUPERBLOCKS])
+{
+	return places[0] < places[1] ? places[0] : places[1];
+}
+
 static uint64_t reusable_place(const struct journal *journal)
 {
-	const uint64_t *places = journal->superblock.slot_trim_place;
-	return places[0] < places[1] ? places[0] : places[1];
+	return lower_of(journal->superblock.slot_trim_place);
+}
+
+/* Two of the longest groups, as one that does not fit before the ring's end leaves that empty. */
+static uint64_t reach_size(const struct journal *journal)
+{
+	uint64_t least = 2 * (uint64_t)journal->group_length_max + RESERVE_BYTES, part = align_up(journal->ring_size / REACH_PART, JOURNAL_BLOCK_SIZE);
+	return part > least ? part : least;
+}
+
+/* What recovery may rely on: no group ends behind it. */
+static uint64_t reach_place(const struct journal *journal)
+{
+	return lower_of(journal->superblock.slot_reach_place);
 }
 
 bool journal__has_room(const struct journal *journal, uint64_t length, uint64_t reserve_bytes)
 {
-	return journal__place_for(journal, length) + length + reserve_bytes <= reusable_place(journal) + journal->ring_size;
+	uint64_t end = journal__place_for(journal, length) + length + reserve_bytes;
+	return end <= reusable_place(journal) + journal->ring_size && end <= reach_place(journal);
 }
 
 uint64_t journal_used_bytes(const struct journal *journal)
@@ -160,6 +183,7 @@ static struct superblock next_superblock(const struct journal *journal)
 	next.trim_chain = journal->trim.chain;
 	next.trim_incarnation = journal->trim.incarnation;
 	next.written_place = journal->prewriter.written_place;
+	next.reach_place = journal->head_place + reach_size(journal);
 	if (journal->options.shard_plus_one)
 		next.shard_plus_one = journal->options.shard_plus_one;
 	if (next.checkpoint < journal->checkpoint)
@@ -184,6 +208,7 @@ static uint64_t turn_superblock(struct journal *journal, struct superblock next)
 static void superblock_written(struct superblock_writer *writer)
 {
 	writer->slot_trim_place[writer->slot] = writer->last.trim_place;
+	writer->slot_reach_place[writer->slot] = writer->last.reach_place;
 }
 
 static void superblock_done(struct io_op *op)
@@ -195,9 +220,9 @@ static void superblock_done(struct io_op *op)
 		journal__fail(journal, op->result < 0 ? op->result : -EIO);
 		return;
 	}
-	uint64_t reusable_before = reusable_place(journal);
+	uint64_t reusable_before = reusable_place(journal), reach_before = reach_place(journal);
 	superblock_written(writer);
-	if (reusable_place(journal) > reusable_before)
+	if (reusable_place(journal) > reusable_before || reach_place(journal) > reach_before)
 		journal->is_short_of_room = false;
 	journal__consider_superblock(journal);
 }
@@ -216,8 +241,10 @@ void journal__write_superblock(struct journal *journal)
 
 void journal__consider_superblock(struct journal *journal)
 {
-	uint64_t gain = journal->trim.place - reusable_place(journal);
-	if (gain > 0 && (journal->is_short_of_room || gain >= journal->ring_size / GAIN_PART))
+	uint64_t gain = journal->trim.place - reusable_place(journal), reach = journal->head_place + reach_size(journal);
+	bool is_room_due = gain > 0 && (journal->is_short_of_room || gain >= journal->ring_size / GAIN_PART);
+	bool is_reach_due = journal->superblock.last.reach_place + reach_size(journal) / REACH_STEP_PART <= reach;
+	if (is_room_due || is_reach_due || (journal->is_short_of_room && reach_place(journal) < reach))
 		journal__write_superblock(journal);
 }
 

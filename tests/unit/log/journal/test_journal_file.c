@@ -281,6 +281,65 @@ Test(journal_file, options)
 	remove_dir();
 }
 
+/* What the superblocks in the file say. */
+static uint64_t lower_reach_in_file(void)
+{
+	uint8_t blocks[JOURNAL_RING_POSITION];
+	struct superblock superblocks[JOURNAL_SUPERBLOCKS];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(pread(fd, blocks, sizeof blocks, 0), sizeof blocks);
+	close(fd);
+	for (uint32_t slot = 0; slot < JOURNAL_SUPERBLOCKS; slot++)
+		cr_assert_eq(superblock_decode(&superblocks[slot], blocks + slot * JOURNAL_BLOCK_SIZE), SUPERBLOCK_VALID);
+	return superblocks[0].reach_place < superblocks[1].reach_place ? superblocks[0].reach_place : superblocks[1].reach_place;
+}
+
+/* No group is written where not both superblocks let groups be: a recovery searches no further. Nor does one of the longest have to wait for ever. */
+Test(journal_file, groups_stay_within_reach)
+{
+	make_dir();
+	open_rig(IO_SYSCALLS, 1);
+	start_rig();
+	for (uint32_t i = 0; i < 32; i++) {
+		while (!rig_add(&rig, sizes[COUNT_OF(sizes) - 1 - i % 5])) {
+			cr_assert_geq(io_turn(rig.io, !journal_is_idle(rig.journal)), 0);
+			journal_trim(rig.journal, journal_durable_seq(rig.journal));
+		}
+		while (!journal_can_commit(rig.journal))
+			cr_assert_geq(io_turn(rig.io, true), 0);
+		journal_commit(rig.journal);
+		cr_assert_leq(rig.journal->head_place, lower_reach_in_file(), "group %u", i);
+	}
+	rig_settle(&rig);
+	cr_expect_gt(rig.journal->head_place, rig.journal->ring_size, "more than a lap");
+	for (uint32_t slot = 0; slot < JOURNAL_SUPERBLOCKS; slot++) { /* nor where one of them says that the group of the last lap is needed */
+		uint64_t trim_place = rig.journal->superblock.slot_trim_place[slot];
+		rig.journal->superblock.slot_trim_place[slot] = rig.journal->head_place + 2 * JOURNAL_BLOCK_SIZE - rig.journal->ring_size;
+		cr_expect_not(journal__has_room(rig.journal, 1 << 20, 0), "slot %u", slot);
+		rig.journal->superblock.slot_trim_place[slot] = trim_place;
+	}
+	close_rig();
+	remove_dir();
+}
+
+/* ... and if one of them says less, its groups wait until it says more. */
+Test(journal_file, both_superblocks_say_how_far_groups_reach)
+{
+	make_dir();
+	open_rig(IO_SYSCALLS, 1);
+	start_rig();
+	for (uint32_t slot = 0; slot < JOURNAL_SUPERBLOCKS; slot++) {
+		rig.journal->superblock.slot_reach_place[slot] = rig.journal->head_place + 2 * JOURNAL_BLOCK_SIZE;
+		cr_expect_not(rig_add(&rig, 1 << 20), "slot %u", slot);
+		rig_settle(&rig);
+		cr_expect(rig_add(&rig, 1 << 20), "slot %u", slot);
+		journal_commit(rig.journal);
+		rig_settle(&rig);
+	}
+	close_rig();
+	remove_dir();
+}
+
 /* A superblock repeats what is durable, and tells of nothing while more is on its way: that would be taken for acknowledged. */
 Test(journal_file, superblocks_tell_of_what_is_durable)
 {

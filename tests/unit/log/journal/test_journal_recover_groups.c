@@ -92,6 +92,48 @@ Test(journal_recover_groups, row_K_and_a_torn_group_behind_it)
 	cr_expect_eq(outcome.report.damaged_groups, 2);
 }
 
+/* A damaged group, and one behind it that vouches for it: it is found where the superblocks let groups be, and nowhere else is searched. Each slot says what it says,
+ * counted in blocks from the damaged group on; -1: an earlier version wrote it; -2: it is lost. */
+static struct outcome search_with_reaches(int newer, int older)
+{
+	struct image image = make_image();
+	put_group(&image, 100, 0);
+	put_group(&image, 100, 1);
+	uint64_t damaged = put_group(&image, 5000, 2);
+	put_group(&image, 100, 3);
+	break_header(&image, damaged);
+	int blocks[] = {newer, older};
+	for (uint32_t slot = 0; slot < 2; slot++) {
+		struct superblock superblock = superblock_at_start();
+		superblock.write_number = 3 - slot;
+		superblock.reach_place = blocks[slot] < 0 ? 0 : damaged + (uint64_t)blocks[slot] * JOURNAL_BLOCK_SIZE - JOURNAL_BLOCK_SIZE;
+		put_superblock(&image, slot, superblock);
+		image.bytes[slot * JOURNAL_BLOCK_SIZE + 200] ^= blocks[slot] == -2;
+	}
+	return open_image(&image);
+}
+
+Test(journal_recover_groups, the_search_ends_where_no_group_can_be)
+{
+	static const struct {
+		int newer, older;
+		bool is_found;
+		const char *why;
+	} cases[] = {
+		{4, 4, true, "it ends just there"}, {3, 3, false, "none can be there"}, {1, 1, false, "nor behind the last one taken"},
+		{3, 4, true, "the older one says more: the newer may be a write that went elsewhere"}, {4, 3, true, "the newer one says more"},
+		{-1, 3, true, "an earlier version has written since"}, {3, -1, true, "... or before"}, {-1, -1, true, "... and nothing else"},
+		{-2, 4, true, "one is lost"}, {4, -2, true, "the other is"}, {3, -2, false, "what is left says enough"}, {-2, -1, true, "what is left says nothing"},
+		{0, 0, true, "the walk has come further, so they are not to be believed"},
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct outcome outcome = search_with_reaches(cases[i].newer, cases[i].older);
+		cr_expect_eq(outcome.err, 0);
+		cr_expect_eq(outcome.count, cases[i].is_found ? 3 : 2, "%d, %d: %s", cases[i].newer, cases[i].older, cases[i].why);
+		cr_expect_eq(outcome.report.damaged_groups, cases[i].is_found ? 1 : 0, "%d, %d: %s", cases[i].newer, cases[i].older, cases[i].why);
+	}
+}
+
 /* L: the superblock vouches for groups that are not there. */
 Test(journal_recover_groups, row_L)
 {
