@@ -1,4 +1,4 @@
-/* Loads and stores of fixed width in either byte order, unaligned, and Kafka's varints.
+/* Loads and stores of fixed width in either byte order, unaligned, Kafka's varints, and whether bytes are zeros.
  * Owns nothing; any thread. The caller has checked the bounds, except in the varint reader. */
 #pragma once
 
@@ -17,6 +17,12 @@ static inline void store_be64(void *p, uint64_t v) { v = __builtin_bswap64(v); m
 static inline void store_le16(void *p, uint16_t v) { memcpy(p, &v, 2); }
 static inline void store_le32(void *p, uint32_t v) { memcpy(p, &v, 4); }
 static inline void store_le64(void *p, uint64_t v) { memcpy(p, &v, 8); }
+
+/* Of no bytes it is true. */
+static inline bool bytes_are_zeros(const uint8_t *bytes, size_t size)
+{
+	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
 
 static inline int64_t zigzag_decode(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
 static inline uint64_t zigzag_encode(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "log/base/bytes.h"
 #include "log/base/check.h"
 #include "log/base/uuid_text.h"
 #include "log/io/small_file.h"
@@ -315,13 +316,6 @@ static int refuse_size(struct catalog *catalog, const struct catalog_loaded *loa
 	return ERR_CORRUPT_LOG;
 }
 
-static bool are_zeros(struct slice file, size_t from)
-{
-	while (from < file.size && file.data[from] == 0)
-		from++;
-	return from == file.size;
-}
-
 /* Replays record after record; `end` stops behind the last good one. */
 static int replay_file(struct catalog *catalog, const struct catalog_loaded *loaded, struct catalog_report *report)
 {
@@ -350,7 +344,7 @@ static int replay_file(struct catalog *catalog, const struct catalog_loaded *loa
 	report->mark = (struct catalog_mark){catalog->state.incarnation, catalog->sequence};
 	report->bytes = catalog->end;
 	report->torn_bytes = loaded->file_size - catalog->end;
-	report->is_torn_zeros = are_zeros(file, catalog->end);
+	report->is_torn_zeros = bytes_are_zeros(file.data + catalog->end, file.size - catalog->end);
 	if (!catalog->state.has_identity)
 		return refuse_record(catalog, report, CATALOG_HEADER_SIZE, "it does not say whose directory this is");
 	return 0;

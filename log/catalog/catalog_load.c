@@ -7,12 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE_SIZE CATALOG_ZEROS_KEPT
+#include "log/base/bytes.h"
 
-static bool are_zeros(const uint8_t *data, size_t size)
-{
-	return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
-}
+#define PIECE_SIZE CATALOG_ZEROS_KEPT
 
 /* What is between the old size and the new one is zeros. */
 static int grow(struct catalog_loaded *out, size_t size)
@@ -40,7 +37,7 @@ static int64_t load_piece(struct catalog_loaded *out, struct io *io, int fd, uin
 		return got;
 	if ((size_t)got < wanted)
 		out->file_size = position + (uint64_t)got; /* it has become shorter */
-	if (are_zeros(piece, (size_t)got))
+	if (bytes_are_zeros(piece, (size_t)got))
 		return io_file_next_data(io, fd, position + (uint64_t)got);
 	if (position + (uint64_t)got > CATALOG_FILE_SIZE_MAX) {
 		out->is_too_large = true;

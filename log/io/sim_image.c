@@ -84,17 +84,12 @@ static void put_zeros(struct sim_image *image, uint64_t index, uint64_t within, 
 		memset(writable_page(image, index, false)->data + within, 0, size);
 }
 
-static bool is_zero(const uint8_t *data)
-{
-	return data[0] == 0 && memcmp(data, data + 1, SIM_PAGE_SIZE - 1) == 0;
-}
-
 void sim_image_put(struct sim_image *image, uint64_t position, const uint8_t *data, uint64_t size)
 {
 	for (uint64_t done = 0, part; done < size; done += part) {
 		uint64_t index = (position + done) / SIM_PAGE_SIZE, within = (position + done) % SIM_PAGE_SIZE;
 		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
-		if (!data || (part == SIM_PAGE_SIZE && is_zero(data + done))) {
+		if (!data || (part == SIM_PAGE_SIZE && bytes_are_zeros(data + done, SIM_PAGE_SIZE))) {
 			put_zeros(image, index, within, part);
 		} else {
 			reserve_pages(image, index + 1);

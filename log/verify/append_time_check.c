@@ -3,15 +3,8 @@
 
 #include <errno.h>
 
+#include "log/base/bytes.h"
 #include "log/segment/append_time_file.h"
-
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i])
-			return false;
-	return true;
-}
 
 /* What a crash leaves of a head: none of it, or zeros. */
 static int has_head(struct io *io, const char *path, bool *out)
@@ -21,7 +14,7 @@ static int has_head(struct io *io, const char *path, bool *out)
 	int64_t got = fd < 0 ? fd : io_file_read(io, fd, head, sizeof head, 0);
 	if (fd >= 0)
 		io_close_fd(io, fd);
-	*out = got == sizeof head && !is_zero(head, sizeof head);
+	*out = got == sizeof head && !bytes_are_zeros(head, sizeof head);
 	return got < 0 ? (int)got : 0;
 }
 

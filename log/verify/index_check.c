@@ -2,6 +2,7 @@
  * has matched when the walk is past it is wrong. */
 #include "log/verify/index_check.h"
 
+#include "log/base/bytes.h"
 #include "log/segment/offset_index.h"
 #include "log/segment/time_index.h"
 
@@ -18,14 +19,6 @@ static uint32_t entry_size(const struct index_check *check)
 	return check->form == INDEX_FORM_OFFSET ? OFFSET_INDEX_ENTRY_SIZE : TIME_INDEX_ENTRY_SIZE;
 }
 
-static bool is_zero(const uint8_t *at, uint32_t size)
-{
-	for (uint32_t i = 0; i < size; i++)
-		if (at[i])
-			return false;
-	return true;
-}
-
 /* A file system makes a file longer before its bytes are on disk: what a power cut kept from it reads as sectors of zeros. No entry but the first is
  * all zeros, so no sector that was written is. */
 static bool is_hole(const struct index_check *check, uint32_t i)
@@ -33,7 +26,7 @@ static bool is_hole(const struct index_check *check, uint32_t i)
 	size_t from = (size_t)i * entry_size(check), to = from + entry_size(check);
 	for (size_t at = align_down(from, SECTOR_SIZE); at < to; at += SECTOR_SIZE) {
 		size_t left = check->bytes.size - at;
-		if (is_zero(check->bytes.data + at, left < SECTOR_SIZE ? (uint32_t)left : SECTOR_SIZE))
+		if (bytes_are_zeros(check->bytes.data + at, left < SECTOR_SIZE ? left : SECTOR_SIZE))
 			return true;
 	}
 	return false;
@@ -70,7 +63,7 @@ void index_check_begin(struct index_check *check, enum index_form form, int64_t 
 	};
 	uint32_t size = entry_size(check);
 	check->count = (uint32_t)(bytes.size / size);
-	while (check->count > 0 && is_zero(bytes.data + (size_t)(check->count - 1) * size, size))
+	while (check->count > 0 && bytes_are_zeros(bytes.data + (size_t)(check->count - 1) * size, size))
 		check->count--;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "log/base/bytes.h"
 #include "log/io/small_file.h"
 #include "log/partition/partition_dir.h"
 #include "log/partition/producer.h"
@@ -119,10 +120,7 @@ static bool is_refused(const struct partition_walk *walk)
 /* Derived files are not synced: a power cut may leave one empty, or as zeros. */
 static bool is_blank(struct slice bytes)
 {
-	for (size_t i = 0; i < bytes.size; i++)
-		if (bytes.data[i])
-			return false;
-	return true;
+	return bytes_are_zeros(bytes.data, bytes.size);
 }
 
 /* A full disk, or a crash, came between the file and what it says, so nothing was filed there yet. */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "log/base/bytes.h"
 #include "log/batch/record_iter.h"
 #include "log/segment/hole_mark.h"
 #include "log/segment/resync.h"
@@ -211,14 +212,6 @@ static bool is_unreadable(const struct walk *walk, uint64_t position, uint64_t s
 	return window->unreadable_from < position + size && position < window->unreadable_to;
 }
 
-static bool are_zeros(struct slice bytes)
-{
-	for (size_t i = 0; i < bytes.size; i++)
-		if (bytes.data[i])
-			return false;
-	return true;
-}
-
 static enum fault fault_short(struct walk *walk, uint64_t missing)
 {
 	return FAULT(walk, FAULT_SHORT, "the file ends %llu bytes early", (unsigned long long)missing);
@@ -241,7 +234,7 @@ static enum fault judge_header(struct walk *walk, uint64_t position, struct batc
 	if (err && is_unreadable(walk, position, BATCH_HEADER_SIZE))
 		return FAULT(walk, FAULT_UNREADABLE, "the disk cannot read it: %s",
 			     err_text(walk->window.read_error));
-	if (err && are_zeros(header))
+	if (err && bytes_are_zeros(header.data, header.size))
 		return FAULT(walk, FAULT_ZEROS, "zeros where a batch should be");
 	struct append_time_owner owner;
 	if (err && position == 0 && hole_mark_decode(&owner, header))
@@ -486,7 +479,7 @@ static bool is_zero_to_end(struct walk *walk, uint64_t position)
 	for (uint64_t size; (size = bytes_left(walk, position = file_window_next_data(&walk->window, position))); position += size) {
 		size = size < 64u << 10 ? size : 64u << 10;
 		struct slice bytes = view(walk, position, size);
-		if (!bytes.data || !are_zeros(bytes))
+		if (!bytes.data || !bytes_are_zeros(bytes.data, bytes.size))
 			return false;
 	}
 	return true;
