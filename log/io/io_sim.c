@@ -443,7 +443,6 @@ static void reap_sockets(struct sim *sim)
 	}
 }
 
-
 /* ---- time ------------------------------------------------------------------------------------------------ */
 
 static struct io_op *find_next(struct sim *sim)

@@ -38,7 +38,6 @@ static void torn_path(const struct segment *segment, char *out, size_t out_size)
 
 /* ---- open files, bounded ------------------------------------------------------------------------------------- */
 
-
 void segment_close_files(struct segment *segment)
 {
 	struct segment_home *home = segment->home;

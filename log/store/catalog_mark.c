@@ -13,7 +13,6 @@
 
 #include "log/store/store_priv.h"
 
-
 void store__raise_mark(struct catalog_mark *known, struct catalog_mark mark)
 {
 	if (catalog_mark_is_before(known, &mark))

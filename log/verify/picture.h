@@ -11,7 +11,6 @@
 #include "log/segment/segment.h"
 #include "log/verify/segment_check.h"
 
-
 /* Can a segment of this base end there? What a checksum vouches for may still be nonsense, and no file is
  * that large. */
 bool picture_is_possible(int64_t base_offset, uint64_t position, int64_t offset);

@@ -18,7 +18,6 @@
 
 #define TARGETS_AT_ONCE 8
 
-
 /* ---- merging ------------------------------------------------------------------------------------------- */
 
 /* A draft of a topic's overrides: a value, or NULL, for each topic key. */

@@ -33,7 +33,6 @@ struct slot {
 	bool is_read, may_be_damaged, is_named_damaged;
 };
 
-
 struct history_partition {
 	char name[128];
 	struct slot *slots;          /* offsets [base, base + count) */

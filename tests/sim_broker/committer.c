@@ -8,7 +8,6 @@
 #include "log/base/check.h"
 #include "tests/sim_broker/offset_calls.h"
 
-
 struct committer {
 	struct world *world;
 	struct peer *peer;

@@ -56,7 +56,6 @@ static void emit_member(FILE *out, const struct shape *shape, const struct field
 	fprintf(out, "%s%s;\n", field_is_pointer(field) ? "*" : "", field->name);
 }
 
-
 static bool has_initializer(const struct field *field);
 
 static bool shape_has_initializer(const struct shape *shape)

@@ -89,7 +89,6 @@ Test(clock, timers_do_not_notice)
 	}
 }
 
-
 #define MINUTE_NS (60ull * 1000 * 1000 * 1000)
 #define DAY_NS (1440 * MINUTE_NS)
 

@@ -86,7 +86,6 @@ Test(client_quotas, refused, .timeout = 60)
 	broker_end(&broker);
 }
 
-
 /* ---- kept ------------------------------------------------------------------------------------------------ */
 
 #define PART(type, name) "{'entity_type':'" type "','entity_name':" name "}"

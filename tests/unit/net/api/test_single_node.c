@@ -15,7 +15,6 @@ static void check(const struct json_case *cases, size_t count)
 	admin_close(&admin);
 }
 
-
 /* There is no authorizer; kinds that the client itself calls unknown end the connection, kinds nobody has
  * heard of do not. */
 Test(single_node, acls)
