@@ -11,6 +11,7 @@
 #include "log/catalog/catalog.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -191,14 +192,28 @@ static void make_id(struct io *io, struct uuid *id)
 
 /* ---- opening: what every refusal of the file names ------------------------------------------------------------------ */
 
+/* Of the directory that log_path begins with: for a %.*s. */
+static int dir_length(const struct catalog *catalog)
+{
+	return (int)(strlen(catalog->log_path) - strlen("/catalog.log"));
+}
+
+/* Behind what is said already. */
+static void say_more(struct catalog_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say_more(struct catalog_report *report, const char *format, ...)
+{
+	size_t size = strlen(report->why);
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(report->why + size, sizeof report->why - size, format, arguments);
+	va_end(arguments);
+}
+
 /* One text for all of them, behind what is wrong: the way out that keeps what can be kept. */
 static void name_way_out(const struct catalog *catalog, struct catalog_report *report)
 {
-	size_t size = strlen(report->why);
-	snprintf(report->why + size, sizeof report->why - size,
-		 ". Nothing was changed. Put the right file back; without one, `spate log repair %.*s --accept-loss` makes it anew from its good records and the "
-		 "partitions' directories, and keeps all topics, records and committed offsets that these tell of",
-		 (int)(strlen(catalog->log_path) - strlen("/catalog.log")), catalog->log_path);
+	say_more(report, ". Nothing was changed. Put the right file back; without one, `spate log repair %.*s --accept-loss` makes it anew from its good records and the "
+			 "partitions' directories, and keeps all topics, records and committed offsets that these tell of", dir_length(catalog), catalog->log_path);
 }
 
 /* ---- opening: is anything missing at the end? ---------------------------------------------------------------------- */
@@ -211,10 +226,8 @@ static int refuse_loss(const struct catalog *catalog, const struct catalog_mark 
 		 "of opening %llu. Topics may be missing, and all their records with them", catalog->log_path, (unsigned long long)report->mark.sequence,
 		 (unsigned long long)report->mark.incarnation, (unsigned long long)known->sequence, (unsigned long long)known->incarnation);
 	name_way_out(catalog, report);
-	size_t size = strlen(report->why);
-	snprintf(report->why + size, sizeof report->why - size,
-		 ". The last resort, --set spate.accept.loss=true for one start, gives up what the file does not name any more, and is refused while "
-		 "directories with records are among that");
+	say_more(report, ". The last resort, --set spate.accept.loss=true for one start, gives up what the file does not name any more, and is refused while "
+			 "directories with records are among that");
 	return ERR_CORRUPT_LOG;
 }
 
@@ -359,11 +372,8 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	int err = meta_properties_read(&meta, catalog->io, catalog->meta_path, report->why, sizeof report->why);
 	if (err == ERR_FORMAT && catalog->is_read_only)
 		return 0; /* a tool tells of it by itself, and must not be kept from what else is damaged */
-	if (err == ERR_FORMAT) {
-		size_t size = strlen(report->why);
-		snprintf(report->why + size, sizeof report->why - size,
-			 ". Nothing was changed. If it is damaged, `spate log repair` makes it anew from catalog.log");
-	}
+	if (err == ERR_FORMAT)
+		say_more(report, ". Nothing was changed. If it is damaged, `spate log repair` makes it anew from catalog.log");
 	if (err && err != -ENOENT)
 		return err;
 	if (!err && (!uuid_equal(&meta.directory_id, &ours->directory_id) || strcmp(meta.cluster_id, ours->cluster_id) != 0)) {
@@ -371,7 +381,7 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 		snprintf(report->why, sizeof report->why,
 			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; if catalog.log is right, `spate log repair %.*s --accept-loss` "
 			 "makes meta.properties anew from it", catalog->meta_path, catalog->log_path,
-			 (int)(strlen(catalog->log_path) - strlen("/catalog.log")), catalog->log_path);
+			 dir_length(catalog), catalog->log_path);
 		return ERR_FORMAT;
 	}
 	bool is_set = broker_config_is_set(broker, "node.id") || broker_config_is_set(broker, "broker.id");
