@@ -214,11 +214,11 @@ MUST_USE int io_parent_sync(struct io *io, const char *path);
 /* That directory's name. -ENAMETOOLONG. */
 MUST_USE int io_parent_of(const char *path, char *parent, size_t parent_size);
 /* Nonzero ends the walk and is returned. */
-typedef int io_dir_entry_fn(void *context, const char *name, bool is_directory);
+typedef int io_dir_entry_fn(void *context, const char *name, bool is_directory); /* a link to a directory is one */
 MUST_USE int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context);
 MUST_USE int io_rename(struct io *io, const char *from, const char *to);
 MUST_USE int io_unlink(struct io *io, const char *path);
-MUST_USE int io_dir_remove(struct io *io, const char *path);          /* an empty one */
+MUST_USE int io_dir_remove(struct io *io, const char *path);          /* an empty one; of a link to a directory the link itself */
 /* Bytes free for us and in total on the file system of `path`. */
 MUST_USE int io_space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes);
 /* Takes an exclusive lock held until the process ends or the descriptor closes: descriptor, or ERR_LOCKED.

@@ -221,12 +221,13 @@ static int dir_sync(struct io *io, const char *path)
 	return err;
 }
 
+/* A link to a directory is one: all paths lead through it, so that partitions may lie on other disks. */
 static bool is_directory(DIR *dir, const struct dirent *entry)
 {
-	if (entry->d_type != DT_UNKNOWN)
+	if (entry->d_type != DT_UNKNOWN && entry->d_type != DT_LNK)
 		return entry->d_type == DT_DIR;
 	struct stat st;
-	return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	return fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
 static bool is_dots(const char *name)
@@ -277,7 +278,11 @@ static int unlink_path(struct io *io, const char *path)
 static int dir_remove(struct io *io, const char *path)
 {
 	struct io_at at = io__at(io, path);
-	return result_of(unlinkat(at.fd, at.path, AT_REMOVEDIR));
+	struct stat st;
+	int err = result_of(unlinkat(at.fd, at.path, AT_REMOVEDIR));
+	if (err == -ENOTDIR && fstatat(at.fd, at.path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+		err = result_of(unlinkat(at.fd, at.path, 0));
+	return err;
 }
 
 static int space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes)

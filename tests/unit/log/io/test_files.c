@@ -199,6 +199,34 @@ static int count_entry(void *context, const char *name, bool is_directory)
 	return listing->stop_at && strcmp(name, listing->stop_at) == 0 ? 42 : 0;
 }
 
+/* A link to a directory is a directory, one to a file or to nothing is none; it is removed itself, and what it led to stays. */
+Test(files, links_to_directories)
+{
+	struct fixture f;
+	fixture_open(&f, IO_SYSCALLS);
+	char target[4200], file[4200], nothing[4200], to_file[4200];
+	snprintf(target, sizeof target, "%s", fixture_path(&f, "target"));
+	snprintf(file, sizeof file, "%s", fixture_path(&f, "file"));
+	snprintf(nothing, sizeof nothing, "%s", fixture_path(&f, "nothing"));
+	snprintf(to_file, sizeof to_file, "%s", fixture_path(&f, "to-file"));
+	cr_assert_eq(io_dir_make(f.io, target), 0);
+	io_close_fd(f.io, io_file_open(f.io, file, IO_CREATE));
+	cr_assert_eq(symlink("target", fixture_path(&f, "link")), 0);
+	cr_assert_eq(symlink("nowhere", nothing), 0);
+	cr_assert_eq(symlink("file", to_file), 0);
+	struct listing listing = {0};
+	cr_assert_eq(io_dir_list(f.io, f.dir, count_entry, &listing), 0);
+	cr_expect_eq(listing.directories, 2);
+	cr_expect_eq(listing.files, 3);
+	cr_expect_eq(io_unlink(f.io, to_file), 0);
+	cr_expect_eq(io_dir_remove(f.io, fixture_path(&f, "link")), 0);
+	cr_expect_eq(io_dir_remove(f.io, file), -ENOTDIR, "a file is not");
+	cr_expect_eq(io_dir_remove(f.io, target), 0);
+	cr_expect_eq(io_unlink(f.io, nothing), 0);
+	cr_expect_eq(io_unlink(f.io, file), 0);
+	fixture_close(&f);
+}
+
 /* Directories: made, listed, renamed over, removed. */
 EACH_TEST(directories)
 {
