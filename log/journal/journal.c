@@ -163,11 +163,6 @@ struct ring_image *journal_take_image(struct journal *journal)
 	return image;
 }
 
-void journal_free_image(struct ring_image *image)
-{
-	ring_image_free(image);
-}
-
 static int recover(struct journal *journal)
 {
 	struct recovery *recovery = &journal->recovery;

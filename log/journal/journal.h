@@ -100,9 +100,8 @@ const char *journal_why(const struct journal_report *report);
 typedef int journal_replay_fn(void *context, uint64_t group_seq, bool group_is_vouched, const struct journal_entry *entry, struct slice payload);
 MUST_USE int journal_replay(struct journal *journal, journal_replay_fn *replay, void *context);
 
-/* What was read so far, for the next opening of the same file; nobody may write it in between. NULL: nothing was kept. The journal can only be closed then. */
+/* What was read so far, for the next opening of the same file; nobody may write it in between. NULL: nothing was kept. The journal can only be closed then. For ring_image_free. */
 struct ring_image *journal_take_image(struct journal *journal);
-void journal_free_image(struct ring_image *image);
 
 /* From within `replay`: the opening that wrote the group. */
 uint64_t journal_replayed_incarnation(const struct journal *journal);

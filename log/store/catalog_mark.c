@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "log/journal/ring_image.h"
 #include "log/store/store_priv.h"
 
 void store__raise_mark(struct catalog_mark *known, struct catalog_mark mark)
@@ -111,7 +112,7 @@ int store_read_catalog_mark_keeping(struct io *io, const char *dir, uint32_t sha
 		images[i] = NULL;
 	int err = hear_all(io, dir, shard_count, &listener);
 	for (uint32_t i = 0; err && images && i < shard_count; i++) {
-		journal_free_image(images[i]);
+		ring_image_free(images[i]);
 		images[i] = NULL;
 	}
 	return err;
@@ -119,7 +120,7 @@ int store_read_catalog_mark_keeping(struct io *io, const char *dir, uint32_t sha
 
 void store_free_journal_image(struct ring_image *image)
 {
-	journal_free_image(image);
+	ring_image_free(image);
 }
 
 int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context)

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "log/base/check.h"
+#include "log/journal/ring_image.h"
 #include "log/store/store_priv.h"
 
 /* Where a piece is better off in its segment than in the journal and then in its segment (bench/README.md has the figures). */
@@ -447,7 +448,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	uint64_t began_ns = io_now_ns(io);
 	struct store *store = calloc(1, sizeof *store);
 	if (!store) {
-		journal_free_image(options->journal_image);
+		ring_image_free(options->journal_image);
 		return -ENOMEM;
 	}
 	store->dir = strdup(options->dir);
@@ -526,7 +527,7 @@ void store_close(struct store *store)
 	free(store->group.items);
 	free(store->spare_items);
 	free(store->direct_headers);
-	journal_free_image(store->options.journal_image);
+	ring_image_free(store->options.journal_image);
 	XXH3_freeState(store->hash);
 	free(store->buckets);
 	free(store->dir);
