@@ -107,6 +107,14 @@ static bool begins_topic(const struct partition_list *list, uint32_t i)
 	return i == 0 || list->items[i].topic != list->items[i - 1].topic;
 }
 
+/* The group numbers topics in the order in which it met them, which a load from a snapshot changes; by their ids the same state is the same bytes. */
+static int compare_topic_ids(const void *a, const void *b)
+{
+	_Static_assert(offsetof(struct kmsg_group_record_topic_ids, topic_id) == 0, "the id comes first");
+	_Static_assert(offsetof(struct kmsg_group_record_owned_partitions, topic_id) == 0, "the id comes first");
+	return memcmp(a, b, sizeof(struct uuid));
+}
+
 void consumer__emit_target(const struct consumer_member *member)
 {
 	const struct partition_list *list = &member->target;
@@ -130,10 +138,12 @@ void consumer__emit_target(const struct consumer_member *member)
 		}
 		topics[-1].partitions.items[topics[-1].partitions.count++] = list->items[i].partition;
 	}
-	if (topics && partitions)
+	if (topics && partitions) {
+		qsort(value->topic_partitions.items, (size_t)value->topic_partitions.count, sizeof *topics, compare_topic_ids);
 		emit(member->consumer, &message);
-	else
+	} else {
 		consumer__broken(member->consumer);
+	}
 	arena_fini(&arena);
 }
 
@@ -158,6 +168,7 @@ static bool describe_owned(const struct consumer *consumer, const struct partiti
 		topics[-1].partitions.count++;
 		topics[-1].assignment_epochs.count = topics[-1].partitions.count;
 	}
+	qsort(*items, (size_t)*count, sizeof **items, compare_topic_ids);
 	return true;
 }
 

@@ -71,12 +71,7 @@ static int compare_lines(const void *a, const void *b)
 	return order ? order : (x->size > y->size) - (x->size < y->size);
 }
 
-static int compare_bytes(const void *a, const void *b)
-{
-	return *(const uint8_t *)a - *(const uint8_t *)b;
-}
-
-/* All that a coordinator would write of itself. Topics stand in a record in any order, so the bytes of each are sorted. */
+/* All that a coordinator would write of itself, records in any order. */
 static struct picture take_picture(struct coordinator *coordinator)
 {
 	struct picture picture = {0};
@@ -88,7 +83,6 @@ static struct picture take_picture(struct coordinator *coordinator)
 		uint8_t *line = malloc(record->key.size + record->value.size);
 		memcpy(line, record->key.data, record->key.size);
 		memcpy(line + record->key.size, record->value.data, record->value.size);
-		qsort(line, record->key.size + record->value.size, 1, compare_bytes);
 		picture.lines[picture.count++] = (struct slice){line, record->key.size + record->value.size};
 	}
 	group_outbox_clear(coordinator_outbox(coordinator));
