@@ -1,5 +1,5 @@
-/* The life of a segment in memory: staging batches into chunks, and looking at them there. Files are in segment_file.c, filing in
- * filing.c.
+/* The life of a segment in memory: staging batches into chunks, and looking at them there. Files are in segment_file.c, what is
+ * read from them in segment_read.c, filing in filing.c.
  *
  * A chunk is an image of a stretch of the file: chunk->data[i] is the byte at chunk->position + i, and positions of chunks are multiples of
  * 4 KiB, so that they can be written with O_DIRECT as they lie. When a segment is taken up again in the middle of a block (after a

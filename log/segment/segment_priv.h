@@ -17,3 +17,15 @@ struct chunk *segment__chunk_at(struct segment *segment, uint64_t position);
 
 /* Has the indexes cover the whole segment: reads their files, or scans the log. */
 MUST_USE int segment__load_indexes(struct segment *segment);
+
+/* It has its indexes in memory, and was the last to be asked: others that are complete may lose theirs. */
+void segment__note_indexed(struct segment *segment);
+
+/* Of the file alone. ERR_CORRUPT_LOG: it has no such bytes. */
+MUST_USE int segment__read_file(struct segment *segment, void *out, size_t size, uint64_t position);
+
+/* Both index files, as they are now; the seal gets what it says of them. */
+MUST_USE int segment__write_indexes(struct segment *segment, struct seal *seal);
+
+/* One of the files beside the log has these bytes from here on, and ends with them; what it has before is as it was. */
+MUST_USE int segment__write_derived(struct segment *segment, enum segment_file file, const uint8_t *data, size_t size, size_t from);

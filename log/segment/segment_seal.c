@@ -1,0 +1,112 @@
+/* The seal of a segment that is complete: what its headers come to, and its index files, so that later reads and scans can be held against it.
+ *
+ * Happy path: the batches were counted and hashed as they were staged; the file is cut to its end, the index files written, and then the seal.
+ * Failure modes: what was staged before this start is read from the file; a segment whose headers are damaged gets no seal, and stays as it is. Anything else that
+ * fails is tried again by the next cycle. */
+#include "log/base/check.h"
+#include "log/segment/foreign_file.h"
+#include "log/segment/segment_priv.h"
+
+static void forget_summary(struct segment *segment)
+{
+	segment->batch_count = segment->record_count = 0;
+	segment->max_timestamp_ms = segment->max_timestamp_offset = -1;
+}
+
+static int walk_headers(struct segment *segment)
+{
+	struct batch batch;
+	for (uint64_t at = 0; at < segment->staged.position; at += batch.size_bytes) {
+		uint8_t header[BATCH_HEADER_SIZE];
+		int err = segment_read_bytes(segment, header, sizeof header, at);
+		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !segment_header_fits(segment, at, &batch)))
+			err = ERR_CORRUPT_LOG;
+		if (err)
+			return err;
+		seal_hash_update(segment->hash, header, sizeof header);
+		segment__count(segment, &batch, batch_last_offset(&batch));
+	}
+	return 0;
+}
+
+/* Everything that is said of the batches, by their headers in the file: for a segment whose first batches were staged before this start. What
+ * the checkpoint said of it was of all that was staged then, some of which was replayed since, and some never became durable. Where a header is
+ * damaged that stays what is known: lookups by time pass over a segment whose largest timestamp is too small, so less must not be believed. */
+static int learn_from_file(struct segment *segment)
+{
+	if (segment->hash)
+		return 0;
+	struct segment before = *segment;
+	int err = seal_hash_create(&segment->hash);
+	forget_summary(segment);
+	if (!err)
+		err = walk_headers(segment);
+	if (err) {
+		segment->batch_count = before.batch_count;
+		segment->record_count = before.record_count;
+		segment->max_timestamp_ms = before.max_timestamp_ms;
+		segment->max_timestamp_offset = before.max_timestamp_offset;
+	}
+	return err;
+}
+
+static int write_seal(struct segment *segment)
+{
+	struct seal seal = {
+		.base_offset = segment->base_offset,
+		.next_offset = segment->staged.offset,
+		.log_size_bytes = segment->staged.position,
+		.batch_count = segment->batch_count,
+		.record_count = segment->record_count,
+		.max_timestamp_ms = segment->max_timestamp_ms,
+		.max_timestamp_offset = segment->max_timestamp_offset,
+		.first_leader_epoch = segment->first_leader_epoch,
+		.last_leader_epoch = segment->last_leader_epoch,
+	};
+	char path[PATH_SIZE];
+	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
+	int err = foreign_file_keep(segment->home->io, path);
+	if (!err)
+		err = segment__write_indexes(segment, &seal);
+	if (err)
+		return err;
+	seal_hash_result(segment->hash, &seal.headers_checksum_low, &seal.headers_checksum_high);
+	uint8_t bytes[SEAL_SIZE];
+	seal_encode(&seal, bytes);
+	return segment__write_derived(segment, SEGMENT_FILE_SEAL, bytes, sizeof bytes, 0);
+}
+
+/* A segment whose headers are damaged can have no seal, and its file stays as it is: what can be served of it is, the rest is named. */
+static int seal_with(struct segment *segment, int err)
+{
+	if (err == ERR_CORRUPT_LOG)
+		return 0;
+	if (!err)
+		err = segment__load_indexes(segment);
+	if (!err && segment->max_timestamp_offset >= 0) {
+		int added = time_index_add(&segment->times, segment->max_timestamp_ms, segment->max_timestamp_offset);
+		(void)added; /* full: the lookup scans from the last entry */
+	}
+	return err ? err : write_seal(segment);
+}
+
+int segment_seal(struct segment *segment)
+{
+	CHECK(segment->is_complete && segment_is_filed(segment) && !segment->filing);
+	int err = segment_open_write(segment);
+	if (!err)
+		err = io_file_truncate(segment->home->io, segment->write_fd, segment->staged.position);
+	if (!err)
+		err = seal_with(segment, learn_from_file(segment));
+	if (err)
+		return err;
+	segment->is_sealed = true;
+	seal_hash_destroy(segment->hash);
+	segment->hash = NULL;
+	offset_index_shrink(&segment->offsets);
+	time_index_shrink(&segment->times);
+	if (!segment->readers)
+		segment_close_files(segment);
+	segment__note_indexed(segment);
+	return 0;
+}
