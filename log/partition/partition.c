@@ -144,14 +144,26 @@ static bool has_files(const struct partition *partition)
 	return false;
 }
 
-/* A directory of that name which belongs to another topic id is what a deletion left behind: it goes out of the way, and is removed with
- * the other leftovers at the next start. */
+#define NAME_LENGTH_MAX 255
+
+void partition__deleted_path(const struct partition *partition, const char *tag, char *out, size_t size)
+{
+	char end[80];
+	int end_length = snprintf(end, sizeof end, "-%u.%s-delete", partition->index, tag), topic_max = NAME_LENGTH_MAX - end_length;
+	const char *name = strrchr(partition->dir, '/') + 1;
+	int topic_length = (int)(strrchr(name, '-') - name);
+	snprintf(out, size, "%s/%.*s%s", partition->home->dir, topic_length < topic_max ? topic_length : topic_max, name, end);
+}
+
+/* A directory of that name which belongs to another topic id is most likely what a deletion left behind, and a crash kept under its name: it goes out of the way.
+ * Nobody removes it, as nobody knows that it was deleted. */
 static int move_away(struct partition *partition)
 {
-	char path[4096];
-	uint64_t tag;
-	io_random(partition->home->io, &tag, sizeof tag);
-	snprintf(path, sizeof path, "%s.%016llx-delete", partition->dir, (unsigned long long)tag);
+	char path[4096], tag[PARTITION_TAG_SIZE];
+	uint64_t number;
+	io_random(partition->home->io, &number, sizeof number);
+	snprintf(tag, sizeof tag, "%016llx", (unsigned long long)number);
+	partition__deleted_path(partition, tag, path, sizeof path);
 	int err = io_rename(partition->home->io, partition->dir, path);
 	return err ? err : io_dir_make(partition->home->io, partition->dir);
 }

@@ -108,6 +108,9 @@ void partition__note_entry(struct partition *partition);
 void partition__note_file(struct partition *partition, struct segment *segment);
 /* Opens partition.metadata, written anew if it is not what it should be, to be synced. Descriptor or -errno. */
 MUST_USE int partition__open_metadata(struct partition *partition);
+/* The name of its directory once that is not the partition's any more: `<topic>-<index>.<tag>-delete`, the topic cut to what a name may be long. */
+#define PARTITION_TAG_SIZE 33
+void partition__deleted_path(const struct partition *partition, const char *tag, char *out, size_t size);
 /* Makes the directory and what is in it durable; the data directory's own entry is the store's to sync. */
 MUST_USE int partition__sync_dir(struct partition *partition);
 

@@ -422,6 +422,7 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->group.trims);
 	list_init(&store->cycle.queue);
 	list_init(&store->cycle.untimed);
+	list_init(&store->removals.dirs);
 }
 
 int64_t store_retention_ms(struct store *store);
@@ -479,6 +480,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	(void)store_retention_ms(store);
 	start_retention(store);
 	scrub_start(&store->scrub, store);
+	store__find_deleted(store);
 	*out = store;
 	return 0;
 }
@@ -505,6 +507,7 @@ void store_close(struct store *store)
 {
 	scrub_stop(&store->scrub);
 	partition__stop_dropping(&store->home);
+	store__stop_removing(store);
 	drain(store);
 	if (!scrub_is_reading(&store->scrub))
 		scrub_close(&store->scrub);
@@ -630,6 +633,7 @@ void store_stop(struct store *store)
 	store__update_refusal(store);
 	journal_quiesce(store->journal);
 	scrub_stop(&store->scrub);
+	store__stop_removing(store);
 	io_timer_cancel(store->home.io, &store->retention_timer);
 }
 
@@ -671,52 +675,13 @@ bool store_is_full(const struct store *store) { return store->is_full || store->
 
 /* ---- topics come and go ------------------------------------------------------------------------------------------------------- */
 
-struct names {
-	char **names;
-	uint32_t count;
-};
-
-static int note_name(void *context, const char *name, bool is_directory)
-{
-	struct names *names = context;
-	if (is_directory)
-		return 0;
-	char **grown = realloc(names->names, (names->count + 1) * sizeof *grown);
-	if (!grown)
-		return -ENOMEM;
-	names->names = grown;
-	names->names[names->count] = strdup(name);
-	names->count += names->names[names->count] != NULL;
-	return 0;
-}
-
-static void remove_tree(struct store *store, const char *path)
-{
-	struct names names = {0};
-	int err = io_dir_list(store->home.io, path, note_name, &names);
-	for (uint32_t i = 0; i < names.count; i++) {
-		char file[4096];
-		snprintf(file, sizeof file, "%s/%s", path, names.names[i]);
-		if (!err)
-			err = io_unlink(store->home.io, file);
-		free(names.names[i]);
-	}
-	free(names.names);
-	if (!err)
-		err = io_dir_remove(store->home.io, path);
-	if (err && err != -ENOENT)
-		fprintf(stderr, "spate: %s: cannot be removed (%s); it holds nothing of a living topic\n", path, err_text(err));
-}
-
-/* The catalog has forgotten the topic already: what a crash leaves here belongs to nobody, and is moved away when the name comes again. */
 static void delete_partition(struct store *store, struct partition *partition)
 {
-	char *dir = strdup(partition->dir);
+	partition__retain(partition);
 	unlink_partition(store, partition);
 	partition__close(partition);
-	if (dir)
-		remove_tree(store, dir);
-	free(dir);
+	store__remove_dir(store, partition);
+	partition__release(partition);
 }
 
 void store_set_producer_expiration(struct store *store, int64_t expiration_ms)

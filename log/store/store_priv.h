@@ -84,6 +84,14 @@ struct checkpoint_writing {
 	int err;
 };
 
+/* Directories of deleted partitions, which go a few files at a time. */
+struct removals {
+	struct list dirs;
+	struct io_timer timer;
+	char **names;                  /* of files in the first one, still to be removed */
+	uint32_t name_count;
+};
+
 struct store {
 	struct partition_home home;
 	struct store_options options;
@@ -127,6 +135,7 @@ struct store {
 	bool must_copy;                /* with the next one */
 	struct checkpoint_writing checkpoint;
 	struct shortage shortage;
+	struct removals removals;
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
 	bool is_journal_put_back;      /* the catalog knows a later opening that it had noted */
@@ -166,6 +175,14 @@ bool store__must_wait(const struct store *store);
 void store__try_again(struct store *store);
 /* All went well again. */
 void store__end_shortage(struct store *store);
+
+/* removal.c */
+/* The catalog has forgotten the partition's topic: its directory gives its name up at once, and goes behind everybody's back. */
+void store__remove_dir(struct store *store, const struct partition *partition);
+/* The same with those that an earlier life has left. */
+void store__find_deleted(struct store *store);
+/* Leaves the others where they are: the store closes. */
+void store__stop_removing(struct store *store);
 
 /* reserve.c */
 void store__find_reserve(struct store *store);

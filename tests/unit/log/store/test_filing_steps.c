@@ -57,7 +57,7 @@ static void file_all(struct world *world, struct partition *partition)
 /* The more segments, the more steps; but so many for each, as in a log of few. It goes on so behind those that are filed already, and in a second life. */
 Test(filing_steps, grow_with_the_segments_alone, .timeout = 60)
 {
-	static const uint32_t counts[] = {20, 300};
+	static const uint32_t counts[] = {20, 150};
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
 		struct world world;
 		struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};

@@ -1,0 +1,185 @@
+/* Directories of partitions that are gone: a topic of many segments is tens of thousands of files, and the loop waits for each that is removed.
+ *
+ * Happy path: the catalog has forgotten the topic, durably. Its directory gets another name at once, `<topic>-<partition>.<topic id>-delete`, so that the old
+ * one is free for who makes the topic again; and its files go a few at a time, by a timer. A stop, or a crash, leaves the rest to the next start, which finds it by its
+ * name, if the catalog does not know that id: a catalog that an operator has put back may.
+ *
+ * Failures: a directory that cannot be renamed is removed at once, as nobody may find another's files under its name. What cannot be removed is
+ * named and left. A crash before the new name is durable leaves the old one: it belongs to nobody, and is moved away when the name comes again (partition.c). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/store/store_priv.h"
+
+#define FILES_AT_ONCE 8                   /* among them may be large ones, of milliseconds each */
+#define PAUSE_NS (1000ull * 1000)         /* what others have asked for meanwhile comes first */
+#define RETRY_NS (1000ull * 1000 * 1000)  /* no descriptors */
+#define NAMES_MAX 512                     /* read at once, as a directory is searched from its begin each time */
+
+struct removal {
+	struct list node;
+	char path[];
+};
+
+static void forget_names(struct removals *removals)
+{
+	while (removals->name_count > 0)
+		free(removals->names[--removals->name_count]);
+}
+
+static int note_name(void *context, const char *name, bool is_directory)
+{
+	struct removals *removals = context;
+	if (is_directory)
+		return 0;
+	char *copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	removals->names[removals->name_count++] = copy;
+	return removals->name_count == NAMES_MAX;
+}
+
+static int read_names(struct store *store, const char *path)
+{
+	struct removals *removals = &store->removals;
+	if (!removals->names)
+		removals->names = malloc(NAMES_MAX * sizeof *removals->names);
+	int err = removals->names ? io_dir_list(store->home.io, path, note_name, removals) : -ENOMEM;
+	return err < 0 ? err : 0;
+}
+
+static int remove_one(struct store *store, const char *path)
+{
+	struct removals *removals = &store->removals;
+	char file[4096], *name = removals->names[--removals->name_count];
+	snprintf(file, sizeof file, "%s/%s", path, name);
+	free(name);
+	int err = io_unlink(store->home.io, file);
+	return err == -ENOENT ? 0 : err;
+}
+
+/* A file of the first directory, or itself once it is empty. 1: that is done with; 0; or an error. */
+static int remove_next(struct store *store, const char *path)
+{
+	struct removals *removals = &store->removals;
+	int err = removals->name_count ? 0 : read_names(store, path);
+	if (!err && removals->name_count)
+		return remove_one(store, path);
+	if (!err)
+		err = io_dir_remove(store->home.io, path);
+	return err && err != -ENOENT ? err : 1;
+}
+
+/* 0: as many were removed, or nothing is left; or a shortage. */
+static int remove_some(struct store *store, uint32_t count)
+{
+	struct removals *removals = &store->removals;
+	while (count-- > 0 && !list_is_empty(&removals->dirs)) {
+		struct removal *removal = LIST_ENTRY(removals->dirs.next, struct removal, node);
+		int done = remove_next(store, removal->path);
+		if (done == 0)
+			continue;
+		if (err_is_shortage(done))
+			return done;
+		if (done < 0)
+			fprintf(stderr, "spate: %s: cannot be removed (%s); it holds nothing of a living topic\n", removal->path, err_text(done));
+		forget_names(removals);
+		list_remove(&removal->node);
+		free(removal);
+	}
+	return 0;
+}
+
+static void remove_more(struct io_timer *timer)
+{
+	struct store *store = CONTAINER_OF(timer, struct store, removals.timer);
+	int err = remove_some(store, FILES_AT_ONCE);
+	if (!list_is_empty(&store->removals.dirs))
+		io_timer_set(store->home.io, timer, io_now_ns(store->home.io) + (err ? RETRY_NS : PAUSE_NS));
+}
+
+static bool queue(struct store *store, const char *path)
+{
+	struct removals *removals = &store->removals;
+	struct removal *removal = malloc(sizeof *removal + strlen(path) + 1);
+	if (!removal)
+		return false;
+	*removal = (struct removal){0};
+	strcpy(removal->path, path);
+	list_push_back(&removals->dirs, &removal->node);
+	removals->timer.run = remove_more;
+	if (!removals->timer.heap_index)
+		io_timer_set(store->home.io, &removals->timer, io_now_ns(store->home.io) + PAUSE_NS);
+	return true;
+}
+
+/* All that is to go, this directory last. */
+static void remove_now(struct store *store, const char *path)
+{
+	if (!queue(store, path) || remove_some(store, UINT32_MAX))
+		fprintf(stderr, "spate: %s: cannot be removed now; it holds nothing of a living topic\n", path);
+}
+
+void store__remove_dir(struct store *store, const struct partition *partition)
+{
+	char tag[PARTITION_TAG_SIZE], path[4096];
+	for (int i = 0; i < 16; i++)
+		snprintf(tag + 2 * i, 3, "%02x", partition->topic_id.bytes[i]);
+	partition__deleted_path(partition, tag, path, sizeof path);
+	int err = io_rename(store->home.io, partition->dir, path);
+	if (err && err != -ENOENT)
+		remove_now(store, partition->dir);
+	else if (!err)
+		(void)queue(store, path); /* without memory, the next start has it */
+}
+
+/* ---- what an earlier life has left ---------------------------------------------------------------------------------- */
+
+static bool parse_id(const char *hex, struct uuid *id)
+{
+	for (int i = 0; i < 16; i++) {
+		unsigned byte;
+		if (strspn(hex + 2 * i, "0123456789abcdef") < 2 || sscanf(hex + 2 * i, "%2x", &byte) != 1)
+			return false;
+		id->bytes[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+/* `<anything>.<topic id>-delete`: the form that a deletion has given it, and nothing else. */
+static bool is_deleted(const struct store *store, const char *name)
+{
+	struct uuid id;
+	size_t size = strlen(name), end_size = sizeof ".-delete" - 1 + 32;
+	if (size <= end_size || strcmp(name + size - 7, "-delete") != 0 || name[size - end_size] != '.')
+		return false;
+	return parse_id(name + size - end_size + 1, &id) && !catalog_topic_by_id(store->image, &id);
+}
+
+static int note_dir(void *context, const char *name, bool is_directory)
+{
+	struct store *store = context;
+	char path[4096];
+	snprintf(path, sizeof path, "%s/%s", store->dir, name);
+	return is_directory && is_deleted(store, name) && !queue(store, path) ? -ENOMEM : 0;
+}
+
+void store__find_deleted(struct store *store)
+{
+	int err = store->options.shard == 0 ? io_dir_list(store->home.io, store->dir, note_dir, store) : 0;
+	(void)err; /* the next start finds them as well */
+}
+
+void store__stop_removing(struct store *store)
+{
+	struct removals *removals = &store->removals;
+	struct list *node;
+	io_timer_cancel(store->home.io, &removals->timer);
+	forget_names(removals);
+	while ((node = list_pop_front(&removals->dirs)))
+		free(LIST_ENTRY(node, struct removal, node));
+	free(removals->names);
+	removals->names = NULL;
+}

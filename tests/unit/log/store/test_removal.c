@@ -1,0 +1,206 @@
+/* A topic that is deleted with many segments: its files go a few at a time, through crashes and restarts as well, and a topic of its name knows nothing of them. */
+#include "tests/unit/log/store/world.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "log/partition/partition_priv.h"
+
+#define SEGMENTS 60
+#define AT_ONCE_MAX 8 /* files in one turn */
+
+struct found {
+	struct world *world;
+	uint32_t dirs, files, name_size_max;
+};
+
+static int count_file(void *context, const char *name, bool is_directory)
+{
+	(void)name;
+	(void)is_directory;
+	++*(uint32_t *)context;
+	return 0;
+}
+
+static int note_dir(void *context, const char *name, bool is_directory)
+{
+	struct found *found = context;
+	char path[512];
+	if (!is_directory || strlen(name) < 7 || strcmp(name + strlen(name) - 7, "-delete") != 0)
+		return 0;
+	found->dirs++;
+	found->name_size_max = strlen(name) > found->name_size_max ? (uint32_t)strlen(name) : found->name_size_max;
+	snprintf(path, sizeof path, "/%s", name);
+	return io_dir_list(found->world->io, path, count_file, &found->files);
+}
+
+/* The directories that are to go, and what is in them. */
+static struct found left(struct world *world)
+{
+	struct found found = {.world = world};
+	cr_assert_eq(io_dir_list(world->io, "/", note_dir, &found), 0);
+	return found;
+}
+
+static uint32_t files_of(struct world *world, const char *dir)
+{
+	uint32_t count = 0;
+	int err = io_dir_list(world->io, dir, count_file, &count);
+	cr_assert(err == 0 || err == -ENOENT);
+	return count;
+}
+
+static uint32_t segments_of(const struct partition *partition)
+{
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &partition->segments)
+		count++;
+	return count;
+}
+
+static void make_topic(struct world *world, const char *name, uint32_t partitions)
+{
+	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
+	world_create_topic(world, name, partitions, overrides, 2);
+}
+
+/* Sealed segments, and a last one; in files. */
+static void fill(struct world *world, uint64_t seed, const char *name, uint32_t partitions, uint32_t segments)
+{
+	world_init(world, seed);
+	world_open(world);
+	make_topic(world, name, partitions);
+	for (uint32_t index = 0; index < partitions; index++)
+		for (uint64_t i = 0; segments_of(world_partition(world, name, index)) < segments; i++)
+			world_append(world, world_partition(world, name, index), i, 1, 100);
+	world_stop(world);
+	world_open(world);
+}
+
+static void delete_topic(struct world *world, const char *name)
+{
+	const struct topic *topic = catalog_topic_by_name(world->image, (struct slice){(const uint8_t *)name, strlen(name)});
+	struct uuid id = topic->id;
+	int err = 0;
+	cr_assert_eq(catalog_delete_topics(world->catalog, &id, 1, &err), 0);
+	cr_assert_eq(err, 0);
+	const struct catalog_image *before = world->image;
+	world->image = catalog_image_acquire(world->catalog);
+	store_set_image(world->store, world->image);
+	catalog_image_release(before);
+}
+
+static void turn_until_gone(struct world *world)
+{
+	uint32_t before = left(world).files;
+	for (int turns = 0; left(world).dirs && turns < 5000; turns++) {
+		world_turn(world);
+		uint32_t files = left(world).files;
+		cr_assert_leq(before - files, AT_ONCE_MAX);
+		before = files;
+	}
+	cr_assert_eq(left(world).dirs, 0);
+}
+
+/* Nothing is removed while it is answered, and a few files in each turn then. */
+Test(removal, a_few_in_each_turn)
+{
+	struct world world;
+	fill(&world, 1, "t", 1, SEGMENTS);
+	uint32_t files = files_of(&world, "/t-0");
+	cr_assert_geq(files, SEGMENTS);
+	delete_topic(&world, "t");
+	cr_assert_eq(left(&world).files, files);
+	cr_assert_eq(files_of(&world, "/t-0"), 0);
+	turn_until_gone(&world);
+	world_fini(&world);
+}
+
+/* The bound is that of the store, for directories that are empty but for their metadata, too. */
+Test(removal, of_many_partitions)
+{
+	struct world world;
+	fill(&world, 2, "t", 40, 2);
+	delete_topic(&world, "t");
+	cr_assert_eq(left(&world).dirs, 40);
+	uint32_t before = 40;
+	for (int turns = 0; before && turns < 1000; turns++) {
+		world_turn(&world);
+		uint32_t dirs = left(&world).dirs;
+		cr_assert_leq(before - dirs, AT_ONCE_MAX);
+		before = dirs;
+	}
+	cr_assert_eq(before, 0);
+	world_fini(&world);
+}
+
+/* Made again at once under its name, it is empty, and stays whole while the other goes; so after a crash or a stop at any time. */
+Test(removal, beside_a_topic_of_its_name, .timeout = 60)
+{
+	for (int turns = 0; turns < 90; turns += 15) {
+		struct world world;
+		fill(&world, 10 + (uint64_t)turns, "t", 1, SEGMENTS / 2);
+		delete_topic(&world, "t");
+		make_topic(&world, "t", 1);
+		cr_assert_eq(partition_log_end_offset(world_partition(&world, "t", 0)), 0);
+		for (uint64_t i = 0; i < 20; i++)
+			world_append(&world, world_partition(&world, "t", 0), i, 1, 100);
+		for (int i = 0; i < turns; i++)
+			world_turn(&world);
+		if (turns % 2)
+			world_crash(&world);
+		else
+			world_stop(&world);
+		world_open(&world);
+		cr_assert_eq(world.report.damaged_ranges, 0);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1000), 20);
+		turn_until_gone(&world);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1000), 20);
+		world_fini(&world);
+	}
+}
+
+/* A stop does not wait for it; the next life goes on. What another has named so, or what a topic that the catalog knows has lost, is left alone. */
+Test(removal, goes_on_in_the_next_life)
+{
+	struct world world;
+	char ours[80], path[120];
+	fill(&world, 3, "t", 1, SEGMENTS);
+	make_topic(&world, "u", 1);
+	delete_topic(&world, "t");
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(left(&world).dirs, 1);
+	const uint8_t *id = catalog_topic_by_name(world.image, (struct slice){(const uint8_t *)"u", 1})->id.bytes;
+	for (int i = 0; i < 16; i++)
+		snprintf(ours + 2 * i, 3, "%02x", id[i]);
+	static const char *const kept[] = {"t-0.0123456789abcdef-delete", "t-0.0123456789ABCDEF0123456789ABCDEF-delete", "0123456789abcdef0123456789abcdef-delete"};
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+		snprintf(path, sizeof path, "/%s", kept[i]);
+		cr_assert_eq(io_dir_make(world.io, path), 0);
+	}
+	snprintf(path, sizeof path, "/u-0.%s-delete", ours);
+	cr_assert_eq(io_dir_make(world.io, path), 0);
+	world_stop(&world);
+	world_open(&world);
+	for (int turns = 0; turns < 1000; turns++)
+		world_turn(&world);
+	struct found found = left(&world);
+	cr_assert_eq(found.dirs, 4);
+	cr_assert_eq(found.files, 0);
+	world_fini(&world);
+}
+
+/* A topic's name may be 249 characters, a file's 255. */
+Test(removal, a_long_name_is_cut)
+{
+	struct world world;
+	char name[250] = {0};
+	memset(name, 'n', 249);
+	fill(&world, 4, name, 2, 2);
+	delete_topic(&world, name);
+	cr_assert_eq(left(&world).dirs, 2);
+	cr_assert_eq(left(&world).name_size_max, 255);
+	turn_until_gone(&world);
+	world_fini(&world);
+}
