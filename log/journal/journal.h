@@ -142,6 +142,9 @@ uint64_t journal_commit(struct journal *journal);
  * so durably, which is written in the background (no callback: try again in a later turn). May be called
  * between replay and start as well, with the last seq replayed. */
 void journal_trim(struct journal *journal, uint64_t group_seq);
+/* A trim is cut at a few places of the ring alone, unless all that has entries goes. So will one be at the end of the last durable group from now on, until the
+ * next call: what is added behind it can stay, and all before it go. */
+void journal_mark(struct journal *journal);
 /* What is trimmed from now on is in the checkpoint of this generation, which is durable; they only grow. An older checkpoint beside this journal
  * is not to be believed. */
 void journal_note_checkpoint(struct journal *journal, uint64_t generation);

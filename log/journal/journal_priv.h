@@ -116,6 +116,7 @@ struct journal {
 	struct boundary *boundaries;  /* a ring; oldest first */
 	uint32_t boundary_first, boundary_count;
 	struct boundary last;         /* behind the last group reported */
+	struct boundary marked;       /* behind the last group reported when journal_mark was called */
 	struct boundary trim;         /* nothing before it is needed */
 	uint64_t trim_seq_asked;
 	uint64_t checkpoint;        /* the generation that the next superblock notes */

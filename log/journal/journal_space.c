@@ -133,6 +133,13 @@ void journal__apply_trim(struct journal *journal)
 			journal->trim = *oldest_boundary(journal);
 		drop_oldest_boundary(journal);
 	}
+	if (journal->marked.seq <= journal->trim_seq_asked && journal->marked.place > journal->trim.place)
+		journal->trim = journal->marked;
+}
+
+void journal_mark(struct journal *journal)
+{
+	journal->marked = journal->last;
 }
 
 void journal_trim(struct journal *journal, uint64_t group_seq)

@@ -56,11 +56,20 @@ static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const
 	return 0;
 }
 
+static int take_log_end(void *context, const struct log_end *end)
+{
+	const struct listener *listener = context;
+	listener->take(listener->context, &end->topic_id, end->index, &listener->passed);
+	return 0;
+}
+
 static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
 	struct listener *listener = context;
 	if (entry->kind == ENTRY_CATALOG)
 		store__raise_mark(&listener->passed, store__entry_mark(entry));
+	else if (entry->kind == ENTRY_LOG_ENDS)
+		return listener->take ? store__each_log_end(payload, take_log_end, listener) : 0;
 	else if (listener->take)
 		listener->take(listener->context, &entry->topic_id, entry->partition, &listener->passed);
 	if (entry->kind == ENTRY_CATALOG && listener->known)

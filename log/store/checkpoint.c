@@ -19,9 +19,9 @@
  * superblock the generation of the checkpoint that it let groups go for. So neither passes for the other's if one was exchanged, or brought
  * back from an earlier time; nor does a journal that was copied while the broker ran, as it ends before a group that the checkpoint knows.
  *
- * `checkpoint-<shard>.copy` is the same once more: written behind it at a clean stop, behind a scan, and about once a minute in between. Is the checkpoint
- * lost, the copy is believed in its stead if it is not older than what the journal was let go for; an older one still says what was filed by then, which
- * a scan is held against (store__each_told), as what is filed never leaves its file again but with the log start.
+ * `checkpoint-<shard>.copy` is the same once more, written behind it before the journal is let go: in the background, but at a stop and in a recovery. Is the
+ * checkpoint lost, the copy is believed in its stead if it is not older than what the journal was let go for; an older one (it could not be written, or was put
+ * back) still says what was filed by then, which a scan is held against (store__each_told), as what is filed never leaves its file again but with the log start.
  *
  * A partition's state is written as of its filed marks: a segment behind the first that is not wholly filed has nothing filed, and is left
  * out (the journal has it); producers' batches behind the filed end are dropped when it is read, as they may never have become durable. */
@@ -50,7 +50,6 @@
 #define CHECKSUM_SIZE 8
 #define CHECKPOINT_SIZE_MAX (1ull << 30)
 #define COPY_SUFFIX ".copy"
-#define COPY_NS (60ull * 1000 * 1000 * 1000)
 
 static const char magic[8] = "SPATECKP";
 
@@ -165,12 +164,6 @@ uint64_t store__generation_after(const struct store *store, uint64_t last)
 	return (last > first ? last : first) + 1;
 }
 
-/* Three more syncs: at the stop, behind a scan, and now and then between. */
-static bool is_copy_due(const struct store *store)
-{
-	return store->is_stopping || store->must_copy || (store->cycle.is_tidy && io_now_ns(store->home.io) >= store->copy_due_ns);
-}
-
 static int copy_path(struct store *store, char *out, size_t size)
 {
 	checkpoint_path(store, COPY_SUFFIX, out, size);
@@ -178,20 +171,13 @@ static int copy_path(struct store *store, char *out, size_t size)
 }
 
 /* A failure costs nothing but the copy: an older one is told from the one that is due by its generation. */
-static void note_copy(struct store *store, int err)
-{
-	if (!err)
-		store->copy_due_ns = io_now_ns(store->home.io) + COPY_NS;
-	store->must_copy &= err != 0;
-}
-
 static void write_copy(struct store *store, const uint8_t *data, size_t size)
 {
 	char path[4096];
 	int err = copy_path(store, path, sizeof path);
 	if (!err)
 		err = small_file_replace(store->home.io, path, data, size);
-	note_copy(store, err);
+	(void)err;
 }
 
 /* Groups that nobody vouches for may be in a cache alone, after a kill, until the journal has started: a checkpoint of before does not count on them. */
@@ -258,7 +244,7 @@ int store__write_checkpoint(struct store *store)
 	int err = path_to_write(store, path, sizeof path);
 	if (!err)
 		err = small_file_replace(store->home.io, path, data, size);
-	if (!err && is_copy_due(store))
+	if (!err)
 		write_copy(store, data, size);
 	free(data);
 	if (!err)
@@ -291,22 +277,14 @@ static void replaced(struct small_file_replacing *replacing, int err)
 {
 	struct store *store = CONTAINER_OF(replacing, struct store, checkpoint.replacing);
 	struct checkpoint_writing *writing = &store->checkpoint;
-	if (writing->is_copying) {
-		note_copy(store, err);
+	if (writing->is_copying) { /* a failure costs nothing but the copy */
 		written(store, 0);
 		return;
 	}
 	if (!err)
 		store->checkpoint_generation = writing->generation;
-	if (err || store->is_closing || !is_copy_due(store)) {
+	if (err || store->is_closing || start_copy(store))
 		written(store, err);
-		return;
-	}
-	int copy_err = start_copy(store);
-	if (copy_err) {
-		note_copy(store, copy_err);
-		written(store, 0);
-	}
 }
 
 int store__start_checkpoint(struct store *store)

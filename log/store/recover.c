@@ -98,9 +98,12 @@ static int file_unvouched(struct replay *replay)
 }
 
 /* Before the first checkpoint, which hands it on. */
-static void set_clock(struct store *store)
+static void set_clock(const struct replay *replay)
 {
+	struct store *store = replay->store;
 	bool has_records = false;
+	if (replay->told_time_ms >= 0 && !store->retention_clock.is_told)
+		retention_clock_resume(&store->retention_clock, replay->told_time_ms, io_wall_ms(store->home.io), io_now_ns(store->home.io));
 	LIST_FOR_EACH(node, &store->partitions)
 		has_records |= LIST_ENTRY(node, struct partition, store_node)->next_offset > 0;
 	retention_clock_guess(&store->retention_clock, has_records, io_wall_ms(store->home.io), io_now_ns(store->home.io));
@@ -110,13 +113,12 @@ int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
 	bool has_scanned;
-	struct replay replay = {.store = store, .report = report, .untold_to = store->journal_found.untold_to};
+	struct replay replay = {.store = store, .report = report, .untold_to = store->journal_found.untold_to, .told_time_ms = -1};
 	int err = store__find_positions(&replay, &has_scanned);
 	store__release_told(store);
-	store->must_copy = has_scanned;
 	if (!err)
 		err = journal_replay(store->journal, store__replay_entry, &replay);
-	if (!err && store->is_journal_alien)
+	if (!err && (store->is_journal_alien || (has_scanned && store->journal_found.damaged_groups)))
 		err = store__demand_what_was_not_replayed(&replay);
 	bool has_unknown_past = is_journal_gone(&replay) && !store->is_all_filed && store_must_have_journal(store->image);
 	report->was_clean &= !is_journal_gone(&replay);
@@ -134,7 +136,7 @@ int store__recover(struct store *store, struct store_report *report)
 		report->partitions++;
 	}
 	store->is_recovering = false;
-	set_clock(store);
+	set_clock(&replay);
 	if (!err)
 		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)

@@ -161,6 +161,8 @@ static int scan(struct replay *replay)
 		err = store__note_told(store);
 	if (!err)
 		err = store__scan_directories(store, replay->report);
+	if (!err && !store->is_journal_alien && !store->journal_found.damaged_groups)
+		err = store__ask_log_ends(store); /* not before: it knows how long a log was, and nothing of whose the files are */
 	bool are_starts_known = false;
 	if (!err)
 		err = scan_log_starts(replay, &are_starts_known);
@@ -170,6 +172,8 @@ static int scan(struct replay *replay)
 	LIST_FOR_EACH(node, &store->partitions)
 		if (!err)
 			err = demand(replay, LIST_ENTRY(node, struct partition, store_node), are_starts_known);
+	if (!err && !store->is_journal_alien && store->journal_found.damaged_groups)
+		err = store__ask_log_ends(store); /* for what is demanded behind the replay, as it does not say what it has itself */
 	return err;
 }
 

@@ -17,6 +17,7 @@ struct replay {
 	uint64_t untold_to;        /* what groups up to this one held, nobody tells; 0: there are none */
 	struct fence *fences;
 	uint32_t fence_count;
+	int64_t told_time_ms;      /* the time that retention went by, as the journal tells it; below 0: it does not */
 };
 
 /* Damage that was met. Where the log starts is known at the end alone, and below that nothing is missed: those files may be removed already. */

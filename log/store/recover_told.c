@@ -2,7 +2,8 @@
  * (log/segment/witness.h). What they say was filed is there, or it is damage: what has been filed leaves its file with the log start alone.
  *
  * Happy path: before the scan each partition gets its part of the earlier checkpoint; each segment is identified by its first batch's CRC as that knows it, and
- * its batches are held against append times and seal; and partition->witness grows to all that was filed by anybody's word.
+ * its batches are held against append times and seal; and partition->witness grows to all that was filed by anybody's word, the journal's included, which tells
+ * where all logs end before it lets anything go (log_ends.c).
  *
  * Failure modes: what cannot be read says nothing; -ENOMEM. */
 #include <errno.h>
@@ -129,6 +130,29 @@ int store__open_witness(struct store *store, struct partition *partition, int64_
 	witness->journal_from = partition->journal_from;
 	witness->journal_crc = partition->journal_crc;
 	return 0;
+}
+
+/* ---- what the journal tells of all logs --------------------------------------------------------------------------------- */
+
+static int take_log_end(void *context, const struct log_end *end)
+{
+	struct partition *partition;
+	int err = store__find_partition(context, &end->topic_id, end->index, &partition);
+	if (!err && partition) /* what the journal has itself need not be filed */
+		raise_witness(partition, end->start_offset, end->end_offset < partition->journal_from ? end->end_offset : partition->journal_from);
+	return err;
+}
+
+static int take_log_ends(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	(void)seq;
+	(void)is_vouched;
+	return entry->kind == ENTRY_LOG_ENDS ? store__each_log_end(payload, take_log_end, context) : 0;
+}
+
+int store__ask_log_ends(struct store *store)
+{
+	return journal_replay(store->journal, take_log_ends, store);
 }
 
 uint32_t store__first_crc(const struct journal_entry *entry, struct slice payload)

@@ -1,6 +1,7 @@
 /* The commit: one durable group for what all partitions have staged.
  *
  * Happy path, once a turn, when no group is in flight:
+ *   - if a cycle of write-behind has begun, an entry says where each log ends (log_ends.c);
  *   - if the catalog has changed, an entry says how far it has come;
  *   - every dirty partition adds one entry for each segment it has staged bytes in: the bytes themselves (small), or, for a large piece, an
  *     entry that says what its segment will hold, while the piece goes straight to the segment file;
@@ -333,11 +334,24 @@ static bool note_catalog(struct store *store)
 	return true;
 }
 
+/* Before all else, as the cycle of write-behind waits for it; if there is no room, it goes on without. */
+static bool tell_ends(struct store *store)
+{
+	bool is_told = store->cycle.must_tell_ends && store__add_log_ends(store);
+	store->cycle.must_tell_ends = false;
+	if (is_told) {
+		store->cycle.ends_seq = journal_open_seq(store->journal);
+		journal_mark(store->journal); /* as no group is in flight, all before this one can go */
+	}
+	return is_told;
+}
+
 void store__commit(struct store *store)
 {
 	if (store->group.is_in_flight || store->failure || store->is_journal_gone || !store->has_journal_started)
 		return;
-	bool is_noted = note_catalog(store);
+	bool is_noted = tell_ends(store);
+	is_noted |= note_catalog(store);
 	commit_dirty(store);
 	if (store->failure || (store->group.count == 0 && list_is_empty(&store->group.trims) && !is_noted))
 		return;

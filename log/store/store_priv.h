@@ -17,6 +17,7 @@ enum entry_kind {
 	ENTRY_LOG_START = 3, /* base_offset is the partition's log start offset from now on */
 	ENTRY_CATALOG = 4,   /* of no partition: the catalog's last durable record had the sequence base_offset, in the opening end_offset */
 	ENTRY_DIRECT_TOLD = 5, /* as ENTRY_DIRECT, and the payload is its batches' headers: what they say need not be read from the file */
+	ENTRY_LOG_ENDS = 6,  /* of no partition: the payload says where each log ends (log_ends.c) */
 };
 
 static inline bool entry_is_direct(const struct journal_entry *entry)
@@ -64,6 +65,8 @@ struct cycle {
 	bool is_retrying;
 	bool is_tidy;                  /* there is no pressure: files are cut to their size */
 	bool is_due;                   /* a cycle must run, even if there is nothing to file: for what its end does */
+	bool must_tell_ends;           /* to the journal, with its next group */
+	uint64_t ends_seq;             /* the group that tells them; 0: none does */
 };
 
 /* What could not be opened, or had no memory, is tried again. */
@@ -131,8 +134,6 @@ struct store {
 	struct slice told;             /* in a recovery: a checkpoint of this journal, perhaps of an earlier time; malloc'ed */
 	bool is_checkpoint_earlier;    /* what was read last is a checkpoint, but of an earlier time than the journal was let go for */
 	bool is_checkpoint_anothers;   /* what was read last is a checkpoint, but not of this journal */
-	uint64_t copy_due_ns;          /* when the checkpoint is copied again */
-	bool must_copy;                /* with the next one */
 	struct checkpoint_writing checkpoint;
 	struct shortage shortage;
 	struct removals removals;
@@ -241,6 +242,8 @@ void store__identify_by_told(struct partition *partition, struct segment *segmen
 MUST_USE int store__ask_append_times(struct store *store, struct partition *partition, int64_t base_offset);
 /* What lies beside a .log, to be held against its batches. */
 MUST_USE int store__open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness);
+/* How far each log went when the journal was let go last, by its own word; but what it has of them itself is not filed. Into partition->witness. */
+MUST_USE int store__ask_log_ends(struct store *store);
 /* Of the first batch that an entry of the journal tells of; 0: it does not. */
 uint32_t store__first_crc(const struct journal_entry *entry, struct slice payload);
 
@@ -256,6 +259,20 @@ MUST_USE int store__take_log_starts(char *text, size_t size, told_start_fn *take
 bool store__are_log_starts_behind(int err, uint64_t generation, uint64_t known);
 /* Of one that is behind, or cannot be used: it is ... */
 const char *store__what_is_wrong_with_log_starts(int err);
+
+/* log_ends.c */
+struct log_end {
+	struct uuid topic_id;
+	uint32_t index;
+	int64_t start_offset, end_offset;
+};
+typedef int log_end_fn(void *context, const struct log_end *end);
+/* Into the journal's open group. False: it has not been added, as there is nothing to tell, or no room for it. */
+bool store__add_log_ends(struct store *store);
+/* What the payload of such an entry tells; one that is none tells nothing. */
+MUST_USE int store__each_log_end(struct slice payload, log_end_fn *take, void *context);
+/* And the time that retention went by (retention_clock_left); below 0: it does not say. */
+int64_t store__told_retention_time(struct slice payload);
 
 /* catalog_mark.c */
 /* The larger of the two into `known`. */

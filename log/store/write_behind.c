@@ -1,7 +1,7 @@
 /* Write-behind: behind the journal's back, what is durable is filed into segments in large pieces, and then the journal may forget it.
  *
  * A cycle:
- *   - notes the last durable group;
+ *   - notes the last durable group, and has the next one tell where each log ends (log_ends.c);
  *   - files every partition that has durable bytes not in its files, a bounded number at a time;
  *   - writes beside the segments when their records were appended;
  *   - seals what is complete, saves indexes and epochs, and writes the checkpoint of what is so now, while appends and commits go on;
@@ -513,6 +513,8 @@ static void finish_cycle(struct store *store, int err, bool is_all_filed)
 		store__set_full(store, false);
 		store->must_file_first = false;
 		store->is_final_cycle_done = is_all_filed;
+		if (store->is_stopping && !is_all_filed)
+			turn_again(store);
 	}
 }
 
@@ -537,6 +539,8 @@ static void end_cycle(struct store *store)
 	if (!err && store->home.has_moved_start)
 		err = store__write_log_starts(store);
 	bool is_all_filed = store__is_all_filed(store); /* as the checkpoint says */
+	if (is_all_filed) /* what became durable while this cycle went on as well */
+		store->cycle.trim_seq = store->cycle.ends_seq ? store->cycle.ends_seq - 1 : journal_durable_seq(store->journal);
 	bool is_in_background = !err && may_go_on_meanwhile(store);
 	note_told(store);
 	if (!err)
@@ -577,6 +581,16 @@ static void begin_cycle(struct store *store)
 		struct partition *partition = LIST_ENTRY(node, struct partition, unfiled_node);
 		partition->cycle_end_offset = partition->durable_offset;
 	}
+	store->cycle.ends_seq = 0;
+	store->cycle.must_tell_ends = store->has_journal_started && !store->is_stopped /* the seal is written */;
+	store__commit(store); /* nobody else may bring a turn */
+}
+
+/* What the cycle lets go is told of by what it keeps. */
+static bool are_ends_told(const struct store *store)
+{
+	const struct cycle *cycle = &store->cycle;
+	return store->is_journal_gone || (!cycle->must_tell_ends && cycle->ends_seq <= journal_durable_seq(store->journal));
 }
 
 static void wake_waiting_appends(struct store *store)
@@ -605,7 +619,8 @@ void store__cycle_turn(struct store *store)
 		if (store->cycle.in_flight == 0 && (list_is_empty(&store->cycle.queue) || store->failure))
 			store->cycle.state = CYCLE_SYNCING;
 	}
-	if (store->cycle.state == CYCLE_SYNCING && (store->failure || (store__sync_dirs(store) && write_some_times(store) && seal_some(store))))
+	if (store->cycle.state == CYCLE_SYNCING &&
+	    (store->failure || (store__sync_dirs(store) && write_some_times(store) && seal_some(store) && are_ends_told(store))))
 		end_cycle(store);
 	if (store->cycle.state == CYCLE_CHECKPOINTING && store->checkpoint.is_over)
 		finish_cycle(store, store->checkpoint.err, false);

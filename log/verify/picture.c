@@ -502,6 +502,41 @@ static bool is_entry_possible(const struct journal_entry *entry)
 	       picture_is_possible(entry->segment_base_offset, entry->position, entry->end_offset);
 }
 
+/* Where logs ended when the journal was let go last. */
+static int take_log_end(void *context, const struct log_end *end)
+{
+	struct replay *replay = context;
+	struct picture *picture = replay->picture;
+	const struct topic *topic = picture->image ? catalog_topic_by_id(picture->image, &end->topic_id) : NULL;
+	struct picture_partition *partition = picture_find(picture, &end->topic_id, end->index);
+	if (replay->is_checkpoint_good || !topic || end->index >= topic->partition_count || end->end_offset == end->start_offset)
+		return 0;
+	if (!partition)
+		partition = add_partition(picture, &end->topic_id, end->index);
+	if (!partition)
+		return -ENOMEM;
+	if (partition->ends_to == 0 || end->start_offset < partition->ends_from)
+		partition->ends_from = end->start_offset;
+	if (end->end_offset > partition->ends_to)
+		partition->ends_to = end->end_offset;
+	return 0;
+}
+
+/* As recovery: for logs that are to be scanned, what the journal does not have itself was filed. */
+static void settle_log_end(struct picture_partition *partition)
+{
+	int64_t from = partition->ends_from, to = partition->ends_to;
+	partition->ends_to = 0;
+	if (partition->journal_from != NOWHERE && to > partition->journal_from)
+		to = partition->journal_from;
+	if (partition->is_known || to <= from)
+		return;
+	if (partition->filed_to == 0 || from < partition->filed_from)
+		partition->filed_from = from;
+	if (to > partition->filed_to)
+		partition->filed_to = to;
+}
+
 static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry,
 		      struct slice payload)
 {
@@ -515,6 +550,8 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 		store__raise_mark(&picture->catalog_mark, store__entry_mark(entry));
 		return 0;
 	}
+	if (entry->kind == ENTRY_LOG_ENDS)
+		return store__each_log_end(payload, take_log_end, replay);
 	if (!topic || entry->partition >= topic->partition_count || !is_entry_possible(entry))
 		return 0;
 	struct picture_partition *partition = find_or_add(replay, entry);
@@ -605,6 +642,8 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	replay.is_whole = !report->damaged_groups;
 	err = journal_replay(journal, take_entry, &replay);
 	journal_close(journal);
+	for (uint32_t i = 0; i < picture->count; i++)
+		settle_log_end(picture->partitions[i]);
 	return err;
 }
 

@@ -93,12 +93,15 @@ Test(replay_again, an_epoch_without_a_record)
 	world_stop(&world);
 	world_open(&world);
 	struct sim_pace slow = {.latency_percent = 100, .stall_per_mille = 1000, .stall_ns = 5000000000};
-	sim_disk_set_pace(world.disk, &slow);
-	cr_assert_eq(world_append_begin(the_partition(&world), &append, 1, 1, 100), 0);
-	store_turn(world.store);
-	cr_assert(world.store->group.is_in_flight);
 	uint64_t checkpoint = world.store->checkpoint_generation;
 	world.store->cycle.is_due = true;
+	store_turn(world.store);
+	cr_assert(world.store->group.is_in_flight, "the cycle's own, which tells where logs end");
+	cr_assert_eq(world_append_begin(the_partition(&world), &append, 1, 1, 100), 0);
+	sim_disk_set_pace(world.disk, &slow);
+	for (int turns = 0; journal_durable_seq(world.store->journal) < world.store->cycle.ends_seq && turns < 10; turns++)
+		cr_assert_geq(io_turn(world.io, true), 0);
+	cr_assert(world.store->group.is_in_flight && world.store->group.seq > world.store->cycle.ends_seq);
 	sim_disk_set_pace(world.disk, &(struct sim_pace){.latency_percent = 100});
 	store_turn(world.store);
 	for (int turns = 0; world.store->checkpoint_generation == checkpoint && turns < 10; turns++)

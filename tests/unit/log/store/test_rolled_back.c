@@ -1,0 +1,189 @@
+/* A partition's directory is put back as it was at an earlier time, and the checkpoint that knows better is lost, alone or with its copy. After a clean stop and
+ * after a kill: what was there since is named, before the start and by it, and none of its offsets is given out again. And with the checkpoints the time is lost
+ * that retention went by: the journal tells that too. */
+#include "tests/unit/log/verify/rot.h"
+
+static const char first_log[] = "//t-0/00000000000000000000.log", first_times[] = "//t-0/00000000000000000000.appendtime";
+
+static struct partition *partition_of(struct world *world, uint32_t index)
+{
+	return world_partition(world, "t", index);
+}
+
+/* Long enough for a cycle of write-behind, and for whatever the journal has to say behind it. */
+static void idle(struct world *world)
+{
+	uint64_t until_ns = io_now_ns(world->io) + 12000000000ull;
+	for (int turns = 0; io_now_ns(world->io) < until_ns && turns < 5000; turns++)
+		world_turn(world);
+}
+
+static void append(struct world *world, uint32_t index, uint64_t number, int count)
+{
+	world_append(world, partition_of(world, index), number, count, 100);
+}
+
+struct bytes {
+	uint8_t *data;
+	size_t size;
+};
+
+static struct bytes read_bytes(struct world *world, const char *path)
+{
+	struct bytes bytes;
+	bytes.data = rot_read(world, path, &bytes.size);
+	return bytes;
+}
+
+static void put_back(struct world *world, const char *path, struct bytes bytes)
+{
+	rot_write(world, path, bytes.data, bytes.size);
+	free(bytes.data);
+}
+
+static void expect_named(struct world *world, int64_t from, int64_t to)
+{
+	struct verdict verdict;
+	int64_t low = INT64_MAX, high = -1;
+	rot_verify(world, &verdict);
+	for (uint32_t i = 0; i < verdict.count; i++)
+		if (verdict.found[i].kind == FINDING_DAMAGE && verdict.found[i].partition == 0) {
+			low = verdict.found[i].from < low ? verdict.found[i].from : low;
+			high = verdict.found[i].to > high ? verdict.found[i].to : high;
+		}
+	cr_assert(low == from && high == to, "[%ld, %ld)", (long)low, (long)high);
+}
+
+enum lost { LOST_CHECKPOINT, LOST_BOTH, lost_count };
+enum end { END_STOP, END_KILL, END_KILL_LATER, end_count };
+
+static void lose(struct world *world, enum lost lost)
+{
+	if (lost == LOST_BOTH) {
+		rot_unlink(world, "/checkpoint-0"); /* and its copy */
+		return;
+	}
+	struct io *io = rot_open(world);
+	cr_assert_eq(io_unlink(io, "/checkpoint-0"), 0);
+	io_close(io);
+}
+
+/* t-0 has [0, 3) in the copy that is put back, and [0, 5) before the other partition went on alone, and the journal forgot t-0's records. */
+static void make(struct world *world, uint64_t seed, enum end end)
+{
+	struct bytes log, times;
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 2, NULL, 0);
+	append(world, 0, 0, 3);
+	world_stop(world);
+	log = read_bytes(world, first_log);
+	times = read_bytes(world, first_times);
+	world_open(world);
+	append(world, 0, 3, 2);
+	append(world, 1, 0, 1);
+	idle(world);
+	for (int i = 0; i < 2; i++) {
+		append(world, 1, 1 + (uint64_t)i, 1);
+		idle(world);
+	}
+	if (end == END_KILL_LATER) /* nothing was filed since a start behind a stop */
+		world_stop(world), world_open(world);
+	if (end == END_STOP)
+		world_stop(world);
+	else
+		world_kill(world);
+	put_back(world, first_log, log);
+	put_back(world, first_times, times);
+}
+
+Test(rolled_back, a_directory_beside_lost_checkpoints, .timeout = 60)
+{
+	for (enum end end = 0; end < end_count; end++)
+		for (enum lost lost = 0; lost < lost_count; lost++) {
+			struct world world;
+			make(&world, 1, end);
+			lose(&world, lost);
+			expect_named(&world, 3, 5);
+			world_open(&world);
+			world_expect_damaged(&world, partition_of(&world, 0), 3, 5, 5);
+			world_expect_damaged(&world, partition_of(&world, 1), 0, 0, 3);
+			append(&world, 0, 5, 1);
+			world_stop(&world);
+			world_open(&world);
+			world_expect_damaged(&world, partition_of(&world, 0), 3, 5, 6);
+			world_fini(&world);
+		}
+}
+
+/* Without anything put back they are as good as the checkpoint: nothing is missed, not even what was deleted wholly. */
+Test(rolled_back, nothing_is_missed_that_is_there, .timeout = 60)
+{
+	for (enum end end = 0; end < END_KILL_LATER; end++) {
+		struct world world;
+		struct verdict verdict;
+		world_init(&world, 2);
+		world_open(&world);
+		world_create_topic(&world, "t", 2, NULL, 0);
+		append(&world, 0, 0, 3);
+		append(&world, 1, 0, 3);
+		idle(&world);
+		append(&world, 0, 3, 1);
+		idle(&world);
+		append(&world, 1, 3, 2);
+		if (end == END_STOP)
+			world_stop(&world);
+		else
+			world_kill(&world);
+		lose(&world, LOST_BOTH);
+		rot_verify(&world, &verdict);
+		cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0);
+		world_open(&world);
+		cr_assert_eq(world.report.damaged_ranges, 0);
+		world_expect_damaged(&world, partition_of(&world, 0), 0, 0, 4);
+		world_expect_damaged(&world, partition_of(&world, 1), 0, 0, 5);
+		world_fini(&world);
+	}
+}
+
+/* Four records of now, 0 to 3. */
+static void append_stamped(struct world *world)
+{
+	for (uint64_t i = 0; i < 4; i++) {
+		uint8_t bytes[512];
+		struct append append = {.op = {.done = append_done, .records = bytes, .is_zstd_allowed = true}};
+		append.op.records_size_bytes = make_batch(bytes, sizeof bytes, i, 1, 100, io_wall_ms(world->io));
+		cr_assert_eq(partition_append(partition_of(world, 0), &append.op), 0);
+		store_turn(world->store);
+		for (int turns = 0; !append.is_done && turns < 10000; turns++)
+			world_turn(world);
+		cr_assert(append.is_done && !append.op.err);
+	}
+}
+
+/* A month ahead, and no checkpoint that says where the broker was left: what a week is to be kept is there. */
+Test(rolled_back, the_clock_is_not_believed_without_a_checkpoint, .timeout = 60)
+{
+	for (enum end end = 0; end < END_KILL_LATER; end++) {
+		struct world world;
+		struct config_override override = {"retention.ms", "604800000"};
+		world_init(&world, 3);
+		world.options.retention_check_ms = 300000;
+		world_open(&world);
+		world_create_topic(&world, "t", 1, &override, 1);
+		append_stamped(&world);
+		idle(&world);
+		if (end == END_STOP)
+			world_stop(&world);
+		else
+			world_kill(&world);
+		lose(&world, LOST_BOTH);
+		sim_disk_shift_wall_clock(world.disk, INT64_C(30) * 24 * 3600000);
+		world_open(&world);
+		uint64_t until_ns = io_now_ns(world.io) + 1200000000000ull;
+		for (int turns = 0; io_now_ns(world.io) < until_ns && turns < 100000; turns++)
+			world_turn(&world);
+		cr_assert_eq(partition_log_start_offset(partition_of(&world, 0)), 0);
+		world_fini(&world);
+	}
+}
