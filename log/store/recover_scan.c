@@ -170,59 +170,77 @@ static int pass_over_foreign(struct partition *partition, struct segment *segmen
 	return partition__roll(partition);
 }
 
+/* One that says another topic's id is believed to hold nothing of this log, but for how far it may have gone. */
+static int judge_directory(struct bases *bases)
+{
+	struct partition *partition = bases->partition;
+	int is_anothers = bases->count && !partition->witness.to ? partition__is_dir_anothers(partition) : 0;
+	partition->is_dir_doubtful = is_anothers == 1;
+	if (!partition->is_dir_doubtful)
+		return is_anothers;
+	for (uint32_t i = 0; i < bases->count; i++)
+		if (bases->offsets[i] > partition->given_up_base)
+			partition->given_up_base = bases->offsets[i];
+	bases->count = 0;
+	return 0;
+}
+
+/* In the order of their offsets; none where there is no directory. */
+static int find_bases(struct bases *bases)
+{
+	struct partition *partition = bases->partition;
+	int err = io_dir_list(partition->home->io, partition->dir, note_base, bases);
+	if (!err)
+		err = bases->err;
+	if (!err)
+		err = judge_directory(bases);
+	if (err == -ENOENT)
+		bases->count = err = 0;
+	if (err || !bases->count)
+		return err;
+	/* Who made the files may have been killed before their names were durable. */
+	partition__note_entry(partition);
+	partition->home->is_top_unsynced = true;
+	qsort(bases->offsets, bases->count, sizeof *bases->offsets, compare_offsets);
+	return 0;
+}
+
+/* *goes_on_in_journal: what its file lacks, and so the segments behind it, come with the replay. */
+static int take_segment(struct store *store, struct store_report *report, const struct bases *bases, uint32_t i, bool *goes_on_in_journal)
+{
+	struct partition *partition = bases->partition;
+	bool is_last = i + 1 == bases->count;
+	struct segment *segment = partition__create_segment(partition, bases->offsets[i]);
+	if (!segment)
+		return -ENOMEM;
+	segment->has_file = true;
+	segment->is_identified = false;
+	segment->is_complete = !is_last;
+	list_push_back(&partition->segments, &segment->node);
+	int err = scan_segment(store, partition, segment, is_last ? INT64_MAX : bases->offsets[i + 1]);
+	if (segment->is_foreign)
+		return store->options.is_loss_accepted ? pass_over_foreign(partition, segment, is_last ? -1 : bases->offsets[i + 1])
+						       : refuse_foreign(store, report, segment);
+	if (!err && !is_last && segment->staged.offset < bases->offsets[i + 1]) {
+		*goes_on_in_journal = segment->staged.offset >= partition->journal_from;
+		if (*goes_on_in_journal)
+			segment->is_complete = false;
+		else
+			partition__add_damage(partition, segment->staged.offset, bases->offsets[i + 1]);
+	}
+	if (!err && i == 0)
+		partition->start_offset = segment->base_offset;
+	partition__recovered_segment(partition, segment);
+	return err;
+}
+
 static int scan_partition(struct store *store, struct store_report *report, struct partition *partition)
 {
 	struct bases bases = {.store = store, .partition = partition};
-	int err = io_dir_list(partition->home->io, partition->dir, note_base, &bases);
-	if (!err)
-		err = bases.err;
-	int is_anothers = !err && bases.count && !partition->witness.to ? partition__is_dir_anothers(partition) : 0;
-	if (is_anothers < 0)
-		err = is_anothers;
-	partition->is_dir_doubtful = is_anothers == 1;
-	for (uint32_t i = 0; i < bases.count && partition->is_dir_doubtful; i++)
-		if (bases.offsets[i] > partition->given_up_base)
-			partition->given_up_base = bases.offsets[i];
-	if (err == -ENOENT || partition->is_dir_doubtful)
-		bases.count = err = 0;
-	if (bases.count) { /* who made the files may have been killed before their names were durable */
-		partition__note_entry(partition);
-		partition->home->is_top_unsynced = true;
-	}
-	if (bases.count > 1) /* qsort takes no NULL */
-		qsort(bases.offsets, bases.count, sizeof *bases.offsets, compare_offsets);
-	for (uint32_t i = 0; i < bases.count && !err; i++) {
-		struct segment *segment = partition__create_segment(partition, bases.offsets[i]);
-		if (!segment) {
-			err = -ENOMEM;
-			break;
-		}
-		segment->has_file = true;
-		segment->is_identified = false;
-		segment->is_complete = i + 1 < bases.count;
-		bool goes_on_in_journal = false;
-		list_push_back(&partition->segments, &segment->node);
-		err = scan_segment(store, partition, segment, segment->is_complete ? bases.offsets[i + 1] : INT64_MAX);
-		if (segment->is_foreign)
-			err = store->options.is_loss_accepted ? 0 : refuse_foreign(store, report, segment);
-		if (!err && segment->is_foreign) {
-			err = pass_over_foreign(partition, segment, segment->is_complete ? bases.offsets[i + 1] : -1);
-			continue;
-		}
-		if (!err && segment->is_complete && segment->staged.offset < bases.offsets[i + 1]) {
-			goes_on_in_journal = segment->staged.offset >= partition->journal_from;
-			if (goes_on_in_journal)
-				segment->is_complete = false;
-			else
-				partition__add_damage(partition, segment->staged.offset, bases.offsets[i + 1]);
-		}
-		partition->has_unsealed |= segment->is_complete;
-		if (!err && i == 0)
-			partition->start_offset = segment->base_offset;
-		partition__recovered_segment(partition, segment);
-		if (goes_on_in_journal)
-			break; /* so are the segments behind this one */
-	}
+	int err = find_bases(&bases);
+	bool goes_on_in_journal = false;
+	for (uint32_t i = 0; i < bases.count && !err && !goes_on_in_journal; i++)
+		err = take_segment(store, report, &bases, i, &goes_on_in_journal);
 	free(bases.offsets);
 	return err;
 }
