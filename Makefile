@@ -269,8 +269,10 @@ check-kill: deps ## kill -9 KILLS times (2000) under idempotent load, from SEED 
 	@$(BUILD_ALL) $(BUILD)/power $(BUILD)/spate
 	@$(BUILD)/power $(BUILD)/spate kills --kills=$(or $(KILLS),2000) --seed=$(or $(SEED),1)
 
-check-rot: deps $(BUILD)/unit/log/store/test_rot $(BUILD)/spate ## rot in every file of a data directory: half of TIME seconds (600) after a clean stop, half after a kill, from SEED (1) on; then STORIES (100) with real clients
-	@ROT_TIME=$$(($(TIME) / 2)) ROT_SEED=$(or $(SEED),1) $(BUILD)/unit/log/store/test_rot -j1
+check-rot: deps ## rot in every file of a data directory: half of TIME seconds (600) in small worlds, half in a larger one, from SEED (1) on; then STORIES (100) with real clients
+	@$(BUILD_ALL) $(BUILD)/crash/rot_worlds $(BUILD)/unit/log/store/test_rot $(BUILD)/spate
+	@$(BUILD)/crash/rot_worlds --seed=$(or $(SEED),1) --jobs=2 --time=$$(($(TIME) / 2))
+	@ROT_TIME=$$(($(TIME) / 4)) ROT_SEED=$(or $(SEED),1) $(BUILD)/unit/log/store/test_rot -j1
 	@python3 tests/rot/adversary.py $(BUILD)/spate $(or $(SEED),1) $(or $(STORIES),100)
 
 # The same requests to a Kafka and to Spate (tests/differential/README.md).

@@ -86,6 +86,10 @@ MUST_USE int64_t sim_disk_peek(struct sim_disk *disk, const char *path, void *da
 MUST_USE int sim_disk_corrupt(struct sim_disk *disk, const char *path, uint64_t position, uint64_t size);
 /* One bit of a byte, likewise. */
 MUST_USE int sim_disk_flip_bit(struct sim_disk *disk, const char *path, uint64_t position, unsigned bit);
+/* Other bytes in place of those at a position, likewise; all inside the file. -ENOENT, -EINVAL. */
+MUST_USE int sim_disk_overwrite(struct sim_disk *disk, const char *path, uint64_t position, const void *data, uint64_t size);
+/* The file is so long from now on, shorter or longer (then with zeros), likewise. -ENOENT. */
+MUST_USE int sim_disk_resize(struct sim_disk *disk, const char *path, uint64_t size);
 /* The k-th write from now (a piece of a vector counts as one; 0 = none any more) lands somewhere else, in this or another file, at a sector's
  * start, durably; or nowhere at all. Either way it is answered as if it were where it should be. */
 void sim_disk_misdirect(struct sim_disk *disk, uint64_t k);

@@ -181,6 +181,31 @@ int sim_disk_flip_bit(struct sim_disk *disk, const char *path, uint64_t position
 	return change_bits(disk, path, position, 1, (uint8_t)(1u << (bit & 7)));
 }
 
+int sim_disk_overwrite(struct sim_disk *disk, const char *path, uint64_t position, const void *data, uint64_t size)
+{
+	struct sim_node *node;
+	int err = sim__find_node(disk, path, &node);
+	if (err < 0)
+		return err;
+	if (position > node->current.size || size > node->current.size - position)
+		return -EINVAL;
+	poke(node, position, data, size);
+	note_damage(disk, SIM_ROT, path, position, size);
+	return 0;
+}
+
+int sim_disk_resize(struct sim_disk *disk, const char *path, uint64_t size)
+{
+	struct sim_node *node;
+	int err = sim__find_node(disk, path, &node);
+	if (err < 0)
+		return err;
+	sim_image_resize(&node->current, size);
+	sim_image_resize(&node->durable, size);
+	note_damage(disk, SIM_ROT, path, size, 0);
+	return 0;
+}
+
 void sim_disk_misdirect(struct sim_disk *disk, uint64_t k)
 {
 	disk->misdirect_countdown = k;

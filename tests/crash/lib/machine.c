@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "log/repair/repair.h"
+
 #define TURNS_MAX 200000
 
 static struct broker_config *config;
+static uint64_t journal_size_bytes_now = MACHINE_JOURNAL_SIZE;
 static char words[4096];
 static machine_context_fn *context_of_abort;
 
@@ -21,6 +24,11 @@ static ssize_t keep_words(void *cookie, const char *text, size_t size)
 	memcpy(words, text + (size - kept), kept);
 	words[kept] = 0;
 	return (ssize_t)size;
+}
+
+void machine_set_journal_size(uint64_t size_bytes)
+{
+	journal_size_bytes_now = size_bytes;
 }
 
 const char *machine_last_words(void)
@@ -63,7 +71,7 @@ void machine_init(void)
 
 static int open_store(struct machine *machine)
 {
-	struct catalog_knowledge known = {0};
+	struct catalog_knowledge known = {.is_loss_accepted = machine->options.is_loss_accepted};
 	struct ring_image *image;
 	int err = store_read_catalog_mark_keeping(machine->io, "/", 1, &known.mark, &image);
 	if (!err)
@@ -83,19 +91,45 @@ static int open_store(struct machine *machine)
 
 int machine_open(struct machine *machine, struct sim_disk *disk, uint64_t seed)
 {
+	return machine_open_accepting(machine, disk, seed, false);
+}
+
+int machine_open_accepting(struct machine *machine, struct sim_disk *disk, uint64_t seed, bool is_loss_accepted)
+{
 	*machine = (struct machine){.disk = disk};
 	machine->options = (struct store_options){
 		.dir = "/",
 		.shard_count = 1,
-		.journal_size_bytes = MACHINE_JOURNAL_SIZE,
+		.journal_size_bytes = journal_size_bytes_now,
 		.cache_size_bytes = 1 << 20,
 		.direct_size_bytes_min = 2500,
 		.producers_max = 100,
 		.producer_expiration_ms = 86400000,
+		.is_loss_accepted = is_loss_accepted,
 	};
 	struct io_options options = {.backend = IO_SIM, .disk = disk, .seed = seed};
 	int err = io_open(&machine->io, &options);
 	return err ? err : open_store(machine);
+}
+
+const char *machine_why(const struct machine *machine)
+{
+	return *machine->found.why ? machine->found.why : machine->report.why;
+}
+
+int machine_repair(struct sim_disk *disk, uint64_t seed, char *why, size_t why_size)
+{
+	struct io *io;
+	struct io_options options = {.backend = IO_SIM, .disk = disk, .seed = seed};
+	struct repair_options repair = {.dir = "/", .config = config, .is_loss_accepted = true};
+	static struct repair_report report;
+	int err = io_open(&io, &options);
+	if (err)
+		return err;
+	err = repair_directory(io, &repair, &report);
+	snprintf(why, why_size, "%s", report.why);
+	io_close(io);
+	return err;
 }
 
 void machine_close(struct machine *machine)

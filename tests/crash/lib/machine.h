@@ -10,6 +10,8 @@
 
 /* A group is a sixteenth of it. */
 #define MACHINE_JOURNAL_SIZE (192u << 10)
+/* The least that an operator may have as well: `spate log repair` knows no smaller ones. */
+#define MACHINE_JOURNAL_SIZE_REAL (1u << 20)
 
 struct machine {
 	struct sim_disk *disk;
@@ -25,6 +27,8 @@ struct machine {
 
 /* Once, before all else: what the log says on stderr is kept aside. */
 void machine_init(void);
+/* Of journals that are made from now on; MACHINE_JOURNAL_SIZE at first. */
+void machine_set_journal_size(uint64_t size_bytes);
 /* The last thing that the log said. */
 const char *machine_last_words(void);
 
@@ -34,6 +38,12 @@ void machine_on_abort(machine_context_fn *context);
 
 /* Opens catalog and store on the disk as it is. 0, or what failed; close it in either case. */
 int machine_open(struct machine *machine, struct sim_disk *disk, uint64_t seed);
+/* The same; what is lost is given up if that is accepted (spate.accept.loss). */
+int machine_open_accepting(struct machine *machine, struct sim_disk *disk, uint64_t seed, bool is_loss_accepted);
+/* What it said when opening failed; "" if nothing. */
+const char *machine_why(const struct machine *machine);
+/* `spate log repair` on the disk as it is, with losses accepted. 0, or what failed and why. */
+int machine_repair(struct sim_disk *disk, uint64_t seed, char *why, size_t why_size);
 /* What is in flight is dropped: a kill. The disk stays as it is. */
 void machine_close(struct machine *machine);
 

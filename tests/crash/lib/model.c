@@ -125,7 +125,25 @@ static bool judge_bytes(const struct model_log *log, struct slice bytes, int64_t
 	return true;
 }
 
-static bool judge_records(const struct model_log *log, bool is_lenient, struct machine *machine, struct partition *partition, struct seen_log *seen,
+/* Of the log that is judged now. */
+struct damage_here {
+	struct model_damage *all;
+	bool *is_damaged; /* by offset */
+	bool may_be_gone; /* its topic is deleted, or was to be */
+	uint32_t count;
+};
+
+static bool note_damaged(struct damage_here *damage, int64_t offset)
+{
+	if (!damage->all)
+		return false;
+	damage->is_damaged[offset] = true;
+	damage->all->count++;
+	damage->count++;
+	return true;
+}
+
+static bool judge_records(const struct model_log *log, bool is_lenient, struct damage_here *damage, struct machine *machine, struct partition *partition, struct seen_log *seen,
 			  char *why, size_t why_size)
 {
 	for (int64_t due = seen->start; due < seen->end;) {
@@ -135,6 +153,10 @@ static bool judge_records(const struct model_log *log, bool is_lenient, struct m
 		if (read.op.err || !read.op.piece_count) {
 			int err = read.op.err;
 			partition_read_release(&read.op);
+			if (err == ERR_CORRUPT_LOG && note_damaged(damage, due)) {
+				due++;
+				continue;
+			}
 			if (is_lenient && err)
 				return true;
 			return wrong(why, why_size, "a read at %ld below %ld ends with %s", (long)due, (long)seen->end, err ? err_name(err) : "nothing");
@@ -178,11 +200,18 @@ static bool judge_producer(const struct model_log *log, struct partition *partit
 	return true;
 }
 
-static bool judge_log(const struct model_log *log, bool is_lenient, struct machine *machine, struct partition *partition, struct seen_log *seen, char *why,
-		      size_t why_size)
+static bool judge_log(const struct model_log *log, bool is_lenient, struct damage_here damage, struct machine *machine, struct partition *partition,
+		      struct seen_log *seen, char *why, size_t why_size)
 {
 	seen->start = partition_log_start_offset(partition);
 	seen->end = partition_high_watermark(partition);
+	if (damage.all && damage.all->is_given_up) {
+		if (seen->end < log->end && !damage.may_be_gone)
+			return wrong(why, why_size, "after a loss was accepted the log ends at %ld, not at %ld", (long)seen->end, (long)log->end);
+		if (seen->end > log->asked_end)
+			seen->end = log->asked_end;
+		return judge_records(log, is_lenient, &damage, machine, partition, seen, why, why_size);
+	}
 	if (seen->start < log->start)
 		return wrong(why, why_size, "the log start went back from %ld to %ld", (long)log->start, (long)seen->start);
 	if (seen->start > log->asked_start)
@@ -195,27 +224,31 @@ static bool judge_log(const struct model_log *log, bool is_lenient, struct machi
 		return wrong(why, why_size, "the high watermark is %ld, the log end %ld", (long)seen->end, (long)partition_log_end_offset(partition));
 	if (seen->end > 0 && !log->is_boundary[seen->end])
 		return wrong(why, why_size, "the log ends at %ld, inside a batch", (long)seen->end);
-	return judge_records(log, is_lenient, machine, partition, seen, why, why_size) &&
-	       (is_lenient || judge_producer(log, partition, seen, why, why_size));
+	return judge_records(log, is_lenient, &damage, machine, partition, seen, why, why_size) &&
+	       (is_lenient || damage.count || (damage.all && damage.all->is_told) || judge_producer(log, partition, seen, why, why_size));
 }
 
-static bool judge_topic(const struct model_topic *topic, bool is_lenient, const struct topic *found, struct machine *machine, struct seen *seen,
-			uint32_t slot, char *why, size_t why_size)
+static bool judge_topic(const struct model *model, const struct topic *found, struct machine *machine, struct seen *seen, uint32_t slot, char *why,
+			size_t why_size)
 {
 	char inner[256] = "";
+	const struct model_topic *topic = &model->topics[slot];
+	struct model_damage *damage = model->damage;
+	bool is_lenient = model->is_lenient, is_given_up = damage && damage->is_given_up;
 	seen->is_there[slot] = true;
 	seen->ids[slot] = found->id;
 	seen->partitions[slot] = found->partition_count;
 	seen->limits[slot] = found->config.max_message_bytes;
-	if (found->partition_count != topic->partitions && found->partition_count != topic->asked_partitions)
+	if (!is_given_up && found->partition_count != topic->partitions && found->partition_count != topic->asked_partitions)
 		return wrong(why, why_size, "topic %s has %u partitions, not %u", topic->name, found->partition_count, topic->partitions);
-	if (seen->limits[slot] != topic->limit && seen->limits[slot] != topic->asked_limit)
+	if (!is_given_up && seen->limits[slot] != topic->limit && seen->limits[slot] != topic->asked_limit)
 		return wrong(why, why_size, "topic %s has the config %d, not %d", topic->name, seen->limits[slot], topic->limit);
-	for (uint32_t index = 0; index < found->partition_count; index++) {
+	for (uint32_t index = 0; index < found->partition_count && index < MODEL_PARTITIONS_MAX; index++) {
+		struct damage_here here = {damage, damage ? damage->is_damaged[slot][index] : NULL, topic->state != MODEL_THERE, 0};
 		struct partition *partition = machine_partition(machine, &found->id, index);
 		if (!partition && is_lenient)
 			continue; /* no memory for it now */
-		if (!partition || !judge_log(&topic->logs[index], is_lenient, machine, partition, &seen->logs[slot][index], inner, sizeof inner))
+		if (!partition || !judge_log(&topic->logs[index], is_lenient, here, machine, partition, &seen->logs[slot][index], inner, sizeof inner))
 			return wrong(why, why_size, "%s-%u: %s", topic->name, index, partition ? inner : "no partition");
 	}
 	return true;
@@ -238,16 +271,19 @@ static const struct model_topic *find(const struct model *model, const struct to
 
 static bool judge_topics(const struct model *model, struct machine *machine, struct seen *seen, char *why, size_t why_size)
 {
+	bool is_given_up = model->damage && model->damage->is_given_up;
 	for (uint32_t i = 0; i < machine->image->topic_count; i++) {
 		const struct topic *found = machine->image->topics[i];
 		const struct model_topic *topic = find(model, found);
+		if (!topic && is_given_up)
+			continue;
 		if (!topic)
 			return wrong(why, why_size, "topic %s is there, which was never made or is deleted", found->name);
-		if (!judge_topic(topic, model->is_lenient, found, machine, seen, (uint32_t)(topic - model->topics), why, why_size))
+		if (!judge_topic(model, found, machine, seen, (uint32_t)(topic - model->topics), why, why_size))
 			return false;
 	}
 	for (uint32_t i = 0; i < model->topic_count; i++)
-		if (model->topics[i].state == MODEL_THERE && !seen->is_there[i])
+		if (model->topics[i].state == MODEL_THERE && !seen->is_there[i] && !is_given_up)
 			return wrong(why, why_size, "topic %s is lost", model->topics[i].name);
 	return true;
 }
@@ -262,6 +298,8 @@ static bool judge_settings(const struct model *model, const struct machine *mach
 {
 	uint32_t a = setting_of(machine->image, "a"), b = setting_of(machine->image, "b");
 	seen->setting = a;
+	if (model->damage && model->damage->is_given_up)
+		return true;
 	if (a != b)
 		return wrong(why, why_size, "of one change of two settings, one is there: %u and %u", a, b);
 	if (a != model->setting && a != model->asked_setting)
@@ -272,13 +310,16 @@ static bool judge_settings(const struct model *model, const struct machine *mach
 bool model_judge(const struct model *model, struct machine *machine, struct seen *seen, char *why, size_t why_size)
 {
 	memset(seen, 0, sizeof *seen);
-	if (machine->report.damaged_ranges)
+	if (model->damage && machine->report.damaged_ranges)
+		model->damage->is_told = true;
+	if (machine->report.damaged_ranges && !model->damage)
 		return wrong(why, why_size, "%lu damaged ranges are named, and there are none", (unsigned long)machine->report.damaged_ranges);
-	if (machine->found.is_lost || machine->report.is_journal_lost)
+	if (!model->damage && (machine->found.is_lost || machine->report.is_journal_lost))
 		return wrong(why, why_size, "something is called lost");
 	if (!judge_settings(model, machine, seen, why, why_size) || !judge_topics(model, machine, seen, why, why_size))
 		return false;
-	seen->hash = XXH3_64bits(&seen->logs, sizeof *seen - offsetof(struct seen, logs));
+	if (!model->damage)
+		seen->hash = XXH3_64bits(&seen->logs, sizeof *seen - offsetof(struct seen, logs));
 	return true;
 }
 

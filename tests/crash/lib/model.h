@@ -31,7 +31,17 @@ struct model_topic {
 	struct model_log logs[MODEL_PARTITIONS_MAX];
 };
 
+/* Of a disk with rot: which records were refused as damaged. Reads alone say so, one offset at a time. */
+struct model_damage {
+	bool is_given_up;                        /* a loss was accepted: topics may be missing, or those deleted be back, configs older, log starts too, logs end later; what is
+	                                          * served is right all the same, and no offset is given twice */
+	bool is_told;                            /* the start, or the one before, has named damage: what is unknown of producers may come of that */
+	uint32_t count;
+	bool is_damaged[MODEL_TOPICS_MAX][MODEL_PARTITIONS_MAX][MODEL_RECORDS_MAX];
+};
+
 struct model {
+	struct model_damage *damage;             /* NULL: there can be none. Else whatever is refused as damaged is noted here */
 	bool is_lenient; /* judging a store that a fault has struck: it may show less than its log end, and a read may fail, though never be wrong */
 	uint32_t setting, asked_setting;         /* the value of two settings that change together; 0: not set */
 	uint32_t topic_count;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORKERS_SUMS_MAX 32
+#define WORKERS_SUMS_MAX 96
 
 /* Takes pieces until there are no more; adds what it did to its sums. False: something is wrong. */
 typedef bool workers_fn(void *context, uint64_t *sums);

@@ -398,7 +398,7 @@ static bool restart(struct run *run)
 	return start_again(run);
 }
 
-static bool kill_and_start(struct run *run)
+static void kill_now(struct run *run)
 {
 	store_turn(run->machine->store);
 	io_flush(run->machine->io);
@@ -406,6 +406,11 @@ static bool kill_and_start(struct run *run)
 	run->is_killed = true;
 	machine_close(run->machine);
 	run->is_killed = false;
+}
+
+static bool kill_and_start(struct run *run)
+{
+	kill_now(run);
 	return start_again(run);
 }
 
@@ -603,6 +608,39 @@ void workload_run(struct explorer *explorer, const struct workload *workload, st
 	if (machine.io)
 		machine_close(&machine);
 	sim_disk_close(disk);
+}
+
+static bool leave(struct run *run, const struct workload *workload, const struct workload_end *end)
+{
+	struct machine *machine = run->machine;
+	for (uint32_t i = 0; i < workload->count; i++) {
+		end->before(end->context, machine->disk, run->model);
+		if (!do_op(run, workload->ops[i]) || !wait(run))
+			return false;
+	}
+	end->before(end->context, machine->disk, run->model);
+	if (end->idle_ms)
+		machine_idle(machine, end->idle_ms * MS);
+	if (!end->is_stopped)
+		kill_now(run);
+	else if (!machine_stop(machine))
+		return fail(run, "no clean stop", ERR_FAILED);
+	return true;
+}
+
+struct sim_disk *workload_leave(const struct workload *workload, const struct workload_end *end, struct sim_disk *base, struct model *model)
+{
+	struct run run;
+	struct machine machine;
+	struct sim_disk *disk = sim_disk_copy(base);
+	run = (struct run){.machine = &machine, .model = model, .next_number = 100, .timestamp_ms = FIRST_TIMESTAMP_MS};
+	if (machine_open(&machine, disk, 2) == 0 && leave(&run, workload, end))
+		return disk;
+	printf("FAIL  a workload itself: %s\n", run.why);
+	if (machine.io)
+		machine_close(&machine);
+	sim_disk_close(disk);
+	return NULL;
 }
 
 static struct model_topic *first_topic(struct model *model)

@@ -26,8 +26,10 @@ enum op {
 
 extern const char *const op_names[op_count];
 
+#define WORKLOAD_OPS_MAX 16
+
 struct workload {
-	enum op ops[6];
+	enum op ops[WORKLOAD_OPS_MAX];
 	uint32_t count;
 	bool is_pipelined;  /* the next operation does not wait for the one before */
 	bool is_whole;      /* explore all of it, not only its last operation and what follows */
@@ -37,6 +39,16 @@ struct workload {
 struct sim_disk *workload_base(struct model *model);
 /* Runs it on a copy of the base. What goes wrong is the explorer's to tell. */
 void workload_run(struct explorer *explorer, const struct workload *workload, struct sim_disk *base, const struct model *base_model);
+/* How a workload is left, and who looks on. */
+struct workload_end {
+	bool is_stopped;                         /* cleanly; else it is killed */
+	uint64_t idle_ms;                        /* before that */
+	void (*before)(void *context, struct sim_disk *disk, const struct model *model); /* each operation and the end: with all before it answered */
+	void *context;
+};
+
+/* Runs it on a copy of the base, and gives that disk. The model becomes what must be there. NULL, and it is told why: something was wrong on the way. */
+struct sim_disk *workload_leave(const struct workload *workload, const struct workload_end *end, struct sim_disk *base, struct model *model);
 /* An I/O that fails: the k-th of some kinds (sim.h), once or from then on. */
 struct workload_fault {
 	uint64_t k, seed;
