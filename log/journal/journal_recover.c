@@ -606,9 +606,10 @@ static void count_end(struct recovery *recovery, const struct recovery_row *row,
 	struct journal_report *report = &recovery->report;
 	uint64_t missing_seq = recovery->cursor.seq;
 	report->decision = row->label;
-	if (is_end_of_cut && row->label != 'J' && row->label != 'L') {
-		report->damaged_groups++;
-		note_missing(recovery, missing_seq, missing_seq);
+	if (is_end_of_cut && row->label != 'J') {
+		uint64_t last_seq = row->label == 'L' ? recovery->vouched_seq + 1 : missing_seq; /* nothing says that it was the last */
+		report->damaged_groups += last_seq - missing_seq + 1;
+		note_missing(recovery, missing_seq, last_seq);
 		return;
 	}
 	report->was_clean = row->label == 'J' || row->label == 'O';

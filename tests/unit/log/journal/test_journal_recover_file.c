@@ -92,20 +92,23 @@ Test(journal_recover_file, a_file_that_was_cut)
 		int err;
 		char decision;
 		uint32_t count;
+		uint64_t vouched_seq;
 	} cases[] = {
-		{250, false, false, 0, 'P', 2},
-		{3, false, false, 0, 'P', 2},
-		{2, false, false, ERR_CORRUPT_LOG, 'T', 0},
-		{2, false, true, 0, 'U', 2},
-		{1, false, false, ERR_CORRUPT_LOG, 'T', 0},
-		{1, false, true, 0, 'U', 1},
-		{3, true, false, 0, 'J', 2},
+		{250, false, false, 0, 'P', 2, 0},
+		{3, false, false, 0, 'P', 2, 0},
+		{2, false, false, ERR_CORRUPT_LOG, 'T', 0, 0},
+		{2, false, true, 0, 'U', 2, 0},
+		{1, false, false, ERR_CORRUPT_LOG, 'T', 0, 0},
+		{1, false, true, 0, 'U', 1, 0},
+		{0, false, false, ERR_CORRUPT_LOG, 'T', 0, 1}, /* what is vouched for is told, and what came behind it is not */
+		{0, false, true, 0, 'U', 0, 1},
+		{3, true, false, 0, 'J', 2, 0},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct image image = make_image();
 		put_telling(&image, 1);
 		put_telling(&image, 1);
-		put_telling_superblock(&image, 0, 1);
+		put_telling_superblock(&image, cases[i].vouched_seq, 1);
 		if (cases[i].has_seal)
 			put_seal(&image);
 		struct outcome outcome = open_image_accepting(&image, JOURNAL_RING_POSITION + cases[i].blocks_left * JOURNAL_BLOCK_SIZE, cases[i].is_accepted);
