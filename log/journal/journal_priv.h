@@ -65,6 +65,7 @@ struct superblock_writer {
 	uint32_t slot;                /* of it */
 	uint64_t slot_trim_place[JOURNAL_SUPERBLOCKS]; /* durable in each */
 	uint64_t slot_reach_place[JOURNAL_SUPERBLOCKS]; /* the same */
+	uint64_t slot_durable_seq[JOURNAL_SUPERBLOCKS]; /* what each vouches for; 0: not known */
 	bool is_writing;
 };
 

@@ -216,6 +216,19 @@ static void superblock_written(struct superblock_writer *writer)
 {
 	writer->slot_trim_place[writer->slot] = writer->last.trim_place;
 	writer->slot_reach_place[writer->slot] = writer->last.reach_place;
+	writer->slot_durable_seq[writer->slot] = writer->last.durable_seq;
+}
+
+/* Neither of the two vouches for less than all: so one of them may be lost together with the last group, as by one write of it that lands there. */
+static bool is_vouched_twice(const struct journal *journal)
+{
+	const uint64_t *seqs = journal->superblock.slot_durable_seq;
+	return seqs[0] == journal->durable_seq && seqs[1] == journal->durable_seq;
+}
+
+static bool is_idle(const struct journal *journal)
+{
+	return journal->in_flight_count == 0 && io_now_ns(journal->io) >= journal->active_ns + IDLE_NS;
 }
 
 static void superblock_done(struct io_op *op)
@@ -232,6 +245,8 @@ static void superblock_done(struct io_op *op)
 	if (reusable_place(journal) > reusable_before || reach_place(journal) > reach_before)
 		journal->is_short_of_room = false;
 	journal__consider_superblock(journal);
+	if (is_idle(journal) && !is_vouched_twice(journal))
+		journal__write_superblock(journal);
 }
 
 void journal__write_superblock(struct journal *journal)
@@ -287,8 +302,7 @@ void journal__note_activity(struct journal *journal)
 
 static bool has_news(const struct journal *journal)
 {
-	const struct superblock *last = &journal->superblock.last;
-	return last->durable_seq != journal->durable_seq || last->trim_place != journal->trim.place;
+	return !is_vouched_twice(journal) || journal->superblock.last.trim_place != journal->trim.place;
 }
 
 /* Runs once after activity: again only if there was more of it meanwhile. Groups that are in flight set it

@@ -340,6 +340,32 @@ Test(journal_file, both_superblocks_say_how_far_groups_reach)
 	remove_dir();
 }
 
+/* Once it is idle both superblocks vouch for the last group: what strikes one of them and that group (a write of it that lands there) is known for damage. */
+Test(journal_file, both_superblocks_vouch_when_idle, .timeout = 30)
+{
+	make_dir();
+	open_rig(IO_SYSCALLS, 1);
+	start_rig();
+	cr_assert(rig_add(&rig, 100));
+	journal_commit(rig.journal);
+	rig_settle(&rig);
+	const uint64_t *seqs = rig.journal->superblock.slot_durable_seq;
+	while (seqs[0] != 1 || seqs[1] != 1)
+		cr_assert_geq(io_turn(rig.io, true), 0);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (uint32_t slot = 0; slot < JOURNAL_SUPERBLOCKS; slot++) {
+		struct superblock superblock;
+		uint8_t block[JOURNAL_BLOCK_SIZE];
+		cr_assert_eq(pread(fd, block, sizeof block, (off_t)(slot * sizeof block)), (ssize_t)sizeof block);
+		cr_assert_eq(superblock_decode(&superblock, block), SUPERBLOCK_VALID);
+		cr_expect_eq(superblock.durable_seq, 1);
+		cr_expect_eq(superblock.repeat_count, 1);
+	}
+	close(fd);
+	close_rig();
+	remove_dir();
+}
+
 /* A superblock repeats what is durable, and tells of nothing while more is on its way: that would be taken for acknowledged. */
 Test(journal_file, superblocks_tell_of_what_is_durable)
 {
