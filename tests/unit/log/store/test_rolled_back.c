@@ -1,6 +1,7 @@
 /* A partition's directory is put back as it was at an earlier time, and the checkpoint that knows better is lost, alone or with its copy. After a clean stop and
  * after a kill: what was there since is named, before the start and by it, and none of its offsets is given out again. And with the checkpoints the time is lost
  * that retention went by: the journal tells that too. */
+#include "log/store/store_priv.h"
 #include "tests/unit/log/verify/rot.h"
 
 static const char first_log[] = "//t-0/00000000000000000000.log", first_times[] = "//t-0/00000000000000000000.appendtime";
@@ -146,10 +147,48 @@ Test(rolled_back, nothing_is_missed_that_is_there, .timeout = 60)
 	}
 }
 
-/* Four records of now, 0 to 3. */
-static void append_stamped(struct world *world)
+/* Each checkpoint has its copy before the journal is let go: killed between two stops, a start that has lost the checkpoint alone scans nothing. */
+Test(rolled_back, a_kill_leaves_a_copy, .timeout = 60)
 {
-	for (uint64_t i = 0; i < 4; i++) {
+	struct world world;
+	world_init(&world, 4);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	for (int i = 0; i < 3; i++) {
+		append(&world, 0, (uint64_t)i, 1);
+		idle(&world);
+	}
+	uint64_t generation = world.store->checkpoint_generation;
+	world_kill(&world);
+	lose(&world, LOST_CHECKPOINT);
+	world_open(&world);
+	cr_assert_eq(world.store->checkpoint_generation, generation);
+	world_expect_damaged(&world, partition_of(&world, 0), 0, 0, 3);
+	world_fini(&world);
+}
+
+/* A stop lets all go but what tells where logs end: the next start replays nothing. */
+Test(rolled_back, a_stop_leaves_the_ends_alone, .timeout = 60)
+{
+	struct world world;
+	world_init(&world, 5);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	for (int life = 0; life < 3; life++) {
+		for (int i = 0; i < 5; i++)
+			append(&world, 0, (uint64_t)(5 * life + i), 1);
+		world_stop(&world);
+		world_open(&world);
+		cr_assert_eq(world.report.entries_replayed, 0);
+		cr_assert_eq(world.store->journal_found.entries, 1);
+	}
+	world_fini(&world);
+}
+
+/* Four records of now. */
+static void append_stamped(struct world *world, uint64_t first)
+{
+	for (uint64_t i = first; i < first + 4; i++) {
 		uint8_t bytes[512];
 		struct append append = {.op = {.done = append_done, .records = bytes, .is_zstd_allowed = true}};
 		append.op.records_size_bytes = make_batch(bytes, sizeof bytes, i, 1, 100, io_wall_ms(world->io));
@@ -171,7 +210,7 @@ Test(rolled_back, the_clock_is_not_believed_without_a_checkpoint, .timeout = 60)
 		world.options.retention_check_ms = 300000;
 		world_open(&world);
 		world_create_topic(&world, "t", 1, &override, 1);
-		append_stamped(&world);
+		append_stamped(&world, 0);
 		idle(&world);
 		if (end == END_STOP)
 			world_stop(&world);
@@ -179,11 +218,19 @@ Test(rolled_back, the_clock_is_not_believed_without_a_checkpoint, .timeout = 60)
 			world_kill(&world);
 		lose(&world, LOST_BOTH);
 		sim_disk_shift_wall_clock(world.disk, INT64_C(30) * 24 * 3600000);
-		world_open(&world);
-		uint64_t until_ns = io_now_ns(world.io) + 1200000000000ull;
-		for (int turns = 0; io_now_ns(world.io) < until_ns && turns < 100000; turns++)
-			world_turn(&world);
-		cr_assert_eq(partition_log_start_offset(partition_of(&world, 0)), 0);
+		for (uint64_t life = 1; life < 3; life++) { /* the second finds groups that were written by the wrong clock */
+			world_open(&world);
+			uint64_t until_ns = io_now_ns(world.io) + 1200000000000ull;
+			for (int turns = 0; io_now_ns(world.io) < until_ns && turns < 100000; turns++)
+				world_turn(&world);
+			cr_assert_eq(partition_log_start_offset(partition_of(&world, 0)), 0);
+			if (life == 2)
+				break;
+			append_stamped(&world, 4);
+			idle(&world);
+			world_kill(&world);
+			lose(&world, LOST_BOTH);
+		}
 		world_fini(&world);
 	}
 }
