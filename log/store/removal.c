@@ -14,7 +14,10 @@
 #include "log/store/store_priv.h"
 
 #define FILES_AT_ONCE 8                   /* among them may be large ones, of milliseconds each */
-#define PAUSE_NS (1000ull * 1000)         /* what others have asked for meanwhile comes first */
+#define SLOW_NS (4000ull * 1000)          /* for a piece: the next is one file */
+#define PAUSE_NS (1000ull * 1000)         /* what others have asked for meanwhile comes first; */
+#define PAUSE_SHARE 4                     /* at least so much longer than the piece: a busy disk lets each file be waited for */
+#define PAUSE_MAX_NS (1000ull * 1000 * 1000)
 #define RETRY_NS (1000ull * 1000 * 1000)  /* no descriptors */
 #define NAMES_MAX 512                     /* read at once, as a directory is searched from its begin each time */
 
@@ -92,12 +95,34 @@ static int remove_some(struct store *store, uint32_t count)
 	return 0;
 }
 
+static void remove_more(struct io_timer *timer);
+
+static void set_timer(struct store *store, io_timer_fn *run, uint64_t pause_ns)
+{
+	struct removals *removals = &store->removals;
+	if (list_is_empty(&removals->dirs))
+		return;
+	removals->timer.run = run;
+	io_timer_set(store->home.io, &removals->timer, io_now_ns(store->home.io) + pause_ns);
+}
+
+/* The turn behind a piece: the clock is that of a turn's begin, so it says now how long the last one was. */
+static void pause_removing(struct io_timer *timer)
+{
+	struct store *store = CONTAINER_OF(timer, struct store, removals.timer);
+	uint64_t took_ns = io_now_ns(store->home.io) - store->removals.began_ns, pause_ns = took_ns * PAUSE_SHARE;
+	store->removals.is_slow = took_ns > SLOW_NS;
+	set_timer(store, remove_more, pause_ns < PAUSE_NS ? PAUSE_NS : pause_ns > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause_ns);
+}
+
 static void remove_more(struct io_timer *timer)
 {
 	struct store *store = CONTAINER_OF(timer, struct store, removals.timer);
-	int err = remove_some(store, FILES_AT_ONCE);
-	if (!list_is_empty(&store->removals.dirs))
-		io_timer_set(store->home.io, timer, io_now_ns(store->home.io) + (err ? RETRY_NS : PAUSE_NS));
+	store->removals.began_ns = io_now_ns(store->home.io);
+	if (remove_some(store, store->removals.is_slow ? 1 : FILES_AT_ONCE))
+		set_timer(store, remove_more, RETRY_NS);
+	else
+		set_timer(store, pause_removing, 1); /* not in this turn */
 }
 
 static bool queue(struct store *store, const char *path)
@@ -109,9 +134,8 @@ static bool queue(struct store *store, const char *path)
 	*removal = (struct removal){0};
 	strcpy(removal->path, path);
 	list_push_back(&removals->dirs, &removal->node);
-	removals->timer.run = remove_more;
 	if (!removals->timer.heap_index)
-		io_timer_set(store->home.io, &removals->timer, io_now_ns(store->home.io) + PAUSE_NS);
+		set_timer(store, remove_more, PAUSE_NS);
 	return true;
 }
 

@@ -93,6 +93,8 @@ struct removals {
 	struct io_timer timer;
 	char **names;                  /* of files in the first one, still to be removed */
 	uint32_t name_count;
+	uint64_t began_ns;             /* the turn of the last piece */
+	bool is_slow;                  /* which took long */
 };
 
 struct store {
