@@ -470,8 +470,9 @@ static int search_blocks(const struct recovery *recovery, struct ring_reader *re
 static int search_later(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
 			uint64_t place_end, struct search *search)
 {
-	reader->is_searching = true;
-	int err = search_blocks(recovery, reader, missing, search_end(recovery, missing, place_end), search);
+	uint64_t end = search_end(recovery, missing, place_end);
+	reader->is_searching = end == place_end; /* more than memory should be spent on */
+	int err = search_blocks(recovery, reader, missing, end, search);
 	reader->is_searching = false;
 	return err;
 }

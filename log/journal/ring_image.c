@@ -1,7 +1,7 @@
 /* Bytes of a ring, kept.
  *
- * Happy path: views come in the order of places. What is not there yet is read in pieces that double, past the page cache: a clean start needs one block,
- * and a long walk the disk's full speed, which large pieces have.
+ * Happy path: views come in the order of places. What is not there yet is read in pieces that soon get large, past the page cache: a clean start needs one block,
+ * and a long walk the disk's full speed, which large pieces have, and huge pages, as a request takes so many of them.
  *
  * Failures: a read that fails ends the view with its error, and the same view may be tried again. Without memory for a verdict the group is checked again. */
 #include "log/journal/ring_image.h"
@@ -15,6 +15,7 @@
 #define RING_KEPT_MAX (256ull << 20)
 #define READ_SIZE_FIRST (64u << 10)
 #define READ_SIZE_MAX (4u << 20)
+#define READ_GROWTH 8u
 #define SKIPPED_MAX READ_SIZE_MAX /* a walk skips no more than a group that was too long for its lap's rest; who looks whether it goes on in the next lap, all of this one */
 
 struct ring_image *ring_image_create(uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint)
@@ -56,6 +57,10 @@ static int load(struct ring_image *image, struct io *io, int fd, size_t size_min
 	size = size < rest ? size : rest;
 	size = size < lap_rest ? size : lap_rest;
 	uint64_t position = JOURNAL_RING_POSITION + place % image->ring_size;
+	if (size > READ_SIZE_FIRST && !image->is_large) {
+		madvise(image->bytes, image->ring_size, MADV_HUGEPAGE);
+		image->is_large = true;
+	}
 	int64_t read = io_file_read(io, fd, image->bytes + image->loaded, size, position);
 	if (read < 0)
 		return (int)read;
@@ -64,7 +69,7 @@ static int load(struct ring_image *image, struct io *io, int fd, size_t size_min
 	memset(image->bytes + image->loaded + read, 0, size - (size_t)read);
 	image->loaded += size;
 	if (image->read_size < READ_SIZE_MAX)
-		image->read_size *= 2;
+		image->read_size *= READ_GROWTH;
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* What was read of a journal's ring, in memory: recovery asks for the same bytes many times (the catalog's mark, the walk, the search behind its end, the
- * replay), in two openings of the file, and the disk is asked once. The bytes of a group are checked once, too. What is only searched is not kept, but where no
- * group was found to begin is.
+ * replay), in two openings of the file, and the disk is asked once. The bytes of a group are checked once, too. What is searched because groups
+ * can be there is kept as well; of the rest of a lap, where they can be anywhere, only where none was found to begin.
  *
  * Owner: the journal's thread; between two openings, whoever carries it. It reads the file and never writes; a ring that is too large, or no memory, is no
  * error: the reader of log/journal/journal_recover.c has a window of its own for that. */
@@ -18,6 +18,7 @@ struct ring_image {
 	uint8_t *bytes;           /* mapped, ring_size of them; what is not loaded takes no memory */
 	size_t loaded;
 	size_t read_size;         /* of the next read */
+	bool is_large;            /* more than a clean start needs */
 	uint64_t blank_from, blank_to; /* no block in [from, to) is a sound header that belongs there; to 0: not known of any */
 	struct group_verdict *verdicts; /* in the order of their places */
 	uint32_t verdict_count, verdict_capacity;
