@@ -322,6 +322,12 @@ void io_file_will_read(struct io *io, int fd, uint64_t position, uint64_t size)
 		io->cold->file_will_read(fd, position, size);
 }
 
+void io_file_read_ahead(struct io *io, int fd, bool may)
+{
+	if (io->cold->file_read_ahead)
+		io->cold->file_read_ahead(fd, may);
+}
+
 void io_look_ahead(struct io *io, const struct io_look *items, uint32_t count)
 {
 	if (io->cold->look_ahead)

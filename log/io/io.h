@@ -187,6 +187,9 @@ MUST_USE int64_t io_file_next_data(struct io *io, int fd, uint64_t position);
 /* A hint: this stretch of a buffered descriptor will be read soon. The kernel may fetch it meanwhile, with as much in flight as the disk likes, where a read
  * alone would wait for one small read ahead after the other. */
 void io_file_will_read(struct io *io, int fd, uint64_t position, uint64_t size);
+/* The other way round: of a buffered descriptor nothing is read but what is asked for, until `may` again. What the kernel reads ahead of room that was reserved is
+ * zeros in its memory, and io_file_next_data takes those for data. */
+void io_file_read_ahead(struct io *io, int fd, bool may);
 
 struct io_look {
 	const char *path;

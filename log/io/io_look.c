@@ -44,6 +44,7 @@ static void look(const struct io *io, const struct io_look *item)
 		list_directory(fd);
 		return;
 	}
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM); /* behind the block is room that was reserved, and what is read ahead of it counts as data */
 	ssize_t ignored = pread(fd, block, sizeof block, 0);
 	if (item->position > sizeof block)
 		ignored = pread(fd, block, sizeof block, (off_t)item->position);

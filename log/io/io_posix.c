@@ -123,6 +123,11 @@ static void file_will_read(int fd, uint64_t position, uint64_t size)
 	posix_fadvise(fd, (off_t)position, (off_t)size, POSIX_FADV_WILLNEED);
 }
 
+static void file_read_ahead(int fd, bool may)
+{
+	posix_fadvise(fd, 0, 0, may ? POSIX_FADV_NORMAL : POSIX_FADV_RANDOM);
+}
+
 static int file_truncate(struct io *io, int fd, uint64_t size)
 {
 	int returned;
@@ -340,6 +345,7 @@ const struct io_cold io_posix_cold = {
 	.file_size = file_size,
 	.file_next_data = file_next_data,
 	.file_will_read = file_will_read,
+	.file_read_ahead = file_read_ahead,
 	.look_ahead = io__look_ahead,
 	.file_truncate = file_truncate,
 	.file_allocate = file_allocate,
