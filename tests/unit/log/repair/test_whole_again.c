@@ -86,21 +86,28 @@ Test(whole_again, a_file_that_comes_back_is_served, .timeout = 60)
 }
 
 /* What is not there yet, or not what was filed, stays fenced: another's file, one with a flipped bit, one that is shorter, one whose batches are whole and not those that
- * were sealed, one whose seal is gone. */
+ * were sealed, one whose seal is gone; and of the one that is still written, which has no seal, a flipped bit behind its first batch, and a missing end. */
 Test(whole_again, what_is_not_what_was_filed_stays_fenced, .timeout = 60)
 {
-	static const char *const cases[] = {"away", "another's", "rotten", "short", "not as sealed", "no seal"};
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+	static const struct {
+		const char *name;
+		int kind;
+		uint32_t ordinal;
+	} cases[] = {{"away", 0, 1}, {"another's", 1, 1}, {"rotten", 2, 1}, {"short", 3, 1}, {"not as sealed", 4, 1}, {"no seal", 5, 1}, {"rotten, the last", 2, 2},
+		     {"short, the last", 3, 2}};
+	for (size_t at = 0; at < COUNT_OF(cases); at++) {
 		struct world world;
+		int i = cases[at].kind;
+		int64_t from = 100 * (int64_t)cases[at].ordinal, to = cases[at].ordinal == 2 ? 250 : from + 100;
 		char log[128], first[128], seal[128];
-		make_stopped(&world, 80 + i);
+		make_stopped(&world, 80 + at);
 		log_path(&world, 0, first);
-		log_path(&world, 1, log);
+		log_path(&world, cases[at].ordinal, log);
 		sibling(log, ".seal", seal);
-		struct place last = rot_batch(&world, log, 9);
+		struct place last = rot_batch(&world, log, (uint32_t)(to - from) / RECORDS - 1);
 		size_t size;
 		uint8_t *bytes = rot_read(&world, i == 1 ? first : log, &size);
-		fence_missing(&world, log, 100, 200);
+		fence_missing(&world, log, from, to);
 		if (i == 2)
 			bytes[last.end - 1] ^= 1;
 		if (i == 4) { /* a later time in the header, and the CRC made to fit */
@@ -112,7 +119,7 @@ Test(whole_again, what_is_not_what_was_filed_stays_fenced, .timeout = 60)
 		if (i == 5)
 			rot_unlink(&world, seal);
 		free(bytes);
-		expect_kept(&world, 100, cases[i]);
+		expect_kept(&world, from, cases[at].name);
 	}
 }
 

@@ -279,3 +279,19 @@ Test(clock, a_trial_of_many_short_lives)
 	cr_expect_lt(retention_clock_now(&clock, wall + YEAR_MS, 20 * MINUTE_NS, &has_jumped), wall);
 	cr_expect_lt(retention_clock_now(&clock, wall + YEAR_MS + HOUR_MS, 80 * MINUTE_NS, &has_jumped), wall);
 }
+
+/* What a life can leave, and what it cannot: a line before 1970 is nobody's, one ahead of the wall is no line, and neither the line nor the minutes of a trial
+ * spill into the other's bits. */
+Test(clock, what_can_be_left)
+{
+	const int64_t wall = 1700000000000, line_max = (INT64_C(1) << 48) - 1;
+	struct retention_clock clock = {0};
+	retention_clock_resume(&clock, INT64_MIN + 1000, wall, 0);
+	cr_expect_not(clock.is_set);
+	retention_clock_resume(&clock, wall + 30 * 24 * HOUR_MS, wall, 0);
+	cr_expect_not(clock.is_set);
+	clock = (struct retention_clock){.is_set = true, .line_ms = wall, .tried_ns = UINT64_MAX / 2};
+	cr_expect_eq(retention_clock_left(&clock, wall, 0), wall | INT64_C(24 * 60) << 48);
+	clock = (struct retention_clock){.is_set = true, .line_ms = line_max + 1000};
+	cr_expect_eq(retention_clock_left(&clock, wall, 0), line_max);
+}

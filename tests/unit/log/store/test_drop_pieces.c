@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "log/partition/partition_priv.h"
+#include "log/store/store_priv.h"
 
 #define SEGMENTS 120
 #define AT_ONCE_MAX 16 /* in one turn */
@@ -170,7 +170,9 @@ Test(drop_pieces, a_topic_that_goes_meanwhile)
 	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
 	cr_assert_eq(err, 0);
 	const struct catalog_image *image = catalog_image_acquire(world.catalog);
+	cr_assert_not(list_is_empty(&world.store->home.dropping));
 	store_set_image(world.store, image);
+	cr_assert(list_is_empty(&world.store->home.dropping));
 	catalog_image_release(world.image);
 	world.image = image;
 	world_create_topic(&world, "t", 1, NULL, 0);

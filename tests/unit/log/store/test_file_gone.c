@@ -318,6 +318,67 @@ Test(file_gone, the_journal_is_copied)
 	take_journal(true, true);
 }
 
+static void nothing(struct io_timer *timer)
+{
+	(void)timer;
+}
+
+static uint64_t ns_until_it_fails(struct world *world)
+{
+	uint64_t began_ns = io_now_ns(world->io);
+	for (int turns = 0; !store_has_failed(world->store) && turns < 10000; turns++)
+		world_turn(world);
+	cr_assert(store_has_failed(world->store));
+	return io_now_ns(world->io) - began_ns;
+}
+
+/* Missed by a group: what was acknowledged is filed at once, and not when a cycle is due. */
+Test(file_gone, a_journal_that_is_missed_is_not_waited_for)
+{
+	struct world world;
+	world_init(&world, 13);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 1, 100);
+	cr_assert_eq(io_unlink(world.io, "/journal-0"), 0);
+	struct io_timer timer = {.run = nothing};
+	io_timer_set(world.io, &timer, io_now_ns(world.io) + 150000000); /* it is looked for ten times a second */
+	while (timer.heap_index)
+		world_turn(&world);
+	cr_assert(!world.store->is_journal_gone && store__cycle_is_idle(world.store));
+	world_append(&world, partition, 1, 1, 100);
+	cr_assert(world.store->is_journal_gone);
+	cr_expect_lt(ns_until_it_fails(&world), 1000000000ull);
+	world_close(&world);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 2);
+	world_fini(&world);
+}
+
+/* Missed by a cycle: what was taken and is in no group yet is not acknowledged, and not waited for. */
+Test(file_gone, what_waits_for_a_group_is_refused)
+{
+	struct world world;
+	struct append append;
+	world_init(&world, 14);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 1, 100);
+	cr_assert_eq(io_unlink(world.io, "/journal-0"), 0);
+	cr_assert_eq(world_append_begin(partition, &append, 1, 1, 100), 0);
+	world.store->cycle.is_due = true;
+	store_turn(world.store);
+	cr_assert(world.store->is_journal_gone);
+	cr_expect_lt(ns_until_it_fails(&world), 1000000000ull);
+	for (int turns = 0; !append.is_done && turns < 1000; turns++)
+		world_turn(&world);
+	cr_expect(append.is_done && append.op.err != 0);
+	world_fini(&world);
+}
+
 /* From the moment on that it is missed nobody's records are taken, though what was acknowledged is still on its way to the files. */
 Test(file_gone, nothing_is_taken_without_the_journal)
 {

@@ -80,3 +80,19 @@ Test(unwritten_dir, one_with_files_is_anothers)
 	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 10);
 	world_fini(&world);
 }
+
+/* One that says another topic's id is none that was not written: it is told, though nothing is filed there. */
+Test(unwritten_dir, one_that_says_another_id)
+{
+	static const char other[] = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n";
+	struct world world;
+	struct verdict verdict;
+	make_begun(&world, 30, -1);
+	for (int is_short = 0; is_short < 2; is_short++) {
+		rot_write(&world, "/t-0/partition.metadata", other, sizeof other - 1 - (size_t)is_short * 5);
+		rot_verify(&world, &verdict);
+		cr_assert(verdict.count == 1 && !strstr(verdict.found[0].what, "made anew"), "%u: %s", verdict.count, verdict.found[0].what);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
