@@ -22,8 +22,8 @@
 #define NAMED_MAX 64
 #define HANG_S 20 /* of processor time, for one trial */
 
-enum outcome { HARMLESS, NAMED, REFUSED, TORN, WRONG, outcome_count };
-static const char *const outcome_names[outcome_count] = {"harmless", "named", "refused", "torn", "WRONG"};
+enum outcome { HARMLESS, NAMED, REFUSED, TORN, BOTH, WRONG, outcome_count };
+static const char *const outcome_names[outcome_count] = {"harmless", "named", "refused", "torn", "both", "WRONG"};
 
 enum sum { SUM_OUTCOMES, SUM_SCENES = SUM_OUTCOMES + rot_kind_count * outcome_count, SUM_SAME, SUM_VERIFIED, SUM_LIVED, SUM_WAYS_OUT, SUM_RECORDS, SUM_UNNAMED, sum_count };
 _Static_assert(sum_count <= WORKERS_SUMS_MAX, "each has its place");
@@ -319,6 +319,16 @@ static uint64_t count_wrong(const uint64_t *sums)
 	return count;
 }
 
+/* Not something lost, but something that was never so. */
+static bool is_served_wrong(void)
+{
+	static const char *const words[] = {"other bytes", "never written", "fails its check", " is due", "never made", "never ends", "never answered"};
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (strstr(trial.why, words[i]))
+			return true;
+	return false;
+}
+
 static void try_one(struct model *model, struct rot_fault fault, bool is_deep, uint64_t *sums)
 {
 	trial.fault = fault;
@@ -329,6 +339,8 @@ static void try_one(struct model *model, struct rot_fault fault, bool is_deep, u
 		return;
 	}
 	enum outcome outcome = try(model, sums);
+	if (outcome == WRONG && !is_served_wrong() && rot_is_of_two_witnesses(trial.table, fault, &trial.changes))
+		outcome = BOTH;
 	sums[SUM_OUTCOMES + fault.kind * outcome_count + outcome]++;
 	if (outcome == WRONG)
 		tell_failure();

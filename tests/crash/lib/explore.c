@@ -137,7 +137,7 @@ static void judge(struct explorer *explorer, struct sim_disk *disk)
 	explorer->recoveries++;
 	int err = machine_open(&machine, disk, RECOVERY_SEED(explorer->depth));
 	if (err) {
-		snprintf(why, sizeof why, "the store does not open: %s: %s %s", err_name(err), machine.found.why, machine.report.why);
+		snprintf(why, sizeof why, "the store does not open: %s: %.900s %.900s", err_name(err), machine.found.why, machine.report.why);
 		explore_fail(explorer, why);
 	} else if (!model_judge(explorer->model, &machine, &seen, why, sizeof why)) {
 		explore_fail(explorer, why);

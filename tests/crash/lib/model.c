@@ -181,20 +181,24 @@ static bool judge_records(const struct model_log *log, bool is_lenient, struct d
 
 /* ---- logs and topics -------------------------------------------------------------------------------------------- */
 
-static int32_t last_sequence_below(const struct model_log *log, int64_t end)
+static int32_t last_sequence_below(const struct model_log *log, int64_t end, int64_t *at)
 {
-	for (int64_t offset = end - 1; offset >= 0; offset--)
-		if (log->sequences[offset] >= 0)
-			return log->sequences[offset];
+	for (*at = end - 1; *at >= 0; --*at)
+		if (log->sequences[*at] >= 0)
+			return log->sequences[*at];
 	return -1;
 }
 
-static bool judge_producer(const struct model_log *log, struct partition *partition, struct seen_log *seen, char *why, size_t why_size)
+/* Beside rot it may be forgotten once all its records are deleted: the log does not tell of it any more. */
+static bool judge_producer(const struct model_log *log, bool has_rot, struct partition *partition, struct seen_log *seen, char *why, size_t why_size)
 {
 	const struct producer_state *state = partition_producers(partition);
 	const struct producer *producer = state ? producer_find(state, MODEL_PRODUCER) : NULL;
 	seen->sequence = producer ? producer_last_sequence(producer) : -1;
-	int32_t due = last_sequence_below(log, seen->end);
+	int64_t at;
+	int32_t due = last_sequence_below(log, seen->end, &at);
+	if (has_rot && seen->sequence < 0 && at < seen->start)
+		return true;
 	if (seen->sequence != due)
 		return wrong(why, why_size, "the producer's last sequence is %d, not %d", seen->sequence, due);
 	return true;
@@ -225,7 +229,7 @@ static bool judge_log(const struct model_log *log, bool is_lenient, struct damag
 	if (seen->end > 0 && !log->is_boundary[seen->end])
 		return wrong(why, why_size, "the log ends at %ld, inside a batch", (long)seen->end);
 	return judge_records(log, is_lenient, &damage, machine, partition, seen, why, why_size) &&
-	       (is_lenient || damage.count || (damage.all && damage.all->is_told) || judge_producer(log, partition, seen, why, why_size));
+	       (is_lenient || damage.count || (damage.all && damage.all->is_told) || judge_producer(log, damage.all, partition, seen, why, why_size));
 }
 
 static bool judge_topic(const struct model *model, const struct topic *found, struct machine *machine, struct seen *seen, uint32_t slot, char *why,

@@ -336,16 +336,28 @@ void rot_do(const struct rot_table *table, const struct rot_changes *changes, st
 
 int rot_unvouched_past(const struct rot_table *table, const struct rot_changes *changes)
 {
-	int oldest = -1;
+	struct scene_strike strikes[COUNT_OF(changes->at)];
 	for (uint32_t i = 0; i < changes->count; i++) {
 		const struct rot_change *change = &changes->at[i];
 		const struct scene_file *file = file_of(table, change->file);
-		uint64_t from = change->what == ROT_REMOVE ? 0 : change->position, to = change->what == ROT_PUT ? from + change->size : file->size;
-		int past = scene_unvouched_past(table->scene, file, from, to);
-		if (past >= 0 && (oldest < 0 || past < oldest))
-			oldest = past;
+		uint64_t from = change->what == ROT_REMOVE ? 0 : change->position;
+		strikes[i] = (struct scene_strike){file, from, change->what == ROT_PUT ? from + change->size : file->size};
 	}
-	return oldest;
+	return scene_unvouched_past(table->scene, strikes, changes->count);
+}
+
+/* Of what a start holds against each other: the journal's superblocks and groups, the checkpoint and its copy, the catalog. */
+static bool is_witness(const char *path)
+{
+	return strncmp(path, "/journal-0", 10) == 0 || strncmp(path, "/checkpoint-0", 13) == 0 || strcmp(path, "/catalog.log") == 0;
+}
+
+bool rot_is_of_two_witnesses(const struct rot_table *table, struct rot_fault fault, const struct rot_changes *changes)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < changes->count; i++)
+		count += is_witness(file_of(table, changes->at[i].file)->path);
+	return count > 1 && (fault.kind == ROT_TWO || fault.kind == ROT_SWAP || fault.kind == ROT_SWAP_BLOCK);
 }
 
 void rot_describe(const struct rot_table *table, const struct rot_changes *changes, char *out, size_t size)

@@ -73,4 +73,6 @@ bool rot_work_out(const struct rot_table *table, struct rot_fault fault, struct 
 void rot_do(const struct rot_table *table, const struct rot_changes *changes, struct sim_disk *disk);
 /* Does it strike what nothing vouches for (scene.h)? The past from before that, or -1. */
 int rot_unvouched_past(const struct rot_table *table, const struct rot_changes *changes);
+/* Are they two faults at once, and both in what a start holds against each other? */
+bool rot_is_of_two_witnesses(const struct rot_table *table, struct rot_fault fault, const struct rot_changes *changes);
 void rot_describe(const struct rot_table *table, const struct rot_changes *changes, char *out, size_t size);

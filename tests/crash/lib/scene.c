@@ -134,19 +134,53 @@ static bool reaches(uint64_t a_from, uint64_t a_to, uint64_t b_from, uint64_t b_
 	return a_from < b_to && b_from < a_to;
 }
 
-/* The journal's group may tell of a piece that went straight to its segment: rot in that piece counts with it. */
-int scene_unvouched_past(const struct scene *scene, const struct scene_file *file, uint64_t from, uint64_t to)
+static bool is_journal(const struct scene_file *file)
 {
-	int past = strcmp(file->path, "/catalog.log") == 0 ? scene->unvouched_catalog
-		   : strcmp(file->path, "/journal-0") == 0 || strstr(file->path, ".log") ? scene->unvouched_journal : -1;
-	if (past < 0)
-		return -1;
-	const struct scene_file *before = scene_find(&scene->pasts[past].files, file->path);
-	/* A write is whole blocks: what it left as it was belongs to it as well. */
-	uint64_t block = strcmp(file->path, "/journal-0") == 0 ? 4096 : 1, begin = from / block * block, end = (to + block - 1) / block * block;
-	if (!has_changed(file, before, begin, end) && !(before && reaches(from, to, before->size, file->size)))
-		return -1;
-	return past;
+	return strcmp(file->path, "/journal-0") == 0;
+}
+
+/* Is something among the bytes that was written behind a past, and not behind a later one (-1: up to now)? A write to the journal is whole blocks. */
+static bool strikes_between(const struct scene *scene, const struct scene_strike *strike, int past, int later)
+{
+	const struct scene_file *before = scene_find(&scene->pasts[past].files, strike->file->path);
+	const struct scene_file *after = later < 0 ? strike->file : scene_find(&scene->pasts[later].files, strike->file->path);
+	uint64_t block = is_journal(strike->file) ? JOURNAL_BLOCK_SIZE : 1, from = strike->from / block * block, to = (strike->to + block - 1) / block * block;
+	if (!after)
+		return false;
+	return has_changed(after, before, from, to) || (before && reaches(strike->from, strike->to, before->size, after->size));
+}
+
+static bool is_any_struck(const struct scene *scene, const struct scene_strike *strikes, uint32_t count, bool is_catalog, int past, int later)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		bool is_catalogs = strcmp(strikes[i].file->path, "/catalog.log") == 0, is_logs = is_journal(strikes[i].file) || strstr(strikes[i].file->path, ".log");
+		if ((is_catalog ? is_catalogs : is_logs && !is_catalogs) && strikes_between(scene, &strikes[i], past, later))
+			return true;
+	}
+	return false;
+}
+
+/* The newest past before this one from which the journal's groups were others. */
+static int group_before(const struct scene *scene, int past)
+{
+	const struct scene_file *then = scene_find(&scene->pasts[past].files, "/journal-0");
+	int before = past - 1;
+	while (before >= 0 && is_same(scene_find(&scene->pasts[before].files, "/journal-0"), then, JOURNAL_RING_POSITION))
+		before--;
+	return before;
+}
+
+/* A group may tell of a piece that went straight to its segment: rot in that piece counts with it. If the last group is struck, so may be the one that it alone vouched
+ * for, as by a write of the last one that landed there; and so on. */
+int scene_unvouched_past(const struct scene *scene, const struct scene_strike *strikes, uint32_t count)
+{
+	int oldest = -1, later = -1, past = scene->unvouched_journal;
+	for (; past >= 0 && is_any_struck(scene, strikes, count, false, past, later); past = group_before(scene, past))
+		oldest = later = past;
+	int catalogs = scene->unvouched_catalog;
+	if (catalogs >= 0 && (oldest < 0 || catalogs < oldest) && is_any_struck(scene, strikes, count, true, catalogs, -1))
+		oldest = catalogs;
+	return oldest;
 }
 
 void scene_allow_past(const struct scene *scene, int past, struct model *allowed)

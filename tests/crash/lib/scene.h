@@ -44,7 +44,13 @@ bool scene_make(struct scene *scene, struct sim_disk *base, const struct model *
 void scene_free(struct scene *scene);
 /* Where a file is among them; NULL: it is not. */
 const struct scene_file *scene_find(const struct scene_files *files, const char *path);
-/* Does a fault in these bytes strike what nothing vouches for? The past from before that; -1: it does not. */
-int scene_unvouched_past(const struct scene *scene, const struct scene_file *file, uint64_t from, uint64_t to);
+/* A fault in these bytes of a file, of several places that it has. */
+struct scene_strike {
+	const struct scene_file *file;
+	uint64_t from, to;
+};
+
+/* Does it strike what nothing vouches for, and perhaps with it what that alone vouched for? The past from before all that; -1: it does not. */
+int scene_unvouched_past(const struct scene *scene, const struct scene_strike *strikes, uint32_t count);
 /* What may be served if that is lost: all there is now, or what was in the past. */
 void scene_allow_past(const struct scene *scene, int past, struct model *allowed);
