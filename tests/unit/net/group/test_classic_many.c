@@ -128,7 +128,7 @@ Test(classic_many, join_assign_live_leave, .timeout = 60)
 		.session_timeout_ms_min = 6000, .session_timeout_ms_max = 1800000, .initial_rebalance_delay_ms = 3000, .group_size_max = INT32_MAX,
 		.offsets_retention_ms = 1000000, .offsets_retention_check_interval_ms = 600000000, .memory_bytes_max = 64 << 20,
 	};
-	struct group_clock clock = {1000000000, 1700000000000};
+	struct group_clock clock = {.now_ns = 1000000000, .wall_ms = 1700000000000};
 	struct coordinator *coordinator;
 	uint64_t since = now_ns();
 	cr_assert_eq(coordinator_open(&coordinator, &config, &image, 7), 0);

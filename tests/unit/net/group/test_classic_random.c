@@ -541,7 +541,7 @@ static void run_seed(uint64_t seed, uint32_t rounds)
 	struct world *w = calloc(1, sizeof *w);
 	w->seed = w->log.seed = seed;
 	w->random = seed * 0x9e3779b97f4a7c15u + 1;
-	w->clock = (struct group_clock){1000000000, 1700000000000};
+	w->clock = (struct group_clock){.now_ns = 1000000000, .wall_ms = 1700000000000};
 	w->generation = -1;
 	w->config = (struct coordinator_config){
 		.session_timeout_ms_min = 6000, .session_timeout_ms_max = 1800000, .initial_rebalance_delay_ms = 3000, .group_size_max = INT32_MAX,

@@ -11,7 +11,7 @@
 #include "net/group/offsets.h"
 
 static const struct catalog_image image = {.by_id = (struct topic *[]){NULL}};
-static const struct group_clock clock_at_start = {1000000000, 1700000000000};
+static const struct group_clock clock_at_start = {.now_ns = 1000000000, .wall_ms = 1700000000000};
 
 static struct coordinator *open_coordinator(uint64_t memory_bytes_max, uint64_t *shared)
 {
@@ -141,7 +141,7 @@ Test(coordinator, stored_nonsense)
 	struct group_call call = {.arena = &arena, .version = 6};
 	coordinator_describe_group(coordinator, clock_at_start, &call, slice_from("g"), &described);
 	cr_assert_eq(described.members.count, 1);
-	coordinator_tick(coordinator, (struct group_clock){clock_at_start.now_ns + 1000000, clock_at_start.wall_ms + 1});
+	coordinator_tick(coordinator, (struct group_clock){.now_ns = clock_at_start.now_ns + 1000000, .wall_ms = clock_at_start.wall_ms + 1});
 	cr_assert_eq(group__find(coordinator, slice_from("g"))->classic->state, CLASSIC_EMPTY);
 	cr_assert_eq(group__find(coordinator, slice_from("g"))->classic->generation, 1);
 	forget_output(coordinator);

@@ -474,7 +474,7 @@ static uint64_t run_seed(uint64_t seed, uint32_t steps)
 	struct world *w = calloc(1, sizeof *w);
 	w->seed = w->log.seed = seed;
 	w->random = seed * 0x9e3779b97f4a7c15u + 1;
-	w->clock = (struct group_clock){1000000000, 1700000000000};
+	w->clock = (struct group_clock){.now_ns = 1000000000, .wall_ms = 1700000000000};
 	w->config = (struct coordinator_config){
 		.session_timeout_ms_min = 6000, .session_timeout_ms_max = 1800000, .initial_rebalance_delay_ms = 3000, .group_size_max = 8,
 		.offset_metadata_size_max = 4096, .offsets_retention_ms = INT64_C(7) * 86400000, .offsets_retention_check_interval_ms = 600000000,
