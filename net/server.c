@@ -181,7 +181,7 @@ static int open_knowing(struct server *server, struct catalog_knowledge *known, 
 
 static int open_catalog(struct server *server, struct catalog_report *report, struct sentence *why)
 {
-	struct catalog_knowledge known = {0};
+	struct catalog_knowledge known = {.shard_count = server->shard_count};
 	struct ring_image *images[SERVER_SHARDS_MAX];
 	int err = store_read_catalog_mark_keeping(server->shards[0].io, server->dir, server->shard_count, &known.mark, images);
 	for (uint32_t i = 0; i < server->shard_count; i++)
@@ -198,6 +198,10 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 	}
 	if (err)
 		return fail(why, err, "the catalog in %s cannot be opened: %s", server->dir, *report->why ? report->why : err_text(err));
+	uint32_t made_with = catalog_shard_count(server->catalog);
+	if (made_with && made_with != server->shard_count) /* its head did not say so until now */
+		return fail(why, ERR_CORRUPT_LOG, "the data directory %s was made with %u shard%s, and has files for %u: start again, which says what is missing or too many",
+			    server->dir, made_with, made_with == 1 ? "" : "s", server->shard_count);
 	server->facts = (struct broker_facts){
 		.dir = server->dir,
 		.cluster_id = catalog_cluster_id(server->catalog),
@@ -586,17 +590,24 @@ static int count_shards(const struct server_options *options, uint32_t *count, s
 {
 	struct io_options io_options = {.backend = options->backend == IO_SIM ? IO_SIM : IO_SYSCALLS, .disk = options->disk};
 	struct io *io;
-	uint32_t asked = options->shard_count ? options->shard_count : 1;
+	uint32_t asked = options->shard_count ? options->shard_count : 1, made_with = 0;
 	char text[1024];
 	int err = io_open(&io, &io_options);
 	snprintf(text, sizeof text, "%s", err_text(err));
 	if (!err) {
-		err = store_shards_of(io, options->dir, count);
+		err = catalog_shards_of(io, options->dir, &made_with);
+		if (!err)
+			err = store_shards_of(io, options->dir, count);
 		io_explain(io, err, text, sizeof text);
 		io_close(io);
 	}
 	if (err)
 		return fail(why, err, "the data directory %s cannot be read: %s", options->dir, text);
+	if (made_with && *count > made_with)
+		log_line(LOG_WARN, "%s was made with %u shard%s: what is called journal-%u or checkpoint-%u and higher is nobody's, and not looked at", options->dir, made_with,
+			 made_with == 1 ? "" : "s", made_with, made_with);
+	if (made_with)
+		*count = made_with;
 	if (*count > SERVER_SHARDS_MAX)
 		return fail(why, -EINVAL, "the data directory %s has %u journals; at most %d shards are possible", options->dir, *count, SERVER_SHARDS_MAX);
 	if (*count && *count != asked)

@@ -237,6 +237,7 @@ static void accept_loss(struct catalog *catalog, const struct catalog_mark *know
 	report->is_lost = true;
 	if (catalog->state.incarnation < known->incarnation)
 		catalog->state.incarnation = known->incarnation;
+	catalog_leap_producer_ids(&catalog->state);
 	fprintf(stderr, "spate: error: %s has lost acknowledged changes (it ended with record %llu of opening %llu; record %llu of opening %llu was known), and "
 			"spate.accept.loss is true: topics that it does not name any more are gone, with all their records\n", catalog->log_path,
 		(unsigned long long)report->mark.sequence, (unsigned long long)report->mark.incarnation, (unsigned long long)known->sequence,
@@ -292,6 +293,7 @@ static int create(struct catalog *catalog, const struct catalog_knowledge *known
 	if (err)
 		return err;
 	make_identity(catalog);
+	catalog->state.shard_count = known->shard_count;
 	catalog->state.incarnation++;
 	report->was_created = true;
 	struct catalog_bytes bytes = {0};
@@ -393,16 +395,26 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 	return 0;
 }
 
-static int append_incarnation(struct catalog *catalog, enum catalog_kind kind)
+static int append_opening(struct catalog *catalog)
 {
 	struct catalog_bytes bytes;
-	catalog__begin(catalog, &bytes, kind);
+	catalog__begin(catalog, &bytes, CATALOG_OPENED);
 	catalog_put_u64(&bytes, catalog->state.incarnation);
 	catalog_end(&bytes);
 	return catalog__commit(catalog, &bytes);
 }
 
-/* Counts the opening: in a file written anew if more than half of the present one is superseded, else as one more record. */
+static int write_producer_ids(struct catalog *catalog, int64_t next)
+{
+	struct catalog_bytes bytes;
+	catalog__begin(catalog, &bytes, CATALOG_PRODUCER_IDS);
+	catalog_put_u64(&bytes, (uint64_t)next);
+	catalog_end(&bytes);
+	return catalog__commit(catalog, &bytes);
+}
+
+/* Counts the opening: in a file written anew if more than half of the present one is superseded, or if its head does not say yet how many shards there are
+ * and the opening before has noted it; else as one more record. */
 static int count_opening(struct catalog *catalog, const struct catalog_knowledge *known, struct catalog_report *report)
 {
 	int err = check_loss(catalog, known, report);
@@ -416,9 +428,12 @@ static int count_opening(struct catalog *catalog, const struct catalog_knowledge
 	catalog->state.incarnation++;
 	struct catalog_bytes bytes = {0};
 	uint64_t sequence;
-	if (catalog->end > REWRITE_SIZE_MIN)
+	bool is_head_old = !catalog->state.shard_count && catalog->state.noted_shards;
+	if (is_head_old)
+		catalog->state.shard_count = catalog->state.noted_shards;
+	if (catalog->end > REWRITE_SIZE_MIN || is_head_old)
 		catalog_put_state(&bytes, &catalog->state, &sequence);
-	report->was_compacted = bytes.size && bytes.size < catalog->end / 2;
+	report->was_compacted = bytes.size && (is_head_old || bytes.size < catalog->end / 2);
 	if (report->was_compacted)
 		err = write_anew(catalog, &bytes, sequence);
 	free(bytes.data);
@@ -441,7 +456,9 @@ static int open_for_append(struct catalog *catalog, struct slice file, const str
 	int err = report->torn_bytes ? io_file_truncate(catalog->io, catalog->fd, catalog->end) : 0;
 	if (!err) /* whose sync makes the cut durable, too: until then nothing is behind it */
 		err = write_again(catalog, file);
-	return err ? err : append_incarnation(catalog, CATALOG_OPENED);
+	if (!err && report->is_lost) /* before the opening: behind it nothing is known to be lost any more */
+		err = write_producer_ids(catalog, catalog->state.next_producer_id);
+	return err ? err : append_opening(catalog);
 }
 
 /* The file's bytes come out, to be freed, whatever the answer is. */
@@ -542,6 +559,7 @@ static int open_catalog(struct catalog **out, struct io *io, const char *dir, co
 	if (!catalog)
 		return -ENOMEM;
 	catalog->is_read_only = !known;
+	catalog->shard_count = known ? known->shard_count : 0;
 	int err = known ? open_writable(catalog, known, report) : open_for_reading(catalog, report);
 	err = err ? err : publish_replayed(catalog);
 	if (err) {
@@ -607,14 +625,41 @@ uint64_t catalog_incarnation(const struct catalog *catalog)
 	return catalog->state.incarnation;
 }
 
+uint32_t catalog_shard_count(const struct catalog *catalog)
+{
+	return catalog->state.shard_count;
+}
+
 uint64_t catalog_journal_incarnation(const struct catalog *catalog)
 {
 	return catalog->state.journal_incarnation;
 }
 
+int catalog_shards_of(struct io *io, const char *dir, uint32_t *count)
+{
+	char path[4096];
+	uint8_t head[1024];
+	struct catalog_frame first;
+	*count = 0;
+	snprintf(path, sizeof path, "%s/catalog.log", dir);
+	int fd = io_file_open(io, path, IO_READ_ONLY);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	int64_t got = io_file_read(io, fd, head, sizeof head, 0);
+	io_close_fd(io, fd);
+	struct slice bytes = {head, got < 0 ? 0 : (size_t)got};
+	if (catalog_header_is_good(bytes) && catalog_next(bytes, CATALOG_HEADER_SIZE, 1, &first) == CATALOG_NEXT_RECORD && first.kind == CATALOG_IDENTITY)
+		*count = catalog_identity_shards(first.body);
+	return got < 0 ? (int)got : 0;
+}
+
 static int note_journals_now(struct catalog *catalog)
 {
-	int err = append_incarnation(catalog, CATALOG_JOURNALS);
+	struct catalog_bytes bytes;
+	catalog__begin(catalog, &bytes, CATALOG_JOURNALS);
+	catalog_put_journals(&bytes, catalog->state.incarnation, catalog->shard_count);
+	catalog_end(&bytes);
+	int err = catalog__commit(catalog, &bytes);
 	if (err)
 		return err;
 	catalog->must_note_journals = false;
@@ -921,11 +966,7 @@ int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_
 		return err;
 	if (catalog->state.next_producer_id > INT64_MAX - count)
 		return -ERANGE;
-	struct catalog_bytes bytes;
-	catalog__begin(catalog, &bytes, CATALOG_PRODUCER_IDS);
-	catalog_put_u64(&bytes, (uint64_t)catalog->state.next_producer_id + count);
-	catalog_end(&bytes);
-	err = catalog__commit(catalog, &bytes);
+	err = write_producer_ids(catalog, catalog->state.next_producer_id + count);
 	if (err)
 		return err;
 	*first = catalog->state.next_producer_id;

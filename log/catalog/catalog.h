@@ -61,6 +61,7 @@ static inline bool catalog_mark_is_before(const struct catalog_mark *mark, const
 struct catalog_knowledge {
 	struct catalog_mark mark;            /* it had come this far at least */
 	bool is_loss_accepted;               /* if it is not that far any more, go on nevertheless */
+	uint32_t shard_count;                /* of the broker that opens it; 0: not said, and not noted */
 };
 
 struct catalog_report {
@@ -87,6 +88,10 @@ MUST_USE int catalog_open_knowing(struct catalog **out, struct io *io, const cha
 /* The same for tools: reads, changes nothing, counts nothing, and passes over a meta.properties that cannot be read. -ENOENT if there is no catalog. */
 MUST_USE int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
 void catalog_close(struct catalog *catalog);
+/* How many shards the directory was made with, by the head of its catalog.log alone: files that are missing, or too many, change nothing about it. *count is 0
+ * if nothing tells (no catalog, a damaged one, one of an earlier build). -errno: the file cannot be read. */
+MUST_USE int catalog_shards_of(struct io *io, const char *dir, uint32_t *count);
+uint32_t catalog_shard_count(const struct catalog *catalog); /* the same, of one that is open */
 /* Asked when a change finds the disk full, on the catalog's thread: true if room was made, and the change is written once more. */
 typedef bool catalog_make_room_fn(void *context);
 void catalog_on_full(struct catalog *catalog, catalog_make_room_fn *make_room, void *context);
@@ -95,7 +100,8 @@ uint64_t catalog_incarnation(const struct catalog *catalog);
 
 /* Called once in each opening, when all journals have noted it (store_open has returned for every shard) and before anything is acknowledged: says so
  * durably. A journal that a later start finds to be of an earlier opening is then known for one that was put back. Without topics nothing can be
- * lost yet: then it is said before the first one is created. The file's errors, as for changes. */
+ * lost yet: then it is said before the first one is created. How many shards there are is said as well: by it the next
+ * opening completes the head of a catalog of an earlier build. The file's errors, as for changes. */
 MUST_USE int catalog_note_journals(struct catalog *catalog);
 /* The latest opening that all journals have noted, 0 if nothing says: none of them can be of an earlier one. */
 uint64_t catalog_journal_incarnation(const struct catalog *catalog);

@@ -18,7 +18,7 @@
 #define CATALOG_FRAME_SIZE 24
 
 enum catalog_kind {
-	CATALOG_IDENTITY = 1,     /* directory id 16, node id 4, text cluster id */
+	CATALOG_IDENTITY = 1,     /* directory id 16, node id 4, text cluster id, shards 4 (earlier builds wrote none) */
 	CATALOG_OPENED = 2,       /* incarnation 8 */
 	CATALOG_CREATED = 3,      /* count 4, then for each: id 16, text name, partitions 4, incarnation 8, overrides */
 	CATALOG_DELETED = 4,      /* count 4, then ids */
@@ -26,7 +26,7 @@ enum catalog_kind {
 	CATALOG_CONFIGURED = 6,   /* id 16, overrides */
 	CATALOG_PRODUCER_IDS = 7, /* next producer id 8 */
 	CATALOG_SETTINGS = 8,     /* count 4, then for each: type 1, is set 1, text name, text key, and if set text value */
-	CATALOG_JOURNALS = 9,     /* incarnation 8 of an opening that all journals have noted */
+	CATALOG_JOURNALS = 9,     /* incarnation 8 of an opening that all journals have noted, shards 4 (earlier builds wrote none) */
 	catalog_kind_count
 	/* text: size 4, bytes. overrides: count 4, then for each: text name, text value. */
 };

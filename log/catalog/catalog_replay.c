@@ -228,6 +228,23 @@ static bool is_line(struct slice text)
 	return true;
 }
 
+static uint32_t shards_behind(struct catalog_cursor *body)
+{
+	uint32_t count = catalog_take_u32(body);
+	bool is_there = !body->has_failed;
+	body->has_failed = false;
+	return is_there ? count : 0;
+}
+
+uint32_t catalog_identity_shards(struct slice bytes)
+{
+	struct catalog_cursor body = {bytes.data, bytes.data + bytes.size, false};
+	(void)take_id(&body);
+	(void)catalog_take_u32(&body);
+	(void)catalog_take_text(&body);
+	return body.has_failed ? 0 : shards_behind(&body);
+}
+
 static int replay_identity(struct replay *replay)
 {
 	struct meta_properties *identity = &replay->state->identity;
@@ -242,6 +259,7 @@ static int replay_identity(struct replay *replay)
 	memcpy(identity->cluster_id, cluster_id.data, cluster_id.size);
 	identity->cluster_id[cluster_id.size] = '\0';
 	replay->state->has_identity = true;
+	replay->state->shard_count = shards_behind(&replay->body);
 	return 0;
 }
 
@@ -264,7 +282,18 @@ static int replay_journals(struct replay *replay)
 		return refuse(replay, "the journals noted opening %llu, after %llu and before %llu", (unsigned long long)incarnation,
 			      (unsigned long long)replay->state->journal_incarnation, (unsigned long long)replay->state->incarnation);
 	replay->state->journal_incarnation = incarnation;
+	uint32_t shard_count = shards_behind(&replay->body);
+	if (shard_count)
+		replay->state->noted_shards = shard_count;
 	return 0;
+}
+
+/* No opening gives out 2^32 of them, and each loss is met by a later opening. */
+void catalog_leap_producer_ids(struct catalog_state *state)
+{
+	int64_t first = (int64_t)(state->incarnation << 32);
+	if (state->next_producer_id < first)
+		state->next_producer_id = first;
 }
 
 static int replay_producer_ids(struct replay *replay)
@@ -346,11 +375,20 @@ void catalog_put_topic(struct catalog_bytes *bytes, const struct topic *topic)
 	catalog_put_overrides(bytes, topic->overrides, topic->override_count);
 }
 
-void catalog_put_identity(struct catalog_bytes *bytes, const struct meta_properties *identity)
+void catalog_put_identity(struct catalog_bytes *bytes, const struct meta_properties *identity, uint32_t shard_count)
 {
 	catalog_put(bytes, identity->directory_id.bytes, sizeof identity->directory_id.bytes);
 	catalog_put_u32(bytes, (uint32_t)identity->node_id);
 	catalog_put_text(bytes, (struct slice){(const uint8_t *)identity->cluster_id, strlen(identity->cluster_id)});
+	if (shard_count)
+		catalog_put_u32(bytes, shard_count);
+}
+
+void catalog_put_journals(struct catalog_bytes *bytes, uint64_t incarnation, uint32_t shard_count)
+{
+	catalog_put_u64(bytes, incarnation);
+	if (shard_count)
+		catalog_put_u32(bytes, shard_count);
 }
 
 void catalog_put_setting(struct catalog_bytes *bytes, const struct setting_change *change)
@@ -381,14 +419,14 @@ void catalog_put_state(struct catalog_bytes *bytes, const struct catalog_state *
 	*sequence = 0;
 	catalog_put_header(bytes);
 	catalog_begin(bytes, CATALOG_IDENTITY, ++*sequence);
-	catalog_put_identity(bytes, &state->identity);
+	catalog_put_identity(bytes, &state->identity, state->shard_count);
 	catalog_end(bytes);
 	catalog_begin(bytes, CATALOG_OPENED, ++*sequence);
 	catalog_put_u64(bytes, state->incarnation);
 	catalog_end(bytes);
 	if (state->journal_incarnation) {
 		catalog_begin(bytes, CATALOG_JOURNALS, ++*sequence);
-		catalog_put_u64(bytes, state->journal_incarnation);
+		catalog_put_journals(bytes, state->journal_incarnation, state->noted_shards);
 		catalog_end(bytes);
 	}
 	catalog_begin(bytes, CATALOG_PRODUCER_IDS, ++*sequence);

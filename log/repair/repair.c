@@ -297,7 +297,7 @@ static int mend_journals(struct repair *repair)
 
 static int open_catalog(struct repair *repair)
 {
-	struct catalog_knowledge known = {.is_loss_accepted = repair->options->is_loss_accepted};
+	struct catalog_knowledge known = {.is_loss_accepted = repair->options->is_loss_accepted, .shard_count = repair->shard_count};
 	struct catalog_report found = {0};
 	int err = store_read_catalog_mark(repair->io, repair->options->dir, repair->shard_count, &known.mark);
 	if (!err)

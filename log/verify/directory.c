@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "log/base/err.h"
+#include "log/catalog/catalog.h"
 #include "log/partition/partition_dir.h"
 #include "log/segment/partition_metadata.h"
 
@@ -83,27 +84,32 @@ static int note_partition_entry(void *context, const char *name, bool is_directo
 
 /* ---- the data directory -------------------------------------------------------------------------------- */
 
+static int make_flags(struct data_dir *dir, uint32_t count)
+{
+	bool *journals = realloc(dir->has_journal, count);
+	if (journals)
+		dir->has_journal = journals;
+	bool *checkpoints = realloc(dir->has_checkpoint, count);
+	if (checkpoints)
+		dir->has_checkpoint = checkpoints;
+	if (!journals || !checkpoints)
+		return -ENOMEM;
+	memset(journals + dir->file_shard_count, 0, count - dir->file_shard_count);
+	memset(checkpoints + dir->file_shard_count, 0, count - dir->file_shard_count);
+	dir->file_shard_count = count;
+	return 0;
+}
+
 static int note_shard(struct data_dir *dir, const char *digits, bool **flags)
 {
 	char *end;
 	unsigned long shard = strtoul(digits, &end, 10);
 	if (!*digits || *end || shard >= SHARDS_MAX)
 		return 0;
-	if (shard >= dir->shard_count) {
-		bool *journals = realloc(dir->has_journal, shard + 1);
-		if (journals)
-			dir->has_journal = journals;
-		bool *checkpoints = realloc(dir->has_checkpoint, shard + 1);
-		if (checkpoints)
-			dir->has_checkpoint = checkpoints;
-		if (!journals || !checkpoints)
-			return -ENOMEM;
-		memset(journals + dir->shard_count, 0, shard + 1 - dir->shard_count);
-		memset(checkpoints + dir->shard_count, 0, shard + 1 - dir->shard_count);
-		dir->shard_count = (uint32_t)shard + 1;
-	}
-	(*flags)[shard] = true;
-	return 0;
+	int err = shard >= dir->file_shard_count ? make_flags(dir, (uint32_t)shard + 1) : 0;
+	if (!err)
+		(*flags)[shard] = true;
+	return err;
 }
 
 static int note_subdir(struct listing *listing, const char *name)
@@ -217,6 +223,17 @@ static int compare_partitions(const void *a, const void *b)
 	return order ? order : x->partition < y->partition ? -1 : x->partition > y->partition;
 }
 
+static int settle_shards(struct data_dir *dir, struct io *io, const char *path)
+{
+	uint32_t by_files = dir->file_shard_count, by_catalog = 0;
+	int err = dir->has_catalog ? catalog_shards_of(io, path, &by_catalog) : 0;
+	bool is_told = !err && by_catalog && by_catalog <= SHARDS_MAX;
+	dir->shard_count = is_told ? by_catalog : by_files;
+	err = dir->shard_count > by_files ? make_flags(dir, dir->shard_count) : 0; /* a catalog that cannot be read is told of when it is opened */
+	dir->file_shard_count = by_files;
+	return err;
+}
+
 int data_dir_read(struct data_dir *out, struct io *io, const char *path)
 {
 	*out = (struct data_dir){0};
@@ -234,6 +251,8 @@ int data_dir_read(struct data_dir *out, struct io *io, const char *path)
 		free(listing.subdirs[i]);
 	}
 	free(listing.subdirs);
+	if (!err)
+		err = settle_shards(out, io, path);
 	if (out->partition_count)
 		qsort(out->partitions, out->partition_count, sizeof *out->partitions, compare_partitions);
 	if (err)

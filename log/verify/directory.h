@@ -1,5 +1,6 @@
 /* What files there are in a data directory: shards' journals and checkpoints, partition directories with
- * their segments. For tools. Owner: the thread that reads it. Lists names and sizes; looks into no file. */
+ * their segments. For tools. Owner: the thread that reads it. Lists names and sizes; looks into no file, but for the head of
+ * catalog.log, which says how many shards there are. */
 #pragma once
 
 #include "log/io/io.h"
@@ -24,8 +25,9 @@ struct partition_dir {
 
 struct data_dir {
 	bool has_lock, has_meta, has_catalog;
-	uint32_t shard_count;          /* one more than the largest number of a journal or checkpoint */
-	bool *has_journal, *has_checkpoint;
+	uint32_t shard_count;          /* by the catalog; if that does not say it, file_shard_count */
+	uint32_t file_shard_count;     /* one more than the largest number of a journal or checkpoint */
+	bool *has_journal, *has_checkpoint; /* as many as the larger of the two */
 	uint32_t partition_count;
 	struct partition_dir *partitions; /* by name */
 	uint64_t log_bytes;            /* of all .log files */

@@ -122,6 +122,19 @@ static void check_lost_journals(struct verify *verify)
 	}
 }
 
+/* Somebody's copies: a directory never gets more shards than it was made with. */
+static void tell_stray_shards(struct verify *verify)
+{
+	for (uint32_t shard = verify->dir.shard_count; shard < verify->dir.file_shard_count; shard++) {
+		char name[64], what[128];
+		snprintf(name, sizeof name, "%s-%u", verify->dir.has_journal[shard] ? "journal" : "checkpoint", shard);
+		snprintf(what, sizeof what, "it is nobody's, and not looked at: this directory was made with %u shard%s", verify->dir.shard_count,
+			 verify->dir.shard_count == 1 ? "" : "s");
+		if (verify->dir.has_journal[shard] || verify->dir.has_checkpoint[shard])
+			tell(verify, FINDING_NOTE, name, NOWHERE, NOWHERE, what);
+	}
+}
+
 /* As log/store/store.c decides (is_put_back). */
 static void check_journal_time(struct verify *verify, uint32_t shard, const struct journal_report *journal)
 {
@@ -152,6 +165,7 @@ static int read_shards(struct verify *verify)
 	int err = picture_open(&verify->picture, &verify->sink, verify->image);
 	report->was_clean = true;
 	check_lost_journals(verify);
+	tell_stray_shards(verify);
 	for (uint32_t shard = 0; shard < verify->dir.shard_count && !err && !report->is_in_use; shard++) {
 		struct journal_report journal;
 		bool has_journal = verify->dir.has_journal[shard];

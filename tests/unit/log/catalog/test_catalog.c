@@ -375,6 +375,87 @@ Test(catalog, meta_properties)
 }
 
 /* A reader changes nothing, and finds nothing where nothing is. */
+/* What the catalog's head says of shards, or 0. */
+static uint32_t shards_told(struct machine *machine)
+{
+	uint32_t count = 99;
+	cr_assert_eq(catalog_shards_of(machine->io, DIR_PATH, &count), 0);
+	return count;
+}
+
+static void open_with_shards(struct machine *machine, uint32_t count)
+{
+	struct catalog_knowledge known = {.shard_count = count};
+	cr_assert_eq(catalog_open_knowing(&machine->catalog, machine->io, DIR_PATH, machine->broker, &known, &machine->report), 0, "%s", machine->report.why);
+}
+
+/* A directory says how many shards it was made with from its first moment on, and nobody changes that; one of an earlier build says it from the opening
+ * behind the one that its journals have noted. What was in it stays. */
+Test(catalog, shards)
+{
+	struct machine machine;
+	machine_init(&machine, 1);
+	cr_assert_eq(shards_told(&machine), 0, "there is no catalog");
+	open_with_shards(&machine, 4);
+	cr_assert_eq(shards_told(&machine), 4);
+	machine_close(&machine);
+	open_with_shards(&machine, 7);
+	cr_assert_eq(catalog_note_journals(machine.catalog), 0);
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	cr_assert_eq(shards_told(&machine), 4);
+	machine_close(&machine);
+	cr_assert_eq(io_unlink(machine.io, LOG_PATH), 0);
+	cr_assert_eq(io_unlink(machine.io, DIR_PATH "/meta.properties"), 0);
+
+	open_with_shards(&machine, 0);
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	machine_close(&machine);
+	open_with_shards(&machine, 3);
+	cr_assert_eq(shards_told(&machine), 0, "its journals are not known to be all there yet");
+	cr_assert_eq(catalog_note_journals(machine.catalog), 0);
+	cr_assert_eq(shards_told(&machine), 0, "a file is written anew by an opening alone");
+	cr_assert_eq(create_one(machine.catalog, "behind", 1), 0);
+	machine_crash(&machine);
+	open_with_shards(&machine, 2);
+	cr_assert_eq(shards_told(&machine), 3, "what was noted when all was there counts");
+	cr_assert_eq(catalog_shard_count(machine.catalog), 3);
+	cr_assert_eq(partitions_of(machine.catalog, "t"), 1);
+	cr_assert_eq(partitions_of(machine.catalog, "behind"), 1);
+	machine_close(&machine);
+	uint8_t junk[64];
+	memset(junk, 0x5a, sizeof junk);
+	cr_assert_eq(small_file_replace(machine.io, LOG_PATH, junk, sizeof junk), 0);
+	cr_assert_eq(shards_told(&machine), 0, "damaged: the opening says so");
+	machine_fini(&machine);
+}
+
+/* What has forgotten changes may have forgotten that producer ids were given out: none of an earlier opening is given out again, after a power cut neither. */
+Test(catalog, producer_ids_behind_an_accepted_loss)
+{
+	struct machine machine;
+	machine_init(&machine, 1);
+	int64_t first, again;
+	open_with_shards(&machine, 0);
+	size_t size;
+	uint8_t *early;
+	cr_assert_eq(small_file_read(machine.io, LOG_PATH, 1 << 20, &early, &size), 0);
+	cr_assert_eq(catalog_reserve_producer_ids(machine.catalog, 1000, &first), 0);
+	cr_assert_eq(catalog_reserve_producer_ids(machine.catalog, 1000, &first), 0);
+	for (int loss = 0; loss < 2; loss++) {
+		struct catalog_knowledge known = {.mark = {catalog_incarnation(machine.catalog), 1000}, .is_loss_accepted = true};
+		machine_close(&machine);
+		cr_assert_eq(small_file_replace(machine.io, LOG_PATH, early, size), 0);
+		cr_assert_eq(catalog_open_knowing(&machine.catalog, machine.io, DIR_PATH, machine.broker, &known, &machine.report), 0, "%s", machine.report.why);
+		machine_crash(&machine);
+		open_with_shards(&machine, 0);
+		cr_assert_eq(catalog_reserve_producer_ids(machine.catalog, 1000, &again), 0);
+		cr_assert_geq(again, first + 1000, "loss %d", loss);
+		first = again;
+	}
+	free(early);
+	machine_fini(&machine);
+}
+
 Test(catalog, read_only)
 {
 	struct machine machine;
