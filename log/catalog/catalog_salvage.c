@@ -16,7 +16,6 @@
 #include "log/catalog/catalog_replay.h"
 #include "log/io/small_file.h"
 
-#define PRODUCER_IDS_SKIPPED 1000000
 
 struct salvage {
 	struct io *io;
@@ -306,7 +305,7 @@ static int run(struct salvage *salvage, struct slice file, const struct catalog_
 	 * opening there was one all the same; and a catalog that counts none does not open. */
 	if (salvage->state.incarnation <= known->incarnation)
 		salvage->state.incarnation = known->incarnation + 1;
-	salvage->state.next_producer_id += PRODUCER_IDS_SKIPPED;
+	catalog_leap_producer_ids(&salvage->state);
 	return is_dry_run ? 0 : write_anew(salvage, file);
 }
 

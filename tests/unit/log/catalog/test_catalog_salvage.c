@@ -170,6 +170,9 @@ Test(catalog_salvage, is_not_behind_what_is_known)
 		cr_assert_eq(catalog_salvage(io, "/d", config, &known.mark, NULL, 0, NULL, 0, false, &salvaged), 0);
 		cr_assert_eq(catalog_open_knowing(&catalog, io, "/d", config, &known, &report), 0, "mark %zu: %s", i, report.why);
 		cr_assert_gt(catalog_incarnation(catalog), marks[i].incarnation);
+		int64_t first;
+		cr_assert_eq(catalog_reserve_producer_ids(catalog, 1, &first), 0);
+		cr_assert_gt(first, (int64_t)(marks[i].incarnation << 32), "another salvage may have given out ids before");
 		catalog_close(catalog);
 		io_close(io);
 		sim_disk_close(disk);
