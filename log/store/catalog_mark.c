@@ -40,20 +40,31 @@ struct listener {
 	struct ring_image **images; /* NULL: what is read of the journals is not kept */
 };
 
-static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const struct listener *listener)
+/* ERR_CORRUPT_LOG: it is damaged. */
+static int read_copy(struct io *io, const char *dir, uint32_t shard, const char *suffix, const struct listener *listener)
 {
 	uint8_t *data;
 	size_t size;
-	int err = store__load_checkpoint(io, dir, shard, "", &data, &size);
+	int err = store__load_checkpoint(io, dir, shard, suffix, &data, &size);
 	if (err)
-		return final_error(err);
+		return err;
 	struct catalog_mark mark;
-	if (listener->known && store__checkpoint_mark((struct slice){data, size}, &mark) == 0)
+	err = store__checkpoint_mark((struct slice){data, size}, &mark);
+	if (!err && listener->known)
 		store__raise_mark(listener->known, mark);
-	if (listener->take)
+	if (!err && listener->take)
 		store__checkpoint_partitions((struct slice){data, size}, listener->take, listener->context);
 	free(data);
-	return 0;
+	return err;
+}
+
+/* A change of settings before a stop is told by the checkpoint alone: what takes that may have taken the change as well, so its copy is asked then. */
+static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const struct listener *listener)
+{
+	int err = read_copy(io, dir, shard, "", listener);
+	if (err && !final_error(err))
+		err = read_copy(io, dir, shard, ".copy", listener);
+	return err ? final_error(err) : 0;
 }
 
 static int take_log_end(void *context, const struct log_end *end)

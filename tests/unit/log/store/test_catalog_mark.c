@@ -39,6 +39,36 @@ Test(catalog_mark, the_journal_tells_the_last_opening)
 	world_fini(&world);
 }
 
+/* Where the checkpoint is damaged or lost, and the journal tells nothing, its copy tells as much. */
+Test(catalog_mark, the_copy_of_a_checkpoint_tells_it)
+{
+	for (int is_lost = 0; is_lost < 2; is_lost++) {
+		struct world world;
+		int err;
+		world_init(&world, 3);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		world_stop(&world);
+		struct catalog_mark whole = read_mark(&world, &err);
+		cr_assert_gt(whole.sequence, 0);
+		size_t size;
+		uint8_t *copy = rot_read(&world, "/checkpoint-0.copy", &size);
+		if (is_lost)
+			rot_unlink(&world, "/checkpoint-0");
+		else
+			rot_flip(&world, "/checkpoint-0", 30, 1);
+		rot_write(&world, "/checkpoint-0.copy", copy, size);
+		free(copy);
+		rot_unlink(&world, "/journal-0");
+		struct catalog_mark told = read_mark(&world, &err);
+		cr_expect_eq(err, 0);
+		cr_expect(!catalog_mark_is_before(&told, &whole), "%lu %lu", (unsigned long)told.incarnation, (unsigned long)told.sequence);
+		world.options.is_loss_accepted = true;
+		world_open(&world);
+		world_fini(&world);
+	}
+}
+
 /* A disk that does not answer says nothing of how far the catalog had come: that is an error, and no small mark. */
 Test(catalog_mark, a_read_that_fails_is_no_missing_mark)
 {
