@@ -184,8 +184,9 @@ MUST_USE int segment_read_batch(struct segment *segment, const struct batch *bat
 
 /* Writes new index entries to their files (not synced: they are derived), when there are many, or in any case if `is_final`. */
 MUST_USE int segment_save_indexes(struct segment *segment, bool is_final);
-/* The segment is complete and filed: cut the file to its size, write indexes and seal, close for writing. */
-MUST_USE int segment_seal(struct segment *segment);
+/* The segment is complete and filed: cut the file to its size, write indexes and seal, close for writing. `is_fenced`: something of it is not served, so what is in
+ * the file makes no seal that says anything else than the one that is there. */
+MUST_USE int segment_seal(struct segment *segment, bool is_fenced);
 
 /* ---- filing ------------------------------------------------------------------------------------------------------ */
 

@@ -1,9 +1,13 @@
 /* The seal of a segment that is complete: what its headers come to, and its index files, so that later reads and scans can be held against it.
  *
  * Happy path: the batches were counted and hashed as they were staged; the file is cut to its end, the index files written, and then the seal.
- * Failure modes: what was staged before this start is read from the file; a segment whose headers are damaged gets no seal, and stays as it is. Anything else that
- * fails is tried again by the next cycle. */
+ * Failure modes: what was staged before this start is read from the file; a segment whose headers are damaged gets no seal, and stays as it is. So does one that
+ * something of is fenced, unless its headers are what the seal beside it says: that seal may be all that tells these batches from another's, and a new one would
+ * vouch for what was just found to be wrong. Anything else that fails is tried again by the next cycle. */
+#include <stdlib.h>
+
 #include "log/base/check.h"
+#include "log/io/small_file.h"
 #include "log/segment/foreign_file.h"
 #include "log/segment/segment_priv.h"
 
@@ -29,10 +33,28 @@ static int walk_headers(struct segment *segment)
 	return 0;
 }
 
+/* 0: the headers are those of the seal that is there. ERR_CORRUPT_LOG: it says other ones, or nothing; or a shortage, which decides nothing. */
+static int hold_against_seal(const struct segment *segment)
+{
+	char path[PATH_SIZE];
+	uint8_t *data;
+	size_t size;
+	struct seal seal;
+	uint64_t low, high;
+	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
+	int err = small_file_read(segment->home->io, path, SEAL_SIZE, &data, &size);
+	if (err)
+		return err_is_shortage(err) ? err : ERR_CORRUPT_LOG;
+	bool is_good = seal_decode(&seal, (struct slice){data, size}) == 0;
+	free(data);
+	seal_hash_result(segment->hash, &low, &high);
+	return is_good && seal.headers_checksum_low == low && seal.headers_checksum_high == high ? 0 : ERR_CORRUPT_LOG;
+}
+
 /* Everything that is said of the batches, by their headers in the file: for a segment whose first batches were staged before this start. What
  * the checkpoint said of it was of all that was staged then, some of which was replayed since, and some never became durable. Where a header is
  * damaged that stays what is known: lookups by time pass over a segment whose largest timestamp is too small, so less must not be believed. */
-static int learn_from_file(struct segment *segment)
+static int learn_from_file(struct segment *segment, bool is_fenced)
 {
 	if (segment->hash)
 		return 0;
@@ -41,7 +63,11 @@ static int learn_from_file(struct segment *segment)
 	forget_summary(segment);
 	if (!err)
 		err = walk_headers(segment);
+	if (!err && is_fenced)
+		err = hold_against_seal(segment);
 	if (err) {
+		seal_hash_destroy(segment->hash); /* of a part of it, perhaps */
+		segment->hash = NULL;
 		segment->batch_count = before.batch_count;
 		segment->record_count = before.record_count;
 		segment->max_timestamp_ms = before.max_timestamp_ms;
@@ -76,7 +102,8 @@ static int write_seal(struct segment *segment)
 	return segment__write_derived(segment, SEGMENT_FILE_SEAL, bytes, sizeof bytes, 0);
 }
 
-/* A segment whose headers are damaged can have no seal, and its file stays as it is: what can be served of it is, the rest is named. */
+/* A segment whose headers are damaged, or fenced and not known by a seal, can have none, and its file stays as it is: what can be served of it is, the rest is
+ * named. */
 static int seal_with(struct segment *segment, int err)
 {
 	if (err == ERR_CORRUPT_LOG)
@@ -90,14 +117,14 @@ static int seal_with(struct segment *segment, int err)
 	return err ? err : write_seal(segment);
 }
 
-int segment_seal(struct segment *segment)
+int segment_seal(struct segment *segment, bool is_fenced)
 {
 	CHECK(segment->is_complete && segment_is_filed(segment) && !segment->filing);
 	int err = segment_open_write(segment);
 	if (!err)
 		err = io_file_truncate(segment->home->io, segment->write_fd, segment->staged.position);
 	if (!err)
-		err = seal_with(segment, learn_from_file(segment));
+		err = seal_with(segment, learn_from_file(segment, is_fenced));
 	if (err)
 		return err;
 	segment->is_sealed = true;

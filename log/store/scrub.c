@@ -9,7 +9,7 @@
  * Before a partition's segments its leader-epoch-checkpoint is looked at, which is as unsynced as seals are: one that a power cut took is written again.
  *
  * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Headers that do not fit the seal though each batch is good: the whole
- * segment is doubtful, and fenced. No seal, or one that is of another segment by what it says of its end, or indexes that are not the sealed ones: they are made anew. One that cannot be read: only
+ * segment is doubtful, and fenced; no seal is made of it any more. No seal, or one that is of another segment by what it says of its end, or indexes that are not the sealed ones: they are made anew. One that cannot be read: only
  * batches are checked. A read error: named on stderr, the segment is left for the next
  * pass. The segment or the partition goes away meanwhile: the walk goes on with the next one. */
 #include "log/store/scrub.h"
@@ -255,7 +255,8 @@ static void check_seal(struct scrub *scrub)
 		free(data);
 	bool is_ours = is_good && seal.base_offset == segment->base_offset && seal.log_size_bytes == segment->durable.position &&
 		       seal.next_offset == segment->durable.offset;
-	if (!is_ours && (!err || err == -ENOENT || err == -EFBIG || err == ERR_CORRUPT_LOG || foreign_file_is_in_the_way(err)))
+	bool is_fenced = partition__is_damaged(scrub->partition, segment->base_offset, segment->durable.offset); /* each batch is whole, and yet not what was filed, perhaps */
+	if (!is_ours && !is_fenced && (!err || err == -ENOENT || err == -EFBIG || err == ERR_CORRUPT_LOG || foreign_file_is_in_the_way(err)))
 		seal_again(scrub, "seal");
 	else if (is_ours && !fits_seal(scrub, &seal))
 		partition__add_damage(scrub->partition, segment->base_offset, segment->durable.offset);

@@ -349,7 +349,7 @@ static int seal_complete(struct store *store, struct partition *partition, uint3
 			break;
 		}
 		(*left)--;
-		int err = segment_seal(segment);
+		int err = segment_seal(segment, partition__is_damaged(partition, segment->base_offset, segment->staged.offset));
 		if (err)
 			return err;
 		write_segments_snapshot(store, partition, segment);

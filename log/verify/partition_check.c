@@ -193,6 +193,14 @@ static const struct picture_segment *known_as_sealed(const struct partition_walk
 	return known && known->is_sealed ? known : NULL;
 }
 
+/* Is anything of a segment that the checkpoint knows fenced? */
+static bool is_part_fenced(const struct partition_walk *walk, int64_t base_offset)
+{
+	const struct picture_segment *known = knows_marks(walk) ? picture_segment(walk->check->picture, base_offset) : NULL;
+	return walk->check->topic && !walk->check->is_in_use && known && known->filed.position > 0 &&
+	       damaged_ranges_overlap(&walk->check->picture->fenced, base_offset, known->required.offset);
+}
+
 /* Derived files are not synced: a crash may take one whole. */
 static void tell_missing(const struct partition_walk *walk, const struct segment_files *files, enum segment_file which)
 {
@@ -202,10 +210,12 @@ static void tell_missing(const struct partition_walk *walk, const struct segment
 		tell(walk, walk->check->was_clean ? FINDING_DERIVED : FINDING_NOTE, file, NOWHERE, NOWHERE, "it is missing: the segment is sealed, and should have it");
 }
 
-/* A segment whose headers are damaged can have no seal. */
+/* A segment whose headers are damaged can have no seal; and for one that is fenced, and not as the seal says, nothing is made (log/segment/segment_seal.c). */
 static void check_missing_files(const struct partition_walk *walk, const struct segment_files *files, const struct segment_check *segment)
 {
 	const struct seal *seal = segment->seal;
+	if (!segment->fits_seal && is_part_fenced(walk, files->base_offset))
+		return;
 	if (!files->has[SEGMENT_FILE_SEAL] && known_as_sealed(walk, files->base_offset) && !segment->damaged.count)
 		tell_missing(walk, files, SEGMENT_FILE_SEAL);
 	if (seal && seal->index_size_bytes && !files->has[SEGMENT_FILE_INDEX])
@@ -312,14 +322,6 @@ static void learn(struct partition_walk *walk, const struct segment_check *segme
 	walk->end_offset = segment->end_offset;
 }
 
-/* Is anything of a segment that the checkpoint knows fenced? */
-static bool is_part_fenced(const struct partition_walk *walk, int64_t base_offset)
-{
-	const struct picture_segment *known = knows_marks(walk) ? picture_segment(walk->check->picture, base_offset) : NULL;
-	return walk->check->topic && !walk->check->is_in_use && known && known->filed.position > 0 &&
-	       damaged_ranges_overlap(&walk->check->picture->fenced, base_offset, known->required.offset);
-}
-
 /* A fence goes only where the file itself shows that it is what was filed: by the seal if there must be one, as each batch of another's may be whole; else by the
  * first batch, and all that the append times say. Offsets that no file held, as room behind a lost journal, are in no segment, so they stay fenced. */
 static bool is_whole_again(const struct partition_walk *walk, const struct segment_check *segment)
@@ -329,7 +331,7 @@ static bool is_whole_again(const struct partition_walk *walk, const struct segme
 	const struct picture_segment *known = picture_segment(walk->check->picture, segment->base_offset);
 	bool is_to_the_end = segment->end_position == known->required.position && segment->end_offset == known->required.offset;
 	bool is_identified = known->first_crc && segment->first_crc == known->first_crc;
-	return is_to_the_end && (known->is_sealed ? segment->fits_seal : is_identified);
+	return is_to_the_end && (known->is_complete || known->is_sealed ? segment->fits_seal : is_identified);
 }
 
 static bool is_scanned(const struct partition_walk *walk)

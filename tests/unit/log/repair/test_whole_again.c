@@ -123,6 +123,65 @@ Test(whole_again, what_is_not_what_was_filed_stays_fenced, .timeout = 60)
 	}
 }
 
+/* A start without a checkpoint has fenced a segment by its seal alone: each batch is whole. What it leaves is still that seal, however often it is scrubbed,
+ * stopped, looked at and repaired; with the seal gone, none is made of what is fenced. Only the right file lifts the fence. */
+static void live_and_repair(struct world *world, const char *name)
+{
+	struct steps steps;
+	struct repair_report report;
+	struct verdict verdict;
+	world->options.scrub_bytes_per_second = 100u << 20;
+	world->options.scrub_interval_ms = 1000;
+	world_open(world);
+	for (int turns = 0; store_counters(world->store).scrub_passes < 2 && turns < 100000; turns++)
+		world_turn(world);
+	world_stop(world);
+	rot_verify(world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DERIVED], 0, "%s", name);
+	const struct found *found = find_fenced(&verdict, 100);
+	cr_assert(found && found->to == 200 && !strstr(found->what, "whole again"), "%s", name);
+	repair(world, false, &steps, &report);
+	cr_assert_eq(report.steps[REPAIR_UNFENCE] + report.steps[REPAIR_REBUILD], 0, "%s", name);
+}
+
+Test(whole_again, a_fence_by_a_seal_is_lifted_by_that_seal_alone, .timeout = 60)
+{
+	for (int is_seal_lost = 0; is_seal_lost < 2; is_seal_lost++) {
+		struct world world;
+		char log[128], seal[128];
+		make_stopped(&world, 95 + (uint64_t)is_seal_lost);
+		log_path(&world, 1, log);
+		sibling(log, ".seal", seal);
+		struct place last = rot_batch(&world, log, 9);
+		size_t size, seal_size, seal_size_after;
+		uint8_t *right = rot_read(&world, log, &size), *sealed = rot_read(&world, seal, &seal_size), *wrong = malloc(size);
+		memcpy(wrong, right, size);
+		wrong[last.position + BATCH_AT_MAX_TIMESTAMP + 7]++;
+		batch_stamp_crc(wrong + last.position, (uint32_t)(last.end - last.position));
+		rot_write(&world, log, wrong, size);
+		rot_unlink(&world, "/checkpoint-0");
+		live_and_repair(&world, "the first life");
+		live_and_repair(&world, "the next life");
+		uint8_t *after = rot_read(&world, seal, &seal_size_after);
+		cr_assert(seal_size_after == seal_size && memcmp(after, sealed, seal_size) == 0, "the seal is another");
+		if (is_seal_lost) {
+			rot_unlink(&world, seal);
+			live_and_repair(&world, "without the seal");
+			rot_write(&world, log, right, size);
+			live_and_repair(&world, "without the seal, and the right file");
+			world_open(&world);
+			world_fini(&world);
+		} else {
+			rot_write(&world, log, right, size);
+			expect_lifted(&world, 100, 200, log);
+		}
+		free(right);
+		free(wrong);
+		free(sealed);
+		free(after);
+	}
+}
+
 /* Offsets that no file held, as the room that is left behind a lost journal, stay fenced where they touch those of a file that came back. */
 Test(whole_again, room_that_touches_it_stays_fenced)
 {
