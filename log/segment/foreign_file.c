@@ -1,18 +1,42 @@
-/* By the first bytes alone: no file that is made anew begins with a batch's header or with another file's magic. */
+/* By the first bytes: no file that is made anew begins with a batch's header or with another file's magic. Entries of an index, which are numbers, may pass for a
+ * header at a glance; whoever believed that would call sound files exchanged. So the header's fields must fit each other, or the batch its CRC. */
 #include "log/segment/foreign_file.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log/batch/batch.h"
 
 enum kind { KIND_OTHER, KIND_BATCHES, KIND_KEPT, KIND_DERIVED };
 
+/* The batch is all there, and as its CRC says. */
+static bool is_whole_batch(struct io *io, int fd, const struct batch *batch)
+{
+	if (io_file_size(io, fd) < (int64_t)batch->size_bytes)
+		return false;
+	uint8_t *bytes = malloc(batch->size_bytes);
+	bool is_whole = bytes && io_file_read(io, fd, bytes, batch->size_bytes, 0) == (int64_t)batch->size_bytes &&
+			batch_check_crc((struct slice){bytes, batch->size_bytes}, batch) == 0;
+	free(bytes);
+	return is_whole;
+}
+
+/* One that has rotted, or was cut, is known by its fields: what a broker takes has no offset without a record. What another broker has compacted has, and its CRC
+ * is asked. */
+static bool is_batch(struct io *io, int fd, struct slice header)
+{
+	struct batch batch;
+	if (batch_parse_header(header, &batch) || batch.base_offset < 0)
+		return false;
+	bool fits = batch.last_offset_delta >= 0 && batch.records_count == (int64_t)batch.last_offset_delta + 1;
+	return fits || is_whole_batch(io, fd, &batch);
+}
+
 static enum kind kind_of(struct io *io, int fd)
 {
 	uint8_t header[BATCH_HEADER_SIZE];
-	struct batch batch;
 	if (io_file_read(io, fd, header, sizeof header, 0) != sizeof header)
 		return KIND_OTHER;
 	if (memcmp(header, "SPATEJNL", 8) == 0 || memcmp(header, "SPATECAT", 8) == 0)
@@ -21,7 +45,7 @@ static enum kind kind_of(struct io *io, int fd)
 		return KIND_BATCHES;
 	if (memcmp(header, "SPATECKP", 8) == 0 || memcmp(header, "SPATESEA", 8) == 0)
 		return KIND_DERIVED;
-	return batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.base_offset >= 0 ? KIND_BATCHES : KIND_OTHER;
+	return is_batch(io, fd, (struct slice){header, sizeof header}) ? KIND_BATCHES : KIND_OTHER;
 }
 
 bool foreign_file_is_stores(struct io *io, int fd)

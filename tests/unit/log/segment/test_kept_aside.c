@@ -1,5 +1,6 @@
 /* Bytes that are nobody's any more, or somebody else's, are kept under another name before anything is written in their place: durably, and not by half. */
 #include "log/segment/foreign_file.h"
+#include "log/base/bytes.h"
 #include "log/segment/torn_file.h"
 #include "tests/unit/log/verify/rot.h"
 
@@ -114,4 +115,127 @@ Test(kept_aside, reserved_room_is_not_read)
 	io_close_fd(io, fd);
 	io_close(io);
 	unlink(path);
+}
+
+/* ---- what stands under a derived file's name --------------------------------------------------------------------------- */
+
+struct kind_row {
+	const char *name;
+	size_t (*fill)(uint8_t *out, size_t size);
+	bool is_kept;
+};
+
+static size_t fill_log(uint8_t *out, size_t size)
+{
+	return make_batch(out, size, 7, 3, 100, 1000);
+}
+
+static size_t fill_rotten_log(uint8_t *out, size_t size)
+{
+	size_t used = fill_log(out, size);
+	out[used - 1] ^= 1;
+	return used;
+}
+
+static size_t fill_cut_log(uint8_t *out, size_t size)
+{
+	return fill_log(out, size) - 1;
+}
+
+/* As another broker leaves it behind compaction: fewer records than offsets, and sound. */
+static size_t fill_compacted_log(uint8_t *out, size_t size)
+{
+	size_t used = fill_log(out, size);
+	store_be32(out + BATCH_AT_LAST_OFFSET_DELTA, 9);
+	batch_stamp_crc(out, (uint32_t)used);
+	return used;
+}
+
+static size_t fill_hole(uint8_t *out, size_t size)
+{
+	memset(out, 0, size);
+	memcpy(out, "SPATEHOL", 8);
+	return size;
+}
+
+static size_t fill_times(uint8_t *out, int64_t first_ms, uint32_t step_offsets)
+{
+	for (uint32_t i = 0; i < 40; i++) {
+		store_be64(out + i * 12, (uint64_t)(first_ms + (int64_t)i * 100));
+		store_be32(out + i * 12 + 8, 69 + i * step_offsets);
+	}
+	return 480;
+}
+
+/* Byte 4 of the second entry's time is a batch's magic, as for 4.7 hours of each 50 days. */
+static size_t fill_times_of_now(uint8_t *out, size_t size)
+{
+	(void)size;
+	return fill_times(out, 0x1a202000000, 70);
+}
+
+static size_t fill_times_of_long_batches(uint8_t *out, size_t size)
+{
+	(void)size;
+	return fill_times(out, 0x1a202000000, 256);
+}
+
+static size_t fill_times_of_another_day(uint8_t *out, size_t size)
+{
+	(void)size;
+	return fill_times(out, 0x1a203000000, 70);
+}
+
+/* The third entry's offset begins with a magic: so many records are in no segment of ours, but a byte of it may rot. */
+static size_t fill_positions(uint8_t *out, size_t size)
+{
+	(void)size;
+	for (uint32_t i = 0; i < 40; i++) {
+		store_be32(out + i * 8, (2u << 24) + i * 70);
+		store_be32(out + i * 8 + 4, 4096 + i * 4096);
+	}
+	store_be32(out + 8, 200);
+	return 320;
+}
+
+static size_t fill_zeros(uint8_t *out, size_t size)
+{
+	memset(out, 0, size);
+	return size;
+}
+
+static size_t fill_nothing(uint8_t *out, size_t size)
+{
+	(void)out;
+	(void)size;
+	return 0;
+}
+
+/* Only what is another file's, damaged or not, is kept: a sound file that is made anew makes nobody believe that two were exchanged. */
+Test(kept_aside, what_begins_as_another_file)
+{
+	static const struct kind_row rows[] = {
+		{"a log", fill_log, true},
+		{"a log whose first batch has rotted", fill_rotten_log, true},
+		{"a log that was cut in its first batch", fill_cut_log, true},
+		{"a compacted log", fill_compacted_log, true},
+		{"a hole's mark", fill_hole, true},
+		{"a time index of now", fill_times_of_now, false},
+		{"a time index of long batches", fill_times_of_long_batches, false},
+		{"a time index of another day", fill_times_of_another_day, false},
+		{"an index", fill_positions, false},
+		{"zeros", fill_zeros, false},
+		{"nothing", fill_nothing, false},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct world world = {.disk = sim_disk_open(1)};
+		uint8_t bytes[1000], byte;
+		rot_write(&world, "/file", bytes, rows[i].fill(bytes, sizeof bytes));
+		struct io *io = rot_open(&world);
+		cr_assert_eq(foreign_file_keep(io, "/file"), 0, "%s", rows[i].name);
+		int64_t kept = sim_disk_peek(world.disk, "/file" FOREIGN_FILE_SUFFIX, &byte, 0, 0);
+		cr_expect_eq(kept, rows[i].is_kept ? 0 : -ENOENT, "%s", rows[i].name);
+		io_close(io);
+		sim_disk_close(world.disk);
+	}
 }
