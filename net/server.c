@@ -378,6 +378,14 @@ static int open_shards(struct server *server, struct sentence *why)
 	return wait_for_stores(server, open_shard_store(server, 0), why);
 }
 
+/* A catalog that was lost, or is of an earlier time, does not know all that were given out; a log that remembers one would take a new producer's batches for that
+ * one's, already there. */
+static void pass_producer_ids(struct server *server)
+{
+	for (uint32_t i = 0; i < server->shard_count; i++)
+		catalog_pass_producer_ids(server->catalog, store_producer_id_max(server->shards[i].store));
+}
+
 /* Before anybody is served. A store that a full disk keeps from its journal takes nothing for now; and on such a disk this waits for the next start. */
 static int note_journals(struct server *server, struct sentence *why)
 {
@@ -576,6 +584,8 @@ static int open_all(struct server *server, struct server_report *report, struct 
 		err = open_shards(server, why);
 	if (!err)
 		err = note_journals(server, why);
+	if (!err)
+		pass_producer_ids(server);
 	if (!err)
 		err = start_listening(server, why);
 	server->is_new = report->catalog.was_created;

@@ -959,6 +959,15 @@ int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const 
 
 /* ---- producer ids ----------------------------------------------------------------------------------------------------------- */
 
+#define LOST_IDS 1000000
+#define KNOWN_ID_MAX (INT64_C(1) << 62) /* a client that made one up does not have us count beyond all ids */
+
+void catalog_pass_producer_ids(struct catalog *catalog, int64_t known)
+{
+	if (known >= catalog->state.next_producer_id && known < KNOWN_ID_MAX)
+		catalog->state.next_producer_id = known + 1 + LOST_IDS;
+}
+
 int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_t *first)
 {
 	int err = catalog__check_writable(catalog);

@@ -162,5 +162,8 @@ MUST_USE int catalog_set_overrides(struct catalog *catalog, const struct uuid *i
  * changed. */
 MUST_USE int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count);
 
+/* Logs know this producer id, so it was given out, or a client made it up: what is reserved from now on is above it, and, if the catalog did not know, far above, as others
+ * may have been given out that have written nothing yet. Changes nothing on disk: the next reservation does. */
+void catalog_pass_producer_ids(struct catalog *catalog, int64_t known);
 /* Reserves `count` producer ids, never handed out before or again; *first is the first of them (Kafka's ProducerIdManager: blocks of 1000). */
 MUST_USE int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_t *first);

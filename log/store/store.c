@@ -669,6 +669,17 @@ struct store_usage store_usage(const struct store *store)
 }
 
 bool store_is_stopped(const struct store *store) { return store->is_stopped; }
+int64_t store_producer_id_max(const struct store *store)
+{
+	int64_t max = -1;
+	LIST_FOR_EACH(node, &store->partitions) {
+		const struct producer_state *producers = LIST_ENTRY(node, struct partition, store_node)->producers;
+		for (uint32_t i = 0; producers && i < producer_count(producers); i++)
+			max = producer_at(producers, i)->producer_id > max ? producer_at(producers, i)->producer_id : max;
+	}
+	return max;
+}
+
 bool store_has_started(const struct store *store) { return store->has_journal_started; }
 bool store_has_failed(const struct store *store) { return store->failure != 0; }
 bool store_is_full(const struct store *store) { return store->is_full || store->must_file_first; }

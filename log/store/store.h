@@ -117,6 +117,7 @@ struct store_usage store_usage(const struct store *store);
 int64_t store_retention_ms(struct store *store);
 
 /* States for health, metrics and refusals. */
+int64_t store_producer_id_max(const struct store *store); /* the largest that any of its logs remembers; -1: none. Before it serves, from any thread */
 bool store_has_started(const struct store *store); /* its journal has noted this opening; a full disk may put that off (see store_open) */
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */
 bool store_is_full(const struct store *store);     /* the disk is full: appends are refused, reads served; resumes by itself */

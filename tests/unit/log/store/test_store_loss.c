@@ -218,7 +218,42 @@ Test(store_loss, producer_ids)
 	lose_end(&world, CUT_BEFORE, 1);
 	expect_refused(&world, "catalog.log", "has lost acknowledged changes");
 	world.options.is_loss_accepted = true;
+	for (int64_t loss = 0, last = 999; loss < 2; loss++, last = first) { /* the same file of before once more: what went on behind the first loss is not given out again */
+		size_t size;
+		uint8_t *before = rot_read(&world, "//catalog.log", &size);
+		world_open(&world);
+		cr_assert_eq(catalog_reserve_producer_ids(world.catalog, 1000, &first), 0);
+		cr_expect_gt(first, last, "loss %ld: %ld", (long)loss, (long)first);
+		world_append(&world, world_partition(&world, "b", 0), (2 + (uint64_t)loss) * RECORDS, RECORDS, 100);
+		world_stop(&world);
+		rot_write(&world, "//catalog.log", before, size);
+		free(before);
+	}
 	world_open(&world);
+	world_fini(&world);
+}
+
+/* What a log remembers of a producer was given out, whatever the catalog says: in this life, and behind it by the reservation that it makes. */
+Test(store_loss, producer_ids_that_logs_know)
+{
+	struct world world;
+	int64_t first;
+	world_init(&world, 12);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	cr_assert_eq(store_producer_id_max(world.store), -1);
+	cr_assert_eq(world_produce(&world, world_partition(&world, "t", 1), 0), 0); /* it has the id 7 */
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_eq(store_producer_id_max(world.store), 7);
+	catalog_pass_producer_ids(world.catalog, store_producer_id_max(world.store));
+	cr_assert_eq(catalog_reserve_producer_ids(world.catalog, 1000, &first), 0);
+	cr_assert_gt(first, 7);
+	catalog_pass_producer_ids(world.catalog, 8);
+	catalog_pass_producer_ids(world.catalog, INT64_MAX); /* a client made it up */
+	int64_t next;
+	cr_assert_eq(catalog_reserve_producer_ids(world.catalog, 1000, &next), 0);
+	cr_assert_eq(next, first + 1000);
 	world_fini(&world);
 }
 
