@@ -66,7 +66,7 @@ struct cycle {
 	bool is_tidy;                  /* there is no pressure: files are cut to their size */
 	bool is_due;                   /* a cycle must run, even if there is nothing to file: for what its end does */
 	bool must_tell_ends;           /* to the journal, with its next group */
-	uint64_t ends_seq;             /* the group that tells them; 0: none does */
+	uint64_t ends_seq;             /* the group that tells them, until one lets go what is before it; 0: none does */
 };
 
 /* What could not be opened, or had no memory, is tried again. */

@@ -482,6 +482,7 @@ static void let_journal_go(struct store *store)
 {
 	journal_note_checkpoint(store->journal, store->checkpoint_generation);
 	journal_trim(store->journal, store->cycle.trim_seq);
+	store->cycle.ends_seq = 0;
 	store->cycle.direct_bytes -= store->cycle.told_direct_bytes;
 	LIST_FOR_EACH(node, &store->partitions)
 		drop_checkpointed(LIST_ENTRY(node, struct partition, store_node));
@@ -581,8 +582,10 @@ static void begin_cycle(struct store *store)
 		struct partition *partition = LIST_ENTRY(node, struct partition, unfiled_node);
 		partition->cycle_end_offset = partition->durable_offset;
 	}
-	store->cycle.ends_seq = 0;
-	store->cycle.must_tell_ends = store->has_journal_started && !store->is_stopped /* the seal is written */;
+	bool are_told = store->cycle.ends_seq > 0; /* by a cycle that let nothing go: one a second, on a full disk, would fill the journal with them */
+	if (are_told)
+		store->cycle.trim_seq = store->cycle.ends_seq - 1;
+	store->cycle.must_tell_ends = !are_told && store->has_journal_started && !store->is_stopped /* the seal is written */;
 	store__commit(store); /* nobody else may bring a turn */
 }
 

@@ -272,3 +272,44 @@ Test(reserve, no_retry_is_answered_from_what_is_to_be_filed, .timeout = 60)
 	cr_assert_eq(world_produce(&world, partition, 0), 0);
 	world_fini(&world);
 }
+
+static void trimmed(struct trim_op *op)
+{
+	op->done = NULL;
+}
+
+/* A disk that others have filled to the last byte, the reserve's room included, for hours: no checkpoint can be written, so each try is a cycle that lets
+ * nothing of the journal go. What the tries tell the journal does not fill it: deletes are served, which may be what makes room again. */
+Test(reserve, tries_do_not_fill_the_journal, .timeout = 60)
+{
+	struct world world;
+	world_init(&world, 8);
+	world.options.journal_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	sim_disk_set_capacity(world.disk, 1);
+	for (uint64_t next = 1; next < 3; next++) /* into room that the segment has */
+		world_append(&world, partition, next, 1, 100);
+	uint64_t until_ns = io_now_ns(world.io) + 1000ull * 1000000000;
+	while (io_now_ns(world.io) < until_ns)
+		world_turn(&world);
+	cr_assert(store_is_full(world.store));
+	cr_expect_lt(journal_used_bytes(world.store->journal), journal_size_bytes(world.store->journal) / 4);
+	struct trim_op trim = {.done = trimmed, .offset = 2};
+	cr_assert_eq(partition_trim(partition, &trim), 0);
+	for (int turns = 0; trim.done && turns < 1000; turns++)
+		world_turn(&world);
+	cr_assert_null(trim.done, "records are deleted on a full disk");
+	sim_disk_set_capacity(world.disk, 0);
+	for (int turns = 0; store_is_full(world.store) && turns < 1000; turns++)
+		world_turn(&world);
+	world_append(&world, partition, 3, 1, 100);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 2, 1 << 20), 4);
+	world_fini(&world);
+}
