@@ -9,15 +9,25 @@
 
 #include "log/base/check.h"
 
-/* PREFIX-SHARD are files: log/README.md has the list. */
-static const char *const own_files[] = {"journal", "checkpoint", "log-start", "reserve"};
+/* PREFIX-SHARD are files, and what repair keeps of a catalog is PREFIX-OPENING: log/README.md has the list. */
+static const char *const own_files[] = {"journal", "checkpoint", "log-start", "reserve", "catalog.log.damaged"};
+
+/* journal-SHARD.lost-OPENING: a journal that was kept aside. */
+static bool is_lost_journal(const char *topic)
+{
+	size_t prefix = strlen("journal-");
+	if (strncmp(topic, "journal-", prefix) != 0)
+		return false;
+	size_t digits = strspn(topic + prefix, "0123456789");
+	return digits > 0 && strcmp(topic + prefix + digits, ".lost") == 0;
+}
 
 static bool is_own_file(const char *topic)
 {
 	for (size_t i = 0; i < sizeof own_files / sizeof *own_files; i++)
 		if (strcmp(topic, own_files[i]) == 0)
 			return true;
-	return false;
+	return is_lost_journal(topic);
 }
 
 void partition_dir_name(char out[PARTITION_DIR_NAME_SIZE], const char *topic, uint32_t index)

@@ -19,7 +19,14 @@ static const struct {
 	{"checkpoint", 7, "+checkpoint-7"},
 	{"log-start", 1, "+log-start-1"},
 	{"reserve", 0, "+reserve-0"},
+	{"catalog.log.damaged", 5, "+catalog.log.damaged-5"},
+	{"journal-0.lost", 3, "+journal-0.lost-3"},
+	{"journal-11.lost", 0, "+journal-11.lost-0"},
 	{"journal-0", 0, "journal-0-0"},
+	{"journal-.lost", 0, "journal-.lost-0"},
+	{"journal-0.lost-1", 0, "journal-0.lost-1-0"},
+	{"journal-0x.lost", 0, "journal-0x.lost-0"},
+	{"catalog.log", 0, "catalog.log-0"},
 	{"log", 0, "log-0"},
 	{"Journal", 0, "Journal-0"},
 };
@@ -55,7 +62,7 @@ Test(partition_dir, the_longest)
 
 static const char *const others[] = {
 	"", "-", "-0", "+", "+-0", "orders", "orders-", "orders-x", "orders-1x", "orders-01", "orders-+1", "orders- 1", "orders-2147483648", "orders-99999999999999999999",
-	"+orders-0", "++journal-0", "journal-0", "checkpoint-3", "log-start-0", "reserve-12", "orders-0.foreign", "orders-0.f00-delete",
+	"+orders-0", "++journal-0", "journal-0", "checkpoint-3", "log-start-0", "reserve-12", "catalog.log.damaged-2", "journal-0.lost-7", "orders-0.foreign", "orders-0.f00-delete",
 };
 
 /* What this broker would not have named so is no partition's. */
