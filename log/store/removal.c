@@ -4,8 +4,8 @@
  * one is free for who makes the topic again; and its files go a few at a time, by a timer. A stop, or a crash, leaves the rest to the next start, which finds it by its
  * name, if the catalog does not know that id: a catalog that an operator has put back may.
  *
- * Failures: a directory that cannot be renamed is removed at once, as nobody may find another's files under its name. What cannot be removed is
- * named and left. A crash before the new name is durable leaves the old one: it belongs to nobody, and is moved away when the name comes again (partition.c). */
+ * Failures: a directory that cannot be renamed is removed at once, as nobody may find another's files under its name, and never later, as they may be another's then.
+ * What cannot be removed is named and left. A crash before the new name is durable leaves the old one: it belongs to nobody, and is moved away when the name comes again (partition.c). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +75,14 @@ static int remove_next(struct store *store, const char *path)
 	return err && err != -ENOENT ? err : 1;
 }
 
+static void forget(struct removals *removals, struct removal *removal)
+{
+	if (removals->dirs.next == &removal->node)
+		forget_names(removals);
+	list_remove(&removal->node);
+	free(removal);
+}
+
 /* 0: as many were removed, or nothing is left; or a shortage. */
 static int remove_some(struct store *store, uint32_t count)
 {
@@ -88,9 +96,7 @@ static int remove_some(struct store *store, uint32_t count)
 			return done;
 		if (done < 0)
 			fprintf(stderr, "spate: %s: cannot be removed (%s); it holds nothing of a living topic\n", removal->path, err_text(done));
-		forget_names(removals);
-		list_remove(&removal->node);
-		free(removal);
+		forget(removals, removal);
 	}
 	return 0;
 }
@@ -139,11 +145,16 @@ static bool queue(struct store *store, const char *path)
 	return true;
 }
 
-/* All that is to go, this directory last. */
+/* All that is to go, this directory last. What is left of it then stays: it has its name still, and who makes the topic again may have files there by the next try. */
 static void remove_now(struct store *store, const char *path)
 {
-	if (!queue(store, path) || remove_some(store, UINT32_MAX))
-		fprintf(stderr, "spate: %s: cannot be removed now; it holds nothing of a living topic\n", path);
+	struct removals *removals = &store->removals;
+	bool is_queued = queue(store, path);
+	if (is_queued && !remove_some(store, UINT32_MAX))
+		return;
+	if (is_queued)
+		forget(removals, LIST_ENTRY(removals->dirs.prev, struct removal, node));
+	fprintf(stderr, "spate: %s: cannot be removed now; it holds nothing of a living topic\n", path);
 }
 
 void store__remove_dir(struct store *store, const struct partition *partition)

@@ -204,3 +204,29 @@ Test(removal, a_long_name_is_cut)
 	turn_until_gone(&world);
 	world_fini(&world);
 }
+
+/* A directory that can get no other name, and cannot be removed at once either: its name is given again, and what lies there then is not removed. */
+Test(removal, what_kept_its_name_is_left_alone)
+{
+	struct world world;
+	fill(&world, 5, "t", 1, 2);
+	sim_disk_fail_kinds(world.disk, SIM_NAMES | SIM_LIST, 1, EMFILE, true);
+	delete_topic(&world, "t");
+	sim_disk_fail_kinds(world.disk, SIM_LIST, 1, EMFILE, true);
+	make_topic(&world, "t", 1);
+	for (uint64_t i = 0; i < 20; i++)
+		world_append(&world, world_partition(&world, "t", 0), i, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	uint32_t files = 0;
+	sim_disk_fail_kinds(world.disk, SIM_LIST, 0, EMFILE, false);
+	cr_assert_geq(files = files_of(&world, "/t-0"), 2);
+	for (int turns = 0; turns < 2000; turns++)
+		world_turn(&world);
+	cr_assert_geq(files_of(&world, "/t-0"), files);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world.report.damaged_ranges, 0);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1000), 20);
+	world_fini(&world);
+}
