@@ -493,7 +493,7 @@ static bool is_exchanged(struct partition_walk *walk, const struct segment_check
 /* Behind the last segment, or before the first. */
 static void check_filed(struct partition_walk *walk)
 {
-	static const char what[] = "what was filed here is not there: its append times, or an earlier checkpoint, tell of it";
+	static const char what[] = "what was filed here is not there: its append times, an earlier checkpoint or the journal tell of it";
 	const struct picture_partition *picture = walk->check->picture;
 	int64_t start = picture ? picture->start_offset : 0, from = walk->filed_from > start ? walk->filed_from : start;
 	if (!is_scanned(walk) || !walk->filed_to)
