@@ -311,6 +311,11 @@ int64_t io_file_size(struct io *io, int fd)
 	return io->cold->file_size(io, fd);
 }
 
+int64_t io_file_changed_ns(struct io *io, int fd)
+{
+	return io->cold->file_changed_ns(io, fd);
+}
+
 int64_t io_file_next_data(struct io *io, int fd, uint64_t position)
 {
 	return io->cold->file_next_data(io, fd, position);

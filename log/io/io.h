@@ -181,6 +181,9 @@ MUST_USE int io_file_open(struct io *io, const char *path, uint32_t flags);
 typedef bool io_spare_fn(void *context);
 void io_on_no_descriptors(struct io *io, io_spare_fn *spare, void *context);
 MUST_USE int64_t io_file_size(struct io *io, int fd);
+/* When the file's bytes were last changed, in ns: a number to be held against an earlier one of the same file. Ask it of files that are written no more: who asks
+ * makes the kernel (6.13 and later) give the next write a new time, which a durable write then has to write as well. -errno. */
+MUST_USE int64_t io_file_changed_ns(struct io *io, int fd);
 /* Everything in [position, the result) is zeros, as the file system knows without reading: room that was reserved. The file's size if there is nothing
  * else; `position` itself where nothing is known. -errno. */
 MUST_USE int64_t io_file_next_data(struct io *io, int fd, uint64_t position);

@@ -53,6 +53,7 @@ struct io_impl {
 struct io_cold {
 	int (*file_open)(struct io *io, const char *path, uint32_t flags);
 	int64_t (*file_size)(struct io *io, int fd);
+	int64_t (*file_changed_ns)(struct io *io, int fd);
 	int64_t (*file_next_data)(struct io *io, int fd, uint64_t position);
 	void (*look_ahead)(struct io *io, const struct io_look *items, uint32_t count); /* NULL likewise */
 	void (*file_will_read)(int fd, uint64_t position, uint64_t size); /* NULL where it would change nothing */

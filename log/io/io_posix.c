@@ -109,6 +109,12 @@ static int64_t file_size(struct io *io, int fd)
 	return fstat(fd, &st) < 0 ? -errno : st.st_size;
 }
 
+static int64_t file_changed_ns(struct io *io, int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) < 0 ? -errno : st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+}
+
 /* ENXIO: nothing but a hole up to the end. File systems that know of no holes say EINVAL, or that all is data. */
 static int64_t file_next_data(struct io *io, int fd, uint64_t position)
 {
@@ -343,6 +349,7 @@ static int dir_lock(struct io *io, const char *path, uint32_t wait_ms)
 const struct io_cold io_posix_cold = {
 	.file_open = file_open,
 	.file_size = file_size,
+	.file_changed_ns = file_changed_ns,
 	.file_next_data = file_next_data,
 	.file_will_read = file_will_read,
 	.file_read_ahead = file_read_ahead,

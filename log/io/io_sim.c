@@ -576,6 +576,13 @@ static int64_t file_size(struct io *io, int fd)
 	return file ? (int64_t)sim_node__size(file->node) : is_dead(sim) ? -EIO : -EBADF;
 }
 
+static int64_t file_changed_ns(struct io *io, int fd)
+{
+	struct sim *sim = sim_of(io);
+	struct open_file *file = is_dead(sim) ? NULL : file_of(sim, fd);
+	return file ? (int64_t)sim_node__changed(file->node) : is_dead(sim) ? -EIO : -EBADF;
+}
+
 static int64_t file_next_data(struct io *io, int fd, uint64_t position)
 {
 	struct sim *sim = sim_of(io);
@@ -731,6 +738,7 @@ static int lock(struct io *io, const char *path, uint32_t wait_ms)
 static const struct io_cold sim_cold = {
 	.file_open = file_open,
 	.file_size = file_size,
+	.file_changed_ns = file_changed_ns,
 	.file_next_data = file_next_data,
 	.file_truncate = file_truncate,
 	.file_allocate = file_allocate,

@@ -578,6 +578,7 @@ int sim_disk__write(struct sim_disk *disk, struct sim_node *node, const void *da
 		return -EFBIG;
 	if (sim__write_astray(disk, node, data, size, position))
 		return 0;
+	node->changed++;
 	size_t fitting = size;
 	if (disk->capacity_bytes && position + size > charge_of(node)) {
 		uint64_t end = end_max(disk, node);
@@ -597,6 +598,7 @@ int sim_disk__truncate(struct sim_disk *disk, struct sim_node *node, uint64_t si
 	if (size > SIM_FILE_SIZE_MAX)
 		return -EFBIG;
 	uint64_t old = node->current.size;
+	node->changed++;
 	if (size == old)
 		return 0;
 	sim_image_resize(&node->current, size);
@@ -613,6 +615,11 @@ int sim_disk__allocate(struct sim_disk *disk, struct sim_node *node, uint64_t en
 		return -ENOSPC;
 	node->allocated_bytes = end > node->allocated_bytes ? end : node->allocated_bytes;
 	return does_extend && end > node->current.size ? sim_disk__truncate(disk, node, end) : 0;
+}
+
+uint64_t sim_node__changed(const struct sim_node *node)
+{
+	return 1 + node->changed;
 }
 
 uint64_t sim_node__size(const struct sim_node *node)

@@ -61,6 +61,8 @@ void sim_disk__space(struct sim_disk *disk, uint64_t *free_bytes, uint64_t *tota
 
 /* ---- files ----------------------------------------------------------------------------------------------- */
 
+/* Another number with each write and cut. */
+uint64_t sim_node__changed(const struct sim_node *node);
 uint64_t sim_node__size(const struct sim_node *node);
 /* The first position from this one on that is in no hole (pages that were never written, or cut off, or written with zeros alone); at least the size. */
 uint64_t sim_node__next_data(const struct sim_node *node, uint64_t position);

@@ -23,6 +23,7 @@ struct sim_node {
 	/* of a file */
 	struct sim_image current, durable;
 	uint64_t allocated_bytes;
+	uint64_t changed; /* how often it was written or cut, as its time of change */
 	struct sim_change *changes; /* those with numbers [first, first + count) */
 	uint64_t first, count, capacity;
 	uint64_t *floors; /* by sector */

@@ -38,6 +38,7 @@ struct segment_home {
 	struct filing *filings;         /* a fixed pool */
 	struct list free_filings;
 	uint32_t filings_in_flight;
+	bool has_doubtful;              /* of some segment the file was changed: whoever reads them again clears it */
 	uint64_t behind_bytes, behind_bytes_max; /* of filings that nobody waits for: written now, and at most at once */
 };
 
@@ -83,6 +84,8 @@ struct segment {
 	bool is_foreign;                /* another file stands in its place, or none at all */
 	bool is_refusal_told;           /* that its file cannot be opened */
 	bool is_identified;             /* the file was held against it in this life, or need not be */
+	int64_t changed_ns;             /* of a sealed one: when its file was last changed, as this life saw it; 0: it has not looked */
+	bool is_doubtful;               /* somebody has changed it since: the scrub reads it next */
 	uint64_t unindexed_bytes;       /* since the last index entry */
 	uint32_t index_interval_bytes, index_size_bytes_max;
 	uint32_t index_written_count;   /* entries of the offset index that are in its file */

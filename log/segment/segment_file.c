@@ -140,6 +140,27 @@ static int judge_unopened(struct segment *segment, int err)
 	return err;
 }
 
+void segment__note_changed(struct segment *segment, int fd)
+{
+	int64_t changed_ns = io_file_changed_ns(segment->home->io, fd);
+	segment->changed_ns = changed_ns > 0 ? changed_ns : 0;
+}
+
+/* Nobody writes to a sealed file. If somebody did, by `cp` over it perhaps, it is held against its first batch once more before anything of it is served, and the
+ * scrub reads all of it next. */
+static bool has_changed(struct segment *segment, int fd)
+{
+	int64_t before_ns = segment->changed_ns;
+	if (!segment->is_sealed)
+		return false;
+	segment__note_changed(segment, fd);
+	if (!before_ns || !segment->changed_ns || segment->changed_ns == before_ns)
+		return false;
+	segment->is_identified = false;
+	segment->is_doubtful = segment->home->has_doubtful = true;
+	return true;
+}
+
 static int open_for_reading(struct segment *segment, int *fd, uint32_t flags)
 {
 	if (segment->is_foreign)
@@ -159,8 +180,9 @@ static int open_for_reading(struct segment *segment, int *fd, uint32_t flags)
 		*fd = opened;
 	}
 	note_open(segment);
-	int err = identify(segment, *fd);
-	return err ? err : *fd;
+	bool must_ask_again = has_changed(segment, *fd) && flags & IO_DIRECT; /* which reads no header alone */
+	int err = must_ask_again ? segment_open_read(segment) : identify(segment, *fd);
+	return err < 0 ? err : *fd;
 }
 
 int segment_open_read(struct segment *segment)

@@ -24,6 +24,9 @@ void segment__note_indexed(struct segment *segment);
 /* Of the file alone. ERR_CORRUPT_LOG: it has no such bytes. */
 MUST_USE int segment__read_file(struct segment *segment, void *out, size_t size, uint64_t position);
 
+/* The sealed file is as its owner left it: what changes it from now on is somebody else. */
+void segment__note_changed(struct segment *segment, int fd);
+
 /* Both index files, as they are now; the seal gets what it says of them. */
 MUST_USE int segment__write_indexes(struct segment *segment, struct seal *seal);
 

@@ -128,6 +128,7 @@ int segment_seal(struct segment *segment, bool is_fenced)
 	if (err)
 		return err;
 	segment->is_sealed = true;
+	segment__note_changed(segment, segment->write_fd);
 	seal_hash_destroy(segment->hash);
 	segment->hash = NULL;
 	offset_index_shrink(&segment->offsets);

@@ -9,7 +9,7 @@
  * Before a partition's segments its leader-epoch-checkpoint is looked at, which is as unsynced as seals are: one that a power cut took is written again.
  *
  * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Headers that do not fit the seal though each batch is good: the whole
- * segment is doubtful, and fenced; no seal is made of it any more. No seal, or one that is of another segment by what it says of its end, or indexes that are not the sealed ones: they are made anew. One that cannot be read: only
+ * segment is doubtful, and fenced; no seal is made of it any more. A segment whose file somebody has changed is read before all others. No seal, or one that is of another segment by what it says of its end, or indexes that are not the sealed ones: they are made anew. One that cannot be read: only
  * batches are checked. A read error: named on stderr, the segment is left for the next
  * pass. The segment or the partition goes away meanwhile: the walk goes on with the next one. */
 #include "log/store/scrub.h"
@@ -151,13 +151,45 @@ static bool enter_segment(struct scrub *scrub, struct segment *segment)
 	if (seal_hash_create(&scrub->hash))
 		return false;
 	scrub->segment = segment;
+	segment->is_doubtful = false;
 	segment->readers++;
 	return true;
+}
+
+/* The next one whose file somebody has changed. */
+static struct segment *next_doubtful(const struct scrub *scrub, struct partition **partition)
+{
+	LIST_FOR_EACH(node, &scrub->store->partitions) {
+		*partition = LIST_ENTRY(node, struct partition, store_node);
+		LIST_FOR_EACH(other, &(*partition)->segments) {
+			struct segment *segment = LIST_ENTRY(other, struct segment, node);
+			if (segment->is_doubtful && segment->is_sealed && segment->filed.position > 0 && !(*partition)->is_closed)
+				return segment;
+		}
+	}
+	return NULL;
+}
+
+/* It is read before all others: the pass begins anew with it. */
+static void go_to_doubtful(struct scrub *scrub)
+{
+	struct partition *partition;
+	struct segment *segment = next_doubtful(scrub, &partition);
+	scrub->has_doubtful = segment != NULL;
+	if (!segment)
+		return;
+	leave_partition(scrub);
+	scrub->partitions_left = scrub->store->partition_count;
+	enter_partition(scrub, partition);
+	scrub->is_partition_checked = true;
+	scrub->next_base_offset = segment->base_offset;
 }
 
 /* Stands in a segment that is to be read, if there is one in this pass. */
 static bool find_segment(struct scrub *scrub)
 {
+	if (!scrub->segment && scrub->has_doubtful)
+		go_to_doubtful(scrub);
 	while (!scrub->segment && scrub->partition && scrub->is_partition_checked) {
 		struct segment *segment = next_sealed(scrub);
 		if (segment ? !enter_segment(scrub, segment) : !next_partition(scrub))
@@ -406,6 +438,16 @@ void scrub_start(struct scrub *scrub, struct store *store)
 		return;
 	uint64_t interval_ns = (uint64_t)store->options.scrub_interval_ms * 1000000;
 	wait_until(scrub, io_now_ns(store->home.io) + (interval_ns < FIRST_PASS_NS ? interval_ns : FIRST_PASS_NS));
+}
+
+void scrub_hurry(struct scrub *scrub)
+{
+	if (!scrub->store)
+		return;
+	scrub->store->home.segments.has_doubtful = false;
+	scrub->has_doubtful = true;
+	if (scrub->store->options.scrub_bytes_per_second && !scrub->store->is_stopping && scrub->partitions_left == 0)
+		wait_until(scrub, io_now_ns(scrub->store->home.io));
 }
 
 void scrub_stop(struct scrub *scrub)

@@ -23,6 +23,7 @@ struct scrub {
 	uint32_t partitions_left;       /* of this pass; 0: none is under way */
 	struct partition *partition;    /* held; NULL: the next one is to be taken */
 	struct segment *segment;        /* held as a reader is */
+	bool has_doubtful;              /* segments that are to be read before all others, perhaps */
 	bool is_partition_checked;      /* its leader-epoch-checkpoint was looked at */
 	int64_t next_base_offset;       /* segments of the partition below it have been read */
 	uint64_t position;              /* the next batch of the segment: where it begins, and what its base offset should be */
@@ -36,6 +37,8 @@ struct scrub {
 
 /* Sets the first pass. `store->options` says rate and interval; a rate of 0 is no scrub. */
 void scrub_start(struct scrub *scrub, struct store *store);
+/* Some sealed segment's file was changed by somebody: it is read next, at the same rate, and a pass begins for that if none is under way. */
+void scrub_hurry(struct scrub *scrub);
 /* No piece is begun any more. */
 void scrub_stop(struct scrub *scrub);
 /* After scrub_stop, when nothing is being read. */

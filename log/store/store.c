@@ -623,6 +623,8 @@ void store_turn(struct store *store)
 	store__commit(store);
 	if (store->home.wants_room) /* what could not be committed asks for a cycle, and may be all that there is to bring another turn */
 		store__cycle_turn(store);
+	if (store->home.segments.has_doubtful)
+		scrub_hurry(&store->scrub);
 	if (store->is_stopping && !store->is_stopped)
 		seal_when_quiet(store);
 }

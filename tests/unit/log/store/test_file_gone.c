@@ -30,6 +30,13 @@ static void expect_damages(const struct partition *partition, int64_t from, int6
 	cr_expect(damages[0].from == from && damages[0].to == to, "[%ld, %ld)", (long)damages[0].from, (long)damages[0].to);
 }
 
+static void let_it_file(struct world *world)
+{
+	uint64_t began_ns = io_now_ns(world->io);
+	for (int turns = 0; io_now_ns(world->io) - began_ns < 7000000000ull && turns < 10000; turns++)
+		world_turn(world);
+}
+
 Test(file_gone, it_is_taken_away)
 {
 	struct world world;
@@ -122,14 +129,107 @@ Test(file_gone, a_header_that_says_more_than_there_is)
 	world_fini(&world);
 }
 
-/* ---- under a running store that goes on writing --------------------------------------------------------------------------------- */
+/* ---- a sealed file that somebody writes over, the same file by its name and number ----------------------------------------------- */
 
-static void let_it_file(struct world *world)
+#define SEALED 20 /* batches of a record each, or so, in a segment: two of those, and behind them more than memory holds */
+#define BEHIND 120
+
+/* A record that says it is `number`, wherever it comes to lie. */
+static void append_as(struct world *world, uint32_t index, uint64_t number, int64_t timestamp_ms)
 {
-	uint64_t began_ns = io_now_ns(world->io);
-	for (int turns = 0; io_now_ns(world->io) - began_ns < 7000000000ull && turns < 10000; turns++)
+	static uint8_t bytes[8192];
+	struct append append = {.op = {.done = append_done, .records = bytes, .is_zstd_allowed = true}};
+	append.op.records_size_bytes = make_batch(bytes, sizeof bytes, number, 1, 5000, timestamp_ms);
+	cr_assert_eq(partition_append(world_partition(world, "t", index), &append.op), 0);
+	store_turn(world->store);
+	while (!append.is_done)
 		world_turn(world);
+	cr_assert_eq(append.op.err, 0);
 }
+
+static void begin_sealed(struct world *world, uint64_t seed, bool is_new_life)
+{
+	struct config_override override = {"segment.ms", "20"}; /* of the records' time */
+	world_init(world, seed);
+	world->options.scrub_bytes_per_second = 40 << 10; /* a segment in 3 s */
+	world->options.scrub_interval_ms = 86400000;
+	world->options.cache_size_bytes = 1 << 20;
+	world_open(world);
+	world_create_topic(world, "t", 2, &override, 1);
+	for (uint32_t p = 0; p < 2; p++)
+		for (uint64_t i = 0; i < 2 * SEALED + BEHIND; i++)
+			append_as(world, p, i + p * 1000, 1000 + (int64_t)i);
+	let_it_file(world);
+	if (!is_new_life)
+		return;
+	world_stop(world);
+	world_open(world);
+}
+
+static int64_t sealed_end(struct world *world)
+{
+	return LIST_ENTRY(world_partition(world, "t", 0)->segments.next, struct segment, node)->durable.offset;
+}
+
+static int read_at(struct world *world, int64_t offset)
+{
+	struct read read;
+	world_read_begin(world, world_partition(world, "t", 0), &read, offset, 1);
+	int err = read.op.err;
+	partition_read_release(&read.op);
+	return err;
+}
+
+/* All of another partition's in it, as `cp` leaves it, once it was read from, or sealed: nothing of that is served. */
+Test(file_gone, another_is_written_over_it_meanwhile)
+{
+	for (int is_new_life = 0; is_new_life < 2; is_new_life++) {
+		struct world world;
+		size_t size;
+		begin_sealed(&world, 40, is_new_life);
+		cr_assert(!is_new_life || read_at(&world, 0) == 0);
+		int64_t end = sealed_end(&world);
+		uint8_t *other = rot_read(&world, "/t-1/00000000000000000000.log", &size);
+		rot_write(&world, log_path, other, size);
+		free(other);
+		for (int64_t offset = 0; offset < end; offset++)
+			cr_expect_eq(read_at(&world, offset), ERR_CORRUPT_LOG, "offset %ld", (long)offset);
+		cr_expect_eq(read_at(&world, end), 0);
+		world_fini(&world);
+	}
+}
+
+/* Some batches in its middle, each whole: who reads there has the scrub read all of it next, and not in a day. Written over with what it had, nothing is fenced. */
+Test(file_gone, some_of_another_is_written_over_it_meanwhile)
+{
+	for (uint64_t round = 0; round < 8; round++) { /* as a pass begins where chance wants it */
+		bool is_same = round % 2;
+		struct world world;
+		size_t size, other_size;
+		struct damage damages[4];
+		begin_sealed(&world, 41 + round, true);
+		cr_assert_eq(read_at(&world, 0), 0);
+		int64_t end = sealed_end(&world);
+		uint8_t *bytes = rot_read(&world, log_path, &size), *other = rot_read(&world, "/t-1/00000000000000000000.log", &other_size);
+		struct place place = rot_batch(&world, log_path, 3), same = rot_batch(&world, "/t-1/00000000000000000000.log", 3);
+		cr_assert(place.position == same.position && place.end == same.end);
+		if (!is_same)
+			memcpy(bytes + place.position, other + place.position, place.end - place.position);
+		rot_write(&world, log_path, bytes, size);
+		cr_assert_eq(read_at(&world, 0), 0, "its first batch is its own");
+		let_it_file(&world);
+		cr_expect_eq(partition_damages(world_partition(&world, "t", 0), damages, COUNT_OF(damages)), is_same ? 0 : 1);
+		if (!is_same)
+			expect_damages(world_partition(&world, "t", 0), 0, end);
+		cr_expect_geq(store_counters(world.store).scrub_segments, 1);
+		cr_expect_eq(read_at(&world, 0), is_same ? 0 : ERR_CORRUPT_LOG);
+		free(bytes);
+		free(other);
+		world_fini(&world);
+	}
+}
+
+/* ---- under a running store that goes on writing --------------------------------------------------------------------------------- */
 
 static void copy_in_place(struct world *world, const char *path)
 {
