@@ -53,12 +53,12 @@ bool partition__write_append_times(struct partition *partition, uint32_t *left)
 			continue;
 		if (*left == 0)
 			return true;
-		*left -= segment->has_file;
 		int err = segment->has_file ? write_times(partition, segment) : is_without_file(segment) ? 0 : -EAGAIN;
 		if (err && err != ERR_FORMAT) {
 			is_left = true;
 			continue;
 		}
+		*left -= segment->has_file;
 		free(segment->append_times);
 		segment->append_times = NULL;
 	}

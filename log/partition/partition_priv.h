@@ -135,7 +135,8 @@ void partition__tell_durable(struct partition *partition);
 
 /* [from, to) of the segment was made durable by a group of that time (0: not known). */
 void partition__note_append_time(struct partition *partition, struct segment *segment, int64_t from, int64_t to, int64_t time_ms);
-/* Writes what was noted beside the segments, as far as these have files; at most *left of them, which are taken off it. True: some is left. */
+/* Writes what was noted beside the segments, as far as these have files; at most *left of them, which are taken off it. True: some is left; if
+ * *left is not 0, it could not be written, and is for another cycle. */
 bool partition__write_append_times(struct partition *partition, uint32_t *left);
 
 /* Moves the log start offset (durable already) and drops the segments that lie wholly before it. */

@@ -1,4 +1,6 @@
 /* A cycle that finds many segments to file and to seal: how often it looks at one does not grow with their number. */
+#include <errno.h>
+
 #include "tests/unit/log/store/world.h"
 
 #include "log/partition/partition_priv.h"
@@ -85,4 +87,28 @@ Test(filing_steps, grow_with_the_segments_alone, .timeout = 60)
 		cr_assert_eq(world_check_all(&world, partition, partition_log_start_offset(partition), 1000), (int64_t)end);
 		world_fini(&world);
 	}
+}
+
+/* Append times that cannot be written are for the next cycle, however many they are: if the tries counted, this one would come back to them for ever, and the
+ * journal would never be let go. */
+Test(filing_steps, what_fails_is_passed)
+{
+	struct world world;
+	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
+	uint32_t left = 16;
+	world_init(&world, 3);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, overrides, 2);
+	struct partition *partition = world_partition(&world, "t", 0);
+	uint64_t end = fill(&world, 40, 0);
+	for (int turns = 0; turns < 20000 && !LIST_ENTRY(partition->segments.prev, struct segment, node)->has_file; turns++)
+		world_turn(&world);
+	sim_disk_fail_kinds(world.disk, SIM_OPEN, 1, EMFILE, true);
+	cr_assert(partition__write_append_times(partition, &left));
+	cr_assert_geq(sim_disk_fail_count(world.disk), 16);
+	cr_assert_eq(left, 16);
+	sim_disk_fail_kinds(world.disk, SIM_OPEN, 0, EMFILE, false);
+	file_all(&world, partition);
+	cr_assert_eq(world_check_all(&world, partition, 0, 1000), (int64_t)end);
+	world_fini(&world);
 }
