@@ -97,7 +97,8 @@ uint32_t partition_damage_count(const struct partition *partition)
 uint32_t partition_damages(const struct partition *partition, struct damage *out, uint32_t count_max)
 {
 	uint32_t count = partition->damage_count < count_max ? partition->damage_count : count_max;
-	memcpy(out, partition->damages, count * sizeof *out);
+	if (count) /* memcpy takes no NULL */
+		memcpy(out, partition->damages, count * sizeof *out);
 	return count;
 }
 
