@@ -1,6 +1,9 @@
 /* A control operation travels: origin -> shard 0, where it runs; then, if the catalog has changed, the new image goes to every shard and
  * comes back from each; then the operation goes home. Shard 0 takes the image first, so nothing it answers is older.
  *
+ * Operations that come meanwhile wait: shards differ by one change at most. A shard that still has to hear of a topic's deletion would else take the directory of
+ * the next topic of that name, which another shard has made, for the deleted one's.
+ *
  * A spread is allocated, one for each change of the catalog, which is rare; without memory for it the broker ends: its shards
  * would disagree on a change that is already durable, and a restart makes them agree. */
 #include "net/route/control.h"
@@ -59,6 +62,7 @@ static void spread_image(struct shard *control, struct control_op *op)
 	struct spread *spread = malloc(sizeof *spread + others * sizeof *spread->messages);
 	CHECKF(spread, "no memory to tell the shards of a change that is durable");
 	*spread = (struct spread){.op = op, .waiting = others};
+	control->is_spreading = true;
 	for (uint32_t i = 0; i < others; i++) {
 		struct image_message *out = &spread->messages[i];
 		*out = (struct image_message){.message.kind = MESSAGE_IMAGE, .spread = spread, .shard = i + 1};
@@ -66,6 +70,16 @@ static void spread_image(struct shard *control, struct control_op *op)
 	}
 	for (uint32_t i = 0; i < others; i++)
 		shard_post(control, control->peers[i + 1], &spread->messages[i].message);
+}
+
+static void hold(struct shard *control, struct message *message)
+{
+	message->next = NULL;
+	if (control->held_changes)
+		control->held_changes_last->next = message;
+	else
+		control->held_changes = message;
+	control->held_changes_last = message;
 }
 
 static void run_op(struct shard *control, struct control_op *op)
@@ -80,6 +94,15 @@ static void run_op(struct shard *control, struct control_op *op)
 		go_home(control, op);
 }
 
+static void run_held(struct shard *control)
+{
+	while (control->held_changes && !control->is_spreading) {
+		struct message *message = control->held_changes;
+		control->held_changes = message->next;
+		run_op(control, CONTAINER_OF(message, struct control_op, message));
+	}
+}
+
 static void image_returned(struct shard *control, struct image_message *message)
 {
 	struct spread *spread = message->spread;
@@ -87,6 +110,8 @@ static void image_returned(struct shard *control, struct image_message *message)
 		return;
 	go_home(control, spread->op);
 	free(spread);
+	control->is_spreading = false;
+	run_held(control);
 }
 
 static void receive_image(struct shard *shard, struct image_message *message)
@@ -110,7 +135,8 @@ void control_receive(struct shard *shard, struct message *message)
 {
 	switch ((enum message_kind)message->kind) {
 	case MESSAGE_CONTROL:
-		run_op(shard, CONTAINER_OF(message, struct control_op, message));
+		hold(shard, message);
+		run_held(shard);
 		return;
 	case MESSAGE_CONTROL_RETURN:
 		request_returned(CONTAINER_OF(message, struct control_op, message)->request);

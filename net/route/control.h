@@ -3,7 +3,7 @@
  * produce as soon as CreateTopics was answered.
  *
  * Owner: the request it belongs to, whose arena it lives in; while pending, the control shard. Operations run one after another in
- * the order they arrive; each may block its shard for a sync: they are rare. */
+ * the order they arrive, each when all shards have taken the image before; each may block its shard for a sync: they are rare. */
 #pragma once
 
 #include "log/catalog/catalog.h"

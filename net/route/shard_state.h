@@ -70,6 +70,10 @@ struct shard {
 	struct io_timer sweep;                /* set while there are connections: ends those that idle or stall */
 	struct net_limits limits;
 
+	/* Of shard 0 (net/route/control.c): some shard has not taken the latest image yet, and what waits for that. */
+	bool is_spreading;
+	struct message *held_changes, *held_changes_last;
+
 	/* Client quotas (net/route/quota_task.h). */
 	unsigned quota_kinds;                 /* bits of those that anybody has */
 	uint64_t quota_version;               /* of the settings that say so */

@@ -1,0 +1,141 @@
+/* net/route/control.h with the shards' doings replaced by what is defined here: who gets which image, and when. */
+#include "net/route/control.h"
+
+#include "log/store/store.h"
+#include "net/api/api.h"
+#include "net/route/group_host.h"
+#include "net/route/quota_task.h"
+#include "net/route/task.h"
+#include "tests/unit/log/catalog/machine.h"
+
+#define SHARDS 3
+
+struct change {
+	struct control_op op;
+	const char *topic;
+	bool is_deletion;
+	bool has_run;
+};
+
+static struct machine machine;
+static struct shard shards[SHARDS], *peers[SHARDS];
+static struct message *posted[SHARDS], **posted_end[SHARDS];
+
+void shard_post(struct shard *from, struct shard *to, struct message *message)
+{
+	(void)from;
+	message->next = NULL;
+	*posted_end[to->index] = message;
+	posted_end[to->index] = &message->next;
+}
+
+void store_set_image(struct store *store, const struct catalog_image *image)
+{
+	(void)store;
+	(void)image;
+}
+
+void store_set_producer_expiration(struct store *store, int64_t expiration_ms)
+{
+	(void)store;
+	(void)expiration_ms;
+}
+
+void group_host_set_image(struct group_host *host)
+{
+	(void)host;
+}
+
+void quota_take_image(struct shard *shard)
+{
+	(void)shard;
+}
+
+void request_returned(struct request *request)
+{
+	(void)request;
+}
+
+static void run(struct control_op *op, struct catalog *catalog)
+{
+	struct change *change = CONTAINER_OF(op, struct change, op);
+	cr_assert_eq(change->is_deletion ? delete_one(catalog, change->topic) : create_one(catalog, change->topic, 1), 0);
+	change->has_run = true;
+}
+
+static void submit(struct change *change)
+{
+	change->op.run = run;
+	change->op.origin = 0;
+	change->op.message.kind = MESSAGE_CONTROL;
+	shard_post(&shards[0], &shards[0], &change->op.message);
+}
+
+static void turn(uint32_t shard)
+{
+	struct message *message = posted[shard];
+	posted[shard] = NULL;
+	posted_end[shard] = &posted[shard];
+	while (message) {
+		struct message *next = message->next;
+		if (message->kind != MESSAGE_CONTROL_RETURN)
+			control_receive(&shards[shard], message);
+		message = next;
+	}
+}
+
+static void start(void)
+{
+	machine_init(&machine, 1);
+	machine_open_well(&machine);
+	for (uint32_t i = 0; i < SHARDS; i++) {
+		posted_end[i] = &posted[i];
+		peers[i] = &shards[i];
+		shards[i] = (struct shard){.index = i, .shard_count = SHARDS, .peers = peers, .catalog = machine.catalog, .image = catalog_image_acquire(machine.catalog)};
+	}
+}
+
+static void end(void)
+{
+	for (uint32_t i = 0; i < SHARDS; i++)
+		catalog_image_release(shards[i].image);
+	machine_fini(&machine);
+}
+
+static bool knows(uint32_t shard, const char *topic)
+{
+	return find(shards[shard].image, topic) != NULL;
+}
+
+/* A shard in a long turn has not heard of a deletion: no shard hears meanwhile of the topic that takes the name, and would make its directory under the other's hands. */
+Test(control, one_change_after_the_other)
+{
+	struct change made = {.topic = "t"}, deleted = {.topic = "t", .is_deletion = true}, again = {.topic = "t"}, last = {.topic = "u"};
+	start();
+	submit(&made);
+	for (int i = 0; i < 2 * SHARDS; i++)
+		turn((uint32_t)i % SHARDS);
+	cr_assert(knows(0, "t") && knows(1, "t") && knows(2, "t"));
+	submit(&deleted);
+	submit(&again);
+	submit(&last);
+	for (int i = 0; i < 5; i++) {
+		turn(0);
+		turn(1);
+	}
+	cr_expect(deleted.has_run && !again.has_run && !last.has_run);
+	cr_expect(!knows(0, "t") && !knows(1, "t") && knows(2, "t"));
+	turn(2);
+	cr_expect(!knows(2, "t"));
+	for (int i = 0; i < 2; i++) {
+		turn(0);
+		turn(1);
+	}
+	cr_expect(again.has_run && !last.has_run && knows(1, "t"));
+	for (int i = 0; i < 4 * SHARDS; i++)
+		turn((uint32_t)i % SHARDS);
+	cr_expect(last.has_run);
+	for (uint32_t i = 0; i < SHARDS; i++)
+		cr_expect(knows(i, "t") && knows(i, "u"));
+	end();
+}
