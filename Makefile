@@ -165,7 +165,7 @@ ASAN_PROGRAMS := live-programs unit-programs crash-programs sim-program build/as
 test: deps ## install what is missing, build, and run all tests that need Debian packages alone
 	@$(BUILD_ALL) spate live-programs unit-programs crash-programs sim-program $(BUILD)/sim-broker $(BUILD)/power
 	@$(MAKE) --no-print-directory -j1 unit crash-short sim-short sim-broker-short power-short
-	@nice -n 15 $(BUILD_ALL) MODE=asan $(ASAN_PROGRAMS) > /dev/null 2>&1 & \
+	@nice -n 15 $(BUILD_ALL) MODE=asan $(ASAN_PROGRAMS) > /dev/null 2>&1 & trap 'kill '$$! INT TERM; \
 		$(MAKE) --no-print-directory -j1 live; status=$$?; wait; exit $$status
 	@$(MAKE) --no-print-directory -j1 asan
 asan: ## units and live tests under ASan and UBSan

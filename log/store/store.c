@@ -29,14 +29,23 @@ uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard
 	return shard_count <= 1 ? 0 : (uint32_t)((hash_of(topic_id, index) >> 32) % shard_count);
 }
 
+bool store_is_shard_file(const char *name, const char *prefix, uint32_t *shard)
+{
+	size_t size = strlen(prefix);
+	char made[64];
+	if (strncmp(name, prefix, size))
+		return false;
+	unsigned long number = strtoul(name + size, NULL, 10);
+	snprintf(made, sizeof made, "%s%lu", prefix, number);
+	*shard = (uint32_t)number;
+	return number < UINT32_MAX && strcmp(name, made) == 0;
+}
+
 static void note_shard(uint32_t *count, const char *name, const char *prefix)
 {
-	if (strncmp(name, prefix, strlen(prefix)))
-		return;
-	char *end;
-	unsigned long shard = strtoul(name + strlen(prefix), &end, 10);
-	if (*end == 0 && end != name + strlen(prefix) && shard < UINT32_MAX && shard + 1 > *count)
-		*count = (uint32_t)shard + 1;
+	uint32_t shard;
+	if (store_is_shard_file(name, prefix, &shard) && shard + 1 > *count)
+		*count = shard + 1;
 }
 
 /* The checkpoints count as well: the last journal may be lost. */

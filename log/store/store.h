@@ -86,6 +86,8 @@ struct partition *store_look_at_partition(const struct store *store, const struc
 /* With how many shards a data directory was made: the number of its journals (one that is lost has its checkpoint), 0 if it is new or not there. A directory keeps that number, as each
  * partition's data are in the files of the shard that owns it. -errno. */
 MUST_USE int store_shards_of(struct io *io, const char *dir, uint32_t *count);
+/* Is it the name that the broker gives to a shard's file, `prefix` and the number ("journal-01" is not)? `prefix`: at most 32 bytes. */
+bool store_is_shard_file(const char *name, const char *prefix, uint32_t *shard);
 
 /* Which shard owns a partition: a stable hash (XXH3) of topic id and index. */
 uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard_count);

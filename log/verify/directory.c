@@ -10,6 +10,7 @@
 #include "log/catalog/catalog.h"
 #include "log/partition/partition_dir.h"
 #include "log/segment/partition_metadata.h"
+#include "log/store/store.h"
 
 #define SHARDS_MAX 4096u
 
@@ -100,13 +101,11 @@ static int make_flags(struct data_dir *dir, uint32_t count)
 	return 0;
 }
 
-static int note_shard(struct data_dir *dir, const char *digits, bool **flags)
+static int note_shard(struct data_dir *dir, uint32_t shard, bool **flags)
 {
-	char *end;
-	unsigned long shard = strtoul(digits, &end, 10);
-	if (!*digits || *end || shard >= SHARDS_MAX)
+	if (shard >= SHARDS_MAX)
 		return 0;
-	int err = shard >= dir->file_shard_count ? make_flags(dir, (uint32_t)shard + 1) : 0;
+	int err = shard >= dir->file_shard_count ? make_flags(dir, shard + 1) : 0;
 	if (!err)
 		(*flags)[shard] = true;
 	return err;
@@ -131,10 +130,11 @@ static int note_top_entry(void *context, const char *name, bool is_directory)
 	dir->has_lock |= strcmp(name, ".lock") == 0;
 	dir->has_meta |= strcmp(name, "meta.properties") == 0;
 	dir->has_catalog |= strcmp(name, "catalog.log") == 0;
-	if (strncmp(name, "journal-", 8) == 0)
-		return note_shard(dir, name + 8, &dir->has_journal);
-	if (strncmp(name, "checkpoint-", 11) == 0)
-		return note_shard(dir, name + 11, &dir->has_checkpoint);
+	uint32_t shard;
+	if (store_is_shard_file(name, "journal-", &shard))
+		return note_shard(dir, shard, &dir->has_journal);
+	if (store_is_shard_file(name, "checkpoint-", &shard))
+		return note_shard(dir, shard, &dir->has_checkpoint);
 	return note_partition_entry(context, name, is_directory);
 }
 
