@@ -226,6 +226,12 @@ static bool is_vouched_twice(const struct journal *journal)
 	return seqs[0] == journal->durable_seq && seqs[1] == journal->durable_seq;
 }
 
+/* It ended while a superblock was under way, which does not say so. */
+static bool is_prewriting_untold(const struct journal *journal)
+{
+	return journal->prewriter.written_place == journal->ring_size && journal->superblock.last.written_place < journal->ring_size;
+}
+
 static bool is_idle(const struct journal *journal)
 {
 	return journal->in_flight_count == 0 && io_now_ns(journal->io) >= journal->active_ns + IDLE_NS;
@@ -245,7 +251,7 @@ static void superblock_done(struct io_op *op)
 	if (reusable_place(journal) > reusable_before || reach_place(journal) > reach_before)
 		journal->is_short_of_room = false;
 	journal__consider_superblock(journal);
-	if (is_idle(journal) && !is_vouched_twice(journal))
+	if (is_idle(journal) && (!is_vouched_twice(journal) || is_prewriting_untold(journal)))
 		journal__write_superblock(journal);
 }
 
