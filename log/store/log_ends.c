@@ -8,8 +8,9 @@
  * Happy path: the entry is durable before the cycle writes its checkpoint, and lies behind the last group that the cycle lets go: so the journal always has one.
  * What it tells stays true as a lower bound: what is durable leaves a log at its start alone.
  *
- * Failure modes: no memory, no room, or more partitions than half of an entry takes: it is left out, and this cycle's trim may take the one before. Nothing but
- * a scan beside lost checkpoints would have asked for it. */
+ * Failure modes: no memory, no room, more partitions than half of an entry takes, or a cycle before the journal has started: it is left out, and this cycle's trim
+ * may take the one before. Nothing but a scan beside lost checkpoints would have asked for it. A cycle that lets nothing go, as on a full disk, leaves its entry to
+ * those that try again: they add none, and let go what lies before that one. */
 #include <stdlib.h>
 #include <xxhash.h>
 
