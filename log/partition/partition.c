@@ -248,6 +248,14 @@ static int find_any_segment(void *context, const char *name, bool is_directory)
 	return segment_name_parse(name, &base, &file);
 }
 
+/* Somebody's file has the name. */
+static int make_in_place_of_file(struct partition *partition)
+{
+	struct io *io = partition->home->io;
+	int err = foreign_file_put_aside(io, partition->dir, "is no directory, and in the way of a partition's");
+	return err ? err : io_dir_make(io, partition->dir);
+}
+
 /* A directory of our name that does not say ours. Of the one that says nothing, and has no file of any segment, a full disk or a crash left its name: there is
  * nothing in it that could be another's, and it stays. */
 static int take_dir_over(struct partition *partition, enum belonging belonging)
@@ -255,6 +263,8 @@ static int take_dir_over(struct partition *partition, enum belonging belonging)
 	if (has_files(partition))
 		return belonging == ANOTHERS ? put_strangers_aside(partition) : 0;
 	int found = belonging == UNREADABLE ? io_dir_list(partition->home->io, partition->dir, find_any_segment, NULL) : 1;
+	if (found == -ENOTDIR)
+		return make_in_place_of_file(partition);
 	return found > 0 ? move_away(partition) : found;
 }
 

@@ -416,3 +416,24 @@ Test(partition, lost_or_damaged_checkpoint)
 		world_fini(&world);
 	}
 }
+
+/* A file of somebody's has the name of a partition's directory: it is kept under another, and durability of all the others does not break for it. */
+Test(partition, a_file_in_the_directorys_place)
+{
+	struct world world;
+	world_init(&world, 31);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	int fd = io_file_open(world.io, "//t-0", IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_write(world.io, fd, "notes", 5, 0), 5);
+	io_close_fd(world.io, fd);
+	world_append(&world, world_partition(&world, "t", 0), 0, 3, 100);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(partition_high_watermark(world_partition(&world, "t", 0)), 3);
+	fd = io_file_open(world.io, "//t-0.foreign", IO_READ_ONLY);
+	cr_assert_geq(fd, 0, "%s", err_name(fd));
+	io_close_fd(world.io, fd);
+	world_fini(&world);
+}
