@@ -173,7 +173,6 @@ static bool take_error(struct consumer_member *member, int16_t error, const char
 	case KERR_STALE_MEMBER_EPOCH: /* the next heartbeat tells the epoch */
 		member->beat_ns = 0;
 		break;
-	case KERR_GROUP_ID_NOT_FOUND: /* it was the last one, and an empty group is let go with the offsets that are due */
 	case KERR_UNKNOWN_MEMBER_ID:
 	case KERR_FENCED_MEMBER_EPOCH:
 		take_fence(member, error);

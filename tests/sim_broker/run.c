@@ -128,7 +128,8 @@ static void configure(struct world *world)
 	set(world->config, "spate.direct.bytes", knobs->direct_bytes);
 	set(world->config, "log.segment.bytes", knobs->segment_bytes);
 	set(world->config, "log.retention.check.interval.ms", knobs->retention_check_ms);
-	set(world->config, "offsets.retention.check.interval.ms", knobs->retention_check_ms);
+	if (knobs->members + knobs->consumer_members == 0) /* a group that everybody has left is let go then, and begins again with its first generation */
+		set(world->config, "offsets.retention.check.interval.ms", knobs->retention_check_ms);
 	set(world->config, "log.message.timestamp.after.max.ms", INT64_MAX); /* the clock leaps, and producers stamp by it */
 	set(world->config, "message.max.bytes", 500000);
 	set(world->config, "offsets.topic.num.partitions", knobs->offsets_partitions);
