@@ -49,7 +49,7 @@ cp "$DATA/catalog.log" "$WORK/catalog.log"
 head -c 30 /dev/zero >> "$WORK/catalog.log"
 expect_match "... and what is behind the last" '^behind that: +30 bytes of a change that was not finished' "$("$SPATE_BIN" log inspect "$WORK/catalog.log")"
 flip "$WORK/catalog.log" 100
-expect_match "... or damage" '^behind that: +damage: the record at byte 94 fails its check, byte 126 begins a good one' "$("$SPATE_BIN" log inspect "$WORK/catalog.log")"
+expect_match "... or damage" '^behind that: +damage: the record at byte 98 fails its check, byte 130 begins a good one' "$("$SPATE_BIN" log inspect "$WORK/catalog.log")"
 expect_status "a topic that is not there" 2 "$SPATE_BIN" log inspect "$DATA" -t nothing
 
 # ---- damage: named, and refused alone ------------------------------------------------------------------
