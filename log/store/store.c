@@ -518,6 +518,8 @@ void store_close(struct store *store)
 	partition__stop_dropping(&store->home);
 	store__stop_removing(store);
 	drain(store);
+	partition__stop_dropping(&store->home); /* its turns may have begun some */
+	store__stop_removing(store);
 	if (!scrub_is_reading(&store->scrub))
 		scrub_close(&store->scrub);
 	io_timer_cancel(store->home.io, &store->retention_timer);
