@@ -102,6 +102,7 @@ static void add_end(struct out *out, const struct repairing *repairing, const st
 	out_bool(out, "is_done", "", !err && !report->refused && !repairing->is_dry_run);
 	out_int(out, "steps_to_do", "", count_steps(report));
 	out_int(out, "refused", "", report->refused);
+	out_int(out, "topics_recovered", "", report->steps[REPAIR_RECOVER]);
 	out_int(out, "damages_left", "", (int64_t)report->damages_left);
 	out_int(out, "derived_left", "", (int64_t)report->derived_left);
 }
@@ -129,6 +130,7 @@ static int repair_with(struct io *io, struct repairing *repairing, const struct 
 		.told = take_step,
 		.context = repairing,
 		.count_internal = group_count_partitions,
+		.is_internal = group_count_is_groups,
 	};
 	struct repair_report report;
 	struct out *out = out_open(repairing->is_json);
@@ -195,6 +197,7 @@ int log_repair_run(int argc, char **argv)
 			 "files are made anew, damaged ranges fenced (their offsets are refused, all else is served),\n"
 			 "fences before files that are whole again taken away, torn tails cut. What would give up\n"
 			 "acknowledged data is refused without --accept-loss. What is cut off or replaced is kept beside it.\n"
+			 "Topics whose names are lost with the catalog come back as recovered-<topic id>.\n"
 			 "Says each step with its reason, and at the end what is left.\n"
 			 "Exit status: 0 nothing is wrong any more; 4 done (or a dry run), and damage is left; 1 not done; 2\n"
 			 "wrong usage.",

@@ -1,6 +1,6 @@
 /* Happy path: read the file; take each record that passes its checksum, in order, over bytes that are none; replay it, and leave out what does not fit
  * (a topic that grew, but whose creation is lost). Then the topics of the directories: those that a good record deleted are left alone; of two with one name the newer
- * one is taken. Then the whole state is written as a file of its own, the old one having been copied aside.
+ * one is taken. Then those of the journals alone, under names that are made up. Then the whole state is written as a file of its own, the old one having been copied aside.
  *
  * The incarnation is one more than that of the latest opening that anything else knows. Producer ids go on far behind the last block that is known, as blocks may have
  * been handed out that no record tells of. */
@@ -174,6 +174,11 @@ static struct salvage_topic *find_by_id(const struct salvage *salvage, const str
 	return NULL;
 }
 
+static bool has_directories(const struct salvage_topic *topic)
+{
+	return topic && !topic->spare_name.data;
+}
+
 static const struct catalog_mark *told_mark(const struct salvage *salvage, const struct uuid *id)
 {
 	const struct salvage_topic *topic = find_by_id(salvage, id);
@@ -196,7 +201,7 @@ static bool is_newer(const struct salvage *salvage, const struct salvage_topic *
 		return false;
 	if (mark && catalog_mark_is_before(holders, mark))
 		return true;
-	return !find_by_id(salvage, holder);
+	return !has_directories(find_by_id(salvage, holder));
 }
 
 /* Deleted, as the record would have it that is lost. */
@@ -214,6 +219,18 @@ static int drop_for(struct salvage *salvage, struct salvage_topic *topic, const 
 	catalog_end(&bytes);
 	int err = add_deleted(salvage, topic->replaced.bytes);
 	return err ? err : replay_bytes(salvage, &bytes);
+}
+
+/* Nobody's name is taken for it. */
+static int take_nameless(struct salvage *salvage, struct salvage_topic *topic)
+{
+	const struct catalog_image *image = salvage->state.draft.image;
+	if (catalog_topic_by_name(image, topic->name)) {
+		topic->name = topic->spare_name;
+		topic->made_count = 0;
+	}
+	topic->fate = SALVAGE_REFUSED;
+	return catalog_topic_by_name(image, topic->name) ? 0 : create_topic(salvage, topic);
 }
 
 /* No record names it. */
@@ -239,7 +256,9 @@ static int take_topic(struct salvage *salvage, struct salvage_topic *topic)
 	if (known)
 		return topic->partition_count > known->partition_count ? grow_topic(salvage, topic) : 0;
 	topic->fate = SALVAGE_DELETED;
-	return was_deleted(salvage, &topic->id) ? 0 : take_unknown(salvage, topic);
+	if (was_deleted(salvage, &topic->id))
+		return 0;
+	return has_directories(topic) ? take_unknown(salvage, topic) : take_nameless(salvage, topic);
 }
 
 /* ---- whose directory ---------------------------------------------------------------------------------------------- */

@@ -12,9 +12,10 @@ struct salvage_told {
 	struct catalog_mark mark; /* how far the catalog had come at the latest of what tells of it */
 };
 
-/* A topic by its directories. Those of one name follow each other. */
+/* A topic by its directories, those of one name following each other; behind those, what has none. */
 struct salvage_topic {
 	struct slice name;
+	struct slice spare_name;  /* nothing says its name: `name` is made up, and if somebody has that, it is this (comes out as `name`); no data: it has directories */
 	struct uuid id;
 	bool is_told;
 	struct catalog_mark told; /* as in salvage_told, if it is told of */
@@ -28,9 +29,9 @@ struct salvage_topic {
 
 struct salvage_report {
 	uint32_t records_good, records_bad; /* bad: a stretch of bytes between good ones, or a record that makes no sense without another */
-	uint32_t topics_kept, topics_found; /* by records; by directories alone */
+	uint32_t topics_kept, topics_found; /* by records; by directories or the journals alone */
 	bool is_identity_new;               /* nothing says whose directory it was: a new cluster id and directory id */
-	uint32_t topics_unnamed;            /* of `told`: those that no record and no directory names, nor were dropped for a newer one */
+	uint32_t topics_unnamed;            /* of `told`: those that are not in the catalog now, nor known to be deleted, nor dropped for a newer one */
 	int32_t node_id;
 	char aside[4096];                   /* where the old file is kept; "" if there was none */
 };

@@ -1,10 +1,14 @@
-/* Happy path: the topics of the directories, by the ids in them; then whatever partition the checkpoints and journals name beyond those; then catalog_salvage,
- * and a line for each topic that no record named. Of two topics with one name the newer one is kept (catalog_salvage decides), and directories of the other are moved
+/* Happy path: the topics of the directories, by the ids in them; then whatever partition the checkpoints and journals name beyond those; then the topics that have
+ * records in the journals alone, and no directory to tell their names, as recovered-<topic id>; then catalog_salvage, and a line or a step for each topic that no record named. Of two topics with one name the newer one is kept (catalog_salvage decides), and directories of the other are moved
  * to quarantine/ first, as the newer one's next filing would have them deleted.
  *
  * How many partitions a topic had, nothing says for sure but the catalog: those that never held a record left no trace. So what is made has as many as are known, and
  * a line says so. For __consumer_offsets that would be silent loss, as a group's offsets are looked for in the partition that the count gives:
  * the caller may know better (repair_options.count_internal).
+ *
+ * A topic of the journals alone may have been deleted in the last seconds: then its records are back, which its step says. Deleted before, it is known for that: by a
+ * directory that a deletion has left, by the checkpoint (store_read_unfiled), or by a record that is left of the catalog. If all that one of them has are records of groups,
+ * and it is the only such, it is __consumer_offsets (repair_options.is_internal).
  *
  * Failure modes: a directory that does not say whose it is counts for a topic of its name, if there is one; else it is named and left as it is. */
 #include "log/repair/lost_catalog.h"
@@ -22,15 +26,28 @@
 #include "log/verify/unowned.h"
 
 #define GROUP_TOPIC "__consumer_offsets"
+#define RECOVERED_PREFIX "recovered-"
+
+/* What the journals alone have of a topic. */
+struct unfiled {
+	char name[sizeof RECOVERED_PREFIX + UUID_TEXT_SIZE];
+	uint32_t partition_count; /* by all that tells of it */
+	uint64_t records;         /* or offsets that were, if they are damaged there */
+	bool is_there, is_others; /* something of it is; something that is no record of groups */
+};
 
 struct lost {
 	struct io *io;
 	const struct repair_options *options;
 	const struct data_dir *dir;
-	struct salvage_topic *topics;
-	uint32_t count;
+	uint32_t shard_count;
+	struct salvage_topic *topics; /* `count` by directories, then `recovered_count` without */
+	uint32_t count, recovered_count;
 	struct salvage_told *unnamed; /* the journals and checkpoints hold something of them, and no directory says that it is theirs */
+	struct unfiled *unfiled;      /* of each of these */
 	uint32_t unnamed_count;
+	lost_catalog_step_fn *recovers;
+	void *context;
 	bool is_short_of_memory, is_dry_run;
 };
 
@@ -130,20 +147,40 @@ static void raise_mark(struct catalog_mark *mark, const struct catalog_mark *oth
 		*mark = *other;
 }
 
-static void note_unnamed(struct lost *lost, const struct uuid *id, const struct catalog_mark *mark)
+/* From behind: what is told of now was told of just before. As many as there are: there is none. */
+static uint32_t find_unnamed(const struct lost *lost, const struct uuid *id)
 {
-	for (uint32_t i = lost->unnamed_count; i > 0; i--) /* from behind: what is told of now was told of just before */
-		if (uuid_equal(&lost->unnamed[i - 1].id, id)) {
-			raise_mark(&lost->unnamed[i - 1].mark, mark);
-			return;
-		}
-	struct salvage_told *grown = realloc(lost->unnamed, (lost->unnamed_count + 1) * sizeof *grown);
-	if (!grown) {
-		lost->is_short_of_memory = true;
+	for (uint32_t i = lost->unnamed_count; i > 0; i--)
+		if (uuid_equal(&lost->unnamed[i - 1].id, id))
+			return i - 1;
+	return lost->unnamed_count;
+}
+
+static bool add_unnamed(struct lost *lost, const struct uuid *id)
+{
+	uint32_t count = lost->unnamed_count + 1;
+	struct salvage_told *unnamed = realloc(lost->unnamed, count * sizeof *unnamed);
+	if (unnamed)
+		lost->unnamed = unnamed;
+	struct unfiled *unfiled = realloc(lost->unfiled, count * sizeof *unfiled);
+	if (unfiled)
+		lost->unfiled = unfiled;
+	lost->is_short_of_memory |= !unnamed || !unfiled;
+	if (!unnamed || !unfiled)
+		return false;
+	unnamed[lost->unnamed_count] = (struct salvage_told){.id = *id};
+	unfiled[lost->unnamed_count++] = (struct unfiled){0};
+	return true;
+}
+
+static void note_unnamed(struct lost *lost, const struct uuid *id, uint32_t partition, const struct catalog_mark *mark)
+{
+	uint32_t at = find_unnamed(lost, id);
+	if (at == lost->unnamed_count && !add_unnamed(lost, id))
 		return;
-	}
-	lost->unnamed = grown;
-	grown[lost->unnamed_count++] = (struct salvage_told){*id, *mark};
+	raise_mark(&lost->unnamed[at].mark, mark);
+	if (partition < TOPIC_PARTITIONS_MAX && lost->unfiled[at].partition_count <= partition)
+		lost->unfiled[at].partition_count = partition + 1;
 }
 
 static void take_told(void *context, const struct uuid *id, uint32_t partition, const struct catalog_mark *mark)
@@ -158,7 +195,81 @@ static void take_told(void *context, const struct uuid *id, uint32_t partition, 
 			return;
 		}
 	}
-	note_unnamed(lost, id, mark);
+	note_unnamed(lost, id, partition, mark);
+}
+
+/* ---- what is in the journals alone ---------------------------------------------------------------------------------- */
+
+static void take_unfiled(void *context, const struct store_unfiled *unfiled)
+{
+	struct lost *lost = context;
+	uint32_t at = find_unnamed(lost, &unfiled->topic_id);
+	if (at == lost->unnamed_count || unfiled->partition >= TOPIC_PARTITIONS_MAX)
+		return;
+	struct unfiled *of = &lost->unfiled[at];
+	bool (*is_internal)(struct slice) = lost->options->is_internal;
+	of->is_there = true;
+	of->is_others |= !is_internal || (unfiled->batches.size && !is_internal(unfiled->batches));
+	of->records += (uint64_t)(unfiled->end_offset - unfiled->base_offset);
+}
+
+static bool was_deleted(const struct lost *lost, const struct uuid *id)
+{
+	struct uuid other;
+	for (uint32_t i = 0; i < lost->dir->partition_count; i++)
+		if (lost->dir->partitions[i].is_leftover && store_is_leftover(lost->dir->partitions[i].name, &other) && uuid_equal(id, &other))
+			return true;
+	return false;
+}
+
+/* Of several that look alike nobody knows which one it was. */
+static uint32_t find_internal(const struct lost *lost)
+{
+	uint32_t found = lost->unnamed_count;
+	for (uint32_t i = 0; i < lost->unnamed_count; i++) {
+		if (!lost->unfiled[i].is_there || lost->unfiled[i].is_others)
+			continue;
+		if (found < lost->unnamed_count)
+			return lost->unnamed_count;
+		found = i;
+	}
+	return found;
+}
+
+static struct salvage_topic recovered(struct lost *lost, uint32_t at, bool is_internal)
+{
+	struct unfiled *of = &lost->unfiled[at];
+	char id[UUID_TEXT_SIZE];
+	uuid_text_format(id, &lost->unnamed[at].id);
+	snprintf(of->name, sizeof of->name, RECOVERED_PREFIX "%s", id);
+	struct slice spare_name = {(const uint8_t *)of->name, strlen(of->name)};
+	return (struct salvage_topic){
+		.name = is_internal ? (struct slice){(const uint8_t *)GROUP_TOPIC, strlen(GROUP_TOPIC)} : spare_name,
+		.spare_name = spare_name,
+		.id = lost->unnamed[at].id,
+		.is_told = true,
+		.told = lost->unnamed[at].mark,
+		.partition_count = of->partition_count,
+	};
+}
+
+static int add_recovered(struct lost *lost)
+{
+	struct salvage_topic *grown = realloc(lost->topics, (lost->count + lost->unnamed_count + 1) * sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	lost->topics = grown;
+	uint32_t internal = find_internal(lost);
+	for (uint32_t i = 0; i < lost->unnamed_count; i++)
+		if (lost->unfiled[i].is_there && !was_deleted(lost, &lost->unnamed[i].id))
+			grown[lost->count + lost->recovered_count++] = recovered(lost, i, i == internal);
+	return 0;
+}
+
+static int take_all_unfiled(struct lost *lost)
+{
+	int err = lost->unnamed_count ? store_read_unfiled(lost->io, lost->options->dir, lost->shard_count, take_unfiled, lost) : 0;
+	return err ? err : add_recovered(lost);
 }
 
 /* ---- of two with one name ----------------------------------------------------------------------------------------- */
@@ -202,25 +313,29 @@ static int move_all_older(struct lost *lost)
 
 /* ---- what is made up ---------------------------------------------------------------------------------------------- */
 
+static bool is_group_topic(const struct salvage_topic *topic)
+{
+	return topic->name.size == strlen(GROUP_TOPIC) && !memcmp(topic->name.data, GROUP_TOPIC, topic->name.size);
+}
+
 /* Of __consumer_offsets, if no record names it. */
 static void count_internal(struct lost *lost)
 {
-	struct salvage_topic *topic = find_name(lost, GROUP_TOPIC);
 	const struct repair_options *options = lost->options;
-	if (!topic)
-		return;
-	uint32_t usual = (uint32_t)broker_config_int(options->config, "offsets.topic.num.partitions");
-	if (usual < topic->partition_count)
-		usual = topic->partition_count;
-	topic->made_count = options->count_internal ? options->count_internal(lost->io, options->dir, topic->partition_count, usual) : usual;
+	for (uint32_t i = 0; i < lost->count + lost->recovered_count; i++) {
+		struct salvage_topic *topic = &lost->topics[i];
+		if (!is_group_topic(topic))
+			continue;
+		uint32_t usual = (uint32_t)broker_config_int(options->config, "offsets.topic.num.partitions");
+		if (usual < topic->partition_count)
+			usual = topic->partition_count;
+		topic->made_count = options->count_internal ? options->count_internal(lost->io, options->dir, lost->shard_count, &topic->id, topic->partition_count, usual) : usual;
+	}
 }
 
 static bool is_unnamed(const struct lost *lost, const struct uuid *id)
 {
-	for (uint32_t i = 0; i < lost->unnamed_count; i++)
-		if (uuid_equal(&lost->unnamed[i].id, id))
-			return true;
-	return false;
+	return find_unnamed(lost, id) < lost->unnamed_count;
 }
 
 static void tell_replaced(const struct lost *lost, const struct salvage_topic *topic)
@@ -255,30 +370,86 @@ static void tell_all(const struct lost *lost, const struct salvage_report *repor
 	for (uint32_t i = 0; i < lost->count; i++)
 		tell_topic(lost, &lost->topics[i]);
 	if (report->topics_unnamed)
-		fprintf(stderr, "spate: warning: the journal or the checkpoint tells of %u topic%s whose names nothing says: deleted not long ago, or never filed. Records of theirs "
-				"that are in the journal alone are gone\n", report->topics_unnamed, report->topics_unnamed == 1 ? "" : "s");
+		fprintf(stderr, "spate: warning: the journal or the checkpoint tells of %u topic%s whose names nothing says, and that no record in the journal waits to be filed for: "
+				"deleted, or without their directories\n", report->topics_unnamed, report->topics_unnamed == 1 ? "" : "s");
 	if (report->is_identity_new)
 		fprintf(stderr, "spate: warning: nothing says whose directory %s is, neither catalog.log nor meta.properties: it %s a new cluster.id and directory.id, and node.id %d\n",
 			lost->options->dir, lost->is_dry_run ? "would have" : "has", report->node_id);
 }
 
+/* ---- the steps ------------------------------------------------------------------------------------------------------ */
+
+static void say_how(const struct salvage_topic *topic, char *out, size_t size)
+{
+	uint32_t count = topic->made_count > topic->partition_count ? topic->made_count : topic->partition_count;
+	if (is_group_topic(topic))
+		snprintf(out, size, "made anew with %u partition%s, which the groups in it agree with: they find what they committed; its configs are lost", count, count == 1 ? "" : "s");
+	else
+		snprintf(out, size, "made anew under this name, with %u partition%s, as many as are known to have held a record, and served; its configs are lost. To give it its name "
+				    "back: spate topic create NAME --partitions %u, then spate consume %.*s --exit-eof --json | spate produce NAME --json",
+			 count, count == 1 ? "" : "s", count, (int)topic->name.size, (const char *)topic->name.data);
+}
+
+/* What else is to be known of it. */
+static const char *say_more(const struct unfiled *of, const struct salvage_topic *topic)
+{
+	if (is_group_topic(topic))
+		return ": all are groups' and their offsets";
+	return of->is_others ? " (it may have been deleted just before: then delete it again)"
+			     : ": all are groups' and their offsets, but nothing says that this was " GROUP_TOPIC ", so groups do not find what they committed";
+}
+
+static void say_why(const struct unfiled *of, const struct salvage_topic *topic, char *out, size_t size)
+{
+	bool is_one = of->records == 1;
+	snprintf(out, size, "%s is lost with catalog.log, and %llu record%s of it that %s acknowledged %s in the journal alone%s", is_group_topic(topic) ? "this topic" : "its name",
+		 (unsigned long long)of->records, is_one ? "" : "s", is_one ? "was" : "were", is_one ? "is" : "are", say_more(of, topic));
+}
+
+static void tell_recovered(const struct lost *lost, const struct salvage_topic *topic)
+{
+	char name[TOPIC_NAME_SIZE_MAX + 1], why[256], how[512];
+	struct finding finding = {.kind = FINDING_DAMAGE, .topic = name, .partition = NOWHERE, .file = "", .from = NOWHERE, .to = NOWHERE,
+				  .position_from = NOWHERE, .position_to = NOWHERE, .what = why};
+	snprintf(name, sizeof name, "%.*s", (int)topic->name.size, (const char *)topic->name.data);
+	say_why(&lost->unfiled[find_unnamed(lost, &topic->id)], topic, why, sizeof why);
+	say_how(topic, how, sizeof how);
+	lost->recovers(lost->context, &finding, how);
+}
+
+static void tell_all_recovered(const struct lost *lost)
+{
+	for (uint32_t i = lost->count; i < lost->count + lost->recovered_count; i++)
+		if (lost->topics[i].fate == SALVAGE_MADE)
+			tell_recovered(lost, &lost->topics[i]);
+}
+
 /* Decided once without writing, as the directories that lose are moved first. */
+static int decide(struct lost *lost, const struct catalog_mark *known, bool is_dry_run, struct salvage_report *report)
+{
+	return catalog_salvage(lost->io, lost->options->dir, lost->options->config, known, lost->topics, lost->count + lost->recovered_count, lost->unnamed, lost->unnamed_count,
+			       is_dry_run, report);
+}
+
 static int decide_and_make(struct lost *lost, const struct catalog_mark *known, struct salvage_report *report)
 {
-	const struct repair_options *options = lost->options;
-	int err = catalog_salvage(lost->io, options->dir, options->config, known, lost->topics, lost->count, lost->unnamed, lost->unnamed_count, true, report);
+	int err = decide(lost, known, true, report);
+	if (!err)
+		tell_all_recovered(lost);
 	if (!err)
 		err = move_all_older(lost);
 	if (!err && !lost->is_dry_run)
-		err = catalog_salvage(lost->io, options->dir, options->config, known, lost->topics, lost->count, lost->unnamed, lost->unnamed_count, false, report);
+		err = decide(lost, known, false, report);
 	if (!err)
 		tell_all(lost, report);
 	return err;
 }
 
-int lost_catalog_make(struct io *io, const struct repair_options *options, const struct data_dir *dir, uint32_t shard_count, bool is_dry_run)
+int lost_catalog_make(struct io *io, const struct repair_options *options, const struct data_dir *dir, uint32_t shard_count, bool is_dry_run,
+		      lost_catalog_step_fn *recovers, void *context)
 {
-	struct lost lost = {.io = io, .options = options, .dir = dir, .is_dry_run = is_dry_run, .topics = calloc(dir->partition_count + 1, sizeof *lost.topics)};
+	struct lost lost = {.io = io, .options = options, .dir = dir, .shard_count = shard_count, .is_dry_run = is_dry_run, .recovers = recovers, .context = context,
+			    .topics = calloc(dir->partition_count + 1, sizeof *lost.topics)};
 	struct salvage_report report = {0};
 	struct catalog_mark known;
 	if (!lost.topics)
@@ -290,11 +461,14 @@ int lost_catalog_make(struct io *io, const struct repair_options *options, const
 		err = store_read_told_partitions(io, options->dir, shard_count, take_told, &lost);
 	if (!err && lost.is_short_of_memory)
 		err = -ENOMEM;
+	if (!err)
+		err = take_all_unfiled(&lost);
 	if (!err) {
 		count_internal(&lost);
 		err = decide_and_make(&lost, &known, &report);
 	}
 	free(lost.unnamed);
+	free(lost.unfiled);
 	free(lost.topics);
 	return err;
 }

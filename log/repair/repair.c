@@ -58,7 +58,7 @@ struct repair {
 
 const char *repair_action_name(enum repair_action action)
 {
-	static const char *const names[repair_action_count] = {"rebuild", "fence", "unfence", "cut", "give up", "quarantine", "nothing"};
+	static const char *const names[repair_action_count] = {"rebuild", "fence", "unfence", "cut", "give up", "quarantine", "recover", "nothing"};
 	return names[action];
 }
 
@@ -269,9 +269,15 @@ static int set_aside(struct repair *repair, const char *name)
 	return err ? fail(repair, err, name, "") : 0;
 }
 
+static void tell_recovered(void *context, const struct finding *finding, const char *how)
+{
+	struct kept_finding kept = {.finding = *finding, .action = REPAIR_RECOVER};
+	tell(context, &kept, how);
+}
+
 static int salvage_catalog(struct repair *repair)
 {
-	int err = lost_catalog_make(repair->io, repair->options, &repair->dir, repair->shard_count, repair->options->is_dry_run);
+	int err = lost_catalog_make(repair->io, repair->options, &repair->dir, repair->shard_count, repair->options->is_dry_run, tell_recovered, repair);
 	return err ? fail(repair, err, "catalog.log cannot be made anew", "") : 0;
 }
 

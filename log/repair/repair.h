@@ -20,10 +20,11 @@ enum repair_action {
 	REPAIR_CUT,        /* a torn tail, acknowledged to nobody: cut off */
 	REPAIR_GIVE_UP,    /* acknowledged records or changes cannot be had again: goes on without (needs is_loss_accepted) */
 	REPAIR_QUARANTINE, /* what the journal holds of a topic filed, its directories moved to quarantine/, the topic deleted (asked for by name) */
+	REPAIR_RECOVER,    /* a topic whose name is lost with the catalog, and whose records are in the journal alone: made anew as recovered-<topic id> */
 	REPAIR_NOTHING,    /* known and fenced already, or nothing that can be done */
 	repair_action_count
 };
-/* "rebuild", "fence", "unfence", "cut", "give up", "quarantine", "nothing". Static. */
+/* "rebuild", "fence", "unfence", "cut", "give up", "quarantine", "recover", "nothing". Static. */
 const char *repair_action_name(enum repair_action action);
 
 struct repair_step {
@@ -44,9 +45,11 @@ struct repair_options {
 	uint32_t quarantined_count;
 	repair_step_fn *told;            /* of each step, before anything is done */
 	void *context;
-	/* How many partitions __consumer_offsets had, going by the groups in it: this room knows nothing of groups. At least `known`; `usual` if nothing
-	 * speaks against it. NULL: that. Called if the catalog that said it is lost. */
-	uint32_t (*count_internal)(struct io *io, const char *dir, uint32_t known, uint32_t usual);
+	/* This room knows nothing of groups; both may be NULL, and are asked if the catalog is lost. How many partitions __consumer_offsets had, going by the groups in its
+	 * directories and in the journals' batches of this topic id: at least `known`; `usual` if nothing speaks against it (so it is without this). */
+	uint32_t (*count_internal)(struct io *io, const char *dir, uint32_t shard_count, const struct uuid *id, uint32_t known, uint32_t usual);
+	/* Can these batches, which are whole, be of __consumer_offsets? (Without this: no.) */
+	bool (*is_internal)(struct slice batches);
 };
 
 struct repair_report {

@@ -25,8 +25,7 @@ struct catalog_mark store__entry_mark(const struct journal_entry *entry)
 	return (struct catalog_mark){(uint64_t)entry->end_offset, (uint64_t)entry->base_offset};
 }
 
-/* What may not be read tells perhaps what counts: nothing must be changed before it was. */
-static int final_error(int err)
+int store__final_error(int err)
 {
 	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG || err == -EINVAL ? 0 : err;
 }
@@ -62,9 +61,9 @@ static int read_copy(struct io *io, const char *dir, uint32_t shard, const char 
 static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const struct listener *listener)
 {
 	int err = read_copy(io, dir, shard, "", listener);
-	if (err && !final_error(err))
+	if (err && !store__final_error(err))
 		err = read_copy(io, dir, shard, ".copy", listener);
-	return err ? final_error(err) : 0;
+	return err ? store__final_error(err) : 0;
 }
 
 static int take_log_end(void *context, const struct log_end *end)
@@ -100,12 +99,12 @@ static int read_journal(struct io *io, const char *dir, uint32_t shard, struct l
 	if (listener->known)
 		store__raise_mark(listener->known, (struct catalog_mark){report.incarnation, 0});
 	if (err)
-		return final_error(err);
+		return store__final_error(err);
 	err = journal_replay(journal, take_entry, listener);
 	if (listener->images && !err)
 		listener->images[shard] = journal_take_image(journal);
 	journal_close(journal);
-	return final_error(err);
+	return store__final_error(err);
 }
 
 static int hear_all(struct io *io, const char *dir, uint32_t shard_count, struct listener *listener)

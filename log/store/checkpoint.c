@@ -473,6 +473,31 @@ void store__checkpoint_partitions(struct slice file, store_told_partition_fn *ta
 	}
 }
 
+/* Of the partition at `at`: segments are wholly filed but for the last. */
+static int64_t filed_offset(uint32_t version, const uint8_t *at)
+{
+	uint32_t segments = load_le32(at + 28);
+	const uint8_t *segment = at + PARTITION_SIZE + (size_t)(segments - 1) * (version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE);
+	return (int64_t)load_le64(segments ? segment + 8 : at + 20);
+}
+
+int store__checkpoint_filed(struct slice file, checkpoint_filed_fn *take, void *context)
+{
+	size_t header_size;
+	int err = check_file(file, &header_size);
+	if (err)
+		return err;
+	uint32_t version = load_le32(file.data + 8);
+	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
+	uint64_t size;
+	for (uint32_t left = load_le32(file.data + 24); !err && left && (size = told_size(version, at, end)); left--, at += size) {
+		struct uuid id;
+		memcpy(id.bytes, at, sizeof id.bytes);
+		err = take(context, &id, load_le32(at + 16), filed_offset(version, at));
+	}
+	return err;
+}
+
 /* The journal that was found ends before a group that was durable when this was written. A group that is lost to rot, and vouched for, counts. */
 static bool is_journal_behind(const struct store *store, const uint8_t *data)
 {

@@ -183,14 +183,18 @@ static bool parse_id(const char *hex, struct uuid *id)
 	return true;
 }
 
-/* `<anything>.<topic id>-delete`: the form that a deletion has given it, and nothing else. */
-static bool is_deleted(const struct store *store, const char *name)
+bool store_is_leftover(const char *name, struct uuid *id)
 {
-	struct uuid id;
 	size_t size = strlen(name), end_size = sizeof ".-delete" - 1 + 32;
 	if (size <= end_size || strcmp(name + size - 7, "-delete") != 0 || name[size - end_size] != '.')
 		return false;
-	return parse_id(name + size - end_size + 1, &id) && !catalog_topic_by_id(store->image, &id);
+	return parse_id(name + size - end_size + 1, id);
+}
+
+static bool is_deleted(const struct store *store, const char *name)
+{
+	struct uuid id;
+	return store_is_leftover(name, &id) && !catalog_topic_by_id(store->image, &id);
 }
 
 static int note_dir(void *context, const char *name, bool is_directory)

@@ -55,6 +55,16 @@ void store_free_journal_image(struct ring_image *image);
  * The same errors. */
 typedef void store_told_partition_fn(void *context, const struct uuid *topic_id, uint32_t partition, const struct catalog_mark *mark);
 MUST_USE int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context);
+/* What of the journals is in no segment's file yet, going by the checkpoints beside them: of a topic that the checkpoint does not know any more, what came before it was
+ * deleted. Entries that are lost, of which others tell, have no batches; nor have pieces that went straight to their segment. The same errors. */
+struct store_unfiled {
+	struct uuid topic_id;
+	uint32_t partition;
+	int64_t base_offset, end_offset; /* of what is not filed */
+	struct slice batches;            /* whole ones, some of them filed perhaps; valid during the call */
+};
+typedef void store_unfiled_fn(void *context, const struct store_unfiled *unfiled);
+MUST_USE int store_read_unfiled(struct io *io, const char *dir, uint32_t shard_count, store_unfiled_fn *take, void *context);
 
 /* Does the catalog say that the shard's journal was there? Each shard has made its own before the first topic can be created, so with a topic in
  * the image a journal that is not there is lost. */
@@ -127,3 +137,6 @@ bool store_is_short(const struct store *store);    /* filing waits for descripto
 bool store_takes_internal(const struct store *store); /* ... but for those of coordinators, as long as the journal has room for them */
 /* Somebody else's write in this directory (the catalog's) found the disk full: makes room for it by letting the reserve go. True if there was any. */
 bool store_make_room(struct store *store);
+
+/* Is it `<anything>.<topic id>-delete`, the form that the deletion of that topic has given to a directory, and nothing else? */
+bool store_is_leftover(const char *name, struct uuid *id);

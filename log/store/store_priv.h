@@ -209,6 +209,9 @@ MUST_USE int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64
 MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark);
 /* The partitions that these bytes tell of, as long as they are a checkpoint. */
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context);
+/* The same, and up to which offset all of a partition is filed. Nonzero ends it, and is returned. */
+typedef int checkpoint_filed_fn(void *context, const struct uuid *topic_id, uint32_t partition, int64_t filed_offset);
+MUST_USE int store__checkpoint_filed(struct slice file, checkpoint_filed_fn *take, void *context);
 /* -ENOENT: there is none. ERR_CORRUPT_LOG, ERR_FORMAT: it cannot be used, and nothing was taken from it. */
 MUST_USE int store__read_checkpoint(struct store *store);
 /* The same of its copy. One that may be used is as good as the checkpoint. */
@@ -279,6 +282,9 @@ int64_t store__told_retention_time(struct slice payload);
 /* catalog_mark.c */
 /* The larger of the two into `known`. */
 void store__raise_mark(struct catalog_mark *known, struct catalog_mark mark);
+/* Of who asks journals and checkpoints: 0 if what failed tells nothing, as it is damaged or not there. What may not be read tells perhaps what counts: nothing must be
+ * changed before it was. */
+int store__final_error(int err);
 /* What the entry says, which is of the kind ENTRY_CATALOG. */
 struct catalog_mark store__entry_mark(const struct journal_entry *entry);
 

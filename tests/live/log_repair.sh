@@ -217,6 +217,34 @@ broker_start
 expect "... and its records are there" 10 "$(kc_consume late -p 3 | wc -l)"
 broker_stop
 
+# ---- the catalog is gone, and what was made just before the end was in no file yet -----------------------------------------
+# No directory tells the names: topics come back as recovered-<topic id>, the one of groups by its records. What groups committed is there, for the names that it had.
+for count in 50 7; do
+	rm -rf "$DATA"
+	broker_start --set offsets.topic.num.partitions=$count
+	"$LIVE_BIN/admin" "$BROKER" create fresh 3 > /dev/null
+	seq 1 20 | kc_produce -t fresh -p 2
+	for g in 2 3 4; do kc -q -X auto.offset.reset=earliest -e -G $g fresh > /dev/null 2>&1; done
+	id=$("$SPATE_BIN" topic describe fresh --broker "$BROKER" --json | jq -r .id)
+	broker_kill9
+	if [ "$(find "$DATA" -name '*.log' ! -name catalog.log | wc -l)" -gt 0 ]; then pass "over $count partitions: too late, something was filed: not looked at"; continue; fi
+	rm "$DATA/catalog.log"
+	before=$(picture)
+	expect "groups over $count partitions: a dry run says what comes back" "__consumer_offsets
+recovered-$id" "$(repair --accept-loss --dry-run --json 2> /dev/null | jq -r '.steps[] | select(.action == "recover").topic' | sort)"
+	expect "... and changes nothing" "$before" "$(picture)"
+	repair --accept-loss --json > "$WORK/done.json" 2> /dev/null; status=$?
+	expect "... the run does it" "0 2 0" "$status $(jq -r '"\(.topics_recovered) \(.damages_left)"' "$WORK/done.json")"
+	expect_status "... verify finds nothing" 0 "$SPATE_BIN" log verify "$DATA"
+	broker_start
+	expect "... the records are served under that name" "$(seq 1 20)" "$(kc_consume "recovered-$id" -p 2)"
+	for g in 2 3 4; do expect "... group $g finds what it committed" "2 20" "$("$SPATE_BIN" group describe $g --broker "$BROKER" --json 2> /dev/null | jq -r '.partitions[] | select(.partition == 2) | "\(.partition) \(.committed_offset)"')"; done
+	"$LIVE_BIN/admin" "$BROKER" create fresh 3 > /dev/null
+	"$SPATE_BIN" consume "recovered-$id" --broker "$BROKER" --exit-eof --json -q | "$SPATE_BIN" produce fresh --broker "$BROKER" --json -q
+	expect "... and it can be given its name back, as the step says" "$(seq 1 20)" "$(kc_consume fresh -p 2)"
+	broker_stop
+done
+
 # ---- a topic into quarantine ----------------------------------------------------------------------------------------------
 fresh
 out=$(repair --quarantine other 2>&1); expect "a topic is put into quarantine" "0 yes" "$? $(grep -q 'quarantine other' <<< "$out" && echo yes)"

@@ -9,6 +9,7 @@
 #include "log/batch/batch_builder.h"
 #include "log/io/sim.h"
 #include "log/io/small_file.h"
+#include "net/group/group_record.h"
 #include "net/route/group_host.h"
 
 static struct sim_disk *disk;
@@ -65,15 +66,15 @@ static void put_groups(uint32_t groups, uint32_t count)
 /* Without a group, and without a directory, the usual count stands. */
 Test(group_count, of_nothing)
 {
-	cr_assert_eq(group_count_partitions(io, "/d", 1, 50), 50);
-	cr_assert_eq(group_count_partitions(io, "/nowhere", 1, 50), 50);
+	cr_assert_eq(group_count_partitions(io, "/d", 1, NULL, 1, 50), 50);
+	cr_assert_eq(group_count_partitions(io, "/nowhere", 1, NULL, 1, 50), 50);
 }
 
 /* The usual count stands if the groups agree with it, though a smaller one might do as well. */
 Test(group_count, as_usual)
 {
 	put_groups(1, 50);
-	cr_assert_eq(group_count_partitions(io, "/d", 1, 50), 50);
+	cr_assert_eq(group_count_partitions(io, "/d", 1, NULL, 1, 50), 50);
 }
 
 /* Another one that was set when the topic was made: below the usual, above it, and a single partition. */
@@ -82,7 +83,7 @@ Test(group_count, another)
 	static const uint32_t counts[] = {1, 7, 16, 200};
 	for (int i = 0; i < 4; i++) {
 		put_groups(40, counts[i]);
-		cr_assert_eq(group_count_partitions(io, "/d", 1, 50), counts[i], "%u", counts[i]);
+		cr_assert_eq(group_count_partitions(io, "/d", 1, NULL, 1, 50), counts[i], "%u", counts[i]);
 		tear_down();
 		set_up();
 	}
@@ -92,7 +93,7 @@ Test(group_count, another)
 Test(group_count, none_fits)
 {
 	put_group("a group", group_partition(slice_from("a group"), 10000) + 10001);
-	cr_assert_eq(group_count_partitions(io, "/d", 1, 50), 50);
+	cr_assert_eq(group_count_partitions(io, "/d", 1, NULL, 1, 50), 50);
 }
 
 /* What is no batch, or a key that is none, says nothing. */
@@ -101,5 +102,44 @@ Test(group_count, rubbish)
 	put_groups(20, 7);
 	cr_assert_eq(io_dir_make(io, "/d/" GROUP_TOPIC "-40"), 0);
 	cr_assert_eq(small_file_replace(io, "/d/" GROUP_TOPIC "-40/00000000000000000000.log", (const uint8_t *)"no batch", 8), 0);
-	cr_assert_eq(group_count_partitions(io, "/d", 1, 50), 7);
+	cr_assert_eq(group_count_partitions(io, "/d", 1, NULL, 1, 50), 7);
+}
+
+static uint32_t put_commit(uint8_t *bytes, size_t capacity, enum group_record_kind kind, bool is_cut)
+{
+	uint8_t memory[1024];
+	struct arena arena;
+	struct group_message message;
+	struct slice key, value;
+	struct batch_builder builder;
+	uint32_t size;
+	arena_init(&arena, memory, sizeof memory, sizeof memory);
+	group_message_init(&message, kind);
+	message.is_tombstone = kind == GROUP_RECORD_group_metadata;
+	cr_assert_eq(group_record_encode(&message, &arena, &key, &value), 0);
+	struct record good = {.key = key, .value = value}, bad = {.key = {key.data, key.size - 1}, .value = value};
+	cr_assert_eq(batch_builder_open(&builder, NULL, &BATCH_BUILDER_PLAIN, bytes, capacity), 0);
+	cr_assert_eq(batch_builder_append(&builder, &good), 0);
+	cr_assert_eq(batch_builder_append(&builder, is_cut ? &bad : &good), 0);
+	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
+	arena_fini(&arena);
+	return size;
+}
+
+/* Batches are groups' if each record of them is one that a coordinator writes. */
+Test(group_count, whose_records)
+{
+	uint8_t bytes[4096];
+	uint32_t first = put_commit(bytes, sizeof bytes, GROUP_RECORD_offset_commit, false);
+	uint32_t both = first + put_commit(bytes + first, sizeof bytes - first, GROUP_RECORD_group_metadata, false);
+	cr_assert(group_count_is_groups((struct slice){bytes, both}));
+	cr_assert_not(group_count_is_groups((struct slice){bytes, both - 1}), "a batch is cut");
+	both = first + put_commit(bytes + first, sizeof bytes - first, GROUP_RECORD_offset_commit, true);
+	cr_assert_not(group_count_is_groups((struct slice){bytes, both}), "a key is none");
+	struct batch_builder builder;
+	struct record plain = {.value = {(const uint8_t *)"no key", 6}};
+	cr_assert_eq(batch_builder_open(&builder, NULL, &BATCH_BUILDER_PLAIN, bytes, sizeof bytes), 0);
+	cr_assert_eq(batch_builder_append(&builder, &plain), 0);
+	cr_assert_eq(batch_builder_finish(&builder, &first), 0);
+	cr_assert_not(group_count_is_groups((struct slice){bytes, first}), "there is no key");
 }
