@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "log/base/check.h"
 #include "log/base/stream_copy.h"
@@ -39,8 +40,8 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 	segment->home = home;
 	segment->dir = dir;
 	segment->base_offset = base_offset;
-	struct mark start = {0, base_offset};
-	segment->filed = segment->durable = segment->committing = segment->staged = segment->memory_mark = start;
+	struct mark start = {.offset = base_offset};
+	segment->filed = segment->durable = segment->committing = segment->staged = segment->vouched = segment->memory_mark = start;
 	segment->write_fd = segment->read_fd = segment->direct_fd = -1;
 	segment->is_cut = segment->is_identified = true;
 	segment->has_index = segment->is_index_trusted = true;
@@ -71,6 +72,8 @@ void segment_adopt(struct segment *segment, struct mark end)
 		segment->hash = NULL;
 	}
 	segment->filed = segment->durable = segment->committing = segment->staged = end;
+	if (end.headers || end.position < segment->vouched.position)
+		segment->vouched = end.headers ? end : (struct mark){.offset = segment->base_offset};
 	segment->memory_position = end.position;
 	segment->is_first_block_filled = false;
 	segment->memory_mark = end;
@@ -106,6 +109,17 @@ void segment_check(const struct segment *segment)
 	       (unsigned long)segment->staged.position);
 	CHECK(segment->filed.offset <= segment->durable.offset && segment->durable.offset <= segment->committing.offset &&
 	      segment->committing.offset <= segment->staged.offset);
+}
+
+#define NO_HEADERS 1 /* the checksum of none */
+
+void mark_pass(struct mark *mark, const uint8_t *header, const struct batch *batch)
+{
+	uint64_t before = mark->position ? mark->headers : NO_HEADERS;
+	uint64_t sum = before ? XXH3_64bits_withSeed(header, BATCH_HEADER_SIZE, before) : 0;
+	mark->headers = before && !sum ? NO_HEADERS : sum;
+	mark->position += batch->size_bytes;
+	mark->offset = batch_next_offset(batch);
 }
 
 /* ---- append ------------------------------------------------------------------------------------------------ */
@@ -270,8 +284,7 @@ void segment_stage(struct segment *segment, const uint8_t *bytes, const struct b
 		seal_hash_update(segment->hash, bytes, BATCH_HEADER_SIZE);
 	copy_in(segment, bytes, batch->size_bytes);
 	segment_learn(segment, batch, segment->staged.position, max_timestamp_offset);
-	segment->staged.position += batch->size_bytes;
-	segment->staged.offset = batch_next_offset(batch);
+	mark_pass(&segment->staged, bytes, batch);
 	segment_check(segment);
 }
 
@@ -332,6 +345,8 @@ void segment_set_filed(struct segment *segment, struct mark filed)
 {
 	CHECK(filed.position >= segment->filed.position);
 	segment->filed = filed;
+	if (filed.headers)
+		segment->vouched = filed;
 	segment_check(segment);
 	struct list *node = segment->chunks.prev;
 	while (node != &segment->chunks && !list_is_linked(&LIST_ENTRY(node, struct chunk, node)->filed_node))

@@ -25,7 +25,11 @@ struct filing;
 struct mark {
 	uint64_t position;
 	int64_t offset;
+	uint64_t headers; /* checksum of the headers of all batches before it, each seeded with that of those before; 0: not known */
 };
+
+/* Moves it behind the batch that begins there. */
+void mark_pass(struct mark *mark, const uint8_t *header, const struct batch *batch);
 
 /* What all segments of a store share. Embedded in the store. */
 struct segment_home {
@@ -57,6 +61,7 @@ struct segment {
 	uint32_t partition_index;
 	int64_t base_offset;
 	struct mark filed, durable, committing, staged;
+	struct mark vouched;            /* the last one filed whose headers are known: what the file has before it can be held against that; at 0: nothing */
 
 	int write_fd, read_fd, direct_fd; /* -1 = not open; the last one reads with O_DIRECT */
 	uint32_t open_count;            /* of them, as the home knows */

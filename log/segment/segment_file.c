@@ -296,7 +296,7 @@ int segment_set_aside(struct segment *segment)
 	char path[PATH_SIZE];
 	segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
 	int err = set_aside(segment, path);
-	segment_adopt(segment, (struct mark){0, segment->base_offset});
+	segment_adopt(segment, (struct mark){.offset = segment->base_offset});
 	segment->has_file = false;
 	return err;
 }

@@ -1,7 +1,7 @@
 /* The seal of a segment that is complete: what its headers come to, and its index files, so that later reads and scans can be held against it.
  *
  * Happy path: the batches were counted and hashed as they were staged; the file is cut to its end, the index files written, and then the seal.
- * Failure modes: what was staged before this start is read from the file; a segment whose headers are damaged gets no seal, and stays as it is. So does one that
+ * Failure modes: what was staged before this start is read from the file, and held against what was filed there; a segment whose headers are damaged, or not those, gets no seal, and stays as it is. So does one that
  * something of is fenced, unless its headers are what the seal beside it says: that seal may be all that tells these batches from another's, and a new one would
  * vouch for what was just found to be wrong. Anything else that fails is tried again by the next cycle. */
 #include <stdlib.h>
@@ -19,16 +19,23 @@ static void forget_summary(struct segment *segment)
 
 static int walk_headers(struct segment *segment)
 {
-	struct batch batch;
-	for (uint64_t at = 0; at < segment->staged.position; at += batch.size_bytes) {
+	const struct mark *vouched = &segment->vouched;
+	struct mark at = {.offset = segment->base_offset};
+	while (at.position < segment->staged.position) {
+		struct batch batch;
 		uint8_t header[BATCH_HEADER_SIZE];
-		int err = segment_read_bytes(segment, header, sizeof header, at);
-		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !segment_header_fits(segment, at, &batch)))
+		int err = segment_read_bytes(segment, header, sizeof header, at.position);
+		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !segment_header_fits(segment, at.position, &batch)))
 			err = ERR_CORRUPT_LOG;
 		if (err)
 			return err;
 		seal_hash_update(segment->hash, header, sizeof header);
 		segment__count(segment, &batch, batch_last_offset(&batch));
+		mark_pass(&at, header, &batch);
+		if (vouched->headers && at.position == vouched->position && at.headers != vouched->headers) {
+			segment->is_doubtful = segment->home->has_doubtful = true; /* the scrub fences it */
+			return ERR_CORRUPT_LOG;
+		}
 	}
 	return 0;
 }

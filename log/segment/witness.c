@@ -111,6 +111,14 @@ static bool is_other_than_journals(const struct segment_witness *witness, const 
 	return is_there && (batch->base_offset != witness->journal_from || batch->crc != witness->journal_crc);
 }
 
+static void compare_told(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch)
+{
+	if (position != witness->passed.position)
+		return;
+	mark_pass(&witness->passed, header, batch);
+	witness->fails_seal |= witness->told.headers && witness->passed.position == witness->told.position && witness->passed.headers != witness->told.headers;
+}
+
 void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch)
 {
 	witness->is_contradicted |= position == 0 && witness->first_crc && batch->crc != witness->first_crc;
@@ -121,6 +129,7 @@ void segment_witness_batch(struct segment_witness *witness, uint64_t position, c
 	while (witness->step_end >= 0 && witness->step_end <= batch->base_offset)
 		go_to_step(witness, witness->next + 1);
 	witness->is_contradicted |= witness->step_end >= 0 && witness->step_end <= batch_last_offset(batch);
+	compare_told(witness, position, header, batch);
 	if (witness->hash)
 		seal_hash_update(witness->hash, header, BATCH_HEADER_SIZE);
 }
@@ -131,7 +140,7 @@ void segment_witness_end(struct segment_witness *witness, int64_t end_offset, bo
 	if (!witness->hash || !is_unbroken || end_offset != witness->seal.next_offset)
 		return;
 	seal_hash_result(witness->hash, &low, &high);
-	witness->fails_seal = low != witness->seal.headers_checksum_low || high != witness->seal.headers_checksum_high;
+	witness->fails_seal |= low != witness->seal.headers_checksum_low || high != witness->seal.headers_checksum_high;
 }
 
 bool segment_witness_is_against(const struct segment_witness *witness)

@@ -14,6 +14,7 @@
 #include "log/batch/batch.h"
 #include "log/segment/append_time_file.h"
 #include "log/segment/seal.h"
+#include "log/segment/segment.h"
 
 struct segment_witness {
 	struct append_time_file *times; /* NULL: there are none that say anything of this segment */
@@ -24,11 +25,13 @@ struct segment_witness {
 	bool is_among_anothers;         /* so are those of another segment in this directory, and nobody else knows this one; the caller sets it */
 	uint32_t first_crc;             /* the append times tell of a segment that begins with it; 0: not known */
 	bool is_contradicted;           /* the batches are not those that were filed here: the first is another, or a step ends in the middle of one */
-	bool fails_seal;                /* though each is whole, together they are not what was sealed */
+	bool fails_seal;                /* though each is whole, together they are not what was sealed, or what the caller was told */
 	bool is_identified;             /* the first batch is the one that the append times tell of */
 	int64_t journal_from;           /* the journal goes on from this offset, and the batch there has this CRC; 0: that is not known. The caller sets both */
 	uint32_t journal_crc;
 	bool is_journals;               /* of the batch just met: the segment's own file has another there than the journal, which was never counted on */
+	struct mark told;               /* its position and headers: the batches before it come to that; at 0: not known. The caller sets it */
+	struct mark passed;             /* behind the batches that were met, from the file's beginning on, without a break */
 	int64_t end_offset;             /* so far at least the segment went; its base: nothing tells */
 	bool has_seal;
 	struct seal seal;

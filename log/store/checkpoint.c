@@ -4,7 +4,7 @@
  *
  * `checkpoint-<shard>`, little endian, XXH3-64 of everything before it at the end:
  *
- *   magic "SPATECKP" 8 | version u32 = 5 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
+ *   magic "SPATECKP" 8 | version u32 = 6 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
  *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence) |
  *   flags u16 (1: all that was ever accepted is filed, and this opening accepts nothing more; from version 4 on) |
  *   the journal's last group that was durable by then u48 (0: not said, as earlier builds wrote it) |
@@ -12,7 +12,8 @@
  *   then for each partition:
  *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
- *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2 | CRC of its first batch u32 (from version 3)
+ *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2 | CRC of its first batch u32 (from version 3) |
+ *             a position at or before the filed one u64 | checksum of the headers of all batches before it u64 (from version 6; 0: not known)
  *   epochs: epoch i32 | start offset i64; damages: from i64 | to i64; then the producers (producer_state_encode).
  *
  * A checkpoint and a journal belong together: the checkpoint names the journal's seed and the opening that had written it last, the journal's
@@ -36,14 +37,15 @@
 #include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
-#define CHECKPOINT_VERSION 5
+#define CHECKPOINT_VERSION 6
 #define HEADER_SIZE 76
 #define HEADER_SIZE_V4 68
 #define HEADER_SIZE_V3 60
 #define HEADER_SIZE_V2 36
 #define HEADER_SIZE_V1 28
 #define PARTITION_SIZE 44
-#define SEGMENT_SIZE 80
+#define SEGMENT_SIZE 96
+#define SEGMENT_SIZE_V5 80
 #define SEGMENT_SIZE_V2 76
 #define EPOCH_SIZE 12
 #define DAMAGE_SIZE 16
@@ -52,6 +54,11 @@
 #define COPY_SUFFIX ".copy"
 
 static const char magic[8] = "SPATECKP";
+
+static uint32_t segment_size_of(uint32_t version)
+{
+	return version < 3 ? SEGMENT_SIZE_V2 : version < 6 ? SEGMENT_SIZE_V5 : SEGMENT_SIZE;
+}
 
 #define FLAG_BITS 16 /* of the word that they share with the journal's last group */
 
@@ -115,6 +122,8 @@ static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
 	store_le32(at + 68, (uint32_t)segment->first_leader_epoch);
 	store_le32(at + 72, (uint32_t)segment->last_leader_epoch);
 	store_le32(at + 76, segment->first_crc);
+	store_le64(at + 80, segment->vouched.headers ? segment->vouched.position : 0);
+	store_le64(at + 88, segment->vouched.headers);
 	return at + SEGMENT_SIZE;
 }
 
@@ -319,15 +328,28 @@ static void take_summary(struct segment *segment, const uint8_t *at)
 	segment->last_leader_epoch = (int32_t)load_le32(at + 72);
 }
 
-static int take_segment(struct partition *partition, const uint8_t *at, bool has_crc)
+/* Where the filed mark's own headers are not known, those of an earlier one may be. */
+static struct mark vouched_mark(const uint8_t *at, struct mark filed)
+{
+	struct mark mark = {.position = load_le64(at + 80), .offset = filed.offset, .headers = load_le64(at + 88)};
+	return mark.position && mark.position <= filed.position ? mark : (struct mark){.offset = (int64_t)load_le64(at)};
+}
+
+static int take_segment(struct partition *partition, const uint8_t *at, uint32_t segment_size)
 {
 	struct segment *segment = partition__create_segment(partition, (int64_t)load_le64(at));
 	if (!segment)
 		return -ENOMEM;
 	uint32_t flags = load_le32(at + 24);
-	struct mark end = {load_le64(at + 16), (int64_t)load_le64(at + 8)};
+	struct mark end = {.position = load_le64(at + 16), .offset = (int64_t)load_le64(at + 8)}, vouched = {.offset = segment->base_offset};
+	bool has_crc = segment_size > SEGMENT_SIZE_V2;
+	if (segment_size >= SEGMENT_SIZE)
+		vouched = vouched_mark(at, end);
+	if (vouched.position == end.position)
+		end.headers = vouched.headers;
 	if (flags & SEGMENT_HAS_FILE) {
 		segment_adopt(segment, end);
+		segment->vouched = vouched;
 		segment->has_index = end.position == 0;
 	}
 	segment->is_complete = flags & SEGMENT_IS_COMPLETE;
@@ -372,7 +394,7 @@ static uint64_t told_size(uint32_t version, const uint8_t *at, const uint8_t *en
 {
 	if (end - at < PARTITION_SIZE)
 		return 0;
-	uint64_t size = PARTITION_SIZE + (uint64_t)load_le32(at + 28) * (version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE) +
+	uint64_t size = PARTITION_SIZE + (uint64_t)load_le32(at + 28) * segment_size_of(version) +
 			(uint64_t)load_le32(at + 32) * EPOCH_SIZE + (uint64_t)load_le32(at + 36) * DAMAGE_SIZE + load_le32(at + 40);
 	return size <= (uint64_t)(end - at) ? size : 0;
 }
@@ -385,7 +407,7 @@ static int take_partition(struct store *store, uint32_t version, const uint8_t *
 	struct uuid id;
 	memcpy(id.bytes, at, 16);
 	uint32_t index = load_le32(at + 16), segments = load_le32(at + 28), epochs = load_le32(at + 32), damages = load_le32(at + 36);
-	uint32_t segment_size = version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE;
+	uint32_t segment_size = segment_size_of(version);
 	size_t producers = load_le32(at + 40);
 	const uint8_t *segments_at = at + PARTITION_SIZE, *damages_at = segments_at + (size_t)segments * segment_size + (size_t)epochs * EPOCH_SIZE;
 	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments, segment_size) || !damages_fit(damages_at, damages))
@@ -397,7 +419,7 @@ static int take_partition(struct store *store, uint32_t version, const uint8_t *
 	partition->start_offset = (int64_t)load_le64(at + 20);
 	at += PARTITION_SIZE;
 	for (uint32_t i = 0; i < segments && !err; i++, at += segment_size)
-		err = take_segment(partition, at, version >= 3);
+		err = take_segment(partition, at, segment_size);
 	for (uint32_t i = 0; i < epochs && !err; i++, at += EPOCH_SIZE)
 		err = epochs_assign(&partition->epochs, (int32_t)load_le32(at), (int64_t)load_le64(at + 4)) < 0 ? -ENOMEM : 0;
 	for (uint32_t i = 0; i < damages && !err; i++, at += DAMAGE_SIZE)
@@ -422,7 +444,7 @@ static int check_file(struct slice file, size_t *header_size)
 	uint32_t version = load_le32(file.data + 8);
 	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, HEADER_SIZE_V2, HEADER_SIZE_V3, HEADER_SIZE_V4, HEADER_SIZE};
+	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, HEADER_SIZE_V2, HEADER_SIZE_V3, HEADER_SIZE_V4, HEADER_SIZE, HEADER_SIZE};
 	*header_size = header_sizes[version];
 	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
 }
@@ -477,7 +499,7 @@ void store__checkpoint_partitions(struct slice file, store_told_partition_fn *ta
 static int64_t filed_offset(uint32_t version, const uint8_t *at)
 {
 	uint32_t segments = load_le32(at + 28);
-	const uint8_t *segment = at + PARTITION_SIZE + (size_t)(segments - 1) * (version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE);
+	const uint8_t *segment = at + PARTITION_SIZE + (size_t)(segments - 1) * segment_size_of(version);
 	return (int64_t)load_le64(segments ? segment + 8 : at + 20);
 }
 
@@ -623,7 +645,7 @@ int store__each_told(struct store *store, told_partition_fn *take, void *context
 	int err = 0;
 	for (uint32_t left = load_le32(store->told.data + 24); !err && left && (size = told_size(version, at, end)); left--, at += size) {
 		struct told_partition told = {.start_offset = (int64_t)load_le64(at + 20), .segment_count = load_le32(at + 28), .at = at + PARTITION_SIZE,
-					      .segment_size = version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE};
+					      .segment_size = segment_size_of(version)};
 		struct uuid id;
 		struct partition *partition;
 		memcpy(id.bytes, at, sizeof id.bytes);
@@ -638,6 +660,8 @@ int store__each_told(struct store *store, told_partition_fn *take, void *context
 struct told_segment store__told_segment(const struct told_partition *told, uint32_t i)
 {
 	const uint8_t *at = told->at + (size_t)i * told->segment_size;
-	return (struct told_segment){.base_offset = (int64_t)load_le64(at), .filed = {load_le64(at + 16), (int64_t)load_le64(at + 8)},
-				     .first_crc = told->segment_size == SEGMENT_SIZE ? load_le32(at + 76) : 0};
+	struct mark filed = {.position = load_le64(at + 16), .offset = (int64_t)load_le64(at + 8)};
+	return (struct told_segment){.base_offset = (int64_t)load_le64(at), .filed = filed,
+				     .first_crc = told->segment_size > SEGMENT_SIZE_V2 ? load_le32(at + 76) : 0,
+				     .vouched = told->segment_size >= SEGMENT_SIZE ? vouched_mark(at, filed) : (struct mark){0}};
 }

@@ -145,7 +145,7 @@ static int follow_batches(struct segment *segment, struct mark at, struct mark t
 		if (is_good < 1)
 			return is_good;
 		epoch_min = batch.leader_epoch;
-		at = (struct mark){at.position + batch.size_bytes, batch_next_offset(&batch)};
+		mark_pass(&at, header, &batch);
 	}
 	*is_whole = at.offset == to.offset;
 	return 0;
@@ -200,6 +200,20 @@ static bool are_told_possible(const struct journal_entry *entry, struct slice he
 		size += batch.size_bytes;
 	}
 	return size == entry->data_size_bytes && due == entry->end_offset;
+}
+
+struct mark store__told_end(const struct segment *segment, const struct journal_entry *entry, struct slice headers)
+{
+	struct mark end = {.position = entry->position, .offset = entry->base_offset};
+	if (segment->staged.position == entry->position)
+		end.headers = segment->staged.headers;
+	for (; headers.size >= BATCH_HEADER_SIZE; headers = (struct slice){headers.data + BATCH_HEADER_SIZE, headers.size - BATCH_HEADER_SIZE}) {
+		struct batch batch;
+		if (batch_parse_header((struct slice){headers.data, BATCH_HEADER_SIZE}, &batch) == 0)
+			mark_pass(&end, headers.data, &batch);
+	}
+	CHECK(end.position == entry->position + entry->data_size_bytes && end.offset == entry->end_offset);
+	return end;
 }
 
 int store__learn_told(struct partition *partition, struct segment *segment, const struct journal_entry *entry, struct slice headers)

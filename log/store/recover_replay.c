@@ -202,7 +202,7 @@ static int heal(struct replay *replay, struct partition *partition, int64_t segm
 /* @L, @O, @P */
 static int pass_lost_batches(struct replay *replay, struct partition *partition, const struct journal_entry *entry)
 {
-	struct mark to = {entry->position + entry->data_size_bytes, entry->end_offset};
+	struct mark to = {.position = entry->position + entry->data_size_bytes, .offset = entry->end_offset};
 	bool is_healed;
 	int err = heal(replay, partition, entry->segment_base_offset, to, &is_healed);
 	return err || is_healed ? err : store__leave_gap(replay, partition, to.offset);
@@ -217,7 +217,7 @@ static int note_fence_of(void *context, struct partition *partition, int64_t fro
 static int adopt_direct(struct replay *replay, struct partition *partition, const struct journal_entry *entry, bool fits)
 {
 	struct segment *segment = partition->active;
-	struct mark end = {entry->position + entry->data_size_bytes, entry->end_offset};
+	struct mark end = {.position = entry->position + entry->data_size_bytes, .offset = entry->end_offset};
 	/* What was vouched for is durable, and so is all before it, in earlier segments too. */
 	store__settle(partition);
 	int err = fits ? store__learn_direct(partition, segment, entry) : store__file_before_direct(partition, segment);
@@ -252,7 +252,7 @@ static int take_told(struct partition *partition, const struct journal_entry *en
 	int err = store__learn_told(partition, segment, entry, headers);
 	if (err)
 		return err == ERR_CORRUPT_LOG ? 0 : err;
-	segment_adopt(segment, (struct mark){entry->position + entry->data_size_bytes, entry->end_offset});
+	segment_adopt(segment, store__told_end(segment, entry, headers));
 	partition->next_offset = partition->durable_offset = entry->end_offset;
 	return 1;
 }
@@ -318,7 +318,7 @@ static int take_direct_behind_gap(struct replay *replay, struct partition *parti
 static int pass_gap(struct replay *replay, struct partition *partition, bool is_vouched, const struct journal_entry *entry)
 {
 	bool is_closed;
-	int err = heal(replay, partition, entry->segment_base_offset, (struct mark){entry->position, entry->base_offset}, &is_closed);
+	int err = heal(replay, partition, entry->segment_base_offset, (struct mark){.position = entry->position, .offset = entry->base_offset}, &is_closed);
 	if (!err && !is_closed && entry_is_direct(entry) && is_vouched)
 		err = take_direct_behind_gap(replay, partition, entry, &is_closed);
 	return err || is_closed ? err : store__leave_gap(replay, partition, entry->base_offset);

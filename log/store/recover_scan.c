@@ -76,7 +76,7 @@ static int find_behind(struct partition *partition, struct segment *segment, str
 		return err == ERR_CORRUPT_LOG ? 0 : err;
 	if (batch.base_offset > end->offset)
 		partition__add_damage(partition, end->offset, batch.base_offset);
-	*end = (struct mark){position, batch.base_offset};
+	*end = (struct mark){.position = position, .offset = batch.base_offset};
 	return 1;
 }
 
@@ -90,10 +90,10 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 	int64_t size = fd < 0 ? fd : io_file_size(io, fd);
 	if (size < 0)
 		return (int)size;
-	struct mark end = {0, segment->base_offset};
+	struct mark end = {.offset = segment->base_offset};
 	struct batch batch;
 	uint8_t header[BATCH_HEADER_SIZE];
-	segment_adopt(segment, (struct mark){(uint64_t)size, limit_offset}); /* so far it may be read */
+	segment_adopt(segment, (struct mark){.position = (uint64_t)size, .offset = limit_offset}); /* so far it may be read */
 	int found = 1;
 	bool is_unbroken = true;
 	while (found > 0) {
@@ -108,8 +108,7 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 			is_unbroken &= batch.base_offset == end.offset;
 			segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
 			partition__learn(partition, &batch);
-			end.position += batch.size_bytes;
-			end.offset = batch_next_offset(&batch);
+			mark_pass(&end, header, &batch);
 		} else if (found == 0 && end.offset < partition->journal_from) {
 			found = find_behind(partition, segment, &end);
 			is_unbroken &= found == 0;
@@ -118,7 +117,11 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 	if (found < 0)
 		return found;
 	segment_witness_end(witness, end.offset, is_unbroken);
+	if (witness->fails_seal)
+		end.headers = 0; /* what was filed is something else */
 	segment_adopt(segment, end);
+	if (witness->fails_seal && witness->told.position <= end.position)
+		segment->vouched = witness->told;
 	/* After a kill these bytes may be in the page cache alone, and the journal's entries for them will be skipped. */
 	return end.position > 0 ? io_file_sync(io, fd) : 0;
 }

@@ -126,7 +126,10 @@ int store__open_witness(struct store *store, struct partition *partition, int64_
 	int err = open_witness(store, partition, base_offset, next_base, witness);
 	if (err)
 		return err;
-	witness->is_among_anothers = partition->witness.is_among_anothers && !(find_told(partition, base_offset, &told) && told.first_crc);
+	bool is_told = find_told(partition, base_offset, &told);
+	witness->is_among_anothers = partition->witness.is_among_anothers && !(is_told && told.first_crc);
+	if (is_told)
+		witness->told = told.vouched;
 	witness->journal_from = partition->journal_from;
 	witness->journal_crc = partition->journal_crc;
 	return 0;

@@ -1,5 +1,5 @@
-/* A pass: from a partition chosen by chance on, each partition once; of each, its sealed segments in order; of each of those, batch after batch in pieces
- * of 1 MiB. After a piece the timer waits as long as the rate asks. Where a pass was when the broker stopped is not kept: the next life begins its first
+/* A pass: from a partition chosen by chance on, each partition once; of each, its segments in order (the one that goes on as far as it is known what was filed);
+ * of each of those, batch after batch in pieces of 1 MiB. After a piece the timer waits as long as the rate asks. Where a pass was when the broker stopped is not kept: the next life begins its first
  * pass FIRST_PASS_NS after its start, at another place, and later ones an interval after the one before began. (A position that is kept costs a write for
  * each piece or loses its place in a crash; chance loses nothing but order.)
  *
@@ -8,7 +8,8 @@
  *
  * Before a partition's segments its leader-epoch-checkpoint is looked at, which is as unsynced as seals are: one that a power cut took is written again.
  *
- * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Headers that do not fit the seal though each batch is good: the whole
+ * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Batches that are whole, and not those that were filed there by the marks the segment
+ * keeps: all up to there is fenced. Headers that do not fit the seal though each batch is good: the whole
  * segment is doubtful, and fenced; no seal is made of it any more. A segment whose file somebody has changed is read before all others. No seal, or one that is of another segment by what it says of its end, or indexes that are not the sealed ones: they are made anew. One that cannot be read: only
  * batches are checked. A read error: named on stderr, the segment is left for the next
  * pass. The segment or the partition goes away meanwhile: the walk goes on with the next one. */
@@ -129,13 +130,19 @@ static bool next_partition(struct scrub *scrub)
 	return scrub->partition != NULL;
 }
 
-static struct segment *next_sealed(const struct scrub *scrub)
+/* So far its file is read: one that is not sealed up to where it is known what was filed. */
+static struct mark end_of(const struct segment *segment)
+{
+	return segment->is_sealed ? segment->durable : segment->has_file ? segment->vouched : (struct mark){0};
+}
+
+static struct segment *next_to_read(const struct scrub *scrub)
 {
 	if (scrub->partition->is_closed)
 		return NULL;
 	LIST_FOR_EACH(node, &scrub->partition->segments) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		if (segment->is_sealed && segment->base_offset >= scrub->next_base_offset && segment->filed.position > 0)
+		if (segment->base_offset >= scrub->next_base_offset && segment->filed.position > 0 && end_of(segment).position > 0)
 			return segment;
 	}
 	return NULL;
@@ -145,9 +152,13 @@ static bool enter_segment(struct scrub *scrub, struct segment *segment)
 {
 	scrub->next_base_offset = segment->base_offset + 1;
 	scrub->position = 0;
+	scrub->end = end_of(segment);
+	scrub->is_sealed = segment->is_sealed;
+	scrub->vouched = segment->vouched;
+	scrub->passed = (struct mark){.offset = segment->base_offset};
 	scrub->expected = segment->base_offset;
 	scrub->batches = 0;
-	scrub->is_damaged = false;
+	scrub->is_damaged = scrub->is_contradicted = false;
 	if (seal_hash_create(&scrub->hash))
 		return false;
 	scrub->segment = segment;
@@ -191,7 +202,7 @@ static bool find_segment(struct scrub *scrub)
 	if (!scrub->segment && scrub->has_doubtful)
 		go_to_doubtful(scrub);
 	while (!scrub->segment && scrub->partition && scrub->is_partition_checked) {
-		struct segment *segment = next_sealed(scrub);
+		struct segment *segment = next_to_read(scrub);
 		if (segment ? !enter_segment(scrub, segment) : !next_partition(scrub))
 			return false;
 	}
@@ -296,9 +307,17 @@ static void check_seal(struct scrub *scrub)
 		seal_again(scrub, "index");
 }
 
+/* Each batch is whole, and they are not those that were filed: which of them nobody knows. */
+static bool is_another(const struct scrub *scrub)
+{
+	return scrub->is_contradicted && !scrub->is_damaged;
+}
+
 static void end_segment(struct scrub *scrub)
 {
-	if (!scrub->is_damaged && !scrub->partition->is_closed)
+	if (is_another(scrub) && !scrub->partition->is_closed)
+		partition__add_damage(scrub->partition, scrub->segment->base_offset, scrub->vouched_offset);
+	else if (scrub->is_sealed && !scrub->is_damaged && !scrub->partition->is_closed)
 		check_seal(scrub);
 	scrub->segments++;
 	leave_segment(scrub);
@@ -322,12 +341,25 @@ static bool is_whole(struct scrub *scrub, struct slice rest, const struct batch 
 	       partition__is_header_right(scrub->partition, batch, scrub->expected) && batch_check_crc(rest, batch) == 0;
 }
 
+static void pass_batch(struct scrub *scrub, const uint8_t *header, const struct batch *batch)
+{
+	seal_hash_update(scrub->hash, header, BATCH_HEADER_SIZE);
+	mark_pass(&scrub->passed, header, batch);
+	if (scrub->vouched.headers && scrub->passed.position == scrub->vouched.position && scrub->passed.headers != scrub->vouched.headers) {
+		scrub->is_contradicted = true;
+		scrub->vouched_offset = scrub->passed.offset;
+	}
+	scrub->batches++;
+	scrub->position += batch->size_bytes;
+	scrub->expected = batch_next_offset(batch);
+}
+
 /* Batches that are whole in the buffer, which holds the file from `from` on. False: the segment is done with. */
 static bool check_batches(struct scrub *scrub, uint64_t from, uint64_t size)
 {
 	struct segment *segment = scrub->segment;
-	bool is_short = from + size < segment->durable.position && size < scrub->buffer_size_bytes;
-	while (scrub->position < segment->durable.position) {
+	bool is_short = from + size < scrub->end.position && size < scrub->buffer_size_bytes;
+	while (scrub->position < scrub->end.position) {
 		struct batch batch;
 		uint64_t at = scrub->position - from;
 		struct slice rest = {scrub->buffer + at, at < size ? size - at : 0};
@@ -343,10 +375,7 @@ static bool check_batches(struct scrub *scrub, uint64_t from, uint64_t size)
 				return false;
 			continue;
 		}
-		seal_hash_update(scrub->hash, rest.data, BATCH_HEADER_SIZE);
-		scrub->batches++;
-		scrub->position += batch.size_bytes;
-		scrub->expected = batch_next_offset(&batch);
+		pass_batch(scrub, rest.data, &batch);
 	}
 	return false;
 }
@@ -375,6 +404,18 @@ static void leave_unread(struct scrub *scrub, int err)
 	leave_segment(scrub);
 }
 
+/* It is gone, or another's stands in its place: of one that goes on, filing and readers say so. */
+static void leave_lost(struct scrub *scrub, int err)
+{
+	bool is_lost = err == -ENOENT || err == ERR_CORRUPT_LOG;
+	if (is_lost && scrub->is_sealed)
+		partition__add_damage(scrub->partition, scrub->segment->base_offset, scrub->end.offset);
+	if (is_lost && !scrub->is_sealed)
+		leave_segment(scrub);
+	else
+		leave_unread(scrub, err);
+}
+
 static void piece_done(struct io_op *op)
 {
 	struct scrub *scrub = CONTAINER_OF(op, struct scrub, op);
@@ -384,7 +425,7 @@ static void piece_done(struct io_op *op)
 		return;
 	if (op->result < 0)
 		leave_unread(scrub, op->result);
-	else if (scrub->partition->is_closed || scrub->segment->is_dropped)
+	else if (scrub->partition->is_closed || scrub->segment->is_dropped || scrub->segment->filed.position < scrub->end.position)
 		leave_segment(scrub);
 	else if (!check_batches(scrub, from, (uint64_t)op->result))
 		end_segment(scrub);
@@ -408,8 +449,6 @@ static void next_piece(struct scrub *scrub)
 	}
 	struct segment *segment = scrub->segment;
 	int fd = segment_open_direct(segment);
-	if (fd == -ENOENT || fd == ERR_CORRUPT_LOG) /* it is gone, or another's stands in its place */
-		partition__add_damage(scrub->partition, segment->base_offset, segment->durable.offset);
 	if (fd >= 0 && !make_room(scrub))
 		fd = -ENOMEM;
 	if (err_is_shortage(fd)) {
@@ -417,12 +456,12 @@ static void next_piece(struct scrub *scrub)
 		return;
 	}
 	if (fd < 0) {
-		leave_unread(scrub, fd);
+		leave_lost(scrub, fd);
 		wait_for_pace(scrub, CHUNK_ALIGN);
 		return;
 	}
 	uint64_t from = align_down(scrub->position, CHUNK_ALIGN);
-	uint64_t left = align_up(segment->durable.position - from, CHUNK_ALIGN);
+	uint64_t left = align_up(scrub->end.position - from, CHUNK_ALIGN);
 	scrub->vector = (struct iovec){scrub->buffer, left < scrub->buffer_size_bytes ? left : scrub->buffer_size_bytes};
 	scrub->op = (struct io_op){.done = piece_done};
 	scrub->is_reading = true;

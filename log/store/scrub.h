@@ -1,5 +1,5 @@
-/* The scrub: sealed segments, which nobody may read for years, are read again and again in the background, at a bounded rate, and held against their seal
- * and their batches' CRCs. What has rotted is fenced and named as recovery would, while there is still a copy somewhere to put back.
+/* The scrub: segments, which nobody may read for years, are read again and again in the background, at a bounded rate, and held against their batches' CRCs,
+ * what was filed there (struct mark), and their seal. What has rotted is fenced and named as recovery would, while there is still a copy somewhere to put back.
  *
  * Owner: the shard's thread, as part of its store. Between two passes it is one timer; it never writes to a segment, and never blocks the loop for more
  * than a piece's CRC. Private to log/store. */
@@ -7,9 +7,9 @@
 
 #include "log/io/io.h"
 #include "log/segment/seal.h"
+#include "log/segment/segment.h"
 
 struct partition;
-struct segment;
 struct store;
 
 struct scrub {
@@ -26,6 +26,12 @@ struct scrub {
 	bool has_doubtful;              /* segments that are to be read before all others, perhaps */
 	bool is_partition_checked;      /* its leader-epoch-checkpoint was looked at */
 	int64_t next_base_offset;       /* segments of the partition below it have been read */
+	bool is_sealed;                 /* the segment was when its reading began */
+	struct mark end;                /* so far it is read */
+	struct mark vouched;            /* what was filed there by then; held against `passed`, all the batches that were met */
+	struct mark passed;
+	bool is_contradicted;           /* up to vouched_offset it is not what was filed there */
+	int64_t vouched_offset;
 	uint64_t position;              /* the next batch of the segment: where it begins, and what its base offset should be */
 	int64_t expected;
 	uint64_t batches;

@@ -204,12 +204,12 @@ static struct mark cut(struct segment *segment, uint64_t size_max)
 		return segment->staged;
 	struct mark at = segment->committing;
 	for (;;) {
+		uint8_t header[BATCH_HEADER_SIZE];
 		struct batch batch;
-		segment_peek_batch(segment, at.position, &batch);
+		peek_header(segment, at.position, header, &batch);
 		if (at.position + batch.size_bytes - segment->committing.position > size_max)
 			return at;
-		at.position += batch.size_bytes;
-		at.offset = batch_next_offset(&batch);
+		mark_pass(&at, header, &batch);
 	}
 }
 

@@ -227,6 +227,7 @@ struct told_segment {
 	int64_t base_offset;
 	struct mark filed;
 	uint32_t first_crc; /* 0: not known */
+	struct mark vouched; /* its position and headers; at 0: nothing */
 };
 typedef int told_partition_fn(void *context, struct partition *partition, const struct told_partition *told);
 /* Each partition of it that there is. */
@@ -298,6 +299,8 @@ MUST_USE int store__check_direct(struct segment *segment, const struct journal_e
 MUST_USE int store__learn_direct(struct partition *partition, struct segment *segment, const struct journal_entry *entry);
 /* The same from the headers that the entry tells. ERR_CORRUPT_LOG: they are not those of such a piece, and nothing was taken in. */
 MUST_USE int store__learn_told(struct partition *partition, struct segment *segment, const struct journal_entry *entry, struct slice headers);
+/* Behind the piece, with what its headers come to if that is known of what lies before it. They were learnt. */
+struct mark store__told_end(const struct segment *segment, const struct journal_entry *entry, struct slice headers);
 /* Segments are filed in the order of their offsets, and the checkpoint stops at the first that is not: none behind it may be. */
 bool store__are_filed_before(const struct partition *partition, const struct segment *segment);
 /* Brings everything before a piece into files, now: the segments before `last`, and what of `last` is in memory alone. */

@@ -6,10 +6,11 @@
 
 #include "log/base/bytes.h"
 
-#define CHECKPOINT_VERSION 5
+#define CHECKPOINT_VERSION 6
 #define HEADER_SIZE_V1 28u
 #define PARTITION_SIZE 44u
-#define SEGMENT_SIZE 80u
+#define SEGMENT_SIZE 96u
+#define SEGMENT_SIZE_V5 80u
 #define SEGMENT_SIZE_V2 76u
 #define EPOCH_SIZE 12u
 #define DAMAGE_SIZE 16u
@@ -25,7 +26,7 @@ int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct
 	uint32_t version = load_le32(file.data + 8);
 	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, 36, 60, 68, 76};
+	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, 36, 60, 68, 76, 76};
 	size_t header_size = header_sizes[version];
 	if (size < header_size)
 		return ERR_CORRUPT_LOG;
@@ -56,7 +57,7 @@ bool checkpoint_next(const struct checkpoint_header *header, struct checkpoint_p
 	partition->epoch_count = load_le32(at + 32);
 	partition->damage_count = load_le32(at + 36);
 	partition->producers_size_bytes = load_le32(at + 40);
-	partition->segment_size_bytes = header->version < 3 ? SEGMENT_SIZE_V2 : SEGMENT_SIZE;
+	partition->segment_size_bytes = header->version < 3 ? SEGMENT_SIZE_V2 : header->version < 6 ? SEGMENT_SIZE_V5 : SEGMENT_SIZE;
 	uint64_t size = PARTITION_SIZE + (uint64_t)partition->segment_count * partition->segment_size_bytes +
 			(uint64_t)partition->epoch_count * EPOCH_SIZE +
 			(uint64_t)partition->damage_count * DAMAGE_SIZE + partition->producers_size_bytes;
@@ -87,6 +88,8 @@ void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_
 		.batches = load_le64(at + 52),
 		.records = load_le64(at + 60),
 		.first_crc = partition->segment_size_bytes > SEGMENT_SIZE_V2 ? load_le32(at + 76) : 0,
+		.vouched_position = partition->segment_size_bytes >= SEGMENT_SIZE ? load_le64(at + 80) : 0,
+		.headers_checksum = partition->segment_size_bytes >= SEGMENT_SIZE ? load_le64(at + 88) : 0,
 	};
 }
 

@@ -12,6 +12,7 @@ struct checkpoint_segment {
 	int64_t first_timestamp_ms, max_timestamp_ms, max_timestamp_offset;
 	uint64_t batches, records;
 	uint32_t first_crc; /* of its first batch; 0: not known */
+	uint64_t vouched_position, headers_checksum; /* of the headers of all batches before that position (struct mark); 0: not known */
 };
 
 struct checkpoint_partition {

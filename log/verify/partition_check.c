@@ -287,6 +287,8 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 	segment->limit_offset = NOWHERE;
 	segment->required_offset = known ? known->required.offset : NOWHERE;
 	segment->required_bytes = known ? known->required.position : 0;
+	if (known)
+		segment->vouched = known->vouched;
 	if (segment->seal && segment->seal->log_size_bytes < segment->required_bytes)
 		segment->seal = NULL; /* of an earlier life, when the log had rolled here and a crash took that back */
 	if (segment->seal) {

@@ -110,7 +110,7 @@ static struct picture_segment *add_segment(struct picture_partition *partition, 
 		return NULL;
 	partition->segments = grown;
 	grown += partition->segment_count++;
-	struct mark start = {0, base_offset};
+	struct mark start = {.offset = base_offset};
 	*grown = (struct picture_segment){.base_offset = base_offset, .filed = start, .required = start};
 	return grown;
 }
@@ -147,10 +147,11 @@ static int take_segments(struct picture_partition *partition, const struct check
 		struct picture_segment *segment = add_segment(partition, said.base_offset);
 		if (!segment)
 			return -ENOMEM;
-		segment->filed = segment->required = (struct mark){said.filed_position, said.filed_offset};
+		segment->filed = segment->required = (struct mark){.position = said.filed_position, .offset = said.filed_offset};
 		segment->is_complete = said.is_complete;
 		segment->is_sealed = said.is_sealed;
 		segment->first_crc = said.first_crc;
+		segment->vouched = (struct mark){.position = said.vouched_position, .headers = said.headers_checksum};
 		partition->next_offset = said.filed_offset;
 	}
 	partition->epochs_limit = partition->next_offset;
@@ -485,7 +486,7 @@ static int take_direct(struct picture *picture, struct picture_partition *partit
 		segment = add_segment(partition, entry->segment_base_offset);
 	if (!segment)
 		return -ENOMEM;
-	segment->required = (struct mark){entry->position + entry->data_size_bytes, entry->end_offset};
+	segment->required = (struct mark){.position = entry->position + entry->data_size_bytes, .offset = entry->end_offset};
 	if (entry->position == 0)
 		segment->first_crc = store__first_crc(entry, headers);
 	else if (!segment->first_crc && entry->segment_base_offset == partition->begun_base)

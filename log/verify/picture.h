@@ -22,6 +22,7 @@ struct picture_segment {
 	struct mark required;
 	bool is_complete, is_sealed;
 	uint32_t first_crc;            /* of its first batch; 0: not known */
+	struct mark vouched;           /* its position and headers, as the checkpoint says; at 0: nothing */
 };
 
 struct picture_partition {

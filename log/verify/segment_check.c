@@ -118,6 +118,8 @@ struct walk {
 	bool is_memory_short;
 	struct pending pending;
 	struct seal_hash *hash;
+	struct mark passed;        /* behind the batches that were good, from the file's beginning on, without a break */
+	int64_t not_vouched_to;    /* the batches before it are not those that were filed here; the base offset: nothing says so */
 	struct index_check index, time_index;
 	uint64_t batches, records;
 	uint64_t since_progress;
@@ -398,6 +400,16 @@ static void compare_stale_seal(struct walk *walk)
 	walk->check->is_stale_seal_ours = low == seal->headers_checksum_low && high == seal->headers_checksum_high;
 }
 
+static void compare_vouched(struct walk *walk, const uint8_t *header, const struct batch *batch)
+{
+	const struct mark *vouched = &walk->check->vouched;
+	if (walk->passed.position != walk->position)
+		return;
+	mark_pass(&walk->passed, header, batch);
+	if (vouched->headers && walk->passed.position == vouched->position && walk->passed.headers != vouched->headers)
+		walk->not_vouched_to = walk->passed.offset;
+}
+
 static void take(struct walk *walk, const struct batch *batch)
 {
 	struct slice bytes = view(walk, walk->position, batch->size_bytes);
@@ -420,6 +432,7 @@ static void take(struct walk *walk, const struct batch *batch)
 		walk->check->batch(walk->check->batch_context, batch, walk->position, bytes);
 	}
 	seal_hash_update(walk->hash, bytes.data, BATCH_HEADER_SIZE);
+	compare_vouched(walk, bytes.data, batch);
 	index_check_batch(&walk->index, batch, walk->position);
 	index_check_batch(&walk->time_index, batch, walk->position);
 	if (walk->position == 0)
@@ -579,6 +592,18 @@ static void check_seal(struct walk *walk)
 	     "the batches' headers differ from the seal's checksum, though each passes its own checks");
 }
 
+/* What the seal says is damage as a whole, and told. */
+static void check_vouched(struct walk *walk)
+{
+	struct segment_check *check = walk->check;
+	if (walk->not_vouched_to == check->base_offset || check->damaged.count)
+		return;
+	check->is_broken = true;
+	damaged_ranges_add(&check->damaged, check->base_offset, walk->not_vouched_to);
+	tell(check, FINDING_DAMAGE, check->file, check->base_offset, walk->not_vouched_to, 0, (int64_t)check->vouched.position,
+	     "the batches' headers differ from what the checkpoint says was filed, though each passes its own checks");
+}
+
 static bool is_sealed_file(struct slice bytes, uint64_t size_due, uint64_t checksum_due)
 {
 	return bytes.data && bytes.size == size_due && seal_index_checksum(bytes) == checksum_due;
@@ -648,7 +673,7 @@ static void set_limit(struct walk *walk)
 static void run(struct walk *walk)
 {
 	struct segment_check *check = walk->check;
-	walk->offset = check->base_offset;
+	walk->offset = walk->not_vouched_to = check->base_offset;
 	walk->epoch = -1;
 	set_limit(walk);
 	index_check_begin(&walk->index, INDEX_FORM_OFFSET, check->base_offset, check->index,
@@ -665,6 +690,7 @@ static void run(struct walk *walk)
 	note_tail(walk);
 	check_limit(walk);
 	check_seal(walk);
+	check_vouched(walk);
 	check_indexes(walk);
 }
 

@@ -9,6 +9,7 @@
 #include "log/batch/compress.h"
 #include "log/segment/epoch_file.h"
 #include "log/segment/seal.h"
+#include "log/segment/segment.h"
 #include "log/verify/finding.h"
 #include "log/verify/index_check.h"
 
@@ -79,6 +80,7 @@ struct segment_check {
 	const struct damaged_ranges *held;   /* the journal has their batches, and a start takes them from there; NULL: nothing */
 	const struct seal *seal;          /* NULL: not sealed, or the seal is damaged */
 	const struct seal *stale_seal;    /* a good one that says less than the segment has, or NULL: of an earlier life, perhaps */
+	struct mark vouched;              /* what the headers of the batches before that position come to; at 0: nobody knows */
 	struct slice index, time_index;   /* the files' bytes; data NULL: there is none */
 	/* called for each good batch, in order with the findings; NULL: nobody asks */
 	segment_batch_fn *batch;

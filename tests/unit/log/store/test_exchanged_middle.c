@@ -1,0 +1,205 @@
+/* Batches in the middle of a segment that goes on, exchanged with another partition's of the same offsets and sizes: each is whole, and nothing in it says whose
+ * it is. What was filed in the segment is known by its headers all the same (struct mark), so verifier, scrub, seal and scan refuse it. */
+#include "tests/unit/log/verify/rot.h"
+
+#define RECORDS 5
+#define BATCHES 20
+#define VALUE_SIZE 300
+#define END (BATCHES * RECORDS)
+
+static const char *const logs[2] = {"/t-0/00000000000000000000.log", "/t-1/00000000000000000000.log"};
+
+/* The key makes them another partition's. */
+static void append(struct world *world, uint32_t index, uint64_t number)
+{
+	uint8_t bytes[RECORDS * (VALUE_SIZE + 64) + 128];
+	struct slice key = {(const uint8_t *)(index ? "b" : "a"), 1};
+	struct append append = {.op = {.done = append_done, .records = bytes}};
+	append.op.records_size_bytes = make_keyed_batch(bytes, sizeof bytes, key, number, RECORDS, VALUE_SIZE, 1000 + (int64_t)number);
+	cr_assert_eq(partition_append(world_partition(world, "t", index), &append.op), 0);
+	store_turn(world->store);
+	for (int turns = 0; !append.is_done && turns < 100000; turns++)
+		world_turn(world);
+	cr_assert(append.is_done && !append.op.err && append.op.base_offset == (int64_t)number);
+}
+
+static void append_all(struct world *world, uint64_t from)
+{
+	for (uint64_t i = 0; i < BATCHES; i++)
+		for (uint32_t index = 0; index < 2; index++)
+			append(world, index, from + i * RECORDS);
+}
+
+static void begin_with(struct world *world, const struct config_override *overrides, uint32_t count)
+{
+	world_init(world, 5);
+	world->options.scrub_bytes_per_second = 1 << 20;
+	world->options.scrub_interval_ms = 3600000;
+	world_open(world);
+	world_create_topic(world, "t", 2, overrides, count);
+}
+
+static void begin(struct world *world)
+{
+	begin_with(world, NULL, 0);
+}
+
+static void fill(struct world *world)
+{
+	begin(world);
+	append_all(world, 0);
+	world_stop(world);
+}
+
+static void exchange(struct world *world)
+{
+	size_t sizes[2];
+	uint8_t *files[2], batch[RECORDS * (VALUE_SIZE + 64) + 128];
+	struct place place = rot_batch(world, logs[0], 6);
+	size_t from = place.position, size = place.end - place.position;
+	for (int i = 0; i < 2; i++)
+		files[i] = rot_read(world, logs[i], &sizes[i]);
+	cr_assert(size < sizeof batch && memcmp(files[0] + from, files[1] + from, size) != 0);
+	memcpy(batch, files[0] + from, size);
+	memcpy(files[0] + from, files[1] + from, size);
+	memcpy(files[1] + from, batch, size);
+	for (int i = 0; i < 2; i++) {
+		rot_write(world, logs[i], files[i], sizes[i]);
+		free(files[i]);
+	}
+}
+
+static void run_passes(struct world *world, uint64_t passes)
+{
+	for (int turns = 0; store_counters(world->store).scrub_passes < passes && turns < 100000; turns++)
+		world_turn(world);
+	cr_assert_eq(store_counters(world->store).scrub_passes, passes);
+}
+
+static void let_pass(struct world *world, uint64_t ns)
+{
+	uint64_t end_ns = io_now_ns(world->io) + ns;
+	for (int turns = 0; io_now_ns(world->io) < end_ns && turns < 100000; turns++)
+		world_turn(world);
+}
+
+static void expect_fenced(struct world *world, int64_t to, int64_t end)
+{
+	for (uint32_t index = 0; index < 2; index++)
+		world_expect_damaged(world, world_partition(world, "t", index), 0, to, end);
+}
+
+/* Of a sound log nothing is said, whoever looks at it, in lives that end with a stop and lives that are killed. */
+Test(exchanged_middle, a_sound_log)
+{
+	struct world world;
+	struct verdict verdict;
+	begin(&world);
+	for (uint64_t life = 0; life < 4; life++) {
+		append_all(&world, life * END);
+		if (life % 2)
+			world_kill(&world);
+		else
+			world_stop(&world);
+		rot_verify(&world, &verdict);
+		cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0);
+		world_open(&world);
+		run_passes(&world, 1);
+		cr_assert_eq(store_counters(world.store).damaged_ranges, 0);
+	}
+	world_fini(&world);
+}
+
+/* In a stopped directory. */
+Test(exchanged_middle, is_named_and_fenced)
+{
+	struct world world;
+	struct verdict verdict;
+	fill(&world);
+	exchange(&world);
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 2);
+	cr_assert(verdict.found[0].from == 0 && verdict.found[0].to == END);
+	world_open(&world);
+	run_passes(&world, 1);
+	expect_fenced(&world, END, END);
+	run_passes(&world, 2);
+	cr_assert_eq(store_counters(world.store).damaged_ranges, 2, "known damage is no news");
+	world_fini(&world);
+}
+
+/* The next life appends to it, and is killed: what the life before had filed is known still, with what was filed behind it. */
+Test(exchanged_middle, of_an_earlier_life)
+{
+	struct world world;
+	fill(&world);
+	exchange(&world);
+	world_open(&world);
+	append_all(&world, END);
+	world_kill(&world);
+	world_open(&world);
+	run_passes(&world, 1);
+	expect_fenced(&world, 2 * END, 2 * END);
+	world_fini(&world);
+}
+
+/* It is complete: no seal is made of it, and the scrub comes at once. */
+Test(exchanged_middle, makes_no_seal)
+{
+	struct config_override override = {"segment.ms", "100"}; /* of the records' time: what one life appends */
+	struct world world;
+	begin_with(&world, &override, 1);
+	append_all(&world, 0);
+	world_stop(&world);
+	exchange(&world);
+	world_open(&world);
+	append_all(&world, END);
+	let_pass(&world, 20ull * 1000 * 1000 * 1000);
+	cr_assert_eq(store_counters(world.store).damaged_ranges, 2);
+	for (uint32_t index = 0; index < 2; index++) {
+		struct read read;
+		world_read_begin(&world, world_partition(&world, "t", index), &read, 6 * RECORDS, 1);
+		cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
+	}
+	world_fini(&world);
+}
+
+/* Written over in place, under the running broker. */
+Test(exchanged_middle, under_the_broker)
+{
+	struct world world;
+	begin(&world);
+	append_all(&world, 0);
+	let_pass(&world, 20ull * 1000 * 1000 * 1000); /* it is filed */
+	exchange(&world);
+	run_passes(&world, 1);
+	expect_fenced(&world, END, END);
+	world_fini(&world);
+}
+
+/* Checkpoint and copy are of an earlier time, so the directories are scanned: what they say was filed by then is held against them. */
+Test(exchanged_middle, is_known_to_a_scan)
+{
+	static const char *const files[2] = {"/checkpoint-0", "/checkpoint-0.copy"};
+	struct world world;
+	struct verdict verdict;
+	size_t size;
+	fill(&world);
+	uint8_t *earlier = rot_read(&world, files[0], &size);
+	world_open(&world);
+	append_all(&world, END);
+	world_stop(&world);
+	for (int i = 0; i < 2; i++)
+		rot_write(&world, files[i], earlier, size);
+	free(earlier);
+	exchange(&world);
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 2);
+	world_open(&world);
+	for (uint32_t index = 0; index < 2; index++) {
+		struct read read;
+		world_read_begin(&world, world_partition(&world, "t", index), &read, 6 * RECORDS, 1);
+		cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
+	}
+	world_fini(&world);
+}
