@@ -207,6 +207,14 @@ static struct model *allowed_by_fault(void)
 	return &allowed;
 }
 
+static bool is_catalogs_alone(void)
+{
+	for (uint32_t i = 0; i < trial.changes.count; i++)
+		if (strcmp(trial.table->scene->now.files[trial.changes.at[i].file].path, "/catalog.log") != 0)
+			return false;
+	return true;
+}
+
 /* The way out that a refusal names: afterwards it opens, nothing wrong is served, and no offset can be given twice. */
 static bool go_way_out(struct machine *machine, struct model *model, bool is_repair)
 {
@@ -221,6 +229,7 @@ static bool go_way_out(struct machine *machine, struct model *model, bool is_rep
 		return wrong("after %s it does not open: %s: %s", is_repair ? "repair" : "a loss was accepted", err_name(err), machine_why(machine));
 	memset(&trial.damage, 0, sizeof trial.damage);
 	trial.damage.is_given_up = true;
+	trial.damage.is_catalogs_alone = is_repair && is_catalogs_alone();
 	model->damage = &trial.damage;
 	snprintf(why, sizeof why, "%s", is_repair ? "after repair: " : "");
 	bool is_right = model_judge(model, machine, &trial.seen, why, sizeof why);

@@ -8,6 +8,7 @@
 
 #include "log/base/bytes.h"
 #include "log/base/err.h"
+#include "log/base/uuid_text.h"
 #include "log/batch/record_iter.h"
 #include "log/partition/producer.h"
 #include "tests/crash/lib/allocations.h"
@@ -214,7 +215,11 @@ static bool judge_log(const struct model_log *log, bool is_lenient, struct damag
 			return wrong(why, why_size, "after a loss was accepted the log ends at %ld, not at %ld", (long)seen->end, (long)log->end);
 		if (seen->end > log->asked_end)
 			seen->end = log->asked_end;
-		return judge_records(log, is_lenient, &damage, machine, partition, seen, why, why_size);
+		if (!judge_records(log, is_lenient, &damage, machine, partition, seen, why, why_size))
+			return false;
+		if (damage.all->is_catalogs_alone && damage.count && !damage.may_be_gone)
+			return wrong(why, why_size, "the catalog alone was struck, and %u records are refused", damage.count);
+		return true;
 	}
 	if (seen->start < log->start)
 		return wrong(why, why_size, "the log start went back from %ld to %ld", (long)log->start, (long)seen->start);
@@ -258,6 +263,30 @@ static bool judge_topic(const struct model *model, const struct topic *found, st
 	return true;
 }
 
+static bool is_recovered_name(const struct topic *found)
+{
+	char name[64] = "recovered-";
+	uuid_text_format(name + strlen(name), &found->id);
+	return strcmp(name, found->name) == 0;
+}
+
+/* One whose name was lost with the catalog is known by its id. */
+static const struct model_topic *find_recovered(const struct model *model, const struct topic *found)
+{
+	for (uint32_t i = 0; i < model->topic_count && is_recovered_name(found); i++)
+		if (model->topics[i].has_id && uuid_equal(&model->topics[i].id, &found->id))
+			return model->topics[i].state == MODEL_ABSENT ? NULL : &model->topics[i];
+	return NULL;
+}
+
+static bool has_records(const struct model_topic *topic)
+{
+	for (uint32_t p = 0; p < MODEL_PARTITIONS_MAX; p++)
+		if (topic->logs[p].end > topic->logs[p].start)
+			return true;
+	return false;
+}
+
 static const struct model_topic *find(const struct model *model, const struct topic *found)
 {
 	const struct model_topic *by_name = NULL;
@@ -280,6 +309,8 @@ static bool judge_topics(const struct model *model, struct machine *machine, str
 		const struct topic *found = machine->image->topics[i];
 		const struct model_topic *topic = find(model, found);
 		if (!topic && is_given_up)
+			topic = find_recovered(model, found);
+		if (!topic && is_given_up)
 			continue;
 		if (!topic)
 			return wrong(why, why_size, "topic %s is there, which was never made or is deleted", found->name);
@@ -287,7 +318,8 @@ static bool judge_topics(const struct model *model, struct machine *machine, str
 			return false;
 	}
 	for (uint32_t i = 0; i < model->topic_count; i++)
-		if (model->topics[i].state == MODEL_THERE && !seen->is_there[i] && !is_given_up)
+		if (model->topics[i].state == MODEL_THERE && !seen->is_there[i] &&
+		    (!is_given_up || (model->damage->is_catalogs_alone && has_records(&model->topics[i]))))
 			return wrong(why, why_size, "topic %s is lost", model->topics[i].name);
 	return true;
 }

@@ -35,6 +35,8 @@ struct model_topic {
 struct model_damage {
 	bool is_given_up;                        /* a loss was accepted: topics may be missing, or those deleted be back, configs older, log starts too, logs end later; what is
 	                                          * served is right all the same, and no offset is given twice */
+	bool is_catalogs_alone;                  /* ... and nothing was struck but catalog.log, and it was repaired: whatever records a topic had are there, under its name or as
+	                                          * recovered-<its id> */
 	bool is_told;                            /* the start, or the one before, has named damage: what is unknown of producers may come of that */
 	uint32_t count;
 	bool is_damaged[MODEL_TOPICS_MAX][MODEL_PARTITIONS_MAX][MODEL_RECORDS_MAX];
