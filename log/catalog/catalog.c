@@ -6,7 +6,7 @@
  * would bring those bytes to the disk. What follows must not outlive them.)
  *
  * Failure modes: a torn last record is cut off, unless it is known from elsewhere that there was more; damage before the end, a record that makes no sense, or another node's directory refuse to
- * open and change nothing; a failed write is undone by cutting the file back, and changes nothing; a failed sync is final (what is on disk is not
+ * open and change nothing; a full disk refuses changes, but no start, as each change leaves room ahead of it; a failed write is undone by cutting the file back, and changes nothing; a failed sync is final (what is on disk is not
  * known any more): every later change is refused until a restart has read the file again. */
 #include "log/catalog/catalog.h"
 
@@ -24,6 +24,8 @@
 
 /* Smaller files are not worth a rewrite. */
 #define REWRITE_SIZE_MIN 65536
+/* Of some 70 bytes that a start writes. */
+#define ROOM_AHEAD 16384
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
@@ -125,6 +127,7 @@ static void remove_stem(struct catalog *catalog, const struct topic *topic)
 /* The file is as before, or nobody knows what it is. */
 static int undo_write(struct catalog *catalog, int err)
 {
+	catalog->allocated_end = 0; /* goes with the cut */
 	if (io_file_truncate(catalog->io, catalog->fd, catalog->end))
 		catalog->has_failed = true;
 	return err;
@@ -137,24 +140,30 @@ static void set_sequence(struct catalog *catalog, uint64_t sequence)
 	__atomic_store_n(&catalog->room->sequence, sequence, __ATOMIC_RELEASE);
 }
 
-/* Appends the one record in `bytes`, durably. The bytes are freed. */
-int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes)
+/* Room ahead of the file's end is had before a change is written: what the next starts have to write finds it there, on a disk of which nothing else is left. */
+static int reserve_room(struct catalog *catalog, uint64_t size)
 {
-	int refused = bytes->has_failed ? -ENOMEM : catalog->end + bytes->size > CATALOG_FILE_SIZE_MAX ? -EFBIG : 0;
-	if (refused) {
-		free(bytes->data);
-		return refused;
-	}
+	uint64_t wanted = catalog->end + size + ROOM_AHEAD;
+	if (wanted <= catalog->allocated_end)
+		return 0;
+	wanted += ROOM_AHEAD; /* not again with the next change */
+	int err = io_file_allocate(catalog->io, catalog->fd, 0, wanted, false);
+	if (err_is_full(err) && catalog->make_room && catalog->make_room(catalog->make_room_context))
+		err = io_file_allocate(catalog->io, catalog->fd, 0, wanted, false);
+	if (!err)
+		catalog->allocated_end = wanted;
+	return err_is_full(err) ? err : 0; /* a file system that allocates nothing ahead: the write says whether there is room */
+}
+
+static int append_record(struct catalog *catalog, const struct catalog_bytes *bytes)
+{
 	/* What is written to a file that nobody finds is not kept. It may be put back: only this change is refused. */
-	if (io_file_check_name(catalog->io, catalog->fd, catalog->log_path) == ERR_GONE) {
-		free(bytes->data);
+	if (io_file_check_name(catalog->io, catalog->fd, catalog->log_path) == ERR_GONE)
 		return ERR_GONE;
-	}
 	int64_t written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
 	bool is_full = err_is_full((int)written);
 	if (is_full && catalog->make_room && catalog->make_room(catalog->make_room_context))
 		written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
-	free(bytes->data);
 	if (written < 0)
 		return undo_write(catalog, (int)written);
 	int err = io_file_sync(catalog->io, catalog->fd);
@@ -165,6 +174,29 @@ int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes)
 	catalog->end += bytes->size;
 	set_sequence(catalog, catalog->sequence + 1);
 	return 0;
+}
+
+static int commit_record(struct catalog *catalog, struct catalog_bytes *bytes, bool may_use_room_ahead)
+{
+	int err = bytes->has_failed ? -ENOMEM : catalog->end + bytes->size > CATALOG_FILE_SIZE_MAX ? -EFBIG : 0;
+	int full = err ? 0 : reserve_room(catalog, bytes->size);
+	if (!err && !may_use_room_ahead)
+		err = full;
+	if (!err)
+		err = append_record(catalog, bytes);
+	free(bytes->data);
+	return err;
+}
+
+int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes)
+{
+	return commit_record(catalog, bytes, false);
+}
+
+/* What a start has to write, and deletions, which make room: into the room ahead, where there is no more. */
+static int commit_into_room_ahead(struct catalog *catalog, struct catalog_bytes *bytes)
+{
+	return commit_record(catalog, bytes, true);
 }
 
 int catalog__check_writable(const struct catalog *catalog)
@@ -401,7 +433,7 @@ static int append_opening(struct catalog *catalog)
 	catalog__begin(catalog, &bytes, CATALOG_OPENED);
 	catalog_put_u64(&bytes, catalog->state.incarnation);
 	catalog_end(&bytes);
-	return catalog__commit(catalog, &bytes);
+	return commit_into_room_ahead(catalog, &bytes);
 }
 
 static int write_producer_ids(struct catalog *catalog, int64_t next)
@@ -437,7 +469,10 @@ static int count_opening(struct catalog *catalog, const struct catalog_knowledge
 	if (report->was_compacted)
 		err = write_anew(catalog, &bytes, sequence);
 	free(bytes.data);
-	return err;
+	if (!err_is_full(err))
+		return err;
+	report->was_compacted = false; /* there will be room another time; the file that is there says the same, whichever it is */
+	return io_parent_sync(catalog->io, catalog->log_path);
 }
 
 static int write_again(struct catalog *catalog, struct slice file)
@@ -659,7 +694,7 @@ static int note_journals_now(struct catalog *catalog)
 	catalog__begin(catalog, &bytes, CATALOG_JOURNALS);
 	catalog_put_journals(&bytes, catalog->state.incarnation, catalog->shard_count);
 	catalog_end(&bytes);
-	int err = catalog__commit(catalog, &bytes);
+	int err = commit_into_room_ahead(catalog, &bytes);
 	if (err)
 		return err;
 	catalog->must_note_journals = false;
@@ -851,7 +886,7 @@ static int commit_deleted(struct change *change)
 	for (uint32_t i = 0; i < change->count; i++)
 		catalog_put(&bytes, change->topics[i]->id.bytes, sizeof change->topics[i]->id.bytes);
 	catalog_end(&bytes);
-	return catalog__commit(change->catalog, &bytes);
+	return commit_into_room_ahead(change->catalog, &bytes);
 }
 
 static void publish_deleted(struct change *change)

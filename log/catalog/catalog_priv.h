@@ -9,6 +9,7 @@ struct catalog {
 	char *log_path, *meta_path;
 	int fd;
 	uint64_t end;       /* of the file's good part */
+	uint64_t allocated_end; /* of the room that was had for it in this opening */
 	uint64_t sequence;  /* of the last record */
 	bool is_read_only, has_failed;
 	bool must_note_journals; /* before a topic is created */
@@ -27,7 +28,7 @@ struct catalog {
 MUST_USE int catalog__check_writable(const struct catalog *catalog);
 /* A record of the next sequence: what is put between this and catalog_end is its body. */
 void catalog__begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind);
-/* Appends the one record in `bytes`, durably. The bytes are freed. */
+/* Appends the one record in `bytes`, durably; -ENOSPC unless that leaves room for the records of later starts. The bytes are freed. */
 MUST_USE int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes);
 /* Where `by_stem` has the topic, or the one it replaces. */
 uint32_t catalog__place_of_stem(const struct catalog *catalog, const struct topic *topic);
