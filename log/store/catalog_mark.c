@@ -39,30 +39,47 @@ struct listener {
 	struct ring_image **images; /* NULL: what is read of the journals is not kept */
 };
 
-/* ERR_CORRUPT_LOG: it is damaged. */
-static int read_copy(struct io *io, const char *dir, uint32_t shard, const char *suffix, const struct listener *listener)
+/* *seed is that of the journal it was written beside. ERR_CORRUPT_LOG: it is damaged. */
+static int read_copy(struct io *io, const char *dir, uint32_t shard, const char *suffix, const struct listener *listener, uint64_t *seed)
 {
 	uint8_t *data;
 	size_t size;
 	int err = store__load_checkpoint(io, dir, shard, suffix, &data, &size);
 	if (err)
 		return err;
+	struct slice file = {data, size};
 	struct catalog_mark mark;
-	err = store__checkpoint_mark((struct slice){data, size}, &mark);
+	uint64_t generation;
+	err = store__checkpoint_mark(file, &mark);
+	if (store__checkpoint_journal(file, seed, &generation))
+		*seed = 0; /* an earlier version does not say */
 	if (!err && listener->known)
 		store__raise_mark(listener->known, mark);
 	if (!err && listener->take)
-		store__checkpoint_partitions((struct slice){data, size}, listener->take, listener->context);
+		store__checkpoint_partitions(file, listener->take, listener->context);
 	free(data);
 	return err;
+}
+
+/* Journal, checkpoint and catalog may all be put back as they were one day, and agree; a copy that was left is later than they are. One that was written beside
+ * another journal says nothing of this one's catalog, and one that cannot be read is none. */
+static void ask_copy(struct io *io, const char *dir, uint32_t shard, struct catalog_mark *known, uint64_t seed)
+{
+	struct catalog_mark mark = {0};
+	uint64_t copy_seed;
+	if (!read_copy(io, dir, shard, ".copy", &(struct listener){.known = &mark}, &copy_seed) && copy_seed == seed)
+		store__raise_mark(known, mark);
 }
 
 /* A change of settings before a stop is told by the checkpoint alone: what takes that may have taken the change as well, so its copy is asked then. */
 static int read_checkpoint(struct io *io, const char *dir, uint32_t shard, const struct listener *listener)
 {
-	int err = read_copy(io, dir, shard, "", listener);
-	if (err && !store__final_error(err))
-		err = read_copy(io, dir, shard, ".copy", listener);
+	uint64_t seed;
+	int err = read_copy(io, dir, shard, "", listener, &seed);
+	if (!err && listener->known)
+		ask_copy(io, dir, shard, listener->known, seed);
+	else if (err && !store__final_error(err))
+		err = read_copy(io, dir, shard, ".copy", listener, &seed);
 	return err ? store__final_error(err) : 0;
 }
 

@@ -383,6 +383,8 @@ static int read_checkpoint(struct picture *picture, uint32_t shard, bool is_due,
 		err = read_file(picture, shard, ".copy", &copy);
 	if (!err && !main.err)
 		store__raise_mark(&picture->catalog_mark, (struct catalog_mark){main.header.incarnation, main.header.catalog_sequence});
+	if (!err && !main.err && !copy.err && copy.header.journal_seed == main.header.journal_seed) /* one that was left when the others were put back is later */
+		store__raise_mark(&picture->catalog_mark, (struct catalog_mark){copy.header.incarnation, copy.header.catalog_sequence});
 	if (!err && copy.err && copy.err != -ENOENT)
 		tell_unusable_copy(picture, &copy);
 	if (!err)

@@ -69,6 +69,42 @@ Test(catalog_mark, the_copy_of_a_checkpoint_tells_it)
 	}
 }
 
+static uint8_t *copy_of(struct world *world, const char *path, size_t *size) { return rot_read(world, path, size); }
+
+static void put_back(struct world *world, const char *path, uint8_t *bytes, size_t size)
+{
+	rot_write(world, path, bytes, size);
+	free(bytes);
+}
+
+/* Journal and checkpoint of an earlier stop were put back, and the copy was not: it knows of what came since, though the checkpoint is whole. */
+Test(catalog_mark, a_copy_that_is_later_than_its_checkpoint_tells_it)
+{
+	struct world world;
+	int err;
+	world_init(&world, 4);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_stop(&world);
+	size_t journal_size, checkpoint_size, copy_size;
+	uint8_t *journal = copy_of(&world, "/journal-0", &journal_size), *checkpoint = copy_of(&world, "/checkpoint-0", &checkpoint_size);
+	world_open(&world);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "u", 0), 0, 1, 100);
+	world_stop(&world);
+	struct catalog_mark whole = read_mark(&world, &err);
+	uint8_t *copy = copy_of(&world, "/checkpoint-0.copy", &copy_size);
+	put_back(&world, "/journal-0", journal, journal_size);
+	put_back(&world, "/checkpoint-0", checkpoint, checkpoint_size);
+	put_back(&world, "/checkpoint-0.copy", copy, copy_size);
+	struct catalog_mark told = read_mark(&world, &err);
+	cr_expect_eq(err, 0);
+	cr_expect(!catalog_mark_is_before(&told, &whole), "%lu %lu", (unsigned long)told.incarnation, (unsigned long)told.sequence);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	world_fini(&world);
+}
+
 /* A disk that does not answer says nothing of how far the catalog had come: that is an error, and no small mark. */
 Test(catalog_mark, a_read_that_fails_is_no_missing_mark)
 {
