@@ -225,8 +225,8 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("group.max.size", I32_TEXT, 1, I32), LIVE("The most members of a classic group.")},
 	{INT_KEY("group.min.session.timeout.ms", "6000", INT32_MIN, I32), LIVE("The shortest session timeout a member may ask for.")},
 	{INT_KEY("offset.metadata.max.bytes", "4096", INT32_MIN, I32), LIVE("The longest text beside a committed offset.")},
-	{INT_KEY("offsets.commit.timeout.ms", "5000", 1, I32), INERT(
-	 "How long a commit may wait for replicas. Without effect: it is durable on one node, or refused at once.")},
+	{INT_KEY("offsets.commit.timeout.ms", "5000", 1, I32), LIVE(
+	 "How long what a group has to write may wait for the disk before its clients are answered COORDINATOR_NOT_AVAILABLE.")},
 	{INT_KEY("offsets.load.buffer.size", "5242880", 1, I32), INERT("How much of the log Kafka reads at a time when it loads groups. Without effect.")},
 	{LONG_KEY("offsets.retention.check.interval.ms", "600000", 1, I64), LIVE("How often expired offsets and empty groups are looked for.")},
 	{INT_KEY("offsets.retention.minutes", "10080", 1, I32), LIVE(

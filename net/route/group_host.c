@@ -7,7 +7,7 @@
  *
  * Failures: a record that the log refuses ends the coordinator, because what is in its memory is not in the
  * log: calls end with COORDINATOR_NOT_AVAILABLE, and the next one loads it again, when nothing of the old one
- * is in flight. While the disk is full nothing is tried that would write, so that members' heartbeats are
+ * is in flight. While the disk is full, or what was appended waits for it for too long (group_log.c), nothing is tried that would write, so that members' heartbeats are
  * answered: calls that may write are refused, timers wait.
  *
  * A group that nobody asks for has timers too: members that went away while the broker was down, offsets that are to expire. So every partition with
@@ -68,6 +68,7 @@ struct hosted *hosted__find_or_make(struct group_host *host, uint32_t partition)
 	hosted->topic_id = host->topic_id;
 	hosted->partition = partition;
 	hosted->timer.run = timer_ran_out;
+	hosted->late_timer.run = group_log__look_if_late;
 	hosted->room_wait.ready = has_room;
 	list_init(&hosted->waiting);
 	list_init(&hosted->flights);
@@ -97,8 +98,18 @@ void hosted__answer(struct list *calls, enum kerr error)
 		group_task__finish(task_of(node), error);
 }
 
-/* Those that wait for the load. */
-static void refuse_waiting(struct hosted *hosted, enum kerr error)
+void hosted__deliver(struct hosted *hosted)
+{
+	struct list *finished = &coordinator_outbox(hosted->coordinator)->finished;
+	if (hosted->is_late)
+		hosted__answer(finished, KERR_COORDINATOR_NOT_AVAILABLE);
+	else if (list_is_empty(&hosted->flights))
+		hosted__answer(finished, KERR_NONE);
+	else
+		list_splice(&LIST_ENTRY(hosted->flights.prev, struct flight, node)->calls, finished);
+}
+
+void hosted__refuse_waiting(struct hosted *hosted, enum kerr error)
 {
 	struct list waiting;
 	list_init(&waiting);
@@ -130,18 +141,21 @@ void hosted__settle(struct hosted *hosted)
 	}
 	if (outbox->records)
 		hosted__mark_due(hosted);
-	else if (!list_is_empty(&hosted->flights))
-		list_splice(&LIST_ENTRY(hosted->flights.prev, struct flight, node)->calls, &outbox->finished);
-	else
-		hosted__answer(&outbox->finished, KERR_NONE);
+	if (!outbox->records || hosted->is_late)
+		hosted__deliver(hosted);
 	set_timer(hosted, coordinator_deadline(hosted->coordinator));
 }
 
 /* ---- calls ----------------------------------------------------------------------------------------------------------------- */
 
+static bool may_write(const struct hosted *hosted)
+{
+	return !hosted->is_late && store_takes_internal(hosted->host->shard->store);
+}
+
 static void start(struct hosted *hosted, struct group_task *task)
 {
-	if (!task->is_reader && !store_takes_internal(hosted->host->shard->store)) {
+	if (!task->is_reader && !may_write(hosted)) {
 		group_task__finish(task, KERR_COORDINATOR_NOT_AVAILABLE);
 		return;
 	}
@@ -153,7 +167,7 @@ static void begin_load(struct hosted *hosted)
 {
 	struct io *io = hosted->host->shard->io;
 	if (group_load__begin(hosted)) {
-		refuse_waiting(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
+		hosted__refuse_waiting(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
 		return;
 	}
 	hosted->state = HOSTED_LOADING;
@@ -170,6 +184,10 @@ void hosted__take(struct hosted *hosted, struct group_task *task)
 {
 	if (hosted->state == HOSTED_READY) {
 		start(hosted, task);
+		return;
+	}
+	if (hosted->is_late) {
+		group_task__finish(task, KERR_COORDINATOR_NOT_AVAILABLE);
 		return;
 	}
 	list_push_back(&hosted->waiting, &task->node);
@@ -253,6 +271,9 @@ static void leave(struct hosted *hosted)
 {
 	if (hosted->state != HOSTED_ENDING || hosted->in_flight > 0)
 		return;
+	io_timer_cancel(hosted->host->shard->io, &hosted->late_timer);
+	hosted->room_wait_begun_ns = 0;
+	hosted->is_late = false;
 	if (hosted->is_detached) {
 		hosted->host->detached_count--;
 		free(hosted);
@@ -284,7 +305,7 @@ static void close_coordinator(struct hosted *hosted, enum kerr error)
 
 void hosted__end(struct hosted *hosted, enum kerr error)
 {
-	refuse_waiting(hosted, error);
+	hosted__refuse_waiting(hosted, error);
 	if (hosted->state == HOSTED_ENDING) {
 		leave(hosted);
 		return;
@@ -311,9 +332,9 @@ static void timer_ran_out(struct io_timer *timer)
 	if (hosted->state == HOSTED_COLD) {
 		load_again(hosted);
 	} else if (hosted->state == HOSTED_LOADING) {
-		refuse_waiting(hosted, KERR_COORDINATOR_LOAD_IN_PROGRESS);
+		hosted__refuse_waiting(hosted, KERR_COORDINATOR_LOAD_IN_PROGRESS);
 		set_timer(hosted, io_now_ns(io) + LOAD_MAX_NS);
-	} else if (!store_takes_internal(hosted->host->shard->store)) {
+	} else if (!may_write(hosted)) {
 		set_timer(hosted, io_now_ns(io) + FULL_PAUSE_NS);
 	} else {
 		coordinator_tick(hosted->coordinator, hosted__clock(hosted));
@@ -411,6 +432,7 @@ int group_host_open(struct group_host **out, struct shard *shard)
 	list_init(&host->idle_flights);
 	/* With texts of the configuration at start: an image goes. Of these keys one alone may change later: group_host_set_image. */
 	coordinator_config_from(&host->config, shard->facts->config);
+	host->commit_timeout_ns = (uint64_t)broker_config_int(shard->facts->config, "offsets.commit.timeout.ms") * 1000000;
 	host->config.memory_bytes_max /= shard->shard_count;
 	host->config.memory_shared = &host->memory_bytes;
 	*out = host;

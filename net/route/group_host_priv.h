@@ -12,7 +12,10 @@
  *	LOADING  its partition is read; calls wait, for LOAD_MAX_NS at most
  *	READY    calls run
  *	ENDING   closed, because its log refused a record, or the topic or the broker goes; what is in flight returns first, as a new
- *	         load must see what becomes of it; calls wait. Then COLD, and loaded again a second later, or for the next call */
+ *	         load must see what becomes of it; calls wait. Then COLD, and loaded again a second later, or for the next call
+ *
+ * READY or ENDING, it is late while the oldest of what it has to write has waited for offsets.commit.timeout.ms: then calls are answered
+ * COORDINATOR_NOT_AVAILABLE, as a Kafka answers them, instead of waiting on; what becomes of their records is open. */
 #pragma once
 
 #include "log/batch/batch_builder.h"
@@ -30,6 +33,7 @@ struct flight {
 	struct hosted *hosted;
 	struct list node;              /* in the order of the log */
 	struct list calls;
+	uint64_t begun_ns;
 };
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_WRITING, SNAPSHOT_WRITTEN, SNAPSHOT_TRIMMING };
@@ -57,6 +61,9 @@ struct hosted {
 	uint32_t in_flight;            /* reads, appends, trims */
 	struct list flights;
 	struct room_wait room_wait;    /* set: the log has no memory for what is in the outbox */
+	uint64_t room_wait_begun_ns;   /* since nothing of it was appended; 0: nothing is left of it */
+	struct io_timer late_timer;    /* set: something is to be written; looks whether that has become late */
+	bool is_late;
 	struct snapshot snapshot;
 };
 
@@ -65,6 +72,7 @@ struct group_host {
 	struct coordinator_config config;
 	uint64_t memory_bytes;         /* of all coordinators */
 	struct uuid topic_id;
+	uint64_t commit_timeout_ns;    /* offsets.commit.timeout.ms */
 	uint32_t partition_count;
 	struct hosted **hosted;        /* by partition; NULL: not used yet */
 	struct list due;
@@ -89,11 +97,15 @@ void hosted__cancel(struct hosted *hosted, struct group_task *task);
 /* After every input: what has come out is appended this turn, answered, or waits behind what was appended
  * before; the timer is set. */
 void hosted__settle(struct hosted *hosted);
+/* What has finished, and shows no record that is not appended: answered when all that is appended is durable, or as late. */
+void hosted__deliver(struct hosted *hosted);
 /* Answers calls: those of a flight that is durable (or not: `error`), or of the outbox. */
 void hosted__answer(struct list *calls, enum kerr error);
 void hosted__mark_due(struct hosted *hosted);
 /* Unloads it: its calls end with `error`. A detached one may be gone when this returns. */
 void hosted__end(struct hosted *hosted, enum kerr error);
+/* Answers those that wait for the load, or for the end of what was before it. */
+void hosted__refuse_waiting(struct hosted *hosted, enum kerr error);
 /* Something in flight has returned. */
 void hosted__returned(struct hosted *hosted);
 /* The load is over: calls run, or end with `error`. */
@@ -122,4 +134,6 @@ void group_load__end(struct hosted *hosted);
 void group_log__flush(struct hosted *hosted);
 /* Goes on with a snapshot, or begins one if the log has grown enough. */
 void group_log__snapshot(struct hosted *hosted);
+/* When the oldest of what is to be written has waited for too long: is it still there, and what waits for it is answered. */
+void group_log__look_if_late(struct io_timer *timer);
 void group_log__free_flights(struct group_host *host);

@@ -6,7 +6,8 @@
  *
  * Failures: no memory in the log: the records stay in the outbox, those that come later behind them, and the
  * flush goes on when there is room. Any other refusal, or a batch whose durability broke, ends the coordinator
- * (hosted__end).
+ * (hosted__end). A disk that takes nothing, full or stuck: from offsets.commit.timeout.ms on the calls are told so, those that come later at once,
+ * until the oldest flight lands; the records stay where they are, and may still become durable.
  *
  * Snapshots. When the log since the last one is larger than the state it describes, several times over, the
  * coordinator writes its whole state as ordinary records, a piece a turn, while calls go on. When the last
@@ -43,7 +44,7 @@ static struct flight *take_flight(struct hosted *hosted)
 	if (!flight)
 		return NULL;
 	host->idle_flight_count -= idle != NULL;
-	*flight = (struct flight){.hosted = hosted};
+	*flight = (struct flight){.hosted = hosted, .begun_ns = io_now_ns(host->shard->io)};
 	list_init(&flight->calls);
 	return flight;
 }
@@ -76,6 +77,53 @@ static void refused(struct hosted *hosted, int err)
 	hosted__end(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
 }
 
+/* ---- late ------------------------------------------------------------------------------------------------------------------ */
+
+/* Since when the oldest of what is to be written waits; UINT64_MAX: nothing does. */
+static uint64_t waits_since_ns(const struct hosted *hosted)
+{
+	if (!list_is_empty(&hosted->flights))
+		return LIST_ENTRY(hosted->flights.next, struct flight, node)->begun_ns;
+	return hosted->room_wait_begun_ns > 0 ? hosted->room_wait_begun_ns : UINT64_MAX;
+}
+
+static bool has_become_late(const struct hosted *hosted)
+{
+	uint64_t since_ns = waits_since_ns(hosted), now_ns = io_now_ns(hosted->host->shard->io);
+	return since_ns != UINT64_MAX && now_ns >= since_ns + hosted->host->commit_timeout_ns;
+}
+
+/* Once the timer runs it looks for itself: no flight sets it anew. */
+static void watch(struct hosted *hosted)
+{
+	if (hosted->late_timer.heap_index == 0 && waits_since_ns(hosted) != UINT64_MAX)
+		io_timer_set(hosted->host->shard->io, &hosted->late_timer, waits_since_ns(hosted) + hosted->host->commit_timeout_ns);
+}
+
+static void answer_all(struct hosted *hosted, enum kerr error)
+{
+	for (struct list *node = hosted->flights.next; node != &hosted->flights; node = node->next)
+		hosted__answer(&LIST_ENTRY(node, struct flight, node)->calls, error);
+	if (hosted->state == HOSTED_READY)
+		hosted__answer(&coordinator_outbox(hosted->coordinator)->finished, error);
+	hosted__refuse_waiting(hosted, error);
+}
+
+void group_log__look_if_late(struct io_timer *timer)
+{
+	struct hosted *hosted = CONTAINER_OF(timer, struct hosted, late_timer);
+	struct group_host *host = hosted->host;
+	if (!has_become_late(hosted)) {
+		watch(hosted);
+		return;
+	}
+	hosted->is_late = true;
+	log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_ERROR,
+			 "what the groups of " GROUP_TOPIC " partition %u have to write waits for the disk since %llu ms (offsets.commit.timeout.ms); their calls are refused until it is written",
+			 hosted->partition, (unsigned long long)(host->commit_timeout_ns / 1000000));
+	answer_all(hosted, KERR_COORDINATOR_NOT_AVAILABLE);
+}
+
 static void trim_if_written(struct hosted *hosted);
 
 static void landed(struct append_op *op)
@@ -84,10 +132,12 @@ static void landed(struct append_op *op)
 	struct hosted *hosted = flight->hosted;
 	int err = op->err;
 	list_remove(&flight->node);
+	hosted->is_late = hosted->is_late && has_become_late(hosted);
 	hosted__answer(&flight->calls, err ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NONE);
 	give_flight(hosted->host, flight); /* and op with it */
 	if (err && hosted->state == HOSTED_READY)
 		refused(hosted, err);
+	watch(hosted);
 	if (hosted->state == HOSTED_READY) {
 		trim_if_written(hosted);
 		if (hosted->snapshot.state == SNAPSHOT_WRITING)
@@ -179,10 +229,16 @@ static int append_batch(struct hosted *hosted, struct partition *partition, stru
 static void empty_outbox(struct hosted *hosted, struct group_outbox *outbox)
 {
 	group_outbox_clear(outbox);
-	if (list_is_empty(&hosted->flights))
-		hosted__answer(&outbox->finished, KERR_NONE);
-	else
-		list_splice(&LIST_ENTRY(hosted->flights.prev, struct flight, node)->calls, &outbox->finished);
+	hosted->room_wait_begun_ns = 0;
+	hosted__deliver(hosted);
+}
+
+/* Since when nothing goes on. */
+static void wait_for_room(struct hosted *hosted, struct partition *partition, bool has_appended)
+{
+	if (has_appended || hosted->room_wait_begun_ns == 0)
+		hosted->room_wait_begun_ns = io_now_ns(hosted->host->shard->io);
+	partition_wait_room(partition, &hosted->room_wait);
 }
 
 void group_log__flush(struct hosted *hosted)
@@ -191,6 +247,7 @@ void group_log__flush(struct hosted *hosted)
 	if (!outbox->records || list_is_linked(&hosted->room_wait.node))
 		return;
 	struct partition *partition = hosted__partition(hosted);
+	const struct group_record *first = outbox->records;
 	int err = partition ? 0 : ERR_CLOSED;
 	while (!err && outbox->records) {
 		struct group_record *next = NULL;
@@ -200,11 +257,13 @@ void group_log__flush(struct hosted *hosted)
 	}
 	give_back_large(hosted->host);
 	if (err == ERR_BUSY)
-		partition_wait_room(partition, &hosted->room_wait);
+		wait_for_room(hosted, partition, outbox->records != first);
 	else if (err)
 		refused(hosted, err);
 	else
 		empty_outbox(hosted, outbox);
+	if (hosted->state == HOSTED_READY)
+		watch(hosted);
 }
 
 /* ---- snapshots ------------------------------------------------------------------------------------------------------------- */

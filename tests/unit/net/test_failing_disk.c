@@ -39,10 +39,10 @@ static void fail_writes(struct world *world)
 	sim_disk_fail_kinds(world->machine.disk, SIM_WRITE | SIM_SYNC, 1, EIO, true);
 }
 
-/* I/Os begun from now on take seconds; and no longer. */
-static void set_slow(struct world *world, bool is_slow)
+/* I/Os begun from now on take so long longer; 0: no longer. */
+static void set_slow(struct world *world, uint32_t stall_ms)
 {
-	struct sim_pace pace = {.latency_percent = 100, .stall_per_mille = is_slow ? 1000 : 0, .stall_ns = is_slow ? 20000 * MS_AS_NS : 0};
+	struct sim_pace pace = {.latency_percent = 100, .stall_per_mille = stall_ms ? 1000 : 0, .stall_ns = stall_ms * MS_AS_NS};
 	sim_disk_set_pace(world->machine.disk, &pace);
 }
 
@@ -165,14 +165,40 @@ Test(failing_disk, a_commit_is_not_seen_before_it_is_durable)
 {
 	struct world world;
 	begin_group(&world, 4);
-	set_slow(&world, true);
+	set_slow(&world, 3000);
 	send_commit(&world.client, 6);
 	machine_wait(&world.machine, 20 * MS_AS_NS);
 	send_fetch_offset(&world.other);
 	cr_expect_eq(receive_offset(&world.other, 100 * MS_AS_NS), -1);
 	cr_expect_eq(receive_commit(&world.client, 0), -1);
-	set_slow(&world, false);
+	set_slow(&world, 0);
 	cr_expect_eq(receive_offset(&world.other, 60000 * MS_AS_NS), 6);
+	cr_expect_eq(receive_commit(&world.client, 60000 * MS_AS_NS), 0);
+	end(&world);
+}
+
+/* A disk that takes nothing: a commit is answered after offsets.commit.timeout.ms, as is who asks for what is committed, and who comes later at once. When
+ * the disk goes on, so does the group, with what it was last told. */
+Test(failing_disk, a_commit_does_not_wait_for_ever)
+{
+	struct world world;
+	begin_group(&world, 4);
+	set_slow(&world, 20000);
+	send_commit(&world.client, 6);
+	machine_wait(&world.machine, 20 * MS_AS_NS);
+	send_fetch_offset(&world.other);
+	cr_expect_eq(receive_commit(&world.client, 4900 * MS_AS_NS), -1);
+	cr_expect_eq(receive_commit(&world.client, 200 * MS_AS_NS), KERR_COORDINATOR_NOT_AVAILABLE);
+	cr_expect_eq(receive_offset(&world.other, 200 * MS_AS_NS), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
+	send_commit(&world.client, 7);
+	cr_expect_eq(receive_commit(&world.client, 200 * MS_AS_NS), KERR_COORDINATOR_NOT_AVAILABLE);
+	send_fetch_offset(&world.other);
+	cr_expect_eq(receive_offset(&world.other, 200 * MS_AS_NS), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
+	set_slow(&world, 0);
+	machine_wait(&world.machine, 30000 * MS_AS_NS);
+	send_fetch_offset(&world.other);
+	cr_expect_eq(receive_offset(&world.other, 60000 * MS_AS_NS), 6, "7 was refused before anything was done");
+	send_commit(&world.client, 8);
 	cr_expect_eq(receive_commit(&world.client, 60000 * MS_AS_NS), 0);
 	end(&world);
 }
@@ -189,7 +215,7 @@ Test(failing_disk, a_small_batch_does_not_overtake_one_that_waits_for_memory)
 	struct sim_client clients[LARGE_COUNT];
 	struct kmsg_produce_response out;
 	begin(&world, 5, "4194304");
-	set_slow(&world, true);
+	set_slow(&world, 20000);
 	for (int i = 0; i < LARGE_COUNT; i++) {
 		sim_client_open(&clients[i], &world.machine);
 		sim_send_produce(&clients[i], "t", LARGE);
@@ -197,7 +223,7 @@ Test(failing_disk, a_small_batch_does_not_overtake_one_that_waits_for_memory)
 	}
 	sim_send_produce(&world.client, "t", 10);
 	machine_wait(&world.machine, MS_AS_NS);
-	set_slow(&world, false);
+	set_slow(&world, 0);
 	for (int i = 0; i <= LARGE_COUNT; i++) {
 		cr_assert(sim_receive(i < LARGE_COUNT ? &clients[i] : &world.client, "produce", 9, &out, 600000 * MS_AS_NS), "%d", i);
 		cr_expect_eq(out.responses.items[0].partition_responses.items[0].base_offset, i, "%d: %ld", i,
