@@ -236,30 +236,45 @@ static uint32_t shards_behind(struct catalog_cursor *body)
 	return is_there ? count : 0;
 }
 
+struct identity_body {
+	struct uuid directory_id;
+	int32_t node_id;
+	struct slice cluster_id;
+	uint32_t shard_count; /* 0: it does not say */
+};
+
+/* False: it is cut short. */
+static bool take_identity(struct catalog_cursor *body, struct identity_body *out)
+{
+	out->directory_id = take_id(body);
+	out->node_id = (int32_t)catalog_take_u32(body);
+	out->cluster_id = catalog_take_text(body);
+	if (body->has_failed)
+		return false;
+	out->shard_count = shards_behind(body);
+	return true;
+}
+
 uint32_t catalog_identity_shards(struct slice bytes)
 {
 	struct catalog_cursor body = {bytes.data, bytes.data + bytes.size, false};
-	(void)take_id(&body);
-	(void)catalog_take_u32(&body);
-	(void)catalog_take_text(&body);
-	return body.has_failed ? 0 : shards_behind(&body);
+	struct identity_body told;
+	return take_identity(&body, &told) ? told.shard_count : 0;
 }
 
 static int replay_identity(struct replay *replay)
 {
 	struct meta_properties *identity = &replay->state->identity;
-	struct uuid directory_id = take_id(&replay->body);
-	int32_t node_id = (int32_t)catalog_take_u32(&replay->body);
-	struct slice cluster_id = catalog_take_text(&replay->body);
-	if (replay->body.has_failed || node_id < 0 || cluster_id.size == 0 || cluster_id.size > CLUSTER_ID_SIZE_MAX ||
-	    !is_line(cluster_id))
+	struct identity_body told;
+	if (!take_identity(&replay->body, &told) || told.node_id < 0 || told.cluster_id.size == 0 || told.cluster_id.size > CLUSTER_ID_SIZE_MAX ||
+	    !is_line(told.cluster_id))
 		return refuse(replay, "it does not say whose directory this is");
-	identity->directory_id = directory_id;
-	identity->node_id = node_id;
-	memcpy(identity->cluster_id, cluster_id.data, cluster_id.size);
-	identity->cluster_id[cluster_id.size] = '\0';
+	identity->directory_id = told.directory_id;
+	identity->node_id = told.node_id;
+	memcpy(identity->cluster_id, told.cluster_id.data, told.cluster_id.size);
+	identity->cluster_id[told.cluster_id.size] = '\0';
 	replay->state->has_identity = true;
-	replay->state->shard_count = shards_behind(&replay->body);
+	replay->state->shard_count = told.shard_count;
 	return 0;
 }
 

@@ -16,7 +16,6 @@
 #include "log/catalog/catalog_replay.h"
 #include "log/io/small_file.h"
 
-
 struct salvage {
 	struct io *io;
 	const char *dir;
