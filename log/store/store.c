@@ -434,7 +434,6 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->removals.dirs);
 }
 
-int64_t store_retention_ms(struct store *store);
 static void start_retention(struct store *store);
 
 /* The keys that set what a start asks for: memory may be limited by what is nobody's record of a file. */
@@ -682,6 +681,12 @@ struct store_usage store_usage(const struct store *store)
 }
 
 bool store_is_stopped(const struct store *store) { return store->is_stopped; }
+bool store_has_started(const struct store *store) { return store->has_journal_started; }
+bool store_has_failed(const struct store *store) { return store->failure != 0; }
+bool store_is_full(const struct store *store) { return store->is_full || store->must_file_first; }
+
+/* ---- producer ids --------------------------------------------------------------------------------------------------------------- */
+
 int64_t store_producer_id_max(const struct store *store)
 {
 	int64_t max = -1;
@@ -692,10 +697,6 @@ int64_t store_producer_id_max(const struct store *store)
 	}
 	return max;
 }
-
-bool store_has_started(const struct store *store) { return store->has_journal_started; }
-bool store_has_failed(const struct store *store) { return store->failure != 0; }
-bool store_is_full(const struct store *store) { return store->is_full || store->must_file_first; }
 
 /* ---- topics come and go ------------------------------------------------------------------------------------------------------- */
 

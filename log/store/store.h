@@ -93,8 +93,9 @@ struct partition *store_partition(struct store *store, const struct uuid *topic_
  * memory yet and takes none. */
 struct partition *store_look_at_partition(const struct store *store, const struct uuid *topic_id, uint32_t index);
 
-/* With how many shards a data directory was made: the number of its journals (one that is lost has its checkpoint), 0 if it is new or not there. A directory keeps that number, as each
- * partition's data are in the files of the shard that owns it. -errno. */
+/* For how many shards a data directory has files: the number of its journals (one that is lost has its checkpoint), 0 if it is new or not there. How many it
+ * was made with, and keeps, as each partition's data are in the files of the shard that owns it, is the catalog's to say (catalog_shards_of); an older one
+ * does not, and then it is this. -errno. */
 MUST_USE int store_shards_of(struct io *io, const char *dir, uint32_t *count);
 /* Is it the name that the broker gives to a shard's file, `prefix` and the number ("journal-01" is not)? `prefix`: at most 32 bytes. */
 bool store_is_shard_file(const char *name, const char *prefix, uint32_t *shard);
@@ -128,8 +129,10 @@ struct store_usage store_usage(const struct store *store);
 /* The wall's time as far as it is believed (store/retention_clock.h): what is let go for its age goes by it. A jump that it sees is told on stderr. */
 int64_t store_retention_ms(struct store *store);
 
+/* The largest producer id that any of its logs remembers; -1: none. Before it serves, from any thread. */
+int64_t store_producer_id_max(const struct store *store);
+
 /* States for health, metrics and refusals. */
-int64_t store_producer_id_max(const struct store *store); /* the largest that any of its logs remembers; -1: none. Before it serves, from any thread */
 bool store_has_started(const struct store *store); /* its journal has noted this opening; a full disk may put that off (see store_open) */
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */
 bool store_is_full(const struct store *store);     /* the disk is full: appends are refused, reads served; resumes by itself */
