@@ -511,17 +511,21 @@ static void drain(struct store *store)
 	store->group.count = 0;
 }
 
-void store_close(struct store *store)
+/* Timers whose turns begin something. Retention's sets that of drops again, so it goes first; what ends in a drain sets none of them, as the store is closing. */
+static void stop_what_begins(struct store *store)
 {
+	io_timer_cancel(store->home.io, &store->retention_timer);
 	scrub_stop(&store->scrub);
 	partition__stop_dropping(&store->home);
 	store__stop_removing(store);
+}
+
+void store_close(struct store *store)
+{
+	stop_what_begins(store);
 	drain(store);
-	partition__stop_dropping(&store->home); /* its turns may have begun some */
-	store__stop_removing(store);
 	if (!scrub_is_reading(&store->scrub))
 		scrub_close(&store->scrub);
-	io_timer_cancel(store->home.io, &store->retention_timer);
 	io_timer_cancel(store->home.io, &store->cycle.timer);
 	io_timer_cancel(store->home.io, &store->cycle.retry);
 	io_timer_cancel(store->home.io, &store->shortage.timer);
