@@ -34,7 +34,7 @@ struct coordinator;
 struct group_clock {
 	uint64_t now_ns;   /* monotonic: for timers */
 	int64_t wall_ms;   /* for timestamps that are stored */
-	int64_t doubt_ms;  /* by how much wall_ms is ahead of what is believed: nothing is let go because of that */
+	int64_t doubt_ms;  /* of a tick: by how much wall_ms is ahead of what is believed; nothing is let go because of that */
 };
 
 /* Kafka's keys, resolved; see coordinator_config_from. */

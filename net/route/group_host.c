@@ -39,8 +39,15 @@ struct partition *hosted__partition(const struct hosted *hosted)
 struct group_clock hosted__clock(const struct hosted *hosted)
 {
 	struct io *io = hosted->host->shard->io;
-	int64_t wall_ms = io_wall_ms(io);
-	return (struct group_clock){.now_ns = io_now_ns(io), .wall_ms = wall_ms, .doubt_ms = wall_ms - store_retention_ms(hosted->host->shard->store)};
+	return (struct group_clock){.now_ns = io_now_ns(io), .wall_ms = io_wall_ms(io)};
+}
+
+/* A tick lets offsets go for their age: it alone has to ask what the store doubts. */
+static struct group_clock clock_of_tick(const struct hosted *hosted)
+{
+	struct group_clock clock = hosted__clock(hosted);
+	clock.doubt_ms = clock.wall_ms - store_retention_ms(hosted->host->shard->store);
+	return clock;
 }
 
 void hosted__mark_due(struct hosted *hosted)
@@ -337,7 +344,7 @@ static void timer_ran_out(struct io_timer *timer)
 	} else if (!may_write(hosted)) {
 		set_timer(hosted, io_now_ns(io) + FULL_PAUSE_NS);
 	} else {
-		coordinator_tick(hosted->coordinator, hosted__clock(hosted));
+		coordinator_tick(hosted->coordinator, clock_of_tick(hosted));
 		hosted__settle(hosted);
 	}
 }
