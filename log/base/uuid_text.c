@@ -1,4 +1,4 @@
-/* UUIDs as text. 16 bytes are five groups of 3 bytes (4 characters each) and one byte more (2 characters, of whose 12 bits the
+/* UUIDs as text. In base64, 16 bytes are five groups of 3 bytes (4 characters each) and one byte more (2 characters, of whose 12 bits the
  * last 4 are zero). */
 #include "log/base/uuid_text.h"
 
@@ -50,6 +50,38 @@ bool uuid_text_parse(struct uuid *id, struct slice text)
 	}
 	if (bits & 15)
 		return false;
+	*id = parsed;
+	return true;
+}
+
+static const char digits[] = "0123456789abcdef";
+
+void uuid_hex_format(char out[UUID_HEX_SIZE], const struct uuid *id)
+{
+	char *at = out;
+	for (size_t i = 0; i < sizeof id->bytes; i++) {
+		*at++ = digits[id->bytes[i] >> 4];
+		*at++ = digits[id->bytes[i] & 15];
+	}
+	*at = '\0';
+}
+
+static int digit_of(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool uuid_hex_parse(struct uuid *id, struct slice text)
+{
+	struct uuid parsed;
+	if (text.size != UUID_HEX_SIZE - 1)
+		return false;
+	for (size_t i = 0; i < sizeof parsed.bytes; i++) {
+		int high = digit_of(text.data[2 * i]), low = digit_of(text.data[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		parsed.bytes[i] = (uint8_t)(high << 4 | low);
+	}
 	*id = parsed;
 	return true;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log/base/uuid_text.h"
 #include "log/store/store_priv.h"
 
 #define FILES_AT_ONCE 8                   /* among them may be large ones, of milliseconds each */
@@ -160,8 +161,7 @@ static void remove_now(struct store *store, const char *path)
 void store__remove_dir(struct store *store, const struct partition *partition)
 {
 	char tag[PARTITION_TAG_SIZE], path[4096];
-	for (int i = 0; i < 16; i++)
-		snprintf(tag + 2 * i, 3, "%02x", partition->topic_id.bytes[i]);
+	uuid_hex_format(tag, &partition->topic_id);
 	partition__deleted_path(partition, tag, path, sizeof path);
 	int err = io_rename(store->home.io, partition->dir, path);
 	if (err && err != -ENOENT)
@@ -172,23 +172,13 @@ void store__remove_dir(struct store *store, const struct partition *partition)
 
 /* ---- what an earlier life has left ---------------------------------------------------------------------------------- */
 
-static bool parse_id(const char *hex, struct uuid *id)
-{
-	for (int i = 0; i < 16; i++) {
-		unsigned byte;
-		if (strspn(hex + 2 * i, "0123456789abcdef") < 2 || sscanf(hex + 2 * i, "%2x", &byte) != 1)
-			return false;
-		id->bytes[i] = (uint8_t)byte;
-	}
-	return true;
-}
-
 bool store_is_leftover(const char *name, struct uuid *id)
 {
-	size_t size = strlen(name), end_size = sizeof ".-delete" - 1 + 32;
-	if (size <= end_size || strcmp(name + size - 7, "-delete") != 0 || name[size - end_size] != '.')
+	size_t size = strlen(name), tag_size = UUID_HEX_SIZE - 1, end_size = sizeof ".-delete" - 1 + tag_size;
+	if (size <= end_size)
 		return false;
-	return parse_id(name + size - end_size + 1, id);
+	const char *end = name + size - end_size, *tag = end + 1;
+	return end[0] == '.' && strcmp(tag + tag_size, "-delete") == 0 && uuid_hex_parse(id, (struct slice){(const uint8_t *)tag, tag_size});
 }
 
 static bool is_deleted(const struct store *store, const char *name)

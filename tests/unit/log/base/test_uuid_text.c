@@ -45,3 +45,21 @@ Test(uuid_text, refused)
 		cr_expect_eq(id.bytes[0], 7);
 	}
 }
+
+/* The same in hexadecimal digits. */
+Test(uuid_text, hex)
+{
+	static const char *const refused[] = {
+		"", "fb", "fbefbe00108310518720928b30d38f4", "fbefbe00108310518720928b30d38f411", "fbefbe00108310518720928b30d38f4g", "FBEFBE00108310518720928B30D38F41",
+		"fbefbe00 08310518720928b30d38f41", "0xefbe00108310518720928b30d38f41", "fbefbe00-0831051-720928b30d38f41",
+	};
+	char text[UUID_HEX_SIZE];
+	struct uuid id = {{7}};
+	uuid_hex_format(text, &pairs[3].id);
+	cr_expect_str_eq(text, "fbefbe00108310518720928b30d38f41");
+	for (size_t i = 0; i < COUNT_OF(refused); i++)
+		cr_expect_not(uuid_hex_parse(&id, slice_of(refused[i])), "%s", refused[i]);
+	cr_expect_eq(id.bytes[0], 7, "what is refused changes nothing");
+	cr_assert(uuid_hex_parse(&id, slice_of(text)));
+	cr_expect(uuid_equal(&id, &pairs[3].id));
+}
