@@ -196,12 +196,10 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 			return err;
 		err = open_knowing(server, &known, report);
 	}
+	if (!err)
+		err = catalog_check_shards(server->catalog, report);
 	if (err)
 		return fail(why, err, "the catalog in %s cannot be opened: %s", server->dir, *report->why ? report->why : err_text(err));
-	uint32_t made_with = catalog_shard_count(server->catalog);
-	if (made_with && made_with != server->shard_count) /* its head did not say so until now */
-		return fail(why, ERR_CORRUPT_LOG, "the data directory %s was made with %u shard%s, and has files for %u: start again, which says what is missing or too many",
-			    server->dir, made_with, made_with == 1 ? "" : "s", server->shard_count);
 	server->facts = (struct broker_facts){
 		.dir = server->dir,
 		.cluster_id = catalog_cluster_id(server->catalog),

@@ -660,9 +660,14 @@ uint64_t catalog_incarnation(const struct catalog *catalog)
 	return catalog->state.incarnation;
 }
 
-uint32_t catalog_shard_count(const struct catalog *catalog)
+int catalog_check_shards(const struct catalog *catalog, struct catalog_report *report)
 {
-	return catalog->state.shard_count;
+	uint32_t made_with = catalog->state.shard_count;
+	if (!made_with || made_with == catalog->shard_count)
+		return 0;
+	snprintf(report->why, sizeof report->why, "the data directory was made with %u shard%s, and has files for %u. The catalog did not say so until now: try again, "
+		 "which says what is missing or too many", made_with, made_with == 1 ? "" : "s", catalog->shard_count);
+	return ERR_CORRUPT_LOG;
 }
 
 uint64_t catalog_journal_incarnation(const struct catalog *catalog)

@@ -91,7 +91,9 @@ void catalog_close(struct catalog *catalog);
 /* How many shards the directory was made with, by the head of its catalog.log alone: files that are missing, or too many, change nothing about it. *count is 0
  * if nothing tells (no catalog, a damaged one, one of an earlier build). -errno: the file cannot be read. */
 MUST_USE int catalog_shards_of(struct io *io, const char *dir, uint32_t *count);
-uint32_t catalog_shard_count(const struct catalog *catalog); /* the same, of one that is open */
+/* The same of one that was just opened, held against catalog_knowledge's: the head of an older one is completed by its opening alone. ERR_CORRUPT_LOG: another number,
+ * and the next opening will be told so; report->why says it. */
+MUST_USE int catalog_check_shards(const struct catalog *catalog, struct catalog_report *report);
 /* Asked when a change finds the disk full, on the catalog's thread: true if room was made, and the change is written once more. */
 typedef bool catalog_make_room_fn(void *context);
 void catalog_on_full(struct catalog *catalog, catalog_make_room_fn *make_room, void *context);

@@ -314,11 +314,10 @@ static int open_catalog(struct repair *repair)
 		if (!err)
 			err = catalog_open_knowing(&repair->catalog, repair->io, repair->options->dir, repair->options->config, &known, &found);
 	}
+	if (!err)
+		err = catalog_check_shards(repair->catalog, &found);
 	if (err)
-		return fail(repair, err, "the catalog cannot be opened", repair->catalog ? "" : found.why);
-	uint32_t made_with = catalog_shard_count(repair->catalog);
-	if (made_with && made_with != repair->shard_count) /* its head did not say so until now */
-		return fail(repair, ERR_CORRUPT_LOG, "the catalog knows another number of shards than the files tell of", "run it again: it is known from now on");
+		return fail(repair, err, "the catalog cannot be opened", found.why);
 	repair->image = catalog_image_acquire(repair->catalog);
 	return 0;
 }
