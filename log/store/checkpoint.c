@@ -186,7 +186,7 @@ static void write_copy(struct store *store, const uint8_t *data, size_t size)
 	int err = copy_path(store, path, sizeof path);
 	if (!err)
 		err = small_file_replace(store->home.io, path, data, size);
-	(void)err;
+	(void)err; /* it costs nothing but the copy */
 }
 
 /* Groups that nobody vouches for may be in a cache alone, after a kill, until the journal has started: a checkpoint of before does not count on them. */
