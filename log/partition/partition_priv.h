@@ -3,6 +3,7 @@
 #pragma once
 
 #include "log/batch/compress.h"
+#include "log/io/piecework.h"
 #include "log/partition/partition.h"
 #include "log/partition/producer.h"
 #include "log/partition/refused_first.h"
@@ -31,8 +32,7 @@ struct partition_home {
 	bool is_top_unsynced;           /* the data directory itself has */
 	struct list untimed;            /* partitions with append times that are in no file yet */
 	struct list dropping;           /* partitions with segments that can be dropped */
-	struct io_timer drop_timer;     /* goes on with them */
-	uint32_t dropped_count;         /* segments, since it last ran */
+	struct piecework drops;         /* goes on with them */
 	struct list reads_waiting;      /* reads that wait for read memory, or for their turn at the disk */
 	uint32_t reads_in_flight;
 	uint64_t committed_ns;          /* when a group was last given to the disk; 0: never */

@@ -1,12 +1,12 @@
 /* The log start offset moves up: by DeleteRecords or by retention, both as a trim that the journal makes durable before anybody sees
- * it. Whole segments before the log start are removed once they are sealed, a few at a time, behind the answer; a start in the middle of a batch is fine,
- * as readers filter. A crash or a stop between them leaves the others in the checkpoint, and the next life drops them. Kafka's rules: UnifiedLog.deletableSegments, oldest first, stopping at the first that must stay. Retention leaves internal topics alone,
- * whatever cleanup.policy somebody gives them: their coordinators know what may go, and trim. */
+ * it. Whole segments before the log start are removed once they are sealed, a few at a time (log/io/piecework.h), most of them behind the answer; a start in the
+ * middle of a batch is fine, as readers filter. A crash or a stop between them leaves the others in the checkpoint, and the next life drops them. Kafka's rules:
+ * UnifiedLog.deletableSegments, oldest first, stopping at the first that must stay. Retention leaves internal topics alone, whatever cleanup.policy somebody
+ * gives them: their coordinators know what may go, and trim. */
 #include "log/base/check.h"
 #include "log/partition/partition_priv.h"
 
-#define DROPS_AT_ONCE 4                /* segments: each is up to eight files, and some milliseconds where the disk is busy */
-#define DROP_PAUSE_NS (1000ull * 1000) /* what others have asked for meanwhile comes first */
+#define DROPS_AT_ONCE 4 /* segments: each is up to eight files, and some milliseconds where the disk is busy */
 
 int partition_trim(struct partition *partition, struct trim_op *op)
 {
@@ -50,43 +50,35 @@ static void drop_segment(struct partition *partition, struct segment *segment)
 		segment_destroy(segment);
 }
 
-static void drop_more(struct io_timer *timer);
-
-/* As many as may be since the timer last ran; each partition one, and to the end of the queue. */
-static void drop_some(struct partition_home *home)
+/* Each partition one, and to the end of the queue. */
+static int drop_some(struct piecework *work, uint32_t count)
 {
-	while (home->dropped_count < DROPS_AT_ONCE && !list_is_empty(&home->dropping)) {
+	struct partition_home *home = CONTAINER_OF(work, struct partition_home, drops);
+	uint32_t dropped_count = 0;
+	while (dropped_count < count && !list_is_empty(&home->dropping)) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&home->dropping), struct partition, drop_node);
 		struct segment *segment = first_to_drop(partition);
 		if (!segment)
 			continue;
 		drop_segment(partition, segment);
-		home->dropped_count++;
+		dropped_count++;
 		list_push_back(&home->dropping, &partition->drop_node);
 	}
-	if (home->dropped_count == 0 || home->drop_timer.heap_index)
-		return;
-	home->drop_timer.run = drop_more;
-	io_timer_set(home->io, &home->drop_timer, io_now_ns(home->io) + DROP_PAUSE_NS);
-}
-
-static void drop_more(struct io_timer *timer)
-{
-	struct partition_home *home = CONTAINER_OF(timer, struct partition_home, drop_timer);
-	home->dropped_count = 0;
-	drop_some(home);
+	return (int)dropped_count;
 }
 
 void partition__drop_segments(struct partition *partition)
 {
-	if (first_to_drop(partition) && !list_is_linked(&partition->drop_node))
-		list_push_back(&partition->home->dropping, &partition->drop_node);
-	drop_some(partition->home);
+	struct partition_home *home = partition->home;
+	if (!first_to_drop(partition) || list_is_linked(&partition->drop_node))
+		return;
+	list_push_back(&home->dropping, &partition->drop_node);
+	piecework_begin_now(&home->drops, home->io, DROPS_AT_ONCE, drop_some);
 }
 
 void partition__stop_dropping(struct partition_home *home)
 {
-	io_timer_cancel(home->io, &home->drop_timer);
+	piecework_stop(&home->drops);
 	while (list_pop_front(&home->dropping))
 		;
 }

@@ -15,11 +15,6 @@
 #include "log/store/store_priv.h"
 
 #define FILES_AT_ONCE 8                   /* among them may be large ones, of milliseconds each */
-#define SLOW_NS (4000ull * 1000)          /* for a piece: the next is one file */
-#define PAUSE_NS (1000ull * 1000)         /* what others have asked for meanwhile comes first; */
-#define PAUSE_SHARE 4                     /* at least so much longer than the piece: a busy disk lets each file be waited for */
-#define PAUSE_MAX_NS (1000ull * 1000 * 1000)
-#define RETRY_NS (1000ull * 1000 * 1000)  /* no descriptors */
 #define NAMES_MAX 512                     /* read at once, as a directory is searched from its begin each time */
 
 struct removal {
@@ -84,11 +79,12 @@ static void forget(struct removals *removals, struct removal *removal)
 	free(removal);
 }
 
-/* 0: as many were removed, or nothing is left; or a shortage. */
+/* How many it went on by, fewer if nothing is left; or a shortage. */
 static int remove_some(struct store *store, uint32_t count)
 {
 	struct removals *removals = &store->removals;
-	while (count-- > 0 && !list_is_empty(&removals->dirs)) {
+	uint32_t done_count = 0;
+	for (; done_count < count && !list_is_empty(&removals->dirs); done_count++) {
 		struct removal *removal = LIST_ENTRY(removals->dirs.next, struct removal, node);
 		int done = remove_next(store, removal->path);
 		if (done == 0)
@@ -99,37 +95,12 @@ static int remove_some(struct store *store, uint32_t count)
 			fprintf(stderr, "spate: %s: cannot be removed (%s); it holds nothing of a living topic\n", removal->path, err_text(done));
 		forget(removals, removal);
 	}
-	return 0;
+	return (int)done_count;
 }
 
-static void remove_more(struct io_timer *timer);
-
-static void set_timer(struct store *store, io_timer_fn *run, uint64_t pause_ns)
+static int remove_pieces(struct piecework *work, uint32_t count)
 {
-	struct removals *removals = &store->removals;
-	if (list_is_empty(&removals->dirs))
-		return;
-	removals->timer.run = run;
-	io_timer_set(store->home.io, &removals->timer, io_now_ns(store->home.io) + pause_ns);
-}
-
-/* The turn behind a piece: the clock is that of a turn's begin, so it says now how long the last one was. */
-static void pause_removing(struct io_timer *timer)
-{
-	struct store *store = CONTAINER_OF(timer, struct store, removals.timer);
-	uint64_t took_ns = io_now_ns(store->home.io) - store->removals.began_ns, pause_ns = took_ns * PAUSE_SHARE;
-	store->removals.is_slow = took_ns > SLOW_NS;
-	set_timer(store, remove_more, pause_ns < PAUSE_NS ? PAUSE_NS : pause_ns > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause_ns);
-}
-
-static void remove_more(struct io_timer *timer)
-{
-	struct store *store = CONTAINER_OF(timer, struct store, removals.timer);
-	store->removals.began_ns = io_now_ns(store->home.io);
-	if (remove_some(store, store->removals.is_slow ? 1 : FILES_AT_ONCE))
-		set_timer(store, remove_more, RETRY_NS);
-	else
-		set_timer(store, pause_removing, 1); /* not in this turn */
+	return remove_some(CONTAINER_OF(work, struct store, removals.work), count);
 }
 
 static bool queue(struct store *store, const char *path)
@@ -141,8 +112,7 @@ static bool queue(struct store *store, const char *path)
 	*removal = (struct removal){0};
 	strcpy(removal->path, path);
 	list_push_back(&removals->dirs, &removal->node);
-	if (!removals->timer.heap_index)
-		set_timer(store, remove_more, PAUSE_NS);
+	piecework_begin(&removals->work, store->home.io, FILES_AT_ONCE, remove_pieces);
 	return true;
 }
 
@@ -151,7 +121,7 @@ static void remove_now(struct store *store, const char *path)
 {
 	struct removals *removals = &store->removals;
 	bool is_queued = queue(store, path);
-	if (is_queued && !remove_some(store, UINT32_MAX))
+	if (is_queued && remove_some(store, INT32_MAX) >= 0)
 		return;
 	if (is_queued)
 		forget(removals, LIST_ENTRY(removals->dirs.prev, struct removal, node));
@@ -205,7 +175,7 @@ void store__stop_removing(struct store *store)
 {
 	struct removals *removals = &store->removals;
 	struct list *node;
-	io_timer_cancel(store->home.io, &removals->timer);
+	piecework_stop(&removals->work);
 	forget_names(removals);
 	while ((node = list_pop_front(&removals->dirs)))
 		free(LIST_ENTRY(node, struct removal, node));

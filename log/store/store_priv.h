@@ -90,11 +90,9 @@ struct checkpoint_writing {
 /* Directories of deleted partitions, which go a few files at a time. */
 struct removals {
 	struct list dirs;
-	struct io_timer timer;
+	struct piecework work;
 	char **names;                  /* of files in the first one, still to be removed */
 	uint32_t name_count;
-	uint64_t began_ns;             /* the turn of the last piece */
-	bool is_slow;                  /* which took long */
 };
 
 struct store {
