@@ -50,8 +50,9 @@ static uint8_t stem_byte(uint8_t c)
 	return c == '.' ? '_' : c;
 }
 
-static int compare_stem(struct slice name, const char *other)
+static int compare_stem(struct slice name, const struct topic *topic)
 {
+	const char *other = topic->name;
 	for (size_t i = 0; i < name.size; i++) {
 		int order = stem_byte(name.data[i]) - stem_byte((uint8_t)other[i]);
 		if (order || !other[i])
@@ -60,24 +61,9 @@ static int compare_stem(struct slice name, const char *other)
 	return other[name.size] ? -1 : 0;
 }
 
-/* Where the stem is, or where it would go. */
 static uint32_t find_stem(const struct catalog *catalog, struct slice name, bool *is_there)
 {
-	uint32_t low = 0, high = catalog->stem_count;
-	*is_there = false;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		int order = compare_stem(name, catalog->by_stem[middle]->name);
-		if (order == 0) {
-			*is_there = true;
-			return middle;
-		}
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
+	return catalog__find_topic(catalog->by_stem, catalog->stem_count, name, compare_stem, is_there);
 }
 
 static int reserve_stems(struct catalog *catalog, uint32_t more)

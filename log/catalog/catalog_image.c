@@ -100,14 +100,13 @@ static int compare_name(struct slice name, const struct topic *topic)
 	return name.size < topic_size ? -1 : name.size > topic_size;
 }
 
-/* Where the name is, or where it would go. */
-static uint32_t find_place(const struct catalog_image *image, struct slice name, bool *is_there)
+uint32_t catalog__find_topic(struct topic *const *topics, uint32_t count, struct slice name, topic_compare_fn *compare, bool *is_there)
 {
-	uint32_t low = 0, high = image->topic_count;
+	uint32_t low = 0, high = count;
 	*is_there = false;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		int order = compare_name(name, image->topics[middle]);
+		int order = compare(name, topics[middle]);
 		if (order == 0) {
 			*is_there = true;
 			return middle;
@@ -118,6 +117,11 @@ static uint32_t find_place(const struct catalog_image *image, struct slice name,
 			low = middle + 1;
 	}
 	return low;
+}
+
+static uint32_t find_place(const struct catalog_image *image, struct slice name, bool *is_there)
+{
+	return catalog__find_topic(image->topics, image->topic_count, name, compare_name, is_there);
 }
 
 const struct topic *catalog_topic_by_name(const struct catalog_image *image, struct slice name)

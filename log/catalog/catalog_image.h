@@ -50,6 +50,10 @@ void image_draft_set_config(struct image_draft *draft, struct image_config *conf
 void image_draft_discard(struct image_draft *draft);
 void image_draft_publish(struct image_draft *draft, struct image_room *room);
 
+/* Where the name is among topics in that order, or where it would go. */
+typedef int topic_compare_fn(struct slice name, const struct topic *topic);
+uint32_t catalog__find_topic(struct topic *const *topics, uint32_t count, struct slice name, topic_compare_fn *compare, bool *is_there);
+
 /* What a topic without overrides runs with, resolved once. */
 struct topic_defaults {
 	const struct broker_config *broker; /* in force */
