@@ -180,37 +180,56 @@ static inline int note_entry(void *context, uint64_t group_seq, bool group_is_vo
 static inline void nothing_durable(void *context, uint64_t group_seq) {}
 static inline void nothing_failed(void *context, int err) {}
 
+/* An image on a disk. */
+struct opened {
+	struct sim_disk *disk;
+	struct io *io;
+	struct journal *journal;
+	struct journal_options options;
+	struct journal_report report;
+};
+
+/* Its first bytes, as a journal's file that is not opened yet. Frees the image. */
+static inline void lay_on_disk(struct opened *opened, struct image *image, uint64_t size)
+{
+	*opened = (struct opened){.disk = sim_disk_open(1)};
+	cr_assert_eq(io_open(&opened->io, &(struct io_options){.backend = IO_SIM, .disk = opened->disk, .seed = 1}), 0);
+	int fd = io_file_open(opened->io, "/j", IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_write(opened->io, fd, image->bytes, size, 0), (int64_t)size);
+	io_close_fd(opened->io, fd);
+	free(image->bytes);
+	opened->options = (struct journal_options){.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
+						   .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed};
+}
+
+static inline void forget(struct opened *opened)
+{
+	io_close(opened->io);
+	sim_disk_close(opened->disk);
+}
+
 /* Writes the image to a disk, opens it as a journal and replays. Frees the image. */
 static inline struct outcome replay_image(struct image *image, uint64_t size, bool is_loss_accepted)
 {
-	struct sim_disk *disk = sim_disk_open(1);
-	struct io *io;
-	cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
-	int fd = io_file_open(io, "/j", IO_CREATE);
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(io_file_write(io, fd, image->bytes, size, 0), (int64_t)size);
-	io_close_fd(io, fd);
-	free(image->bytes);
-	struct journal_options options = {.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
-					  .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed,
-					  .is_loss_accepted = is_loss_accepted};
+	struct opened opened;
+	lay_on_disk(&opened, image, size);
+	opened.options.is_loss_accepted = is_loss_accepted;
 	struct outcome outcome = {0};
-	struct journal *journal;
-	outcome.err = journal_open(&journal, io, &options, &outcome.report);
+	outcome.err = journal_open(&opened.journal, opened.io, &opened.options, &outcome.report);
 	if (outcome.err == 0) {
-		outcome.replay_err = journal_replay(journal, note_entry, &outcome);
+		outcome.replay_err = journal_replay(opened.journal, note_entry, &outcome);
 		if (!outcome.replay_err) {
 			cr_assert_eq(outcome.count, outcome.report.entries);
-			cr_assert_eq(journal_start(journal), 0);
-			cr_expect_gt(journal_open_seq(journal), outcome.report.durable_seq, "a seq that was durable is never used again");
+			cr_assert_eq(journal_start(opened.journal), 0);
+			cr_expect_gt(journal_open_seq(opened.journal), outcome.report.durable_seq, "a seq that was durable is never used again");
 		}
-		journal_close(journal);
+		journal_close(opened.journal);
 	}
-	fd = io_file_open(io, "/j", IO_READ_ONLY);
-	outcome.file_size = io_file_size(io, fd);
-	io_close_fd(io, fd);
-	io_close(io);
-	sim_disk_close(disk);
+	int fd = io_file_open(opened.io, "/j", IO_READ_ONLY);
+	outcome.file_size = io_file_size(opened.io, fd);
+	io_close_fd(opened.io, fd);
+	forget(&opened);
 	return outcome;
 }
 

@@ -212,34 +212,24 @@ Test(journal_recover_history, cut_off_by_a_real_opening)
 		uint64_t rotten = put_group(&image, 100, 1), torn = put_group(&image, 100, 1);
 		put_group(&image, 100, 2); /* in flight with the torn one; vouches for the one before it */
 		break_header(&image, torn);
-		struct sim_disk *disk = sim_disk_open(1);
-		struct io *io;
-		cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
-		int fd = io_file_open(io, "/j", IO_CREATE);
-		cr_assert_eq(io_file_write(io, fd, image.bytes, MIB, 0), (int64_t)MIB);
-		io_close_fd(io, fd);
-		struct journal_options options = {.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
-						  .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed};
-		struct journal_report report;
-		struct journal *journal;
-		cr_assert_eq(journal_open(&journal, io, &options, &report), 0);
-		cr_assert_eq(report.last_seq, 2);
-		cr_assert_eq(report.torn_groups, 2);
-		cr_assert_eq(journal_replay(journal, note_entry, &(struct outcome){0}), 0);
-		cr_assert_eq(journal_start(journal), 0);
-		journal_close(journal);
+		struct opened opened;
+		lay_on_disk(&opened, &image, MIB);
+		cr_assert_eq(journal_open(&opened.journal, opened.io, &opened.options, &opened.report), 0);
+		cr_assert_eq(opened.report.last_seq, 2);
+		cr_assert_eq(opened.report.torn_groups, 2);
+		cr_assert_eq(journal_replay(opened.journal, note_entry, &(struct outcome){0}), 0);
+		cr_assert_eq(journal_start(opened.journal), 0);
+		journal_close(opened.journal);
 
-		cr_assert_eq(sim_disk_corrupt(disk, "/j", JOURNAL_RING_POSITION + rotten + 30, 1), 0);
+		cr_assert_eq(sim_disk_corrupt(opened.disk, "/j", JOURNAL_RING_POSITION + rotten + 30, 1), 0);
 		if (lost < JOURNAL_SUPERBLOCKS)
-			cr_assert_eq(sim_disk_corrupt(disk, "/j", lost * JOURNAL_BLOCK_SIZE + 20, 1), 0);
-		options.incarnation = OURS + 1;
-		cr_assert_eq(journal_open(&journal, io, &options, &report), 0);
-		cr_expect_eq(report.last_seq, 1, "superblock %u lost: group %lu came back", lost, report.last_seq);
-		cr_expect_eq(report.damaged_groups, 1);
-		journal_close(journal);
-		io_close(io);
-		sim_disk_close(disk);
-		free(image.bytes);
+			cr_assert_eq(sim_disk_corrupt(opened.disk, "/j", lost * JOURNAL_BLOCK_SIZE + 20, 1), 0);
+		opened.options.incarnation = OURS + 1;
+		cr_assert_eq(journal_open(&opened.journal, opened.io, &opened.options, &opened.report), 0);
+		cr_expect_eq(opened.report.last_seq, 1, "superblock %u lost: group %lu came back", lost, opened.report.last_seq);
+		cr_expect_eq(opened.report.damaged_groups, 1);
+		journal_close(opened.journal);
+		forget(&opened);
 	}
 }
 

@@ -122,34 +122,24 @@ Test(journal_recover_lost, row_V_an_older_superblock)
 	put_telling_superblock(&image, 2, 1);
 	break_header(&image, lost[0]);
 	break_header(&image, lost[1]);
-	struct sim_disk *disk = sim_disk_open(1);
-	struct io *io;
-	cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
-	int fd = io_file_open(io, "/j", IO_CREATE);
-	cr_assert_eq(io_file_write(io, fd, image.bytes, MIB, 0), (int64_t)MIB);
-	io_close_fd(io, fd);
-	struct journal_options options = {.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
-					  .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed};
-	struct journal_report report;
-	struct journal *journal;
+	struct opened opened;
+	lay_on_disk(&opened, &image, MIB);
 	struct outcome outcome = {0};
-	cr_assert_eq(journal_open(&journal, io, &options, &report), 0);
-	cr_assert_eq(journal_replay(journal, note_entry, &outcome), 0);
+	cr_assert_eq(journal_open(&opened.journal, opened.io, &opened.options, &opened.report), 0);
+	cr_assert_eq(journal_replay(opened.journal, note_entry, &outcome), 0);
 	EXPECT_SEQS(&outcome, 3, 4);
 	EXPECT_REPEATED(&outcome, 2, 1);
 	uint8_t bytes[4 * GROUP_ENTRY_SIZE];
 	struct journal_entry entry;
 	struct slice payload;
 	size_t position = 0;
-	repeats_begin(&journal->repeats, 5);
-	cr_assert_eq(repeats_write(&journal->repeats, 0, 4, bytes, &from), 1);
+	repeats_begin(&opened.journal->repeats, 5);
+	cr_assert_eq(repeats_write(&opened.journal->repeats, 0, 4, bytes, &from), 1);
 	cr_assert(group_entry_next((struct slice){bytes, sizeof bytes}, &position, &entry, &payload));
 	cr_expect_eq(entry.base_offset, 4);
 	cr_expect_eq(from, 0);
-	journal_close(journal);
-	io_close(io);
-	sim_disk_close(disk);
-	free(image.bytes);
+	journal_close(opened.journal);
+	forget(&opened);
 }
 
 /* T: of two lost groups in a row the later one is told, and the earlier one is not; or what tells has rotted itself; or a superblock that tells is older than

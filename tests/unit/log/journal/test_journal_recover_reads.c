@@ -1,34 +1,13 @@
 /* Recovery of a journal whose reads fail, fall short, or answer otherwise the second time. */
 #include "tests/unit/log/journal/image.h"
 
-struct opened {
-	struct sim_disk *disk;
-	struct io *io;
-	struct journal *journal;
-	struct journal_options options;
-	struct journal_report report;
-};
-
 /* Three groups on a disk, not opened yet. */
 static void make_three(struct opened *opened)
 {
 	struct image image = make_image();
 	for (uint64_t seq = 0; seq < 3; seq++)
 		put_group(&image, 100, seq);
-	*opened = (struct opened){.disk = sim_disk_open(1)};
-	cr_assert_eq(io_open(&opened->io, &(struct io_options){.backend = IO_SIM, .disk = opened->disk, .seed = 1}), 0);
-	int fd = io_file_open(opened->io, "/j", IO_CREATE);
-	cr_assert_eq(io_file_write(opened->io, fd, image.bytes, MIB, 0), (int64_t)MIB);
-	io_close_fd(opened->io, fd);
-	free(image.bytes);
-	opened->options = (struct journal_options){.path = "/j", .size_bytes = MIB, .group_size_bytes_max = 64 << 10, .groups_in_flight_max = 2,
-						   .incarnation = OURS, .durable = nothing_durable, .failed = nothing_failed};
-}
-
-static void forget(struct opened *opened)
-{
-	io_close(opened->io);
-	sim_disk_close(opened->disk);
+	lay_on_disk(opened, &image, MIB);
 }
 
 Test(journal_recover_reads, reads_that_fail)
