@@ -55,6 +55,31 @@ static inline int32_t finish(struct io *io, struct probe *probe)
 	return probe->result;
 }
 
+/* Opens an io on a disk that outlives it. */
+static inline struct io *power_on(struct sim_disk *disk, uint64_t seed)
+{
+	struct io_options options = {.backend = IO_SIM, .seed = seed, .disk = disk};
+	struct io *io;
+	cr_assert_eq(io_open(&io, &options), 0);
+	return io;
+}
+
+static inline int create_durably(struct io *io, const char *path)
+{
+	int fd = io_file_open(io, path, IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_dir_sync(io, "/"), 0);
+	return fd;
+}
+
+static inline int32_t write_now(struct io *io, int fd, const void *data, size_t size, uint64_t position, uint32_t flags)
+{
+	struct probe p = {0};
+	struct iovec piece = {(void *)data, size};
+	io_write(io, probe_op(&p), fd, &piece, 1, position, flags);
+	return finish(io, &p);
+}
+
 struct fixture {
 	struct io *io;
 	struct sim_disk *disk;

@@ -4,36 +4,11 @@
 
 #define SEEDS 400
 
-/* Opens an io on a disk that outlives it. */
-static struct io *power_on(struct sim_disk *disk, uint64_t seed)
-{
-	struct io_options options = {.backend = IO_SIM, .seed = seed, .disk = disk};
-	struct io *io;
-	cr_assert_eq(io_open(&io, &options), 0);
-	return io;
-}
-
 static struct io *crash(struct sim_disk *disk, struct io *io)
 {
 	sim_disk_crash(disk);
 	io_close(io);
 	return power_on(disk, 1);
-}
-
-static int create_durably(struct io *io, const char *path)
-{
-	int fd = io_file_open(io, path, IO_CREATE);
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(io_dir_sync(io, "/"), 0);
-	return fd;
-}
-
-static int32_t write_now(struct io *io, int fd, const void *data, size_t size, uint64_t position, uint32_t flags)
-{
-	struct probe p = {0};
-	struct iovec piece = {(void *)data, size};
-	io_write(io, probe_op(&p), fd, &piece, 1, position, flags);
-	return finish(io, &p);
 }
 
 static int64_t read_file(struct io *io, const char *path, void *data, size_t size)

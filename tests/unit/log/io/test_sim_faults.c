@@ -1,30 +1,6 @@
 /* The simulated disk's newer orders: faults by kind, faults no correct disk has, pace and clock. */
 #include "tests/unit/log/io/io_fixture.h"
 
-static struct io *power_on(struct sim_disk *disk, uint64_t seed)
-{
-	struct io_options options = {.backend = IO_SIM, .seed = seed, .disk = disk};
-	struct io *io;
-	cr_assert_eq(io_open(&io, &options), 0);
-	return io;
-}
-
-static int32_t write_now(struct io *io, int fd, const void *data, size_t size, uint64_t position, uint32_t flags)
-{
-	struct probe p = {0};
-	struct iovec piece = {(void *)data, size};
-	io_write(io, probe_op(&p), fd, &piece, 1, position, flags);
-	return finish(io, &p);
-}
-
-static int create_durably(struct io *io, const char *path)
-{
-	int fd = io_file_open(io, path, IO_CREATE);
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(io_dir_sync(io, "/"), 0);
-	return fd;
-}
-
 /* Only the kinds that were named fail; once, or until the next order. */
 Test(sim_faults, kinds)
 {

@@ -80,14 +80,6 @@ ParameterizedTest(enum io_backend *backend, small_file, read_and_replace, .timeo
 
 #define SIZE 3000
 
-static struct io *power_on(struct sim_disk *disk)
-{
-	struct io_options options = {.backend = IO_SIM, .seed = 1, .disk = disk};
-	struct io *io;
-	cr_assert_eq(io_open(&io, &options), 0);
-	return io;
-}
-
 /* 'o' or 'n' if the file is wholly the old or the new content. */
 static int content(struct io *io)
 {
@@ -110,14 +102,14 @@ static void crash_at(uint64_t k, uint64_t seed, bool is_background, int *old_cou
 	memset(old, 'o', sizeof(old));
 	memset(new, 'n', sizeof(new));
 	struct sim_disk *disk = sim_disk_open(seed);
-	struct io *io = power_on(disk);
+	struct io *io = power_on(disk, 1);
 	cr_assert_eq(small_file_replace(io, "/small", old, sizeof(old)), 0);
 	sim_disk_cut_power(disk, k);
 	int err = replace(io, is_background, "/small", new, sizeof(new));
 	*was_whole = err == 0;
 	sim_disk_crash(disk);
 	io_close(io);
-	io = power_on(disk);
+	io = power_on(disk, 1);
 	int found = content(io);
 	cr_assert(err < 0 || found == 'n', "a replacement that had answered 0 was lost");
 	*old_count += found == 'o';
@@ -151,7 +143,7 @@ static void fail_at_every_io(bool is_background)
 	bool was_whole = false;
 	for (uint64_t k = 1; !was_whole; k++) {
 		struct sim_disk *disk = sim_disk_open(k);
-		struct io *io = power_on(disk);
+		struct io *io = power_on(disk, 1);
 		uint8_t old[SIZE], new[SIZE + 7];
 		memset(old, 'o', sizeof(old));
 		memset(new, 'n', sizeof(new));
