@@ -3,11 +3,6 @@
 
 #include "tests/unit/log/verify/rot.h"
 
-static inline struct partition *the_partition(struct world *world)
-{
-	return world_partition(world, "t", 0);
-}
-
 /* Until the first cycle has filed all and written the checkpoint. */
 static inline void let_file(struct world *world)
 {

@@ -184,19 +184,9 @@ static inline void append(struct broker *broker, struct expected *expected, int 
 	cr_assert_eq(err, 0, "%s", err_name(err));
 }
 
-struct trim {
-	struct trim_op op;
-	bool is_done;
-};
-
-static inline void trimmed(struct trim_op *op)
-{
-	CONTAINER_OF(op, struct trim, op)->is_done = true;
-}
-
 static inline int trim_now(struct broker *broker, struct expected *expected, int64_t offset)
 {
-	struct trim trim = {.op = {.done = trimmed, .offset = offset}};
+	struct trim trim = {.op = {.done = trim_done, .offset = offset}};
 	int err = partition_trim(find(broker, expected->topic, expected->index), &trim.op);
 	for (int turns = 0; !err && !trim.is_done && turns < 10000; turns++) {
 		for (int shard = 0; shard < SHARDS; shard++)

@@ -23,16 +23,11 @@ static uint64_t draw(struct times *times, uint64_t count)
 	return times->random % count;
 }
 
-static struct partition *partition_of(struct times *times)
-{
-	return world_partition(&times->world, "t", 0);
-}
-
 static void learn(struct times *times, int64_t from, int64_t to, int64_t before_ms)
 {
 	for (int64_t offset = from; offset < to; offset++) {
 		struct append_time_found found;
-		partition_append_time(partition_of(times), offset, &found);
+		partition_append_time(the_partition(&times->world), offset, &found);
 		if (times->cut_at && sim_disk_io_count(times->world.disk) >= times->cut_at)
 			return; /* nothing can be read any more */
 		cr_assert_eq(found.offset, offset);
@@ -47,7 +42,7 @@ static void learn(struct times *times, int64_t from, int64_t to, int64_t before_
 /* Everything that was ever told is told again, or truly bounded where that may be. */
 static void check_all(struct times *times, bool is_bound_allowed)
 {
-	struct partition *partition = partition_of(times);
+	struct partition *partition = the_partition(&times->world);
 	for (int64_t offset = partition_log_start_offset(partition); offset < partition_high_watermark(partition); offset++) {
 		struct append_time_found found;
 		partition_append_time(partition, offset, &found);
@@ -70,7 +65,7 @@ static void append_for_a_while(struct times *times, uint64_t turns)
 	bool is_begun[IN_FLIGHT] = {false};
 	int count_of[IN_FLIGHT];
 	int64_t before_ms[IN_FLIGHT];
-	int64_t next = partition_log_end_offset(partition_of(times));
+	int64_t next = partition_log_end_offset(the_partition(&times->world));
 	for (; turns > 0; turns--) {
 		for (int i = 0; i < IN_FLIGHT; i++) {
 			if (is_begun[i] && appends[i].is_done && appends[i].op.err == 0) {
@@ -82,7 +77,7 @@ static void append_for_a_while(struct times *times, uint64_t turns)
 			count_of[i] = 1 + (int)draw(times, 3);
 			before_ms[i] = io_wall_ms(world->io);
 			size_t value = draw(times, 3) ? 20 + draw(times, 500) : 12000 + draw(times, 60000);
-			if (world_append_begin(partition_of(times), &appends[i], (uint64_t)next, count_of[i], value))
+			if (world_append_begin(the_partition(&times->world), &appends[i], (uint64_t)next, count_of[i], value))
 				continue;
 			is_begun[i] = true;
 			next += count_of[i];
@@ -165,37 +160,32 @@ Test(append_time, earlier_version_and_log_start)
 	open_world(&times, 3);
 	struct world *world = &times.world;
 	int64_t before_ms = io_wall_ms(world->io);
-	world_append(world, partition_of(&times), 0, 10, 100);
+	world_append(world, the_partition(&times.world), 0, 10, 100);
 	world_stop(world);
 	world_open(world);
 	unlink_times(world, 0);
 	struct append_time_found found;
-	partition_append_time(partition_of(&times), 3, &found);
+	partition_append_time(the_partition(&times.world), 3, &found);
 	cr_assert(found.is_bound && found.low_ms == -1 && found.high_ms == -1);
 
 	sim_disk_shift_wall_clock(world->disk, 3600000);
 	world_turn(world); /* a turn has one time */
-	world_append(world, partition_of(&times), 10, 10, 100);
-	partition_append_time(partition_of(&times), 3, &found);
+	world_append(world, the_partition(&times.world), 10, 10, 100);
+	partition_append_time(the_partition(&times.world), 3, &found);
 	cr_assert(found.is_bound && found.low_ms == -1 && found.high_ms >= before_ms + 3600000 && found.high_ms <= found.now_ms);
-	partition_append_time(partition_of(&times), 10, &found);
+	partition_append_time(the_partition(&times.world), 10, &found);
 	cr_assert(!found.is_bound && found.low_ms >= before_ms + 3600000);
 	int64_t second_ms = found.low_ms;
 
-	partition_append_time(partition_of(&times), 20, &found);
+	partition_append_time(the_partition(&times.world), 20, &found);
 	cr_assert_eq(found.offset, -1, "there is none");
 	world_stop(world);
 	world_open(world);
-	partition_append_time(partition_of(&times), 12, &found);
+	partition_append_time(the_partition(&times.world), 12, &found);
 	cr_assert(!found.is_bound && found.low_ms == second_ms);
-	partition_append_time(partition_of(&times), 3, &found);
+	partition_append_time(the_partition(&times.world), 3, &found);
 	cr_assert(found.is_bound && found.high_ms == second_ms);
 	world_fini(world);
-}
-
-static void trim_done(struct trim_op *op)
-{
-	op->offset = -7;
 }
 
 /* DeleteRecords and retention move the log start: then the oldest record there is. */
@@ -206,17 +196,17 @@ Test(append_time, below_the_log_start)
 	for (uint64_t i = 0; i < 40; i++) {
 		int64_t before_ms = io_wall_ms(world->io);
 		sim_disk_shift_wall_clock(world->disk, 1000);
-		world_append(world, partition_of(&times), i * 2, 2, 60000);
+		world_append(world, the_partition(&times.world), i * 2, 2, 60000);
 		learn(&times, (int64_t)i * 2, (int64_t)i * 2 + 2, before_ms);
 	}
-	struct trim_op trim = {.done = trim_done, .offset = 61};
-	cr_assert_eq(partition_trim(partition_of(&times), &trim), 0);
-	for (int turns = 0; trim.offset != -7 && turns < 1000; turns++)
+	struct trim trim = {.op = {.done = trim_done, .offset = 61}};
+	cr_assert_eq(partition_trim(the_partition(&times.world), &trim.op), 0);
+	for (int turns = 0; !trim.is_done && turns < 1000; turns++)
 		world_turn(world);
 	for (int again = 0; again < 2; again++) {
 		struct append_time_found found;
-		cr_assert_eq(partition_log_start_offset(partition_of(&times)), 61);
-		partition_append_time(partition_of(&times), 5, &found);
+		cr_assert_eq(partition_log_start_offset(the_partition(&times.world)), 61);
+		partition_append_time(the_partition(&times.world), 5, &found);
 		cr_assert(found.offset == 61 && !found.is_bound && found.low_ms == times.table[61]);
 		check_all(&times, false);
 		world_stop(world);

@@ -1,66 +1,15 @@
 /* A log start that moves over many segments: their files go a few at a time, and nobody waits for all of them. */
-#include "tests/unit/log/store/world.h"
-
-#include <errno.h>
+#include "tests/unit/log/store/many_segments.h"
 
 #include "log/store/store_priv.h"
 
 #define SEGMENTS 120
 #define AT_ONCE_MAX 16 /* in one turn */
 
-struct trim {
-	struct trim_op op;
-	bool is_done;
-};
-
-static void trim_done(struct trim_op *op)
-{
-	CONTAINER_OF(op, struct trim, op)->is_done = true;
-}
-
 static void begin_trim(struct partition *partition, struct trim *trim, int64_t offset)
 {
 	*trim = (struct trim){.op = {.done = trim_done, .offset = offset}};
 	cr_assert_eq(partition_trim(partition, &trim->op), 0);
-}
-
-static int count_log(void *context, const char *name, bool is_directory)
-{
-	int64_t base;
-	enum segment_file file;
-	*(uint32_t *)context += !is_directory && segment_name_parse(name, &base, &file) && file == SEGMENT_FILE_LOG;
-	return 0;
-}
-
-static uint32_t files_of(struct world *world, const char *dir)
-{
-	uint32_t count = 0;
-	int err = io_dir_list(world->io, dir, count_log, &count);
-	cr_assert(err == 0 || err == -ENOENT);
-	return count;
-}
-
-static uint32_t segments_of(const struct partition *partition)
-{
-	uint32_t count = 0;
-	LIST_FOR_EACH(node, &partition->segments)
-		count++;
-	return count;
-}
-
-/* A topic of that many partitions with so many segments each, all of them sealed and in a checkpoint. */
-static void fill(struct world *world, uint64_t seed, uint32_t partitions, uint32_t segments)
-{
-	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
-	world_init(world, seed);
-	world_open(world);
-	world_create_topic(world, "t", partitions, overrides, 2);
-	for (uint32_t index = 0; index < partitions; index++)
-		for (uint64_t i = 0; segments_of(world_partition(world, "t", index)) < segments; i++)
-			world_append(world, world_partition(world, "t", index), i, 1, 100);
-	world_stop(world);
-	world_open(world);
-	cr_assert_geq(files_of(world, "/t-0"), segments);
 }
 
 static void wait_for(struct world *world, struct trim *trim)
@@ -76,17 +25,17 @@ Test(drop_pieces, a_few_in_each_turn)
 {
 	struct world world;
 	struct trim trim;
-	fill(&world, 1, 1, SEGMENTS);
+	fill(&world, 1, "t", 1, SEGMENTS);
 	struct partition *partition = world_partition(&world, "t", 0);
 	int64_t end = partition_high_watermark(partition);
 	begin_trim(partition, &trim, end - 1);
 	wait_for(&world, &trim);
 	cr_assert_eq(partition_log_start_offset(partition), end - 1);
-	cr_assert_gt(files_of(&world, "/t-0"), SEGMENTS / 2, "it was answered with most of them still to go");
-	uint32_t before = files_of(&world, "/t-0");
+	cr_assert_gt(logs_of(&world, "/t-0"), SEGMENTS / 2, "it was answered with most of them still to go");
+	uint32_t before = logs_of(&world, "/t-0");
 	for (int turns = 0; before > 1 && turns < SEGMENTS; turns++) {
 		world_turn(&world);
-		uint32_t left = files_of(&world, "/t-0");
+		uint32_t left = logs_of(&world, "/t-0");
 		cr_assert_leq(before - left, AT_ONCE_MAX);
 		cr_assert_eq(segments_of(partition), left);
 		before = left;
@@ -104,7 +53,7 @@ Test(drop_pieces, of_many_partitions)
 	enum { PARTITIONS = 12, EACH = 10 };
 	struct world world;
 	struct trim trims[PARTITIONS];
-	fill(&world, 2, PARTITIONS, EACH);
+	fill(&world, 2, "t", PARTITIONS, EACH);
 	uint32_t before = 0;
 	for (uint32_t index = 0; index < PARTITIONS; index++) {
 		begin_trim(world_partition(&world, "t", index), &trims[index], -1);
@@ -134,7 +83,7 @@ Test(drop_pieces, a_life_that_ends_between, .timeout = 60)
 	for (uint64_t turns = 0; turns < 30; turns++) {
 		struct world world;
 		struct trim trim;
-		fill(&world, 10 + turns, 1, 40);
+		fill(&world, 10 + turns, "t", 1, 40);
 		int64_t end = partition_high_watermark(world_partition(&world, "t", 0));
 		begin_trim(world_partition(&world, "t", 0), &trim, end - 1);
 		wait_for(&world, &trim);
@@ -151,7 +100,7 @@ Test(drop_pieces, a_life_that_ends_between, .timeout = 60)
 		partition__retain_check(partition, 1000); /* as each minute does, whatever its policy */
 		for (int i = 0; i < 60; i++)
 			world_turn(&world);
-		cr_assert_leq(files_of(&world, "/t-0"), 2);
+		cr_assert_leq(logs_of(&world, "/t-0"), 2);
 		cr_assert_eq(segments_of(partition), 2);
 		world_fini(&world);
 	}
@@ -162,7 +111,7 @@ Test(drop_pieces, a_topic_that_goes_meanwhile)
 {
 	struct world world;
 	struct trim trim;
-	fill(&world, 3, 1, 40);
+	fill(&world, 3, "t", 1, 40);
 	begin_trim(world_partition(&world, "t", 0), &trim, -1);
 	wait_for(&world, &trim);
 	int err;

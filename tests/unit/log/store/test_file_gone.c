@@ -418,11 +418,6 @@ Test(file_gone, the_journal_is_copied)
 	take_journal(true, true);
 }
 
-static void nothing(struct io_timer *timer)
-{
-	(void)timer;
-}
-
 static uint64_t ns_until_it_fails(struct world *world)
 {
 	uint64_t began_ns = io_now_ns(world->io);
@@ -442,10 +437,7 @@ Test(file_gone, a_journal_that_is_missed_is_not_waited_for)
 	struct partition *partition = world_partition(&world, "t", 0);
 	world_append(&world, partition, 0, 1, 100);
 	cr_assert_eq(io_unlink(world.io, "/journal-0"), 0);
-	struct io_timer timer = {.run = nothing};
-	io_timer_set(world.io, &timer, io_now_ns(world.io) + 150000000); /* it is looked for ten times a second */
-	while (timer.heap_index)
-		world_turn(&world);
+	world_rest(&world, 150000000); /* it is looked for ten times a second */
 	cr_assert(!world.store->is_journal_gone && store__cycle_is_idle(world.store));
 	world_append(&world, partition, 1, 1, 100);
 	cr_assert(world.store->is_journal_gone);

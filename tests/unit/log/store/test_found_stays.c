@@ -5,25 +5,7 @@
 
 #define SUPERBLOCKS_END 8192u
 #define RECORDS 40
-
-static struct partition *partition_of(struct world *world, uint32_t index)
-{
-	return world_partition(world, "t", index);
-}
-
-static void nothing(struct io_timer *timer)
-{
-	(void)timer;
-}
-
-/* After one, the journal has said that it is idle, and the cycle that comes with time has not come yet. */
-static void rest(struct world *world, uint64_t seconds)
-{
-	struct io_timer timer = {.run = nothing};
-	io_timer_set(world->io, &timer, io_now_ns(world->io) + seconds * 1000000000ull);
-	while (timer.heap_index)
-		world_turn(world);
-}
+#define SECOND_NS 1000000000ull
 
 /* All in the journal, and the superblock that comes when it has become idle tells of the last groups. */
 static void make_killed(struct world *world, uint64_t seed)
@@ -36,9 +18,9 @@ static void make_killed(struct world *world, uint64_t seed)
 	for (uint64_t i = 0; i < RECORDS; i++) {
 		world_append(world, partition_of(world, i % 2), i / 2, 1, 3000);
 		if (i == RECORDS / 2) /* what came until then is filed, and trimmed */
-			rest(world, 10);
+			world_rest(world, 10 * SECOND_NS);
 	}
-	rest(world, 1);
+	world_rest(world, SECOND_NS); /* the journal has said that it is idle, and the cycle that comes with time has not come yet */
 	world_kill(world);
 }
 

@@ -86,19 +86,6 @@ Test(hole, exchanged_behind_a_loss)
 	}
 }
 
-static void nothing(struct io_timer *timer)
-{
-	(void)timer;
-}
-
-static void rest(struct world *world, uint64_t ns)
-{
-	struct io_timer timer = {.run = nothing};
-	io_timer_set(world->io, &timer, io_now_ns(world->io) + ns);
-	while (timer.heap_index)
-		world_turn(world);
-}
-
 /* Another's file was renamed, and no descriptor was left to sync that with: the next try finds it gone. What is then made in its place is the log's own, also
  * when it is opened again. (Found by sim-broker --exchange, seed 2194.) */
 Test(hole, set_aside_without_a_descriptor, .timeout = 60)
@@ -110,12 +97,12 @@ Test(hole, set_aside_without_a_descriptor, .timeout = 60)
 	struct partition *partition = world_partition(&world, "t", 0);
 	sim_disk_fail_kinds(world.disk, SIM_DIR_SYNC, 1, EMFILE, false);
 	world_append(&world, partition, FILED, 1, 100);
-	rest(&world, CYCLE_NS);
+	world_rest(&world, CYCLE_NS);
 	cr_assert_eq(sim_disk_fail_count(world.disk), 1, "the sync of the renaming was to fail");
 	while (segment_home_spare_files(&partition->home->segments))
 		;
 	world_append(&world, partition, FILED + 1, 1, 100);
-	rest(&world, CYCLE_NS);
+	world_rest(&world, CYCLE_NS);
 	world_expect_damaged(&world, partition, 0, FILED, END);
 	world_crash(&world);
 	world_open(&world);
@@ -137,13 +124,13 @@ Test(hole, its_name_is_synced_by_a_later_life, .timeout = 60)
 		world_open(&world);
 		sim_disk_fail_kinds(world.disk, SIM_DIR_SYNC, 1, EMFILE, true);
 		append_to_both(&world, FILED, END);
-		rest(&world, CYCLE_NS);
+		world_rest(&world, CYCLE_NS);
 		cr_assert_gt(sim_disk_fail_count(world.disk), 0, "a sync of the directories was to fail");
 		world_kill(&world);
 		sim_disk_fail(world.disk, 0, EIO);
 		world_open(&world);
 		append_to_both(&world, END, END + 1);
-		rest(&world, CYCLE_NS);
+		world_rest(&world, CYCLE_NS);
 		world_crash(&world);
 		world_open(&world);
 		for (uint32_t p = 0; p < 2; p++)

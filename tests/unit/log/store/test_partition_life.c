@@ -10,16 +10,6 @@ static void advance(struct world *world, int turns)
 		world_turn(world);
 }
 
-struct trim {
-	struct trim_op op;
-	bool is_done;
-};
-
-static void trim_done(struct trim_op *op)
-{
-	CONTAINER_OF(op, struct trim, op)->is_done = true;
-}
-
 static int trim_to(struct world *world, struct partition *partition, int64_t offset, int64_t *start)
 {
 	struct trim trim = {.op = {.done = trim_done, .offset = offset}};

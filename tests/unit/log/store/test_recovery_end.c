@@ -4,11 +4,6 @@
 
 static const char *const log_path = "/t-0/00000000000000000000.log";
 
-static struct partition *the_partition(struct world *world)
-{
-	return world_partition(world, "t", 0);
-}
-
 /* One batch that is filed and one that the journal alone has; killed. */
 static void begin(struct world *world, uint64_t seed)
 {

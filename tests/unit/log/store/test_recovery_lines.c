@@ -9,11 +9,6 @@
 #define TOO_LARGE_FOR_A_GROUP 70000 /* of a journal of 1 MiB: such a piece goes straight to its segment, whatever that costs */
 #define TOO_SMALL_TO_TELL 200       /* batches: their entry does not tell their headers */
 
-static struct partition *the_partition(struct world *world)
-{
-	return world_partition(world, "t", 0);
-}
-
 static void begin(struct world *world, uint64_t seed, uint64_t journal_size)
 {
 	world_init(world, seed);

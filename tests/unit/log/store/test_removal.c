@@ -1,10 +1,8 @@
 /* A topic that is deleted with many segments: its files go a few at a time, through crashes and restarts as well, and a topic of its name knows nothing of them. */
-#include "tests/unit/log/store/world.h"
+#include "tests/unit/log/store/many_segments.h"
 
 #include <errno.h>
 #include <string.h>
-
-#include "log/partition/partition_priv.h"
 
 #define SEGMENTS 60
 #define AT_ONCE_MAX 8 /* files in one turn */
@@ -48,33 +46,6 @@ static uint32_t files_of(struct world *world, const char *dir)
 	int err = io_dir_list(world->io, dir, count_file, &count);
 	cr_assert(err == 0 || err == -ENOENT);
 	return count;
-}
-
-static uint32_t segments_of(const struct partition *partition)
-{
-	uint32_t count = 0;
-	LIST_FOR_EACH(node, &partition->segments)
-		count++;
-	return count;
-}
-
-static void make_topic(struct world *world, const char *name, uint32_t partitions)
-{
-	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
-	world_create_topic(world, name, partitions, overrides, 2);
-}
-
-/* Sealed segments, and a last one; in files. */
-static void fill(struct world *world, uint64_t seed, const char *name, uint32_t partitions, uint32_t segments)
-{
-	world_init(world, seed);
-	world_open(world);
-	make_topic(world, name, partitions);
-	for (uint32_t index = 0; index < partitions; index++)
-		for (uint64_t i = 0; segments_of(world_partition(world, name, index)) < segments; i++)
-			world_append(world, world_partition(world, name, index), i, 1, 100);
-	world_stop(world);
-	world_open(world);
 }
 
 static void delete_topic(struct world *world, const char *name)

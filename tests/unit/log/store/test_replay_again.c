@@ -135,8 +135,6 @@ static void look_for_file(void *context)
 	watched->has_file |= sim_disk_peek(watched->disk, "/t-0/00000000000000000000.log", NULL, 0, 0) >= 0;
 }
 
-static void trim_done(struct trim_op *op) { op->offset = -1; }
-
 /* Records that were deleted before they were filed are never filed: their segment has no file. */
 Test(replay_again, what_was_deleted_needs_no_file)
 {
@@ -150,11 +148,11 @@ Test(replay_again, what_was_deleted_needs_no_file)
 	append = (struct append){.op = {.done = append_done, .records = bytes, .begins_segment = true}};
 	append.op.records_size_bytes = make_batch(bytes, sizeof bytes, 1, 1, 100, 1000);
 	cr_assert_eq(partition_append(the_partition(&world), &append.op), 0);
-	struct trim_op trim = {.done = trim_done, .offset = 1};
+	struct trim trim = {.op = {.done = trim_done, .offset = 1}};
 	for (store_turn(world.store); !append.is_done;)
 		world_turn(&world);
-	cr_assert_eq(partition_trim(the_partition(&world), &trim), 0);
-	for (store_turn(world.store); trim.offset >= 0;)
+	cr_assert_eq(partition_trim(the_partition(&world), &trim.op), 0);
+	for (store_turn(world.store); !trim.is_done;)
 		world_turn(&world);
 	struct watched watched = {world.disk, false};
 	sim_disk_on_io(world.disk, look_for_file, &watched);

@@ -6,11 +6,6 @@
 
 static const char first_log[] = "//t-0/00000000000000000000.log", first_times[] = "//t-0/00000000000000000000.appendtime";
 
-static struct partition *partition_of(struct world *world, uint32_t index)
-{
-	return world_partition(world, "t", index);
-}
-
 /* Long enough for a cycle of write-behind, and for whatever the journal has to say behind it. */
 static void idle(struct world *world)
 {

@@ -9,11 +9,6 @@
 
 #define LARGE 60000
 
-static struct partition *the_partition(struct world *world)
-{
-	return world_partition(world, "t", 0);
-}
-
 /* Batches of one record at offsets 0..count - 1, in segments of 1 MiB, stopped cleanly, without a checkpoint that can be believed. */
 static void make(struct world *world, int count, size_t value_size)
 {

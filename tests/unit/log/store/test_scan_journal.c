@@ -7,18 +7,6 @@
 static const char first_log[] = "/t-0/00000000000000000000.log";
 static const char second_log[] = "/t-0/00000000000000000006.log";
 
-static struct partition *the_partition(struct world *world)
-{
-	return world_partition(world, "t", 0);
-}
-
-static void idle(struct world *world, int seconds)
-{
-	uint64_t until_ns = io_now_ns(world->io) + (uint64_t)seconds * 1000000000ull;
-	for (int turns = 0; io_now_ns(world->io) < until_ns && turns < 3000; turns++)
-		world_turn(world);
-}
-
 /* The batch of that offset; a segment may begin with it. */
 static void append(struct world *world, int64_t offset, size_t value_size, bool begins_segment)
 {
@@ -48,7 +36,7 @@ static bool leave_a_filing(struct world *world, int turns)
 	world_create_topic(world, "t", 1, NULL, 0);
 	for (int64_t offset = 0; offset < 3; offset++)
 		append(world, offset, 2000, false);
-	idle(world, 7);
+	world_idle(world, 7);
 	for (int64_t offset = 3; offset < 9; offset++)
 		append(world, offset, 2000, offset == 6);
 	while (world->store->cycle.state == CYCLE_IDLE)
@@ -141,7 +129,7 @@ Test(scan_journal, a_log_start_within_what_was_torn)
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
 	world_append(&world, the_partition(&world), 0, 3, 100);
-	idle(&world, 7);
+	world_idle(&world, 7);
 	world_append(&world, the_partition(&world), 3, 3, 1000);
 	world_append(&world, the_partition(&world), 6, 3, 1000);
 	struct trim_op trim = {.done = trimmed, .offset = 4};
@@ -181,7 +169,7 @@ Test(scan_journal, rot_in_a_direct_piece)
 		world_open(&world);
 		world_create_topic(&world, "t", 1, NULL, 0);
 		append(&world, 0, 100, false);
-		idle(&world, 7);
+		world_idle(&world, 7);
 		append(&world, 1, 100, false);
 		for (int i = 0; i < 3; i++)
 			cr_assert_eq(world_append_begin(the_partition(&world), &appends[i], 2 + (uint64_t)i, 1, size), 0);

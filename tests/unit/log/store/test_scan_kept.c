@@ -7,18 +7,6 @@
 
 static const char log_path[] = "/t-0/00000000000000000000.log";
 
-static struct partition *the_partition(struct world *world)
-{
-	return world_partition(world, "t", 0);
-}
-
-static void idle(struct world *world, int seconds)
-{
-	uint64_t until_ns = io_now_ns(world->io) + (uint64_t)seconds * 1000000000ull;
-	for (int turns = 0; io_now_ns(world->io) < until_ns && turns < 3000; turns++)
-		world_turn(world);
-}
-
 static void begin(struct world *world, uint64_t seed)
 {
 	world_init(world, seed);
@@ -123,14 +111,14 @@ static void expect_refused_starts(void (*spoil)(struct world *world), bool is_cl
 	begin(&world, 1);
 	world_append(&world, the_partition(&world), 0, 6, 100);
 	trim(&world, 1);
-	is_one_life ? idle(&world, 7) : world_stop(&world);
+	is_one_life ? world_idle(&world, 7) : world_stop(&world);
 	copy_file(&world, "//log-start-0", "/earlier");
 	if (!is_one_life)
 		world_open(&world);
 	trim(&world, 4);
-	idle(&world, 7);
+	world_idle(&world, 7);
 	world_append(&world, the_partition(&world), 6, 6, 100);
-	idle(&world, 7);
+	world_idle(&world, 7);
 	if (is_clean)
 		world_stop(&world);
 	else
@@ -176,9 +164,9 @@ Test(scan_kept, a_log_begins_with_its_first_segment)
 	begin(&world, 2);
 	world_append(&world, the_partition(&world), 0, 3, 100);
 	append_behind_a_roll(&world, the_partition(&world), 3);
-	idle(&world, 7);
+	world_idle(&world, 7);
 	trim(&world, 3);
-	idle(&world, 14);
+	world_idle(&world, 14);
 	cr_assert_lt(sim_disk_peek(world.disk, log_path, NULL, 0, 0), 0, "the first segment is still there");
 	world_stop(&world);
 	lose(&world, "/checkpoint-0");
@@ -294,7 +282,7 @@ Test(scan_kept, producers)
 		begin(&world, 6);
 		for (int32_t i = 0; i < 3; i++)
 			cr_assert_eq(world_produce(&world, the_partition(&world), i), i);
-		idle(&world, 7);
+		world_idle(&world, 7);
 		world_stop(&world);
 		if (is_scanned)
 			lose(&world, "/checkpoint-0");
@@ -314,7 +302,7 @@ Test(scan_kept, a_segment_that_is_another_file)
 	begin(&world, 7);
 	world_append(&world, the_partition(&world), 0, 3, 100);
 	append_behind_a_roll(&world, the_partition(&world), 3);
-	idle(&world, 7);
+	world_idle(&world, 7);
 	world_stop(&world);
 	lose(&world, "/checkpoint-0");
 	copy_file(&world, "/catalog.log", log_path);
@@ -343,7 +331,7 @@ Test(scan_kept, what_the_scan_took_is_durable, .timeout = 100)
 		struct world world;
 		begin(&world, 100 + (uint64_t)moment);
 		world_append(&world, the_partition(&world), 0, 1, 100);
-		idle(&world, 7);
+		world_idle(&world, 7);
 		world_create_topic(&world, "u", 1, NULL, 0);
 		world_append(&world, the_partition(&world), 1, 3, 2000);
 		append_behind_a_roll(&world, the_partition(&world), 4);
@@ -357,7 +345,7 @@ Test(scan_kept, what_the_scan_took_is_durable, .timeout = 100)
 		world_kill(&world);
 		lose(&world, "/checkpoint-0");
 		world_open(&world);
-		idle(&world, 7);
+		world_idle(&world, 7);
 		world_crash(&world);
 		world_open(&world);
 		cr_assert_eq(world.report.damaged_ranges, 0, "killed after %d turns", moment);

@@ -9,18 +9,6 @@
 static const char first_log[] = "/t-0/00000000000000000000.log", other_log[] = "/t-1/00000000000000000000.log";
 static const char first_times[] = "/t-0/00000000000000000000.appendtime";
 
-static struct partition *partition_of(struct world *world, uint32_t index)
-{
-	return world_partition(world, "t", index);
-}
-
-static void idle(struct world *world, int seconds)
-{
-	uint64_t until_ns = io_now_ns(world->io) + (uint64_t)seconds * 1000000000ull;
-	for (int turns = 0; io_now_ns(world->io) < until_ns && turns < 3000; turns++)
-		world_turn(world);
-}
-
 /* `count` records whose values say `number` and on, wherever they come to lie. */
 static int64_t append(struct world *world, uint32_t index, uint64_t number, int count, bool is_roll)
 {
@@ -32,7 +20,7 @@ static int64_t append(struct world *world, uint32_t index, uint64_t number, int 
 	while (!append.is_done)
 		world_turn(world);
 	cr_assert_eq(append.op.err, 0);
-	idle(world, 1); /* so each has an append time of its own */
+	world_idle(world, 1); /* so each has an append time of its own */
 	return append.op.base_offset;
 }
 
@@ -287,16 +275,16 @@ Test(scan_witness, append_times_know_the_first_batch)
 			append(&world, index, index * 1000, 2, false);
 			append(&world, index, index * 1000 + 2, 2, false);
 		}
-		idle(&world, 7);
+		world_idle(&world, 7);
 		if (kind == 0)
 			world_stop(&world);
 		if (kind == 2) {
 			world_kill(&world);
 			world_open(&world);
 			cr_assert_eq(append(&world, 0, 4, 1, false), 4);
-			idle(&world, 7);
+			world_idle(&world, 7);
 			cr_assert_eq(append(&world, 0, 5, 1, false), 5);
-			idle(&world, 7);
+			world_idle(&world, 7);
 		}
 		if (kind > 0)
 			world_kill(&world);
@@ -319,7 +307,7 @@ Test(scan_witness, the_journal_knows_where_it_goes_on)
 		append(&world, 0, 0, 3, false);
 		append(&world, 1, 1000, 4 - count, false);
 		append(&world, 1, 1002, 3, false);
-		idle(&world, 7);
+		world_idle(&world, 7);
 		world_append(&world, partition_of(&world, 0), 3, 1, 100);
 		world_append(&world, partition_of(&world, 0), 4, 1, 100);
 		world_kill(&world);
@@ -396,7 +384,7 @@ static void lose_direct_pieces(enum strike strike)
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
 	world_append(&world, partition_of(&world, 0), 0, 3, 100);
-	idle(&world, 7);
+	world_idle(&world, 7);
 	for (uint64_t i = 3; i < 9; i++)
 		world_append(&world, partition_of(&world, 0), i, 1, i % 3 ? 100 : 3000);
 	world_kill(&world);
@@ -455,7 +443,7 @@ Test(scan_witness, segments_of_another_topic_are_put_aside)
 	world_open(&world);
 	expect_damaged(&world, 0, 0, 5, 5);
 	cr_assert_eq(append(&world, 0, 5, 1, false), 5);
-	idle(&world, 7);
+	world_idle(&world, 7);
 	world_stop(&world);
 	rot_unlink(&world, "/checkpoint-0");
 	rot_unlink(&world, "/u-0/partition.metadata");

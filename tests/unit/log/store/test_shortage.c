@@ -7,19 +7,6 @@
 #define SECOND_NS 1000000000ull
 #define OPENS (SIM_OPEN | SIM_DIR_SYNC | SIM_LIST)
 
-static void nothing(struct io_timer *timer)
-{
-	(void)timer;
-}
-
-static void rest(struct world *world, uint64_t ns)
-{
-	struct io_timer timer = {.run = nothing};
-	io_timer_set(world->io, &timer, io_now_ns(world->io) + ns);
-	while (timer.heap_index)
-		world_turn(world);
-}
-
 static void begin(struct world *world, uint64_t seed, uint32_t partitions)
 {
 	world_init(world, seed);
@@ -44,13 +31,13 @@ Test(shortage, filing_waits_and_goes_on, .timeout = 60)
 		sim_disk_fail_kinds(world.disk, OPENS, 1, errors[e], true);
 		for (uint32_t i = 0; i < 3; i++)
 			world_append(&world, world_partition(&world, "t", i), 0, 1, 100);
-		rest(&world, 8 * SECOND_NS);
+		world_rest(&world, 8 * SECOND_NS);
 		cr_expect(store_is_short(world.store));
 		cr_expect_not(store_has_failed(world.store), "%s broke durability", err_name(-errors[e]));
 		cr_expect_gt(store_counters(world.store).shortages, 0);
 		world_append(&world, world_partition(&world, "t", 0), 1, 1, 100);
 		sim_disk_fail(world.disk, 0, EIO);
-		rest(&world, SECOND_NS);
+		world_rest(&world, SECOND_NS);
 		cr_expect_not(store_is_short(world.store), "%s: it goes on by itself", err_name(-errors[e]));
 		int moved = 0;
 		cr_assert_eq(io_dir_list(world.io, "/", count_moved, &moved), 0);
@@ -73,19 +60,19 @@ Test(shortage, a_file_that_may_not_be_opened, .timeout = 60)
 		begin(&world, 20 + e, 1);
 		struct partition *partition = world_partition(&world, "t", 0);
 		world_append(&world, partition, 0, 1, 100);
-		rest(&world, 8 * SECOND_NS); /* its directory is ours; now its file alone is to be opened */
+		world_rest(&world, 8 * SECOND_NS); /* its directory is ours; now its file alone is to be opened */
 		while (segment_home_spare_files(&partition->home->segments))
 			;
 		sim_disk_fail_kinds(world.disk, SIM_OPEN, 1, errors[e], true);
 		world_append(&world, partition, 1, 1, 100);
 		world_append(&world, partition, 2, 1, 12000);
-		rest(&world, 8 * SECOND_NS);
+		world_rest(&world, 8 * SECOND_NS);
 		cr_expect(store_is_short(world.store));
 		cr_assert_not(store_has_failed(world.store), "%s broke durability", err_name(-errors[e]));
 		world_append(&world, partition, 3, 1, 100);
 		if (e == 0) {
 			sim_disk_fail(world.disk, 0, EIO);
-			rest(&world, SECOND_NS);
+			world_rest(&world, SECOND_NS);
 			cr_expect_not(store_is_short(world.store), "it goes on by itself");
 			world_crash(&world);
 		} else {
@@ -108,7 +95,7 @@ Test(shortage, a_sync_that_is_refused_is_final, .timeout = 60)
 		sim_disk_fail_kinds(world.disk, SIM_SYNC | SIM_DIR_SYNC, 1, errors[e], true);
 		world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
 		for (int turns = 0; !store_has_failed(world.store) && turns < 100; turns++)
-			rest(&world, SECOND_NS);
+			world_rest(&world, SECOND_NS);
 		cr_expect(store_has_failed(world.store), "%s", err_name(-errors[e]));
 		sim_disk_fail(world.disk, 0, EIO);
 		world_fini(&world);
@@ -125,11 +112,11 @@ Test(shortage, a_batch_larger_than_a_group_holds_up_nobody, .timeout = 60)
 	cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &large, 0, 1, 300000), 0);
 	for (uint64_t i = 0; i < 3; i++)
 		world_append(&world, world_partition(&world, "t", 1), i, 1, 100);
-	rest(&world, SECOND_NS);
+	world_rest(&world, SECOND_NS);
 	cr_expect_not(large.is_done, "it is nowhere");
 	cr_expect_not(store_has_failed(world.store));
 	sim_disk_fail(world.disk, 0, EIO);
-	rest(&world, SECOND_NS);
+	world_rest(&world, SECOND_NS);
 	cr_expect(large.is_done && large.op.err == 0);
 	world_crash(&world);
 	world_open(&world);
@@ -145,14 +132,14 @@ Test(shortage, batches_that_fit_a_group_wait_for_nothing, .timeout = 60)
 	begin(&world, 11, 1);
 	struct partition *partition = world_partition(&world, "t", 0);
 	world_append(&world, partition, 0, 1, 100);
-	rest(&world, 8 * SECOND_NS); /* it has a file */
+	world_rest(&world, 8 * SECOND_NS); /* it has a file */
 	sim_disk_fail_kinds(world.disk, OPENS, 1, EMFILE, true);
 	while (segment_home_spare_files(&partition->home->segments))
 		;
 	for (uint64_t i = 0; i < COUNT_OF(appends); i++)
 		cr_assert_eq(world_append_begin(partition, &appends[i], i + 1, 1, 12000), 0);
 	store_turn(world.store);
-	rest(&world, SECOND_NS);
+	world_rest(&world, SECOND_NS);
 	for (size_t i = 0; i < COUNT_OF(appends); i++)
 		cr_expect(appends[i].is_done && appends[i].op.err == 0, "batch %zu: %d, %s", i, appends[i].is_done, err_name(appends[i].op.err));
 	sim_disk_fail(world.disk, 0, EIO);
@@ -166,12 +153,12 @@ Test(shortage, idle_files_are_closed_first, .timeout = 60)
 	begin(&world, 8, 4);
 	for (uint32_t i = 0; i < 3; i++)
 		world_append(&world, world_partition(&world, "t", i), 0, 1, 100);
-	rest(&world, 8 * SECOND_NS);
+	world_rest(&world, 8 * SECOND_NS);
 	uint32_t open_before = store_usage(world.store).open_files;
 	cr_assert_geq(open_before, 3);
 	world_append(&world, world_partition(&world, "t", 3), 0, 1, 100);
 	sim_disk_fail_kinds(world.disk, OPENS, 1, EMFILE, false);
-	rest(&world, 8 * SECOND_NS);
+	world_rest(&world, 8 * SECOND_NS);
 	cr_expect_eq(store_counters(world.store).shortages, 0);
 	cr_expect_eq(store_usage(world.store).open_files, open_before, "one went, one came");
 	world_fini(&world);
@@ -188,7 +175,7 @@ Test(shortage, open_files_are_bounded, .timeout = 60)
 	for (uint64_t round = 0; round < 2; round++) {
 		for (uint32_t i = 0; i < 60; i++)
 			world_append(&world, world_partition(&world, "t", i), round, 1, 100);
-		rest(&world, 8 * SECOND_NS);
+		world_rest(&world, 8 * SECOND_NS);
 		cr_expect_leq(store_usage(world.store).open_files, 10, "%u are open", store_usage(world.store).open_files);
 		world_stop(&world);
 		world_open(&world);
@@ -227,10 +214,10 @@ Test(shortage, directories_are_synced_later, .timeout = 60)
 		sim_disk_fail_kinds(world.disk, SIM_DIR_SYNC, 1, EMFILE, true);
 		for (uint32_t i = 0; i < 2; i++)
 			world_append(&world, world_partition(&world, "t", i), 0, 1, 100);
-		rest(&world, 8 * SECOND_NS);
+		world_rest(&world, 8 * SECOND_NS);
 		cr_expect_not(store_has_failed(world.store));
 		sim_disk_fail(world.disk, 0, EIO);
-		rest(&world, 8 * SECOND_NS);
+		world_rest(&world, 8 * SECOND_NS);
 		world_crash(&world);
 		world_open(&world);
 		for (uint32_t i = 0; i < 2; i++)

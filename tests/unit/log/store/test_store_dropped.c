@@ -6,16 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct trim {
-	struct trim_op op;
-	bool is_done;
-};
-
-static void trim_done(struct trim_op *op)
-{
-	CONTAINER_OF(op, struct trim, op)->is_done = true;
-}
-
 /* A large batch of an idempotent producer, its first. */
 static uint32_t make_idempotent(uint8_t *out, size_t capacity)
 {

@@ -52,20 +52,6 @@ Test(store_sizes, larger_than_a_segment)
 
 #define SECOND_NS 1000000000ull
 
-static void nothing(struct io_timer *timer)
-{
-	(void)timer;
-}
-
-/* Until nothing is under way, and the journal has said so; the cycle that comes with time has not come yet. */
-static void rest(struct world *world)
-{
-	struct io_timer timer = {.run = nothing};
-	io_timer_set(world->io, &timer, io_now_ns(world->io) + SECOND_NS);
-	while (timer.heap_index)
-		world_turn(world);
-}
-
 static void finish_append(struct world *world, struct append *append, const char *what)
 {
 	uint64_t begin_ns = io_now_ns(world->io);
@@ -94,7 +80,7 @@ Test(store_sizes, larger_than_a_group_behind_what_is_not_filed, .timeout = 60)
 		/* Alone, it has nobody's completion to bring the next turn. */
 		bool is_alone = n % 2;
 		if (is_alone)
-			rest(&world);
+			world_rest(&world, SECOND_NS); /* nothing is under way, and the journal has said so; the cycle that comes with time has not come yet */
 		cr_assert_eq(world_append_begin(large, &of_large, 2 * n + 1, 1, 600000), 0);
 		cr_assert(is_alone || world_append_begin(small, &of_small, n / 2, 1, 100) == 0);
 		if (!is_alone)

@@ -103,6 +103,28 @@ static inline void world_turn(struct world *world)
 	store_turn(world->store);
 }
 
+static inline void world_wake(struct io_timer *timer)
+{
+	(void)timer;
+}
+
+/* Turns until so much time has passed, whether anything happens or not. */
+static inline void world_rest(struct world *world, uint64_t ns)
+{
+	struct io_timer timer = {.run = world_wake};
+	io_timer_set(world->io, &timer, io_now_ns(world->io) + ns);
+	while (timer.heap_index)
+		world_turn(world);
+}
+
+/* The same, as long as something happens. */
+static inline void world_idle(struct world *world, int seconds)
+{
+	uint64_t until_ns = io_now_ns(world->io) + (uint64_t)seconds * 1000000000ull;
+	for (int turns = 0; io_now_ns(world->io) < until_ns && turns < 3000; turns++)
+		world_turn(world);
+}
+
 static inline void world_create_topic(struct world *world, const char *name, uint32_t partitions, const struct config_override *overrides,
 				      uint32_t override_count)
 {
@@ -123,6 +145,17 @@ static inline struct partition *world_partition(struct world *world, const char 
 	struct partition *partition = store_partition(world->store, &topic->id, index);
 	cr_assert_not_null(partition);
 	return partition;
+}
+
+/* Of the topic "t", which most tests have alone. */
+static inline struct partition *partition_of(struct world *world, uint32_t index)
+{
+	return world_partition(world, "t", index);
+}
+
+static inline struct partition *the_partition(struct world *world)
+{
+	return partition_of(world, 0);
 }
 
 /* A batch of `count` records whose values are `value_size` bytes: the first eight say `number` + the record's place. Each has the key, if there is one. */
@@ -213,6 +246,16 @@ static inline int64_t world_produce(struct world *world, struct partition *parti
 		world_turn(world);
 	cr_assert(append.is_done);
 	return append.op.err ? append.op.err : append.op.base_offset;
+}
+
+struct trim {
+	struct trim_op op;
+	bool is_done;
+};
+
+static inline void trim_done(struct trim_op *op)
+{
+	CONTAINER_OF(op, struct trim, op)->is_done = true;
 }
 
 struct read {
