@@ -22,6 +22,9 @@ struct chunk {
 	uint32_t references;     /* readers that still send from it */
 	uint32_t block;          /* the cache's own */
 	bool is_orphan;          /* its segment is gone: freed with the last reference */
+	bool has_first;          /* a batch begins in it: the first one does so here */
+	uint64_t first_position;
+	int64_t first_offset;
 	void *owner;             /* the segment */
 };
 

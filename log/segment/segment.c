@@ -218,10 +218,21 @@ struct chunk *segment__chunk_at(struct segment *segment, uint64_t position)
 	return segment->last_asked;
 }
 
+/* Where the first batch of each chunk begins is noted while it is known: eviction would have to read the headers of all, out of memory that no cache holds. */
+static void note_first(struct chunk *chunk, const struct mark *start)
+{
+	if (chunk->has_first)
+		return;
+	chunk->has_first = true;
+	chunk->first_position = start->position;
+	chunk->first_offset = start->offset;
+}
+
 static void copy_in(struct segment *segment, const uint8_t *bytes, uint64_t size)
 {
 	uint64_t position = segment->staged.position;
 	struct chunk *chunk = segment__chunk_at(segment, position);
+	note_first(chunk, &segment->staged);
 	for (;;) {
 		uint64_t within = position - chunk->position;
 		uint64_t room = chunk->size_bytes - within;
@@ -359,15 +370,16 @@ void segment_set_filed(struct segment *segment, struct mark filed)
 	}
 }
 
-/* Walks the batches that lose their first byte, while they can still be read. */
-static void advance_memory_mark(struct segment *segment, uint64_t position)
+/* To the first batch that begins at or behind the end of a chunk that goes: a batch may fill several chunks, in which none begins. */
+static void advance_memory_mark(struct segment *segment, const struct chunk *gone, uint64_t end)
 {
-	while (segment->memory_mark.position < position) {
-		struct batch batch;
-		segment_peek_batch(segment, segment->memory_mark.position, &batch);
-		segment->memory_mark.position += batch.size_bytes;
-		segment->memory_mark.offset = batch_next_offset(&batch);
-	}
+	if (segment->memory_mark.position >= end)
+		return;
+	struct list *node = gone->node.next;
+	while (node != &segment->chunks && !LIST_ENTRY(node, struct chunk, node)->has_first)
+		node = node->next;
+	const struct chunk *next = LIST_ENTRY(node, struct chunk, node);
+	segment->memory_mark = node == &segment->chunks ? segment->staged : (struct mark){.position = next->first_position, .offset = next->first_offset};
 }
 
 /* The cache asks for a chunk back: only the first of a segment goes, so that what is in memory stays contiguous. */
@@ -381,7 +393,7 @@ bool segment_evict(struct chunk *chunk)
 		return false;
 	if (end > segment->staged.position)
 		end = segment->staged.position;
-	advance_memory_mark(segment, end);
+	advance_memory_mark(segment, chunk, end);
 	list_remove(&chunk->node);
 	if (segment->last_asked == chunk)
 		segment->last_asked = NULL;

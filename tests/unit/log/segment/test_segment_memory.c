@@ -84,6 +84,7 @@ Test(segment_memory, finds_what_is_left_when_the_oldest_goes, .init = open_segme
 		list_remove(&chunk->filed_node);
 		cr_assert_neq(segment->last_asked, chunk);
 		cr_assert_geq(segment->memory_mark.position, segment->memory_position);
+		cr_assert_lt(positions[segment->memory_mark.offset - 1], segment->memory_position, "the first one, not a later one");
 		expect_batch((int)segment->memory_mark.offset);
 	}
 }
