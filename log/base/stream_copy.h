@@ -34,10 +34,13 @@ static inline void stream_copy(void *to, const void *from, size_t size)
 {
 #ifdef __SSE2__
 	if (size >= STREAM_COPY_MIN) {
-		size_t head = -(uintptr_t)to % 64, lines = (size - head) / 64 * 64;
-		memcpy(to, from, head);
+		size_t head = -(uintptr_t)to % 64, lines = (size - head) / 64 * 64, tail = size - head - lines;
+		/* The two lines that are filled in part have to be read from memory: that goes on while the others are copied. */
+		__builtin_prefetch(to, 1);
+		__builtin_prefetch((uint8_t *)to + size - 1, 1);
 		stream_lines((uint8_t *)to + head, (const uint8_t *)from + head, lines);
-		memcpy((uint8_t *)to + head + lines, (const uint8_t *)from + head + lines, size - head - lines);
+		memcpy(to, from, head);
+		memcpy((uint8_t *)to + head + lines, (const uint8_t *)from + head + lines, tail);
 		return;
 	}
 #endif
