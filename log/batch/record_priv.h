@@ -18,18 +18,17 @@ struct record_fields {
 
 #define VARINT32_SIZE_MAX 5
 
-/* A zigzag varint of 32 bits at [at, end); returns what follows it, or NULL if it is cut off or too long. Nearly all take one or two bytes. */
+/* A zigzag varint of 32 bits at [at, end); returns what follows it, or NULL if it is cut off or too long. Nearly all take one or two bytes, and
+ * the last of a record (no headers) is the last byte there is. */
 static inline const uint8_t *record__read_int(const uint8_t *at, const uint8_t *end, int32_t *value)
 {
-	if (__builtin_expect(end - at >= 2, 1)) {
-		if (at[0] < 0x80) {
-			*value = (int32_t)zigzag_decode(at[0]);
-			return at + 1;
-		}
-		if (at[1] < 0x80) {
-			*value = (int32_t)zigzag_decode((uint32_t)(at[0] & 0x7f) | (uint32_t)at[1] << 7);
-			return at + 2;
-		}
+	if (__builtin_expect(at < end, 1) && at[0] < 0x80) {
+		*value = (int32_t)zigzag_decode(at[0]);
+		return at + 1;
+	}
+	if (__builtin_expect(end - at >= 2, 1) && at[1] < 0x80) {
+		*value = (int32_t)zigzag_decode((uint32_t)(at[0] & 0x7f) | (uint32_t)at[1] << 7);
+		return at + 2;
 	}
 	uint64_t raw;
 	unsigned taken = varint_read(at, end, VARINT32_SIZE_MAX, &raw);
@@ -42,6 +41,10 @@ static inline const uint8_t *record__read_long(const uint8_t *at, const uint8_t 
 	if (__builtin_expect(at < end, 1) && at[0] < 0x80) {
 		*value = zigzag_decode(at[0]);
 		return at + 1;
+	}
+	if (__builtin_expect(end - at >= 2, 1) && at[1] < 0x80) {
+		*value = zigzag_decode((uint64_t)(at[0] & 0x7f) | (uint64_t)at[1] << 7);
+		return at + 2;
 	}
 	uint64_t raw;
 	unsigned taken = varint_read(at, end, VARINT_SIZE_MAX, &raw);
