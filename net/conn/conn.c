@@ -24,7 +24,7 @@
 #define SEND_BYTES_MAX (4u << 20)
 /* One receive of a large frame: a step, so that progress is seen. */
 #define RECEIVE_BYTES_MAX (1u << 20)
-/* Frames below this size are not worth giving back early. */
+/* Frames below this size are not worth giving back early; nor does who sends them gain by a size that is received alone. */
 #define DROP_SIZE_MIN (16u << 10)
 
 struct conn {
@@ -36,6 +36,8 @@ struct conn {
 	struct list node, sendable;
 	struct io_op receive, send;
 	struct frame_reader reader;
+	uint8_t size_field[4];             /* of the next frame, received alone where a large one is expected */
+	bool expects_large;
 	struct frame *rest;                /* bytes [rest_at, rest->size_bytes) wait to be taken in */
 	uint32_t rest_at;
 	struct frame_wait memory_wait;
@@ -229,6 +231,7 @@ static void take_frame(struct conn *conn)
 	struct shard *shard = conn->shard;
 	struct frame *frame = frame_reader_take(&conn->reader);
 	struct request *request = request_pool_take(shard->requests);
+	conn->expects_large = frame->size_bytes >= DROP_SIZE_MIN;
 	if (!request) {
 		frame_pool_give(shard->frames, frame);
 		refuse(conn, "there is no memory for its request");
@@ -355,22 +358,37 @@ static void received_nothing(struct conn *conn, int32_t result)
 		drain(conn);
 }
 
+static void take_in(struct conn *conn, const uint8_t *data, size_t size)
+{
+	conn->active_ns = io_now_ns(conn->shard->io);
+	metrics_add(&conn->shard->metrics.bytes_in, size);
+	size_t used = conn->is_draining ? size : take_bytes(conn, data, size);
+	if (used < size && !conn->is_draining)
+		keep_rest(conn, data + used, size - used);
+}
+
 static void received_pooled(struct io_op *op)
 {
 	struct conn *conn = CONTAINER_OF(op, struct conn, receive);
-	struct shard *shard = conn->shard;
 	conn->is_advancing = true;
 	if (op->result <= 0) {
 		received_nothing(conn, op->result);
 	} else {
-		size_t size = (size_t)op->result;
-		conn->active_ns = io_now_ns(shard->io);
-		metrics_add(&shard->metrics.bytes_in, size);
-		size_t used = conn->is_draining ? size : take_bytes(conn, op->buffer, size);
-		if (used < size && !conn->is_draining)
-			keep_rest(conn, op->buffer + used, size - used);
-		io_buffer_return(shard->io, op->buffer_id);
+		take_in(conn, op->buffer, (size_t)op->result);
+		io_buffer_return(conn->shard->io, op->buffer_id);
 	}
+	conn->is_advancing = false;
+	advance(conn);
+}
+
+static void received_size(struct io_op *op)
+{
+	struct conn *conn = CONTAINER_OF(op, struct conn, receive);
+	conn->is_advancing = true;
+	if (op->result <= 0)
+		received_nothing(conn, op->result);
+	else
+		take_in(conn, conn->size_field, (size_t)op->result);
 	conn->is_advancing = false;
 	advance(conn);
 }
@@ -400,6 +418,10 @@ static void start_receive(struct conn *conn)
 	if (frame_reader_room(&conn->reader, &at, &size)) {
 		conn->receive.done = received_frame;
 		io_recv(conn->shard->io, &conn->receive, conn->fd, at, size < RECEIVE_BYTES_MAX ? size : RECEIVE_BYTES_MAX, true);
+	} else if (conn->expects_large && conn->reader.prefix_size == 0) {
+		/* All behind its size goes straight to where it shall lie: what a shared buffer takes of it is copied. */
+		conn->receive.done = received_size;
+		io_recv(conn->shard->io, &conn->receive, conn->fd, conn->size_field, sizeof conn->size_field, true);
 	} else {
 		conn->receive.done = received_pooled;
 		io_recv_pooled(conn->shard->io, &conn->receive, conn->fd);
