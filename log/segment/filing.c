@@ -24,8 +24,11 @@
 
 #define FILINGS_MAX 64
 #define WRITES_MAX 8
-#define WRITE_SIZE_MAX (512u << 10)
-#define PIECES_PER_WRITE_MAX 128 /* 4 KiB chunks for a whole write */
+/* What a group waits for goes in few large writes: each takes a hop over a kernel thread, and one that is all of a piece syncs as it writes. (16 partitions:
+ * 2,400 context switches a GB less than by half a megabyte, the same throughput.) Where nobody waits the disk is to have little before it. */
+#define WRITE_SIZE_MAX (2u << 20)
+#define WRITE_SIZE_BEHIND_MAX (512u << 10)
+#define PIECES_PER_WRITE_MAX 128
 
 /* Large pieces find their blocks reserved, and the file as long as these: a write that makes a file longer is waited for by the kernel, one thread
  * for each (measured with 16 files: a tenth more throughput, a quarter less CPU). As much is reserved again as there is, within these bounds. */
@@ -139,15 +142,15 @@ static uint32_t gather(struct filing *filing, struct filing_write *write, uint64
 {
 	struct segment *segment = filing->segment;
 	uint32_t count = 0;
-	uint64_t size = 0;
+	uint64_t size = 0, size_max = filing->is_behind ? WRITE_SIZE_BEHIND_MAX : WRITE_SIZE_MAX;
 	for (struct list *node = &segment__chunk_at(segment, filing->at)->node; node != &segment->chunks; node = node->next) {
 		struct chunk *chunk = LIST_ENTRY(node, struct chunk, node);
-		if (filing->at >= to || count == PIECES_PER_WRITE_MAX || size == WRITE_SIZE_MAX)
+		if (filing->at >= to || count == PIECES_PER_WRITE_MAX || size == size_max)
 			break;
 		uint64_t end_of_chunk = chunk->position + chunk->size_bytes;
 		uint64_t piece = (end_of_chunk < to ? end_of_chunk : to) - filing->at;
-		if (piece > WRITE_SIZE_MAX - size)
-			piece = WRITE_SIZE_MAX - size;
+		if (piece > size_max - size)
+			piece = size_max - size;
 		write->pieces[count++] = (struct iovec){chunk->data + (filing->at - chunk->position), piece};
 		filing->at += piece;
 		size += piece;
@@ -157,7 +160,7 @@ static uint32_t gather(struct filing *filing, struct filing_write *write, uint64
 
 static size_t writes_in_pass(const struct filing *filing)
 {
-	uint64_t count = filing->segment->home->behind_bytes_max / 2 / WRITE_SIZE_MAX;
+	uint64_t count = filing->segment->home->behind_bytes_max / 2 / WRITE_SIZE_BEHIND_MAX;
 	if (!filing->is_behind || count > WRITES_MAX)
 		return WRITES_MAX;
 	return count ? count : 1;
