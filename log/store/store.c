@@ -148,11 +148,15 @@ void store__forget_partitions(struct store *store)
 
 void store__update_refusal(struct store *store)
 {
+	int before = store->home.refusal, internal_before = store->home.internal_refusal;
 	int final = store->failure || store->is_journal_gone ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : 0;
 	store->home.refusal = final ? final : store->is_full || store->must_file_first ? -ENOSPC : 0;
 	store->home.refuses_repeats = final || store->must_file_first;
 	store->home.trim_refusal = store->must_file_first ? -ENOSPC : 0;
 	store->home.internal_refusal = final ? final : store_takes_internal(store) ? 0 : -ENOSPC;
+	/* Who waits for room hears of it: no more may ever come. */
+	if ((store->home.refusal && store->home.refusal != before) || (store->home.internal_refusal && store->home.internal_refusal != internal_before))
+		store__wake_room_waits(store);
 }
 
 /* The one way into the failed state: nothing more is acknowledged until a restart, and what waits is told. */

@@ -157,6 +157,8 @@ void store__fail_group(struct store *store);
 /* write_behind.c */
 /* The one way into and out of the state of a full disk. */
 void store__set_full(struct store *store, bool is_full);
+/* They try again, and are taken, refused, or wait once more. */
+void store__wake_room_waits(struct store *store);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
 /* In a recovery: all that these partitions have is in their files, synced, when it returns; nothing else is waited for or written. */

@@ -596,12 +596,17 @@ static bool are_ends_told(const struct store *store)
 	return store->is_journal_gone || (!cycle->must_tell_ends && cycle->ends_seq <= journal_durable_seq(store->journal));
 }
 
-static void wake_waiting_appends(struct store *store)
+static void wake_if_there_is_room(struct store *store)
 {
 	if (list_is_empty(&store->home.room_waits) || cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) * 3 / 4 ||
 	    cache_generation(store->cache) == store->room_generation)
 		return;
 	store->room_generation = cache_generation(store->cache);
+	store__wake_room_waits(store);
+}
+
+void store__wake_room_waits(struct store *store)
+{
 	struct list ready;
 	list_init(&ready);
 	list_splice(&ready, &store->home.room_waits);
@@ -639,5 +644,5 @@ void store__cycle_turn(struct store *store)
 	}
 	if (store->is_journal_gone && store->is_final_cycle_done)
 		store__fail(store, ERR_GONE);
-	wake_waiting_appends(store);
+	wake_if_there_is_room(store);
 }

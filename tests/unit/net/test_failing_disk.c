@@ -233,3 +233,27 @@ Test(failing_disk, a_small_batch_does_not_overtake_one_that_waits_for_memory)
 		sim_client_close(&clients[i]);
 	end(&world);
 }
+
+/* Appends wait for memory, and then the disk dies: nothing gives them any, so they are refused; and a stop ends. */
+Test(failing_disk, who_waits_for_memory_is_told_that_durability_broke)
+{
+	struct world world;
+	struct sim_client clients[LARGE_COUNT];
+	struct kmsg_produce_response out;
+	begin(&world, 6, "4194304");
+	set_slow(&world, 3000);
+	for (int i = 0; i < LARGE_COUNT; i++) {
+		sim_client_open(&clients[i], &world.machine);
+		sim_send_produce(&clients[i], "t", LARGE);
+		machine_wait(&world.machine, MS_AS_NS);
+	}
+	fail_writes(&world);
+	int refused = 0;
+	for (int i = 0; i < LARGE_COUNT; i++) {
+		cr_assert(sim_receive(&clients[i], "produce", 9, &out, 60000 * MS_AS_NS), "%d", i);
+		refused += out.responses.items[0].partition_responses.items[0].error_code == KERR_KAFKA_STORAGE_ERROR;
+		sim_client_close(&clients[i]);
+	}
+	cr_expect_gt(refused, LARGE_COUNT / 2, "%d", refused);
+	end(&world);
+}
