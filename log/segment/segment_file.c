@@ -339,7 +339,9 @@ static int open_file(struct segment *segment, const char *path)
 	if (err < 0 && err != -ENOENT)
 		return err;
 	segment->write_fd = io_file_open(io, path, IO_DIRECT);
-	if (segment->write_fd == -ENOENT && segment->filed.position > 0) { /* somebody took it: a hole, all of it */
+	if (segment->write_fd == -ENOENT && segment->filed.position == 0)
+		return create_file(segment, path); /* somebody took it, and memory and journal have all that belongs there */
+	if (segment->write_fd == -ENOENT) { /* a hole, all of it */
 		segment->write_fd = io_file_open(io, path, IO_CREATE | IO_DIRECT);
 		segment->is_cut = false;
 	}

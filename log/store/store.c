@@ -474,6 +474,8 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	if (!err)
 		err = open_journal(store, report);
 	if (!err)
+		err = store__take_old_names(store, report);
+	if (!err)
 		err = store__recover(store, report);
 	if (!err && !store->must_file_first)
 		err = store__start_journal(store);

@@ -193,6 +193,10 @@ void store__find_reserve(struct store *store);
 bool store__hold_reserve(struct store *store);
 void store__release_reserve(struct store *store);
 
+/* old_names.c */
+/* Before the recovery: directories that have a name of earlier builds get theirs. An error: report->why says what to do. */
+MUST_USE int store__take_old_names(struct store *store, struct store_report *report);
+
 /* checkpoint.c */
 /* Of a file that is replaced whole, when the one in its place is of generation `last`. */
 uint64_t store__generation_after(const struct store *store, uint64_t last);

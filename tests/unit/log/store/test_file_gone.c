@@ -284,6 +284,44 @@ Test(file_gone, what_is_filed_after_it_was_removed_is_found)
 	}
 }
 
+/* A new segment's file, of which nothing is filed yet: removed while it is open, or with its descriptor given back, or before a start that the checkpoint tells of it. Memory and
+ * journal have all that belongs there, so it is made again. */
+Test(file_gone, a_new_file_is_removed_before_anything_is_filed)
+{
+	for (int way = 0; way < 3; way++) {
+		struct world world;
+		world_init(&world, 8);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		struct partition *partition = world_partition(&world, "t", 0);
+		for (uint64_t i = 0; i < BATCHES; i++)
+			world_append(&world, partition, i, 1, 5000);
+		cr_assert_eq(partition__prepare_dir(partition), 0);
+		cr_assert_eq(segment_open_write(partition->active), 0);
+		cr_assert(partition->active->has_file && partition->active->filed.position == 0);
+		if (way)
+			segment_close_files(partition->active);
+		if (way == 2) {
+			cr_assert_eq(store__write_checkpoint(world.store), 0);
+			cr_assert_eq(io_unlink(world.io, log_path), 0);
+			world_kill(&world);
+			world_open(&world);
+			partition = world_partition(&world, "t", 0);
+		} else {
+			cr_assert_eq(io_unlink(world.io, log_path), 0);
+		}
+		let_it_file(&world);
+		cr_expect_not(store_has_failed(world.store), "way %d", way);
+		world_append(&world, partition, BATCHES, 1, 5000);
+		let_it_file(&world);
+		world_crash(&world);
+		world_open(&world);
+		partition = world_partition(&world, "t", 0);
+		cr_expect_eq(world_check_all(&world, partition, 0, 1 << 20), BATCHES + 1, "way %d", way);
+		world_fini(&world);
+	}
+}
+
 /* A copy of it in its place, as `sed -i` and many a backup leave it: nothing is lost. */
 Test(file_gone, what_is_filed_after_it_was_copied_is_in_the_copy)
 {
