@@ -168,6 +168,9 @@ static int refuse_unowned(struct server *server, const struct catalog_report *re
 	int err = unowned_find(&unowned, server->shards[0].io, server->dir, server->options.config);
 	if (err)
 		return fail(why, err, "the directories in %s cannot be read: %s", server->dir, explain(server, err));
+	if (!unowned.count && unowned.unfiled_topics)
+		return fail(why, ERR_CORRUPT_LOG, "the catalog in %s cannot be opened: %s: the journal alone has records of %u topic%s that it does not name. The repair keeps them, as "
+			    "recovered-<topic id>; to give them up, delete those then", server->dir, report->why, unowned.unfiled_topics, unowned.unfiled_topics == 1 ? "" : "s");
 	if (!unowned.count)
 		return 0;
 	return fail(why, ERR_CORRUPT_LOG, "the catalog in %s cannot be opened: %s: %u partition director%s with records of topics that it does not name (%s). The repair keeps "

@@ -1,4 +1,6 @@
 /* Happy path: the directories listed, the catalog read, and each directory held against the topic of its name: its number, and the id in partition.metadata.
+ * Behind that, the topics of the journals' entries that are filed nowhere.
+ *
  * Failure modes: a directory that does not say whose it is counts as that topic's. */
 #include "log/verify/unowned.h"
 
@@ -9,6 +11,7 @@
 
 #include "log/io/small_file.h"
 #include "log/segment/partition_metadata.h"
+#include "log/store/store.h"
 
 bool unowned_holds_records(const struct partition_dir *dir)
 {
@@ -56,6 +59,48 @@ static void add_all(struct unowned *out, struct io *io, const char *path, const 
 			unowned_add(out, &dir->partitions[i]);
 }
 
+struct unfiled_topics {
+	const struct data_dir *dir;
+	const struct catalog_image *image;
+	struct uuid *ids;
+	uint32_t count;
+	bool is_short_of_memory;
+};
+
+static bool is_known(const struct unfiled_topics *topics, const struct uuid *id)
+{
+	struct uuid other;
+	for (uint32_t i = topics->count; i > 0; i--)
+		if (uuid_equal(&topics->ids[i - 1], id))
+			return true;
+	for (uint32_t i = 0; i < topics->dir->partition_count; i++)
+		if (topics->dir->partitions[i].is_leftover && store_is_leftover(topics->dir->partitions[i].name, &other) && uuid_equal(&other, id))
+			return true;
+	return topics->image && catalog_topic_by_id(topics->image, id);
+}
+
+static void take_unfiled(void *context, const struct store_unfiled *unfiled)
+{
+	struct unfiled_topics *topics = context;
+	if (is_known(topics, &unfiled->topic_id))
+		return;
+	struct uuid *grown = realloc(topics->ids, (topics->count + 1) * sizeof *grown);
+	topics->is_short_of_memory |= !grown;
+	if (!grown)
+		return;
+	topics->ids = grown;
+	grown[topics->count++] = unfiled->topic_id;
+}
+
+static int count_unfiled(struct unowned *out, struct io *io, const char *path, const struct data_dir *dir, const struct catalog_image *image)
+{
+	struct unfiled_topics topics = {.dir = dir, .image = image};
+	int err = store_read_unfiled(io, path, dir->shard_count, take_unfiled, &topics);
+	out->unfiled_topics = topics.count;
+	free(topics.ids);
+	return err ? err : topics.is_short_of_memory ? -ENOMEM : 0;
+}
+
 int unowned_find(struct unowned *out, struct io *io, const char *path, const struct broker_config *broker)
 {
 	struct data_dir dir;
@@ -69,9 +114,9 @@ int unowned_find(struct unowned *out, struct io *io, const char *path, const str
 	if (err == 0 || err == -ENOENT) {
 		const struct catalog_image *image = catalog ? catalog_image_acquire(catalog) : NULL;
 		add_all(out, io, path, &dir, image);
+		err = count_unfiled(out, io, path, &dir, image);
 		if (image)
 			catalog_image_release(image);
-		err = 0;
 	}
 	catalog_close(catalog);
 	data_dir_free(&dir);

@@ -1,4 +1,4 @@
-/* Partition directories that hold records and belong to no topic of the catalog: what is lost with a catalog that forgot its last changes. Owner: the
+/* Partition directories that hold records and belong to no topic of the catalog, and topics in the journals alone: what is lost with a catalog that forgot its last changes. Owner: the
  * calling thread. Lists and reads, changes nothing. What a deletion left (-delete) is nobody's, and does not count. */
 #pragma once
 
@@ -8,6 +8,7 @@
 struct unowned {
 	uint32_t count;
 	char names[400];   /* of the first ones, "a-0, a-1, b-0 ..." */
+	uint32_t unfiled_topics; /* not known either, and with records in the journals alone (unowned_find) */
 };
 
 /* Has it a name of a partition's, and a byte in a segment? */

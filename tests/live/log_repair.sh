@@ -222,15 +222,19 @@ broker_stop
 for count in 50 7; do
 	rm -rf "$DATA"
 	broker_start --set offsets.topic.num.partitions=$count
+	cp "$DATA/catalog.log" "$WORK/early.log"
 	"$LIVE_BIN/admin" "$BROKER" create fresh 3 > /dev/null
 	seq 1 20 | kc_produce -t fresh -p 2
 	for g in 2 3 4; do kc -q -X auto.offset.reset=earliest -e -G $g fresh > /dev/null 2>&1; done
 	id=$("$SPATE_BIN" topic describe fresh --broker "$BROKER" --json | jq -r .id)
 	broker_kill9
 	if [ "$(find "$DATA" -name '*.log' ! -name catalog.log | wc -l)" -gt 0 ]; then pass "over $count partitions: too late, something was filed: not looked at"; continue; fi
+	cp "$WORK/early.log" "$DATA/catalog.log"
+	out=$(start_once --set spate.accept.loss=true); expect "groups over $count partitions: a start that accepts the loss names the repair, and the topics" "1 1" \
+		"$? $(grep -c "the journal alone has records of 2 topics.*spate log repair\|spate log repair.*the journal alone has records of 2 topics" <<< "$out")"
 	rm "$DATA/catalog.log"
 	before=$(picture)
-	expect "groups over $count partitions: a dry run says what comes back" "__consumer_offsets
+	expect "... a dry run says what comes back" "__consumer_offsets
 recovered-$id" "$(repair --accept-loss --dry-run --json 2> /dev/null | jq -r '.steps[] | select(.action == "recover").topic' | sort)"
 	expect "... and changes nothing" "$before" "$(picture)"
 	repair --accept-loss --json > "$WORK/done.json" 2> /dev/null; status=$?

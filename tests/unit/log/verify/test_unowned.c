@@ -47,6 +47,29 @@ Test(unowned, by_the_catalog_as_it_is)
 	end_world(&world);
 }
 
+/* A topic that is in the journal alone has no directory: it is told of as long as the catalog does not name it. */
+Test(unowned, topics_of_the_journal_alone)
+{
+	struct world world;
+	struct unowned unowned;
+	world_init(&world, 4);
+	world_open(&world);
+	world_create_topic(&world, "a", 2, NULL, 0);
+	world_create_topic(&world, "b", 1, NULL, 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		world_append(&world, world_partition(&world, "a", 1), i, 1, 100);
+		world_append(&world, world_partition(&world, "b", 0), i, 1, 100);
+	}
+	world_kill(&world);
+	find(&world, &unowned);
+	cr_assert_eq(unowned.count + unowned.unfiled_topics, 0);
+	rot_unlink(&world, "/catalog.log");
+	find(&world, &unowned);
+	cr_assert_eq(unowned.count, 0);
+	cr_assert_eq(unowned.unfiled_topics, 2);
+	end_world(&world);
+}
+
 /* Names of a deletion's, of no partition's and of no records do not count. */
 Test(unowned, what_holds_no_records)
 {
