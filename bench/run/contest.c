@@ -136,7 +136,7 @@ static struct load_config config_for(const struct contest *contest, const struct
 	set_if(&config.fetch_bytes, work->fetch_bytes);
 	config.readers = work->readers;
 	config.requests_per_s = work->rate;
-	config.warmup_ns = (uint64_t)(contest->options->warmup_s * 1e9);
+	config.warmup_ns = (uint64_t)((work->warmup_s > 0 ? work->warmup_s : contest->options->warmup_s) * 1e9);
 	config.duration_ns = (uint64_t)((work->seconds > 0 ? work->seconds : contest->options->seconds) * 1e9);
 	config.server_pid = server->pid;
 	config.create_topic = server->spec->kind != SERVER_LIMIT;
@@ -260,6 +260,8 @@ static bool measure(struct contest *contest, struct contestant *contestant)
 	if (server_start(&server, &contestant->server))
 		return false;
 	int err = do_work(contest, contestant, &server);
+	if (contestant->work.is_killed)
+		server_halt(&server, SIGKILL);
 	server_stop(&server);
 	if (err) {
 		progress_clear();

@@ -28,7 +28,8 @@ struct work {
 	double rate;         /* requests a second; 0: closed loop */
 	const struct load_setting *settings; /* of the topic of a broker */
 	uint32_t settings_count;
-	double seconds;      /* 0: as the options say */
+	bool is_killed;      /* when it is over: a clean stop of 10,000 partitions takes longer than the run */
+	double seconds, warmup_s; /* 0: as the options say */
 };
 
 struct contestant {

@@ -119,6 +119,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; suite.report && !contest_is_interrupted() && i < COUNT_OF(experiments); i++)
 		if (is_wanted(&options, &experiments[i]))
 			is_good &= experiments[i].run(&suite);
+	servers_remove_data();
 	is_good = suite.report && write_results(&options, suite.report) && is_good;
 	report_close(suite.report);
 	return is_good ? 0 : 1;

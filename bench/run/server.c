@@ -54,6 +54,38 @@ static void remove_tree(const char *path)
 		nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static char **kept;
+static size_t kept_count;
+
+/* Gives the room back, and no name. */
+static int empty_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	return type == FTW_F && truncate(path, 0) ? -1 : 0;
+}
+
+/* ext4 without a journal gives no inode out again in the minutes after it was freed, and looks for one that it may with each file that is made: after a run of 10,000
+ * partitions a new file cost the next broker 0.3 ms of CPU, in one of 1,000 nine tenths of all that it did. */
+static void put_aside(const char *path)
+{
+	char **grown = path[0] ? realloc(kept, (kept_count + 1) * sizeof *kept) : NULL;
+	kept = grown ? grown : kept;
+	char *copy = grown ? strdup(path) : NULL;
+	if (copy)
+		kept[kept_count++] = copy;
+	if (!copy || nftw(path, empty_entry, 16, FTW_PHYS))
+		remove_tree(path);
+}
+
+void servers_remove_data(void)
+{
+	while (kept_count) {
+		remove_tree(kept[--kept_count]);
+		free(kept[kept_count]);
+	}
+	free(kept);
+	kept = NULL;
+}
+
 static int make_data_directory(struct server *server)
 {
 	snprintf(server->data_directory, sizeof server->data_directory, "%s/spate-bench-XXXXXX", server->spec->directory);
@@ -281,6 +313,6 @@ void server_forget_files(const struct server *server)
 void server_stop(struct server *server)
 {
 	server_halt(server, SIGTERM);
-	remove_tree(server->data_directory);
+	put_aside(server->data_directory);
 	server->data_directory[0] = 0;
 }

@@ -1,5 +1,5 @@
 /* A server under test: a limit program, a Spate broker, or a peer that already runs. Starts it pinned to
- * its core with an empty data directory, knows when it answers, and leaves nothing behind.
+ * its core with an empty data directory, knows when it answers, and leaves nothing behind at the end.
  * Owns the child process and its directory; one thread. */
 #pragma once
 
@@ -45,5 +45,9 @@ void server_forget_files(const struct server *server);
 /* One ApiVersions request on a connected socket: 0 if it is answered well. */
 int server_ask_versions(int fd) MUST_USE;
 
-/* Asks it to end, insists after 30 s, and removes its data. Peers run on. */
+/* Asks it to end, insists after 30 s, and empties its files. Peers run on. */
 void server_stop(struct server *server);
+
+/* Removes what the servers that were stopped have left: names, no bytes. Once, behind the last of them, as files that are deleted make those dear that are
+ * made in the next minutes. */
+void servers_remove_data(void);
