@@ -24,6 +24,7 @@
 #include "log/io/io_transfer.h"
 
 #define ENTRIES_MIN 16u
+#define WORKERS_MAX 64u /* each sync holds one for as long as it takes, and by default there are four for each CPU: 10,000 new files waited in line */
 #define BUFFERS_MAX 32768u
 #define BUFFER_GROUP 0
 #define CLOSE_WAIT_S 2
@@ -557,6 +558,7 @@ static int open_ring(struct io_uring *ring, uint32_t entries)
 		return err;
 	io_uring_ring_dontfork(ring);
 	io_uring_register_ring_fd(ring); /* saves a lookup in each system call; harmless if refused */
+	io_uring_register_iowq_max_workers(ring, (unsigned[]){WORKERS_MAX, 0}); /* likewise */
 	return 0;
 }
 

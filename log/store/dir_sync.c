@@ -1,7 +1,7 @@
 /* The entries of new directories and files, made durable before a checkpoint speaks of them.
  *
- * Happy path, at the end of a cycle: for each partition with new entries its partition.metadata and its directory are synced, several partitions at a
- * time and none of them waited for; behind the last one the data directory itself. Syncs side by side share what the file system does for
+ * Happy path, from the begin of a cycle to its end: for each partition with new entries its partition.metadata and its directory are synced, several partitions at a
+ * time and none of them waited for, beside the filings of others; behind the last one the data directory itself. Syncs side by side share what the file system does for
  * each of them (1,000 partitions, ext4: 70 ms instead of 280), and the loop goes on meanwhile.
  *
  * A partition that gets another entry while its syncs are under way is in the list again: they may have come too early for it.
@@ -15,7 +15,7 @@
 #include "log/base/check.h"
 #include "log/store/store_priv.h"
 
-#define SYNCS_AT_ONCE 16
+#define SYNCS_AT_ONCE 64
 #define BEGUN_PER_TURN 16      /* each opens two files */
 #define BEGUN_PER_TURN_INLINE 2 /* without io_uring the loop does wait */
 
@@ -153,25 +153,38 @@ static struct partition *next_partition(struct store *store)
 	return NULL;
 }
 
-static int begin_some(struct store *store)
+/* The data directory behind all others, if `is_last`. */
+static int begin_some(struct store *store, bool is_last)
 {
 	int left = io_backend(store->home.io) == IO_SYSCALLS ? BEGUN_PER_TURN_INLINE : BEGUN_PER_TURN, err = 0;
 	struct partition *partition;
 	while (!err && left-- > 0 && !list_is_empty(&store->dir_syncs.free) && (partition = next_partition(store)))
 		err = begin_partition(store, partition);
-	if (!err && list_is_empty(&store->home.unsynced_dirs) && store->home.is_top_unsynced && !store->dir_syncs.is_top_in_flight &&
+	if (!err && is_last && list_is_empty(&store->home.unsynced_dirs) && store->home.is_top_unsynced && !store->dir_syncs.is_top_in_flight &&
 	    !list_is_empty(&store->dir_syncs.free))
 		begin_top(store);
 	return err;
 }
 
-bool store__sync_dirs(struct store *store)
+static int go_on(struct store *store, bool is_last)
 {
-	int err = store__must_wait(store) ? 0 : ensure_pool(&store->dir_syncs, store) ? begin_some(store) : -ENOMEM;
+	int err = store__must_wait(store) ? 0 : ensure_pool(&store->dir_syncs, store) ? begin_some(store, is_last) : -ENOMEM;
 	if (err_is_shortage(err))
 		store__note_shortage(store, err);
 	else if (err)
 		store__fail(store, err);
+	return err;
+}
+
+void store__sync_dirs_ahead(struct store *store)
+{
+	if (!list_is_empty(&store->home.unsynced_dirs))
+		go_on(store, false);
+}
+
+bool store__sync_dirs(struct store *store)
+{
+	int err = go_on(store, true);
 	return store->failure || (!err && list_is_empty(&store->home.unsynced_dirs) && !store->home.is_top_unsynced && store->dir_syncs.in_flight == 0);
 }
 

@@ -20,6 +20,8 @@ struct dir_syncs {
 /* Nothing is in flight any more. */
 void dir_syncs_close(struct dir_syncs *syncs);
 
+/* Begins a few, while files are still being made and filled: neither waits for the other. The store may have failed. */
+void store__sync_dirs_ahead(struct store *store);
 /* Goes on with making all new entries durable; a few more are begun, and those that end bring the next turn. True when nothing is left to do, or
  * the store has failed. */
 bool store__sync_dirs(struct store *store);

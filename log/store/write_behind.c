@@ -623,6 +623,8 @@ void store__cycle_turn(struct store *store)
 		begin_cycle(store);
 	if (store->cycle.state == CYCLE_FILING) {
 		if (!store->failure)
+			store__sync_dirs_ahead(store);
+		if (!store->failure)
 			pump(store);
 		if (store->cycle.in_flight == 0 && (list_is_empty(&store->cycle.queue) || store->failure))
 			store->cycle.state = CYCLE_SYNCING;

@@ -62,7 +62,7 @@ static struct partition *open_while_syncing(struct world *world, uint64_t seed, 
 		else
 			turn_stalling(world, stall_ns);
 	}
-	for (int turns = 0; world->store->group.is_in_flight && turns < TURNS_MAX; turns++)
+	for (int turns = 0; (world->store->group.is_in_flight || world->store->cycle.in_flight) && turns < TURNS_MAX; turns++)
 		cr_assert_geq(io_turn(world->io, true), 0);
 	cr_assert(partition->is_dir_syncing && !world->store->home.is_top_unsynced && !world->store->dir_syncs.is_top_in_flight);
 	return partition;
