@@ -76,9 +76,11 @@ static int keep_regular(int fd, int flags)
 	return err;
 }
 
-/* Opens a regular file, through symbolic links too, as people move segments to other disks; ERR_NOT_A_FILE where anything else is. */
+/* Opens a regular file, through symbolic links too, as people move segments to other disks; ERR_NOT_A_FILE where anything else is. What it has made itself is one. */
 static int open_regular(struct io_at at, int flags)
 {
+	if (flags & O_EXCL)
+		return open_retrying(at, flags | O_NOFOLLOW);
 	int fd = open_retrying(at, flags | O_NONBLOCK | (flags & O_CREAT ? O_NOFOLLOW : 0));
 	if (fd == -ELOOP && flags & O_CREAT)
 		fd = open_retrying(at, (flags & ~(O_CREAT | O_EXCL)) | O_NONBLOCK);

@@ -145,13 +145,13 @@ static int write_addition(struct append_time_file *file, const struct addition *
 	return done < 0 ? (int)done : 0;
 }
 
-static int begin_anew(struct append_time_file *file, const struct append_time_owner *owner)
+static int begin_anew(struct append_time_file *file, const struct append_time_owner *owner, bool is_empty)
 {
 	uint8_t head[APPEND_TIME_HEADER_SIZE];
 	file->owner = *owner;
 	file->seed = append_time_header_encode(owner, head);
 	file->steps = (struct append_steps){owner->base_offset, 0, get_from_file, file};
-	int err = io_file_truncate(file->io, file->fd, 0);
+	int err = is_empty ? 0 : io_file_truncate(file->io, file->fd, 0);
 	int64_t done = err ? err : io_file_write(file->io, file->fd, head, sizeof head, 0);
 	return done < 0 ? (int)done : 0;
 }
@@ -169,6 +169,19 @@ static int add(struct append_time_file *file, const struct append_times *times, 
 		*end = (struct append_time_end){addition.kept + (uint32_t)(addition.size / APPEND_TIME_ENTRY_SIZE),
 						(uint32_t)(addition.end - file->owner.base_offset), file->seed};
 	free(addition.bytes);
+	return err;
+}
+
+/* The first of a segment. -EEXIST: there is something of that name. */
+static int begin_file(struct io *io, const char *path, const struct append_time_owner *owner, const struct append_times *times, struct append_time_end *end)
+{
+	struct append_time_file file = {.io = io, .fd = io_file_open(io, path, IO_CREATE | IO_EXCLUSIVE)};
+	if (file.fd < 0)
+		return file.fd;
+	int err = begin_anew(&file, owner, true);
+	if (!err)
+		err = add(&file, times, end);
+	append_time_file_close(&file);
 	return err;
 }
 
@@ -192,7 +205,7 @@ static int add_anywhere(struct io *io, const char *path, const struct append_tim
 		err = ERR_CORRUPT_LOG;
 	}
 	if (err == ERR_CORRUPT_LOG || (!err && !append_time_file_is_of(&file, owner)))
-		err = begin_anew(&file, owner);
+		err = begin_anew(&file, owner, false);
 	if (!err)
 		err = add(&file, times, end);
 	append_time_file_close(&file);
@@ -224,7 +237,9 @@ int append_time_file_add(struct io *io, const char *path, const struct append_ti
 {
 	bool is_known = end->count > 0 && times->from == owner->base_offset + end->relative_offset;
 	int err = is_known ? add_behind(io, path, owner, times, end) : -ENOENT;
-	if (err == -ENOENT || foreign_file_is_in_the_way(err))
+	if (err == -ENOENT)
+		err = begin_file(io, path, owner, times, end);
+	if (err == -EEXIST || foreign_file_is_in_the_way(err))
 		err = add_anywhere(io, path, owner, times, end);
 	if (err)
 		*end = (struct append_time_end){0};

@@ -102,12 +102,16 @@ int foreign_file_keep(struct io *io, const char *path)
 
 int foreign_file_write_over(struct io *io, const char *path, const void *data, size_t size)
 {
-	int err = foreign_file_keep(io, path);
-	int fd = err ? err : io_file_open(io, path, IO_CREATE);
+	int fd = io_file_open(io, path, IO_CREATE | IO_EXCLUSIVE), err = 0;
+	bool was_there = fd == -EEXIST;
+	if (was_there) {
+		err = foreign_file_keep(io, path);
+		fd = err ? err : io_file_open(io, path, IO_CREATE);
+	}
 	if (fd < 0)
 		return fd;
 	int64_t done = io_file_write(io, fd, data, size, 0);
-	err = done < 0 ? (int)done : io_file_truncate(io, fd, size);
+	err = done < 0 ? (int)done : was_there ? io_file_truncate(io, fd, size) : 0;
 	io_close_fd(io, fd);
 	return err;
 }

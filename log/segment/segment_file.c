@@ -301,9 +301,23 @@ int segment_set_aside(struct segment *segment)
 	return err;
 }
 
+/* Where there is nothing of that name, as a rule. -EEXIST: there is. */
+static int make_file(struct segment *segment, const char *path)
+{
+	segment->write_fd = io_file_open(segment->home->io, path, IO_CREATE | IO_EXCLUSIVE | IO_DIRECT);
+	if (segment->write_fd < 0)
+		return segment->write_fd;
+	segment->is_foreign = false; /* recovery may have put it aside already */
+	segment->has_new_name = segment->has_file = true;
+	return 0;
+}
+
 static int create_file(struct segment *segment, const char *path)
 {
 	struct io *io = segment->home->io;
+	int made = make_file(segment, path);
+	if (made != -EEXIST)
+		return made;
 	int there = io_file_open(io, path, IO_READ_ONLY);
 	if (err_is_shortage(there))
 		return there; /* whose it is must be known before it is emptied */
