@@ -6,6 +6,7 @@
 #include "log/base/check.h"
 #include "log/io/io.h"
 #include "log/repair/repair.h"
+#include "net/route/group_count.h"
 #include "net/wire/kerr.h"
 #include "tests/requests/requests.h"
 #include "tests/sim_broker/damage.h"
@@ -63,7 +64,8 @@ void doubt_look(struct world *world)
 static int repair(struct world *world, char *why, size_t why_size)
 {
 	struct io_options io_options = {.backend = IO_SIM, .disk = world->disk, .seed = world->plan->seed};
-	struct repair_options options = {.dir = "/data", .config = world->config, .is_loss_accepted = true};
+	struct repair_options options = {.dir = "/data", .config = world->config, .is_loss_accepted = true,
+					 .count_internal = group_count_partitions, .is_internal = group_count_is_groups};
 	static struct repair_report report;
 	struct io *io;
 	int err = io_open(&io, &io_options);
