@@ -632,6 +632,34 @@ int store__read_checkpoint_copy(struct store *store)
 	return read_as(store, COPY_SUFFIX);
 }
 
+/* Of a header alone, to be rid of what is not later without reading all of it. 0: there is none, or it does not say. */
+static uint64_t read_generation(struct store *store)
+{
+	char path[4096];
+	uint8_t header[HEADER_SIZE_V4];
+	snprintf(path, sizeof path, "%s/checkpoint-%u%s", store->dir, store->options.shard, COPY_SUFFIX);
+	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
+	if (fd < 0)
+		return 0;
+	int64_t got = io_file_read(store->home.io, fd, header, sizeof header, 0);
+	io_close_fd(store->home.io, fd);
+	return got == (int64_t)sizeof header ? generation_of((struct slice){header, sizeof header}) : 0;
+}
+
+bool store__is_copy_later(struct store *store)
+{
+	uint8_t *data;
+	size_t size, header_size;
+	if (read_generation(store) <= store->checkpoint_generation ||
+	    store__load_checkpoint(store->home.io, store->dir, store->options.shard, COPY_SUFFIX, &data, &size))
+		return false;
+	struct slice file = {data, size};
+	bool is_later = !check_whole(store, file, &header_size) && header_size >= HEADER_SIZE_V4 && load_le64(data + 36) == store->journal_found.seed &&
+			generation_of(file) > store->checkpoint_generation;
+	free(data);
+	return is_later;
+}
+
 /* ---- what a scan is held against ----------------------------------------------------------------------------------- */
 
 int store__each_told(struct store *store, told_partition_fn *take, void *context)

@@ -206,6 +206,15 @@ static void say_alien_journal(const struct store *store)
 			store->is_checkpoint_anothers ? "not the one that the checkpoint was written beside" : "of an earlier time than the checkpoint");
 }
 
+/* It is written behind its checkpoint: one that is later stands beside a checkpoint that was put back, with a journal perhaps that it agrees with. */
+static int take_later_copy(struct store *store, bool *is_copy)
+{
+	fprintf(stderr, "spate: %s: checkpoint of shard %u: it is whole, but of an earlier time than its copy: that is taken instead\n", store->dir, store->options.shard);
+	store__forget_partitions(store);
+	*is_copy = true;
+	return store__read_checkpoint_copy(store);
+}
+
 /* The checkpoint, or its copy in its stead. */
 static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_anothers, bool *is_copy)
 {
@@ -213,6 +222,8 @@ static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_anot
 	*is_earlier = store->is_checkpoint_earlier;
 	*is_anothers = store->is_checkpoint_anothers;
 	*is_copy = false;
+	if (!err && store__is_copy_later(store))
+		return take_later_copy(store, is_copy);
 	if (!err || !is_no_checkpoint(err))
 		return err;
 	if (store->is_journal_alien && !store->is_journal_put_back)

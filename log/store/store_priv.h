@@ -220,6 +220,8 @@ MUST_USE int store__checkpoint_filed(struct slice file, checkpoint_filed_fn *tak
 MUST_USE int store__read_checkpoint(struct store *store);
 /* The same of its copy. One that may be used is as good as the checkpoint. */
 MUST_USE int store__read_checkpoint_copy(struct store *store);
+/* The copy is whole, of this journal's, and of a later time than the checkpoint that was read. */
+bool store__is_copy_later(struct store *store);
 
 /* What the last of both that was whole said, used or not: at some time of this journal's, these segments held at least that. */
 struct told_partition {

@@ -352,13 +352,19 @@ static int take_as_earlier(struct picture *picture, uint32_t shard, const struct
 	return err && err != ERR_CORRUPT_LOG ? err : read_log_starts(picture, shard, journal->log_starts);
 }
 
+/* As store__is_copy_later: the checkpoint was put back. */
+static bool is_later(const struct checkpoint_file *copy, const struct checkpoint_file *main)
+{
+	return !copy->err && !main->err && copy->header.journal_seed == main->header.journal_seed && copy->header.generation > main->header.generation;
+}
+
 static int choose_checkpoint(struct picture *picture, uint32_t shard, bool is_due, const struct journal_report *journal, struct checkpoint_file *main,
 			     struct checkpoint_file *copy, bool *is_good)
 {
 	enum company company = main->err ? COMPANY_GOOD : company_of(main, journal);
 	if (company == COMPANY_ALIEN)
 		tell_alien(picture, shard, main->name);
-	*is_good = !main->err && company != COMPANY_EARLIER;
+	*is_good = !main->err && company != COMPANY_EARLIER && !is_later(copy, main);
 	int err = *is_good ? take_file(picture, main, take_partition) : 0;
 	if (!err && *is_good)
 		return 0;

@@ -130,6 +130,46 @@ Test(put_back, an_older_journal)
 	}
 }
 
+/* Catalog, journal and checkpoint as an earlier stop left them agree with each other. The checkpoint's copy was left, and is later: that is refused, and
+ * when the loss is accepted, what was filed since is served, and no offset of it given out again. */
+Test(put_back, all_but_the_copy_of_the_checkpoint)
+{
+	static const char *const paths[] = {"//catalog.log", "//journal-0", "//checkpoint-0"};
+	struct world world;
+	struct copy old[3];
+	world_init(&world, 6);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	append(&world, "t", 0);
+	world_stop(&world);
+	for (int i = 0; i < 3; i++)
+		old[i] = copy_of(&world, paths[i]);
+	world_open(&world);
+	append(&world, "t", RECORDS);
+	world_stop(&world);
+	struct copy later = copy_of(&world, "//checkpoint-0.copy");
+	for (int i = 0; i < 3; i++)
+		put_back(&world, paths[i], &old[i]);
+	put_back(&world, "//checkpoint-0.copy", &later);
+	cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+	world_close(&world);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	world.options.is_loss_accepted = false;
+	for (int lives = 0; lives < 3; lives++) {
+		struct read read;
+		cr_assert_eq(end_of(&world, "t"), (2 + lives) * RECORDS);
+		world_read_begin(&world, world_partition(&world, "t", 0), &read, 0, 1 << 20);
+		cr_assert_eq(read.op.err, 0);
+		cr_assert_eq(check_records(&read.op, 0), (2 + lives) * RECORDS);
+		partition_read_release(&read.op);
+		append(&world, "t", (uint64_t)(2 + lives) * RECORDS);
+		world_crash(&world);
+		world_open(&world);
+	}
+	world_fini(&world);
+}
+
 /* A catalog that is written anew says so as well: it is what the next try reads. */
 Test(put_back, an_older_journal_and_a_catalog_that_was_compacted)
 {
