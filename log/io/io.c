@@ -419,6 +419,30 @@ int io_unlink(struct io *io, const char *path)
 	return io__note_refusal(io, path, "removed", io->cold->unlink(io, path));
 }
 
+/* A file that has no name lives as long as somebody has it open: whoever closes it last waits. */
+int io_unlink_behind(struct io *io, const char *path)
+{
+	int held = io->impl->close_behind ? io_posix__hold(io, path) : -1;
+	int err = io_unlink(io, path);
+	if (held >= 0)
+		io->impl->close_behind(io, held);
+	return err;
+}
+
+int io_rename_behind(struct io *io, const char *from, const char *to)
+{
+	int held = io->impl->close_behind ? io_posix__hold(io, to) : -1;
+	int err = io_rename(io, from, to);
+	if (held >= 0)
+		io->impl->close_behind(io, held);
+	return err;
+}
+
+uint32_t io_behind_count(const struct io *io)
+{
+	return io->behind_count;
+}
+
 int io_dir_remove(struct io *io, const char *path)
 {
 	return io__note_refusal(io, path, "removed", io->cold->dir_remove(io, path));

@@ -224,6 +224,12 @@ typedef int io_dir_entry_fn(void *context, const char *name, bool is_directory);
 MUST_USE int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context);
 MUST_USE int io_rename(struct io *io, const char *from, const char *to);
 MUST_USE int io_unlink(struct io *io, const char *path);
+/* The same two, but nobody waits for what the file's blocks cost to give back, where the kernel can be left with it (io_uring): on a file system that is mounted
+ * with discard that is the disk's time, 20 ms for 64 MiB. Of a rename it is the file that had the name `to`. */
+MUST_USE int io_unlink_behind(struct io *io, const char *path);
+MUST_USE int io_rename_behind(struct io *io, const char *from, const char *to);
+/* How many such files are still being given back. */
+uint32_t io_behind_count(const struct io *io);
 MUST_USE int io_dir_remove(struct io *io, const char *path);          /* an empty one; of a link to a directory the link itself */
 /* Bytes free for us and in total on the file system of `path`. */
 MUST_USE int io_space(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes);

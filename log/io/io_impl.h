@@ -41,6 +41,8 @@ struct io_impl {
 	void (*cancel)(struct io *io, struct io_op *op);
 	void (*buffer_return)(struct io *io, uint16_t buffer_id);
 	void (*close_fd)(struct io *io, int fd);
+	/* The same of a file that may have no name any more, and the loop does not wait for it; counts it in behind_count meanwhile. NULL where it would. */
+	void (*close_behind)(struct io *io, int fd);
 	void (*shutdown)(struct io *io, int fd);
 	int (*listen)(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out);
 	/* The clocks and randomness. */
@@ -86,6 +88,7 @@ struct io {
 	uint64_t now_ns;
 	int64_t wall_ms;
 	uint64_t callback_count;
+	uint32_t behind_count; /* io_behind_count */
 	bool is_turning;
 	/* Set by io_wake in any thread, taken by io__woken; while it is set, further wakes need do
 	 * nothing. */
@@ -146,5 +149,7 @@ int io_posix__listen(struct io *io, const char *host, uint16_t port, bool is_sha
 void io_posix__clock(struct io *io, uint64_t *now_ns, int64_t *wall_ms);
 void io_posix__random(struct io *io, void *bytes, size_t size);
 void io_posix__shutdown(struct io *io, int fd);
+/* A descriptor that keeps the file there, and can shorten it. -1: there is none. */
+int io_posix__hold(struct io *io, const char *path);
 /* An eventfd's write that folds; async-signal-safe. */
 void io_posix__wake(int wake_fd);

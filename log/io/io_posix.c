@@ -288,6 +288,12 @@ static int unlink_path(struct io *io, const char *path)
 	return result_of(unlinkat(at.fd, at.path, 0));
 }
 
+int io_posix__hold(struct io *io, const char *path)
+{
+	struct io_at at = io__at(io, path);
+	return openat(at.fd, at.path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
 static int dir_remove(struct io *io, const char *path)
 {
 	struct io_at at = io__at(io, path);

@@ -10,6 +10,7 @@
  * buffer, parks until one comes back. Kernel floor 6.1 (SINGLE_ISSUER, DEFER_TASKRUN); an older one
  * answers -EINVAL at setup, reported as -ENOSYS. */
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <linux/ioprio.h>
 #include <netinet/in.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log/base/check.h"
@@ -30,7 +32,7 @@
 #define CLOSE_WAIT_S 2
 
 /* user_data of submissions that are no operation; a struct io_op's address is never this low. */
-enum tag { TAG_WAKE = 1, TAG_CANCEL, TAG_PROVIDE, TAG_END };
+enum tag { TAG_WAKE = 1, TAG_CANCEL, TAG_PROVIDE, TAG_LEAVE, TAG_END };
 
 /* The shared receive buffers. The kernel takes them from `ring`; those it has not taken number
  * `free_count`. */
@@ -45,12 +47,23 @@ struct pool {
 	struct list parked;   /* receives that have data waiting and found no buffer */
 };
 
+/* A file that has no name any more and is held by this descriptor alone. */
+struct leaving {
+	struct list node;
+	int fd;              /* -1: it is being closed */
+	uint64_t size_bytes; /* of what is left of it */
+};
+
 struct uring {
 	struct io io;
 	struct io_uring ring;
 	struct pool pool;
 	struct list backlog; /* operations to submit when there is room */
 	struct list cancels; /* operations in the kernel whose cancel is to be submitted when there is room */
+	struct list leaving; /* one at a time, the first */
+	struct io_timer leave_timer;
+	uint64_t leave_began_ns;
+	bool is_leaving;     /* a step of it is in the kernel */
 	int wake_fd;
 	uint64_t wake_value;
 	bool is_wake_armed;
@@ -340,6 +353,94 @@ static void close_pool(struct pool *pool)
 		munmap(pool->ring, pool->ring_bytes);
 }
 
+/* ---- files that leave ------------------------------------------------------------------------------------- */
+
+/* With the last descriptor of a file without a name its blocks are given back; on a file system that is mounted with discard that is a request of the disk for each
+ * stretch of them, behind which all others wait: 30 ms for one of 30 MiB, on a disk that serves one after the other. So the file gets shorter by a
+ * few megabytes at a time, with pauses, by workers of the kernel's. */
+#define LEAVE_STEP (4ull << 20)
+#define LEAVE_PAUSE_SHARE 2  /* of what a step took */
+#define LEAVING_MANY 32u     /* files: then half a step's time, or they would become ever more */
+#define OP_FTRUNCATE 55      /* since Linux 6.9; liburing 2.3 has no name for it */
+
+/* Nobody else reads it: a lease for writing is granted to the only one who has it open. And it has no other name. */
+static bool may_shorten(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) || st.st_nlink > 0 || fcntl(fd, F_SETLEASE, F_WRLCK))
+		return false;
+	return fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+}
+
+static void leave_more(struct uring *u)
+{
+	if (u->is_leaving || u->leave_timer.heap_index || list_is_empty(&u->leaving))
+		return;
+	struct leaving *leaving = LIST_ENTRY(u->leaving.next, struct leaving, node);
+	struct io_uring_sqe *sqe = get_sqe(u);
+	if (!sqe) {
+		io_timer_set(&u->io, &u->leave_timer, u->io.now_ns + 1000000);
+		return;
+	}
+	if (leaving->size_bytes > LEAVE_STEP && may_shorten(leaving->fd)) {
+		leaving->size_bytes -= LEAVE_STEP;
+		io_uring_prep_rw(OP_FTRUNCATE, sqe, leaving->fd, NULL, 0, leaving->size_bytes);
+	} else {
+		io_uring_prep_close(sqe, leaving->fd);
+		leaving->fd = -1;
+	}
+	sqe->flags |= IOSQE_ASYNC;
+	io_uring_sqe_set_data64(sqe, TAG_LEAVE);
+	u->is_leaving = true;
+	u->leave_began_ns = u->io.now_ns;
+}
+
+static void leave_due(struct io_timer *timer)
+{
+	leave_more(CONTAINER_OF(timer, struct uring, leave_timer));
+}
+
+static void set_leave_timer(struct uring *u, uint64_t pause_ns)
+{
+	if (list_is_empty(&u->leaving))
+		return;
+	u->leave_timer.run = leave_due;
+	io_timer_set(&u->io, &u->leave_timer, u->io.now_ns + pause_ns);
+}
+
+/* An older kernel does not know the step: what is left goes at once. */
+static void left(struct uring *u, int32_t result)
+{
+	struct leaving *leaving = LIST_ENTRY(u->leaving.next, struct leaving, node);
+	uint64_t took_ns = u->io.now_ns - u->leave_began_ns;
+	u->is_leaving = false;
+	if (leaving->fd < 0) {
+		list_remove(&leaving->node);
+		free(leaving);
+		u->io.behind_count--;
+	} else if (result < 0) {
+		leaving->size_bytes = 0;
+	}
+	set_leave_timer(u, u->io.behind_count > LEAVING_MANY ? took_ns / 2 : took_ns * LEAVE_PAUSE_SHARE);
+}
+
+/* The first step is not in this turn: whoever removes it may have it open himself until then. */
+static void close_behind(struct io *io, int fd)
+{
+	struct uring *u = uring_of(io);
+	struct leaving *leaving = malloc(sizeof *leaving);
+	struct stat st;
+	if (!leaving) {
+		close(fd);
+		return;
+	}
+	*leaving = (struct leaving){.fd = fd, .size_bytes = fstat(fd, &st) ? 0 : (uint64_t)st.st_size};
+	list_push_back(&u->leaving, &leaving->node);
+	io->behind_count++;
+	if (!u->is_leaving && !u->leave_timer.heap_index)
+		set_leave_timer(u, 1);
+}
+
 /* ---- completion ------------------------------------------------------------------------------------------ */
 
 static void complete_pooled(struct uring *u, struct io_op *op, int32_t result, uint32_t cqe_flags)
@@ -431,6 +532,9 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe)
 		return;
 	case TAG_CANCEL:
 		return;
+	case TAG_LEAVE:
+		left(u, cqe->res);
+		return;
 	case TAG_PROVIDE:
 		CHECKF(cqe->res >= 0, "buffers refused: %s", strerror(-cqe->res));
 		return;
@@ -504,10 +608,23 @@ static void close_fd(struct io *io, int fd)
 	close(fd);
 }
 
+static void close_leaving(struct uring *u)
+{
+	struct list *node;
+	while ((node = list_pop_front(&u->leaving))) {
+		struct leaving *leaving = LIST_ENTRY(node, struct leaving, node);
+		if (leaving->fd >= 0)
+			close(leaving->fd);
+		free(leaving);
+	}
+}
+
 static void uring_close(struct io *io)
 {
 	struct uring *u = uring_of(io);
+	io_uring_submit(&u->ring); /* a close of what leaves, which nobody else closes */
 	cancel_all(u);
+	close_leaving(u);
 	io_uring_queue_exit(&u->ring);
 	close_pool(&u->pool);
 	close(u->wake_fd);
@@ -530,6 +647,7 @@ static const struct io_impl uring_impl = {
 	.cancel = cancel,
 	.buffer_return = buffer_return,
 	.close_fd = close_fd,
+	.close_behind = close_behind,
 	.shutdown = io_posix__shutdown,
 	.listen = io_posix__listen,
 	.clock = io_posix__clock,
@@ -574,6 +692,7 @@ int io_uring__open(struct io **out, const struct io_options *options)
 	}
 	list_init(&u->backlog);
 	list_init(&u->cancels);
+	list_init(&u->leaving);
 	u->io.impl = &uring_impl;
 	u->io.cold = &io_posix_cold;
 	u->wake_fd = eventfd(0, EFD_CLOEXEC);

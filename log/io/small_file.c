@@ -122,7 +122,7 @@ static void synced(struct io_op *op)
 {
 	struct small_file_replacing *replacing = CONTAINER_OF(op, struct small_file_replacing, op);
 	io_close_fd(replacing->io, replacing->fd);
-	int err = op->result < 0 ? op->result : io_rename(replacing->io, replacing->temporary, replacing->path);
+	int err = op->result < 0 ? op->result : io_rename_behind(replacing->io, replacing->temporary, replacing->path);
 	if (err) {
 		give_up(replacing, err);
 		return;

@@ -438,7 +438,7 @@ void segment_unlink(struct segment *segment)
 	char path[PATH_SIZE];
 	for (int file = 0; file < segment_file_count; file++) {
 		segment_path(segment, file, path, sizeof path);
-		int err = io_unlink(segment->home->io, path);
+		int err = io_unlink_behind(segment->home->io, path);
 		(void)err; /* most segments lack some of them; what stays is found again at the next start */
 	}
 	torn_path(segment, path, sizeof path);

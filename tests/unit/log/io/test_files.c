@@ -401,3 +401,42 @@ EACH_TEST(explains_what_was_refused)
 	cr_expect(strstr(why, "dmesg"), "%s", why);
 	fixture_close(&f);
 }
+
+static int open_descriptors(void)
+{
+	int count = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* What nobody waits for happens all the same: the name is gone at once, and no descriptor is left in the end. */
+EACH_TEST(remove_and_replace_behind)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	char from[256], to[256];
+	snprintf(from, sizeof from, "%s", fixture_path(&f, "from"));
+	snprintf(to, sizeof to, "%s", fixture_path(&f, "to"));
+	int before = open_descriptors();
+	cr_assert_eq(io_unlink_behind(f.io, to), -ENOENT);
+	for (int i = 0; i < 3; i++) {
+		int fd = io_file_open(f.io, i < 2 ? to : from, IO_CREATE);
+		cr_assert_geq(fd, 0);
+		cr_assert_eq(io_file_write(f.io, fd, "12345678", (size_t)i + 1, 0), i + 1);
+		io_close_fd(f.io, fd);
+		if (i == 0)
+			cr_assert_eq(io_unlink_behind(f.io, to), 0);
+		cr_assert(i > 0 || io_file_open(f.io, to, 0) == -ENOENT);
+	}
+	cr_assert_eq(io_rename_behind(f.io, from, to), 0);
+	cr_assert_eq(io_file_open(f.io, from, 0), -ENOENT);
+	int fd = io_file_open(f.io, to, 0);
+	cr_expect_eq(io_file_size(f.io, fd), 3);
+	io_close_fd(f.io, fd);
+	for (int i = 0; i < TURNS_MAX && io_behind_count(f.io); i++)
+		cr_assert_geq(io_turn(f.io, true), 0);
+	cr_expect_eq(io_behind_count(f.io), 0);
+	cr_expect_eq(open_descriptors(), before);
+	fixture_close(&f);
+}
