@@ -342,6 +342,7 @@ struct segment *partition__create_segment(struct partition *partition, int64_t b
 	if (!segment)
 		return NULL;
 	segment->partition = partition;
+	segment->size_bytes_max = (uint64_t)config->segment_bytes;
 	segment->topic_id = partition->topic_id;
 	segment->partition_index = partition->index;
 	return segment;

@@ -213,6 +213,14 @@ static int fill_first_block(struct segment *segment)
 	return err;
 }
 
+/* What is reserved behind the end of a segment is cut off when it is sealed, and the loop waits for that: where the file system is mounted with discard it is the
+ * disk's time, 20 ms for 64 MiB. So no more than it can need. */
+static uint64_t within_size(const struct segment *segment, uint64_t to, uint64_t until)
+{
+	uint64_t most = segment->size_bytes_max ? align_up(segment->size_bytes_max, CHUNK_ALIGN) : UINT64_MAX;
+	return until < most ? until : to > most ? to : most;
+}
+
 static int reserve_until(struct segment *segment, uint64_t until)
 {
 	uint64_t from = segment->allocated_bytes > segment->filed.position ? segment->allocated_bytes : segment->filed.position;
@@ -230,7 +238,7 @@ static int reserve_ahead(struct segment *segment, uint64_t to)
 	if (to <= segment->allocated_bytes)
 		return 0;
 	uint64_t ahead = to < RESERVE_MIN ? RESERVE_MIN : to > RESERVE_MAX ? RESERVE_MAX : to;
-	return reserve_until(segment, align_up(to + ahead, RESERVE_MIN));
+	return reserve_until(segment, within_size(segment, to, align_up(to + ahead, RESERVE_MIN)));
 }
 
 int segment_prepare(struct segment *segment, uint64_t to)
@@ -248,7 +256,7 @@ int segment_prepare_growth(struct segment *segment, uint64_t to)
 		return 0;
 	int err = segment_open_write(segment);
 	if (!err)
-		err = reserve_until(segment, to + (to < RESERVE_MAX ? to : RESERVE_MAX));
+		err = reserve_until(segment, within_size(segment, to, to + (to < RESERVE_MAX ? to : RESERVE_MAX)));
 	if (!err_is_full(err))
 		return err;
 	/* What it got of it may be the last there was. */

@@ -77,6 +77,7 @@ struct segment {
 	bool is_index_trusted;          /* they were made from the batches, or fit the seal */
 	uint32_t readers;               /* reads in flight that use direct_fd */
 	uint64_t allocated_bytes;       /* reserved on disk by fallocate, counted from 0 */
+	uint64_t size_bytes_max;        /* it rolls before it is longer: nothing behind that is reserved; 0: not known */
 
 	int64_t first_timestamp_ms;     /* of the first batch (its maximum); -1 = none yet */
 	int64_t max_timestamp_ms;       /* -1 = none */

@@ -55,6 +55,31 @@ Test(room_ahead, is_there_under_pressure_and_gone_at_the_stop, .timeout = 60)
 	world_fini(&world);
 }
 
+/* What a segment can never need is not reserved: it would be cut off when that is sealed, and everybody waits for it. */
+Test(room_ahead, is_no_more_than_the_segment_can_need, .timeout = 60)
+{
+	struct world world;
+	uint64_t next = 0;
+	const int64_t segment_bytes = 4 << 20;
+	struct config_override override = {"segment.bytes", "4194304"};
+	world_init(&world, 3);
+	world.options.direct_size_bytes_min = 1 << 30;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, &override, 1);
+	bool was_ahead = false;
+	while (next < 100) {
+		append_until(&world, &next, next + 1);
+		int64_t size = size_of_log(&world);
+		was_ahead |= size == segment_bytes;
+		cr_assert_leq(size, segment_bytes);
+	}
+	cr_expect(was_ahead);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), (int64_t)next);
+	world_fini(&world);
+}
+
 /* What a crash leaves of it is cut off, and no record is lost. */
 Test(room_ahead, a_crash_leaves_nothing_of_it, .timeout = 60)
 {
