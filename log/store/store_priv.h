@@ -44,6 +44,7 @@ struct group {
 	struct commit_item *items;
 	uint32_t direct_count;         /* pieces on their way straight to their segments, and their bytes */
 	uint64_t direct_bytes;
+	uint64_t behind_bytes;         /* that the journal alone had before them, and that are written with them */
 	struct list trims;
 };
 

@@ -24,6 +24,7 @@
 
 #define FILINGS_AT_ONCE 32
 #define BEHIND_BYTES (1u << 20)
+#define BEHIND_BYTES_PRESSED (4u << 20) /* with a full journal */
 #define BEHIND_BYTES_URGENT (16u << 20)
 #define NEW_FILES_PER_TURN 8
 #define TIMED_PER_TURN 16
@@ -211,15 +212,24 @@ static bool file_partition(struct store *store, struct partition *partition)
 static bool is_urgent(const struct store *store)
 {
 	return store->is_stopping || store->must_file_first || store->is_full || store->home.wants_room || !list_is_empty(&store->home.room_waits) ||
-	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 4 * 3 ||
+	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 8 * 7 ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 4 * 3;
+}
+
+/* The fuller the journal, the more at once, so that filing comes to keep up with the load long before all wait for it. */
+static uint64_t behind_bytes(const struct store *store)
+{
+	uint64_t size = journal_size_bytes(store->journal), untrimmed = journal_untrimmed_bytes(store->journal);
+	if (is_urgent(store))
+		return BEHIND_BYTES_URGENT;
+	return untrimmed <= size / 2 ? BEHIND_BYTES : BEHIND_BYTES + (BEHIND_BYTES_PRESSED - BEHIND_BYTES) * (untrimmed - size / 2) / (size / 2);
 }
 
 /* Making files takes system calls that block: only so many a turn, so that appends and acknowledgements go on between them. The filings begun
  * bring the next turn. */
 static void pump(struct store *store)
 {
-	store->home.segments.behind_bytes_max = is_urgent(store) ? BEHIND_BYTES_URGENT : BEHIND_BYTES;
+	store->home.segments.behind_bytes_max = behind_bytes(store);
 	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE &&
 			   segment_can_file_behind(&store->home.segments) && !store->cycle.is_retrying && !store__must_wait(store);) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&store->cycle.queue), struct partition, unfiled_node);

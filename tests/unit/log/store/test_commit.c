@@ -88,6 +88,28 @@ Test(commit, a_large_piece_does_not_meet_a_filing)
 	world_fini(&world);
 }
 
+/* A large piece is written with all that lies before it in the journal alone, and its group waits for that: where it is more than the piece, the journal takes the piece
+ * as well. */
+Test(commit, a_large_piece_does_not_bring_a_larger_one_along)
+{
+	struct world world;
+	struct partition *partition = begin(&world, 7);
+	uint64_t number = 1;
+	world_append(&world, partition, number++, 1, LARGE);
+	uint64_t before = world.store->cycle.direct_bytes;
+	cr_assert_gt(before, 0);
+	while (partition->active->committing.position - partition->active->filed.position <= 2 * LARGE)
+		world_append(&world, partition, number++, 1, LARGE / 4);
+	world_append(&world, partition, number++, 1, LARGE);
+	cr_expect_eq(world.store->cycle.direct_bytes, before);
+	world_append(&world, partition, number++, 1, 5 * LARGE);
+	cr_expect_gt(world.store->cycle.direct_bytes, before);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), (int64_t)number);
+	world_fini(&world);
+}
+
 /* What a large piece needs before it may go to its segment was in part a sync, so whichever of it fails, the store breaks: a second sync may say that all is well. */
 Test(commit, a_failure_before_a_large_piece_is_final)
 {
