@@ -51,7 +51,7 @@ static void drop_segment(struct partition *partition, struct segment *segment)
 		segment_destroy(segment);
 }
 
-/* Each partition one, and to the end of the queue. */
+/* Each partition one, and to the end of the queue. None while as much as may be is still being given back. */
 static int drop_some(struct piecework *work, uint32_t count)
 {
 	struct partition_home *home = CONTAINER_OF(work, struct partition_home, drops);
