@@ -440,3 +440,42 @@ EACH_TEST(remove_and_replace_behind)
 	cr_expect_eq(open_descriptors(), before);
 	fixture_close(&f);
 }
+
+static void remove_behind(struct io *io, const char *path)
+{
+	cr_assert_eq(io_unlink_behind(io, path), 0);
+	for (int i = 0; i < TURNS_MAX && io_behind_count(io); i++)
+		cr_assert_geq(io_turn(io, true), 0);
+	cr_assert_eq(io_behind_count(io), 0);
+}
+
+/* A file gets shorter before it goes; not under a reader's eyes, nor if it has another name, as a backup made of links has. */
+EACH_TEST(what_others_have_is_not_shortened)
+{
+	const off_t size = 9 << 20;
+	struct fixture f;
+	struct stat st;
+	fixture_open(&f, *backend);
+	if (*backend == IO_SIM) {
+		fixture_close(&f);
+		return;
+	}
+	char path[256], other[256];
+	snprintf(path, sizeof path, "%s", fixture_path(&f, "large"));
+	snprintf(other, sizeof other, "%s", fixture_path(&f, "other"));
+	for (int is_linked = 0; is_linked < 2; is_linked++) {
+		int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+		cr_assert(fd >= 0 && ftruncate(fd, size) == 0 && link(path, other) == 0);
+		if (is_linked)
+			close(fd);
+		else
+			cr_assert_eq(unlink(other), 0);
+		remove_behind(f.io, path);
+		cr_assert_eq(is_linked ? stat(other, &st) : fstat(fd, &st), 0);
+		cr_expect_eq(st.st_size, size);
+		if (!is_linked)
+			close(fd);
+	}
+	cr_expect_eq(unlink(other), 0);
+	fixture_close(&f);
+}
