@@ -156,15 +156,32 @@ static enum io_backend backend_of(const struct broker_config *config)
 	return strcmp(broker_config_value(config, "spate.io"), "syscalls") == 0 ? IO_SYSCALLS : IO_URING;
 }
 
-/* Connections and segments each take a descriptor: as many as the system lets this process have. */
-static void raise_limits(void)
+/* As much as the system lets this process have; *limit is what that is. */
+static void raise_limit(int resource, const char *of, struct rlimit *limit)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit))
-			complain("cannot raise the limit of open files: %s; goes on with what there is", strerror(errno));
+	if (getrlimit(resource, limit)) {
+		limit->rlim_cur = RLIM_INFINITY;
+	} else if (limit->rlim_cur < limit->rlim_max) {
+		rlim_t before = limit->rlim_cur;
+		limit->rlim_cur = limit->rlim_max;
+		if (setrlimit(resource, limit)) {
+			complain("cannot raise the limit of %s: %s; goes on with what there is", of, strerror(errno));
+			limit->rlim_cur = before;
+		}
 	}
+}
+
+/* Connections and segments each take a descriptor. A segment that may not grow as large as its topic says could never be filed: no state to run in. */
+static bool raise_limits(void)
+{
+	struct rlimit files, size;
+	raise_limit(RLIMIT_NOFILE, "open files", &files);
+	raise_limit(RLIMIT_FSIZE, "the size of files", &size);
+	if (size.rlim_cur == RLIM_INFINITY || size.rlim_cur > INT32_MAX)
+		return true;
+	complain("files may have %llu bytes at most here (ulimit -f), a segment up to 2 GiB: set ulimit -f unlimited, or LimitFSIZE=infinity in the unit of systemd",
+		 (unsigned long long)size.rlim_cur);
+	return false;
 }
 
 /* ---- what it says --------------------------------------------------------------------------------------------------------- */
@@ -370,10 +387,8 @@ int serve_run(int argc, char **argv)
 	}
 	status = configure(config, &flags);
 	status = status ? status : find_addresses(&addresses, config, &flags);
-	if (!status) {
-		raise_limits();
-		status = serve(config, &addresses);
-	}
+	if (!status)
+		status = raise_limits() ? serve(config, &addresses) : STATUS_FAILED;
 	broker_config_destroy(config);
 	return status;
 }

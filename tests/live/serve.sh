@@ -103,10 +103,13 @@ refuses "a port in use names the port" "$PORT.*(in use|taken)|(in use|taken).*$P
 expect "the first broker goes on" 2100 "$(kc_consume plain -o beginning | wc -l)"
 
 # ---- mistakes ------------------------------------------------------------------------------------------
-limit_of_files=$(ulimit -f)
-ulimit -S -f 300
-refuses "a limit of the size of files is an error, not an end by a signal" 'File too large' serve --data "$WORK/small-files" --listen 127.0.0.1:0
-ulimit -S -f "$limit_of_files"
+real_bin=$SPATE_BIN
+printf '#!/bin/sh\nulimit -f 300\nexec "%s" "$@"\n' "$real_bin" > "$WORK/limited"
+chmod +x "$WORK/limited"
+SPATE_BIN=$WORK/limited
+refuses "a limit of the size of files is named, and the way out" 'ulimit -f unlimited' serve --data "$WORK/small-files" --listen 127.0.0.1:0
+SPATE_BIN=$real_bin
+expect "... before anything was made" no "$([ -e "$WORK/small-files" ] && echo yes || echo no)"
 refuses "an unknown --set key names the nearest" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.mss=1
 refuses "a topic key with a slip names the broker's" 'did you mean log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set retention.mss=1
 refuses "a value that is no number" 'log.retention.ms' serve --data "$WORK/other" --listen 127.0.0.1:0 --set log.retention.ms=soon
