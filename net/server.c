@@ -234,7 +234,7 @@ static struct net_limits limits_of(const struct server *server)
 		.request_size_max = (uint32_t)broker_config_int(config, "socket.request.max.bytes"),
 		.frame_memory_bytes = memory,
 		.arena_bytes = memory,
-		.held_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / server->shard_count / 4,
+		.held_bytes = shard_cache_bytes(config, server->shard_count) / 4,
 		.conns_of_files_max = files.connections,
 		.segment_files_max = files.segments_a_shard,
 		.idle_max_ns = idle_ms > 0 ? (uint64_t)idle_ms * 1000000u : 0,

@@ -21,6 +21,7 @@
 #include "net/route/group_host.h"
 #include "net/route/quota_task.h"
 
+#define CACHE_BYTES_MIN (4ull << 20)       /* what a topic of default settings needs: batches of up to half of it are taken */
 #define RECEIVE_BUFFER_COUNT 64u
 #define RECEIVE_BUFFER_SIZE (8u << 10)     /* a small request with its header in one piece */
 
@@ -53,6 +54,12 @@ static bool make_room(void *context)
 	return shard->store && store_make_room(shard->store);
 }
 
+uint64_t shard_cache_bytes(const struct broker_config *config, uint32_t shard_count)
+{
+	uint64_t part = (uint64_t)broker_config_int(config, "spate.cache.bytes") / shard_count;
+	return part < CACHE_BYTES_MIN ? CACHE_BYTES_MIN : part;
+}
+
 int shard_open_store(struct shard *shard, struct store_report *report)
 {
 	const struct broker_config *config = shard->image->config;
@@ -64,7 +71,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.journal_incarnation = shard->facts->journal_incarnation,
 		.journal_image = shard->journal_image,
 		.journal_size_bytes = shard->facts->journal_bytes,
-		.cache_size_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes") / shard->shard_count,
+		.cache_size_bytes = shard_cache_bytes(config, shard->shard_count),
 		.direct_size_bytes_min = (uint32_t)broker_config_int(config, "spate.direct.bytes"),
 		.producers_max = (uint32_t)broker_config_int(config, "spate.producers.max"),
 		.producer_expiration_ms = broker_config_int(config, "producer.id.expiration.ms"),

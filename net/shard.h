@@ -18,6 +18,8 @@ struct stop_state {
 /* Opens loop and memory; `shard` has index, shard_count, peers, facts, conn_total and limits set. `base` says which backend, and of what it is made.
  * -errno as io_open. */
 MUST_USE int shard_open_io(struct shard *shard, const struct io_options *base);
+/* The part of spate.cache.bytes that is a shard's. */
+uint64_t shard_cache_bytes(const struct broker_config *config, uint32_t shard_count);
 /* Recovers the store; catalog and image are set. */
 MUST_USE int shard_open_store(struct shard *shard, struct store_report *report);
 

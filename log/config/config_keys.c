@@ -334,7 +334,7 @@ static const struct config_key broker_keys[] = {
 	 "Starts although files of the data directory that held acknowledged changes are lost, and goes on without what was in them alone. For one "
 	 "start, when nothing can be put back: such a start is refused otherwise.")},
 	{LONG_KEY("spate.cache.bytes", "134217728", 4194304, INT64_C(1) << 40), OURS(
-	 "Memory of each shard for records not yet filed into segments and for those just appended, which consumers at the tail read.")},
+	 "Memory for records not yet filed into segments and for those just appended, which consumers at the tail read. Each shard has its part, of 4 MiB at least.")},
 	{INT_KEY("spate.direct.bytes", "0", 0, I32), OURS(
 	 "Appends of a round this large go straight to their segment instead of through the journal; 0 is the measured default.")},
 	{LONG_KEY("spate.fetch.session.bytes", "33554432", 0, INT64_C(1) << 40), OURS(

@@ -41,10 +41,13 @@ int dir_lock_look(struct dir_lock *lock, struct io *io, const char *dir, bool ha
 	return take(lock, io, dir, has_file, 0);
 }
 
+/* A name that cannot be looked at, as on a disk that died, is not one that leads elsewhere. */
 static bool leads_to(const char *dir, int fd)
 {
 	struct stat named, held;
-	return fstat(fd, &held) == 0 && stat(dir, &named) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+	if (stat(dir, &named))
+		return errno != ENOENT && errno != ENOTDIR;
+	return fstat(fd, &held) || (named.st_dev == held.st_dev && named.st_ino == held.st_ino);
 }
 
 void dir_lock_whereabouts(const struct dir_lock *lock, const char *dir, char *out, size_t size)

@@ -115,6 +115,10 @@ static void lead_to_what_was_opened(enum io_backend backend)
 	io_anchor(f.io, f.dir, lock.dir_fd);
 	dir_lock_whereabouts(&lock, f.dir, at, sizeof at);
 	cr_expect_str_empty(at);
+	char unreadable[400] = "/";
+	memset(unreadable + 1, 'x', 300);
+	dir_lock_whereabouts(&lock, unreadable, at, sizeof at);
+	cr_expect_str_empty(at, "what cannot be looked at has not moved: %s", at);
 
 	snprintf(moved, sizeof moved, "%s.moved", f.dir);
 	cr_assert_eq(rename(f.dir, moved), 0);
