@@ -313,7 +313,7 @@ $(BUILD)/bench-run: $(OBJ_RUN) $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/lib
 
 .PHONY: limit-programs bench-peers
 limit-programs: $(LIMIT_BINS)
-bench: spate $(LIMIT_BINS) $(BUILD)/bench-run ## the broker beside its limit programs, in under four minutes (BENCH="--help" for more)
+bench: spate $(LIMIT_BINS) $(BUILD)/bench-run ## the broker beside its limit programs, in about five minutes (BENCH="--help" for more)
 	@$(BUILD)/bench-run $(BENCH)
 DEB_PEERS := default-jdk-headless maven redis-server redis-tools nats-server
 $(BUILD)/nats-publish: bench/peers/nats_publish.c $(BUILD)/libload.a $(BUILD)/libnet.a $(BUILD)/liblog.a
