@@ -197,7 +197,7 @@ static int show_small(struct io *io, const char *path, bool is_json, show_fn *sh
 
 static const char *entry_kind_name(uint8_t kind)
 {
-	static const char *const names[] = {"?", "batches", "direct", "log start", "catalog", "direct told", "log ends"};
+	static const char *const names[] = {"?", "batches", "direct", "log start", "catalog", "direct told", "log ends", "log files"};
 	return names[kind < COUNT_OF(names) ? kind : 0];
 }
 

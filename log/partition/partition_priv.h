@@ -81,6 +81,9 @@ struct partition {
 		int64_t from, to;
 		int64_t start;          /* the log start, as far as its own file tells */
 		bool is_among_anothers; /* append times of another partition lie in its directory */
+		int64_t file_base;      /* the segment of this base begins with this batch, the journal says, and its headers come to this; a CRC of 0: it does not say */
+		uint32_t file_crc;
+		struct mark file_vouched;
 	} witness;
 	bool is_dir_doubtful;           /* in a scan: the directory says another id, and nothing yet that this log is not in there */
 	int64_t given_up_base;          /* in a scan: the last segment begins at it, and is given up with whatever it held; -1: none is */

@@ -111,6 +111,13 @@ static bool is_other_than_journals(const struct segment_witness *witness, const 
 	return is_there && (batch->base_offset != witness->journal_from || batch->crc != witness->journal_crc);
 }
 
+void segment_witness_tell(struct segment_witness *witness, uint32_t first_crc, struct mark told)
+{
+	witness->told_crc = first_crc;
+	if (told.headers && told.position > witness->told.position)
+		witness->told = told;
+}
+
 static void compare_told(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch)
 {
 	if (position != witness->passed.position)
@@ -122,6 +129,7 @@ static void compare_told(struct segment_witness *witness, uint64_t position, con
 void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch)
 {
 	witness->is_contradicted |= position == 0 && witness->first_crc && batch->crc != witness->first_crc;
+	witness->is_contradicted |= position == 0 && witness->told_crc && batch->crc != witness->told_crc;
 	witness->is_identified |= position == 0 && witness->first_crc && batch->crc == witness->first_crc;
 	bool is_other = is_other_than_journals(witness, batch);
 	witness->is_journals = is_other && witness->is_identified;
@@ -145,7 +153,8 @@ void segment_witness_end(struct segment_witness *witness, int64_t end_offset, bo
 
 bool segment_witness_is_against(const struct segment_witness *witness)
 {
-	return witness->is_anothers || witness->is_contradicted || (witness->is_among_anothers && !witness->times);
+	bool came_with_anothers = witness->is_among_anothers && !witness->times && !witness->told_crc; /* with one it begins with that batch */
+	return witness->is_anothers || witness->is_contradicted || came_with_anothers;
 }
 
 void segment_witness_close(struct segment_witness *witness)

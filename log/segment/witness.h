@@ -23,6 +23,7 @@ struct segment_witness {
 	struct uuid topic_id;           /* of whom the append times are, if `is_anothers` */
 	bool is_anothers;               /* the append times are another partition's */
 	bool is_among_anothers;         /* so are those of another segment in this directory, and nobody else knows this one; the caller sets it */
+	uint32_t told_crc;              /* it begins with this batch, the caller was told; 0: not known */
 	uint32_t first_crc;             /* the append times tell of a segment that begins with it; 0: not known */
 	bool is_contradicted;           /* the batches are not those that were filed here: the first is another, or a step ends in the middle of one */
 	bool fails_seal;                /* though each is whole, together they are not what was sealed, or what the caller was told */
@@ -41,6 +42,8 @@ struct segment_witness {
 /* Reads what is beside <dir>/<base offset>.log. `next_base`: where the next segment begins; -1: there is none. An error is a shortage, of memory or
  * descriptors: what cannot be read otherwise tells nothing. */
 MUST_USE int segment_witness_open(struct segment_witness *witness, struct io *io, const char *dir, const struct append_time_owner *owner, int64_t next_base);
+/* What somebody else knows: the CRC of its first batch, and what the headers before a position come to. Before the first batch. */
+void segment_witness_tell(struct segment_witness *witness, uint32_t first_crc, struct mark told);
 /* The next whole batch of the file: where it is, BATCH_HEADER_SIZE bytes, and what they say. */
 void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch);
 /* Behind the last one; `end_offset`: behind it. A file that broke off before, or that something was missing in, is not held against the seal. */

@@ -97,7 +97,7 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 		store__raise_mark(&listener->passed, store__entry_mark(entry));
 	else if (entry->kind == ENTRY_LOG_ENDS)
 		return listener->take ? store__each_log_end(payload, take_log_end, listener) : 0;
-	else if (listener->take)
+	else if (listener->take && entry->kind != ENTRY_LOG_FILES)
 		listener->take(listener->context, &entry->topic_id, entry->partition, &listener->passed);
 	if (entry->kind == ENTRY_CATALOG && listener->known)
 		store__raise_mark(listener->known, store__entry_mark(entry));

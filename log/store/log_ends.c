@@ -5,6 +5,11 @@
  *   the time that retention went by, as in the checkpoint u64, then for each partition that ever held a record:
  *   topic id 16 | index u32 | log start offset i64 | durable offset i64
  *
+ * And beside it one of the kind ENTRY_LOG_FILES, of the file that each log goes on in, as the log ends know nothing of whose a file is:
+ *
+ *   topic id 16 | index u32 | base offset i64 | CRC of its first batch u32 (0: not known) | a position u64 | checksum of the headers of all batches before it,
+ *   which were filed by then u64 (struct mark; 0: not known)
+ *
  * Happy path: the entry is durable before the cycle writes its checkpoint, and lies behind the last group that the cycle lets go: so the journal always has one.
  * What it tells stays true as a lower bound: what is durable leaves a log at its start alone.
  *
@@ -19,6 +24,7 @@
 
 #define HEAD_SIZE 8
 #define END_SIZE 36
+#define FILE_SIZE 48
 
 static uint32_t count_begun(const struct store *store)
 {
@@ -49,6 +55,45 @@ static size_t encode(const struct store *store, uint8_t *out)
 	return (size_t)(at - out);
 }
 
+/* Nothing of a batch that no group has: it may never have been. */
+static bool has_file_to_tell(const struct partition *partition)
+{
+	return partition->active && partition->active->durable.position > 0 && partition->active->first_crc;
+}
+
+static uint8_t *put_file(uint8_t *at, const struct partition *partition)
+{
+	const struct segment *segment = partition->active;
+	memcpy(at, partition->topic_id.bytes, 16);
+	store_le32(at + 16, partition->index);
+	store_le64(at + 20, (uint64_t)segment->base_offset);
+	store_le32(at + 28, segment->first_crc);
+	store_le64(at + 32, segment->vouched.position);
+	store_le64(at + 40, segment->vouched.headers);
+	return at + FILE_SIZE;
+}
+
+/* Where there is no memory or room for it a scan has a witness less. */
+static void add_log_files(struct store *store)
+{
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &store->partitions)
+		count += has_file_to_tell(LIST_ENTRY(node, struct partition, store_node));
+	size_t size = (size_t)count * FILE_SIZE;
+	uint8_t *bytes = count && size <= JOURNAL_ENTRY_MAX(store->group_size_bytes_max) / 4 ? malloc(size) : NULL, *at = bytes;
+	if (!bytes)
+		return;
+	LIST_FOR_EACH(node, &store->partitions) {
+		const struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		at = has_file_to_tell(partition) ? put_file(at, partition) : at;
+	}
+	struct iovec payload = {bytes, size};
+	struct journal_entry entry = {.kind = ENTRY_LOG_FILES, .data_size_bytes = (uint32_t)size, .data_checksum = XXH3_64bits(bytes, size)};
+	bool is_added = journal_add(store->journal, &entry, &payload, 1);
+	(void)is_added;
+	free(bytes);
+}
+
 bool store__add_log_ends(struct store *store)
 {
 	uint32_t count = count_begun(store);
@@ -62,7 +107,22 @@ bool store__add_log_ends(struct store *store)
 	struct journal_entry entry = {.kind = ENTRY_LOG_ENDS, .data_size_bytes = (uint32_t)size, .data_checksum = XXH3_64bits(bytes, size)};
 	bool is_added = journal_add(store->journal, &entry, &payload, 1);
 	free(bytes);
+	if (is_added)
+		add_log_files(store);
 	return is_added;
+}
+
+int store__each_log_file(struct slice payload, log_file_fn *take, void *context)
+{
+	int err = 0;
+	for (size_t at = 0; !err && at + FILE_SIZE <= payload.size; at += FILE_SIZE) {
+		const uint8_t *bytes = payload.data + at;
+		struct log_file file = {.index = load_le32(bytes + 16), .base_offset = (int64_t)load_le64(bytes + 20), .first_crc = load_le32(bytes + 28),
+					.vouched = {.position = load_le64(bytes + 32), .headers = load_le64(bytes + 40)}};
+		memcpy(file.topic_id.bytes, bytes, 16);
+		err = take(context, &file);
+	}
+	return err;
 }
 
 int64_t store__told_retention_time(struct slice payload)

@@ -160,6 +160,8 @@ static int scan(struct replay *replay)
 	if (!err)
 		err = store__note_told(store);
 	if (!err)
+		err = store__ask_log_files(store);
+	if (!err)
 		err = store__scan_directories(store, replay->report);
 	if (!err && !store->is_journal_alien && !store->journal_found.damaged_groups)
 		err = store__ask_log_ends(store); /* not before: it knows how long a log was, and nothing of whose the files are */

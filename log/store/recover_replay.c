@@ -25,7 +25,7 @@
  *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E; a vouched piece of the same segment is
  *                                                               taken with what is whole of the gap there, as in @F
  *   @J  log start                                            -> move the log start
- *   @N  catalog, log ends                                    -> nothing: it was read before the catalog was opened (catalog_mark.c), or behind a scan (recover_told.c)
+ *   @N  catalog, log ends and files                                -> nothing: it was read before the catalog was opened (catalog_mark.c), or behind a scan (recover_told.c)
  *   @L  batches, base <= log end, payload damaged            -> damage: fence [log end, end), go on behind it
  *   @O  as @I or @L, and the segment's file leads with whole batches exactly to where it must -> stage them from there: filed before the stop
  *   @P  a repeat (its group is lost): batches                -> as @L, whatever its base; any other as if its group were there
@@ -331,7 +331,7 @@ int store__replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		retention_clock_see(&replay->store->retention_clock, entry->group_time_ms);
 	if (entry->kind == ENTRY_LOG_ENDS && payload.size)
 		replay->told_time_ms = store__told_retention_time(payload);
-	if (entry->kind == ENTRY_CATALOG || entry->kind == ENTRY_LOG_ENDS) /* @N */
+	if (entry->kind == ENTRY_CATALOG || entry->kind == ENTRY_LOG_ENDS || entry->kind == ENTRY_LOG_FILES) /* @N */
 		return 0;
 	struct partition *partition;
 	int err = store__find_partition(replay->store, &entry->topic_id, entry->partition, &partition);

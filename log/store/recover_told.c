@@ -3,7 +3,7 @@
  *
  * Happy path: before the scan each partition gets its part of the earlier checkpoint; each segment is identified by its first batch's CRC as that knows it, and
  * its batches are held against append times and seal; and partition->witness grows to all that was filed by anybody's word, the journal's included, which tells
- * where all logs end before it lets anything go (log_ends.c).
+ * where all logs end before it lets anything go, and what the files are that they go on in (log_ends.c).
  *
  * Failure modes: what cannot be read says nothing; -ENOMEM. */
 #include <errno.h>
@@ -130,6 +130,9 @@ int store__open_witness(struct store *store, struct partition *partition, int64_
 	witness->is_among_anothers = partition->witness.is_among_anothers && !(is_told && told.first_crc);
 	if (is_told)
 		witness->told = told.vouched;
+	const struct partition_witness *journals = &partition->witness;
+	if (journals->file_crc && journals->file_base == base_offset)
+		segment_witness_tell(witness, journals->file_crc, journals->file_vouched);
 	witness->journal_from = partition->journal_from;
 	witness->journal_crc = partition->journal_crc;
 	return 0;
@@ -156,6 +159,30 @@ static int take_log_ends(void *context, uint64_t seq, bool is_vouched, const str
 int store__ask_log_ends(struct store *store)
 {
 	return journal_replay(store->journal, take_log_ends, store);
+}
+
+static int take_log_file(void *context, const struct log_file *file)
+{
+	struct partition *partition;
+	int err = store__find_partition(context, &file->topic_id, file->index, &partition);
+	if (err || !partition)
+		return err;
+	partition->witness.file_base = file->base_offset;
+	partition->witness.file_crc = file->first_crc;
+	partition->witness.file_vouched = file->vouched;
+	return 0;
+}
+
+static int take_log_files(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	(void)seq;
+	return entry->kind == ENTRY_LOG_FILES && is_vouched ? store__each_log_file(payload, take_log_file, context) : 0;
+}
+
+int store__ask_log_files(struct store *store)
+{
+	bool is_this_times = !store->is_journal_alien;
+	return is_this_times ? journal_replay(store->journal, take_log_files, store) : 0;
 }
 
 uint32_t store__first_crc(const struct journal_entry *entry, struct slice payload)

@@ -18,6 +18,7 @@ enum entry_kind {
 	ENTRY_CATALOG = 4,   /* of no partition: the catalog's last durable record had the sequence base_offset, in the opening end_offset */
 	ENTRY_DIRECT_TOLD = 5, /* as ENTRY_DIRECT, and the payload is its batches' headers: what they say need not be read from the file */
 	ENTRY_LOG_ENDS = 6,  /* of no partition: the payload says where each log ends (log_ends.c) */
+	ENTRY_LOG_FILES = 7, /* and this one's whose the files are that they go on in */
 };
 
 static inline bool entry_is_direct(const struct journal_entry *entry)
@@ -257,6 +258,8 @@ MUST_USE int store__ask_append_times(struct store *store, struct partition *part
 MUST_USE int store__open_witness(struct store *store, struct partition *partition, int64_t base_offset, int64_t next_base, struct segment_witness *witness);
 /* How far each log went when the journal was let go last, by its own word; but what it has of them itself is not filed. Into partition->witness. */
 MUST_USE int store__ask_log_ends(struct store *store);
+/* Before a scan: each partition gets what the journal says of the file that it goes on in. */
+MUST_USE int store__ask_log_files(struct store *store);
 /* Of the first batch that an entry of the journal tells of; 0: it does not. */
 uint32_t store__first_crc(const struct journal_entry *entry, struct slice payload);
 
@@ -280,6 +283,15 @@ struct log_end {
 	int64_t start_offset, end_offset;
 };
 typedef int log_end_fn(void *context, const struct log_end *end);
+struct log_file {
+	struct uuid topic_id;
+	uint32_t index;
+	int64_t base_offset;
+	uint32_t first_crc;
+	struct mark vouched; /* its position and headers */
+};
+typedef int log_file_fn(void *context, const struct log_file *file);
+MUST_USE int store__each_log_file(struct slice payload, log_file_fn *take, void *context);
 /* Into the journal's open group. False: it has not been added, as there is nothing to tell, or no room for it. */
 bool store__add_log_ends(struct store *store);
 /* What the payload of such an entry tells; one that is none tells nothing. */

@@ -289,6 +289,9 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 	segment->required_bytes = known ? known->required.position : 0;
 	if (known)
 		segment->vouched = known->vouched;
+	bool is_told = picture && picture->file_crc && picture->file_base == files->base_offset && !knows_marks(walk);
+	if (is_told && picture->file_vouched.position > segment->vouched.position)
+		segment->vouched = picture->file_vouched;
 	if (segment->seal && segment->seal->log_size_bytes < segment->required_bytes)
 		segment->seal = NULL; /* of an earlier life, when the log had rolled here and a crash took that back */
 	if (segment->seal) {
@@ -454,6 +457,8 @@ static int open_witness(const struct partition_walk *walk, int64_t base_offset, 
 	if (!err && check->picture) {
 		witness->journal_from = check->picture->journal_from;
 		witness->journal_crc = check->picture->journal_crc;
+		if (check->picture->file_crc && check->picture->file_base == base_offset)
+			segment_witness_tell(witness, check->picture->file_crc, check->picture->file_vouched);
 	}
 	return err;
 }

@@ -531,6 +531,18 @@ static int take_log_end(void *context, const struct log_end *end)
 	return 0;
 }
 
+static int take_log_file(void *context, const struct log_file *file)
+{
+	struct replay *replay = context;
+	struct picture_partition *partition = picture_find(replay->picture, &file->topic_id, file->index);
+	if (!partition)
+		return 0; /* its log end was told before, if it is of a topic that there is */
+	partition->file_base = file->base_offset;
+	partition->file_crc = file->first_crc;
+	partition->file_vouched = file->vouched;
+	return 0;
+}
+
 /* As recovery: for logs that are to be scanned, what the journal does not have itself was filed. */
 static void settle_log_end(struct picture_partition *partition)
 {
@@ -561,6 +573,8 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 	}
 	if (entry->kind == ENTRY_LOG_ENDS)
 		return store__each_log_end(payload, take_log_end, replay);
+	if (entry->kind == ENTRY_LOG_FILES)
+		return is_vouched ? store__each_log_file(payload, take_log_file, replay) : 0;
 	if (!topic || entry->partition >= topic->partition_count || !is_entry_possible(entry))
 		return 0;
 	struct picture_partition *partition = find_or_add(replay, entry);

@@ -37,6 +37,9 @@ struct picture_partition {
 	/* not known: [filed_from, filed_to) was filed at some time, an earlier checkpoint says; filed_to = 0: none does */
 	int64_t filed_from, filed_to;
 	int64_t ends_from, ends_to;    /* and so much was durable when the journal was let go last, by its own word; ends_to = 0: it does not say */
+	int64_t file_base;             /* the journal tells of the segment of this base: the CRC of its first batch (0: it does not), and what its headers come to */
+	uint32_t file_crc;
+	struct mark file_vouched;
 	int64_t journal_from;          /* the first offset that the journal holds; NOWHERE: none */
 	uint32_t journal_crc;          /* of the batch there; 0: not known, or the journal has lost groups */
 	int64_t begun_base;            /* the last segment whose first batch is in the journal, and that batch's CRC; 0: not known */

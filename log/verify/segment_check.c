@@ -601,7 +601,7 @@ static void check_vouched(struct walk *walk)
 	check->is_broken = true;
 	damaged_ranges_add(&check->damaged, check->base_offset, walk->not_vouched_to);
 	tell(check, FINDING_DAMAGE, check->file, check->base_offset, walk->not_vouched_to, 0, (int64_t)check->vouched.position,
-	     "the batches' headers differ from what the checkpoint says was filed, though each passes its own checks");
+	     "the batches' headers differ from what was filed, though each passes its own checks");
 }
 
 static bool is_sealed_file(struct slice bytes, uint64_t size_due, uint64_t checksum_due)

@@ -203,3 +203,54 @@ Test(exchanged_middle, is_known_to_a_scan)
 	}
 	world_fini(&world);
 }
+
+/* Checkpoint and copy are lost: the journal alone tells, of the segment that a log goes on in. Two cycles: the second has it tell what the first has filed. */
+static void fill_and_file(struct world *world)
+{
+	begin(world);
+	append_all(world, 0);
+	let_pass(world, 20ull * 1000 * 1000 * 1000);
+	append_all(world, END);
+	let_pass(world, 20ull * 1000 * 1000 * 1000);
+	world_stop(world);
+	rot_unlink(world, "/checkpoint-0"); /* and its copy */
+}
+
+Test(exchanged_middle, is_known_to_the_journal)
+{
+	struct world world;
+	struct verdict verdict;
+	fill_and_file(&world);
+	exchange(&world);
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 2);
+	world_open(&world);
+	for (uint32_t index = 0; index < 2; index++) {
+		struct read read;
+		world_read_begin(&world, world_partition(&world, "t", index), &read, 6 * RECORDS, 1);
+		cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
+	}
+	world_fini(&world);
+}
+
+/* Whole files, which no append times tell of. */
+Test(exchanged_middle, of_whole_files_without_append_times)
+{
+	static const char *const times[2] = {"/t-0/00000000000000000000.appendtime", "/t-1/00000000000000000000.appendtime"};
+	for (int is_exchanged = 0; is_exchanged < 2; is_exchanged++) {
+		struct world world;
+		struct verdict verdict;
+		fill_and_file(&world);
+		for (int i = 0; i < 2; i++)
+			rot_unlink(&world, times[i]);
+		if (is_exchanged) {
+			rot_rename(&world, logs[0], "/away");
+			rot_rename(&world, logs[1], logs[0]);
+			rot_rename(&world, "/away", logs[1]);
+		}
+		rot_verify(&world, &verdict);
+		cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE] >= 2, is_exchanged);
+		cr_assert_eq(world_try_open(&world), is_exchanged ? ERR_CORRUPT_LOG : 0);
+		world_fini(&world);
+	}
+}
