@@ -120,6 +120,8 @@ void mark_pass(struct mark *mark, const uint8_t *header, const struct batch *bat
 	mark->headers = before && !sum ? NO_HEADERS : sum;
 	mark->position += batch->size_bytes;
 	mark->offset = batch_next_offset(batch);
+	mark->last_size_bytes = batch->size_bytes;
+	mark->last_crc = batch->crc;
 }
 
 /* ---- append ------------------------------------------------------------------------------------------------ */

@@ -26,6 +26,7 @@ struct mark {
 	uint64_t position;
 	int64_t offset;
 	uint64_t headers; /* checksum of the headers of all batches before it, each seeded with that of those before; 0: not known */
+	uint32_t last_size_bytes, last_crc; /* of the batch that ends here; a size of 0: not known */
 };
 
 /* Moves it behind the batch that begins there. */

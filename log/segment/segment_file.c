@@ -84,6 +84,15 @@ static struct append_time_owner owner_of(const struct segment *segment)
 	return (struct append_time_owner){segment->topic_id, segment->partition_index, segment->base_offset, 0};
 }
 
+static bool is_whole_there(const struct segment *segment, int fd, uint64_t position, const struct batch *batch)
+{
+	uint8_t *bytes = malloc(batch->size_bytes);
+	bool is_whole = bytes && io_file_read(segment->home->io, fd, bytes, batch->size_bytes, position) == (int64_t)batch->size_bytes &&
+			batch_check_crc((struct slice){bytes, batch->size_bytes}, batch) == 0;
+	free(bytes);
+	return is_whole;
+}
+
 /* Is this the file that the checkpoint told of, or one that was put in its place? A whole first batch that is another says so, or the mark of another's
  * hole; one that is damaged says nothing. */
 static bool is_another_file(struct segment *segment, int fd)
@@ -98,18 +107,46 @@ static bool is_another_file(struct segment *segment, int fd)
 	if (segment->first_crc == 0 || io_file_read(io, fd, header, sizeof header, 0) != sizeof header ||
 	    batch_parse_header((struct slice){header, sizeof header}, &batch) || batch.crc == segment->first_crc)
 		return false;
-	uint8_t *bytes = malloc(batch.size_bytes);
-	bool is_whole = bytes && io_file_read(io, fd, bytes, batch.size_bytes, 0) == (int64_t)batch.size_bytes &&
-			batch_check_crc((struct slice){bytes, batch.size_bytes}, &batch) == 0;
-	free(bytes);
-	return is_whole;
+	return is_whole_there(segment, fd, 0, &batch);
+}
+
+/* The batch that holds the last byte filed, by the headers from the file's beginning on. False: they do not lead there. */
+static bool find_last(const struct segment *segment, int fd, uint64_t *position, struct batch *batch)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	int64_t due = segment->base_offset;
+	for (*position = 0;; *position += batch->size_bytes) {
+		if (io_file_read(segment->home->io, fd, header, sizeof header, *position) != sizeof header ||
+		    batch_parse_header((struct slice){header, sizeof header}, batch) || batch->base_offset != due)
+			return false;
+		if (*position + batch->size_bytes >= segment->vouched.position)
+			return true;
+		due = batch_next_offset(batch);
+	}
+}
+
+/* Does the file begin as the segment does, and end as another one: a copy that went its own way? Where the last batch filed is not to be found, the headers are
+ * followed: what is whole and another there says so. Anything else is damage, which is found batch by batch. */
+static bool has_diverged(const struct segment *segment, int fd)
+{
+	const struct mark *vouched = &segment->vouched;
+	uint8_t header[BATCH_HEADER_SIZE];
+	struct batch batch;
+	uint64_t position = vouched->position - vouched->last_size_bytes;
+	if (!vouched->headers || !vouched->last_size_bytes || vouched->last_size_bytes > vouched->position)
+		return false;
+	bool is_there = io_file_read(segment->home->io, fd, header, sizeof header, position) == sizeof header &&
+			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0;
+	if (is_there && batch.size_bytes == vouched->last_size_bytes && batch.crc == vouched->last_crc)
+		return false;
+	return find_last(segment, fd, &position, &batch) && batch.crc != vouched->last_crc && is_whole_there(segment, fd, position, &batch);
 }
 
 static int identify(struct segment *segment, int fd)
 {
 	struct append_time_owner hole;
 	bool is_first = !segment->is_identified;
-	if (is_first && is_another_file(segment, fd)) {
+	if (is_first && (is_another_file(segment, fd) || has_diverged(segment, fd))) {
 		segment->is_foreign = true;
 		fprintf(stderr, "spate: error: %s/%020ld.log is not the file that was written here: nothing of it is served\n", segment->dir,
 			(long)segment->base_offset);

@@ -13,7 +13,8 @@
  *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
  *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2 | CRC of its first batch u32 (from version 3) |
- *             a position at or before the filed one u64 | checksum of the headers of all batches before it u64 (from version 6; 0: not known)
+ *             a position at or before the filed one u64 | checksum of the headers of all batches before it u64 | size and CRC of the last of them u32 x 2 (from
+ *             version 6; 0: not known)
  *   epochs: epoch i32 | start offset i64; damages: from i64 | to i64; then the producers (producer_state_encode).
  *
  * A checkpoint and a journal belong together: the checkpoint names the journal's seed and the opening that had written it last, the journal's
@@ -44,7 +45,7 @@
 #define HEADER_SIZE_V2 36
 #define HEADER_SIZE_V1 28
 #define PARTITION_SIZE 44
-#define SEGMENT_SIZE 96
+#define SEGMENT_SIZE 104
 #define SEGMENT_SIZE_V5 80
 #define SEGMENT_SIZE_V2 76
 #define EPOCH_SIZE 12
@@ -124,6 +125,8 @@ static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
 	store_le32(at + 76, segment->first_crc);
 	store_le64(at + 80, segment->vouched.headers ? segment->vouched.position : 0);
 	store_le64(at + 88, segment->vouched.headers);
+	store_le32(at + 96, segment->vouched.last_size_bytes);
+	store_le32(at + 100, segment->vouched.last_crc);
 	return at + SEGMENT_SIZE;
 }
 
@@ -331,7 +334,8 @@ static void take_summary(struct segment *segment, const uint8_t *at)
 /* Where the filed mark's own headers are not known, those of an earlier one may be. */
 static struct mark vouched_mark(const uint8_t *at, struct mark filed)
 {
-	struct mark mark = {.position = load_le64(at + 80), .offset = filed.offset, .headers = load_le64(at + 88)};
+	struct mark mark = {.position = load_le64(at + 80), .offset = filed.offset, .headers = load_le64(at + 88),
+			    .last_size_bytes = load_le32(at + 96), .last_crc = load_le32(at + 100)};
 	return mark.position && mark.position <= filed.position ? mark : (struct mark){.offset = (int64_t)load_le64(at)};
 }
 
@@ -346,7 +350,7 @@ static int take_segment(struct partition *partition, const uint8_t *at, uint32_t
 	if (segment_size >= SEGMENT_SIZE)
 		vouched = vouched_mark(at, end);
 	if (vouched.position == end.position)
-		end.headers = vouched.headers;
+		end = vouched;
 	if (flags & SEGMENT_HAS_FILE) {
 		segment_adopt(segment, end);
 		segment->vouched = vouched;

@@ -254,3 +254,43 @@ Test(exchanged_middle, of_whole_files_without_append_times)
 		world_fini(&world);
 	}
 }
+
+/* A copy of the log that went its own way behind its first batch, with batches of the same sizes or others: it begins as the log does, and does not end so. Known at once. */
+Test(exchanged_middle, a_copy_that_diverged)
+{
+	for (int more = 0; more < 200; more += 100) {
+		struct world world;
+		size_t size;
+		begin(&world);
+		for (uint32_t index = 0; index < 2; index++)
+			world_append(&world, world_partition(&world, "t", index), 0, RECORDS, VALUE_SIZE);
+		for (uint64_t i = 1; i < BATCHES; i++) {
+			append(&world, 0, i * RECORDS);
+			if (more)
+				world_append(&world, world_partition(&world, "t", 1), i * RECORDS, RECORDS, VALUE_SIZE + (size_t)more);
+			else
+				append(&world, 1, i * RECORDS);
+		}
+		world_stop(&world);
+		uint8_t *other = rot_read(&world, logs[1], &size);
+		rot_write(&world, logs[0], other, size);
+		free(other);
+		world_open(&world);
+		world_expect_damaged(&world, world_partition(&world, "t", 0), 0, END, END);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 1), 0, 1 << 20), END);
+		world_fini(&world);
+	}
+}
+
+/* The last batch filed has rotted, its CRC or a record: that one is damaged, and the file is no other's. */
+Test(exchanged_middle, rot_in_the_last_batch)
+{
+	for (size_t at = BATCH_AT_CRC; at < 200; at += 120) {
+		struct world world;
+		fill(&world);
+		rot_flip(&world, logs[0], rot_batch(&world, logs[0], BATCHES - 1).position + at, 1);
+		world_open(&world);
+		world_expect_damaged(&world, world_partition(&world, "t", 0), END - RECORDS, END, END);
+		world_fini(&world);
+	}
+}

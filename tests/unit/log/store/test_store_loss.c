@@ -307,7 +307,7 @@ Test(store_loss, a_checkpoint_of_version_1)
 		uint32_t segments = load_le32(data + at + 28), rest = 12 * load_le32(data + at + 32) + load_le32(data + at + 40);
 		at += 44;
 		for (uint32_t i = 0; i < segments; i++, at += 76)
-			size = drop_bytes(data, size, at + 76, 20);
+			size = drop_bytes(data, size, at + 76, 28);
 		at += rest;
 	}
 	store_le64(data + size - 8, XXH3_64bits(data, size - 8));
