@@ -333,6 +333,12 @@ void io_file_read_ahead(struct io *io, int fd, bool may)
 		io->cold->file_read_ahead(fd, may);
 }
 
+void io_file_forget(struct io *io, int fd, uint64_t position)
+{
+	if (io->cold->file_forget)
+		io->cold->file_forget(fd, position);
+}
+
 void io_look_ahead(struct io *io, const struct io_look *items, uint32_t count)
 {
 	if (io->cold->look_ahead)

@@ -193,6 +193,8 @@ void io_file_will_read(struct io *io, int fd, uint64_t position, uint64_t size);
 /* The other way round: of a buffered descriptor nothing is read but what is asked for, until `may` again. What the kernel reads ahead of room that was reserved is
  * zeros in its memory, and io_file_next_data takes those for data. */
 void io_file_read_ahead(struct io *io, int fd, bool may);
+/* What is in the kernel's memory behind `position`, and on the disk as well, is let go: zeros that were read ahead before are a hole again. */
+void io_file_forget(struct io *io, int fd, uint64_t position);
 
 struct io_look {
 	const char *path;

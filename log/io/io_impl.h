@@ -60,6 +60,7 @@ struct io_cold {
 	void (*look_ahead)(struct io *io, const struct io_look *items, uint32_t count); /* NULL likewise */
 	void (*file_will_read)(int fd, uint64_t position, uint64_t size); /* NULL where it would change nothing */
 	void (*file_read_ahead)(int fd, bool may);                        /* NULL likewise */
+	void (*file_forget)(int fd, uint64_t position);                   /* NULL likewise */
 	int (*file_truncate)(struct io *io, int fd, uint64_t size);
 	int (*file_allocate)(struct io *io, int fd, uint64_t position, uint64_t size, bool does_extend);
 	int64_t (*file_read)(struct io *io, int fd, void *data, size_t size, uint64_t position);

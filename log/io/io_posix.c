@@ -136,6 +136,11 @@ static void file_read_ahead(int fd, bool may)
 	posix_fadvise(fd, 0, 0, may ? POSIX_FADV_NORMAL : POSIX_FADV_RANDOM);
 }
 
+static void file_forget(int fd, uint64_t position)
+{
+	posix_fadvise(fd, (off_t)position, 0, POSIX_FADV_DONTNEED);
+}
+
 static int file_truncate(struct io *io, int fd, uint64_t size)
 {
 	int returned;
@@ -361,6 +366,7 @@ const struct io_cold io_posix_cold = {
 	.file_next_data = file_next_data,
 	.file_will_read = file_will_read,
 	.file_read_ahead = file_read_ahead,
+	.file_forget = file_forget,
 	.look_ahead = io__look_ahead,
 	.file_truncate = file_truncate,
 	.file_allocate = file_allocate,

@@ -1,5 +1,5 @@
 /* Happy path: find the last byte that is not zero, passing over what the file system knows to be zeros (so nothing is read ahead of it: that would be zeros in
- * the kernel's memory, which it takes for data, and all the room that was reserved would be read, piece by piece), copy up to there in pieces, sync. A file of that name from an earlier crash at the same place is
+ * the kernel's memory, which it takes for data, and all the room that was reserved would be read, piece by piece; and what was read ahead before is let go), copy up to there in pieces, sync. A file of that name from an earlier crash at the same place is
  * written over: what it held is what lies there again, or was cut off before. */
 #include "log/segment/torn_file.h"
 
@@ -24,6 +24,7 @@ static int walk_pieces(struct io *io, int fd, uint64_t from, uint64_t to, piece_
 		return -ENOMEM;
 	int err = 0;
 	io_file_read_ahead(io, fd, false);
+	io_file_forget(io, fd, align_up(from, BLOCK_SIZE));
 	for (uint64_t size = PIECE_SIZE_FIRST; from < to && !err; size = size < PIECE_SIZE_MAX ? size * 8 : PIECE_SIZE_MAX) {
 		int64_t data = io_file_next_data(io, fd, from);
 		if (data < 0 || (uint64_t)data >= to) {

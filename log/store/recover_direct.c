@@ -75,6 +75,14 @@ int store__has_direct(struct segment *segment, const struct journal_entry *entry
 	return size >= 0 || size == -ENOENT || size == ERR_CORRUPT_LOG ? 0 : (int)size;
 }
 
+/* Behind the log's last piece is room that was reserved: nothing is read ahead of it, but a piece that will be read whole is fetched at once. */
+static void read_piece_alone(struct segment *segment, int fd, const struct journal_entry *entry, bool is_whole)
+{
+	io_file_read_ahead(segment->home->io, fd, false);
+	if (is_whole)
+		io_file_will_read(segment->home->io, fd, entry->position, entry->data_size_bytes);
+}
+
 /* 1: whole batches are there, from the piece's first byte to its last; 0: not; or an error. */
 static int walk_there(struct segment *segment, const struct journal_entry *entry, bool must_check_all, struct direct_checksum *checksum)
 {
@@ -110,7 +118,10 @@ int store__check_direct(struct segment *segment, const struct journal_entry *ent
 	int err = direct_checksum_begin(&checksum, entry->kind);
 	if (err)
 		return err;
+	read_piece_alone(segment, fd, entry, must_check_all);
 	int is_whole = walk_there(segment, entry, must_check_all, &checksum);
+	if (segment->read_fd >= 0)
+		io_file_read_ahead(segment->home->io, segment->read_fd, true);
 	if (direct_checksum_end(&checksum) == entry->data_checksum && is_whole == 1)
 		*state = DIRECT_FITS;
 	return is_whole < 0 ? is_whole : 0;
