@@ -152,6 +152,8 @@ static void keep_what_is_read(struct journal *journal)
 		journal->image = ring_image_create(base, journal->ring_size, file_size, recovery->fingerprint);
 	if (journal->options.is_read_only && journal->image)
 		journal->direct_fd = io_file_open(journal->io, journal->options.path, IO_READ_ONLY | IO_DIRECT);
+	if (journal->image)
+		ring_image_expect(journal->image, recovery_reach(recovery));
 	journal->reader.image = journal->image;
 	journal->reader.direct_fd = journal->fd >= 0 ? journal->fd : journal->direct_fd >= 0 ? journal->direct_fd : journal->read_fd;
 }
@@ -159,6 +161,8 @@ static void keep_what_is_read(struct journal *journal)
 struct ring_image *journal_take_image(struct journal *journal)
 {
 	struct ring_image *image = journal->image;
+	if (image)
+		ring_image_settle(image);
 	journal->image = journal->reader.image = NULL;
 	return image;
 }
@@ -199,6 +203,8 @@ static int open_for_reading(struct journal *journal)
 
 static void close_for_reading(struct journal *journal)
 {
+	if (journal->image)
+		ring_image_settle(journal->image);
 	if (journal->read_fd >= 0)
 		io_close_fd(journal->io, journal->read_fd);
 	if (journal->direct_fd >= 0)
@@ -516,9 +522,9 @@ void journal_close(struct journal *journal)
 		journal_quiesce(journal);
 		io_timer_cancel(journal->io, &journal->release_timer);
 	}
+	close_for_reading(journal);
 	if (journal->fd >= 0)
 		io_close_fd(journal->io, journal->fd);
-	close_for_reading(journal);
 	journal__groups_fini(journal);
 	repeats_fini(&journal->repeats);
 	journal__prewriter_fini(journal);

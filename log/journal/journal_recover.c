@@ -426,19 +426,25 @@ static void note_later_group(struct search *search, uint64_t missing_seq, const 
 		search->seq_max = header->seq;
 }
 
-/* Where the search may end. A group is written only where both superblocks said before that one may be, so either of them says enough: the other may be lost,
- * or of an earlier time, as a write that went elsewhere leaves it. If one does not say, an earlier version has written since; and if the walk has come
- * further than they say, they are not to be believed. */
-static uint64_t search_end(const struct recovery *recovery, const struct recovery_cursor *missing, uint64_t place_end)
+/* A group is written only where both superblocks said before that one may be, so either of them says enough: the other may be lost,
+ * or of an earlier time, as a write that went elsewhere leaves it. If one does not say, an earlier version has written since. */
+uint64_t recovery_reach(const struct recovery *recovery)
 {
 	uint64_t reach = 0;
 	for (uint32_t slot = 0; slot < JOURNAL_SUPERBLOCKS; slot++) {
 		if (recovery->slot_is_valid[slot] && !recovery->slot_reach_place[slot])
-			return place_end;
+			return 0;
 		if (recovery->slot_is_valid[slot] && recovery->slot_reach_place[slot] > reach)
 			reach = recovery->slot_reach_place[slot];
 	}
-	return missing->place <= reach && reach < place_end ? reach : place_end;
+	return reach;
+}
+
+/* Where the search may end. If the walk has come further than the superblocks say, they are not to be believed. */
+static uint64_t search_end(const struct recovery *recovery, const struct recovery_cursor *missing, uint64_t place_end)
+{
+	uint64_t reach = recovery_reach(recovery);
+	return reach && missing->place <= reach && reach < place_end ? reach : place_end;
 }
 
 /* Looks at every block from the missing group on, to where groups can be or until something vouches and

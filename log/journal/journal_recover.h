@@ -160,6 +160,9 @@ struct recovery {
 /* Called for every group taken, in order. */
 typedef void recovery_group_fn(void *context, const struct group_header *header);
 
+/* No group ends behind this place. 0: nobody says. */
+uint64_t recovery_reach(const struct recovery *recovery);
+
 /* Reads the superblocks and decides by the file table. 0 (then ring_reader_init may follow), or the row's
  * error or -errno; the report has the label. `incarnation`: of this opening. */
 MUST_USE int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, uint64_t incarnation);

@@ -1,9 +1,10 @@
 /* Bytes of a ring, kept.
  *
  * Happy path: views come in the order of places. What is not there yet is read in pieces that soon get large, past the page cache: a clean start needs one block,
- * and a long walk the disk's full speed, which large pieces have, and huge pages, as a request takes so many of them.
+ * and a long walk the disk's full speed, which large pieces have, and huge pages, as a request takes so many of them. Where it is known how far the walk and the search
+ * behind it will go, some pieces are on their way while the one before them is looked at.
  *
- * Failures: a read that fails ends the view with its error, and the same view may be tried again. Without memory for a verdict the group is checked again. */
+ * Failures: a read that fails (one that was on its way: when it is asked for) ends the view with its error, and the same view may be tried again. Without memory for a verdict the group is checked again. */
 #include "log/journal/ring_image.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #define READ_SIZE_FIRST (64u << 10)
 #define READ_SIZE_MAX (4u << 20)
 #define READ_GROWTH 8u
+#define FETCH_SIZE (1u << 20)
 #define SKIPPED_MAX READ_SIZE_MAX /* a walk skips no more than a group that was too long for its lap's rest; who looks whether it goes on in the next lap, all of this one */
 
 struct ring_image *ring_image_create(uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint)
@@ -37,6 +39,9 @@ void ring_image_free(struct ring_image *image)
 {
 	if (!image)
 		return;
+	ring_image_settle(image);
+	if (image->fetch_count) /* the loop is broken, and the kernel may still write there */
+		return;
 	munmap(image->bytes, image->ring_size);
 	free(image->verdicts);
 	free(image);
@@ -49,28 +54,124 @@ bool ring_image_fits(const struct ring_image *image, uint64_t base_place, uint64
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------------ */
 
-/* The next piece, of `size_min` at least: not over the ring's end, where the file goes on at its beginning. */
-static int load(struct ring_image *image, struct io *io, int fd, size_t size_min)
+/* Not over the ring's end, where the file goes on at its beginning. */
+static uint64_t bound(const struct ring_image *image, uint64_t from, uint64_t size)
 {
-	uint64_t place = image->base_place + image->loaded, lap_rest = image->ring_size - place % image->ring_size;
-	uint64_t rest = image->ring_size - image->loaded, size = size_min > image->read_size ? size_min : image->read_size;
+	uint64_t lap_rest = image->ring_size - (image->base_place + from) % image->ring_size, rest = image->ring_size - from;
 	size = size < rest ? size : rest;
-	size = size < lap_rest ? size : lap_rest;
-	uint64_t position = JOURNAL_RING_POSITION + place % image->ring_size;
-	if (size > READ_SIZE_FIRST && !image->is_large) {
-		madvise(image->bytes, image->ring_size, MADV_HUGEPAGE);
-		image->is_large = true;
-	}
-	int64_t read = io_file_read(io, fd, image->bytes + image->loaded, size, position);
+	return size < lap_rest ? size : lap_rest;
+}
+
+static uint64_t position_of(const struct ring_image *image, uint64_t at)
+{
+	return JOURNAL_RING_POSITION + (image->base_place + at) % image->ring_size;
+}
+
+/* What was cut off the file reads as zeros. */
+static int take_read(struct ring_image *image, int64_t read, uint64_t size, uint64_t position)
+{
 	if (read < 0)
 		return (int)read;
 	if ((uint64_t)read < size && position + (uint64_t)read < image->file_size)
 		return -EIO;
 	memset(image->bytes + image->loaded + read, 0, size - (size_t)read);
 	image->loaded += size;
+	return 0;
+}
+
+static void enlarge(struct ring_image *image)
+{
+	if (!image->is_large)
+		madvise(image->bytes, image->ring_size, MADV_HUGEPAGE);
+	image->is_large = true;
+}
+
+/* The next piece, of `size_min` at least. */
+static int load(struct ring_image *image, struct io *io, int fd, size_t size_min)
+{
+	uint64_t size = bound(image, image->loaded, size_min > image->read_size ? size_min : image->read_size), position = position_of(image, image->loaded);
+	if (size > READ_SIZE_FIRST)
+		enlarge(image);
+	int err = take_read(image, io_file_read(io, fd, image->bytes + image->loaded, size, position), size, position);
+	if (err)
+		return err;
+	image->asked = image->loaded;
 	if (image->read_size < READ_SIZE_MAX)
 		image->read_size *= READ_GROWTH;
 	return 0;
+}
+
+/* ---- pieces on their way ---------------------------------------------------------------------------------------------- */
+
+static void fetched(struct io_op *op)
+{
+	CONTAINER_OF(op, struct ring_fetch, op)->is_in_flight = false;
+}
+
+static void fetch_more(struct ring_image *image, struct io *io, int fd)
+{
+	while (image->fetch_count < RING_FETCHES_MAX && image->asked < image->due) {
+		struct ring_fetch *fetch = &image->fetches[(image->fetch_first + image->fetch_count++) % RING_FETCHES_MAX];
+		uint64_t rest = image->due - image->asked, size = bound(image, image->asked, rest < FETCH_SIZE ? rest : FETCH_SIZE);
+		*fetch = (struct ring_fetch){.op.done = fetched, .piece = {image->bytes + image->asked, size}, .position = position_of(image, image->asked), .is_in_flight = true};
+		image->asked += size;
+		io_read(io, &fetch->op, fd, &fetch->piece, 1, fetch->position);
+	}
+	image->io = io;
+	io_flush(io);
+}
+
+static int wait_for(struct io *io, const struct ring_fetch *fetch)
+{
+	while (fetch->is_in_flight) {
+		int turned = io_turn(io, true);
+		if (turned < 0)
+			return turned;
+	}
+	return 0;
+}
+
+void ring_image_settle(struct ring_image *image)
+{
+	for (; image->fetch_count; image->fetch_count--) {
+		if (wait_for(image->io, &image->fetches[image->fetch_first]))
+			return;
+		image->fetch_first = (image->fetch_first + 1) % RING_FETCHES_MAX;
+	}
+	image->asked = image->loaded;
+}
+
+/* The oldest is what comes next. Behind one that failed nothing is: the next try reads for itself. */
+static int take_fetched(struct ring_image *image, struct io *io, int fd)
+{
+	struct ring_fetch *fetch = &image->fetches[image->fetch_first];
+	int err = wait_for(io, fetch);
+	if (!err)
+		err = take_read(image, fetch->op.result, fetch->piece.iov_len, fetch->position);
+	if (err) {
+		ring_image_settle(image);
+		image->due = 0;
+		return err;
+	}
+	image->fetch_first = (image->fetch_first + 1) % RING_FETCHES_MAX;
+	image->fetch_count--;
+	fetch_more(image, io, fd);
+	return 0;
+}
+
+static int load_next(struct ring_image *image, struct io *io, int fd, size_t size_min)
+{
+	if (image->loaded && !image->fetch_count && image->asked < image->due) {
+		enlarge(image);
+		fetch_more(image, io, fd);
+	}
+	return image->fetch_count ? take_fetched(image, io, fd) : load(image, io, fd, size_min);
+}
+
+void ring_image_expect(struct ring_image *image, uint64_t place)
+{
+	if (place > image->base_place)
+		image->due = place - image->base_place < image->ring_size ? place - image->base_place : image->ring_size;
 }
 
 int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t place, size_t size, const uint8_t **out)
@@ -81,7 +182,7 @@ int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t pl
 		return 0;
 	size_t end = place - image->base_place + size;
 	while (image->loaded < end) {
-		int err = load(image, io, fd, end - image->loaded);
+		int err = load_next(image, io, fd, end - image->loaded);
 		if (err < 0)
 			return err;
 	}

@@ -6,9 +6,20 @@
  * error: the reader of log/journal/journal_recover.c has a window of its own for that. */
 #pragma once
 
+#include <sys/uio.h>
+
+#include "log/io/io.h"
 #include "log/journal/journal_format.h"
 
-struct io;
+#define RING_FETCHES_MAX 4
+
+/* A piece that is on its way. */
+struct ring_fetch {
+	struct io_op op;
+	struct iovec piece;
+	uint64_t position;
+	bool is_in_flight;
+};
 
 /* Of one state of one file. */
 struct ring_image {
@@ -19,6 +30,11 @@ struct ring_image {
 	size_t loaded;
 	size_t read_size;         /* of the next read */
 	bool is_large;            /* more than a clean start needs */
+	size_t due;               /* so much will be asked for, if more than a clean start needs is: from then on the disk is kept at work on it */
+	size_t asked;             /* [loaded, asked) is on its way, in `fetches`, oldest first */
+	struct ring_fetch fetches[RING_FETCHES_MAX];
+	uint32_t fetch_first, fetch_count;
+	struct io *io;            /* whose they are */
 	uint64_t blank_from, blank_to; /* no block in [from, to) is a sound header that belongs there; to 0: not known of any */
 	struct group_verdict *verdicts; /* in the order of their places */
 	uint32_t verdict_count, verdict_capacity;
@@ -34,6 +50,10 @@ struct group_verdict {
 /* NULL: there is no memory for it, or the ring is too large to be kept. */
 struct ring_image *ring_image_create(uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint);
 void ring_image_free(struct ring_image *image);
+/* Up to `place` it will be asked for: groups can be there. */
+void ring_image_expect(struct ring_image *image, uint64_t place);
+/* Waits for what is on its way: before the descriptor closes, or another loop takes the image. */
+void ring_image_settle(struct ring_image *image);
 
 /* Is it of this lap of the file that has these superblocks? */
 bool ring_image_fits(const struct ring_image *image, uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint);

@@ -75,3 +75,74 @@ Test(ring_image, what_lies_between_is_not_read)
 	io_close(io);
 	sim_disk_close(disk);
 }
+
+/* What is on its way comes in the order of places, around the ring's end, and is whole; what could not be read is an error when it is asked for, and read again. */
+Test(ring_image, pieces_on_their_way)
+{
+	const uint64_t ring = 16u << 20, base = ring + (9u << 20), due = 11u << 20;
+	static const uint8_t zeros[JOURNAL_BLOCK_SIZE];
+	struct sim_disk *disk = sim_disk_open(1);
+	struct io *io;
+	cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
+	int fd = io_file_open(io, "/j", IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_truncate(io, fd, JOURNAL_RING_POSITION + ring), 0);
+	for (uint64_t at = 0; at < due; at += JOURNAL_BLOCK_SIZE) {
+		uint64_t place = base + at;
+		cr_assert_eq(io_file_write(io, fd, &place, sizeof place, JOURNAL_RING_POSITION + place % ring), sizeof place);
+	}
+	struct ring_image *image = ring_image_create(base, ring, JOURNAL_RING_POSITION + ring, 7);
+	cr_assert_not_null(image);
+	ring_image_expect(image, base + due);
+	bool has_failed = false, was_ahead = false;
+	for (uint64_t at = 0; at < due; at += JOURNAL_BLOCK_SIZE) {
+		const uint8_t *bytes;
+		uint64_t place = base + at;
+		if (at == 5u << 20)
+			sim_disk_fail(disk, 1, EIO);
+		int seen = ring_image_view(image, io, fd, place, JOURNAL_BLOCK_SIZE, &bytes);
+		if (seen == -EIO && !has_failed) {
+			has_failed = true;
+			sim_disk_fail(disk, 0, EIO);
+			seen = ring_image_view(image, io, fd, place, JOURNAL_BLOCK_SIZE, &bytes);
+		}
+		was_ahead |= image->asked > image->loaded;
+		cr_assert(has_failed || image->asked <= due, "nothing is asked for that is not due");
+		cr_assert_eq(seen, 1, "at %lu", at);
+		cr_assert(memcmp(bytes, &place, sizeof place) == 0 && memcmp(bytes + sizeof place, zeros, sizeof zeros - sizeof place) == 0, "at %lu", at);
+	}
+	cr_expect(has_failed);
+	cr_expect(was_ahead);
+	ring_image_free(image);
+	io_close_fd(io, fd);
+	io_close(io);
+	sim_disk_close(disk);
+}
+
+/* One that is freed, or carried on, while pieces are on their way: the kernel writes nowhere afterwards. */
+Test(ring_image, pieces_on_their_way_are_waited_for)
+{
+	const uint64_t ring = 16u << 20;
+	struct sim_disk *disk = sim_disk_open(1);
+	struct io *io;
+	const uint8_t *bytes;
+	cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
+	int fd = io_file_open(io, "/j", IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_truncate(io, fd, JOURNAL_RING_POSITION + ring), 0);
+	struct ring_image *image = ring_image_create(0, ring, JOURNAL_RING_POSITION + ring, 7);
+	ring_image_expect(image, ring / 2);
+	cr_assert_eq(ring_image_view(image, io, fd, 0, JOURNAL_BLOCK_SIZE, &bytes), 1);
+	cr_assert_eq(ring_image_view(image, io, fd, 1u << 20, JOURNAL_BLOCK_SIZE, &bytes), 1);
+	cr_assert_gt(image->fetch_count, 0);
+	ring_image_settle(image);
+	cr_expect_eq(image->fetch_count, 0);
+	cr_expect_eq(io_turn(io, false), 0, "nothing is left of them");
+	cr_assert_eq(ring_image_view(image, io, fd, 2u << 20, JOURNAL_BLOCK_SIZE, &bytes), 1);
+	cr_assert_gt(image->fetch_count, 0);
+	ring_image_free(image);
+	cr_expect_eq(io_turn(io, false), 0);
+	io_close_fd(io, fd);
+	io_close(io);
+	sim_disk_close(disk);
+}
