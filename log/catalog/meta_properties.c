@@ -89,5 +89,5 @@ int meta_properties_write(const struct meta_properties *meta, struct io *io, con
 	uuid_text_format(directory_id, &meta->directory_id);
 	int size = snprintf(text, sizeof text, "#\nnode.id=%d\ndirectory.id=%s\nversion=1\ncluster.id=%s\n",
 			    meta->node_id, directory_id, meta->cluster_id);
-	return small_file_replace(io, path, text, (size_t)size);
+	return small_file_put(io, path, text, (size_t)size);
 }

@@ -14,4 +14,5 @@ struct meta_properties {
 
 /* -ENOENT if it is not there, ERR_FORMAT with a sentence in `why` if it is not of that format. */
 MUST_USE int meta_properties_read(struct meta_properties *out, struct io *io, const char *path, char *why, size_t why_size);
+/* Its name is durable with the directory's next sync: one that a power cut takes is made anew. */
 MUST_USE int meta_properties_write(const struct meta_properties *meta, struct io *io, const char *path);

@@ -83,7 +83,7 @@ static void drop_temporary(struct io *io, const char *temporary)
 	(void)ignored;
 }
 
-int small_file_replace(struct io *io, const char *path, const void *data, size_t size)
+int small_file_put(struct io *io, const char *path, const void *data, size_t size)
 {
 	char temporary[PATH_MAX];
 	if (name_temporary(path, temporary, sizeof temporary))
@@ -91,11 +91,15 @@ int small_file_replace(struct io *io, const char *path, const void *data, size_t
 	int err = write_synced(io, temporary, data, size);
 	if (err == 0)
 		err = io_rename(io, temporary, path);
-	if (err < 0) {
+	if (err < 0)
 		drop_temporary(io, temporary);
-		return err;
-	}
-	return io_parent_sync(io, path);
+	return err;
+}
+
+int small_file_replace(struct io *io, const char *path, const void *data, size_t size)
+{
+	int err = small_file_put(io, path, data, size);
+	return err < 0 ? err : io_parent_sync(io, path);
 }
 
 /* ---- in the background ------------------------------------------------------------------------------------ */

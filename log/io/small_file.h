@@ -14,6 +14,9 @@ MUST_USE int small_file_read(struct io *io, const char *path, size_t size_max, u
 /* Replaces or makes `path`; durable when it returns 0. Uses `path` + ".tmp". */
 MUST_USE int small_file_replace(struct io *io, const char *path, const void *data, size_t size);
 
+/* The same without the sync of the directory: a power cut may leave the old one, or none, but never a part of the new one. */
+MUST_USE int small_file_put(struct io *io, const char *path, const void *data, size_t size);
+
 /* A replacement under way. In its owner; zeroed before the first one, and used again when done() runs. */
 struct small_file_replacing {
 	struct io *io;

@@ -6,7 +6,8 @@
  *
  * A new file is made under another name and renamed when it is whole, so that a journal without a valid
  * superblock is damage and never a crash during creation. Making it writes two blocks; the rest is
- * reserved and written in the background. */
+ * reserved and written in the background. Where nothing can have been lost before, it is whole when the journal starts: then its superblocks know this opening
+ * from the beginning, and one sync of the file and one of its name are all there is. */
 #include "log/journal/journal_priv.h"
 
 #include <errno.h>
@@ -59,17 +60,36 @@ static int fill_and_publish(struct journal *journal, int fd, const char *path_ne
 	return err == 0 ? publish(journal->io, path_new, journal->options.path) : err;
 }
 
+static int name_new(const struct journal *journal, char *out, size_t size)
+{
+	return (size_t)snprintf(out, size, "%s.new", journal->options.path) >= size ? -ENAMETOOLONG : 0;
+}
+
+/* It has no name until here, so there is no order between the two superblocks, and whatever a crash leaves is made anew. */
+static int publish_first(struct journal *journal)
+{
+	char path_new[PATH_MAX];
+	int err = name_new(journal, path_new, sizeof path_new);
+	if (err == 0)
+		err = journal__write_first_superblocks(journal);
+	if (err == 0)
+		err = publish(journal->io, path_new, journal->options.path);
+	journal->is_unnamed = err < 0;
+	return err;
+}
+
 static int create(struct journal *journal)
 {
 	char path_new[PATH_MAX];
-	if (snprintf(path_new, sizeof path_new, "%s.new", journal->options.path) >= (int)sizeof path_new)
+	if (name_new(journal, path_new, sizeof path_new))
 		return -ENAMETOOLONG;
 	int fd = io_file_open(journal->io, path_new, IO_CREATE | IO_DIRECT);
 	if (fd < 0)
 		return fd;
 	struct superblock superblock = {.file_size_bytes = journal->options.size_bytes, .shard_plus_one = journal->options.shard_plus_one};
 	io_random(journal->io, &superblock.seed, sizeof superblock.seed);
-	int err = fill_and_publish(journal, fd, path_new, &superblock);
+	journal->is_unnamed = journal->options.is_first;
+	int err = journal->is_unnamed ? reserve(journal->io, fd, superblock.file_size_bytes) : fill_and_publish(journal, fd, path_new, &superblock);
 	if (err < 0) {
 		io_close_fd(journal->io, fd);
 		return err;
@@ -449,23 +469,35 @@ static int write_unvouched_again(struct journal *journal)
 	return err;
 }
 
+/* What was read may come from a cache, if a process was killed: groups that nobody vouches for, which count as durable from here on, and the
+ * superblock itself, several sectors of it. This sync makes both so before the other superblock is written over: else a power cut could tear
+ * the two of them. */
+static int make_history_durable(struct journal *journal)
+{
+	int err = put_back_what_was_cut(journal);
+	if (err == 0)
+		err = write_unvouched_again(journal);
+	return err == 0 ? io_file_sync(journal->io, journal->fd) : err;
+}
+
+/* Into both slots: where this opening began is known then even if one of them is lost. */
+static int note_opening(struct journal *journal)
+{
+	int err = journal->is_unnamed ? 0 : make_history_durable(journal);
+	superblock_add_opening(&journal->superblock.last, journal->options.incarnation, journal->durable_seq);
+	if (journal->is_unnamed)
+		return publish_first(journal);
+	for (uint32_t i = 0; err == 0 && i < JOURNAL_SUPERBLOCKS; i++)
+		err = journal__write_superblock_now(journal);
+	return err;
+}
+
 int journal_start(struct journal *journal)
 {
 	CHECK(!journal->is_started && !journal->options.is_read_only);
 	journal__apply_trim(journal);
 	repeats_begin(&journal->repeats, journal->open_seq);
-	/* What was read may come from a cache, if a process was killed: groups that nobody vouches for, which count as durable from here on, and the
-	 * superblock itself, several sectors of it. This sync makes both so before the other superblock is written over: else a power cut could tear
-	 * the two of them. */
-	int err = put_back_what_was_cut(journal);
-	if (err == 0)
-		err = write_unvouched_again(journal);
-	if (err == 0)
-		err = io_file_sync(journal->io, journal->fd);
-	/* Into both slots: where this opening began is known then even if one of them is lost. */
-	superblock_add_opening(&journal->superblock.last, journal->options.incarnation, journal->durable_seq);
-	for (uint32_t i = 0; err == 0 && i < JOURNAL_SUPERBLOCKS; i++)
-		err = journal__write_superblock_now(journal);
+	int err = note_opening(journal);
 	if (err < 0) {
 		journal->err = err;
 		return err;

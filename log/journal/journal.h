@@ -41,6 +41,7 @@ struct journal_options {
 	uint64_t incarnation;         /* of this opening: larger than every one before (log/catalog/catalog.h), so never 0 */
 	uint32_t chained_kinds;       /* bit k: entries of kind k go on from each other, so of one partition the newest of them tells all, whatever its kind */
 	bool is_loss_accepted;        /* open even where nothing tells what was lost (row T): the report's untold_to says so, and the caller takes care */
+	bool is_first;                /* nothing was acknowledged in this directory: a file that is made gets its name when the journal starts, which saves syncs */
 	bool shows_all_repeats;       /* in a replay: also where nothing is lost, for people to look at */
 	bool is_read_only;            /* for tools: nothing is created, only open, replay and close are allowed; of the rest only path matters; any loss is accepted */
 	struct ring_image *image;     /* of an opening just before (journal_take_image), or NULL: what it has is not read again. It is the journal's then */
@@ -72,7 +73,7 @@ struct journal_report {
 };
 
 /* Opens or creates the file and finds its whole groups, by the decision table in journal_recover.c.
- * Nothing is written yet, but for the creation of a file that was not there. ERR_FORMAT: not a journal, or
+ * Nothing is written yet, but for the creation of a file that was not there (is_first: under another name). ERR_FORMAT: not a journal, or
  * one of a later version. ERR_CORRUPT_LOG: both superblocks are damaged, or an opening
  * with this incarnation or a later one has written it. -EINVAL: sizes that do not fit each other (a group
  * of the maximum may take a quarter of the ring, and all buffers together the ring). The report is filled

@@ -86,6 +86,7 @@ struct journal {
 	struct io *io;
 	struct journal_options options;
 	int fd;                        /* -1: read-only */
+	bool is_unnamed;               /* made by this opening, and not published yet */
 	int read_fd;                   /* buffered, while it is recovered; -1 afterwards */
 	int direct_fd;                 /* the same past the page cache, of a read-only one; -1: fd or read_fd serves */
 	int err;                      /* why it has failed; 0 */
@@ -165,6 +166,8 @@ void journal__consider_superblock(struct journal *journal);
 void journal__write_superblock(struct journal *journal);
 /* Now, and synchronously: for start and seal. */
 MUST_USE int journal__write_superblock_now(struct journal *journal);
+/* Both at once, of a file that has no name yet. */
+MUST_USE int journal__write_first_superblocks(struct journal *journal);
 /* Drops what is not needed, as far as journal_trim has said so and groups without entries go. */
 void journal__apply_trim(struct journal *journal);
 void journal__space_stop(struct journal *journal);

@@ -291,6 +291,23 @@ int journal__write_superblock_now(struct journal *journal)
 	return 0;
 }
 
+int journal__write_first_superblocks(struct journal *journal)
+{
+	struct superblock_writer *writer = &journal->superblock;
+	for (uint32_t i = 0; i < JOURNAL_SUPERBLOCKS; i++) {
+		uint64_t position = turn_superblock(journal, next_superblock(journal));
+		int64_t written = io_file_write(journal->io, journal->fd, writer->block, JOURNAL_BLOCK_SIZE, position);
+		if (written != JOURNAL_BLOCK_SIZE)
+			return written < 0 ? (int)written : -EIO;
+	}
+	int err = io_file_sync(journal->io, journal->fd);
+	for (uint32_t i = 0; err == 0 && i < JOURNAL_SUPERBLOCKS; i++) {
+		writer->slot = (writer->slot + 1) % JOURNAL_SUPERBLOCKS;
+		superblock_written(writer);
+	}
+	return err;
+}
+
 /* ---- idle --------------------------------------------------------------------------------------------------------------- */
 
 static void set_idle_timer(struct journal *journal)

@@ -348,6 +348,7 @@ static int open_journal_file(struct store *store, struct journal_report *found)
 		.groups_in_flight_max = 1,
 		.chained_kinds = 1u << ENTRY_BATCHES | 1u << ENTRY_DIRECT | 1u << ENTRY_DIRECT_TOLD,
 		.is_loss_accepted = store->options.is_loss_accepted,
+		.is_first = !store_must_have_journal(store->image),
 		.incarnation = store->options.incarnation,
 		.image = store->options.journal_image,
 		.durable = store__group_durable,

@@ -112,6 +112,38 @@ static void round_trip(enum io_backend backend)
 Test(journal_file, round_trip_uring) { round_trip(IO_URING); }
 Test(journal_file, round_trip_syscalls) { round_trip(IO_SYSCALLS); }
 
+/* Where nothing can have been lost it has no name before it starts, and knows its opening as soon as it has: both superblocks say so. */
+Test(journal_file, a_first_one_is_named_when_it_starts)
+{
+	make_dir();
+	rig.io = open_io(IO_SYSCALLS);
+	rig.options = rig_options(&rig, path, 16 * MIB, 2 * MIB, 3);
+	rig.options.incarnation = 7;
+	rig.options.is_first = true;
+	cr_assert_eq(journal_open(&rig.journal, rig.io, &rig.options, &rig.report), 0);
+	cr_expect(rig.report.was_created);
+	cr_expect_eq(access(path, F_OK), -1);
+	start_rig();
+	cr_expect_eq(access(path, F_OK), 0);
+	cr_assert(rig_add(&rig, 100));
+	journal_commit(rig.journal);
+	rig_settle(&rig);
+	close_rig();
+	for (long slot = 0; slot < 2; slot++) {
+		int fd = open(path, O_RDWR);
+		uint8_t block[JOURNAL_BLOCK_SIZE] = {0};
+		cr_assert_eq(pwrite(fd, block, sizeof block, slot * JOURNAL_BLOCK_SIZE), JOURNAL_BLOCK_SIZE);
+		close(fd);
+		open_rig(IO_SYSCALLS, 8 + (uint64_t)slot);
+		cr_expect_eq(rig.report.incarnation, 7 + (uint64_t)slot, "slot %ld alone", 1 - slot);
+		cr_expect_eq(rig.report.groups, 1);
+		cr_expect_eq(rig_replay(&rig).entries, 1);
+		start_rig();
+		close_rig();
+	}
+	remove_dir();
+}
+
 /* Many laps with trims: the ring is used again and again, and a restart finds exactly what was not trimmed. */
 static void laps(enum io_backend backend)
 {

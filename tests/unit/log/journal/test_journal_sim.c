@@ -210,6 +210,7 @@ static int open_life(struct world *world)
 		.group_size_bytes_max = world->group_size_bytes_max,
 		.groups_in_flight_max = world->groups_in_flight_max,
 		.chained_kinds = UINT32_MAX,
+		.is_first = world->certain_value == 0 && world->life % 2, /* either way to make one is met, and each behind a crash of the other */
 		.incarnation = world->life,
 		.durable = durable,
 		.failed = failed,
