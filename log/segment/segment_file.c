@@ -234,21 +234,21 @@ int segment_open_direct(struct segment *segment)
 
 /* Bytes behind the log's end that are not all zeros: what a crash left of writes that nobody was told of. They go into a file beside the segment before
  * they are cut off, so that nothing is thrown away that somebody may want to look at. */
-static int save_tail(struct segment *segment, uint64_t from, uint64_t to)
+static int save_tail(struct segment *segment, int fd, uint64_t from, uint64_t to)
 {
 	char path[PATH_SIZE];
 	torn_path(segment, path, sizeof path);
-	return torn_file_save(segment->home->io, segment->write_fd, from, to, path);
+	return torn_file_save(segment->home->io, fd, from, to, path);
 }
 
 /* Up to where the file has, behind `filed`, what is to be written there: recovery has taken it from the journal, and a filing had begun. */
-static uint64_t same_until(struct segment *segment, uint64_t file_size)
+static uint64_t same_until(struct segment *segment, int fd, uint64_t file_size)
 {
 	uint64_t at = segment->filed.position, end = file_size < segment->staged.position ? file_size : segment->staged.position;
 	uint8_t *ours = malloc(COMPARE_SIZE), *theirs = aligned_alloc(CHUNK_ALIGN, COMPARE_SIZE + CHUNK_ALIGN);
 	while (ours && theirs && at < end && segment_is_in_memory(segment, at)) {
 		uint64_t size = end - at < COMPARE_SIZE ? end - at : COMPARE_SIZE, skip = at % CHUNK_ALIGN;
-		int64_t got = io_file_read(segment->home->io, segment->write_fd, theirs, align_up(skip + size, CHUNK_ALIGN), at - skip);
+		int64_t got = io_file_read(segment->home->io, fd, theirs, align_up(skip + size, CHUNK_ALIGN), at - skip);
 		segment_peek(segment, at, ours, (uint32_t)size);
 		if (got < (int64_t)(skip + size) || memcmp(ours, theirs + skip, size))
 			break;
@@ -291,6 +291,26 @@ static int leave_hole(struct segment *segment, uint64_t size)
 	return err ? err : io_file_sync(io, segment->write_fd);
 }
 
+/* The kernel has what recovery has just read, which the descriptor that writes would read from the disk once more. */
+static int fd_to_look_with(const struct segment *segment)
+{
+	char path[PATH_SIZE];
+	segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
+	bool is_same = segment->read_fd >= 0 && io_file_check_name(segment->home->io, segment->read_fd, path) == 0;
+	return is_same ? segment->read_fd : segment->write_fd;
+}
+
+/* Zeros are room that the life before has reserved: nothing has to be away, and it serves this one. */
+static int cut_behind_end(struct segment *segment, int fd, uint64_t size)
+{
+	struct io *io = segment->home->io;
+	int is_due = torn_file_is_due(io, fd, segment->staged.position);
+	if (is_due == 0)
+		segment->allocated_bytes = size;
+	int err = is_due > 0 ? io_file_truncate(io, segment->write_fd, segment->staged.position) : is_due;
+	return is_due > 0 && !err ? io_file_sync(io, segment->write_fd) : err;
+}
+
 /* What lies behind `staged` was never acknowledged: away with it, durably, before anything is written there. What lies between `filed` and `staged`
  * stays: it is about to be written over with the same bytes, and some of it may be there alone, if a crash comes before that (a direct
  * piece of the last group, which recovery has taken back into memory). */
@@ -300,17 +320,13 @@ static int cut(struct segment *segment)
 	int64_t size = io_file_size(io, segment->write_fd);
 	if (size < 0)
 		return (int)size;
-	int err = 0;
+	int err = 0, fd = fd_to_look_with(segment);
 	if ((uint64_t)size < segment->filed.position)
 		err = leave_hole(segment, (uint64_t)size);
 	if (!err && (uint64_t)size > segment->filed.position)
-		err = save_tail(segment, same_until(segment, (uint64_t)size), (uint64_t)size);
-	if ((uint64_t)size > segment->staged.position) {
-		if (!err)
-			err = io_file_truncate(io, segment->write_fd, segment->staged.position);
-		if (!err)
-			err = io_file_sync(io, segment->write_fd);
-	}
+		err = save_tail(segment, fd, same_until(segment, fd, (uint64_t)size), (uint64_t)size);
+	if (!err && (uint64_t)size > segment->staged.position)
+		err = cut_behind_end(segment, fd, (uint64_t)size);
 	segment->is_cut = !err;
 	return err;
 }
@@ -373,7 +389,7 @@ static int create_file(struct segment *segment, const char *path)
 	int64_t size = io_file_size(io, segment->write_fd);
 	int err = size < 0 ? (int)size : 0;
 	if (size > 0 && (uint64_t)size > segment->staged.position)
-		err = save_tail(segment, segment->staged.position, (uint64_t)size);
+		err = save_tail(segment, segment->write_fd, segment->staged.position, (uint64_t)size);
 	if (!err)
 		err = io_file_truncate(io, segment->write_fd, 0);
 	segment->has_file = !err;
@@ -466,7 +482,8 @@ int segment_cut_tail(struct segment *segment)
 		return 0; /* it is missing, or another's: reads name that */
 	int is_due = fd < 0 ? fd : torn_file_is_due(segment->home->io, fd, segment->staged.position);
 	int err = is_due > 0 ? segment_open_write(segment) : is_due;
-	segment_close_files(segment);
+	if (segment_is_filed(segment)) /* else it is opened again soon */
+		segment_close_files(segment);
 	return err;
 }
 

@@ -91,6 +91,32 @@ Test(recovery_end, reserved_room_is_left)
 	world_fini(&world);
 }
 
+/* Nor when something is filed there: it serves this life, and goes when it ends. */
+Test(recovery_end, reserved_room_is_taken_over)
+{
+	struct world world;
+	size_t size;
+	begin(&world, 5);
+	uint64_t end = 2 * rot_batch(&world, log_path, 0).end;
+	uint8_t *data = rot_read(&world, log_path, &size);
+	data = realloc(data, 300000);
+	memset(data + size, 0, 300000 - size);
+	rot_write(&world, log_path, data, 300000);
+	free(data);
+	world_open(&world);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	cr_expect_eq(sim_disk_peek(world.disk, log_path, NULL, 0, 299999), 0);
+	uint8_t byte;
+	cr_expect_eq(sim_disk_peek(world.disk, log_path, &byte, 1, 299999), 1, "the room is there");
+	world_stop(&world);
+	free(rot_read(&world, log_path, &size));
+	cr_expect_eq(size, end);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 2);
+	world_fini(&world);
+}
+
 /* The log's very first piece, in a segment without a file before: nothing but the directory tells that there is one. */
 Test(recovery_end, the_first_segment_of_all)
 {
