@@ -12,6 +12,7 @@
 #include "log/io/io_impl.h"
 
 #define LOOKERS 16
+#define LOOKS_A_THREAD 4 /* a thread costs as much as a look at what the disk has to bring */
 
 struct looks {
 	const struct io *io;
@@ -65,7 +66,7 @@ void io__look_ahead(struct io *io, const struct io_look *items, uint32_t count)
 	struct looks looks = {io, items, count, 0};
 	pthread_t threads[LOOKERS];
 	uint32_t started = 0;
-	while (started < LOOKERS && pthread_create(&threads[started], NULL, look_at_all, &looks) == 0)
+	while (started < LOOKERS && started * LOOKS_A_THREAD < count && pthread_create(&threads[started], NULL, look_at_all, &looks) == 0)
 		started++;
 	while (started > 0)
 		pthread_join(threads[--started], NULL);

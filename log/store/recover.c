@@ -116,6 +116,7 @@ int store__recover(struct store *store, struct store_report *report)
 	struct replay replay = {.store = store, .report = report, .untold_to = store->journal_found.untold_to, .told_time_ms = -1};
 	int err = store__find_positions(&replay, &has_scanned);
 	store__release_told(store);
+	uint32_t looked_at = !err && !report->was_clean ? store__look_before_replay(store) : 0;
 	if (!err)
 		err = journal_replay(store->journal, store__replay_entry, &replay);
 	if (!err && (store->is_journal_alien || (has_scanned && store->journal_found.damaged_groups)))
@@ -140,7 +141,7 @@ int store__recover(struct store *store, struct store_report *report)
 	if (!err)
 		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)
-		err = store__cut_tails(store);
+		err = store__cut_tails(store, looked_at);
 	if (!err && must_file_all(&replay, has_unknown_past))
 		err = file_all(store);
 	else if (!err && replay.unvouched_count)

@@ -99,16 +99,16 @@ static char *path_of(const struct partition *partition, const struct segment *se
 }
 
 /* Many partitions are many cold directories and files. Without memory for their names, each is waited for when its turn comes. */
-static void look_ahead(struct store *store)
+static void look_ahead(struct store *store, uint32_t known_count)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, at = 0;
 	if (store->partition_count < LOOK_AHEAD_MIN)
 		return;
 	struct io_look *looks = calloc(2 * (size_t)store->partition_count, sizeof *looks);
 	LIST_FOR_EACH(node, &store->partitions) {
 		const struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		const struct segment *active = partition->active;
-		if (looks && (looks[count].path = path_of(partition, NULL)))
+		if (looks && at++ >= known_count && (looks[count].path = path_of(partition, NULL)))
 			count++;
 		if (looks && active && active->has_file && (looks[count].path = path_of(partition, active)))
 			looks[count++].position = align_down(active->staged.position, 4096);
@@ -120,12 +120,18 @@ static void look_ahead(struct store *store)
 	free(looks);
 }
 
-int store__cut_tails(struct store *store)
+uint32_t store__look_before_replay(struct store *store)
+{
+	look_ahead(store, 0);
+	return store->partition_count;
+}
+
+int store__cut_tails(struct store *store, uint32_t looked_at)
 {
 	int err = io_dir_list(store->home.io, store->dir, note_directory, store);
 	if (err)
 		return err;
-	look_ahead(store);
+	look_ahead(store, looked_at);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		if (partition->active && partition->active->has_file)
