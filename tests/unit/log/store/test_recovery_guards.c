@@ -89,13 +89,13 @@ Test(recovery_guards, what_a_file_must_lead_to)
 	} cases[] = {
 		{end, 1, true},
 		{end, 0, false},
-		{{end.position, end.offset + 1}, 1, false},
-		{{end.position, end.offset - 1}, 1, false},
-		{{end.position - 1, end.offset}, 1, false},
-		{{end.position + 1, end.offset}, 1, false},
+		{{.position = end.position, .offset = end.offset + 1}, 1, false},
+		{{.position = end.position, .offset = end.offset - 1}, 1, false},
+		{{.position = end.position - 1, .offset = end.offset}, 1, false},
+		{{.position = end.position + 1, .offset = end.offset}, 1, false},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		segment->staged = (struct mark){0, 0};
+		segment->staged = (struct mark){0};
 		int err = store__check_up_to(partition, segment, cases[i].to, cases[i].epoch_max, &is_whole);
 		segment->staged = end;
 		cr_expect_eq(err, 0, "case %zu", i);
