@@ -137,11 +137,11 @@ Test(ring_image, pieces_on_their_way_are_waited_for)
 	cr_assert_gt(image->fetch_count, 0);
 	ring_image_settle(image);
 	cr_expect_eq(image->fetch_count, 0);
-	cr_expect_eq(io_turn(io, false), 0, "nothing is left of them");
+	cr_expect_eq(io_turn(io, true), 0, "nothing is left of them");
 	cr_assert_eq(ring_image_view(image, io, fd, 2u << 20, JOURNAL_BLOCK_SIZE, &bytes), 1);
 	cr_assert_gt(image->fetch_count, 0);
 	ring_image_free(image);
-	cr_expect_eq(io_turn(io, false), 0);
+	cr_expect_eq(io_turn(io, true), 0);
 	io_close_fd(io, fd);
 	io_close(io);
 	sim_disk_close(disk);
