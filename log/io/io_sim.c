@@ -617,7 +617,7 @@ static int file_allocate(struct io *io, int fd, uint64_t position, uint64_t size
 	int fault;
 	if (begin(sim_of(io), SIM_SIZE, &fault) < 0)
 		return fault;
-	return answer(fault, allocate_open(sim_of(io), fd, position + size, does_extend));
+	return answer(fault, size == 0 ? -EINVAL /* as the kernel says */ : allocate_open(sim_of(io), fd, position + size, does_extend));
 }
 
 static int64_t file_read(struct io *io, int fd, void *data, size_t size, uint64_t position)

@@ -581,6 +581,10 @@ int journal_check_name(const struct journal *journal, const char *path)
 
 bool journal_is_idle(const struct journal *journal)
 {
-	bool has_groups = journal->err ? journal->ops_in_flight > 0 : journal->in_flight_count > 0;
-	return !has_groups && !journal->superblock.is_writing && journal->prewriter.state != PREWRITE_WRITING;
+	return !journal_is_writing(journal) && (journal->err || journal->in_flight_count == 0);
+}
+
+bool journal_is_writing(const struct journal *journal)
+{
+	return journal->ops_in_flight > 0 || journal->superblock.is_writing || journal->prewriter.state == PREWRITE_WRITING;
 }

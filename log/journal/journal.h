@@ -159,6 +159,7 @@ uint64_t journal_size_bytes(const struct journal *journal);
 uint64_t journal_open_seq(const struct journal *journal);    /* of the group that journal_add fills */
 uint64_t journal_durable_seq(const struct journal *journal); /* the last one reported */
 bool journal_is_idle(const struct journal *journal);         /* nothing in flight, background writes included */
+bool journal_is_writing(const struct journal *journal);      /* the disk is at work for it: its memory must stay; groups that are held do not count */
 bool journal_has_failed(const struct journal *journal);
 /* Does the path that it was opened by still lead to it? 0, ERR_GONE, -errno. */
 MUST_USE int journal_check_name(const struct journal *journal, const char *path);

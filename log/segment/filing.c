@@ -221,9 +221,12 @@ static uint64_t within_size(const struct segment *segment, uint64_t to, uint64_t
 	return until < most ? until : to > most ? to : most;
 }
 
+/* Nothing to do where the life before had reserved as much: the file's opening, a moment ago, has found that. */
 static int reserve_until(struct segment *segment, uint64_t until)
 {
 	uint64_t from = segment->allocated_bytes > segment->filed.position ? segment->allocated_bytes : segment->filed.position;
+	if (until <= from)
+		return 0;
 	int err = io_file_allocate(segment->home->io, segment->write_fd, from, until - from, true);
 	if (err == -EOPNOTSUPP || err == -ENOSYS)
 		until = UINT64_MAX; /* this file system cannot: nothing is reserved, ever */

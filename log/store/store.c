@@ -607,7 +607,7 @@ static void seal_when_quiet(struct store *store)
 	bool is_quiet = store__cycle_is_idle(store) && !store->group.is_in_flight && list_is_empty(&store->home.dirty) &&
 			list_is_empty(&store->home.unfiled);
 	if (store->failure) {
-		store->is_stopped = !store->group.is_in_flight || journal_has_failed(store->journal);
+		store->is_stopped = !journal_is_writing(store->journal); /* a group under way may wait for a piece that failed, for ever */
 		return;
 	}
 	if (is_stuck(store)) {

@@ -119,7 +119,7 @@ static void direct_done(struct segment *segment, void *context, struct mark targ
 	bool is_deleted = err == ERR_GONE && partition->is_closed;
 	if (err && !is_deleted)
 		store__fail(store, err);
-	else
+	else if (!store->failure) /* else nobody is told of its group any more, and a stop may be over */
 		journal_release(store->journal, store->group.seq);
 }
 
