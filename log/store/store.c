@@ -573,6 +573,7 @@ static void answer_finished(struct store *store)
 #define FULL_TRIES_MAX 5
 /* A tenth of a second apart: clients that are gone have given their descriptors back long before. */
 #define SHORT_TRIES_MAX 50
+#define DROPS_AT_STOP_NS (1000ull * 1000 * 1000)
 
 static bool is_stuck(const struct store *store)
 {
@@ -602,6 +603,12 @@ static void stop_stuck(struct store *store)
 	store->is_stopped = true;
 }
 
+/* What the last cycle lets go is removed before the stop is over, if that takes no longer than people wait; else the next life goes on with it. */
+static bool may_drop_more(const struct store *store)
+{
+	return !list_is_empty(&store->home.dropping) && io_now_ns(store->home.io) - store->stop_began_ns < DROPS_AT_STOP_NS;
+}
+
 static void seal_when_quiet(struct store *store)
 {
 	bool is_quiet = store__cycle_is_idle(store) && !store->group.is_in_flight && list_is_empty(&store->home.dirty) &&
@@ -614,7 +621,7 @@ static void seal_when_quiet(struct store *store)
 		stop_stuck(store);
 		return;
 	}
-	if (!is_quiet || !store->is_final_cycle_done || !journal_is_idle(store->journal))
+	if (!is_quiet || !store->is_final_cycle_done || !journal_is_idle(store->journal) || may_drop_more(store))
 		return;
 	store__look_for_journal(store);
 	int err = store->is_journal_gone ? ERR_GONE : journal_seal(store->journal);
@@ -653,6 +660,7 @@ void store_turn(struct store *store)
 void store_stop(struct store *store)
 {
 	store->is_stopping = true;
+	store->stop_began_ns = io_now_ns(store->home.io);
 	store__update_refusal(store);
 	journal_quiesce(store->journal);
 	scrub_stop(&store->scrub);

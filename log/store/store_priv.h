@@ -148,6 +148,7 @@ struct store {
 	bool is_journal_whole;         /* it holds every group since the directory was made: none has ever been trimmed */
 	bool is_final_cycle_done;      /* of the stop: everything is filed, and the checkpoint says so */
 	uint32_t tries_at_stop;        /* how often the disk was found full, or the system short, since the stop began */
+	uint64_t stop_began_ns;
 };
 
 /* store_commit.c */
