@@ -73,6 +73,16 @@ static uint8_t *put_file(uint8_t *at, const struct partition *partition)
 	return at + FILE_SIZE;
 }
 
+/* False: there is no room. Frees the bytes. */
+static bool add_entry(struct store *store, enum entry_kind kind, uint8_t *bytes, size_t size)
+{
+	struct iovec payload = {bytes, size};
+	struct journal_entry entry = {.kind = kind, .data_size_bytes = (uint32_t)size, .data_checksum = XXH3_64bits(bytes, size)};
+	bool is_added = journal_add(store->journal, &entry, &payload, 1);
+	free(bytes);
+	return is_added;
+}
+
 /* Where there is no memory or room for it a scan has a witness less. */
 static void add_log_files(struct store *store)
 {
@@ -87,11 +97,8 @@ static void add_log_files(struct store *store)
 		const struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		at = has_file_to_tell(partition) ? put_file(at, partition) : at;
 	}
-	struct iovec payload = {bytes, size};
-	struct journal_entry entry = {.kind = ENTRY_LOG_FILES, .data_size_bytes = (uint32_t)size, .data_checksum = XXH3_64bits(bytes, size)};
-	bool is_added = journal_add(store->journal, &entry, &payload, 1);
+	bool is_added = add_entry(store, ENTRY_LOG_FILES, bytes, size);
 	(void)is_added;
-	free(bytes);
 }
 
 bool store__add_log_ends(struct store *store)
@@ -103,10 +110,7 @@ bool store__add_log_ends(struct store *store)
 	uint8_t *bytes = malloc(size);
 	if (!bytes)
 		return false;
-	struct iovec payload = {bytes, encode(store, bytes)};
-	struct journal_entry entry = {.kind = ENTRY_LOG_ENDS, .data_size_bytes = (uint32_t)size, .data_checksum = XXH3_64bits(bytes, size)};
-	bool is_added = journal_add(store->journal, &entry, &payload, 1);
-	free(bytes);
+	bool is_added = add_entry(store, ENTRY_LOG_ENDS, bytes, encode(store, bytes));
 	if (is_added)
 		add_log_files(store);
 	return is_added;
