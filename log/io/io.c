@@ -426,21 +426,28 @@ int io_unlink(struct io *io, const char *path)
 }
 
 /* A file that has no name lives as long as somebody has it open: whoever closes it last waits. */
-int io_unlink_behind(struct io *io, const char *path)
+static int hold(struct io *io, const char *path)
 {
-	int held = io->impl->close_behind ? io_posix__hold(io, path) : -1;
-	int err = io_unlink(io, path);
+	return io->impl->close_behind ? io_posix__hold(io, path) : -1;
+}
+
+static void let_go_behind(struct io *io, int held)
+{
 	if (held >= 0)
 		io->impl->close_behind(io, held);
+}
+
+int io_unlink_behind(struct io *io, const char *path)
+{
+	int held = hold(io, path), err = io_unlink(io, path);
+	let_go_behind(io, held);
 	return err;
 }
 
 int io_rename_behind(struct io *io, const char *from, const char *to)
 {
-	int held = io->impl->close_behind ? io_posix__hold(io, to) : -1;
-	int err = io_rename(io, from, to);
-	if (held >= 0)
-		io->impl->close_behind(io, held);
+	int held = hold(io, to), err = io_rename(io, from, to);
+	let_go_behind(io, held);
 	return err;
 }
 
