@@ -307,8 +307,10 @@ static int cut_behind_end(struct segment *segment, int fd, uint64_t size)
 	int is_due = torn_file_is_due(io, fd, segment->staged.position);
 	if (is_due == 0)
 		segment->allocated_bytes = size;
-	int err = is_due > 0 ? io_file_truncate(io, segment->write_fd, segment->staged.position) : is_due;
-	return is_due > 0 && !err ? io_file_sync(io, segment->write_fd) : err;
+	if (is_due <= 0)
+		return is_due;
+	int err = io_file_truncate(io, segment->write_fd, segment->staged.position);
+	return err ? err : io_file_sync(io, segment->write_fd);
 }
 
 /* What lies behind `staged` was never acknowledged: away with it, durably, before anything is written there. What lies between `filed` and `staged`
