@@ -143,6 +143,15 @@ Test(exchanged_middle, of_an_earlier_life)
 	world_fini(&world);
 }
 
+static void expect_middle_refused(struct world *world)
+{
+	for (uint32_t index = 0; index < 2; index++) {
+		struct read read;
+		world_read_begin(world, world_partition(world, "t", index), &read, 6 * RECORDS, 1);
+		cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
+	}
+}
+
 /* It is complete: no seal is made of it, and the scrub comes at once. */
 Test(exchanged_middle, makes_no_seal)
 {
@@ -156,11 +165,7 @@ Test(exchanged_middle, makes_no_seal)
 	append_all(&world, END);
 	let_pass(&world, 20ull * 1000 * 1000 * 1000);
 	cr_assert_eq(store_counters(world.store).damaged_ranges, 2);
-	for (uint32_t index = 0; index < 2; index++) {
-		struct read read;
-		world_read_begin(&world, world_partition(&world, "t", index), &read, 6 * RECORDS, 1);
-		cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
-	}
+	expect_middle_refused(&world);
 	world_fini(&world);
 }
 
@@ -196,11 +201,7 @@ Test(exchanged_middle, is_known_to_a_scan)
 	rot_verify(&world, &verdict);
 	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 2);
 	world_open(&world);
-	for (uint32_t index = 0; index < 2; index++) {
-		struct read read;
-		world_read_begin(&world, world_partition(&world, "t", index), &read, 6 * RECORDS, 1);
-		cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
-	}
+	expect_middle_refused(&world);
 	world_fini(&world);
 }
 
@@ -225,11 +226,7 @@ Test(exchanged_middle, is_known_to_the_journal)
 	rot_verify(&world, &verdict);
 	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 2);
 	world_open(&world);
-	for (uint32_t index = 0; index < 2; index++) {
-		struct read read;
-		world_read_begin(&world, world_partition(&world, "t", index), &read, 6 * RECORDS, 1);
-		cr_assert_eq(read.op.err, ERR_CORRUPT_LOG);
-	}
+	expect_middle_refused(&world);
 	world_fini(&world);
 }
 
