@@ -116,8 +116,7 @@ static int64_t write_synced(const struct io_op *op, const struct iovec *pieces, 
 	return n > 0 && fdatasync(op->fd) < 0 ? -1 : n;
 }
 
-/* One system call on what is left of a transfer: bytes or -errno. */
-static int64_t move(struct io_op *op)
+int64_t io_syscalls__move(struct io_op *op)
 {
 	const struct iovec *pieces;
 	int count = (int)io_transfer_pieces(op, &pieces);
@@ -150,7 +149,7 @@ static void attempt_transfer(struct syscalls *s, struct io_op *op)
 {
 	int64_t answer;
 	do {
-		answer = move(op);
+		answer = io_syscalls__move(op);
 		if (answer == -EAGAIN && (op->kind == OP_RECV || op->kind == OP_SEND)) {
 			park(s, op);
 			return;

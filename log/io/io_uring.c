@@ -7,7 +7,7 @@
  * Where there is no room in the submission ring even after submitting, the operation (or its cancel) waits
  * in the backlog for the next turn: a verb cannot fail. Receives take a buffer from a ring shared with the
  * kernel; one that finds none first waits for data without a buffer and, when there are data but still no
- * buffer, parks until one comes back. Kernel floor 6.1 (SINGLE_ISSUER, DEFER_TASKRUN); an older one
+ * buffer, parks until one comes back. What the kernel has no worker for is done by a plain system call, for which everybody waits. Kernel floor 6.1 (SINGLE_ISSUER, DEFER_TASKRUN); an older one
  * answers -EINVAL at setup, reported as -ENOSYS. */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,8 @@ struct pool {
 /* A file that has no name any more and is held by this descriptor alone. */
 struct leaving {
 	struct list node;
-	int fd;              /* -1: it is being closed */
+	int fd;
+	bool is_closing;
 	uint64_t size_bytes; /* of what is left of it */
 };
 
@@ -387,7 +388,7 @@ static void leave_more(struct uring *u)
 		io_uring_prep_rw(OP_FTRUNCATE, sqe, leaving->fd, NULL, 0, leaving->size_bytes);
 	} else {
 		io_uring_prep_close(sqe, leaving->fd);
-		leaving->fd = -1;
+		leaving->is_closing = true;
 	}
 	sqe->flags |= IOSQE_ASYNC;
 	io_uring_sqe_set_data64(sqe, TAG_LEAVE);
@@ -414,7 +415,9 @@ static void left(struct uring *u, int32_t result)
 	struct leaving *leaving = LIST_ENTRY(u->leaving.next, struct leaving, node);
 	uint64_t took_ns = u->io.now_ns - u->leave_began_ns;
 	u->is_leaving = false;
-	if (leaving->fd < 0) {
+	if (leaving->is_closing) {
+		if (result == -ECANCELED) /* no worker for it: nobody has closed it */
+			close(leaving->fd);
 		list_remove(&leaving->node);
 		free(leaving);
 		u->io.behind_count--;
@@ -491,9 +494,37 @@ static void complete_accept(struct uring *u, struct io_op *op, int32_t result, u
 	op->done(op);
 }
 
+/* The kernel has no worker and may make none (RLIMIT_NPROC, pids.max): so it answers for what nobody cancelled and it never began. */
+static bool lacked_worker(const struct io_op *op, int32_t result)
+{
+	return result == -ECANCELED && !(op->flags & OP_IS_CANCELLED);
+}
+
+/* Everybody waits for the disk then, as where there is no io_uring. Sockets need no worker. */
+static int32_t do_here(struct io_op *op)
+{
+	switch ((enum io_kind)op->kind) {
+	case OP_DIR_SYNC:
+		return fsync(op->fd) < 0 ? -errno : 0;
+	case OP_DATASYNC:
+		return fdatasync(op->fd) < 0 ? -errno : 0;
+	case OP_WRITE:
+	case OP_READ:
+		return (int32_t)io_syscalls__move(op);
+	case OP_ACCEPT:
+	case OP_RECV_POOLED:
+	case OP_RECV:
+	case OP_SEND:
+		return -ECANCELED;
+	}
+	UNREACHABLE();
+}
+
 static void complete_op(struct uring *u, struct io_op *op, int32_t result, uint32_t cqe_flags)
 {
 	CHECK(op->is_in_flight);
+	if (lacked_worker(op, result))
+		result = do_here(op);
 	if (!(cqe_flags & IORING_CQE_F_MORE))
 		list_remove(&op->node); /* a cancel that is not needed any more */
 	switch ((enum io_kind)op->kind) {
@@ -613,7 +644,7 @@ static void close_leaving(struct uring *u)
 	struct list *node;
 	while ((node = list_pop_front(&u->leaving))) {
 		struct leaving *leaving = LIST_ENTRY(node, struct leaving, node);
-		if (leaving->fd >= 0)
+		if (!leaving->is_closing)
 			close(leaving->fd);
 		free(leaving);
 	}

@@ -1,4 +1,5 @@
 /* The loop: timers, wakes, sleep, and what happens where io_uring is forbidden. */
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -7,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -423,4 +425,67 @@ Test(loop, little_locked_memory, .timeout = 60)
 		cr_assert(code == 0 || (code == 100 && cases[i].may_lack_memory), "%llu bytes: %d",
 			  (unsigned long long)cases[i].locked_bytes, code);
 	}
+}
+
+static int run_out(struct io *io, struct probe *probe)
+{
+	for (int t = 0; t < 1000 && !probe->calls; t++)
+		if (io_turn(io, true) < 0)
+			return -EIO;
+	return probe->calls ? probe->result : -EIO;
+}
+
+/* The kernel can make no worker for this user's ring: what needs one is done all the same, and a file that leaves is closed. */
+static int file_as_nobody(struct io *io, const char *dir)
+{
+	struct rlimit limit = {0, 0};
+	char path[256];
+	static const char text[] = "acknowledged";
+	char back[sizeof text] = "";
+	struct iovec out = {(void *)text, sizeof text}, in = {back, sizeof back};
+	if (setrlimit(RLIMIT_NPROC, &limit) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+		return 1;
+	snprintf(path, sizeof path, "%s/file", dir);
+	int fd = io_file_open(io, path, IO_CREATE);
+	struct probe p = {0};
+	io_write(io, probe_op(&p), fd, &out, 1, 0, IO_DSYNC);
+	if (run_out(io, &p) != sizeof text)
+		return 2;
+	io_datasync(io, probe_op(&p), fd);
+	if (run_out(io, &p))
+		return 3;
+	io_dir_sync_start(io, probe_op(&p), dir);
+	if (run_out(io, &p))
+		return 4;
+	io_read(io, probe_op(&p), fd, &in, 1, 0);
+	if (run_out(io, &p) != sizeof text || memcmp(back, text, sizeof text) != 0)
+		return 5;
+	io_close_fd(io, fd);
+	if (io_unlink_behind(io, path))
+		return 6;
+	for (int t = 0; t < 1000 && io_behind_count(io); t++)
+		if (io_turn(io, true) < 0)
+			return 7;
+	int again = open("/", O_RDONLY | O_CLOEXEC);
+	return again == fd ? 0 : 8; /* the lowest that is free: none was left open */
+}
+
+Test(loop, no_worker_to_be_had, .timeout = 60)
+{
+	struct fixture f;
+	if (geteuid() != 0)
+		cr_skip_test("needs root to become somebody else");
+	fixture_open_with(&f, (struct io_options){.backend = IO_URING});
+	io_close(f.io);
+	cr_assert_eq(chmod(f.dir, 0777), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct io_options options = {.backend = IO_URING};
+		_exit(io_open(&f.io, &options) ? 99 : file_as_nobody(f.io, f.dir));
+	}
+	int status;
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFEXITED(status));
+	cr_expect_eq(WEXITSTATUS(status), 0, "it went wrong at %d", WEXITSTATUS(status));
+	cr_assert_eq(rmdir(f.dir), 0);
 }
