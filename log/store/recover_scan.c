@@ -117,11 +117,9 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 	if (found < 0)
 		return found;
 	segment_witness_end(witness, end.offset, is_unbroken);
-	if (witness->fails_seal)
-		end.headers = 0; /* what was filed is something else */
 	segment_adopt(segment, end);
-	if (witness->fails_seal && witness->told.position <= end.position)
-		segment->vouched = witness->told;
+	if (witness->fails_seal) /* what was filed is something else: what was told, or nobody knows */
+		segment->vouched = witness->told.position <= end.position ? witness->told : (struct mark){.offset = segment->base_offset};
 	/* After a kill these bytes may be in the page cache alone, and the journal's entries for them will be skipped. */
 	return end.position > 0 ? io_file_sync(io, fd) : 0;
 }
