@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "log/partition/partition_priv.h"
+#include "log/store/store_priv.h"
 #include "tests/unit/log/repair/steps.h"
 
 static const char AWAY[] = "/away.log";
@@ -133,8 +134,13 @@ static void live_and_repair(struct world *world, const char *name)
 	world->options.scrub_bytes_per_second = 100u << 20;
 	world->options.scrub_interval_ms = 1000;
 	world_open(world);
-	for (int turns = 0; store_counters(world->store).scrub_passes < 2 && turns < 100000; turns++)
+	uint64_t checkpoint = 0;
+	for (int turns = 0; store_counters(world->store).scrub_passes < 20 && turns < 100000; turns++) {
 		world_turn(world);
+		if (store_counters(world->store).scrub_passes <= 10)
+			checkpoint = world->store->checkpoint_generation;
+	}
+	cr_assert_eq(world->store->checkpoint_generation, checkpoint, "%s: each pass of the scrub asks for a seal", name);
 	world_stop(world);
 	rot_verify(world, &verdict);
 	cr_assert_eq(verdict.report.counts.findings[FINDING_DERIVED], 0, "%s", name);

@@ -110,6 +110,33 @@ Test(commit, a_large_piece_does_not_bring_a_larger_one_along)
 	world_fini(&world);
 }
 
+/* But with a journal that is more than half full it does, while write-behind is busy with others. */
+Test(commit, a_large_piece_brings_a_larger_one_along_under_pressure)
+{
+	enum { OTHERS = 8 };
+	struct world world;
+	world_init(&world, 8);
+	world.options.direct_size_bytes_min = LARGE;
+	world_open(&world);
+	world_create_topic(&world, "t", OTHERS + 1, NULL, 0);
+	struct partition *partition = partition_of(&world, OTHERS);
+	for (uint32_t index = 0; index <= OTHERS; index++)
+		world_append(&world, partition_of(&world, index), 0, 1, 100);
+	world_idle(&world, 7);
+	for (uint32_t index = 0; index < OTHERS; index++) /* they are filed first */
+		world_append(&world, partition_of(&world, index), 1, 1, LARGE / 2);
+	for (uint64_t i = 1; i <= 5; i++)
+		world_append(&world, partition, i, 1, LARGE / 2);
+	for (uint64_t i = 0; journal_untrimmed_bytes(world.store->journal) < journal_size_bytes(world.store->journal) / 2; i++)
+		world_append(&world, partition_of(&world, i % OTHERS), 2 + i / OTHERS, 1, LARGE / 2);
+	const struct segment *segment = partition->active;
+	cr_assert(segment->committing.position - segment->filed.position > LARGE && !segment->filing);
+	cr_assert_eq(world.store->cycle.direct_bytes, 0);
+	world_append(&world, partition, 6, 1, LARGE);
+	cr_expect_gt(world.store->cycle.direct_bytes, 0);
+	world_fini(&world);
+}
+
 /* What a large piece needs before it may go to its segment was in part a sync, so whichever of it fails, the store breaks: a second sync may say that all is well. */
 Test(commit, a_failure_before_a_large_piece_is_final)
 {

@@ -1,6 +1,7 @@
 /* A cycle that finds many segments to file and to seal: how often it looks at one does not grow with their number. */
 #include <errno.h>
 
+#include "log/store/store_priv.h"
 #include "tests/unit/log/store/world.h"
 
 #include "log/partition/partition_priv.h"
@@ -109,6 +110,8 @@ Test(filing_steps, what_fails_is_passed)
 	cr_assert_eq(left, 16);
 	sim_disk_fail_kinds(world.disk, SIM_OPEN, 0, EMFILE, false);
 	file_all(&world, partition);
+	world_idle(&world, 7);
+	cr_assert(list_is_empty(&world.store->home.untimed), "what is written is not looked at again");
 	cr_assert_eq(world_check_all(&world, partition, 0, 1000), (int64_t)end);
 	world_fini(&world);
 }

@@ -511,6 +511,29 @@ Test(scan_witness, a_segment_without_append_times_among_anothers)
 	world_fini(&world);
 }
 
+/* The same of one that its log does not go on in any more, so that the journal says nothing of it either; its seal came along. */
+Test(scan_witness, a_complete_segment_without_append_times_among_anothers)
+{
+	struct world world;
+	begin(&world, 22);
+	for (uint32_t index = 0; index < 2; index++)
+		for (uint64_t number = 0; number < 8; number += 2)
+			append(&world, index, index * 1000 + number, 2, number >= 4);
+	world_stop(&world);
+	rot_unlink(&world, "/t-0/00000000000000000004.appendtime");
+	rot_unlink(&world, "/t-1/00000000000000000004.appendtime");
+	rot_unlink(&world, "/checkpoint-0");
+	exchange_first_segments(&world);
+	exchange(&world, last_log, other_last_log);
+	exchange(&world, "/t-0/00000000000000000004.seal", "/t-1/00000000000000000004.seal");
+	expect_refused(&world, "t-0/00000000000000000000.log");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	for (int64_t offset = 0; offset < 8; offset++)
+		cr_expect_eq(is_served(&world, offset), offset >= 6, "offset %ld", (long)offset);
+	world_fini(&world);
+}
+
 /* But one that an earlier checkpoint knows is known. */
 Test(scan_witness, a_segment_that_the_copy_knows_among_anothers)
 {
