@@ -130,7 +130,7 @@ static inline void *request_alloc(struct request *request, size_t size) { return
 /* Zeroed array of `count` items; NULL when the arena is full. `count` may come off the wire. */
 void *request_alloc_array(struct request *request, size_t count, size_t item_size);
 
-/* Gives a large frame's memory back before the request is over, so that the next request is received into bytes that are still in the
+/* Gives the frame's memory back before the request is over, so that the next request is received into bytes that are still in the
  * processor's cache. No view into it may be used afterwards: what is still needed has been copied (request_keep). */
 static inline void request_drop_frame(struct request *request) { request->drop_frame(request); }
 /* A copy that lives as long as the request. False: the arena is full. */

@@ -4,6 +4,9 @@
 #include "net/api/feature.h"
 #include "net/api/refusal.h"
 
+/* The frame of a smaller one is not worth a message between shards. */
+#define FRAME_TO_LET_GO_MIN (16u << 10)
+
 /* Why a group's coordinator is not even asked. */
 static enum kerr refuse_at_once(const struct request *request, int traits, struct slice group_id)
 {
@@ -21,7 +24,7 @@ enum step group_api_start(struct request *request, int traits, struct slice grou
 {
 	struct group_task *task = request->state;
 	task->is_reader = traits & GROUP_READS;
-	task->lets_go = traits & GROUP_WAITS;
+	task->lets_go = (traits & GROUP_WAITS) && request->size_bytes >= FRAME_TO_LET_GO_MIN;
 	task->error = refuse_at_once(request, traits, group_id);
 	if (task->error)
 		return answer(request);

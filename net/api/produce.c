@@ -131,9 +131,12 @@ static struct append_task *append(struct request *request, const struct topic *t
 		return NULL;
 	task_init(&append->task, request, &topic->id, in->index);
 	/* The bytes are the frame's, which is ours to write to. */
-	append->op = (struct append_op){.records = (uint8_t *)in->records.whole.data,
-					.records_size_bytes = (uint32_t)in->records.whole.size,
-					.is_zstd_allowed = request->version >= 7};
+	append->op.records = (uint8_t *)in->records.whole.data;
+	append->op.records_size_bytes = (uint32_t)in->records.whole.size;
+	append->op.is_zstd_allowed = request->version >= 7;
+	append->op.is_internal = append->op.begins_segment = false;
+	append->op.record_error_count = 0;
+	append->op.error_message = NULL;
 	append->node = (struct list){0};
 	request_count(request, append_task_submit(append));
 	return append;

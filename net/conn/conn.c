@@ -24,8 +24,8 @@
 #define SEND_BYTES_MAX (4u << 20)
 /* One receive of a large frame: a step, so that progress is seen. */
 #define RECEIVE_BYTES_MAX (1u << 20)
-/* Frames below this size are not worth giving back early; nor does who sends them gain by a size that is received alone. */
-#define DROP_SIZE_MIN (16u << 10)
+/* Who sends smaller frames gains nothing by a size that is received alone. */
+#define LARGE_SIZE_MIN (16u << 10)
 
 struct conn {
 	struct shard *shard;
@@ -134,18 +134,20 @@ static void request_freed(struct request *request)
 {
 	struct conn *conn = request->conn;
 	conn->shard->arena_bytes -= request->counted_bytes;
-	frame_pool_give(conn->shard->frames, request->frame);
+	if (request->frame)
+		frame_pool_give(conn->shard->frames, request->frame);
+	else
+		frame_pool_give_charge(conn->shard->frames);
 	request_pool_give(conn->shard->requests, request);
 	conn->request_count--;
 	free_if_over(conn);
 }
 
-/* Small frames stay: they are charged with the request beside them, which goes on. */
 static void drop_frame(struct request *request)
 {
-	if (!request->frame || request->frame->size_bytes < DROP_SIZE_MIN)
+	if (!request->frame)
 		return;
-	frame_pool_give(request->shard->frames, request->frame);
+	frame_pool_give_bytes(request->shard->frames, request->frame);
 	request->frame = NULL;
 }
 
@@ -231,7 +233,7 @@ static void take_frame(struct conn *conn)
 	struct shard *shard = conn->shard;
 	struct frame *frame = frame_reader_take(&conn->reader);
 	struct request *request = request_pool_take(shard->requests);
-	conn->expects_large = frame->size_bytes >= DROP_SIZE_MIN;
+	conn->expects_large = frame->size_bytes >= LARGE_SIZE_MIN;
 	if (!request) {
 		frame_pool_give(shard->frames, frame);
 		refuse(conn, "there is no memory for its request");

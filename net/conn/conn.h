@@ -13,6 +13,8 @@
 #include "net/route/shard_state.h"
 
 #define CONN_REQUESTS_MAX 64u
+/* Of the shared buffers that are received into: a small request with its header in one piece. */
+#define CONN_RECEIVE_BUFFER_SIZE (8u << 10)
 #define CONN_QUEUED_BYTES_MAX (1u << 20)
 /* A send may take so long, and as much again as its bytes take at 64 KiB/s: what it sends is held in memory meanwhile. */
 #define CONN_STALL_NS (30ull * 1000 * 1000 * 1000)

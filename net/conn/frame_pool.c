@@ -235,6 +235,19 @@ void frame_pool_give(struct frame_pool *pool, struct frame *frame)
 	pool->kept_bytes += frame->capacity;
 }
 
+void frame_pool_give_bytes(struct frame_pool *pool, struct frame *frame)
+{
+	frame_pool_give(pool, frame);
+	pool->used_bytes[FRAME_ORDINARY] += pool->overhead_bytes;
+}
+
+void frame_pool_give_charge(struct frame_pool *pool)
+{
+	CHECK(pool->used_bytes[FRAME_ORDINARY] >= pool->overhead_bytes);
+	pool->used_bytes[FRAME_ORDINARY] -= pool->overhead_bytes;
+	pool->has_news = true;
+}
+
 static void wait_in(struct frame_pool *pool, struct frame_wait *wait, uint32_t size_bytes, enum frame_kind kind)
 {
 	wait->size_bytes = size_bytes;

@@ -47,6 +47,9 @@ struct frame *frame_pool_take_start(struct frame_pool *pool);
 /* At most FRAME_SMALL_MAX bytes, beyond the budget if need be; NULL only if the machine has no memory. */
 struct frame *frame_pool_take_small(struct frame_pool *pool, uint32_t size_bytes);
 void frame_pool_give(struct frame_pool *pool, struct frame *frame);
+/* The frame alone: what its owner keeps beside it stays charged, as an ordinary frame's, until frame_pool_give_charge. */
+void frame_pool_give_bytes(struct frame_pool *pool, struct frame *frame);
+void frame_pool_give_charge(struct frame_pool *pool);
 
 /* Asks to be called when memory has come back; list_remove(&wait->node) gives up. */
 struct frame_wait {

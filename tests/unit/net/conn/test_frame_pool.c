@@ -39,6 +39,36 @@ Test(frame_pool, reuses_the_newest)
 	frame_pool_close(pool);
 }
 
+/* Its bytes go to the next taker at once; what its owner keeps beside it stays charged until he says so. */
+Test(frame_pool, gives_the_bytes_before_the_charge)
+{
+	struct frame_pool *pool;
+	cr_assert_eq(frame_pool_open(&pool, 64 << 10, 4096), 0);
+	struct frame *frame = frame_pool_take(pool, 5000);
+	frame_pool_give_bytes(pool, frame);
+	cr_assert_eq(frame_pool_used_bytes(pool), 4096);
+	cr_assert_eq(frame_pool_take(pool, 5000), frame);
+	frame_pool_give(pool, frame);
+	cr_assert_eq(frame_pool_used_bytes(pool), 4096);
+	frame_pool_give_charge(pool);
+	cr_assert_eq(frame_pool_used_bytes(pool), 0);
+	frame_pool_close(pool);
+}
+
+/* Requests that are over but for their answers still leave no room beyond the budget. */
+Test(frame_pool, charges_count_in_the_budget)
+{
+	struct frame_pool *pool;
+	cr_assert_eq(frame_pool_open(&pool, 64 << 10, 4096), 0);
+	uint32_t count = 0;
+	for (struct frame *frame; (frame = frame_pool_take(pool, 1024)); count++)
+		frame_pool_give_bytes(pool, frame);
+	cr_assert(count >= 14 && count <= 16, "%u", count);
+	for (; count > 0; count--)
+		frame_pool_give_charge(pool);
+	frame_pool_close(pool);
+}
+
 /* The budget bounds what is out; what is kept of other classes makes way. */
 Test(frame_pool, stays_within_its_budget)
 {
