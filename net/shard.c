@@ -23,7 +23,6 @@
 
 #define CACHE_BYTES_MIN (4ull << 20)       /* what a topic of default settings needs: batches of up to half of it are taken */
 #define RECEIVE_BUFFER_COUNT 64u
-#define RECEIVE_BUFFER_SIZE (8u << 10)     /* a small request with its header in one piece */
 
 #define DRAIN_MAX_NS (3ull * 1000 * 1000 * 1000)
 #define CLOSE_MAX_NS (2ull * 1000 * 1000 * 1000)
@@ -35,7 +34,7 @@ int shard_open_io(struct shard *shard, const struct io_options *base)
 {
 	struct io_options options = *base;
 	options.buffer_count = RECEIVE_BUFFER_COUNT;
-	options.buffer_size_bytes = RECEIVE_BUFFER_SIZE;
+	options.buffer_size_bytes = CONN_RECEIVE_BUFFER_SIZE;
 	options.seed += shard->index;
 	list_init(&shard->blocked_appends);
 	list_init(&shard->runnable);

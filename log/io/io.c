@@ -246,6 +246,13 @@ void io_recv(struct io *io, struct io_op *op, int fd, void *data, size_t size, b
 	start_transfer(io, op, OP_RECV, fd, &op->one, 1, 0, is_whole ? OP_IS_WHOLE : 0);
 }
 
+void io_recv_now(struct io *io, struct io_op *op, int fd, void *data, size_t size)
+{
+	CHECKF(!op->is_in_flight, "operation of kind %d is in flight", op->kind);
+	op->one = (struct iovec){data, size};
+	start_transfer(io, op, OP_RECV, fd, &op->one, 1, 0, OP_IS_NOW);
+}
+
 void io_recv_pooled(struct io *io, struct io_op *op, int fd)
 {
 	start(io, op, OP_RECV_POOLED, fd, 0);

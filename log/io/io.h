@@ -40,6 +40,7 @@ struct io_op {
 	bool is_more;
 	/* The backend's own. */
 	bool is_in_flight;
+	bool is_socket_empty; /* as far as the last receive could tell */
 	uint8_t kind;
 	int fd;
 	uint32_t flags;
@@ -145,6 +146,9 @@ void io_accept(struct io *io, struct io_op *op, int fd);
 /* Receives up to `size` bytes into the caller's memory: whatever has arrived (`is_whole` false), or all of
  * it, fewer only at the end of the stream. 0 = the peer closed. */
 void io_recv(struct io *io, struct io_op *op, int fd, void *data, size_t size, bool is_whole);
+/* Receives up to `size` bytes of what has arrived, or ends with -EAGAIN: the memory is used for as long as a turn takes, never for an idle
+ * connection. */
+void io_recv_now(struct io *io, struct io_op *op, int fd, void *data, size_t size);
 /* Receives what has arrived into a shared buffer that is taken only when bytes are there, so that an idle
  * connection holds no memory. The receiver gives it back with io_buffer_return. Waits while no buffer is
  * free. */

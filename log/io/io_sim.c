@@ -346,6 +346,8 @@ static void shut_down(struct io *io, int fd)
 
 static bool is_ready(const struct sim *sim, const struct io_op *op)
 {
+	if (op->flags & OP_IS_NOW)
+		return true;
 	switch ((enum io_kind)op->kind) {
 	case OP_SEND: return sim_net__is_writable(sim->net, op->fd);
 	case OP_RECV_POOLED: return sim->free_count && sim_net__is_readable(sim->net, op->fd);
@@ -393,7 +395,7 @@ static bool move_bytes(struct sim *sim, struct io_op *op)
 		struct iovec piece = count ? pieces[0] : (struct iovec){0};
 		int64_t answer = op->kind == OP_SEND ? sim_net__send(sim->net, op->fd, piece.iov_base, piece.iov_len)
 						     : sim_net__receive(sim->net, op->fd, piece.iov_base, piece.iov_len);
-		if (answer == -EAGAIN)
+		if (answer == -EAGAIN && !(op->flags & OP_IS_NOW))
 			return false;
 		if (io_transfer_step(op, answer))
 			return true;

@@ -150,7 +150,7 @@ static void attempt_transfer(struct syscalls *s, struct io_op *op)
 	int64_t answer;
 	do {
 		answer = io_syscalls__move(op);
-		if (answer == -EAGAIN && (op->kind == OP_RECV || op->kind == OP_SEND)) {
+		if (answer == -EAGAIN && (op->kind == OP_RECV || op->kind == OP_SEND) && !(op->flags & OP_IS_NOW)) {
 			park(s, op);
 			return;
 		}

@@ -126,7 +126,9 @@ static void prepare_recv(struct io_uring_sqe *sqe, struct io_op *op)
 	uint32_t count = io_transfer_pieces(op, &pieces);
 	void *data = count ? pieces->iov_base : NULL;
 	size_t size = count ? pieces->iov_len : 0;
-	io_uring_prep_recv(sqe, op->fd, data, size, op->flags & OP_IS_WHOLE ? MSG_WAITALL : 0);
+	io_uring_prep_recv(sqe, op->fd, data, size, op->flags & OP_IS_WHOLE ? MSG_WAITALL : op->flags & OP_IS_NOW ? MSG_DONTWAIT : 0);
+	if (op->is_socket_empty && !(op->flags & OP_IS_NOW))
+		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 }
 
 static void prepare_recv_pooled(struct uring *u, struct io_uring_sqe *sqe, struct io_op *op)
@@ -134,7 +136,7 @@ static void prepare_recv_pooled(struct uring *u, struct io_uring_sqe *sqe, struc
 	io_uring_prep_recv(sqe, op->fd, NULL, u->pool.size_bytes, 0);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = BUFFER_GROUP;
-	if (op->flags & OP_IS_POLLED)
+	if (op->flags & OP_IS_POLLED || op->is_socket_empty)
 		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 }
 
@@ -520,9 +522,16 @@ static int32_t do_here(struct io_op *op)
 	UNREACHABLE();
 }
 
+/* The next receive of a socket that was empty need not look before it waits: a peer with one request outstanding sends no more before it is answered. */
+static void note_emptiness(struct io_op *op, uint32_t cqe_flags)
+{
+	op->is_socket_empty = !(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
+}
+
 static void complete_op(struct uring *u, struct io_op *op, int32_t result, uint32_t cqe_flags)
 {
 	CHECK(op->is_in_flight);
+	note_emptiness(op, cqe_flags);
 	if (lacked_worker(op, result))
 		result = do_here(op);
 	if (!(cqe_flags & IORING_CQE_F_MORE))

@@ -2,6 +2,9 @@
  * the order of the connection demands it, waits as `next_request`, and then nothing more is taken in. A frame that is larger than what
  * arrived is received straight into its memory. Answers collect during a turn and leave in one send at its end.
  *
+ * Who sends more than a shared buffer holds is received from in pieces of 64 KiB, for as long as they come: small requests that are pipelined come by
+ * the dozen.
+ *
  * `advance` does whatever can be done now; every callback ends with it. Bytes that arrived and cannot be taken in yet are kept in
  * `rest`, so that the shared buffer goes back at once.
  *
@@ -9,6 +12,7 @@
  * close it. */
 #include "net/conn/conn.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,6 +42,8 @@ struct conn {
 	struct frame_reader reader;
 	uint8_t size_field[4];             /* of the next frame, received alone where a large one is expected */
 	bool expects_large;
+	bool expects_many;                 /* more has come than a shared buffer holds */
+	struct frame *wide;                /* while it is received into */
 	struct frame *rest;                /* bytes [rest_at, rest->size_bytes) wait to be taken in */
 	uint32_t rest_at;
 	struct frame_wait memory_wait;
@@ -234,6 +240,7 @@ static void take_frame(struct conn *conn)
 	struct frame *frame = frame_reader_take(&conn->reader);
 	struct request *request = request_pool_take(shard->requests);
 	conn->expects_large = frame->size_bytes >= LARGE_SIZE_MIN;
+	conn->expects_many &= !conn->expects_large;
 	if (!request) {
 		frame_pool_give(shard->frames, frame);
 		refuse(conn, "there is no memory for its request");
@@ -376,9 +383,26 @@ static void received_pooled(struct io_op *op)
 	if (op->result <= 0) {
 		received_nothing(conn, op->result);
 	} else {
+		conn->expects_many = op->result == CONN_RECEIVE_BUFFER_SIZE;
 		take_in(conn, op->buffer, (size_t)op->result);
 		io_buffer_return(conn->shard->io, op->buffer_id);
 	}
+	conn->is_advancing = false;
+	advance(conn);
+}
+
+static void received_wide(struct io_op *op)
+{
+	struct conn *conn = CONTAINER_OF(op, struct conn, receive);
+	struct frame *wide = conn->wide;
+	conn->wide = NULL;
+	conn->is_advancing = true;
+	conn->expects_many = op->result > (int32_t)CONN_RECEIVE_BUFFER_SIZE;
+	if (op->result > 0)
+		take_in(conn, wide->data, (size_t)op->result);
+	else if (op->result != -EAGAIN)
+		received_nothing(conn, op->result);
+	frame_pool_give(conn->shard->frames, wide);
 	conn->is_advancing = false;
 	advance(conn);
 }
@@ -411,11 +435,26 @@ static void received_frame(struct io_op *op)
 	advance(conn);
 }
 
+/* False: that is not the way, or there is no memory. */
+static bool receive_wide(struct conn *conn)
+{
+	uint8_t *at;
+	size_t missing;
+	if (!conn->expects_many || (frame_reader_room(&conn->reader, &at, &missing) && missing >= LARGE_SIZE_MIN))
+		return false;
+	conn->wide = frame_pool_take_small(conn->shard->frames, FRAME_SMALL_MAX);
+	if (!conn->wide)
+		return false;
+	conn->receive.done = received_wide;
+	io_recv_now(conn->shard->io, &conn->receive, conn->fd, conn->wide->data, FRAME_SMALL_MAX);
+	return true;
+}
+
 static void start_receive(struct conn *conn)
 {
 	uint8_t *at;
 	size_t size;
-	if (conn->receive.is_in_flight || conn->is_draining)
+	if (conn->receive.is_in_flight || conn->is_draining || receive_wide(conn))
 		return;
 	if (frame_reader_room(&conn->reader, &at, &size)) {
 		conn->receive.done = received_frame;

@@ -329,6 +329,30 @@ REAL_TEST(cancel_then_reuse)
 	fixture_close(&f);
 }
 
+/* What has arrived, and no waiting for what has not. */
+REAL_TEST(receives_now_or_not_at_all)
+{
+	struct fixture f;
+	fixture_open(&f, *backend);
+	int pair[2];
+	struct probe probe = {0};
+	uint8_t data[4096];
+	make_pair(pair);
+	io_recv_now(f.io, probe_op(&probe), pair[0], data, sizeof data);
+	cr_assert_eq(finish(f.io, &probe), -EAGAIN);
+	cr_assert_eq(write(pair[1], "some", 4), 4);
+	io_recv_now(f.io, probe_op(&probe), pair[0], data, sizeof data);
+	cr_assert_eq(finish(f.io, &probe), 4);
+	cr_assert_arr_eq(data, "some", 4);
+	io_recv_now(f.io, probe_op(&probe), pair[0], data, sizeof data);
+	cr_assert_eq(finish(f.io, &probe), -EAGAIN);
+	close(pair[1]);
+	io_recv_now(f.io, probe_op(&probe), pair[0], data, sizeof data);
+	cr_assert_eq(finish(f.io, &probe), 0);
+	io_close_fd(f.io, pair[0]);
+	fixture_close(&f);
+}
+
 #define CONNECTIONS 24
 #define BUFFERS 3
 
