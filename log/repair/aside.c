@@ -34,3 +34,11 @@ int repair_move_aside(struct io *io, const char *dir, const char *name)
 		err = io_dir_sync(io, quarantine);
 	return err ? err : io_dir_sync(io, dir);
 }
+
+int repair_rename_damaged(struct io *io, const char *path)
+{
+	char aside[8192 + 16];
+	snprintf(aside, sizeof aside, "%s.damaged", path);
+	int err = io_rename(io, path, aside);
+	return err == -ENOENT ? 0 : err ? err : io_parent_sync(io, path);
+}
