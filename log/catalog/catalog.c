@@ -1,13 +1,11 @@
-/* The catalog: opening it, and the changes.
+/* The catalog: opening it, and what it says of itself. What is written to its file is in catalog_write.c, topics come and go in catalog_topics.c.
  *
- * Happy path of a change: check it, build the next image with it, encode it as one record, append and sync the record, publish the image.
- * Happy path of opening: read catalog.log whole, replay it, write it again as it was read, sync, append "opened", sync. (Again, because what was
+ * Happy path: read catalog.log whole, replay it, write it again as it was read, sync, append "opened", sync. (Again, because what was
  * read may be in the system's memory alone: a sync that failed under the process before said so to that process only, and no later sync
  * would bring those bytes to the disk. What follows must not outlive them.)
  *
  * Failure modes: a torn last record is cut off, unless it is known from elsewhere that there was more; damage before the end, a record that makes no sense, or another node's directory refuse to
- * open and change nothing; a full disk refuses changes, but no start, as each change leaves room ahead of it; a failed write is undone by cutting the file back, and changes nothing; a failed sync is final (what is on disk is not
- * known any more): every later change is refused until a restart has read the file again. */
+ * open and change nothing; a full disk keeps no start away, as each change leaves room ahead of it. */
 #include "log/catalog/catalog.h"
 
 #include <errno.h>
@@ -16,188 +14,14 @@
 #include <stdlib.h>
 
 #include "log/base/bytes.h"
-#include "log/base/check.h"
 #include "log/base/uuid_text.h"
-#include "log/io/small_file.h"
 #include "log/catalog/catalog_load.h"
 #include "log/catalog/catalog_priv.h"
 
 /* Smaller files are not worth a rewrite. */
 #define REWRITE_SIZE_MIN 65536
-/* Of some 70 bytes that a start writes. */
-#define ROOM_AHEAD 16384
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
-
-static bool is_name_byte(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-int catalog_check_topic_name(struct slice name)
-{
-	if (name.size == 0 || name.size > TOPIC_NAME_SIZE_MAX)
-		return ERR_INVALID_TOPIC_NAME;
-	for (size_t i = 0; i < name.size; i++)
-		if (!is_name_byte(name.data[i]))
-			return ERR_INVALID_TOPIC_NAME;
-	bool is_dots = name.data[0] == '.' && (name.size == 1 || (name.size == 2 && name.data[1] == '.'));
-	return is_dots ? ERR_INVALID_TOPIC_NAME : 0;
-}
-
-static uint8_t stem_byte(uint8_t c)
-{
-	return c == '.' ? '_' : c;
-}
-
-static int compare_stem(struct slice name, const struct topic *topic)
-{
-	const char *other = topic->name;
-	for (size_t i = 0; i < name.size; i++) {
-		int order = stem_byte(name.data[i]) - stem_byte((uint8_t)other[i]);
-		if (order || !other[i])
-			return order;
-	}
-	return other[name.size] ? -1 : 0;
-}
-
-static uint32_t find_stem(const struct catalog *catalog, struct slice name, bool *is_there)
-{
-	return catalog__find_topic(catalog->by_stem, catalog->stem_count, name, compare_stem, is_there);
-}
-
-static int reserve_stems(struct catalog *catalog, uint32_t more)
-{
-	if (catalog->stem_capacity - catalog->stem_count >= more)
-		return 0;
-	uint32_t capacity = 2 * catalog->stem_capacity + more;
-	struct topic **by_stem = realloc(catalog->by_stem, capacity * sizeof *by_stem);
-	if (!by_stem)
-		return -ENOMEM;
-	catalog->by_stem = by_stem;
-	catalog->stem_capacity = capacity;
-	return 0;
-}
-
-static struct slice name_of(const struct topic *topic)
-{
-	return (struct slice){(const uint8_t *)topic->name, strlen(topic->name)};
-}
-
-static void insert_stem(struct catalog *catalog, struct topic *topic)
-{
-	bool is_there;
-	uint32_t place = find_stem(catalog, name_of(topic), &is_there);
-	memmove(&catalog->by_stem[place + 1], &catalog->by_stem[place], (catalog->stem_count - place) * sizeof *catalog->by_stem);
-	catalog->by_stem[place] = topic;
-	catalog->stem_count++;
-}
-
-uint32_t catalog__place_of_stem(const struct catalog *catalog, const struct topic *topic)
-{
-	bool is_there;
-	uint32_t place = find_stem(catalog, name_of(topic), &is_there);
-	CHECKF(is_there, "topic %s", topic->name);
-	return place;
-}
-
-static void remove_stem(struct catalog *catalog, const struct topic *topic)
-{
-	uint32_t place = catalog__place_of_stem(catalog, topic);
-	catalog->stem_count--;
-	memmove(&catalog->by_stem[place], &catalog->by_stem[place + 1], (catalog->stem_count - place) * sizeof *catalog->by_stem);
-}
-
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
-
-/* The file is as before, or nobody knows what it is. */
-static int undo_write(struct catalog *catalog, int err)
-{
-	catalog->allocated_end = 0; /* goes with the cut */
-	if (io_file_truncate(catalog->io, catalog->fd, catalog->end))
-		catalog->has_failed = true;
-	return err;
-}
-
-/* It is durable; before its image is published, so that nobody notes less than what he sees. */
-static void set_sequence(struct catalog *catalog, uint64_t sequence)
-{
-	catalog->sequence = sequence;
-	__atomic_store_n(&catalog->room->sequence, sequence, __ATOMIC_RELEASE);
-}
-
-/* Room ahead of the file's end is had before a change is written: what the next starts have to write finds it there, on a disk of which nothing else is left. */
-static int reserve_room(struct catalog *catalog, uint64_t size)
-{
-	uint64_t wanted = catalog->end + size + ROOM_AHEAD;
-	if (wanted <= catalog->allocated_end)
-		return 0;
-	wanted += ROOM_AHEAD; /* not again with the next change */
-	int err = io_file_allocate(catalog->io, catalog->fd, 0, wanted, false);
-	if (err_is_full(err) && catalog->make_room && catalog->make_room(catalog->make_room_context))
-		err = io_file_allocate(catalog->io, catalog->fd, 0, wanted, false);
-	if (!err)
-		catalog->allocated_end = wanted;
-	return err_is_full(err) ? err : 0; /* a file system that allocates nothing ahead: the write says whether there is room */
-}
-
-static int append_record(struct catalog *catalog, const struct catalog_bytes *bytes)
-{
-	/* What is written to a file that nobody finds is not kept. It may be put back: only this change is refused. */
-	if (io_file_check_name(catalog->io, catalog->fd, catalog->log_path) == ERR_GONE)
-		return ERR_GONE;
-	int64_t written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
-	bool is_full = err_is_full((int)written);
-	if (is_full && catalog->make_room && catalog->make_room(catalog->make_room_context))
-		written = io_file_write(catalog->io, catalog->fd, bytes->data, bytes->size, catalog->end);
-	if (written < 0)
-		return undo_write(catalog, (int)written);
-	int err = io_file_sync(catalog->io, catalog->fd);
-	if (err) {
-		catalog->has_failed = true;
-		return err;
-	}
-	catalog->end += bytes->size;
-	set_sequence(catalog, catalog->sequence + 1);
-	return 0;
-}
-
-static int commit_record(struct catalog *catalog, struct catalog_bytes *bytes, bool may_use_room_ahead)
-{
-	int err = bytes->has_failed ? -ENOMEM : catalog->end + bytes->size > CATALOG_FILE_SIZE_MAX ? -EFBIG : 0;
-	int full = err ? 0 : reserve_room(catalog, bytes->size);
-	if (!err && !may_use_room_ahead)
-		err = full;
-	if (!err)
-		err = append_record(catalog, bytes);
-	free(bytes->data);
-	return err;
-}
-
-int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes)
-{
-	return commit_record(catalog, bytes, false);
-}
-
-/* What a start has to write, and deletions, which make room: into the room ahead, where there is no more. */
-static int commit_into_room_ahead(struct catalog *catalog, struct catalog_bytes *bytes)
-{
-	return commit_record(catalog, bytes, true);
-}
-
-int catalog__check_writable(const struct catalog *catalog)
-{
-	CHECK(!catalog->is_read_only);
-	return catalog->has_failed ? ERR_FAILED : 0;
-}
-
-void catalog__begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind)
-{
-	*bytes = (struct catalog_bytes){0};
-	catalog_begin(bytes, kind, catalog->sequence + 1);
-}
-
-static void make_id(struct io *io, struct uuid *id)
+void catalog__make_id(struct io *io, struct uuid *id)
 {
 	char text[UUID_TEXT_SIZE];
 	do {
@@ -278,21 +102,10 @@ static void make_identity(struct catalog *catalog)
 {
 	struct meta_properties *identity = &catalog->state.identity;
 	struct uuid cluster_id;
-	make_id(catalog->io, &cluster_id);
-	make_id(catalog->io, &identity->directory_id);
+	catalog__make_id(catalog->io, &cluster_id);
+	catalog__make_id(catalog->io, &identity->directory_id);
 	uuid_text_format(identity->cluster_id, &cluster_id);
 	identity->node_id = (int32_t)broker_config_int(catalog->given, "node.id");
-}
-
-/* Writes the whole file anew, and takes it as the one that is appended to. */
-static int write_anew(struct catalog *catalog, struct catalog_bytes *bytes, uint64_t sequence)
-{
-	int err = bytes->has_failed ? -ENOMEM : small_file_replace(catalog->io, catalog->log_path, bytes->data, bytes->size);
-	if (err)
-		return err;
-	catalog->end = bytes->size;
-	set_sequence(catalog, sequence);
-	return 0;
 }
 
 /* catalog.log comes first: with a meta.properties alone, a crash would leave what looks like somebody else's directory. */
@@ -317,7 +130,7 @@ static int create(struct catalog *catalog, const struct catalog_knowledge *known
 	struct catalog_bytes bytes = {0};
 	uint64_t sequence;
 	catalog_put_state(&bytes, &catalog->state, &sequence);
-	err = write_anew(catalog, &bytes, sequence);
+	err = catalog__write_anew(catalog, &bytes, sequence);
 	free(bytes.data);
 	return err;
 }
@@ -419,7 +232,7 @@ static int append_opening(struct catalog *catalog)
 	catalog__begin(catalog, &bytes, CATALOG_OPENED);
 	catalog_put_u64(&bytes, catalog->state.incarnation);
 	catalog_end(&bytes);
-	return commit_into_room_ahead(catalog, &bytes);
+	return catalog__commit_into_room_ahead(catalog, &bytes);
 }
 
 static int write_producer_ids(struct catalog *catalog, int64_t next)
@@ -453,7 +266,7 @@ static int count_opening(struct catalog *catalog, const struct catalog_knowledge
 		catalog_put_state(&bytes, &catalog->state, &sequence);
 	report->was_compacted = bytes.size && (is_head_old || bytes.size < catalog->end / 2);
 	if (report->was_compacted)
-		err = write_anew(catalog, &bytes, sequence);
+		err = catalog__write_anew(catalog, &bytes, sequence);
 	free(bytes.data);
 	if (!err_is_full(err))
 		return err;
@@ -551,12 +364,12 @@ static struct catalog *allocate(struct io *io, const char *dir, const struct bro
 static int publish_replayed(struct catalog *catalog)
 {
 	struct catalog_image *image = catalog->state.draft.image;
-	int err = reserve_stems(catalog, image->topic_count);
+	int err = catalog__reserve_stems(catalog, image->topic_count);
 	err = err ? err : catalog__apply_broker_settings(catalog);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < image->topic_count; i++)
-		insert_stem(catalog, image->topics[i]);
+		catalog__insert_stem(catalog, image->topics[i]);
 	image_draft_publish(&catalog->state.draft, catalog->room);
 	return 0;
 }
@@ -679,13 +492,13 @@ int catalog_shards_of(struct io *io, const char *dir, uint32_t *count)
 	return got < 0 ? (int)got : 0;
 }
 
-static int note_journals_now(struct catalog *catalog)
+int catalog__note_journals_now(struct catalog *catalog)
 {
 	struct catalog_bytes bytes;
 	catalog__begin(catalog, &bytes, CATALOG_JOURNALS);
 	catalog_put_journals(&bytes, catalog->state.incarnation, catalog->shard_count);
 	catalog_end(&bytes);
-	int err = commit_into_room_ahead(catalog, &bytes);
+	int err = catalog__commit_into_room_ahead(catalog, &bytes);
 	if (err)
 		return err;
 	catalog->must_note_journals = false;
@@ -699,7 +512,7 @@ int catalog_note_journals(struct catalog *catalog)
 	if (err || catalog->state.journal_incarnation == catalog->state.incarnation)
 		return err;
 	catalog->must_note_journals = catalog->stem_count == 0;
-	return catalog->must_note_journals ? 0 : note_journals_now(catalog);
+	return catalog->must_note_journals ? 0 : catalog__note_journals_now(catalog);
 }
 
 const char *catalog_cluster_id(const struct catalog *catalog)
@@ -730,257 +543,6 @@ uint64_t catalog_sequence(const struct catalog_image *image)
 uint64_t catalog_version(struct catalog *catalog)
 {
 	return __atomic_load_n(&catalog->room->version, __ATOMIC_ACQUIRE);
-}
-
-/* ---- creating topics --------------------------------------------------------------------------------------------------- */
-
-/* A change of several topics in the making. */
-struct change {
-	struct catalog *catalog;
-	struct image_draft draft;
-	struct topic **topics; /* made, or found, by it */
-	uint32_t count;
-	uint64_t partitions;   /* of those */
-};
-
-static bool is_named(const struct topic *topic, struct slice name)
-{
-	struct slice own = name_of(topic);
-	return own.size == name.size && memcmp(own.data, name.data, own.size) == 0;
-}
-
-const struct topic *catalog_topic_colliding(const struct catalog *catalog, struct slice name)
-{
-	bool is_there;
-	uint32_t place = find_stem(catalog, name, &is_there);
-	return is_there && !is_named(catalog->by_stem[place], name) ? catalog->by_stem[place] : NULL;
-}
-
-static int check_spec(const struct change *change, const struct topic_spec *spec)
-{
-	const struct catalog *catalog = change->catalog;
-	int err = catalog_check_topic_name(spec->name);
-	if (err)
-		return err;
-	bool is_there;
-	uint32_t place = find_stem(catalog, spec->name, &is_there);
-	if (is_there)
-		return is_named(catalog->by_stem[place], spec->name) ? ERR_TOPIC_EXISTS : ERR_INVALID_TOPIC_NAME;
-	uint64_t total = catalog->state.partition_total + change->partitions + spec->partition_count;
-	if (spec->partition_count == 0 || spec->partition_count > TOPIC_PARTITIONS_MAX || total > CATALOG_PARTITIONS_MAX)
-		return ERR_INVALID_PARTITIONS;
-	char why[128];
-	return catalog_check_overrides(spec->overrides, spec->override_count, why, sizeof why);
-}
-
-static int add_topic(struct change *change, const struct topic_spec *spec)
-{
-	struct uuid id;
-	make_id(change->catalog->io, &id);
-	struct topic *topic = catalog_topic_create(&id, spec->name, spec->partition_count, change->catalog->state.incarnation,
-					   spec->overrides, spec->override_count, &change->catalog->state.defaults);
-	if (!topic)
-		return -ENOMEM;
-	change->topics[change->count++] = topic;
-	change->partitions += spec->partition_count;
-	insert_stem(change->catalog, topic);
-	image_draft_insert(&change->draft, topic);
-	return 0;
-}
-
-static int add_topics(struct change *change, const struct topic_spec *specs, uint32_t count, int *errs)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		errs[i] = check_spec(change, &specs[i]);
-		int err = errs[i] ? 0 : add_topic(change, &specs[i]);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int commit_created(struct change *change)
-{
-	struct catalog_bytes bytes;
-	catalog__begin(change->catalog, &bytes, CATALOG_CREATED);
-	catalog_put_u32(&bytes, change->count);
-	for (uint32_t i = 0; i < change->count; i++)
-		catalog_put_topic(&bytes, change->topics[i]);
-	catalog_end(&bytes);
-	return catalog__commit(change->catalog, &bytes);
-}
-
-static void forget_created(struct change *change)
-{
-	for (uint32_t i = 0; i < change->count; i++) {
-		remove_stem(change->catalog, change->topics[i]);
-		catalog_topic_destroy(change->topics[i]);
-	}
-	image_draft_discard(&change->draft);
-}
-
-static int begin_change(struct change *change, struct catalog *catalog, uint32_t count, uint32_t more)
-{
-	*change = (struct change){.catalog = catalog};
-	int err = catalog__check_writable(catalog);
-	if (err)
-		return err;
-	change->topics = malloc((count ? count : 1) * sizeof *change->topics);
-	err = change->topics ? reserve_stems(catalog, more) : -ENOMEM;
-	err = err ? err : image_draft_begin(&change->draft, catalog->room, more);
-	if (err)
-		free(change->topics);
-	return err;
-}
-
-int catalog_create_topics(struct catalog *catalog, const struct topic_spec *specs, uint32_t count, int *errs)
-{
-	struct change change;
-	int err = begin_change(&change, catalog, count, count);
-	if (err)
-		return err;
-	err = add_topics(&change, specs, count, errs);
-	if (!err && change.count && catalog->must_note_journals)
-		err = note_journals_now(catalog);
-	if (!err && change.count)
-		err = commit_created(&change);
-	if (err || !change.count) {
-		forget_created(&change);
-	} else {
-		catalog->state.partition_total += change.partitions;
-		image_draft_publish(&change.draft, catalog->room);
-	}
-	free(change.topics);
-	return err;
-}
-
-/* ---- deleting topics ----------------------------------------------------------------------------------------------------- */
-
-static void take_topics(struct change *change, const struct uuid *ids, uint32_t count, int *errs)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		const struct topic *topic = catalog_topic_by_id(change->draft.image, &ids[i]);
-		errs[i] = topic ? 0 : ERR_UNKNOWN_TOPIC;
-		if (!topic)
-			continue;
-		change->topics[change->count++] = (struct topic *)topic;
-		change->partitions += topic->partition_count;
-		image_draft_remove(&change->draft, topic);
-	}
-}
-
-static int commit_deleted(struct change *change)
-{
-	struct catalog_bytes bytes;
-	catalog__begin(change->catalog, &bytes, CATALOG_DELETED);
-	catalog_put_u32(&bytes, change->count);
-	for (uint32_t i = 0; i < change->count; i++)
-		catalog_put(&bytes, change->topics[i]->id.bytes, sizeof change->topics[i]->id.bytes);
-	catalog_end(&bytes);
-	return commit_into_room_ahead(change->catalog, &bytes);
-}
-
-static void publish_deleted(struct change *change)
-{
-	change->catalog->state.partition_total -= change->partitions;
-	for (uint32_t i = 0; i < change->count; i++)
-		remove_stem(change->catalog, change->topics[i]);
-	image_draft_publish(&change->draft, change->catalog->room);
-}
-
-int catalog_delete_topics(struct catalog *catalog, const struct uuid *ids, uint32_t count, int *errs)
-{
-	struct change change;
-	int err = begin_change(&change, catalog, count, 0);
-	if (err)
-		return err;
-	take_topics(&change, ids, count, errs);
-	if (change.count)
-		err = commit_deleted(&change);
-	if (err || !change.count)
-		image_draft_discard(&change.draft);
-	else
-		publish_deleted(&change);
-	free(change.topics);
-	return err;
-}
-
-/* ---- changing a topic ------------------------------------------------------------------------------------------------------ */
-
-static const struct topic *current_topic(const struct catalog *catalog, const struct uuid *id)
-{
-	return catalog_topic_by_id(catalog->room->current, id);
-}
-
-/* Commits the record, and puts the new object in the old one's place. Frees the new one on failure. */
-static int commit_replaced(struct catalog *catalog, struct catalog_bytes *bytes, const struct topic *old, struct topic *new)
-{
-	struct image_draft draft = {0};
-	int err = new ? image_draft_begin(&draft, catalog->room, 0) : -ENOMEM;
-	if (err)
-		free(bytes->data);
-	else
-		err = catalog__commit(catalog, bytes);
-	if (err) {
-		image_draft_discard(&draft);
-		catalog_topic_destroy(new);
-		return err;
-	}
-	catalog->state.partition_total += new->partition_count - old->partition_count;
-	catalog->by_stem[catalog__place_of_stem(catalog, old)] = new;
-	image_draft_replace(&draft, old, new);
-	image_draft_publish(&draft, catalog->room);
-	return 0;
-}
-
-int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t partition_count)
-{
-	int err = catalog__check_writable(catalog);
-	const struct topic *old = current_topic(catalog, id);
-	if (err || !old)
-		return err ? err : ERR_UNKNOWN_TOPIC;
-	uint64_t total = catalog->state.partition_total - old->partition_count + partition_count;
-	if (partition_count <= old->partition_count || partition_count > TOPIC_PARTITIONS_MAX || total > CATALOG_PARTITIONS_MAX)
-		return ERR_INVALID_PARTITIONS;
-	struct catalog_bytes bytes;
-	catalog__begin(catalog, &bytes, CATALOG_GROWN);
-	catalog_put(&bytes, id->bytes, sizeof id->bytes);
-	catalog_put_u32(&bytes, partition_count);
-	catalog_end(&bytes);
-	return commit_replaced(catalog, &bytes, old, catalog_topic_create(id, name_of(old), partition_count, old->created_incarnation, old->overrides,
-								  old->override_count, &catalog->state.defaults));
-}
-
-static bool has_same_overrides(const struct topic *a, const struct topic *b)
-{
-	bool is_same = a->override_count == b->override_count;
-	for (uint32_t i = 0; is_same && i < a->override_count; i++)
-		is_same = strcmp(a->overrides[i].name, b->overrides[i].name) == 0 && strcmp(a->overrides[i].value, b->overrides[i].value) == 0;
-	return is_same;
-}
-
-int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count)
-{
-	char why[128];
-	int err = catalog__check_writable(catalog);
-	const struct topic *old = current_topic(catalog, id);
-	if (err || !old)
-		return err ? err : ERR_UNKNOWN_TOPIC;
-	err = catalog_check_overrides(overrides, count, why, sizeof why);
-	if (err)
-		return err;
-	struct topic *new = catalog_topic_create(id, name_of(old), old->partition_count, old->created_incarnation, overrides, count, &catalog->state.defaults);
-	if (new && has_same_overrides(old, new)) {
-		catalog_topic_destroy(new);
-		return 0;
-	}
-	struct catalog_bytes bytes;
-	catalog__begin(catalog, &bytes, CATALOG_CONFIGURED);
-	catalog_put(&bytes, id->bytes, sizeof id->bytes);
-	if (new)
-		catalog_put_overrides(&bytes, new->overrides, new->override_count);
-	catalog_end(&bytes);
-	return commit_replaced(catalog, &bytes, old, new);
 }
 
 /* ---- producer ids ----------------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* The catalog as its own files see it: catalog.c, which opens it and changes topics, and catalog_settings.c. Owner: the catalog's thread. Private to
+/* The catalog as its own files see it: catalog.c, which opens it, catalog_write.c, catalog_topics.c and catalog_settings.c. Owner: the catalog's thread. Private to
  * log/catalog. */
 #pragma once
 
@@ -30,6 +30,16 @@ MUST_USE int catalog__check_writable(const struct catalog *catalog);
 void catalog__begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind);
 /* Appends the one record in `bytes`, durably; -ENOSPC unless that leaves room for the records of later starts. The bytes are freed. */
 MUST_USE int catalog__commit(struct catalog *catalog, struct catalog_bytes *bytes);
+/* The same for what a start has to write, and for deletions, which make room: into the room ahead, where there is no more. */
+MUST_USE int catalog__commit_into_room_ahead(struct catalog *catalog, struct catalog_bytes *bytes);
+/* Writes the whole file anew, and takes it as the one that is appended to. The bytes stay the caller's. */
+MUST_USE int catalog__write_anew(struct catalog *catalog, struct catalog_bytes *bytes, uint64_t sequence);
+/* The record of catalog_note_journals. */
+MUST_USE int catalog__note_journals_now(struct catalog *catalog);
+void catalog__make_id(struct io *io, struct uuid *id);
+/* Room for so many topics more in `by_stem`; -ENOMEM. */
+MUST_USE int catalog__reserve_stems(struct catalog *catalog, uint32_t more);
+void catalog__insert_stem(struct catalog *catalog, struct topic *topic);
 /* Where `by_stem` has the topic, or the one it replaces. */
 uint32_t catalog__place_of_stem(const struct catalog *catalog, const struct topic *topic);
 /* When all records are replayed: the draft's configuration, and its topics with it. -ENOMEM. */
