@@ -356,6 +356,11 @@ enum read_result disk_read_start(struct read_op *op, struct segment *segment, ui
 		op->err = fd == -ENOENT ? ERR_CORRUPT_LOG : fd;
 		return READ_DONE;
 	}
+	partition__note_lost(op->partition, segment);
+	if (partition__is_damaged(op->partition, op->offset, op->offset + 1)) {
+		op->err = ERR_CORRUPT_LOG;
+		return READ_DONE;
+	}
 	segment->readers++;
 	op->segment = segment;
 	op->position = position;

@@ -194,15 +194,20 @@ void partition__note_entry(struct partition *partition)
 		list_push_back(&partition->home->unsynced_dirs, &partition->unsynced_node);
 }
 
+void partition__note_lost(struct partition *partition, struct segment *segment)
+{
+	int64_t from = segment->lost_from > partition->start_offset ? segment->lost_from : partition->start_offset;
+	if (segment->lost_to > from)
+		partition__add_damage(partition, from, segment->lost_to);
+	segment->lost_to = 0;
+}
+
 void partition__note_file(struct partition *partition, struct segment *segment)
 {
 	if (segment->has_new_name)
 		partition__note_entry(partition);
 	segment->has_new_name = false;
-	int64_t from = segment->base_offset > partition->start_offset ? segment->base_offset : partition->start_offset;
-	if (segment->lost_to > from) /* before somebody reads, and takes what has landed there since for what was lost */
-		partition__add_damage(partition, from, segment->lost_to);
-	segment->lost_to = 0;
+	partition__note_lost(partition, segment); /* before somebody reads, and takes what has landed there since for what was lost */
 }
 
 /* A .log in there that neither checkpoint nor journal know of. */

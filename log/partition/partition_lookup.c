@@ -113,6 +113,7 @@ static int find_batch(struct walk *walk)
 		int is_wrong = is_here_wrong(walk);
 		if (is_wrong < 0)
 			return is_wrong;
+		partition__note_lost(walk->partition, walk->segment);
 		if (is_wrong && walk->expected < 0) {
 			*walk = walk_all(walk->partition, walk->segment);
 			continue;

@@ -109,6 +109,8 @@ MUST_USE int partition__is_dir_anothers(struct partition *partition);
 void partition__note_entry(struct partition *partition);
 /* The same if the segment's file has been, since this was last asked: after whatever opens it for writing. What was lost with the one before is fenced. */
 void partition__note_file(struct partition *partition, struct segment *segment);
+/* What was found to be gone with the segment's file, or another's in it, when that was opened: after whatever opens it. */
+void partition__note_lost(struct partition *partition, struct segment *segment);
 /* Opens partition.metadata, written anew if it is not what it should be, to be synced. Descriptor or -errno. */
 MUST_USE int partition__open_metadata(struct partition *partition);
 /* The name of its directory once that is not the partition's any more: `<topic>-<index>.<tag>-delete`, the topic cut to what a name may be long. */

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "log/base/check.h"
 #include "log/base/stream_copy.h"
@@ -74,11 +73,24 @@ void segment_adopt(struct segment *segment, struct mark end)
 	segment->filed = segment->durable = segment->committing = segment->staged = end;
 	if (end.headers || end.position < segment->vouched.position)
 		segment->vouched = end.headers ? end : (struct mark){.offset = segment->base_offset};
+	mark_steps_cut(segment->steps, end.position);
+	mark_steps_note(&segment->steps, &end);
 	segment->memory_position = end.position;
 	segment->is_first_block_filled = false;
 	segment->memory_mark = end;
 	segment->has_file = true;
 	segment->is_cut = false;
+}
+
+void segment_believe(struct segment *segment, const struct mark_check *told)
+{
+	mark_steps_cut(segment->steps, 0);
+	segment->vouched = (struct mark){.offset = segment->base_offset};
+	for (uint32_t i = 0; i < told->count && told->steps[i].position <= segment->filed.position; i++) {
+		const struct mark_step *step = &told->steps[i];
+		segment->vouched = (struct mark){step->position, segment->filed.offset, step->headers, step->last_size_bytes, step->last_crc};
+		mark_steps_note(&segment->steps, &segment->vouched);
+	}
 }
 
 void segment_destroy(struct segment *segment)
@@ -97,6 +109,7 @@ void segment_destroy(struct segment *segment)
 	list_remove(&segment->node);
 	free(segment->snapshot);
 	free(segment->append_times);
+	free(segment->steps);
 	free(segment);
 }
 
@@ -109,19 +122,6 @@ void segment_check(const struct segment *segment)
 	       (unsigned long)segment->staged.position);
 	CHECK(segment->filed.offset <= segment->durable.offset && segment->durable.offset <= segment->committing.offset &&
 	      segment->committing.offset <= segment->staged.offset);
-}
-
-#define NO_HEADERS 1 /* the checksum of none */
-
-void mark_pass(struct mark *mark, const uint8_t *header, const struct batch *batch)
-{
-	uint64_t before = mark->position ? mark->headers : NO_HEADERS;
-	uint64_t sum = before ? XXH3_64bits_withSeed(header, BATCH_HEADER_SIZE, before) : 0;
-	mark->headers = before && !sum ? NO_HEADERS : sum;
-	mark->position += batch->size_bytes;
-	mark->offset = batch_next_offset(batch);
-	mark->last_size_bytes = batch->size_bytes;
-	mark->last_crc = batch->crc;
 }
 
 /* ---- append ------------------------------------------------------------------------------------------------ */
@@ -298,6 +298,7 @@ void segment_stage(struct segment *segment, const uint8_t *bytes, const struct b
 	copy_in(segment, bytes, batch->size_bytes);
 	segment_learn(segment, batch, segment->staged.position, max_timestamp_offset);
 	mark_pass(&segment->staged, bytes, batch);
+	mark_steps_note(&segment->steps, &segment->staged);
 	segment_check(segment);
 }
 

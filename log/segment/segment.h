@@ -14,23 +14,13 @@
 #include "log/io/io.h"
 #include "log/segment/append_times.h"
 #include "log/segment/cache.h"
+#include "log/segment/mark.h"
 #include "log/segment/offset_index.h"
 #include "log/segment/seal.h"
 #include "log/segment/segment_name.h"
 #include "log/segment/time_index.h"
 
 struct filing;
-
-/* A place in the log: the byte behind some batch, and the offset behind its last record. */
-struct mark {
-	uint64_t position;
-	int64_t offset;
-	uint64_t headers; /* checksum of the headers of all batches before it, each seeded with that of those before; 0: not known */
-	uint32_t last_size_bytes, last_crc; /* of the batch that ends here; a size of 0: not known */
-};
-
-/* Moves it behind the batch that begins there. */
-void mark_pass(struct mark *mark, const uint8_t *header, const struct batch *batch);
 
 /* What all segments of a store share. Embedded in the store. */
 struct segment_home {
@@ -63,6 +53,7 @@ struct segment {
 	int64_t base_offset;
 	struct mark filed, durable, committing, staged;
 	struct mark vouched;            /* the last one filed whose headers are known: what the file has before it can be held against that; at 0: nothing */
+	struct mark_steps *steps;       /* and those on the way; some may lie behind it. NULL: none */
 
 	int write_fd, read_fd, direct_fd; /* -1 = not open; the last one reads with O_DIRECT */
 	uint32_t open_count;            /* of them, as the home knows */
@@ -87,7 +78,7 @@ struct segment {
 	int32_t first_leader_epoch, last_leader_epoch;
 	uint32_t first_crc;             /* of the first batch: tells this file from another's, if it was not lost (log/segment/hole_mark.h); 0 = not known */
 	bool has_new_name;              /* its file was made, under a name that its directory's next sync must make durable: for who syncs that */
-	int64_t lost_to;                /* all before this offset was just found to be gone with its file; 0: nothing. For who fences that */
+	int64_t lost_from, lost_to;     /* these offsets were just found to be gone with the file, or to be another's; lost_to = 0: nothing. For who fences that */
 	bool is_foreign;                /* another file stands in its place, or none at all */
 	bool is_refusal_told;           /* that its file cannot be opened */
 	bool is_identified;             /* the file was held against it in this life, or need not be */
@@ -119,6 +110,8 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 			       uint32_t index_size_bytes_max);
 /* Says that everything up to `end` is in its file, durable and filed: for what recovery finds in place. */
 void segment_adopt(struct segment *segment, struct mark end);
+/* What was filed is what `told` says, as far as the segment goes, whatever its file holds. */
+void segment_believe(struct segment *segment, const struct mark_check *told);
 /* Takes a batch's facts (timestamps, counts, epochs) into the segment's, and into the indexes if they are loaded. Staging does it by itself. */
 void segment_learn(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset);
 /* The cache's question: may this chunk go? (cache_evict_fn for the home's cache) */

@@ -84,6 +84,12 @@ static struct append_time_owner owner_of(const struct segment *segment)
 	return (struct append_time_owner){segment->topic_id, segment->partition_index, segment->base_offset, 0};
 }
 
+static void note_lost(struct segment *segment, int64_t from, int64_t to)
+{
+	segment->lost_from = segment->lost_to && segment->lost_from < from ? segment->lost_from : from;
+	segment->lost_to = segment->lost_to > to ? segment->lost_to : to;
+}
+
 static bool is_whole_there(const struct segment *segment, int fd, uint64_t position, const struct batch *batch)
 {
 	uint8_t *bytes = malloc(batch->size_bytes);
@@ -110,47 +116,82 @@ static bool is_another_file(struct segment *segment, int fd)
 	return is_whole_there(segment, fd, 0, &batch);
 }
 
-/* The batch that holds the last byte filed, by the headers from the file's beginning on. False: they do not lead there. */
-static bool find_last(const struct segment *segment, int fd, uint64_t *position, struct batch *batch)
+/* Does the step's last batch stand where it should? */
+static bool stands_there(const struct segment *segment, int fd, const struct mark_step *step)
 {
 	uint8_t header[BATCH_HEADER_SIZE];
-	int64_t due = segment->base_offset;
-	for (*position = 0;; *position += batch->size_bytes) {
+	struct batch batch;
+	bool is_there = io_file_read(segment->home->io, fd, header, sizeof header, step->position - step->last_size_bytes) == sizeof header &&
+			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0;
+	return is_there && batch.size_bytes == step->last_size_bytes && batch.crc == step->last_crc;
+}
+
+/* The offset behind that batch. */
+static int64_t offset_behind(const struct segment *segment, int fd, const struct mark_step *step)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	struct batch batch;
+	bool is_there = io_file_read(segment->home->io, fd, header, sizeof header, step->position - step->last_size_bytes) == sizeof header &&
+			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0;
+	return is_there ? batch_next_offset(&batch) : -1;
+}
+
+/* The batch that holds the byte before `end`, by the headers from *position and `due` on. False: they do not lead there. */
+static bool find_last(const struct segment *segment, int fd, uint64_t end, int64_t due, uint64_t *position, struct batch *batch)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	for (;; *position += batch->size_bytes) {
 		if (io_file_read(segment->home->io, fd, header, sizeof header, *position) != sizeof header ||
 		    batch_parse_header((struct slice){header, sizeof header}, batch) || batch->base_offset != due)
 			return false;
-		if (*position + batch->size_bytes >= segment->vouched.position)
+		if (*position + batch->size_bytes >= end)
 			return true;
 		due = batch_next_offset(batch);
 	}
 }
 
-/* Does the file begin as the segment does, and end as another one: a copy that went its own way? Where the last batch filed is not to be found, the headers are
- * followed: what is whole and another there says so. Anything else is damage, which is found batch by batch. */
-static bool has_diverged(const struct segment *segment, int fd)
+/* Does the file begin as the segment does, and go on as another one: a copy that went its own way? Then from *from on, at the latest: the last step of which the
+ * batch is there. Where that of the next is not to be found, the headers are followed: what is whole and another there says so. Anything else is damage, or a
+ * file that was cut, which is found batch by batch. */
+static bool has_diverged(const struct segment *segment, int fd, int64_t *from)
 {
-	const struct mark *vouched = &segment->vouched;
-	uint8_t header[BATCH_HEADER_SIZE];
+	struct mark_check check;
 	struct batch batch;
-	uint64_t position = vouched->position - vouched->last_size_bytes;
-	if (!vouched->headers || !vouched->last_size_bytes || vouched->last_size_bytes > vouched->position)
+	mark_check_begin(&check, segment->base_offset, segment->steps, &segment->vouched);
+	uint32_t agreeing = check.count;
+	if (!check.count || !check.steps[check.count - 1].last_size_bytes || check.steps[check.count - 1].last_size_bytes > check.steps[check.count - 1].position)
 		return false;
-	bool is_there = io_file_read(segment->home->io, fd, header, sizeof header, position) == sizeof header &&
-			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0;
-	if (is_there && batch.size_bytes == vouched->last_size_bytes && batch.crc == vouched->last_crc)
+	while (agreeing && !stands_there(segment, fd, &check.steps[agreeing - 1]))
+		agreeing--;
+	if (agreeing == check.count)
 		return false;
-	return find_last(segment, fd, &position, &batch) && batch.crc != vouched->last_crc && is_whole_there(segment, fd, position, &batch);
+	const struct mark_step *last = agreeing ? &check.steps[agreeing - 1] : NULL, *next = &check.steps[agreeing];
+	uint64_t position = last ? last->position : 0;
+	*from = last ? offset_behind(segment, fd, last) : segment->base_offset;
+	return find_last(segment, fd, next->position, *from, &position, &batch) && batch.crc != next->last_crc && is_whole_there(segment, fd, position, &batch);
+}
+
+/* Of a file that is ours at first that much is served, and the rest is fenced: it stays where it is, as somebody may want to look at it. */
+static void note_anothers(struct segment *segment, int64_t from)
+{
+	segment->is_foreign = from <= segment->base_offset;
+	if (segment->is_foreign) {
+		fprintf(stderr, "spate: error: %s/%020ld.log is not the file that was written here: nothing of it is served\n", segment->dir,
+			(long)segment->base_offset);
+		return;
+	}
+	fprintf(stderr, "spate: error: %s/%020ld.log is from offset %ld on not the file that was written here: nothing behind that is served\n", segment->dir,
+		(long)segment->base_offset, (long)from);
+	note_lost(segment, from, segment->filed.offset);
 }
 
 static int identify(struct segment *segment, int fd)
 {
 	struct append_time_owner hole;
 	bool is_first = !segment->is_identified;
-	if (is_first && (is_another_file(segment, fd) || has_diverged(segment, fd))) {
-		segment->is_foreign = true;
-		fprintf(stderr, "spate: error: %s/%020ld.log is not the file that was written here: nothing of it is served\n", segment->dir,
-			(long)segment->base_offset);
-	}
+	int64_t from = segment->base_offset;
+	if (is_first && (is_another_file(segment, fd) || has_diverged(segment, fd, &from)))
+		note_anothers(segment, from);
 	/* The life that made it behind the loss may have been killed before it was entered, and the checkpoint knows the one that was lost. */
 	segment->has_new_name |= is_first && !segment->is_foreign && hole_mark_read(segment->home->io, fd, &hole);
 	return segment->is_foreign ? ERR_CORRUPT_LOG : 0;
@@ -284,7 +325,7 @@ static int leave_hole(struct segment *segment, uint64_t size)
 		segment->dir, (long)segment->base_offset, (unsigned long)size, (unsigned long)segment->filed.position);
 	int err = size < BATCH_HEADER_SIZE ? mark_hole(segment) : 0;
 	if (size < BATCH_HEADER_SIZE)
-		segment->lost_to = segment->filed.offset;
+		note_lost(segment, segment->base_offset, segment->filed.offset);
 	segment->has_new_name |= size < BATCH_HEADER_SIZE; /* made just now, or by a life that was killed before it came here */
 	if (!err)
 		err = io_file_truncate(io, segment->write_fd, segment->filed.position);

@@ -19,20 +19,21 @@ static void forget_summary(struct segment *segment)
 
 static int walk_headers(struct segment *segment)
 {
-	const struct mark *vouched = &segment->vouched;
-	struct mark at = {.offset = segment->base_offset};
-	while (at.position < segment->staged.position) {
+	struct mark_check filed;
+	mark_check_begin(&filed, segment->base_offset, segment->steps, &segment->vouched);
+	for (uint64_t position = 0; position < segment->staged.position;) {
 		struct batch batch;
 		uint8_t header[BATCH_HEADER_SIZE];
-		int err = segment_read_bytes(segment, header, sizeof header, at.position);
-		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !segment_header_fits(segment, at.position, &batch)))
+		int err = segment_read_bytes(segment, header, sizeof header, position);
+		if (!err && (batch_parse_header((struct slice){header, sizeof header}, &batch) || !segment_header_fits(segment, position, &batch)))
 			err = ERR_CORRUPT_LOG;
 		if (err)
 			return err;
 		seal_hash_update(segment->hash, header, sizeof header);
 		segment__count(segment, &batch, batch_last_offset(&batch));
-		mark_pass(&at, header, &batch);
-		if (vouched->headers && at.position == vouched->position && at.headers != vouched->headers) {
+		mark_check_batch(&filed, position, header, &batch);
+		position += batch.size_bytes;
+		if (filed.bad_count) {
 			segment->is_doubtful = segment->home->has_doubtful = true; /* the scrub fences it */
 			return ERR_CORRUPT_LOG;
 		}

@@ -96,7 +96,9 @@ static int open_seal(struct segment_witness *witness, struct io *io, const char 
 
 int segment_witness_open(struct segment_witness *witness, struct io *io, const char *dir, const struct append_time_owner *owner, int64_t next_base)
 {
+	static const struct mark nothing;
 	*witness = (struct segment_witness){.step_end = -1, .end_offset = owner->base_offset};
+	mark_check_begin(&witness->told, owner->base_offset, NULL, &nothing);
 	int err = open_times(witness, io, dir, owner);
 	if (!err)
 		err = open_seal(witness, io, dir, owner->base_offset, next_base);
@@ -111,19 +113,14 @@ static bool is_other_than_journals(const struct segment_witness *witness, const 
 	return is_there && (batch->base_offset != witness->journal_from || batch->crc != witness->journal_crc);
 }
 
-void segment_witness_tell(struct segment_witness *witness, uint32_t first_crc, struct mark told)
+void segment_witness_tell(struct segment_witness *witness, uint32_t first_crc, const struct mark_steps *steps, const struct mark *told)
 {
-	witness->told_crc = first_crc;
-	if (told.headers && told.position > witness->told.position)
-		witness->told = told;
-}
-
-static void compare_told(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch)
-{
-	if (position != witness->passed.position)
-		return;
-	mark_pass(&witness->passed, header, batch);
-	witness->fails_seal |= witness->told.headers && witness->passed.position == witness->told.position && witness->passed.headers != witness->told.headers;
+	if (first_crc)
+		witness->told_crc = first_crc;
+	if (witness->told.count)
+		mark_check_add(&witness->told, told);
+	else
+		mark_check_begin(&witness->told, witness->told.begin.offset, steps, told);
 }
 
 void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch)
@@ -137,7 +134,7 @@ void segment_witness_batch(struct segment_witness *witness, uint64_t position, c
 	while (witness->step_end >= 0 && witness->step_end <= batch->base_offset)
 		go_to_step(witness, witness->next + 1);
 	witness->is_contradicted |= witness->step_end >= 0 && witness->step_end <= batch_last_offset(batch);
-	compare_told(witness, position, header, batch);
+	mark_check_batch(&witness->told, position, header, batch);
 	if (witness->hash)
 		seal_hash_update(witness->hash, header, BATCH_HEADER_SIZE);
 }
@@ -145,7 +142,8 @@ void segment_witness_batch(struct segment_witness *witness, uint64_t position, c
 void segment_witness_end(struct segment_witness *witness, int64_t end_offset, bool is_unbroken)
 {
 	uint64_t low, high;
-	if (!witness->hash || !is_unbroken || end_offset != witness->seal.next_offset)
+	mark_check_end(&witness->told);
+	if (!witness->hash || !is_unbroken || end_offset != witness->seal.next_offset || witness->told.bad_count)
 		return;
 	seal_hash_result(witness->hash, &low, &high);
 	witness->fails_seal |= low != witness->seal.headers_checksum_low || high != witness->seal.headers_checksum_high;

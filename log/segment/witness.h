@@ -26,13 +26,12 @@ struct segment_witness {
 	uint32_t told_crc;              /* it begins with this batch, the caller was told; 0: not known */
 	uint32_t first_crc;             /* the append times tell of a segment that begins with it; 0: not known */
 	bool is_contradicted;           /* the batches are not those that were filed here: the first is another, or a step ends in the middle of one */
-	bool fails_seal;                /* though each is whole, together they are not what was sealed, or what the caller was told */
+	bool fails_seal;                /* though each is whole, together they are not what was sealed; and nothing tells which are another's */
 	bool is_identified;             /* the first batch is the one that the append times tell of */
 	int64_t journal_from;           /* the journal goes on from this offset, and the batch there has this CRC; 0: that is not known. The caller sets both */
 	uint32_t journal_crc;
 	bool is_journals;               /* of the batch just met: the segment's own file has another there than the journal, which was never counted on */
-	struct mark told;               /* its position and headers: the batches before it come to that; at 0: not known. The caller sets it */
-	struct mark passed;             /* behind the batches that were met, from the file's beginning on, without a break */
+	struct mark_check told;         /* against what the caller was told of the batches; what it finds is another's */
 	int64_t end_offset;             /* so far at least the segment went; its base: nothing tells */
 	bool has_seal;
 	struct seal seal;
@@ -42,8 +41,9 @@ struct segment_witness {
 /* Reads what is beside <dir>/<base offset>.log. `next_base`: where the next segment begins; -1: there is none. An error is a shortage, of memory or
  * descriptors: what cannot be read otherwise tells nothing. */
 MUST_USE int segment_witness_open(struct segment_witness *witness, struct io *io, const char *dir, const struct append_time_owner *owner, int64_t next_base);
-/* What somebody else knows: the CRC of its first batch, and what the headers before a position come to. Before the first batch. */
-void segment_witness_tell(struct segment_witness *witness, uint32_t first_crc, struct mark told);
+/* What somebody else knows: the CRC of its first batch (0: not known), and what the headers before a position come to, and before those on the way (NULL: not
+ * known). Before the first batch; of several the one that knows less first. */
+void segment_witness_tell(struct segment_witness *witness, uint32_t first_crc, const struct mark_steps *steps, const struct mark *told);
 /* The next whole batch of the file: where it is, BATCH_HEADER_SIZE bytes, and what they say. */
 void segment_witness_batch(struct segment_witness *witness, uint64_t position, const uint8_t *header, const struct batch *batch);
 /* Behind the last one; `end_offset`: behind it. A file that broke off before, or that something was missing in, is not held against the seal. */

@@ -4,7 +4,7 @@
  *
  * `checkpoint-<shard>`, little endian, XXH3-64 of everything before it at the end:
  *
- *   magic "SPATECKP" 8 | version u32 = 6 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
+ *   magic "SPATECKP" 8 | version u32 = 7 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
  *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence) |
  *   flags u16 (1: all that was ever accepted is filed, and this opening accepts nothing more; from version 4 on) |
  *   the journal's last group that was durable by then u48 (0: not said, as earlier builds wrote it) |
@@ -14,7 +14,8 @@
  *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
  *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2 | CRC of its first batch u32 (from version 3) |
  *             a position at or before the filed one u64 | checksum of the headers of all batches before it u64 | size and CRC of the last of them u32 x 2 (from
- *             version 6; 0: not known)
+ *             version 6; 0: not known); in the second byte of the flags, from version 7 on, the number of its steps
+ *   steps of all segments (log/segment/mark.h): position u64 | checksum of the headers of all batches before it u64 | size and CRC of the last of them u32 x 2
  *   epochs: epoch i32 | start offset i64; damages: from i64 | to i64; then the producers (producer_state_encode).
  *
  * A checkpoint and a journal belong together: the checkpoint names the journal's seed and the opening that had written it last, the journal's
@@ -38,7 +39,7 @@
 #include "log/segment/foreign_file.h"
 #include "log/store/store_priv.h"
 
-#define CHECKPOINT_VERSION 6
+#define CHECKPOINT_VERSION 7
 #define HEADER_SIZE 76
 #define HEADER_SIZE_V4 68
 #define HEADER_SIZE_V3 60
@@ -61,6 +62,7 @@ static uint32_t segment_size_of(uint32_t version)
 	return version < 3 ? SEGMENT_SIZE_V2 : version < 6 ? SEGMENT_SIZE_V5 : SEGMENT_SIZE;
 }
 
+#define STEPS_SHIFT 8 /* of a segment's flags */
 #define FLAG_BITS 16 /* of the word that they share with the journal's last group */
 
 enum { IS_ALL_FILED = 1 };
@@ -99,9 +101,46 @@ static uint32_t segments_to_tell(const struct partition *partition)
 	return count;
 }
 
+/* Those before the last mark that is told. */
+static uint32_t steps_to_tell(const struct segment *segment)
+{
+	return segment->vouched.headers ? mark_steps_before(segment->steps, segment->vouched.position) : 0;
+}
+
+/* Calls put for each segment that is told of. */
+typedef uint8_t *put_fn(uint8_t *at, const struct segment *segment);
+
+static uint8_t *put_each(const struct partition *partition, uint32_t count, uint8_t *at, put_fn *put)
+{
+	struct list *node = partition->segments.next;
+	for (uint32_t told = 0; told < count; node = node->next) {
+		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (is_let_go(segment))
+			continue;
+		at = put(at, segment);
+		told++;
+	}
+	return at;
+}
+
+static size_t steps_size(const struct partition *partition, uint32_t segments)
+{
+	size_t count = 0;
+	struct list *node = partition->segments.next;
+	for (uint32_t told = 0; told < segments; node = node->next) {
+		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (is_let_go(segment))
+			continue;
+		count += steps_to_tell(segment);
+		told++;
+	}
+	return count * MARK_STEP_SIZE;
+}
+
 static size_t partition_size(const struct partition *partition)
 {
-	return PARTITION_SIZE + (size_t)segments_to_tell(partition) * SEGMENT_SIZE + (size_t)partition->epochs.count * EPOCH_SIZE +
+	uint32_t segments = segments_to_tell(partition);
+	return PARTITION_SIZE + (size_t)segments * SEGMENT_SIZE + steps_size(partition, segments) + (size_t)partition->epochs.count * EPOCH_SIZE +
 	       (size_t)partition->damage_count * DAMAGE_SIZE + producer_state_size(partition->producers);
 }
 
@@ -110,7 +149,7 @@ static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
 	/* As of its filed mark, a complete segment that is not wholly filed is still to be appended to: by the replay. */
 	bool is_complete = segment->is_complete && segment_is_filed(segment);
 	uint32_t flags = (segment->has_file ? SEGMENT_HAS_FILE : 0) | (is_complete ? SEGMENT_IS_COMPLETE : 0) |
-			 (segment->is_sealed ? SEGMENT_IS_SEALED : 0);
+			 (segment->is_sealed ? SEGMENT_IS_SEALED : 0) | steps_to_tell(segment) << STEPS_SHIFT;
 	store_le64(at, (uint64_t)segment->base_offset);
 	store_le64(at + 8, (uint64_t)segment->filed.offset);
 	store_le64(at + 16, segment->filed.position);
@@ -130,6 +169,11 @@ static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
 	return at + SEGMENT_SIZE;
 }
 
+static uint8_t *put_steps(uint8_t *at, const struct segment *segment)
+{
+	return mark_steps_encode(segment->steps, steps_to_tell(segment), at);
+}
+
 static uint8_t *put_partition(uint8_t *at, const struct partition *partition)
 {
 	uint32_t segments = segments_to_tell(partition);
@@ -141,15 +185,8 @@ static uint8_t *put_partition(uint8_t *at, const struct partition *partition)
 	store_le32(at + 32, partition->epochs.count);
 	store_le32(at + 36, partition->damage_count);
 	store_le32(at + 40, (uint32_t)producers);
-	at += PARTITION_SIZE;
-	struct list *node = partition->segments.next;
-	for (uint32_t told = 0; told < segments; node = node->next) {
-		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		if (is_let_go(segment))
-			continue;
-		at = put_segment(at, segment);
-		told++;
-	}
+	at = put_each(partition, segments, at + PARTITION_SIZE, put_segment);
+	at = put_each(partition, segments, at, put_steps);
 	for (uint32_t i = 0; i < partition->epochs.count; i++, at += EPOCH_SIZE) {
 		store_le32(at, (uint32_t)partition->epochs.entries[i].epoch);
 		store_le64(at + 4, (uint64_t)partition->epochs.entries[i].start_offset);
@@ -339,7 +376,21 @@ static struct mark vouched_mark(const uint8_t *at, struct mark filed)
 	return mark.position && mark.position <= filed.position ? mark : (struct mark){.offset = (int64_t)load_le64(at)};
 }
 
-static int take_segment(struct partition *partition, const uint8_t *at, uint32_t segment_size)
+static uint32_t step_count(uint32_t version, const uint8_t *segment)
+{
+	return version >= 7 ? load_le32(segment + 24) >> STEPS_SHIFT & 0xff : 0;
+}
+
+/* Of `count` segments that lie there one behind the other. */
+static size_t told_steps_size(uint32_t version, const uint8_t *segments, uint32_t count)
+{
+	uint64_t steps = 0;
+	for (uint32_t i = 0; version >= 7 && i < count; i++)
+		steps += step_count(version, segments + (size_t)i * SEGMENT_SIZE);
+	return (size_t)(steps * MARK_STEP_SIZE);
+}
+
+static int take_segment(struct partition *partition, const uint8_t *at, uint32_t segment_size, const uint8_t *steps, uint32_t count)
 {
 	struct segment *segment = partition__create_segment(partition, (int64_t)load_le64(at));
 	if (!segment)
@@ -353,6 +404,8 @@ static int take_segment(struct partition *partition, const uint8_t *at, uint32_t
 		end = vouched;
 	if (flags & SEGMENT_HAS_FILE) {
 		segment_adopt(segment, end);
+		free(segment->steps);
+		segment->steps = mark_steps_decode(steps, count, vouched.position);
 		segment->vouched = vouched;
 		segment->has_index = end.position == 0;
 	}
@@ -398,7 +451,10 @@ static uint64_t told_size(uint32_t version, const uint8_t *at, const uint8_t *en
 {
 	if (end - at < PARTITION_SIZE)
 		return 0;
-	uint64_t size = PARTITION_SIZE + (uint64_t)load_le32(at + 28) * segment_size_of(version) +
+	uint64_t segments = (uint64_t)load_le32(at + 28) * segment_size_of(version), left = (uint64_t)(end - at) - PARTITION_SIZE;
+	if (segments > left)
+		return 0;
+	uint64_t size = PARTITION_SIZE + segments + told_steps_size(version, at + PARTITION_SIZE, load_le32(at + 28)) +
 			(uint64_t)load_le32(at + 32) * EPOCH_SIZE + (uint64_t)load_le32(at + 36) * DAMAGE_SIZE + load_le32(at + 40);
 	return size <= (uint64_t)(end - at) ? size : 0;
 }
@@ -413,7 +469,8 @@ static int take_partition(struct store *store, uint32_t version, const uint8_t *
 	uint32_t index = load_le32(at + 16), segments = load_le32(at + 28), epochs = load_le32(at + 32), damages = load_le32(at + 36);
 	uint32_t segment_size = segment_size_of(version);
 	size_t producers = load_le32(at + 40);
-	const uint8_t *segments_at = at + PARTITION_SIZE, *damages_at = segments_at + (size_t)segments * segment_size + (size_t)epochs * EPOCH_SIZE;
+	const uint8_t *segments_at = at + PARTITION_SIZE, *steps_at = segments_at + (size_t)segments * segment_size;
+	const uint8_t *epochs_at = steps_at + told_steps_size(version, segments_at, segments), *damages_at = epochs_at + (size_t)epochs * EPOCH_SIZE;
 	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments, segment_size) || !damages_fit(damages_at, damages))
 		return ERR_CORRUPT_LOG;
 	struct partition *partition;
@@ -421,9 +478,13 @@ static int take_partition(struct store *store, uint32_t version, const uint8_t *
 	if (err || !partition)
 		return err; /* deleted since, or another shard's by now */
 	partition->start_offset = (int64_t)load_le64(at + 20);
-	at += PARTITION_SIZE;
-	for (uint32_t i = 0; i < segments && !err; i++, at += segment_size)
-		err = take_segment(partition, at, segment_size);
+	at = segments_at;
+	for (uint32_t i = 0; i < segments && !err; i++, at += segment_size) {
+		uint32_t steps = step_count(version, at);
+		err = take_segment(partition, at, segment_size, steps_at, steps);
+		steps_at += (size_t)steps * MARK_STEP_SIZE;
+	}
+	at = epochs_at;
 	for (uint32_t i = 0; i < epochs && !err; i++, at += EPOCH_SIZE)
 		err = epochs_assign(&partition->epochs, (int32_t)load_le32(at), (int64_t)load_le64(at + 4)) < 0 ? -ENOMEM : 0;
 	for (uint32_t i = 0; i < damages && !err; i++, at += DAMAGE_SIZE)
@@ -448,7 +509,7 @@ static int check_file(struct slice file, size_t *header_size)
 	uint32_t version = load_le32(file.data + 8);
 	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, HEADER_SIZE_V2, HEADER_SIZE_V3, HEADER_SIZE_V4, HEADER_SIZE, HEADER_SIZE};
+	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, HEADER_SIZE_V2, HEADER_SIZE_V3, HEADER_SIZE_V4, HEADER_SIZE, HEADER_SIZE, HEADER_SIZE};
 	*header_size = header_sizes[version];
 	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
 }
@@ -677,7 +738,7 @@ int store__each_told(struct store *store, told_partition_fn *take, void *context
 	int err = 0;
 	for (uint32_t left = load_le32(store->told.data + 24); !err && left && (size = told_size(version, at, end)); left--, at += size) {
 		struct told_partition told = {.start_offset = (int64_t)load_le64(at + 20), .segment_count = load_le32(at + 28), .at = at + PARTITION_SIZE,
-					      .segment_size = segment_size_of(version)};
+					      .segment_size = segment_size_of(version), .has_steps = version >= 7};
 		struct uuid id;
 		struct partition *partition;
 		memcpy(id.bytes, at, sizeof id.bytes);
@@ -693,7 +754,14 @@ struct told_segment store__told_segment(const struct told_partition *told, uint3
 {
 	const uint8_t *at = told->at + (size_t)i * told->segment_size;
 	struct mark filed = {.position = load_le64(at + 16), .offset = (int64_t)load_le64(at + 8)};
-	return (struct told_segment){.base_offset = (int64_t)load_le64(at), .filed = filed,
+	return (struct told_segment){.base_offset = (int64_t)load_le64(at), .filed = filed, .i = i,
 				     .first_crc = told->segment_size > SEGMENT_SIZE_V2 ? load_le32(at + 76) : 0,
 				     .vouched = told->segment_size >= SEGMENT_SIZE ? vouched_mark(at, filed) : (struct mark){0}};
+}
+
+struct mark_steps *store__told_steps(const struct told_partition *told, const struct told_segment *segment)
+{
+	uint32_t version = told->has_steps ? CHECKPOINT_VERSION : 0;
+	const uint8_t *steps = told->at + (size_t)told->segment_count * told->segment_size + told_steps_size(version, told->at, segment->i);
+	return mark_steps_decode(steps, step_count(version, told->at + (size_t)segment->i * told->segment_size), segment->vouched.position);
 }

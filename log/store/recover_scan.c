@@ -80,6 +80,11 @@ static int find_behind(struct partition *partition, struct segment *segment, str
 	return 1;
 }
 
+static bool is_anothers_in_part(const struct segment_witness *witness)
+{
+	return witness->fails_seal || witness->told.bad_count > 0;
+}
+
 /* Walks the whole checked batches of a segment's file, over damage; sets its end behind the last good one. What lies behind the last offset that is its own
  * nobody was told of: the next segment has those. */
 static int scan_batches(struct partition *partition, struct segment *segment, int64_t limit_offset, struct segment_witness *witness)
@@ -109,6 +114,7 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 			segment_learn(segment, &batch, end.position, batch_last_offset(&batch));
 			partition__learn(partition, &batch);
 			mark_pass(&end, header, &batch);
+			mark_steps_note(&segment->steps, &end);
 		} else if (found == 0 && end.offset < partition->journal_from) {
 			found = find_behind(partition, segment, &end);
 			is_unbroken &= found == 0;
@@ -117,15 +123,17 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 	if (found < 0)
 		return found;
 	segment_witness_end(witness, end.offset, is_unbroken);
+	if (is_anothers_in_part(witness))
+		end.headers = 0; /* what was filed is something else */
 	segment_adopt(segment, end);
-	if (witness->fails_seal) /* what was filed is something else: what was told, or nobody knows */
-		segment->vouched = witness->told.position <= end.position ? witness->told : (struct mark){.offset = segment->base_offset};
+	if (is_anothers_in_part(witness))
+		segment_believe(segment, &witness->told);
 	/* After a kill these bytes may be in the page cache alone, and the journal's entries for them will be skipped. */
 	return end.position > 0 ? io_file_sync(io, fd) : 0;
 }
 
-/* What it is held against may show that another file stands in its place; or that headers have rotted where no CRC covers them: then the segment is
- * doubtful as a whole, as for the scrub. */
+/* What it is held against may show that another file stands in its place, or some of another's batches; or that headers have rotted where no CRC covers them: then
+ * the segment is doubtful as a whole, as for the scrub. */
 static int scan_segment(struct store *store, struct partition *partition, struct segment *segment, int64_t limit_offset)
 {
 	struct segment_witness witness;
@@ -134,8 +142,11 @@ static int scan_segment(struct store *store, struct partition *partition, struct
 		return err;
 	err = scan_batches(partition, segment, limit_offset, &witness);
 	segment->is_foreign |= !err && segment_witness_is_against(&witness);
-	if (!err && !segment->is_foreign && witness.fails_seal) {
-		partition__add_damage(partition, segment->base_offset, segment->staged.offset);
+	if (!err && !segment->is_foreign && is_anothers_in_part(&witness)) {
+		for (uint32_t i = 0; i < witness.told.bad_count; i++)
+			partition__add_damage(partition, witness.told.bad[i].from, witness.told.bad[i].to);
+		if (witness.fails_seal)
+			partition__add_damage(partition, segment->base_offset, segment->staged.offset);
 		epochs_truncate_end(&partition->epochs, segment->base_offset); /* one that rotted to a later one would speak against all that is behind it */
 	}
 	segment_witness_close(&witness);

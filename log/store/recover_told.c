@@ -128,11 +128,14 @@ int store__open_witness(struct store *store, struct partition *partition, int64_
 		return err;
 	bool is_told = find_told(partition, base_offset, &told);
 	witness->is_among_anothers = partition->witness.is_among_anothers && !(is_told && told.first_crc);
-	if (is_told)
-		witness->told = told.vouched;
+	if (is_told) {
+		struct mark_steps *steps = store__told_steps(partition->told, &told);
+		segment_witness_tell(witness, 0, steps, &told.vouched);
+		free(steps);
+	}
 	const struct partition_witness *journals = &partition->witness;
 	if (journals->file_crc && journals->file_base == base_offset)
-		segment_witness_tell(witness, journals->file_crc, journals->file_vouched);
+		segment_witness_tell(witness, journals->file_crc, NULL, &journals->file_vouched);
 	witness->journal_from = partition->journal_from;
 	witness->journal_crc = partition->journal_crc;
 	return 0;

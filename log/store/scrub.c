@@ -9,7 +9,7 @@
  * Before a partition's segments its leader-epoch-checkpoint is looked at, which is as unsynced as seals are: one that a power cut took is written again.
  *
  * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Batches that are whole, and not those that were filed there by the marks the segment
- * keeps: all up to there is fenced. Headers that do not fit the seal though each batch is good: the whole
+ * keeps (log/segment/mark.h): the stretch between two of them is fenced. Headers that do not fit the seal though each batch is good: the whole
  * segment is doubtful, and fenced; no seal is made of it any more. A segment whose file somebody has changed is read before all others. No seal, or one that is of another segment by what it says of its end, or indexes that are not the sealed ones: they are made anew. One that cannot be read: only
  * batches are checked. A read error: named on stderr, the segment is left for the next
  * pass. The segment or the partition goes away meanwhile: the walk goes on with the next one. */
@@ -154,11 +154,10 @@ static bool enter_segment(struct scrub *scrub, struct segment *segment)
 	scrub->position = 0;
 	scrub->end = end_of(segment);
 	scrub->is_sealed = segment->is_sealed;
-	scrub->vouched = segment->vouched;
-	scrub->passed = (struct mark){.offset = segment->base_offset};
+	mark_check_begin(&scrub->filed, segment->base_offset, segment->steps, &segment->vouched);
 	scrub->expected = segment->base_offset;
 	scrub->batches = 0;
-	scrub->is_damaged = scrub->is_contradicted = false;
+	scrub->is_damaged = false;
 	if (seal_hash_create(&scrub->hash))
 		return false;
 	scrub->segment = segment;
@@ -307,16 +306,18 @@ static void check_seal(struct scrub *scrub)
 		seal_again(scrub, "index");
 }
 
-/* Each batch is whole, and they are not those that were filed: which of them nobody knows. */
-static bool is_another(const struct scrub *scrub)
+/* Each batch is whole, and they are not those that were filed: which of a stretch are another's nobody knows. */
+static void fence_anothers(struct scrub *scrub)
 {
-	return scrub->is_contradicted && !scrub->is_damaged;
+	for (uint32_t i = 0; i < scrub->filed.bad_count; i++)
+		partition__add_damage(scrub->partition, scrub->filed.bad[i].from, scrub->filed.bad[i].to);
 }
 
 static void end_segment(struct scrub *scrub)
 {
-	if (is_another(scrub) && !scrub->partition->is_closed)
-		partition__add_damage(scrub->partition, scrub->segment->base_offset, scrub->vouched_offset);
+	mark_check_end(&scrub->filed);
+	if (scrub->filed.bad_count && !scrub->partition->is_closed)
+		fence_anothers(scrub);
 	else if (scrub->is_sealed && !scrub->is_damaged && !scrub->partition->is_closed)
 		check_seal(scrub);
 	scrub->segments++;
@@ -344,11 +345,7 @@ static bool is_whole(struct scrub *scrub, struct slice rest, const struct batch 
 static void pass_batch(struct scrub *scrub, const uint8_t *header, const struct batch *batch)
 {
 	seal_hash_update(scrub->hash, header, BATCH_HEADER_SIZE);
-	mark_pass(&scrub->passed, header, batch);
-	if (scrub->vouched.headers && scrub->passed.position == scrub->vouched.position && scrub->passed.headers != scrub->vouched.headers) {
-		scrub->is_contradicted = true;
-		scrub->vouched_offset = scrub->passed.offset;
-	}
+	mark_check_batch(&scrub->filed, scrub->position, header, batch);
 	scrub->batches++;
 	scrub->position += batch->size_bytes;
 	scrub->expected = batch_next_offset(batch);

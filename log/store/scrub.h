@@ -28,10 +28,7 @@ struct scrub {
 	int64_t next_base_offset;       /* segments of the partition below it have been read */
 	bool is_sealed;                 /* the segment was when its reading began */
 	struct mark end;                /* so far it is read */
-	struct mark vouched;            /* what was filed there by then; held against `passed`, all the batches that were met */
-	struct mark passed;
-	bool is_contradicted;           /* up to vouched_offset it is not what was filed there */
-	int64_t vouched_offset;
+	struct mark_check filed;        /* against what was filed there by then */
 	uint64_t position;              /* the next batch of the segment: where it begins, and what its base offset should be */
 	int64_t expected;
 	uint64_t batches;

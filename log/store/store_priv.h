@@ -230,6 +230,7 @@ bool store__is_copy_later(struct store *store);
 struct told_partition {
 	int64_t start_offset;
 	uint32_t segment_count, segment_size;
+	bool has_steps;
 	const uint8_t *at;
 };
 struct told_segment {
@@ -237,11 +238,14 @@ struct told_segment {
 	struct mark filed;
 	uint32_t first_crc; /* 0: not known */
 	struct mark vouched; /* its position and headers; at 0: nothing */
+	uint32_t i; /* of the partition's */
 };
 typedef int told_partition_fn(void *context, struct partition *partition, const struct told_partition *told);
 /* Each partition of it that there is. */
 MUST_USE int store__each_told(struct store *store, told_partition_fn *take, void *context);
 struct told_segment store__told_segment(const struct told_partition *told, uint32_t i);
+/* Its marks on the way, to be freed. NULL: none, or no memory. */
+struct mark_steps *store__told_steps(const struct told_partition *told, const struct told_segment *segment);
 void store__forget_told(struct store *store);
 
 /* recover_told.c */

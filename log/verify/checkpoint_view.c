@@ -6,7 +6,7 @@
 
 #include "log/base/bytes.h"
 
-#define CHECKPOINT_VERSION 6
+#define CHECKPOINT_VERSION 7
 #define HEADER_SIZE_V1 28u
 #define PARTITION_SIZE 44u
 #define SEGMENT_SIZE 104u
@@ -26,7 +26,7 @@ int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct
 	uint32_t version = load_le32(file.data + 8);
 	if (version < 1 || version > CHECKPOINT_VERSION)
 		return ERR_FORMAT;
-	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, 36, 60, 68, 76, 76};
+	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, 36, 60, 68, 76, 76, 76};
 	size_t header_size = header_sizes[version];
 	if (size < header_size)
 		return ERR_CORRUPT_LOG;
@@ -45,6 +45,20 @@ int checkpoint_open(struct checkpoint_header *header, struct slice *rest, struct
 	return 0;
 }
 
+static uint32_t step_count(const struct checkpoint_partition *partition, uint32_t i)
+{
+	return partition->has_steps ? load_le32(partition->segments + (size_t)i * partition->segment_size_bytes + 24) >> 8 & 0xff : 0;
+}
+
+/* Of all segments before that one. */
+static uint64_t steps_before(const struct checkpoint_partition *partition, uint32_t i)
+{
+	uint64_t count = 0;
+	while (i > 0)
+		count += step_count(partition, --i);
+	return count;
+}
+
 bool checkpoint_next(const struct checkpoint_header *header, struct checkpoint_partition *partition, struct slice *rest)
 {
 	const uint8_t *at = rest->data;
@@ -58,13 +72,18 @@ bool checkpoint_next(const struct checkpoint_header *header, struct checkpoint_p
 	partition->damage_count = load_le32(at + 36);
 	partition->producers_size_bytes = load_le32(at + 40);
 	partition->segment_size_bytes = header->version < 3 ? SEGMENT_SIZE_V2 : header->version < 6 ? SEGMENT_SIZE_V5 : SEGMENT_SIZE;
-	uint64_t size = PARTITION_SIZE + (uint64_t)partition->segment_count * partition->segment_size_bytes +
-			(uint64_t)partition->epoch_count * EPOCH_SIZE +
+	partition->has_steps = header->version >= 7;
+	uint64_t segments = (uint64_t)partition->segment_count * partition->segment_size_bytes;
+	if (segments > rest->size - PARTITION_SIZE)
+		return false;
+	partition->segments = at + PARTITION_SIZE;
+	uint64_t steps = steps_before(partition, partition->segment_count) * MARK_STEP_SIZE;
+	uint64_t size = PARTITION_SIZE + segments + steps + (uint64_t)partition->epoch_count * EPOCH_SIZE +
 			(uint64_t)partition->damage_count * DAMAGE_SIZE + partition->producers_size_bytes;
 	if (size > rest->size)
 		return false;
-	partition->segments = at + PARTITION_SIZE;
-	partition->epochs = partition->segments + (size_t)partition->segment_count * partition->segment_size_bytes;
+	partition->steps = partition->segments + segments;
+	partition->epochs = partition->steps + steps;
 	partition->damages = partition->epochs + (size_t)partition->epoch_count * EPOCH_SIZE;
 	*rest = (struct slice){at + size, rest->size - size};
 	return true;
@@ -90,7 +109,15 @@ void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_
 		.first_crc = partition->segment_size_bytes > SEGMENT_SIZE_V2 ? load_le32(at + 76) : 0,
 		.vouched_position = partition->segment_size_bytes >= SEGMENT_SIZE ? load_le64(at + 80) : 0,
 		.headers_checksum = partition->segment_size_bytes >= SEGMENT_SIZE ? load_le64(at + 88) : 0,
+		.step_count = step_count(partition, i),
 	};
+}
+
+struct mark_steps *checkpoint_steps_at(const struct checkpoint_partition *partition, uint32_t i)
+{
+	struct checkpoint_segment segment;
+	checkpoint_segment_at(partition, i, &segment);
+	return mark_steps_decode(partition->steps + steps_before(partition, i) * MARK_STEP_SIZE, segment.step_count, segment.vouched_position);
 }
 
 void checkpoint_epoch_at(const struct checkpoint_partition *partition, uint32_t i, struct epoch_entry *out)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "log/segment/epoch_file.h"
+#include "log/segment/mark.h"
 
 struct checkpoint_segment {
 	int64_t base_offset;
@@ -13,6 +14,7 @@ struct checkpoint_segment {
 	uint64_t batches, records;
 	uint32_t first_crc; /* of its first batch; 0: not known */
 	uint64_t vouched_position, headers_checksum; /* of the headers of all batches before that position (struct mark); 0: not known */
+	uint32_t step_count; /* of what is known of the headers before that */
 };
 
 struct checkpoint_partition {
@@ -21,8 +23,9 @@ struct checkpoint_partition {
 	int64_t start_offset;
 	uint32_t segment_size_bytes; /* of each, in the file */
 	uint32_t segment_count, epoch_count, damage_count, producers_size_bytes;
+	bool has_steps;
 	/* Views, for the functions below. */
-	const uint8_t *segments, *epochs, *damages;
+	const uint8_t *segments, *steps, *epochs, *damages;
 };
 
 struct checkpoint_header {
@@ -43,6 +46,8 @@ MUST_USE int checkpoint_open(struct checkpoint_header *header, struct slice *res
 MUST_USE bool checkpoint_next(const struct checkpoint_header *header, struct checkpoint_partition *partition, struct slice *rest);
 void checkpoint_segment_at(const struct checkpoint_partition *partition, uint32_t i,
 			   struct checkpoint_segment *out);
+/* What is known of a segment's headers on the way, to be freed; NULL: nothing, or no memory. */
+struct mark_steps *checkpoint_steps_at(const struct checkpoint_partition *partition, uint32_t i);
 void checkpoint_epoch_at(const struct checkpoint_partition *partition, uint32_t i, struct epoch_entry *out);
 void checkpoint_damage_at(const struct checkpoint_partition *partition, uint32_t i, int64_t *from,
 			  int64_t *to);

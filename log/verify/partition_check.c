@@ -287,11 +287,13 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 	segment->limit_offset = NOWHERE;
 	segment->required_offset = known ? known->required.offset : NOWHERE;
 	segment->required_bytes = known ? known->required.position : 0;
-	if (known)
+	if (known) {
 		segment->vouched = known->vouched;
+		segment->steps = known->steps;
+	}
 	bool is_told = picture && picture->file_crc && picture->file_base == files->base_offset && !knows_marks(walk);
-	if (is_told && picture->file_vouched.position > segment->vouched.position)
-		segment->vouched = picture->file_vouched;
+	if (is_told)
+		segment->vouched_later = picture->file_vouched;
 	if (segment->seal && segment->seal->log_size_bytes < segment->required_bytes)
 		segment->seal = NULL; /* of an earlier life, when the log had rolled here and a crash took that back */
 	if (segment->seal) {
@@ -331,7 +333,7 @@ static void learn(struct partition_walk *walk, const struct segment_check *segme
  * first batch, and all that the append times say. Offsets that no file held, as room behind a lost journal, are in no segment, so they stay fenced. */
 static bool is_whole_again(const struct partition_walk *walk, const struct segment_check *segment)
 {
-	if (segment->is_broken || !is_part_fenced(walk, segment->base_offset) || segment_witness_is_against(&walk->witness) || walk->witness.fails_seal)
+	if (segment->is_broken || !is_part_fenced(walk, segment->base_offset) || segment_witness_is_against(&walk->witness) || walk->witness.fails_seal || walk->witness.told.bad_count)
 		return false;
 	const struct picture_segment *known = picture_segment(walk->check->picture, segment->base_offset);
 	bool is_to_the_end = segment->end_position == known->required.position && segment->end_offset == known->required.offset;
@@ -458,7 +460,7 @@ static int open_witness(const struct partition_walk *walk, int64_t base_offset, 
 		witness->journal_from = check->picture->journal_from;
 		witness->journal_crc = check->picture->journal_crc;
 		if (check->picture->file_crc && check->picture->file_base == base_offset)
-			segment_witness_tell(witness, check->picture->file_crc, check->picture->file_vouched);
+			segment_witness_tell(witness, check->picture->file_crc, NULL, &check->picture->file_vouched);
 	}
 	return err;
 }

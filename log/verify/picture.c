@@ -40,12 +40,19 @@ int picture_open(struct picture *picture, struct verify_sink *sink, const struct
 	return picture->buckets ? 0 : -ENOMEM;
 }
 
+static void forget_segments(struct picture_partition *partition)
+{
+	while (partition->segment_count)
+		free(partition->segments[--partition->segment_count].steps);
+}
+
 static void free_partition(struct picture_partition *partition)
 {
 	epochs_fini(&partition->epochs);
 	free(partition->fenced.ranges);
 	free(partition->lost.ranges);
 	free(partition->held.ranges);
+	forget_segments(partition);
 	free(partition->segments);
 	free(partition);
 }
@@ -152,6 +159,7 @@ static int take_segments(struct picture_partition *partition, const struct check
 		segment->is_sealed = said.is_sealed;
 		segment->first_crc = said.first_crc;
 		segment->vouched = (struct mark){.position = said.vouched_position, .headers = said.headers_checksum};
+		segment->steps = checkpoint_steps_at(from, i);
 		partition->next_offset = said.filed_offset;
 	}
 	partition->epochs_limit = partition->next_offset;
@@ -168,7 +176,7 @@ static int take_partition(struct picture *picture, const struct checkpoint_parti
 		partition = add_partition(picture, &from->topic_id, from->index);
 	if (!partition)
 		return -ENOMEM;
-	partition->segment_count = 0;
+	forget_segments(partition);
 	partition->epochs.count = 0;
 	partition->fenced.count = 0;
 	partition->is_known = true;

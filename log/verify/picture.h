@@ -23,6 +23,7 @@ struct picture_segment {
 	bool is_complete, is_sealed;
 	uint32_t first_crc;            /* of its first batch; 0: not known */
 	struct mark vouched;           /* its position and headers, as the checkpoint says; at 0: nothing */
+	struct mark_steps *steps;      /* and those on the way; NULL: nothing */
 };
 
 struct picture_partition {

@@ -118,8 +118,7 @@ struct walk {
 	bool is_memory_short;
 	struct pending pending;
 	struct seal_hash *hash;
-	struct mark passed;        /* behind the batches that were good, from the file's beginning on, without a break */
-	int64_t not_vouched_to;    /* the batches before it are not those that were filed here; the base offset: nothing says so */
+	struct mark_check filed;   /* against what was filed here */
 	struct index_check index, time_index;
 	uint64_t batches, records;
 	uint64_t since_progress;
@@ -400,16 +399,6 @@ static void compare_stale_seal(struct walk *walk)
 	walk->check->is_stale_seal_ours = low == seal->headers_checksum_low && high == seal->headers_checksum_high;
 }
 
-static void compare_vouched(struct walk *walk, const uint8_t *header, const struct batch *batch)
-{
-	const struct mark *vouched = &walk->check->vouched;
-	if (walk->passed.position != walk->position)
-		return;
-	mark_pass(&walk->passed, header, batch);
-	if (vouched->headers && walk->passed.position == vouched->position && walk->passed.headers != vouched->headers)
-		walk->not_vouched_to = walk->passed.offset;
-}
-
 static void take(struct walk *walk, const struct batch *batch)
 {
 	struct slice bytes = view(walk, walk->position, batch->size_bytes);
@@ -423,16 +412,18 @@ static void take(struct walk *walk, const struct batch *batch)
 			    walk->position + batch->size_bytes);
 	else
 		learn_epoch(walk, batch);
+	bool is_right = !fault;
 	fault = judge_records(walk, batch, bytes);
 	if (fault && !walk->is_memory_short)
 		note_damage(walk, fault, batch->base_offset, batch_next_offset(batch), walk->position,
 			    walk->position + batch->size_bytes);
+	if (is_right && !fault) /* another header that is told by itself is not told by its sum as well */
+		mark_check_batch(&walk->filed, walk->position, bytes.data, batch);
 	if (walk->check->batch) {
 		flush_pending(walk);
 		walk->check->batch(walk->check->batch_context, batch, walk->position, bytes);
 	}
 	seal_hash_update(walk->hash, bytes.data, BATCH_HEADER_SIZE);
-	compare_vouched(walk, bytes.data, batch);
 	index_check_batch(&walk->index, batch, walk->position);
 	index_check_batch(&walk->time_index, batch, walk->position);
 	if (walk->position == 0)
@@ -575,6 +566,20 @@ static void check_limit(struct walk *walk)
 	flush_pending(walk);
 }
 
+/* Each is whole, and some of them are another's. Then the seal says nothing new. */
+static void check_filed(struct walk *walk)
+{
+	struct segment_check *check = walk->check;
+	mark_check_end(&walk->filed);
+	for (uint32_t i = 0; i < walk->filed.bad_count; i++) {
+		const struct mark_range *bad = &walk->filed.bad[i];
+		check->is_broken = true;
+		damaged_ranges_add(&check->damaged, bad->from, bad->to);
+		tell(check, FINDING_DAMAGE, check->file, bad->from, bad->to, (int64_t)bad->position_from, (int64_t)bad->position_to,
+		     "the batches' headers differ from what was filed, though each passes its own checks");
+	}
+}
+
 static void check_seal(struct walk *walk)
 {
 	struct segment_check *check = walk->check;
@@ -590,18 +595,6 @@ static void check_seal(struct walk *walk)
 	damaged_ranges_add(&check->damaged, check->base_offset, walk->offset);
 	tell(check, FINDING_DAMAGE, check->file, check->base_offset, walk->offset, 0, (int64_t)walk->position,
 	     "the batches' headers differ from the seal's checksum, though each passes its own checks");
-}
-
-/* What the seal says is damage as a whole, and told. */
-static void check_vouched(struct walk *walk)
-{
-	struct segment_check *check = walk->check;
-	if (walk->not_vouched_to == check->base_offset || check->damaged.count)
-		return;
-	check->is_broken = true;
-	damaged_ranges_add(&check->damaged, check->base_offset, walk->not_vouched_to);
-	tell(check, FINDING_DAMAGE, check->file, check->base_offset, walk->not_vouched_to, 0, (int64_t)check->vouched.position,
-	     "the batches' headers differ from what was filed, though each passes its own checks");
 }
 
 static bool is_sealed_file(struct slice bytes, uint64_t size_due, uint64_t checksum_due)
@@ -673,7 +666,9 @@ static void set_limit(struct walk *walk)
 static void run(struct walk *walk)
 {
 	struct segment_check *check = walk->check;
-	walk->offset = walk->not_vouched_to = check->base_offset;
+	walk->offset = check->base_offset;
+	mark_check_begin(&walk->filed, check->base_offset, check->steps, &check->vouched);
+	mark_check_add(&walk->filed, &check->vouched_later);
 	walk->epoch = -1;
 	set_limit(walk);
 	index_check_begin(&walk->index, INDEX_FORM_OFFSET, check->base_offset, check->index,
@@ -689,8 +684,8 @@ static void run(struct walk *walk)
 		return;
 	note_tail(walk);
 	check_limit(walk);
+	check_filed(walk);
 	check_seal(walk);
-	check_vouched(walk);
 	check_indexes(walk);
 }
 

@@ -81,6 +81,8 @@ struct segment_check {
 	const struct seal *seal;          /* NULL: not sealed, or the seal is damaged */
 	const struct seal *stale_seal;    /* a good one that says less than the segment has, or NULL: of an earlier life, perhaps */
 	struct mark vouched;              /* what the headers of the batches before that position come to; at 0: nobody knows */
+	struct mark vouched_later;        /* the same, by another's word */
+	const struct mark_steps *steps;   /* and before those on the way; NULL: nobody knows */
 	struct slice index, time_index;   /* the files' bytes; data NULL: there is none */
 	/* called for each good batch, in order with the findings; NULL: nobody asks */
 	segment_batch_fn *batch;

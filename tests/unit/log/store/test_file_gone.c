@@ -219,10 +219,11 @@ Test(file_gone, some_of_another_is_written_over_it_meanwhile)
 		cr_assert_eq(read_at(&world, 0), 0, "its first batch is its own");
 		let_it_file(&world);
 		cr_expect_eq(partition_damages(world_partition(&world, "t", 0), damages, COUNT_OF(damages)), is_same ? 0 : 1);
-		if (!is_same)
-			expect_damages(world_partition(&world, "t", 0), 0, end);
+		if (!is_same) /* between two steps (log/segment/mark.h) */
+			cr_expect(damages[0].from > 0 && damages[0].from <= 3 && damages[0].to > 3 && damages[0].to < end);
 		cr_expect_geq(store_counters(world.store).scrub_segments, 1);
-		cr_expect_eq(read_at(&world, 0), is_same ? 0 : ERR_CORRUPT_LOG);
+		cr_expect_eq(read_at(&world, 0), 0);
+		cr_expect_eq(read_at(&world, 3), is_same ? 0 : ERR_CORRUPT_LOG);
 		free(bytes);
 		free(other);
 		world_fini(&world);

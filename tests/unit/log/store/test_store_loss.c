@@ -336,14 +336,18 @@ Test(store_loss, a_checkpoint_of_version_1)
 	make_topics(&world, 11, 1);
 	world_stop(&world);
 	uint8_t *data = rot_read(&world, "//checkpoint-0", &size);
-	cr_assert_eq(load_le32(data + 8), 6);
+	cr_assert_eq(load_le32(data + 8), 7);
 	store_le32(data + 8, 1);
 	size = drop_bytes(data, size, 28, 76 - 28);
 	for (size_t at = 28; at + 8 < size;) {
 		uint32_t segments = load_le32(data + at + 28), rest = 12 * load_le32(data + at + 32) + load_le32(data + at + 40);
+		uint32_t steps = 0;
 		at += 44;
-		for (uint32_t i = 0; i < segments; i++, at += 76)
+		for (uint32_t i = 0; i < segments; i++, at += 76) {
+			steps += load_le32(data + at + 24) >> 8;
 			size = drop_bytes(data, size, at + 76, 28);
+		}
+		size = drop_bytes(data, size, at, steps * 24);
 		at += rest;
 	}
 	store_le64(data + size - 8, XXH3_64bits(data, size - 8));

@@ -142,9 +142,9 @@ Test(verify, names_each_damaged_range, .timeout = 120)
 	end_world(&world);
 }
 
-/* A header changed together with its CRC is found by the seal alone: the whole segment is doubtful. (A
+/* A header changed together with its CRC is found by what the checkpoint says was filed: that stretch is doubtful, here a batch. (A
  * changed largest timestamp shows in the time index as well.) */
-Test(verify, the_seal_finds_what_crcs_do_not)
+Test(verify, what_was_filed_finds_what_crcs_do_not)
 {
 	struct world world;
 	struct verdict verdict;
@@ -157,9 +157,9 @@ Test(verify, the_seal_finds_what_crcs_do_not)
 	rot_verify(&world, &verdict);
 	cr_assert_geq(verdict.count, 1);
 	cr_assert_eq(verdict.found[0].kind, FINDING_DAMAGE);
-	cr_assert_not_null(strstr(verdict.found[0].what, "seal"));
-	cr_assert_eq(verdict.found[0].from, 100);
-	cr_assert_eq(verdict.found[0].to, 200);
+	cr_assert_not_null(strstr(verdict.found[0].what, "filed"));
+	cr_assert_eq(verdict.found[0].from, 110);
+	cr_assert_eq(verdict.found[0].to, 120);
 	for (uint32_t i = 1; i < verdict.count; i++)
 		cr_assert_eq(verdict.found[i].kind, FINDING_DERIVED);
 	end_world(&world);
