@@ -96,6 +96,17 @@ static bool knows_marks(const struct partition_walk *walk)
 	return walk->check->picture && walk->check->picture->is_known;
 }
 
+/* Wholly before the log start: a stop had no time to remove its files, some of which are gone, or were never made. The next start does, and nobody is served of
+ * what is there. */
+static bool is_leftover(const struct partition_walk *walk, int64_t base_offset)
+{
+	if (!knows_marks(walk) || walk->check->is_in_use)
+		return false;
+	const struct picture_segment *known = picture_segment(walk->check->picture, base_offset);
+	bool is_over = !known || known->is_complete; /* nothing is added to it */
+	return is_over && (known ? known->required.offset - 1 : base_offset) < walk->check->picture->start_offset;
+}
+
 /* ---- partition.metadata -------------------------------------------------------------------------------- */
 
 static bool holds_something(const struct partition_walk *walk)
@@ -376,10 +387,7 @@ static void note_unexpected(const struct partition_walk *walk, const struct segm
 	const struct picture_partition *picture = walk->check->picture;
 	if (walk->check->is_in_use)
 		return;
-	if (files->base_offset < picture->start_offset)
-		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE,
-		     "a segment below the log start: it was deleted, and is left over");
-	else if (files->base_offset < picture->epochs_limit)
+	if (files->base_offset < picture->epochs_limit)
 		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE,
 		     "the checkpoint does not tell of this segment: it is not part of the log");
 	else
@@ -620,13 +628,24 @@ static int64_t next_log_base(const struct partition_dir *files, uint32_t i)
 	return NOWHERE;
 }
 
+static void note_leftover(const struct partition_walk *walk, int64_t base_offset)
+{
+	char file[4096];
+	segment_file_name(walk, base_offset, SEGMENT_FILE_LOG, file, sizeof file);
+	tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "a segment below the log start: it was deleted, and is left over");
+}
+
 static int check_segments(struct partition_walk *walk)
 {
 	const struct partition_dir *files = walk->check->files;
 	int err = 0;
-	for (uint32_t i = 0; i < files->segment_count && !err; i++)
-		if (files->segments[i].has[SEGMENT_FILE_LOG])
-			err = check_segment(walk, &files->segments[i], next_log_base(files, i));
+	for (uint32_t i = 0; i < files->segment_count && !err; i++) {
+		const struct segment_files *segment = &files->segments[i];
+		if (segment->has[SEGMENT_FILE_LOG] && is_leftover(walk, segment->base_offset))
+			note_leftover(walk, segment->base_offset);
+		else if (segment->has[SEGMENT_FILE_LOG])
+			err = check_segment(walk, segment, next_log_base(files, i));
+	}
 	return err;
 }
 
@@ -803,7 +822,7 @@ static int read_snapshots(struct partition_walk *walk)
 	const struct partition_dir *files = walk->check->files;
 	int err = 0;
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
-		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use)
+		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use && !is_leftover(walk, files->segments[i].base_offset))
 			err = read_snapshot(walk, files->segments[i].base_offset);
 	return err ? err : snapshot_check_begin(&walk->snapshots);
 }
@@ -849,10 +868,11 @@ static int check_derived(const struct partition_walk *walk)
 	const struct partition_dir *files = walk->check->files;
 	int err = check_epoch_file(walk);
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
-		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use)
+		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use && !is_leftover(walk, files->segments[i].base_offset))
 			check_snapshot(walk, files->segments[i].base_offset);
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
-		if (files->segments[i].has[SEGMENT_FILE_APPEND_TIME] && !walk->check->is_in_use && !walk->has_exchanged)
+		if (files->segments[i].has[SEGMENT_FILE_APPEND_TIME] && !walk->check->is_in_use && !walk->has_exchanged &&
+		    !is_leftover(walk, files->segments[i].base_offset))
 			err = check_append_times(walk, files->segments[i].base_offset);
 	return err;
 }

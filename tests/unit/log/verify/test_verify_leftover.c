@@ -1,0 +1,88 @@
+/* Segments before the log start, whose files a stop has left: what it had no time to remove the next start does. Nobody is served of them. */
+#include <xxhash.h>
+
+#include "log/base/bytes.h"
+#include "tests/unit/log/store/many_segments.h"
+#include "tests/unit/log/verify/rot.h"
+
+#define SEGMENTS 12
+#define START 9
+
+static void segment_file_path(char *out, size_t size, const char *ending)
+{
+	snprintf(out, size, "/t-0/%020d%s", 2, ending);
+}
+
+static void expect_sound(struct world *world)
+{
+	struct verdict verdict;
+	rot_verify(world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DERIVED], 0);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0);
+	cr_assert_geq(verdict.report.counts.findings[FINDING_NOTE], 1);
+}
+
+static void remove_derived(struct world *world, int64_t base)
+{
+	static const char *const endings[] = {".seal", ".index", ".timeindex", ".snapshot", ".appendtime"};
+	char path[64];
+	for (size_t i = 0; i < COUNT_OF(endings); i++) {
+		snprintf(path, sizeof path, "/t-0/%020ld%s", (long)base, endings[i]);
+		struct io *io = rot_open(world);
+		int err = io_unlink(io, path);
+		cr_assert(err == 0 || err == -ENOENT);
+		io_close(io);
+	}
+}
+
+/* The checkpoint tells of them still, with a log start behind them. */
+Test(verify_leftover, that_the_checkpoint_knows)
+{
+	struct world world;
+	size_t size, at = 76;
+	fill(&world, 1, "t", 1, SEGMENTS);
+	world_stop(&world);
+	uint8_t *checkpoint = rot_read(&world, "/checkpoint-0", &size);
+	cr_assert_eq(load_le64(checkpoint + at + 20), 0);
+	store_le64(checkpoint + at + 20, START);
+	store_le64(checkpoint + size - 8, XXH3_64bits(checkpoint, size - 8));
+	rot_write(&world, "/checkpoint-0", checkpoint, size);
+	rot_write(&world, "/checkpoint-0.copy", checkpoint, size);
+	free(checkpoint);
+	for (int64_t base = 0; base < START - 2; base++)
+		remove_derived(&world, base);
+	expect_sound(&world);
+	world_open(&world);
+	cr_assert_eq(partition_log_start_offset(world_partition(&world, "t", 0)), START);
+	world_fini(&world);
+}
+
+/* It does not, and the removal was on its way. */
+Test(verify_leftover, that_nobody_knows)
+{
+	struct world world;
+	struct trim trim = {.op = {.done = trim_done, .offset = START}};
+	size_t log_size, seal_size;
+	char log[64], seal[64];
+	segment_file_path(log, sizeof log, ".log");
+	segment_file_path(seal, sizeof seal, ".seal");
+	fill(&world, 1, "t", 1, SEGMENTS);
+	world_stop(&world);
+	uint8_t *log_bytes = rot_read(&world, log, &log_size), *seal_bytes = rot_read(&world, seal, &seal_size);
+	world_open(&world);
+	cr_assert_eq(partition_trim(world_partition(&world, "t", 0), &trim.op), 0);
+	world_stop(&world);
+	rot_write(&world, log, log_bytes, log_size);
+	rot_write(&world, seal, seal_bytes, seal_size);
+	expect_sound(&world);
+	seal_bytes[20] ^= 1;
+	log_bytes[100] ^= 1;
+	rot_write(&world, log, log_bytes, log_size);
+	rot_write(&world, seal, seal_bytes, seal_size);
+	expect_sound(&world);
+	free(log_bytes);
+	free(seal_bytes);
+	world_open(&world);
+	cr_assert_eq(partition_log_start_offset(world_partition(&world, "t", 0)), START);
+	world_fini(&world);
+}
