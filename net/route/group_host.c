@@ -138,6 +138,23 @@ static void tell_notes(struct hosted *hosted, struct group_outbox *outbox)
 		group_outbox_clear(outbox);
 }
 
+bool hosted__has_new_trouble(struct standing_trouble *trouble, int err)
+{
+	bool is_new = trouble->count == 0 || trouble->err != err;
+	trouble->err = err;
+	trouble->count++;
+	return is_new;
+}
+
+void hosted__end_trouble(struct hosted *hosted, struct standing_trouble *trouble, const char *again)
+{
+	struct group_host *host = hosted->host;
+	if (trouble->count)
+		log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_INFO, "the groups of " GROUP_TOPIC " partition %u %s, after %llu tries in vain",
+				 hosted->partition, again, (unsigned long long)trouble->count);
+	trouble->count = 0;
+}
+
 void hosted__settle(struct hosted *hosted)
 {
 	struct group_outbox *outbox = coordinator_outbox(hosted->coordinator);

@@ -46,6 +46,12 @@ struct snapshot {
 	struct trim_op trim;
 };
 
+/* What fails again with each try, as on a dead disk: said once, and once more when it is over, with how often it was. */
+struct standing_trouble {
+	int err;
+	uint64_t count; /* of tries; 0: there is none */
+};
+
 struct hosted {
 	struct group_host *host;
 	struct uuid topic_id;
@@ -64,6 +70,7 @@ struct hosted {
 	uint64_t room_wait_begun_ns;   /* since nothing of it was appended; 0: nothing is left of it */
 	struct io_timer late_timer;    /* set: something is to be written; looks whether that has become late */
 	bool is_late;
+	struct standing_trouble load_trouble, write_trouble;
 	struct snapshot snapshot;
 };
 
@@ -104,6 +111,10 @@ void hosted__answer(struct list *calls, enum kerr error);
 void hosted__mark_due(struct hosted *hosted);
 /* Unloads it: its calls end with `error`. A detached one may be gone when this returns. */
 void hosted__end(struct hosted *hosted, enum kerr error);
+/* One more try has failed. True: it is to be said, as nothing did before, or something else. */
+bool hosted__has_new_trouble(struct standing_trouble *trouble, int err);
+/* A try succeeded: says so, as "the groups of ... `again`", if one had failed before. */
+void hosted__end_trouble(struct hosted *hosted, struct standing_trouble *trouble, const char *again);
 /* Answers those that wait for the load, or for the end of what was before it. */
 void hosted__refuse_waiting(struct hosted *hosted, enum kerr error);
 /* Something in flight has returned. */

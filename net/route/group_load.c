@@ -48,6 +48,8 @@ static void free_load(struct load *load)
 static void trouble(struct hosted *hosted, int err, int64_t offset)
 {
 	struct group_host *host = hosted->host;
+	if (!hosted__has_new_trouble(&hosted->load_trouble, err))
+		return;
 	log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_ERROR,
 			 "the groups of " GROUP_TOPIC " partition %u cannot be loaded: %s, at offset %lld; their calls are refused%s",
 			 hosted->partition, err_text(err), (long long)offset,
@@ -150,6 +152,7 @@ static void end_load(struct load *load)
 		log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_WARN,
 				 "%u records of " GROUP_TOPIC " partition %u are of no form known here, and left out",
 				 load->unknown_records, hosted->partition);
+	hosted__end_trouble(hosted, &hosted->load_trouble, "are loaded again");
 	hosted__loaded(hosted, KERR_NONE);
 }
 

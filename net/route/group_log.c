@@ -69,7 +69,7 @@ void group_log__free_flights(struct group_host *host)
 static void refused(struct hosted *hosted, int err)
 {
 	struct group_host *host = hosted->host;
-	if (err != ERR_CLOSED)
+	if (err != ERR_CLOSED && hosted__has_new_trouble(&hosted->write_trouble, err))
 		log_line_limited(&host->troubles, io_now_ns(host->shard->io), LOG_ERROR,
 				 "the log refuses what the groups of " GROUP_TOPIC
 				 " partition %u have to write: %s; their calls are refused until it does not",
@@ -133,6 +133,8 @@ static void landed(struct append_op *op)
 	int err = op->err;
 	list_remove(&flight->node);
 	hosted->is_late = hosted->is_late && has_become_late(hosted);
+	if (!err)
+		hosted__end_trouble(hosted, &hosted->write_trouble, "are written again");
 	hosted__answer(&flight->calls, err ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_NONE);
 	give_flight(hosted->host, flight); /* and op with it */
 	if (err && hosted->state == HOSTED_READY)

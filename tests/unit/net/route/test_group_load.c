@@ -107,6 +107,51 @@ Test(group_load, damage_is_passed_over_when_that_is_accepted, .timeout = 60)
 	broker_end(&broker);
 }
 
+/* So many lines of the broker's log have the words. */
+static int count_lines(const char *path, const char *words)
+{
+	char line[4096];
+	int count = 0;
+	FILE *file = fopen(path, "r");
+	cr_assert_not_null(file);
+	while (fgets(line, sizeof line, file))
+		count += strstr(line, words) != NULL;
+	fclose(file);
+	return count;
+}
+
+/* Each call tries anew, and fails as the one before: that is said once. (On a dead disk it was ten lines a second, for ever.) */
+Test(group_load, what_fails_again_is_said_once, .timeout = 60)
+{
+	static const char *const settings[] = {"offsets.topic.num.partitions", "1", NULL};
+	struct broker broker;
+	struct client client;
+	char path[] = "/tmp/spate-lines-XXXXXX";
+	broker_start(&broker, 1, settings);
+	client_open(&client, &broker);
+	cr_assert_eq(find_coordinator(&client, "any"), 0);
+	make_topic(&client, "t", 1);
+	for (int i = 0; i < 3; i++)
+		commit(&client, "group", 3600 * 1000);
+	client_close(&client);
+	broker_stop(&broker);
+	rot_group_log(&broker, 1);
+	int log = mkstemp(path), kept = dup(STDERR_FILENO);
+	cr_assert(log >= 0 && dup2(log, STDERR_FILENO) == STDERR_FILENO);
+	start_with(&broker, "spate.accept.loss", "false");
+	client_open(&client, &broker);
+	for (int i = 0; i < 8; i++)
+		cr_expect_eq(group_committed(&client, "group"), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
+	client_close(&client);
+	broker_stop(&broker);
+	dup2(kept, STDERR_FILENO);
+	cr_expect_eq(count_lines(path, "cannot be loaded"), 1);
+	close(log);
+	close(kept);
+	unlink(path);
+	broker_end(&broker);
+}
+
 static void remove_file(const struct broker *broker, const char *name)
 {
 	char path[128];
