@@ -6,7 +6,8 @@
  *
  * Failures: a batch that fails its check ends the answer before it; if it is the first wanted, its range is fenced and the answer is
  * ERR_CORRUPT_LOG, unless the wanted offset lies behind the damage. A stretch that cannot be read: what lies before the place that fails shall be
- * served, so the read is made again carefully, a block at a time and then the one batch. All read buffers taken: the read waits for one.
+ * served, so the read is made again carefully, a block at a time and then the one batch. All read buffers taken: the read waits for one. A batch that
+ * fits none has a buffer of its own; where others hold as much as such may together, the read lets go of all it has, and is made again when they have given it back.
  *
  * Beside commits: whoever catches up reads as fast as the disk gives, and the disk serves what it has been given before the next group. So while groups
  * are written few reads are under way, and those give way to writes where the disk's queue is sorted (measured: 4,000 x 16 KiB a second beside four
@@ -28,8 +29,12 @@
 #define READS_BESIDE_COMMITS 2
 #define COMMITS_LATELY_NS (50ull * 1000 * 1000)
 
-/* Instead of an error: the answer is not there yet, another read is under way. */
+/* Buffers of batches that fit no usual one: together, or one alone. Whoever is sent such an answer and reads none of it holds it for long. */
+#define LARGE_BYTES_MAX (64ull << 20)
+
+/* Instead of an error: the answer is not there yet, another read is under way, or it waits for others' large buffers. */
 #define READ_GOES_ON 1
+#define READ_WAITS 2
 
 struct read_buffer {
 	struct read_buffer *next;
@@ -68,13 +73,16 @@ static uint8_t *take_buffer(struct partition_home *home)
 
 static void start_waiting(struct partition_home *home);
 
-static void give_buffer(struct partition_home *home, uint8_t *data, uint32_t size)
+static void give_buffer(struct read_op *op)
 {
-	if (size != READ_BUFFER_SIZE) {
-		free(data);
+	struct partition_home *home = op->partition->home;
+	struct read_buffer *buffer = (struct read_buffer *)op->buffer;
+	op->buffer = NULL;
+	if (op->is_large) {
+		op->is_large = false;
+		free(buffer);
 		return;
 	}
-	struct read_buffer *buffer = (struct read_buffer *)data;
 	buffer->next = home->free_read_buffers;
 	home->free_read_buffers = buffer;
 	start_waiting(home);
@@ -83,6 +91,7 @@ static void give_buffer(struct partition_home *home, uint8_t *data, uint32_t siz
 void partition__free_read_buffers(struct partition_home *home)
 {
 	uint32_t given_back = 0;
+	io_timer_cancel(home->io, &home->large_timer);
 	for (struct read_buffer *buffer = home->free_read_buffers; buffer; buffer = buffer->next)
 		given_back++;
 	/* One that is still lent keeps all of them. */
@@ -94,11 +103,75 @@ void partition__free_read_buffers(struct partition_home *home)
 	home->read_buffers_used = 0;
 }
 
+/* ---- large ones -------------------------------------------------------------------------------------------------- */
+
+static bool has_large_room(const struct read_op *op, uint64_t size_bytes)
+{
+	uint64_t others = op->partition->home->large_bytes - op->large_bytes;
+	return others == 0 || others + size_bytes <= LARGE_BYTES_MAX;
+}
+
+static void charge(struct read_op *op, uint64_t size_bytes)
+{
+	op->partition->home->large_bytes += size_bytes - op->large_bytes;
+	op->large_bytes = size_bytes;
+}
+
+/* Each is made again from its beginning, with the room that it needs: meanwhile anything may have become of its log. */
+static void read_large_again(struct io_timer *timer)
+{
+	struct partition_home *home = CONTAINER_OF(timer, struct partition_home, large_timer);
+	while (!list_is_empty(&home->large_waiting)) {
+		struct read_op *op = LIST_ENTRY(home->large_waiting.next, struct read_op, node);
+		if (!has_large_room(op, op->large_bytes_wanted))
+			return;
+		list_remove(&op->node);
+		charge(op, op->large_bytes_wanted);
+		if (partition__read_again(op) == READ_DONE)
+			op->done(op);
+	}
+}
+
+static void uncharge(struct read_op *op)
+{
+	struct partition_home *home = op->partition->home;
+	if (!op->large_bytes)
+		return;
+	charge(op, 0);
+	home->large_timer.run = read_large_again;
+	if (!list_is_empty(&home->large_waiting))
+		io_timer_set(home->io, &home->large_timer, io_now_ns(home->io));
+}
+
+bool disk_read_take_large(struct read_op *op, uint64_t size_bytes)
+{
+	struct partition_home *home = op->partition->home;
+	bool is_its_turn = op->large_bytes >= size_bytes || list_is_empty(&home->large_waiting);
+	if (is_its_turn && has_large_room(op, size_bytes)) {
+		charge(op, size_bytes);
+		op->buffer = make_buffer(size_bytes);
+		op->buffer_size_bytes = (uint32_t)size_bytes;
+		op->is_large = true;
+		return true;
+	}
+	uncharge(op);
+	op->large_bytes_wanted = size_bytes;
+	list_push_back(&home->large_waiting, &op->node);
+	return false;
+}
+
 /* ---- the read ---------------------------------------------------------------------------------------------------- */
+
+static void let_go_of_segment(struct read_op *op)
+{
+	struct segment *segment = op->segment;
+	op->segment = NULL;
+	if (--segment->readers == 0 && segment->is_dropped)
+		segment_destroy(segment);
+}
 
 static void finish_disk_read(struct read_op *op, int err)
 {
-	struct segment *segment = op->segment;
 	struct partition *partition = op->partition;
 	op->err = partition->is_closed ? ERR_CLOSED : err;
 	if (op->err) {
@@ -107,9 +180,7 @@ static void finish_disk_read(struct read_op *op, int err)
 	}
 	op->high_watermark = op->last_stable_offset = partition->durable_offset;
 	op->log_start_offset = partition->start_offset;
-	op->segment = NULL;
-	if (--segment->readers == 0 && segment->is_dropped)
-		segment_destroy(segment);
+	let_go_of_segment(op);
 	op->done(op);
 }
 
@@ -163,16 +234,12 @@ static int go_on_at(struct read_op *op, uint64_t position, int64_t due_offset, u
 	struct segment *segment = op->segment;
 	op->due_offset = due_offset;
 	bool is_in_memory = position >= segment->memory_position;
-	if (is_in_memory || size_bytes > op->buffer_size_bytes) {
-		give_buffer(op->partition->home, op->buffer, op->buffer_size_bytes);
-		op->buffer = is_in_memory ? NULL : make_buffer(size_bytes);
-		op->buffer_size_bytes = (uint32_t)size_bytes;
-	}
-	if (is_in_memory) {
-		if (position < segment->durable.position)
-			partition__answer_from_memory(op, segment, position, limit_offset);
-		return 0;
-	}
+	if (is_in_memory || size_bytes > op->buffer_size_bytes)
+		give_buffer(op);
+	if (is_in_memory)
+		return position < segment->durable.position && !partition__answer_from_memory(op, segment, position, limit_offset) ? READ_WAITS : 0;
+	if (size_bytes > op->buffer_size_bytes && !disk_read_take_large(op, size_bytes))
+		return READ_WAITS;
 	if (!op->buffer)
 		return -ENOMEM;
 	op->position = position;
@@ -276,7 +343,7 @@ static int take_batches(struct read_op *op, uint64_t got)
 	return 0;
 }
 
-/* What the disk has answered. An error, 0, or READ_GOES_ON. */
+/* What the disk has answered. An error, 0, READ_GOES_ON or READ_WAITS. */
 static int take_answer(struct read_op *op, int32_t result)
 {
 	/* Deleted meanwhile: nothing is judged by a topic that is gone. */
@@ -302,7 +369,10 @@ static void disk_read_done(struct io_op *io)
 	if (result == READ_GOES_ON)
 		return;
 	home->reads_in_flight--;
-	finish_disk_read(op, result);
+	if (result == READ_WAITS)
+		let_go_of_segment(op);
+	else
+		finish_disk_read(op, result);
 	start_waiting(home);
 }
 
@@ -381,14 +451,9 @@ enum read_result disk_read_start(struct read_op *op, struct segment *segment, ui
 	return READ_DONE;
 }
 
-uint8_t *disk_read_buffer(uint64_t size_bytes)
-{
-	return make_buffer(size_bytes);
-}
-
 void disk_read_give_back(struct read_op *op)
 {
-	uint8_t *buffer = op->buffer;
-	op->buffer = NULL;
-	give_buffer(op->partition->home, buffer, op->buffer_size_bytes);
+	if (op->buffer)
+		give_buffer(op);
+	uncharge(op);
 }

@@ -89,8 +89,10 @@ struct read_op {
 	struct partition *partition;
 	void *segment;
 	struct chunk *chunks[READ_PIECES_MAX]; /* of pieces that lie in the log's memory */
-	uint8_t *buffer;                       /* of pieces that came from the disk */
+	uint8_t *buffer;                       /* of pieces that came from the disk, or of one large batch */
 	uint32_t buffer_size_bytes;
+	bool is_large;                         /* the buffer is one of its own */
+	uint64_t large_bytes, large_bytes_wanted; /* of such, what is kept for it, or what it waits for */
 	uint64_t position;                     /* in the file, of the first byte looked at */
 	int64_t due_offset;                    /* base offset of the batch there; -1: its last offset is index_offset, says the index */
 	int64_t index_offset;

@@ -45,6 +45,9 @@ struct partition_home {
 	uint8_t *read_buffers; /* room for all, or NULL: none was needed yet */
 	struct read_buffer *free_read_buffers;
 	uint32_t read_buffers_used;
+	uint64_t large_bytes;           /* of buffers that hold one large batch each */
+	struct list large_waiting;      /* reads that wait until others have given such back */
+	struct io_timer large_timer;    /* goes on with them */
 };
 
 struct partition {
@@ -187,10 +190,12 @@ bool partition__retain_check(struct partition *partition, int64_t now_ms);
 
 /* The first damage that ends behind an offset, or NULL. */
 const struct damage *partition__next_damage(const struct partition *partition, int64_t offset);
-/* Answers with the whole batches from `position` (in memory) on, none of them reaching `limit_offset` or further. */
 /* Says in the answer whether batches lie behind this position of the segment, where its pieces end. */
 void partition__tell_more(struct read_op *op, const struct segment *segment, uint64_t end);
-void partition__answer_from_memory(struct read_op *op, struct segment *segment, uint64_t position, int64_t limit_offset);
+/* A read from its beginning, as partition_read makes it, for one that has waited. */
+enum read_result partition__read_again(struct read_op *op);
+/* Answers with the whole batches from `position` (in memory) on, none of them reaching `limit_offset` or further. false: it waits, as disk_read_take_large says. */
+bool partition__answer_from_memory(struct read_op *op, struct segment *segment, uint64_t position, int64_t limit_offset);
 /* Gives back the read buffers that are kept for reuse. */
 void partition__free_read_buffers(struct partition_home *home);
 

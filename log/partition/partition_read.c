@@ -61,21 +61,22 @@ static uint64_t end_within(struct segment *segment, uint64_t position, uint64_t 
 }
 
 /* One batch in more pieces than an answer takes (a large one, or one in small chunks): it is copied out. Its size is bounded by the cache's. */
-static void copy_first_batch(struct read_op *op, struct segment *segment, uint64_t position)
+static bool copy_first_batch(struct read_op *op, struct segment *segment, uint64_t position)
 {
 	struct batch batch;
 	segment_peek_batch(segment, position, &batch);
-	op->buffer = disk_read_buffer(batch.size_bytes);
+	if (!disk_read_take_large(op, batch.size_bytes))
+		return false;
 	if (!op->buffer) {
 		op->err = -ENOMEM;
-		return;
+		return true;
 	}
 	partition__tell_more(op, segment, position + batch.size_bytes);
-	op->buffer_size_bytes = batch.size_bytes;
 	segment_peek(segment, position, op->buffer, batch.size_bytes);
 	op->pieces[0] = (struct slice){op->buffer, batch.size_bytes};
 	op->piece_count = 1;
 	op->size_bytes = batch.size_bytes;
+	return true;
 }
 
 void partition__tell_more(struct read_op *op, const struct segment *segment, uint64_t end)
@@ -83,7 +84,7 @@ void partition__tell_more(struct read_op *op, const struct segment *segment, uin
 	op->has_more = end < segment->durable.position || segment->durable.offset < op->partition->durable_offset;
 }
 
-void partition__answer_from_memory(struct read_op *op, struct segment *segment, uint64_t position, int64_t limit_offset)
+bool partition__answer_from_memory(struct read_op *op, struct segment *segment, uint64_t position, int64_t limit_offset)
 {
 	position = walk_to_offset(segment, position, op->offset);
 	uint64_t end = end_of_batches(segment, position, op->size_bytes_max, op->is_first, limit_offset);
@@ -91,10 +92,8 @@ void partition__answer_from_memory(struct read_op *op, struct segment *segment, 
 	uint32_t count = segment_view(segment, position, end, op->pieces, op->chunks, READ_PIECES_MAX, &size);
 	if (position + size < end) {
 		end = end_within(segment, position, position + size);
-		if (end == position) {
-			copy_first_batch(op, segment, position);
-			return;
-		}
+		if (end == position)
+			return copy_first_batch(op, segment, position);
 		count = segment_view(segment, position, end, op->pieces, op->chunks, READ_PIECES_MAX, &size);
 	}
 	for (uint32_t i = 0; i < count; i++)
@@ -102,12 +101,14 @@ void partition__answer_from_memory(struct read_op *op, struct segment *segment, 
 	op->piece_count = count;
 	op->size_bytes = (uint32_t)size;
 	partition__tell_more(op, segment, end);
+	return true;
 }
 
 /* ---- the verb --------------------------------------------------------------------------------------------------------- */
 
-static void begin(struct partition *partition, struct read_op *op)
+static void begin(struct read_op *op)
 {
+	struct partition *partition = op->partition;
 	op->err = partition->is_closed ? ERR_CLOSED : 0;
 	op->high_watermark = op->last_stable_offset = partition->durable_offset;
 	op->log_start_offset = partition->start_offset;
@@ -117,15 +118,14 @@ static void begin(struct partition *partition, struct read_op *op)
 	op->buffer = NULL;
 	op->segment = NULL;
 	op->node = (struct list){0};
-	op->partition = partition;
-	partition__retain(partition);
 	if (!op->err && (op->offset < partition->start_offset || op->offset > partition->next_offset))
 		op->err = ERR_OFFSET_OUT_OF_RANGE;
 }
 
-enum read_result partition_read(struct partition *partition, struct read_op *op)
+enum read_result partition__read_again(struct read_op *op)
 {
-	begin(partition, op);
+	struct partition *partition = op->partition;
+	begin(op);
 	if (op->err || op->offset >= partition->durable_offset)
 		return READ_DONE;
 	const struct damage *damage = partition__next_damage(partition, op->offset);
@@ -146,11 +146,18 @@ enum read_result partition_read(struct partition *partition, struct read_op *op)
 	op->err = segment_find(segment, op->offset, &position, &last_offset);
 	if (op->err)
 		return READ_DONE;
-	if (segment_is_in_memory(segment, position)) {
-		partition__answer_from_memory(op, segment, position, damage ? damage->from : INT64_MAX);
-		return READ_DONE;
-	}
+	if (segment_is_in_memory(segment, position))
+		return partition__answer_from_memory(op, segment, position, damage ? damage->from : INT64_MAX) ? READ_DONE : READ_PENDING;
 	return disk_read_start(op, segment, position, last_offset);
+}
+
+enum read_result partition_read(struct partition *partition, struct read_op *op)
+{
+	op->partition = partition;
+	op->large_bytes = 0;
+	op->is_large = false;
+	partition__retain(partition);
+	return partition__read_again(op);
 }
 
 void partition_read_release(struct read_op *op)
@@ -165,8 +172,7 @@ void partition_read_release(struct read_op *op)
 	for (uint32_t i = 0; i < op->piece_count && !op->buffer; i++)
 		chunk_release(home->segments.cache, op->chunks[i]);
 	op->piece_count = 0;
-	if (op->buffer)
-		disk_read_give_back(op);
+	disk_read_give_back(op);
 	op->partition = NULL;
 	partition__release(partition);
 }

@@ -432,6 +432,7 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->home.untimed);
 	list_init(&store->home.dropping);
 	list_init(&store->home.reads_waiting);
+	list_init(&store->home.large_waiting);
 	list_init(&store->partitions);
 	list_init(&store->group.trims);
 	list_init(&store->cycle.queue);
