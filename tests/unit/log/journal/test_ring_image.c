@@ -146,3 +146,41 @@ Test(ring_image, pieces_on_their_way_are_waited_for)
 	io_close(io);
 	sim_disk_close(disk);
 }
+
+/* A piece that would reach over the ring's end is two: the second is at the file's begin. */
+Test(ring_image, a_piece_ends_with_the_lap)
+{
+	const uint64_t base = 2 * RING - JOURNAL_BLOCK_SIZE;
+	struct sim_disk *disk = sim_disk_open(1);
+	struct io *io;
+	const uint8_t *bytes;
+	cr_assert_eq(io_open(&io, &(struct io_options){.backend = IO_SIM, .disk = disk, .seed = 1}), 0);
+	int fd = io_file_open(io, "/j", IO_CREATE);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_file_truncate(io, fd, SIZE), 0);
+	cr_assert_eq(io_file_write(io, fd, "x", 1, JOURNAL_RING_POSITION), 1);
+	struct ring_image *image = ring_image_create(base, RING, SIZE, 7);
+	cr_assert_not_null(image);
+	cr_assert_eq(ring_image_view(image, io, fd, base, 2 * JOURNAL_BLOCK_SIZE, &bytes), 1);
+	cr_expect(bytes[0] == 0 && bytes[JOURNAL_BLOCK_SIZE] == 'x');
+	ring_image_free(image);
+	io_close_fd(io, fd);
+	io_close(io);
+	sim_disk_close(disk);
+}
+
+/* Verdicts are found by their places, whose order is theirs: one out of it is none, and the first of a place stays. */
+Test(ring_image, one_verdict_a_place)
+{
+	struct ring_image *image = ring_image_create(0, RING, SIZE, 7);
+	cr_assert_not_null(image);
+	struct group_verdict verdict = {.place = 2 * JOURNAL_BLOCK_SIZE};
+	ring_image_note(image, &verdict);
+	ring_image_note(image, &verdict);
+	verdict.place = JOURNAL_BLOCK_SIZE;
+	ring_image_note(image, &verdict);
+	cr_expect_eq(image->verdict_count, 1);
+	cr_expect_null(ring_image_verdict(image, JOURNAL_BLOCK_SIZE));
+	cr_assert_not_null(ring_image_verdict(image, 2 * JOURNAL_BLOCK_SIZE));
+	ring_image_free(image);
+}
