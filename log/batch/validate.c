@@ -141,6 +141,21 @@ static inline void judge(struct walk *walk, int32_t index, const struct record_f
 	walk->is_sequential &= fields->offset_delta == index;
 }
 
+/* A record with headers, with large numbers, a small one, or none. Returns what follows it; NULL: it is refused. */
+static const uint8_t *__attribute__((noinline)) parse_other(struct walk *walk, const uint8_t *at, const uint8_t *end, struct record_fields *fields)
+{
+	int32_t size;
+	at = record__read_int(at, end, &size);
+	if (__builtin_expect(at && size >= 0 && size <= end - at, 1)) {
+		if (__builtin_expect(record__parse(at, at + size, fields), 1))
+			return at + size;
+		refuse(walk->verdict, ERR_INVALID_RECORD, "a record's fields do not fill its length");
+		return NULL;
+	}
+	refuse(walk->verdict, ERR_INVALID_RECORD, "a record is longer than its batch");
+	return NULL;
+}
+
 /* The hot path: nothing is copied, each record's few leading and trailing bytes are looked at. */
 static int walk_plain(struct walk *walk, struct slice records)
 {
@@ -149,14 +164,16 @@ static int walk_plain(struct walk *walk, struct slice records)
 	walk->verdict->records_size_bytes = records.size;
 	for (int32_t index = 0; index < count; index++) {
 		struct record_fields fields;
-		int32_t size;
-		at = record__read_int(at, end, &size);
-		if (__builtin_expect(!at || size < 0 || size > end - at, 0))
-			return refuse(walk->verdict, ERR_INVALID_RECORD, "a record is longer than its batch");
-		if (__builtin_expect(!record__parse(at, at + size, &fields), 0))
-			return refuse(walk->verdict, ERR_INVALID_RECORD, "a record's fields do not fill its length");
+		const uint8_t *next = record__parse_plain(at, end, &fields);
+		if (__builtin_expect(!next, 0)) {
+			struct record_fields other; /* so that the others' fields stay in registers */
+			next = parse_other(walk, at, end, &other);
+			if (!next)
+				return walk->verdict->err;
+			fields = other;
+		}
 		judge(walk, index, &fields);
-		at += size;
+		at = next;
 	}
 	if (at != end)
 		return refuse(walk->verdict, ERR_INVALID_RECORD, "bytes are left behind the batch's last record");
