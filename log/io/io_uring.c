@@ -174,8 +174,6 @@ static void prepare_recv(struct io_uring_sqe *sqe, struct io_op *op)
 	void *data = count ? pieces->iov_base : NULL;
 	size_t size = count ? pieces->iov_len : 0;
 	io_uring_prep_recv(sqe, op->fd, data, size, op->flags & OP_IS_WHOLE ? MSG_WAITALL : op->flags & OP_IS_NOW ? MSG_DONTWAIT : 0);
-	if (op->is_socket_empty && !(op->flags & OP_IS_NOW))
-		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 }
 
 static void prepare_recv_pooled(struct uring *u, struct io_uring_sqe *sqe, struct io_op *op)
@@ -575,7 +573,8 @@ static int32_t do_here(struct io_op *op)
 	UNREACHABLE();
 }
 
-/* The next receive of a socket that was empty need not look before it waits: a peer with one request outstanding sends no more before it is answered. */
+/* The next receive of a socket that was empty need not look before it waits: a peer with one small request outstanding sends no more before it is answered.
+ * (Of a large frame the rest is on its way, and there most often when the turn ends.) */
 static void note_emptiness(struct io_op *op, uint32_t cqe_flags)
 {
 	op->is_socket_empty = !(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
