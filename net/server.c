@@ -149,6 +149,24 @@ static int make_dir(struct server *server, struct sentence *why)
 	return 0;
 }
 
+static bool has_file(const struct server *server, const char *name)
+{
+	char path[sizeof server->dir + 32];
+	snprintf(path, sizeof path, "%s/%s", server->dir, name);
+	int fd = io_file_open(server->shards[0].io, path, IO_READ_ONLY);
+	if (fd >= 0)
+		io_close_fd(server->shards[0].io, fd);
+	return fd >= 0;
+}
+
+/* A name completed too far: a new broker's files would lie between the segments of another one. */
+static int refuse_partition_dir(struct server *server, struct sentence *why)
+{
+	if (!has_file(server, "partition.metadata") || has_file(server, "catalog.log"))
+		return 0;
+	return fail(why, -EINVAL, "%s is the directory of a partition: give the data directory that it is in", server->dir);
+}
+
 static int lock_dir(struct server *server, struct sentence *why)
 {
 	int err = dir_lock_take(&server->dir_lock, server->shards[0].io, server->dir, LOCK_WAIT_MS);
@@ -573,6 +591,8 @@ static int open_all(struct server *server, struct server_report *report, struct 
 	int err = open_io(server, why);
 	if (!err)
 		err = make_dir(server, why);
+	if (!err)
+		err = refuse_partition_dir(server, why);
 	if (!err)
 		err = lock_dir(server, why);
 	if (!err)

@@ -99,6 +99,8 @@ refuses() {
 	expect_match "$what" "$regex" "$out"
 }
 refuses "a data directory in use by another broker" 'in use|another|lock' serve --data "$DATA" --listen 127.0.0.1:0
+refuses "a partition's directory" 'plain-0 is the directory of a partition' serve --data "$DATA/plain-0" --listen 127.0.0.1:0
+expect "... and leaves nothing there" 0 "$(ls -A "$DATA/plain-0" | grep -cE 'catalog|journal|lock|meta.properties')"
 refuses "a port in use names the port" "$PORT.*(in use|taken)|(in use|taken).*$PORT" serve --data "$WORK/other" --listen "127.0.0.1:$PORT"
 expect "the first broker goes on" 2100 "$(kc_consume plain -o beginning | wc -l)"
 
