@@ -219,6 +219,10 @@ Test(exchanged_middle, is_known_to_a_scan)
 		cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 2);
 		world_open(&world);
 		expect_fenced(&world, 2 * END);
+		world_stop(&world);
+		rot_verify(&world, &verdict);
+		cr_assert(verdict.count >= 2 && strstr(verdict.found[0].what, "what was filed"), "the new checkpoint does not vouch for what the scan refused");
+		world_open(&world);
 		world_fini(&world);
 	}
 }
