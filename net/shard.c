@@ -301,6 +301,7 @@ int shard_loop_turn(struct shard_loop *loop)
 	frame_pool_serve(shard->frames);
 	group_host_turn(shard->groups);
 	store_turn(shard->store);
+	__atomic_store_n(&shard->lacks_read_memory, store_lacks_read_memory(shard->store), __ATOMIC_RELAXED);
 	conn_flush_all(shard);
 	give_back_turn(shard);
 	loop->has_advanced = advance_stop(loop);

@@ -276,6 +276,11 @@ void io_cancel(struct io *io, struct io_op *op)
 	io->impl->cancel(io, op);
 }
 
+int64_t io_socket_acked(struct io *io, int fd)
+{
+	return io->impl->socket_acked(io, fd);
+}
+
 void io_shutdown(struct io *io, int fd)
 {
 	io->impl->shutdown(io, fd);

@@ -159,6 +159,8 @@ void io_send(struct io *io, struct io_op *op, int fd, const struct iovec *vector
 /* Asks that an operation end early: done() still runs, with -ECANCELED or its result. Harmless if not in
  * flight. */
 void io_cancel(struct io *io, struct io_op *op);
+/* How many bytes of all that was ever sent on this socket the peer's system has acknowledged: whether somebody reads there. -errno; -EOPNOTSUPP. */
+MUST_USE int64_t io_socket_acked(struct io *io, int fd);
 /* shutdown(2) both ways, which ends the operations in flight; then io_close_fd when they have ended. */
 void io_shutdown(struct io *io, int fd);
 /* Closes any descriptor had from here: socket, file or lock. Nothing may be in flight on it. */

@@ -47,6 +47,7 @@ struct io_impl {
 	/* The same of a file that may have no name any more, and the loop does not wait for it; counts it in behind_count meanwhile. NULL where it would. */
 	void (*close_behind)(struct io *io, int fd);
 	void (*shutdown)(struct io *io, int fd);
+	int64_t (*socket_acked)(struct io *io, int fd);
 	int (*listen)(struct io *io, const char *host, uint16_t port, bool is_shared, uint16_t *port_out);
 	/* The clocks and randomness. */
 	void (*clock)(struct io *io, uint64_t *now_ns, int64_t *wall_ms);
@@ -156,6 +157,7 @@ int io_posix__listen(struct io *io, const char *host, uint16_t port, bool is_sha
 void io_posix__clock(struct io *io, uint64_t *now_ns, int64_t *wall_ms);
 void io_posix__random(struct io *io, void *bytes, size_t size);
 void io_posix__shutdown(struct io *io, int fd);
+int64_t io_posix__socket_acked(struct io *io, int fd);
 /* A descriptor that keeps the file there, and can shorten it. -1: there is none. */
 int io_posix__hold(struct io *io, const char *path);
 /* An eventfd's write that folds; async-signal-safe. */

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -458,6 +459,16 @@ int io_posix__listen(struct io *io, const char *host, uint16_t port, bool is_sha
 void io_posix__shutdown(struct io *io, int fd)
 {
 	shutdown(fd, SHUT_RDWR);
+}
+
+/* Older kernels give less of it, by the size they say. */
+int64_t io_posix__socket_acked(struct io *io, int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof info;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return -errno;
+	return size < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked ? -EOPNOTSUPP : (int64_t)info.tcpi_bytes_acked;
 }
 
 void io_posix__clock(struct io *io, uint64_t *now_ns, int64_t *wall_ms)

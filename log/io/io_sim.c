@@ -344,6 +344,11 @@ static void shut_down(struct io *io, int fd)
 		sim_net__shutdown(sim_of(io)->net, fd);
 }
 
+static int64_t socket_acked(struct io *io, int fd)
+{
+	return sim_of(io)->net ? sim_net__acked(sim_of(io)->net, fd) : -EOPNOTSUPP;
+}
+
 static bool is_ready(const struct sim *sim, const struct io_op *op)
 {
 	if (op->flags & OP_IS_NOW)
@@ -782,6 +787,7 @@ static const struct io_impl sim_impl = {
 	.buffer_return = buffer_return,
 	.close_fd = close_fd,
 	.shutdown = shut_down,
+	.socket_acked = socket_acked,
 	.listen = listen_on,
 	.clock = clock_now,
 	.random = random_bytes,

@@ -391,6 +391,7 @@ static const struct io_impl syscalls_impl = {
 	.buffer_return = buffer_return,
 	.close_fd = close_fd,
 	.shutdown = io_posix__shutdown,
+	.socket_acked = io_posix__socket_acked,
 	.listen = io_posix__listen,
 	.clock = io_posix__clock,
 	.random = io_posix__random,

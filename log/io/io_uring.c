@@ -778,6 +778,7 @@ static const struct io_impl uring_impl = {
 	.close_fd = close_fd,
 	.close_behind = close_behind,
 	.shutdown = io_posix__shutdown,
+	.socket_acked = io_posix__socket_acked,
 	.listen = io_posix__listen,
 	.clock = io_posix__clock,
 	.random = io_posix__random,

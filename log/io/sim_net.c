@@ -28,6 +28,7 @@ struct piece {
 struct stream {
 	struct list pieces;
 	uint64_t size_bytes;     /* sent and not taken */
+	uint64_t taken_bytes;
 	uint64_t due_ns;         /* of the last piece: none overtakes it */
 	bool is_ended;           /* nothing is sent any more; the end arrives at due_ns */
 };
@@ -162,6 +163,7 @@ static size_t take(struct sim_net *net, struct stream *stream, uint8_t *data, si
 		free(piece);
 	}
 	stream->size_bytes -= taken;
+	stream->taken_bytes += taken;
 	if (taken)
 		change(net);
 	return taken;
@@ -376,6 +378,12 @@ int64_t sim_net__send(struct sim_net *net, int fd, const void *data, size_t size
 		return -EPIPE;
 	size_t added = add(net, &link->out, data, size);
 	return added || !size ? (int64_t)added : -EAGAIN;
+}
+
+int64_t sim_net__acked(struct sim_net *net, int fd)
+{
+	const struct socket *socket = socket_of(net, fd);
+	return socket && socket->link ? (int64_t)socket->link->out.taken_bytes : -EBADF;
 }
 
 void sim_net__shutdown(struct sim_net *net, int fd)

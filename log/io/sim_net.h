@@ -63,6 +63,8 @@ MUST_USE int sim_net__listen(struct sim_net *net, uint16_t port, uint16_t *port_
 MUST_USE int sim_net__accept(struct sim_net *net, int fd);
 MUST_USE int64_t sim_net__receive(struct sim_net *net, int fd, void *data, size_t size);
 MUST_USE int64_t sim_net__send(struct sim_net *net, int fd, const void *data, size_t size);
+/* How much of what was sent on it the client has taken. */
+MUST_USE int64_t sim_net__acked(struct sim_net *net, int fd);
 void sim_net__shutdown(struct sim_net *net, int fd);
 void sim_net__close(struct sim_net *net, int fd);
 /* Would the next receive, accept or send on it have an answer other than -EAGAIN? */

@@ -388,8 +388,9 @@ static int try_disk_read(struct read_op *op)
 	if (!has_place(home))
 		return 0;
 	op->buffer = take_buffer(home);
+	home->lacks_read_buffers = !op->buffer && home->read_buffers_used;
 	if (!op->buffer)
-		return home->read_buffers_used ? 0 : -ENOMEM;
+		return home->lacks_read_buffers ? 0 : -ENOMEM;
 	home->reads_in_flight++;
 	op->buffer_size_bytes = READ_BUFFER_SIZE;
 	uint64_t size = op->size_bytes_max < DISK_READ_SIZE_MAX ? op->size_bytes_max : DISK_READ_SIZE_MAX;

@@ -48,6 +48,7 @@ struct partition_home {
 	uint64_t large_bytes;           /* of buffers that hold one large batch each */
 	struct list large_waiting;      /* reads that wait until others have given such back */
 	struct io_timer large_timer;    /* goes on with them */
+	bool lacks_read_buffers;        /* a read waits for one that is lent to an answer */
 };
 
 struct partition {

@@ -137,6 +137,7 @@ bool store_has_started(const struct store *store); /* its journal has noted this
 bool store_has_failed(const struct store *store);  /* broken durability: every append is refused until a restart */
 bool store_is_full(const struct store *store);     /* the disk is full: appends are refused, reads served; resumes by itself */
 bool store_is_short(const struct store *store);    /* filing waits for descriptors or memory of the system, or for a file that may not be opened; appends go on as long as the journal has room */
+bool store_lacks_read_memory(const struct store *store); /* reads of what is in files alone wait until answers give back the memory that was lent them */
 bool store_takes_internal(const struct store *store); /* ... but for those of coordinators, as long as the journal has room for them */
 /* Somebody else's write in this directory (the catalog's) found the disk full: makes room for it by letting the reserve go. True if there was any. */
 bool store_make_room(struct store *store);

@@ -51,6 +51,8 @@ struct conn {
 	struct sendq sendq;
 	struct iovec *vector;              /* of a send of several answers */
 	uint64_t active_ns, send_due_ns;
+	uint64_t send_look_ns;             /* when to look whether its peer reads */
+	int64_t acked;                     /* what it had taken when that was looked at last; -1: nobody has */
 	struct io_timer hold;              /* set while it is held back for a quota */
 	bool is_held_back;
 	uint64_t frame_ns;                 /* when the frame in the reader got its memory */
@@ -538,7 +540,9 @@ static void start_send(struct conn *conn, const struct iovec *vector, uint32_t c
 	struct shard *shard = conn->shard;
 	conn->send.done = sent;
 	conn->send_due_ns = io_now_ns(shard->io) + CONN_STALL_NS + size * CONN_NS_PER_BYTE_MAX;
-	need_deadline(shard, conn->send_due_ns);
+	conn->send_look_ns = io_now_ns(shard->io) + CONN_SEND_LOOK_NS;
+	conn->acked = -1;
+	need_deadline(shard, conn->send_look_ns);
 	io_send(shard->io, &conn->send, conn->fd, vector, count);
 }
 
@@ -579,7 +583,27 @@ static uint64_t frame_due_ns(const struct conn *conn)
 	return conn->frame_ns + CONN_FRAME_STALL_NS + conn->reader.filled * CONN_NS_PER_BYTE_MAX;
 }
 
-enum stall { STALL_IDLE, STALL_SEND, STALL_FRAME };
+/* Does it hold memory of the log's that is lent to answers while others wait for such? */
+static bool holds_up_readers(const struct conn *conn)
+{
+	bool are_waiting = false;
+	for (uint32_t i = 0; i < conn->shard->shard_count; i++)
+		are_waiting |= __atomic_load_n(&conn->shard->peers[i]->lacks_read_memory, __ATOMIC_RELAXED);
+	return are_waiting && sendq_holds_log(&conn->sendq);
+}
+
+/* A send is one operation, however long it takes; the socket knows how far it has come. */
+static bool is_deaf(struct conn *conn, uint64_t now)
+{
+	if (!conn->send.is_in_flight || now < conn->send_look_ns)
+		return false;
+	int64_t before = conn->acked;
+	conn->send_look_ns = now + CONN_SEND_LOOK_NS;
+	conn->acked = holds_up_readers(conn) ? io_socket_acked(conn->shard->io, conn->fd) : -1;
+	return before >= 0 && conn->acked >= 0 && (uint64_t)(conn->acked - before) * CONN_NS_PER_BYTE_MAX < CONN_SEND_LOOK_NS;
+}
+
+enum stall { STALL_IDLE, STALL_SEND, STALL_FRAME, STALL_DEAF };
 
 /* When this connection will have done nothing for too long, and what that is. */
 static uint64_t deadline_of(const struct conn *conn, enum stall *stall)
@@ -593,6 +617,8 @@ static uint64_t deadline_of(const struct conn *conn, enum stall *stall)
 		deadline = conn->send_due_ns;
 		*stall = STALL_SEND;
 	}
+	if (conn->send.is_in_flight && conn->send_look_ns < deadline)
+		deadline = conn->send_look_ns;
 	if (holds_up_others(conn) && frame_due_ns(conn) < deadline) {
 		deadline = frame_due_ns(conn);
 		*stall = STALL_FRAME;
@@ -606,6 +632,8 @@ static void close_stalled(struct conn *conn, enum stall stall)
 	char why[160];
 	if (stall == STALL_SEND) {
 		say_why(conn, "it does not read its answers");
+	} else if (stall == STALL_DEAF) {
+		say_why(conn, "it does not read its answers, and others wait for the memory");
 	} else if (stall == STALL_FRAME) {
 		snprintf(why, sizeof why, "of a request of %d bytes it has sent %u in %u s; others wait for the memory", frame_reader_size(&conn->reader),
 			 conn->reader.filled, (unsigned)((io_now_ns(conn->shard->io) - conn->frame_ns) / 1000000000u));
@@ -622,8 +650,8 @@ static void sweep(struct io_timer *timer)
 		next = now + shard->limits.idle_max_ns;
 	LIST_FOR_EACH_SAFE(node, &shard->conns) {
 		struct conn *conn = LIST_ENTRY(node, struct conn, node);
-		enum stall stall;
-		uint64_t deadline = deadline_of(conn, &stall);
+		enum stall stall = STALL_DEAF;
+		uint64_t deadline = is_deaf(conn, now) ? now : deadline_of(conn, &stall);
 		if (deadline <= now)
 			close_stalled(conn, stall);
 		else if (deadline < next)

@@ -19,6 +19,8 @@
 /* A send may take so long, and as much again as its bytes take at 64 KiB/s: what it sends is held in memory meanwhile. */
 #define CONN_STALL_NS (30ull * 1000 * 1000 * 1000)
 #define CONN_NS_PER_BYTE_MAX 15259ull
+/* While others wait for memory that files are read into, its peer must take it at that pace in each such time. */
+#define CONN_SEND_LOOK_NS (2ull * 1000 * 1000 * 1000)
 /* While others wait for memory, a frame that has some may take so long to come, and as much again as what has come takes at 64 KiB/s. */
 #define CONN_FRAME_STALL_NS (5ull * 1000 * 1000 * 1000)
 

@@ -104,6 +104,14 @@ void sendq_left(struct sendq *queue)
 	}
 }
 
+bool sendq_holds_log(const struct sendq *queue)
+{
+	LIST_FOR_EACH(node, &queue->leaving)
+		if (request_of(node)->release)
+			return true;
+	return false;
+}
+
 bool sendq_is_rejected(const struct sendq *queue)
 {
 	return !list_is_empty(&queue->waiting) && request_of(queue->waiting.next)->outcome == REQUEST_REJECTED;

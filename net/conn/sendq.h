@@ -33,6 +33,9 @@ uint32_t sendq_gather(struct sendq *queue, const struct iovec **vector, struct i
 /* What was leaving has left, or never will: those requests finish. */
 void sendq_left(struct sendq *queue);
 
+/* Does what is leaving point at the log's memory? */
+bool sendq_holds_log(const struct sendq *queue);
+
 /* Is the next in line a request that ends the connection? */
 bool sendq_is_rejected(const struct sendq *queue);
 /* The connection is over: requests with a known outcome finish, the others are cancelled and finish when they complete. */

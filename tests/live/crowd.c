@@ -4,6 +4,9 @@
  *   crowd HOST:PORT TOPIC_PREFIX BROKER_PID limit MAX                the broker has max.connections=MAX
  *   crowd HOST:PORT TOPIC_PREFIX BROKER_PID reap IDLE_MS             the broker has connections.max.idle.ms=IDLE_MS
  *
+ *   crowd HOST:PORT TOPIC_PREFIX BROKER_PID fill                     writes what `deaf` reads
+ *   crowd HOST:PORT TOPIC_PREFIX BROKER_PID deaf COUNT               the broker was started anew: what COUNT connections ask for has to come from its files
+ *
  * Times are printed and not judged, as others use the machine: `p99 alone`, `p99 beside`. That everybody is answered, memory and limits are judged.
  */
 #include <errno.h>
@@ -230,10 +233,67 @@ static void test_reaping(int idle_ms)
 	close_crowd();
 }
 
+/* ---- who reads nothing -------------------------------------------------------------------------------- */
+
+enum { DEAF_BATCHES = 8, DEAF_SIZE = 900000, DEAF_REQUESTS = 30 };
+
+static void fill(void)
+{
+	struct peer producer;
+	struct batch batch = batch_spec(1);
+	batch.value_size = DEAF_SIZE;
+	create_topics(1, (const char *const[]){ NULL });
+	case_begin("%d batches of %d bytes", DEAF_BATCHES, DEAF_SIZE);
+	peer_open(&producer);
+	for (int i = 0; i < DEAF_BATCHES; i++) {
+		struct produced produced = peer_produce(&producer, topic, 0, &batch);
+		expect(produced.outcome == REPLY && produced.error == 0, "a produce: %s, error %d", outcome_name(produced.outcome), produced.error);
+	}
+	peer_close(&producer);
+}
+
+/* Each asks for some batches, as the system takes the first of them off the broker's hands, and never reads: so more than the broker has memory to read into. */
+static void ask_and_be_deaf(int count)
+{
+	int small = 4096;
+	for (crowd_count = 0; crowd_count < count; crowd_count++) {
+		struct buf request = { 0 };
+		peer_open(&crowd[crowd_count]);
+		setsockopt(crowd[crowd_count].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+		put_fetch_request(&request, 1, topic, 0, crowd_count % DEAF_BATCHES, 0, 1, 1 << 20);
+		for (int i = 0; i < DEAF_REQUESTS; i++)
+			expect(send(crowd[crowd_count].fd, request.data, request.size, MSG_NOSIGNAL) == (ssize_t)request.size, "connection %d", crowd_count);
+		buf_free(&request);
+	}
+}
+
+static void test_deaf(int count)
+{
+	struct peer reader;
+	struct buf request = { 0 };
+	struct reader r;
+	allow_files(count);
+	case_begin("%d connections ask for batches of a file, and read nothing", count);
+	ask_and_be_deaf(count);
+	case_begin("one that reads has its answer before those have had the time that anybody has (30 s, and a second for each 64 KiB)");
+	peer_open(&reader);
+	sleep(2); /* until all is lent that there is */
+	put_fetch_request(&request, 1, topic, 0, DEAF_BATCHES - 1, 0, 1, 1 << 20);
+	expect(send(reader.fd, request.data, request.size, MSG_NOSIGNAL) == (ssize_t)request.size, "a fetch is not sent");
+	int64_t begin = now_ms();
+	enum outcome outcome = peer_receive(&reader, 40000, 1, &r);
+	printf("#     answered after %lld ms\n", (long long)(now_ms() - begin));
+	expect(outcome == REPLY && r.end - r.at > DEAF_SIZE, "a fetch: %s", outcome_name(outcome));
+	buf_free(&request);
+	peer_close(&reader);
+	close_crowd();
+	expect_alive();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 5) {
-		fprintf(stderr, "usage: crowd HOST:PORT TOPIC_PREFIX BROKER_PID CONNECTIONS|limit|reap ...\n");
+		fprintf(stderr, "usage: crowd HOST:PORT TOPIC_PREFIX BROKER_PID CONNECTIONS|limit|reap|fill|deaf ...\n");
 		return 2;
 	}
 	fixture_open(4, argv);
@@ -242,6 +302,10 @@ int main(int argc, char **argv)
 		test_limit(atoi(argv[5]));
 	else if (strcmp(argv[4], "reap") == 0)
 		test_reaping(atoi(argv[5]));
+	else if (strcmp(argv[4], "fill") == 0)
+		fill();
+	else if (strcmp(argv[4], "deaf") == 0)
+		test_deaf(atoi(argv[5]));
 	else
 		test_crowd(atoi(argv[4]), argc > 5 ? atol(argv[5]) : 1024);
 	return cases_end();

@@ -18,3 +18,10 @@ expect_match "what was refused is in the log" "a connection is refused: there ar
 broker_stop
 broker_start --set connections.max.idle.ms=2000
 run_cases "$LIVE_BIN/crowd" "$BROKER" - "$BROKER_PID" reap 2000
+broker_stop
+broker_start
+run_cases "$LIVE_BIN/crowd" "$BROKER" "$(topic_name deaf)" "$BROKER_PID" fill
+broker_stop
+broker_start
+run_cases "$LIVE_BIN/crowd" "$BROKER" "$(topic_name deaf)" "$BROKER_PID" deaf 200
+expect_match "who was closed for it is in the log" "it does not read its answers, and others wait for the memory" "$(cat "$LOG")"
