@@ -21,6 +21,7 @@ say = $(if $(V),:,printf '  %-4s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2)))
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 CPPFLAGS_ALL := -D_GNU_SOURCE -I. -I$(GEN) $(CPPFLAGS)
 CFLAGS_release := -O2 -g
+LDFLAGS_release := -static-libgcc # one library less to find and to set up at each start
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_asan   := -fsanitize=address,undefined
 CFLAGS_cov     := -O1 -g --coverage -fprofile-update=prefer-atomic

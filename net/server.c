@@ -1,6 +1,6 @@
-/* Start, in order: the loop of this thread, the data directory and its lock, a look whether the address is free, the catalog (which counts this
- * start), the shards (each recovers its part of the store in its own thread, all at once), the listener. Then server_run. The end is the same
- * backwards. What is likely to fail comes before the catalog: a start that counts and does not end cleanly is a crash for the next one.
+/* Start, in order: the loop of this thread, the data directory and its lock, the socket, the catalog (which counts this
+ * start), the shards (each recovers its part of the store in its own thread, all at once), and those who have connected meanwhile are accepted. Then server_run.
+ * The end is the same backwards. What is likely to fail comes before the catalog: a start that counts and does not end cleanly is a crash for the next one.
  *
  * Failures before server_run undo what was done and leave a sentence. If the loop of any shard breaks, all stop. */
 #include "net/server.h"
@@ -25,6 +25,7 @@
 #define LOCK_WAIT_MS 2000
 #define ADDRESS_WAIT_MS 1000
 #define ADDRESS_RETRY_MS 10
+#define META_DELAY_NS 30000000ull /* the first replies are not to wait for what nobody needs yet */
 #define LONE_EVERY_TURNS 300    /* of a simulation with several shards */
 #define LONE_TURNS_MAX 1000
 
@@ -40,6 +41,9 @@ struct server {
 	struct shard_loop *lone_loop;        /* the only one that does, for so many turns: the others' threads wait for a CPU */
 	uint32_t lone_turns;
 	struct dir_lock dir_lock;
+	char parent[4096];                   /* of the data directory, where this start has made that */
+	struct io_op parent_sync;
+	struct io_timer meta_timer;
 	struct catalog *catalog;
 	struct broker_facts facts;
 	struct endpoint *endpoint;           /* NULL: none is configured */
@@ -124,28 +128,39 @@ static const char *explain(const struct server *server, int err)
 	return io_explain(server->shards[0].io, err, text, sizeof text);
 }
 
-/* One directory of the path, and its name in the one above it, which a power cut would else take away with all that is in it. */
-static int make_one_dir(struct io *io, const char *path)
+/* One directory of the path. -EEXIST: it is there. Its name in the one above it a power cut would take away with all that is in it: that is synced beside what follows,
+ * the last one's; nobody is served before. */
+static int make_one_dir(struct server *server, const char *path, bool is_last)
 {
+	struct io *io = server->shards[0].io;
 	int err = io_dir_make(io, path);
-	if (err)
-		return err == -EEXIST ? 0 : err;
-	return io_parent_sync(io, path);
+	if (err || !is_last)
+		return err ? err : io_parent_sync(io, path);
+	err = io_parent_of(path, server->parent, sizeof server->parent);
+	if (!err)
+		io_dir_sync_start(io, &server->parent_sync, server->parent);
+	return err;
+}
+
+static void parent_synced(struct io_op *op)
+{
+	(void)op; /* settle_dir looks */
 }
 
 static int make_dir(struct server *server, struct sentence *why)
 {
-	struct io *io = server->shards[0].io;
 	char path[sizeof server->dir];
+	server->parent_sync.done = parent_synced;
 	for (size_t i = 1; server->dir[i - 1]; i++) {
 		if (server->dir[i] && server->dir[i] != '/')
 			continue;
 		memcpy(path, server->dir, i);
 		path[i] = 0;
-		int err = make_one_dir(io, path);
-		if (err)
+		int err = make_one_dir(server, path, !server->dir[i]);
+		if (err && err != -EEXIST)
 			return fail(why, err, "the data directory %s cannot be made: %s", server->dir, explain(server, err));
 	}
+	io_flush(server->shards[0].io);
 	return 0;
 }
 
@@ -165,6 +180,16 @@ static int refuse_partition_dir(struct server *server, struct sentence *why)
 	if (!has_file(server, "partition.metadata") || has_file(server, "catalog.log"))
 		return 0;
 	return fail(why, -EINVAL, "%s is the directory of a partition: give the data directory that it is in", server->dir);
+}
+
+static int settle_dir(struct server *server, struct sentence *why)
+{
+	int err = 0;
+	while (!err && server->parent_sync.is_in_flight)
+		err = io_turn(server->shards[0].io, true) < 0 ? -EIO : 0;
+	if (!err)
+		err = server->parent_sync.result;
+	return err < 0 ? fail(why, err, "the data directory %s cannot be made: %s", server->dir, err_text(err)) : 0;
 }
 
 static int lock_dir(struct server *server, struct sentence *why)
@@ -202,7 +227,7 @@ static int open_knowing(struct server *server, struct catalog_knowledge *known, 
 
 static int open_catalog(struct server *server, struct catalog_report *report, struct sentence *why)
 {
-	struct catalog_knowledge known = {.shard_count = server->shard_count};
+	struct catalog_knowledge known = {.shard_count = server->shard_count, .may_put_off_meta = true};
 	struct ring_image *images[SERVER_SHARDS_MAX];
 	int err = store_read_catalog_mark_keeping(server->shards[0].io, server->dir, server->shard_count, &known.mark, images);
 	for (uint32_t i = 0; i < server->shard_count; i++)
@@ -463,36 +488,25 @@ static int cannot_listen(const char *host, uint16_t port, int err, struct senten
 }
 
 /* The socket of a killed broker listens until its last I/O has ended, which is some milliseconds behind its lock. */
-static int listen_patiently(struct server *server, const char *host, uint16_t port, uint16_t *port_out)
+static bool may_try_again(int err, uint32_t *waited_ms)
 {
-	for (uint32_t waited_ms = 0;; waited_ms += ADDRESS_RETRY_MS) {
-		int fd = io_listen(server->shards[0].io, host, port, false, port_out);
-		if (fd != -EADDRINUSE || waited_ms >= ADDRESS_WAIT_MS)
-			return fd;
-		nanosleep(&(struct timespec){.tv_nsec = ADDRESS_RETRY_MS * 1000000}, NULL);
-	}
+	if (err != -EADDRINUSE || *waited_ms >= ADDRESS_WAIT_MS)
+		return false;
+	nanosleep(&(struct timespec){.tv_nsec = ADDRESS_RETRY_MS * 1000000}, NULL);
+	*waited_ms += ADDRESS_RETRY_MS;
+	return true;
 }
 
-/* Only a look: the port opens for good when the log is there to be asked for. */
-static int try_address(struct server *server, struct sentence *why)
+/* Who comes while the log is recovered waits; he is answered when it is there to be asked for. */
+static int open_listener(struct server *server, struct sentence *why)
 {
-	struct io *io = server->shards[0].io;
-	uint16_t port;
-	int fd = listen_patiently(server, server->listen_host, server->options.listen_port, &port);
-	if (fd < 0)
-		return cannot_listen(server->listen_host, server->options.listen_port, fd, why);
-	io_shutdown(io, fd); /* at once, while the descriptor may close a little later */
-	io_close_fd(io, fd);
-	return 0;
-}
-
-static int start_listening(struct server *server, struct sentence *why)
-{
-	int err = listener_open(&server->listener, &server->shards[0], server->listen_host, server->options.listen_port, &server->port);
-	if (err)
-		return cannot_listen(server->listen_host, server->options.listen_port, err, why);
-	choose_advertised(server);
-	return 0;
+	int err;
+	uint32_t waited_ms = 0;
+	do {
+		listener_free(&server->listener);
+		err = listener_open(&server->listener, &server->shards[0], server->listen_host, server->options.listen_port, &server->port);
+	} while (may_try_again(err, &waited_ms));
+	return err ? cannot_listen(server->listen_host, server->options.listen_port, err, why) : 0;
 }
 
 /* ---- metrics and health -------------------------------------------------------------------------------------------------------- */
@@ -503,7 +517,11 @@ static int open_endpoint(struct server *server, struct sentence *why)
 	const struct server_options *options = &server->options;
 	if (!options->metrics_host)
 		return 0;
-	int fd = listen_patiently(server, options->metrics_host, options->metrics_port, &server->metrics_port);
+	uint32_t waited_ms = 0;
+	int fd;
+	do
+		fd = io_listen(server->shards[0].io, options->metrics_host, options->metrics_port, false, &server->metrics_port);
+	while (may_try_again(fd, &waited_ms));
 	if (fd < 0) {
 		int err = cannot_listen(options->metrics_host, options->metrics_port, fd, why);
 		size_t size = strlen(why->text);
@@ -586,6 +604,19 @@ static void write_report(const struct server *server, struct server_report *repo
 	memcpy(report->stores, server->reports, sizeof server->reports);
 }
 
+static void write_meta(struct io_timer *timer)
+{
+	catalog_write_meta(CONTAINER_OF(timer, struct server, meta_timer)->catalog);
+}
+
+static void start_serving(struct server *server)
+{
+	struct io *io = server->shards[0].io;
+	server->meta_timer.run = write_meta;
+	io_timer_set(io, &server->meta_timer, io_now_ns(io) + META_DELAY_NS);
+	listener_start(&server->listener);
+}
+
 static int open_all(struct server *server, struct server_report *report, struct sentence *why)
 {
 	int err = open_io(server, why);
@@ -596,7 +627,7 @@ static int open_all(struct server *server, struct server_report *report, struct 
 	if (!err)
 		err = lock_dir(server, why);
 	if (!err)
-		err = try_address(server, why);
+		err = open_listener(server, why);
 	if (!err)
 		err = open_endpoint(server, why);
 	if (!err)
@@ -608,10 +639,14 @@ static int open_all(struct server *server, struct server_report *report, struct 
 	if (!err)
 		pass_producer_ids(server);
 	if (!err)
-		err = start_listening(server, why);
+		err = settle_dir(server, why);
+	if (!err)
+		choose_advertised(server);
 	server->is_new = report->catalog.was_created;
 	if (!err)
 		err = begin_metrics(server, why);
+	if (!err)
+		start_serving(server);
 	return err;
 }
 
@@ -657,6 +692,7 @@ static struct server *make_server(const struct server_options *options, uint32_t
 	server->shard_count = count;
 	server->dir_lock = DIR_LOCK_NONE;
 	server->listener.fd = -1;
+	server->facts.config = options->config;
 	snprintf(server->dir, sizeof server->dir, "%s", options->dir);
 	snprintf(server->listen_host, sizeof server->listen_host, "%s", options->listen_host);
 	pthread_mutex_init(&server->lock, NULL);
@@ -800,6 +836,8 @@ void server_close(struct server *server)
 	close_listener(server);
 	for (uint32_t i = server->shard_count; i-- > 0;)
 		shard_close_store(&server->shards[i]);
+	if (first->io)
+		io_timer_cancel(first->io, &server->meta_timer);
 	if (server->catalog)
 		catalog_close(server->catalog);
 	dir_lock_drop(&server->dir_lock, first->io);

@@ -1,5 +1,5 @@
 /* Starting, waiting, stopping. A limit program prints its port when it listens. A broker is given a free
- * port, and is there when it answers ApiVersions; connections are refused until then. */
+ * port, and is there when it answers ApiVersions; connections are refused, or wait, until then. */
 #include "bench/run/server.h"
 
 #include "bench/load/frame.h"
@@ -220,7 +220,7 @@ static int ask_api_versions(uint16_t port)
 static int wait_for_answer(struct server *server, uint64_t begin_ns)
 {
 	int err = -ECONNREFUSED;
-	/* A broker that tries its port before it recovers resets who comes in between. */
+	/* A broker may reset who comes while it looks whether its port is free. */
 	while ((err == -ECONNREFUSED || err == -ECONNRESET) && now_ns() < begin_ns + START_TIMEOUT_NS && !has_ended(server)) {
 		err = ask_api_versions(server->port);
 		if (err)

@@ -323,7 +323,8 @@ static int open_writable(struct catalog *catalog, const struct catalog_knowledge
 	if (!err)
 		err = open_for_append(catalog, (struct slice){loaded.data, loaded.size}, report);
 	free(loaded.data);
-	return err ? err : ensure_meta(catalog);
+	catalog->is_meta_due = !err && known->may_put_off_meta;
+	return err || catalog->is_meta_due ? err : ensure_meta(catalog);
 }
 
 static int open_for_reading(struct catalog *catalog, struct catalog_report *report)
@@ -439,10 +440,19 @@ void catalog_on_full(struct catalog *catalog, catalog_make_room_fn *make_room, v
 	catalog->make_room_context = context;
 }
 
+void catalog_write_meta(struct catalog *catalog)
+{
+	int err = catalog->is_meta_due ? ensure_meta(catalog) : 0;
+	catalog->is_meta_due = false;
+	if (err)
+		fprintf(stderr, "spate: error: %s is not written: %s; the next start tries again\n", catalog->meta_path, err_text(err));
+}
+
 void catalog_close(struct catalog *catalog)
 {
 	if (!catalog)
 		return;
+	catalog_write_meta(catalog);
 	if (catalog->fd >= 0)
 		io_close_fd(catalog->io, catalog->fd);
 	free_draft(&catalog->state.draft);

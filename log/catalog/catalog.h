@@ -62,6 +62,7 @@ struct catalog_knowledge {
 	struct catalog_mark mark;            /* it had come this far at least */
 	bool is_loss_accepted;               /* if it is not that far any more, go on nevertheless */
 	uint32_t shard_count;                /* of the broker that opens it; 0: not said, and not noted */
+	bool may_put_off_meta;               /* a meta.properties that is missing is made by catalog_write_meta, as nobody needs to wait for it */
 };
 
 struct catalog_report {
@@ -87,6 +88,9 @@ MUST_USE int catalog_open_knowing(struct catalog **out, struct io *io, const cha
 				  const struct catalog_knowledge *known, struct catalog_report *report);
 /* The same for tools: reads, changes nothing, counts nothing, and passes over a meta.properties that cannot be read. -ENOENT if there is no catalog. */
 MUST_USE int catalog_open_read_only(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
+/* Makes the meta.properties that an opening was allowed to put off, if it is missing; once. Where it cannot be written that is said, and the next opening tries
+ * again: the catalog says the same. */
+void catalog_write_meta(struct catalog *catalog);
 void catalog_close(struct catalog *catalog);
 /* How many shards the directory was made with, by the head of its catalog.log alone: files that are missing, or too many, change nothing about it. *count is 0
  * if nothing tells (no catalog, a damaged one, one of an earlier build). -errno: the file cannot be read. */

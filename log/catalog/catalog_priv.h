@@ -13,6 +13,7 @@ struct catalog {
 	uint64_t sequence;  /* of the last record */
 	bool is_read_only, has_failed;
 	bool must_note_journals; /* before a topic is created */
+	bool is_meta_due;        /* catalog_write_meta has not been called yet */
 	uint32_t shard_count;    /* of the broker that has opened it; 0: not said */
 	catalog_make_room_fn *make_room;
 	void *make_room_context;

@@ -136,8 +136,12 @@ int listener_open(struct listener *listener, struct shard *shard, const char *ho
 		return fd;
 	listener->fd = fd;
 	apply_settings(shard->facts->config, fd);
-	start_accept(listener);
 	return 0;
+}
+
+void listener_start(struct listener *listener)
+{
+	start_accept(listener);
 }
 
 void listener_free(struct listener *listener)
@@ -156,7 +160,10 @@ void listener_stop(struct listener *listener)
 	if (listener->rates)
 		address_rates_stop(listener->rates);
 	io_timer_cancel(listener->shard->io, &listener->retry);
-	io_cancel(listener->shard->io, &listener->accept);
+	if (listener->accept.is_in_flight)
+		io_cancel(listener->shard->io, &listener->accept);
+	else
+		io_shutdown(listener->shard->io, listener->fd); /* at once, while the descriptor may close a little later */
 	close_if_stopping(listener);
 }
 

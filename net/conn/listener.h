@@ -19,9 +19,11 @@ struct listener {
 	struct address_rates *rates;       /* connection_creation_rate of addresses; NULL until a quota has been set */
 };
 
-/* Returns 0 or -errno (-EADDRINUSE ...); *port_out is the port, chosen if `port` is 0. Accepts from the next turn on. Reads the socket's
- * settings from the broker's configuration. */
+/* Returns 0 or -errno (-EADDRINUSE ...); *port_out is the port, chosen if `port` is 0. Who connects waits from now on, until he is accepted; he is reset
+ * if that never comes to be. Reads the socket's settings from the broker's configuration. */
 MUST_USE int listener_open(struct listener *listener, struct shard *shard, const char *host, uint16_t port, uint16_t *port_out);
+/* Accepts from the next turn on, those who wait first. */
+void listener_start(struct listener *listener);
 /* Stops accepting; the socket closes when the accept in flight has ended. Harmless if closed. */
 void listener_stop(struct listener *listener);
 bool listener_is_closed(const struct listener *listener);

@@ -374,6 +374,34 @@ Test(catalog, meta_properties)
 	machine_fini(&machine);
 }
 
+static bool has_meta(struct machine *machine)
+{
+	int fd = io_file_open(machine->io, DIR_PATH "/meta.properties", IO_READ_ONLY);
+	if (fd >= 0)
+		io_close_fd(machine->io, fd);
+	return fd >= 0;
+}
+
+/* A broker's first replies do not wait for it: it is made when he says so, or with the end. A crash before that leaves none, and the next opening makes it. */
+Test(catalog, meta_properties_put_off)
+{
+	struct catalog_knowledge known = {.may_put_off_meta = true};
+	struct machine machine;
+	machine_init(&machine, 16);
+	cr_assert_eq(catalog_open_knowing(&machine.catalog, machine.io, DIR_PATH, machine.broker, &known, &machine.report), 0);
+	cr_expect_not(has_meta(&machine));
+	catalog_write_meta(machine.catalog);
+	cr_expect(has_meta(&machine));
+	cr_assert_eq(io_unlink(machine.io, DIR_PATH "/meta.properties"), 0);
+	catalog_write_meta(machine.catalog);
+	cr_expect_not(has_meta(&machine), "once");
+	machine_close(&machine);
+	cr_assert_eq(catalog_open_knowing(&machine.catalog, machine.io, DIR_PATH, machine.broker, &known, &machine.report), 0);
+	machine_close(&machine);
+	cr_expect(has_meta(&machine), "with the end at the latest");
+	machine_fini(&machine);
+}
+
 /* A reader changes nothing, and finds nothing where nothing is. */
 /* What the catalog's head says of shards, or 0. */
 static uint32_t shards_told(struct machine *machine)
