@@ -333,8 +333,9 @@ static const struct config_key broker_keys[] = {
 	{BOOL_KEY("spate.accept.loss", "false"), OURS(
 	 "Starts although files of the data directory that held acknowledged changes are lost, and goes on without what was in them alone. For one "
 	 "start, when nothing can be put back: such a start is refused otherwise.")},
-	{LONG_KEY("spate.cache.bytes", "134217728", 4194304, INT64_C(1) << 40), OURS(
-	 "Memory for records not yet filed into segments and for those just appended, which consumers at the tail read. Each shard has its part, of 4 MiB at least.")},
+	{LONG_KEY("spate.cache.bytes", "536870912", 4194304, INT64_C(1) << 40), OURS(
+	 "Memory for records not yet filed into segments and for those just appended, which consumers at the tail read: a quarter of it. The rest is taken while "
+	 "much waits to be filed, as of thousands of partitions. Each shard has its part, of 4 MiB at least.")},
 	{INT_KEY("spate.direct.bytes", "0", 0, I32), OURS(
 	 "Appends of a round this large go straight to their segment instead of through the journal; 0 is the measured default.")},
 	{LONG_KEY("spate.fetch.session.bytes", "33554432", 0, INT64_C(1) << 40), OURS(
@@ -346,9 +347,9 @@ static const struct config_key broker_keys[] = {
 	 "Memory for groups, their members and committed offsets; each shard has its part of it. When that is full, new members and groups are refused.")},
 	{ENUM_KEY("spate.io", "auto", "auto,io_uring,syscalls"), OURS(
 	 "How the broker does its I/O: io_uring, plain system calls, or auto, which takes io_uring where the system allows it.")},
-	{LONG_KEY("spate.journal.bytes", "67108864", 8388608, INT64_C(1) << 40), OURS(
-	 "The commit journal of each shard, as large as this when the data directory is made and from then on. Larger lets segments be written "
-	 "in larger pieces; recovery after a crash reads at most this.")},
+	{LONG_KEY("spate.journal.bytes", "268435456", 8388608, INT64_C(1) << 40), OURS(
+	 "The commit journal of each shard, as large as this when the data directory is made and from then on. Larger lets segments of "
+	 "thousands of partitions be written in larger pieces; recovery after a crash reads at most this, and some 32 MiB where partitions are few.")},
 	{STRING_KEY("spate.metrics.listener", NULL), OURS(
 	 "HOST:PORT where metrics for Prometheus (/metrics) and the state of health (/livez, /readyz) are answered, over HTTP; without a value nowhere. "
 	 "Nobody is asked for a password there: listen on this machine's own address, 127.0.0.1, unless the network is yours.")},

@@ -23,6 +23,7 @@
  * used up before the next one says more: a group is not to wait for it, and the slot before that one counts as well. */
 #define REACH_PART 6u
 #define REACH_STEP_PART 4u
+#define REACH_MAX (12ull << 20)
 
 static void idle_due(struct io_timer *timer);
 
@@ -69,6 +70,7 @@ static uint64_t reusable_place(const struct journal *journal)
 static uint64_t reach_size(const struct journal *journal)
 {
 	uint64_t least = 2 * (uint64_t)journal->group_length_max + RESERVE_BYTES, part = align_up(journal->ring_size / REACH_PART, JOURNAL_BLOCK_SIZE);
+	part = part < REACH_MAX ? part : REACH_MAX;
 	return part > least ? part : least;
 }
 

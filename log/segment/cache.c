@@ -29,6 +29,7 @@ struct cache {
 	uint32_t block_count;
 	uint32_t blocks_touched;       /* blocks below this index have been handed out at least once */
 	uint32_t blocks_in_use, blocks_in_use_max;
+	uint32_t blocks_kept_max;      /* beyond them what is filed goes before a block is taken */
 	uint64_t generation;
 	struct block *blocks;
 	struct chunk *chunks;          /* CHUNKS_PER_BLOCK_MAX headers a block */
@@ -53,7 +54,7 @@ int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict)
 	cache->block_count = (uint32_t)(size_bytes / BLOCK_SIZE);
 	if (cache->block_count < 4)
 		cache->block_count = 4;
-	cache->blocks_in_use_max = cache->block_count;
+	cache->blocks_in_use_max = cache->blocks_kept_max = cache->block_count;
 	cache->reserved_bytes = (uint64_t)cache->block_count * BLOCK_SIZE;
 	cache->evict = evict;
 	list_init(&cache->free_blocks);
@@ -89,6 +90,11 @@ void cache_limit(struct cache *cache, uint64_t size_bytes)
 {
 	uint64_t blocks = size_bytes / BLOCK_SIZE;
 	cache->blocks_in_use_max = blocks < 4 ? 4 : blocks < cache->block_count ? (uint32_t)blocks : cache->block_count;
+}
+
+void cache_keep(struct cache *cache, uint64_t size_bytes)
+{
+	cache->blocks_kept_max = (uint32_t)(size_bytes / BLOCK_SIZE);
 }
 
 static struct block *take_free_block(struct cache *cache)
@@ -176,15 +182,21 @@ static unsigned class_for(uint64_t size_bytes)
 	return size_class;
 }
 
+/* Of what is kept though it is filed: another block is for what has to be. */
+static bool is_full(const struct cache *cache)
+{
+	return cache->blocks_in_use >= cache->blocks_kept_max || cache->blocks_in_use >= cache->blocks_in_use_max;
+}
+
 struct chunk *cache_take(struct cache *cache, uint64_t size_bytes)
 {
 	unsigned size_class = class_for(size_bytes);
 	for (;;) {
+		if (list_is_empty(&cache->partial[size_class]) && is_full(cache) && evict_one(cache))
+			continue;
 		struct block *block = block_with_room(cache, size_class);
 		if (block)
 			return take_from(cache, block);
-		if (evict_one(cache))
-			continue;
 		if (size_class == 0)
 			return NULL;
 		size_class--;

@@ -35,6 +35,9 @@ typedef bool cache_evict_fn(struct chunk *chunk);
 MUST_USE int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict);
 /* From now on no more than this (at most what was reserved) is taken; what is in use above it drains as it is filed. */
 void cache_limit(struct cache *cache, uint64_t size_bytes);
+/* Of bytes that are filed no more than about so much is kept: what needs more has them evicted first, and takes the rest of the limit only for bytes that still
+ * have to be filed. All of the limit until it is called. */
+void cache_keep(struct cache *cache, uint64_t size_bytes);
 void cache_close(struct cache *cache);
 
 /* A chunk of at least CHUNK_ALIGN bytes, as near to `size_bytes` as its size classes and the memory left allow; contents undefined.

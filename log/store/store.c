@@ -16,6 +16,8 @@
 #define GROUP_SIZE_MAX (4u << 20)
 #define JOURNAL_SIZE_MIN (1 << 20)
 #define REPLAY_ROOM (64ull << 20)
+#define KEPT_PART 4u                  /* of the cache: for what is filed already and read at the tail */
+#define KEPT_BYTES_MIN (16ull << 20)
 
 /* ---- partitions --------------------------------------------------------------------------------------------------- */
 
@@ -456,6 +458,12 @@ static void explain_refusal(const struct store *store, int err, struct store_rep
 			 store->options.shard, io_explain(store->home.io, err, why, sizeof why));
 }
 
+static uint64_t kept_bytes(uint64_t cache_size_bytes)
+{
+	uint64_t part = cache_size_bytes / KEPT_PART;
+	return part > KEPT_BYTES_MIN ? part : KEPT_BYTES_MIN;
+}
+
 int store_open(struct store **out, struct io *io, const struct store_options *options, const struct catalog_image *image,
 	       struct store_report *report)
 {
@@ -492,6 +500,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 		return err;
 	}
 	cache_limit(store->cache, store->options.cache_size_bytes);
+	cache_keep(store->cache, kept_bytes(store->options.cache_size_bytes));
 	report->duration_ns = io_now_ns(io) - began_ns;
 	(void)store_retention_ms(store);
 	start_retention(store);

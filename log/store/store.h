@@ -17,7 +17,7 @@ struct store_options {
 	struct ring_image *journal_image; /* of this shard, from store_read_catalog_mark; the store's from now on; NULL: the journal is read anew */
 	uint64_t journal_incarnation;     /* catalog_journal_incarnation: a journal of an earlier opening was put back, and is refused as a lost one is */
 	uint64_t journal_size_bytes;      /* spate.journal.bytes */
-	uint64_t cache_size_bytes;        /* spate.cache.bytes: memory for unfiled and recently appended data */
+	uint64_t cache_size_bytes;        /* spate.cache.bytes: memory for unfiled and recently appended data, a quarter of it (16 MiB at least) for the latter */
 	uint32_t direct_size_bytes_min;   /* spate.direct.bytes: pieces this large go straight to their segment; 0 = the measured default */
 	uint32_t producers_max;           /* per partition */
 	int64_t producer_expiration_ms;   /* producer.id.expiration.ms */

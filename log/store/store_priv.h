@@ -56,6 +56,7 @@ struct cycle {
 	enum cycle_state state;
 	uint64_t trim_seq;             /* the journal is not needed up to here when the cycle ends */
 	uint32_t in_flight;
+	uint32_t filed_count;          /* partitions that the cycle, or the last one, had to file */
 	uint32_t saved_count;          /* partitions whose derived files were written */
 	struct list queue;             /* partitions still to be filed */
 	struct list untimed;           /* partitions whose append times are still to be written */

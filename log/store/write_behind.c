@@ -7,8 +7,8 @@
  *   - seals what is complete, saves indexes and epochs, and writes the checkpoint of what is so now, while appends and commits go on;
  *   - trims the journal up to the noted group.
  *
- * It begins when the journal is half full, when appends lack memory, when much has gone straight to segments (that is checked at
- * recovery), some seconds after something became unfiled, and at the stop. Nothing unfiled and nothing to do: no timer, no wake-up.
+ * It begins when there is enough for each partition to be filed in a large piece, or the journal is half full; when appends lack memory, when much has gone
+ * straight to segments (that is checked at recovery), some seconds after something became unfiled, and at the stop. Nothing unfiled and nothing to do: no timer, no wake-up.
  *
  * Failures: a full disk is a state: appends are refused, the cycle tries again every second, and resumes by itself; a stop does not
  * wait for that, as what is not filed is in the journal (store.c). No descriptors, or no memory, are such a state too (shortage.c). Any other error
@@ -23,6 +23,10 @@
 #include "log/store/store_priv.h"
 
 #define FILINGS_AT_ONCE 32
+/* A cycle begins with so much in the journal: few partitions file large pieces of it, and a start after a kill has little to read. Many wait for more, as each
+ * piece costs the same system calls whatever its size. */
+#define BEGIN_BYTES_MIN (32ull << 20)
+#define BEGIN_BYTES_A_PARTITION (64ull << 10)
 #define BEHIND_BYTES (1u << 20)
 #define BEHIND_BYTES_PRESSED (4u << 20) /* with a full journal */
 #define BEHIND_BYTES_URGENT (16u << 20)
@@ -207,22 +211,28 @@ static bool file_partition(struct store *store, struct partition *partition)
 	return false;
 }
 
+static uint64_t begin_bytes(const struct store *store)
+{
+	uint64_t half = journal_size_bytes(store->journal) / 2, wanted = store->cycle.filed_count * BEGIN_BYTES_A_PARTITION;
+	wanted = wanted > BEGIN_BYTES_MIN ? wanted : BEGIN_BYTES_MIN;
+	return wanted < half ? wanted : half;
+}
+
 /* Whoever waits for durability does so behind what is being filed, as the disk has one queue; but when appends wait for room, in the journal
  * or in memory, or for a start, filing is what they wait for. */
 static bool is_urgent(const struct store *store)
 {
 	return store->is_stopping || store->must_file_first || store->is_full || store->home.wants_room || !list_is_empty(&store->home.room_waits) ||
-	       journal_used_bytes(store->journal) > journal_size_bytes(store->journal) / 8 * 7 ||
-	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 4 * 3;
+	       journal_used_bytes(store->journal) > begin_bytes(store) / 4 * 7 || cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 4 * 3;
 }
 
-/* The fuller the journal, the more at once, so that filing comes to keep up with the load long before all wait for it. */
+/* The more waits in the journal, the more at once, so that filing comes to keep up with the load long before all wait for it. */
 static uint64_t behind_bytes(const struct store *store)
 {
-	uint64_t size = journal_size_bytes(store->journal), untrimmed = journal_untrimmed_bytes(store->journal);
+	uint64_t begin = begin_bytes(store), untrimmed = journal_untrimmed_bytes(store->journal);
 	if (is_urgent(store))
 		return BEHIND_BYTES_URGENT;
-	return untrimmed <= size / 2 ? BEHIND_BYTES : BEHIND_BYTES + (BEHIND_BYTES_PRESSED - BEHIND_BYTES) * (untrimmed - size / 2) / (size / 2);
+	return untrimmed <= begin ? BEHIND_BYTES : BEHIND_BYTES + (BEHIND_BYTES_PRESSED - BEHIND_BYTES) * (untrimmed - begin) / begin;
 }
 
 /* Making files takes system calls that block: only so many a turn, so that appends and acknowledgements go on between them. The filings begun
@@ -571,7 +581,7 @@ static bool is_wanted(const struct store *store)
 	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
 	bool is_last = store->is_stopping || store->is_journal_gone;
 	return store->cycle.is_due || (store->home.wants_room && has_something) || (is_last && !store->is_final_cycle_done) ||
-	       journal_untrimmed_bytes(store->journal) > journal_size_bytes(store->journal) / 2 ||
+	       journal_untrimmed_bytes(store->journal) > begin_bytes(store) ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
 }
 
@@ -588,9 +598,11 @@ static void begin_cycle(struct store *store)
 	store->cycle.trim_seq = journal_durable_seq(store->journal);
 	list_splice(&store->cycle.queue, &store->home.unfiled);
 	list_splice(&store->cycle.untimed, &store->home.untimed);
+	store->cycle.filed_count = 0;
 	LIST_FOR_EACH(node, &store->cycle.queue) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, unfiled_node);
 		partition->cycle_end_offset = partition->durable_offset;
+		store->cycle.filed_count++;
 	}
 	bool are_told = store->cycle.ends_seq > 0; /* by a cycle that let nothing go: one a second, on a full disk, would fill the journal with them */
 	if (are_told)

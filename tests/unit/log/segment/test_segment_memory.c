@@ -88,3 +88,51 @@ Test(segment_memory, finds_what_is_left_when_the_oldest_goes, .init = open_segme
 		expect_batch((int)segment->memory_mark.offset);
 	}
 }
+
+static uint32_t evicted;
+
+static bool let_go(struct chunk *chunk)
+{
+	(void)chunk;
+	evicted++;
+	return true;
+}
+
+static void take_chunks(struct cache *from, uint32_t count, bool are_filed)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct chunk *chunk = cache_take(from, CHUNK_SIZE_MAX);
+		cr_assert_not_null(chunk, "chunk %u", i);
+		if (are_filed)
+			cache_allow_eviction(from, chunk);
+	}
+}
+
+/* What is filed is kept up to a share of the memory, and makes place for what comes; all of the memory is for what is not filed. */
+Test(segment_memory, of_what_is_filed_a_share_is_kept)
+{
+	struct cache *small;
+	cr_assert_eq(cache_open(&small, 64 * CHUNK_SIZE_MAX, let_go), 0);
+	cache_keep(small, 8 * CHUNK_SIZE_MAX);
+	take_chunks(small, 8, true);
+	cr_assert_eq(evicted, 0);
+	take_chunks(small, 20, true);
+	cr_assert_eq(evicted, 20);
+	take_chunks(small, 64, false);
+	cr_assert_eq(evicted, 28);
+	cr_assert_null(cache_take(small, CHUNK_SIZE_MAX));
+	cr_assert_eq(cache_pinned_bytes(small), 64 * CHUNK_SIZE_MAX);
+	cache_close(small);
+}
+
+/* A limit below that share holds as ever. */
+Test(segment_memory, a_limit_below_the_share)
+{
+	struct cache *small;
+	cr_assert_eq(cache_open(&small, 64 * CHUNK_SIZE_MAX, let_go), 0);
+	cache_limit(small, 8 * CHUNK_SIZE_MAX);
+	cache_keep(small, 16 * CHUNK_SIZE_MAX);
+	take_chunks(small, 12, true);
+	cr_assert_eq(evicted, 4);
+	cache_close(small);
+}

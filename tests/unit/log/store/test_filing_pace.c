@@ -81,3 +81,55 @@ Test(filing_pace, a_half_of_the_journal_takes_one_cycle, .timeout = 60)
 	cr_assert_leq(cycles, halves + 1, "%u cycles for %lu halves of the journal", cycles, halves);
 	world_fini(&world);
 }
+
+#define LARGE_JOURNAL (128ull << 20)
+
+static uint32_t count_cycles(const struct world *world)
+{
+	return (uint32_t)world->store->checkpoint_generation;
+}
+
+static void append_bytes(struct world *world, uint64_t *number, uint64_t bytes)
+{
+	for (uint64_t end = *number + bytes / PARTITIONS / BATCH; *number < end; (*number)++)
+		append_to_all(world, *number);
+}
+
+/* A large journal is for many partitions: few have large pieces long before half of it is full, and what a start after a kill has to read is no more than with a
+ * small one. */
+Test(filing_pace, few_partitions_are_filed_as_with_a_small_journal, .timeout = 60)
+{
+	struct world world;
+	uint64_t number = 0;
+	world_init(&world, 4);
+	world.options.journal_size_bytes = LARGE_JOURNAL;
+	world.options.cache_size_bytes = 2 * LARGE_JOURNAL;
+	world.options.direct_size_bytes_min = 1 << 30;
+	world_open(&world);
+	world_create_topic(&world, "t", PARTITIONS, NULL, 0);
+	uint32_t before = count_cycles(&world);
+	append_bytes(&world, &number, LARGE_JOURNAL / 8 * 7);
+	cr_assert_geq(count_cycles(&world) - before, 2, "only %u cycles", count_cycles(&world) - before);
+	world_fini(&world);
+}
+
+/* The last cycle had so many to file that half of the journal is a small piece for each. */
+Test(filing_pace, many_partitions_wait_for_half_of_it, .timeout = 60)
+{
+	struct world world;
+	uint64_t number = 0;
+	world_init(&world, 5);
+	world.options.journal_size_bytes = LARGE_JOURNAL;
+	world.options.cache_size_bytes = 2 * LARGE_JOURNAL;
+	world.options.direct_size_bytes_min = 1 << 30;
+	world_open(&world);
+	world_create_topic(&world, "t", PARTITIONS, NULL, 0);
+	world.store->cycle.filed_count = 10000;
+	uint32_t before = count_cycles(&world);
+	append_bytes(&world, &number, LARGE_JOURNAL / 8 * 3);
+	cr_assert(store__cycle_is_idle(world.store));
+	cr_assert_eq(count_cycles(&world), before);
+	append_bytes(&world, &number, LARGE_JOURNAL / 8 * 2);
+	cr_assert(!store__cycle_is_idle(world.store) || count_cycles(&world) > before);
+	world_fini(&world);
+}
