@@ -63,7 +63,7 @@ void io__finish(struct io *io, struct io_op *op, int32_t result)
 	CHECK(op->is_in_flight);
 	op->is_in_flight = false;
 	op->is_more = false;
-	op->result = op->kind == OP_DATASYNC ? io__sync_result(result) : result;
+	op->result = op->kind == OP_DATASYNC || op->kind == OP_SYNC ? io__sync_result(result) : result;
 	io->callback_count++;
 	op->done(op);
 }
@@ -227,6 +227,18 @@ void io_datasync(struct io *io, struct io_op *op, int fd)
 	start(io, op, OP_DATASYNC, fd, 0);
 }
 
+void io_sync(struct io *io, struct io_op *op, int fd)
+{
+	start(io, op, OP_SYNC, fd, 0);
+}
+
+void io_zero(struct io *io, struct io_op *op, int fd, uint64_t size)
+{
+	CHECK(!op->is_in_flight && size > 0);
+	op->moved_bytes = size;
+	start(io, op, OP_ZERO, fd, 0);
+}
+
 void io_dir_sync_start(struct io *io, struct io_op *op, const char *path)
 {
 	CHECK(!op->is_in_flight);
@@ -382,6 +394,11 @@ int io_file_check_name(struct io *io, int fd, const char *path)
 	return io__note_refusal(io, path, "used", io->cold->file_check_name(io, fd, path));
 }
 
+int io_file_check_alone(struct io *io, int fd, const char *path)
+{
+	return io->cold->file_check_alone(io, fd, path);
+}
+
 int io_file_sync(struct io *io, int fd)
 {
 	return io__sync_result(io->cold->file_sync(io, fd));
@@ -430,6 +447,11 @@ int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *c
 int io_rename(struct io *io, const char *from, const char *to)
 {
 	return io__note_missing(io, from, "renamed", io->cold->rename(io, from, to));
+}
+
+int io_rename_new(struct io *io, const char *from, const char *to)
+{
+	return io->cold->rename_new(io, from, to);
 }
 
 int io_unlink(struct io *io, const char *path)

@@ -127,6 +127,11 @@ void io_read(struct io *io, struct io_op *op, int fd, const struct iovec *vector
 void io_read_behind(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
 		    uint64_t position);
 void io_datasync(struct io *io, struct io_op *op, int fd);
+/* All of the file's metadata as well, its times among them. */
+void io_sync(struct io *io, struct io_op *op, int fd);
+/* [0, size) reads as zeros when it is done, its blocks are kept, and the file is at least so long. Not durable before a sync that begins behind it. After an error any
+ * part may be so. -EOPNOTSUPP: this file system, or this system, cannot. */
+void io_zero(struct io *io, struct io_op *op, int fd, uint64_t size);
 /* What was made, renamed or removed in the directory before this is durable when it is done: io_dir_sync for many, none of which the loop waits
  * for. The path must stay until then. */
 void io_dir_sync_start(struct io *io, struct io_op *op, const char *path);
@@ -221,6 +226,9 @@ MUST_USE int64_t io_file_write(struct io *io, int fd, const void *data, size_t s
 MUST_USE int io_file_sync(struct io *io, int fd);
 /* Does `path` still lead to the file that is open here? 0, ERR_GONE, -errno. What is written to a file that does not is found by nobody. */
 MUST_USE int io_file_check_name(struct io *io, int fd, const char *path);
+/* Is that file, open for writing, this descriptor's alone? `path` is its one name, no link to it, and nobody else has it open, here or elsewhere. 0; ERR_GONE: no, or
+ * the system cannot tell; -errno. */
+MUST_USE int io_file_check_alone(struct io *io, int fd, const char *path);
 
 MUST_USE int io_dir_make(struct io *io, const char *path);            /* -EEXIST if it is there */
 MUST_USE int io_dir_sync(struct io *io, const char *path);
@@ -232,12 +240,15 @@ MUST_USE int io_parent_of(const char *path, char *parent, size_t parent_size);
 typedef int io_dir_entry_fn(void *context, const char *name, bool is_directory); /* a link to a directory is one */
 MUST_USE int io_dir_list(struct io *io, const char *path, io_dir_entry_fn *entry, void *context);
 MUST_USE int io_rename(struct io *io, const char *from, const char *to);
+/* The same, but what has the name `to` keeps it: -EEXIST. -EXDEV: on another file system; -EINVAL: this one cannot do that. */
+MUST_USE int io_rename_new(struct io *io, const char *from, const char *to);
 MUST_USE int io_unlink(struct io *io, const char *path);
 /* The same two, but nobody waits for what the file's blocks cost to give back, where the kernel can be left with it (io_uring): on a file system that is mounted
  * with discard that is the disk's time, 20 ms for 64 MiB. Of a rename it is the file that had the name `to`. */
 MUST_USE int io_unlink_behind(struct io *io, const char *path);
 MUST_USE int io_rename_behind(struct io *io, const char *from, const char *to);
-/* How many such files are still being given back. */
+/* How many such files are still being given back. Each holds a descriptor: who removes many waits while there are so many. */
+#define IO_BEHIND_MANY 64u
 uint32_t io_behind_count(const struct io *io);
 MUST_USE int io_dir_remove(struct io *io, const char *path);          /* an empty one; of a link to a directory the link itself */
 /* Bytes free for us and in total on the file system of `path`. */

@@ -14,7 +14,7 @@
 #define IO_TURN_BUDGET 1024
 #define IO_ENTRIES_DEFAULT 256
 
-enum io_kind { OP_WRITE = 1, OP_READ, OP_DATASYNC, OP_ACCEPT, OP_RECV, OP_RECV_POOLED, OP_SEND, OP_DIR_SYNC };
+enum io_kind { OP_WRITE = 1, OP_READ, OP_DATASYNC, OP_ACCEPT, OP_RECV, OP_RECV_POOLED, OP_SEND, OP_DIR_SYNC, OP_SYNC, OP_ZERO };
 
 /* struct io_op's flags above those of io.h. */
 #define OP_IS_WHOLE (1u << 31)     /* a receive that wants all its bytes */
@@ -71,10 +71,12 @@ struct io_cold {
 	int64_t (*file_write)(struct io *io, int fd, const void *data, size_t size, uint64_t position);
 	int (*file_sync)(struct io *io, int fd);
 	int (*file_check_name)(struct io *io, int fd, const char *path);
+	int (*file_check_alone)(struct io *io, int fd, const char *path);
 	int (*dir_make)(struct io *io, const char *path);
 	int (*dir_sync)(struct io *io, const char *path);
 	int (*dir_list)(struct io *io, const char *path, io_dir_entry_fn *entry, void *context);
 	int (*rename)(struct io *io, const char *from, const char *to);
+	int (*rename_new)(struct io *io, const char *from, const char *to);
 	int (*unlink)(struct io *io, const char *path);
 	int (*dir_remove)(struct io *io, const char *path);
 	int (*space)(struct io *io, const char *path, uint64_t *free_bytes, uint64_t *total_bytes);

@@ -6,6 +6,7 @@
 #include <linux/tcp.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,24 @@ static int file_check_name(struct io *io, int fd, const char *path)
 	return is_same ? 0 : ERR_GONE;
 }
 
+/* A lease for writing is granted to the only one who has the file open. Whoever opens it in the moment between makes the kernel send a signal: one that does
+ * nothing. Of its times nothing is asked, as above. */
+static int file_check_alone(struct io *io, int fd, const char *path)
+{
+	struct statx open, named;
+	struct io_at at = io__at(io, path);
+	const unsigned wanted = STATX_INO | STATX_NLINK | STATX_TYPE;
+	int err = result_of(statx(fd, "", AT_EMPTY_PATH, wanted, &open));
+	if (!err)
+		err = result_of(statx(at.fd, at.path, AT_SYMLINK_NOFOLLOW, wanted, &named));
+	if (err)
+		return err == -ENOENT ? ERR_GONE : err;
+	bool is_same = open.stx_dev_major == named.stx_dev_major && open.stx_dev_minor == named.stx_dev_minor && open.stx_ino == named.stx_ino;
+	if (!is_same || !S_ISREG(named.stx_mode) || open.stx_nlink != 1 || fcntl(fd, F_SETSIG, SIGURG) || fcntl(fd, F_SETLEASE, F_WRLCK))
+		return ERR_GONE;
+	return result_of(fcntl(fd, F_SETLEASE, F_UNLCK));
+}
+
 /* ---- directories ----------------------------------------------------------------------------------------- */
 
 static int dir_make(struct io *io, const char *path)
@@ -286,6 +305,12 @@ static int rename_path(struct io *io, const char *from, const char *to)
 {
 	struct io_at source = io__at(io, from), target = io__at(io, to);
 	return result_of(renameat(source.fd, source.path, target.fd, target.path));
+}
+
+static int rename_new(struct io *io, const char *from, const char *to)
+{
+	struct io_at source = io__at(io, from), target = io__at(io, to);
+	return result_of(renameat2(source.fd, source.path, target.fd, target.path, RENAME_NOREPLACE));
 }
 
 static int unlink_path(struct io *io, const char *path)
@@ -375,10 +400,12 @@ const struct io_cold io_posix_cold = {
 	.file_write = file_write,
 	.file_sync = file_sync,
 	.file_check_name = file_check_name,
+	.file_check_alone = file_check_alone,
 	.dir_make = dir_make,
 	.dir_sync = dir_sync,
 	.dir_list = dir_list,
 	.rename = rename_path,
+	.rename_new = rename_new,
 	.unlink = unlink_path,
 	.dir_remove = dir_remove,
 	.space = space,

@@ -118,6 +118,8 @@ static uint64_t latency_of_kind(struct sim *sim, const struct io_op *op)
 	switch ((enum io_kind)op->kind) {
 	case OP_DATASYNC:
 	case OP_DIR_SYNC:
+	case OP_SYNC:
+	case OP_ZERO:
 		return draw(sim, 50000, 500000);
 	case OP_WRITE:
 		return op->flags & IO_DSYNC ? draw(sim, 50000, 400000) : draw(sim, 5000, 200000);
@@ -140,7 +142,12 @@ static uint64_t latency_of(struct sim *sim, const struct io_op *op)
 
 static bool is_of_file(const struct io_op *op)
 {
-	return op->kind == OP_WRITE || op->kind == OP_READ || op->kind == OP_DATASYNC || op->kind == OP_DIR_SYNC;
+	return op->kind == OP_WRITE || op->kind == OP_READ || op->kind == OP_DATASYNC || op->kind == OP_DIR_SYNC || op->kind == OP_SYNC || op->kind == OP_ZERO;
+}
+
+static bool is_sync(const struct io_op *op)
+{
+	return op->kind == OP_DATASYNC || op->kind == OP_SYNC;
 }
 
 static void begin_part(struct sim *sim, struct io_op *op)
@@ -162,11 +169,12 @@ static void start(struct io *io, struct io_op *op)
 		return;
 	}
 	struct open_file *file = file_of(sim, op->fd);
-	if (op->kind == OP_DATASYNC && file && !is_dead(sim))
+	if (is_sync(op) && file && !is_dead(sim))
 		op->position = sim_node__mark(file->node);
 	if (op->kind == OP_DIR_SYNC && !is_dead(sim))
 		op->position = sim_disk__dir_mark(sim->disk);
-	op->moved_bytes = 0;
+	if (op->kind != OP_ZERO)
+		op->moved_bytes = 0;
 	begin_part(sim, op);
 }
 
@@ -225,16 +233,18 @@ static int do_failed(struct sim *sim, struct sim_node *node, const struct io_op 
 {
 	if (op->kind == OP_WRITE && (does_happen || err != -EIO))
 		write_torn(sim, node, op);
-	if (op->kind == OP_DATASYNC && does_happen)
+	if (op->kind == OP_ZERO && (does_happen || err != -EIO))
+		(void)sim_disk__zero(sim->disk, node, draw(sim, 0, op->moved_bytes));
+	if (is_sync(op) && does_happen)
 		sim_node__sync(node, op->position);
-	else if (op->kind == OP_DATASYNC && sim_disk__has_power(sim->disk))
+	else if (is_sync(op) && sim_disk__has_power(sim->disk))
 		sim_node__sync_failed(node, op->position);
 	return err;
 }
 
 static enum sim_kind kind_of(const struct io_op *op)
 {
-	return op->kind == OP_WRITE ? SIM_WRITE : op->kind == OP_READ ? SIM_READ : SIM_SYNC;
+	return op->kind == OP_WRITE ? SIM_WRITE : op->kind == OP_READ ? SIM_READ : op->kind == OP_ZERO ? SIM_SIZE : SIM_SYNC;
 }
 
 /* A part of a transfer now, a whole number of sectors; or all that is left. True when that ended it. */
@@ -270,7 +280,7 @@ static bool run_op(struct sim *sim, struct io_op *op, int *result)
 		return true;
 	}
 	*result = -EIO;
-	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, op->fd, op->kind == OP_WRITE, result);
+	struct open_file *file = is_dead(sim) ? NULL : check_file(sim, op->fd, op->kind == OP_WRITE || op->kind == OP_ZERO, result);
 	if (!file)
 		return true;
 	int err = sim_disk__count_io(sim->disk, kind_of(op), true, &does_happen);
@@ -278,10 +288,11 @@ static bool run_op(struct sim *sim, struct io_op *op, int *result)
 		*result = do_failed(sim, file->node, op, err, does_happen);
 		return true;
 	}
-	if (op->kind != OP_DATASYNC)
+	if (!is_sync(op) && op->kind != OP_ZERO)
 		return transfer(sim, file->node, op, result);
-	sim_node__sync(file->node, op->position);
-	*result = 0;
+	*result = op->kind == OP_ZERO ? sim_disk__zero(sim->disk, file->node, op->moved_bytes) : 0;
+	if (is_sync(op))
+		sim_node__sync(file->node, op->position);
 	return true;
 }
 
@@ -672,6 +683,13 @@ static int file_check_name(struct io *io, int fd, const char *path)
 	return !file || sim_disk__leads_to(sim->disk, path, file->node) ? 0 : ERR_GONE;
 }
 
+static int file_check_alone(struct io *io, int fd, const char *path)
+{
+	struct sim *sim = sim_of(io);
+	struct open_file *file = is_dead(sim) ? NULL : file_of(sim, fd);
+	return file && sim_disk__leads_to(sim->disk, path, file->node) && sim_node__is_alone(file->node) ? 0 : ERR_GONE;
+}
+
 static int dir_make(struct io *io, const char *path)
 {
 	int fault;
@@ -702,6 +720,15 @@ static int rename_path(struct io *io, const char *from, const char *to)
 	if (begin(sim_of(io), SIM_NAMES, &fault) < 0)
 		return fault;
 	return answer(fault, sim_disk__rename(sim_of(io)->disk, from, to));
+}
+
+static int rename_new(struct io *io, const char *from, const char *to)
+{
+	struct sim *sim = sim_of(io);
+	int fault;
+	if (begin(sim, SIM_NAMES, &fault) < 0)
+		return fault;
+	return answer(fault, sim_disk__is_there(sim->disk, to) ? -EEXIST : sim_disk__rename(sim->disk, from, to));
 }
 
 static int unlink_path(struct io *io, const char *path)
@@ -753,10 +780,12 @@ static const struct io_cold sim_cold = {
 	.file_write = file_write,
 	.file_sync = file_sync,
 	.file_check_name = file_check_name,
+	.file_check_alone = file_check_alone,
 	.dir_make = dir_make,
 	.dir_sync = dir_sync,
 	.dir_list = dir_list,
 	.rename = rename_path,
+	.rename_new = rename_new,
 	.unlink = unlink_path,
 	.dir_remove = dir_remove,
 	.space = space,

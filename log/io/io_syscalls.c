@@ -138,6 +138,8 @@ int64_t io_syscalls__move(struct io_op *op)
 		break;
 	case OP_DATASYNC:
 	case OP_DIR_SYNC:
+	case OP_SYNC:
+	case OP_ZERO:
 	case OP_ACCEPT:
 	case OP_RECV_POOLED:
 		UNREACHABLE();
@@ -193,6 +195,12 @@ static void attempt(struct syscalls *s, struct io_op *op)
 		return;
 	case OP_DATASYNC:
 		io__finish_later(&s->io, op, fdatasync(op->fd) < 0 ? -errno : 0);
+		return;
+	case OP_SYNC:
+		io__finish_later(&s->io, op, fsync(op->fd) < 0 ? -errno : 0);
+		return;
+	case OP_ZERO:
+		io__finish_later(&s->io, op, fallocate(op->fd, FALLOC_FL_ZERO_RANGE, 0, (off_t)op->moved_bytes) < 0 ? -errno : 0);
 		return;
 	case OP_DIR_SYNC:
 		io__finish_later(&s->io, op, io_dir_sync(&s->io, op->one.iov_base));

@@ -198,7 +198,11 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct io_op *op)
 		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
 		break;
 	case OP_DIR_SYNC:
+	case OP_SYNC:
 		io_uring_prep_fsync(sqe, op->fd, 0);
+		break;
+	case OP_ZERO:
+		io_uring_prep_fallocate(sqe, op->fd, FALLOC_FL_ZERO_RANGE, 0, (off_t)op->moved_bytes);
 		break;
 	case OP_ACCEPT:
 		io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, SOCK_CLOEXEC);
@@ -560,9 +564,12 @@ static int32_t do_here(struct io_op *op)
 {
 	switch ((enum io_kind)op->kind) {
 	case OP_DIR_SYNC:
+	case OP_SYNC:
 		return fsync(op->fd) < 0 ? -errno : 0;
 	case OP_DATASYNC:
 		return fdatasync(op->fd) < 0 ? -errno : 0;
+	case OP_ZERO:
+		return fallocate(op->fd, FALLOC_FL_ZERO_RANGE, 0, (off_t)op->moved_bytes) < 0 ? -errno : 0;
 	case OP_WRITE:
 	case OP_READ:
 		return (int32_t)io_syscalls__move(op);
@@ -631,6 +638,8 @@ static void complete_op(struct uring *u, struct io_op *op, int32_t result, uint3
 		io__finish(&u->io, op, io__sync_result(result));
 		return;
 	case OP_DATASYNC:
+	case OP_SYNC:
+	case OP_ZERO:
 		io__finish(&u->io, op, result);
 		return;
 	case OP_WRITE:

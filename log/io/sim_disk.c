@@ -272,6 +272,12 @@ bool sim_disk__leads_to(struct sim_disk *disk, const char *path, const struct si
 	return walk(disk, path, &directory, name) >= 0 && name[0] && find_child(directory, name) == node;
 }
 
+bool sim_disk__is_there(struct sim_disk *disk, const char *path)
+{
+	struct sim_node *node;
+	return sim__find_node(disk, path, &node) == 0;
+}
+
 static int remove_name(struct sim_disk *disk, const char *path, bool is_directory)
 {
 	char name[SIM_NAME_SIZE_MAX + 1];
@@ -615,6 +621,25 @@ int sim_disk__allocate(struct sim_disk *disk, struct sim_node *node, uint64_t en
 		return -ENOSPC;
 	node->allocated_bytes = end > node->allocated_bytes ? end : node->allocated_bytes;
 	return does_extend && end > node->current.size ? sim_disk__truncate(disk, node, end) : 0;
+}
+
+/* A change of data, not a truncation: what the metadata say of one sector says nothing of the next. */
+int sim_disk__zero(struct sim_disk *disk, struct sim_node *node, uint64_t size)
+{
+	int err = sim_disk__allocate(disk, node, size, false);
+	if (err || size == 0)
+		return err;
+	node->changed++;
+	if (size > node->current.size)
+		sim_image_resize(&node->current, size);
+	sim_image_put(&node->current, 0, NULL, size);
+	add_change(node, (struct sim_change){0, size, sim__take_zeroed(size, 1), node->current.size});
+	return 0;
+}
+
+bool sim_node__is_alone(const struct sim_node *node)
+{
+	return node->link_count == 1 && node->open_count == 1;
 }
 
 uint64_t sim_node__changed(const struct sim_node *node)

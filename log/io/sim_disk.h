@@ -53,6 +53,7 @@ int sim_disk__sync_dir(struct sim_disk *disk, const char *path, uint64_t mark);
 uint64_t sim_disk__dir_mark(const struct sim_disk *disk);
 int sim_disk__list_dir(struct sim_disk *disk, const char *path, io_dir_entry_fn *entry, void *context);
 int sim_disk__rename(struct sim_disk *disk, const char *from, const char *to);
+bool sim_disk__is_there(struct sim_disk *disk, const char *path);
 /* Does the path name this node? */
 bool sim_disk__leads_to(struct sim_disk *disk, const char *path, const struct sim_node *node);
 int sim_disk__unlink(struct sim_disk *disk, const char *path);
@@ -73,6 +74,10 @@ size_t sim_node__read(const struct sim_node *node, void *data, size_t size, uint
 int sim_disk__write(struct sim_disk *disk, struct sim_node *node, const void *data, size_t size, uint64_t position,
 		    bool is_durable);
 int sim_disk__truncate(struct sim_disk *disk, struct sim_node *node, uint64_t size);
+/* [0, size) becomes zeros, and the file at least so long: of each sector it is undecided until a sync. -ENOSPC, -EFBIG. */
+int sim_disk__zero(struct sim_disk *disk, struct sim_node *node, uint64_t size);
+/* One name, and one descriptor. */
+bool sim_node__is_alone(const struct sim_node *node);
 int sim_disk__allocate(struct sim_disk *disk, struct sim_node *node, uint64_t end, bool does_extend);
 /* A mark of all writes so far, for a sync that begins now. */
 uint64_t sim_node__mark(const struct sim_node *node);
