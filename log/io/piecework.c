@@ -5,6 +5,7 @@
 #define PAUSE_SHARE 4
 #define PAUSE_NS (1000ull * 1000)
 #define PAUSE_MAX_NS (1000ull * 1000 * 1000)
+#define LATER_NS (10ull * 1000 * 1000)
 #define RETRY_NS (1000ull * 1000 * 1000)
 
 static void set_timer(struct piecework *work, io_timer_fn *run, uint64_t pause_ns)
@@ -31,6 +32,8 @@ static void next_pieces(struct io_timer *timer)
 	int done = work->run(work, work->is_slow ? 1 : work->at_once);
 	if (done < 0)
 		set_timer(work, next_pieces, RETRY_NS);
+	else if (done == PIECEWORK_LATER)
+		set_timer(work, next_pieces, LATER_NS);
 	else if (done > 0)
 		set_timer(work, pause_for, 1); /* not in this turn */
 }

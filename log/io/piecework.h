@@ -7,7 +7,9 @@
 #include "log/io/io.h"
 
 struct piecework;
-/* Does up to `count` pieces. Returns how many it did, 0 if nothing was left; or an error: something is short, and is tried again a second later. */
+/* Does up to `count` pieces. Returns how many it did, 0 if nothing was left; PIECEWORK_LATER: nothing can be done now, but soon; or an error: something is short, and is
+ * tried again a second later. */
+#define PIECEWORK_LATER INT32_MAX
 typedef int piecework_fn(struct piecework *work, uint32_t count);
 
 struct piecework {

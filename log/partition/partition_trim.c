@@ -7,7 +7,6 @@
 #include "log/partition/partition_priv.h"
 
 #define DROPS_AT_ONCE 4 /* segments: each is up to eight files, and some milliseconds where the disk is busy */
-#define LEAVING_MAX 64u /* files whose blocks are still being given back: each holds a descriptor */
 
 int partition_trim(struct partition *partition, struct trim_op *op)
 {
@@ -56,7 +55,7 @@ static int drop_some(struct piecework *work, uint32_t count)
 {
 	struct partition_home *home = CONTAINER_OF(work, struct partition_home, drops);
 	uint32_t dropped_count = 0;
-	while (dropped_count < count && io_behind_count(home->io) < LEAVING_MAX && !list_is_empty(&home->dropping)) {
+	while (dropped_count < count && io_behind_count(home->io) < IO_BEHIND_MANY && !list_is_empty(&home->dropping)) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&home->dropping), struct partition, drop_node);
 		struct segment *segment = first_to_drop(partition);
 		if (!segment)
@@ -66,7 +65,7 @@ static int drop_some(struct piecework *work, uint32_t count)
 		list_push_back(&home->dropping, &partition->drop_node);
 	}
 	bool must_wait = dropped_count == 0 && !list_is_empty(&home->dropping);
-	return must_wait ? 1 : (int)dropped_count;
+	return must_wait ? PIECEWORK_LATER : (int)dropped_count;
 }
 
 void partition__drop_segments(struct partition *partition)

@@ -49,13 +49,21 @@ static int read_names(struct store *store, const char *path)
 	return err < 0 ? err : 0;
 }
 
+/* A log's blocks may take the disk a while to take back. */
+static int unlink_one(struct store *store, const char *file)
+{
+	size_t size = strlen(file);
+	bool is_log = size > 4 && strcmp(file + size - 4, ".log") == 0;
+	return is_log ? io_unlink_behind(store->home.io, file) : io_unlink(store->home.io, file);
+}
+
 static int remove_one(struct store *store, const char *path)
 {
 	struct removals *removals = &store->removals;
 	char file[4096], *name = removals->names[--removals->name_count];
 	snprintf(file, sizeof file, "%s/%s", path, name);
 	free(name);
-	int err = io_unlink(store->home.io, file);
+	int err = unlink_one(store, file);
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -100,7 +108,8 @@ static int remove_some(struct store *store, uint32_t count)
 
 static int remove_pieces(struct piecework *work, uint32_t count)
 {
-	return remove_some(CONTAINER_OF(work, struct store, removals.work), count);
+	struct store *store = CONTAINER_OF(work, struct store, removals.work);
+	return io_behind_count(store->home.io) < IO_BEHIND_MANY ? remove_some(store, count) : PIECEWORK_LATER;
 }
 
 static bool queue(struct store *store, const char *path)

@@ -91,6 +91,23 @@ Test(piecework, a_shortage)
 	io_close(heap.io);
 }
 
+/* What cannot be done now is asked for soon, and one piece is not made of it. */
+Test(piecework, later)
+{
+	struct heap heap;
+	heap_init(&heap, IO_SYSCALLS, 2);
+	heap.err = PIECEWORK_LATER;
+	uint64_t began_ns = clock_ns();
+	piecework_begin_now(&heap.work, heap.io, 8, carry);
+	cr_assert_eq(heap.left, 2);
+	turn_until_idle(&heap);
+	cr_assert_eq(heap.left, 0);
+	cr_assert_eq(heap.done_max, 2, "it was not slow work");
+	cr_assert_geq(clock_ns() - began_ns, 9 * MS);
+	cr_assert_lt(clock_ns() - began_ns, 900 * MS);
+	io_close(heap.io);
+}
+
 /* Pieces of 10 ms: the first run does not know, the others do one, and others have four fifths of the time. */
 Test(piecework, on_a_busy_disk)
 {
