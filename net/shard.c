@@ -77,6 +77,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.retention_check_ms = broker_config_int(config, "log.retention.check.interval.ms"),
 		.is_loss_accepted = broker_config_bool(config, "spate.accept.loss"),
 		.reserve_bytes = (uint64_t)broker_config_int(config, "spate.reserve.bytes") / shard->shard_count,
+		.spare_bytes = (uint64_t)broker_config_int(config, "spate.spare.bytes") / shard->shard_count,
 		.scrub_bytes_per_second = (uint64_t)broker_config_int(config, "spate.scrub.bytes.per.second") / shard->shard_count,
 		.scrub_interval_ms = broker_config_int(config, "spate.scrub.interval.ms"),
 		.open_files_max = shard->limits.segment_files_max,

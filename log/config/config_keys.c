@@ -368,6 +368,9 @@ static const struct config_key broker_keys[] = {
 	{INT_KEY("spate.shards", "1", 0, 64), OURS(
 	 "How many shards (threads, each with its connections, partitions and journal) the broker runs; 0 is one for each processor. "
 	 "A data directory keeps the number it was made with.")},
+	{LONG_KEY("spate.spare.bytes", "1073741824", 0, INT64_C(1) << 40), OURS(
+	 "Disk space of segment files that retention or deletes have let go and that new segments get, written over with zeros before, as new blocks and the discarding of old "
+	 "ones cost the disk more. Given up when less than as much is free besides; 0 keeps none.")},
 };
 
 /* ---- lookup -------------------------------------------------------------------------------------------------- */

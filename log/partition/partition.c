@@ -362,6 +362,7 @@ int partition__roll(struct partition *partition)
 		partition->active->is_complete = true;
 		take_snapshot(partition);
 		partition->complete_bytes += segment_size_bytes(partition->active);
+		segment->likely_bytes = segment_size_bytes(partition->active);
 		partition->has_unsealed = true;
 		partition->home->has_rolled = true;
 	}

@@ -21,6 +21,7 @@
 #include "log/segment/time_index.h"
 
 struct filing;
+struct spares;
 
 /* What all segments of a store share. Embedded in the store. */
 struct segment_home {
@@ -30,6 +31,7 @@ struct segment_home {
 	uint32_t open_count, open_max;  /* their descriptors; at most so many while none is in use */
 	struct list indexed_segments;   /* complete ones with loaded indexes, the longest unused first */
 	uint32_t indexed_count, indexed_max;
+	struct spares *spares;          /* the store's; NULL: there are none */
 	struct filing *filings;         /* a fixed pool */
 	struct list free_filings;
 	uint32_t filings_in_flight;
@@ -70,6 +72,7 @@ struct segment {
 	uint32_t readers;               /* reads in flight that use direct_fd */
 	uint64_t allocated_bytes;       /* reserved on disk by fallocate, counted from 0 */
 	uint64_t size_bytes_max;        /* it rolls before it is longer: nothing behind that is reserved; 0: not known */
+	uint64_t likely_bytes;          /* of the one before it: no spare file of more than twice that is taken for this one; 0: none at all */
 
 	int64_t first_timestamp_ms;     /* of the first batch (its maximum); -1 = none yet */
 	int64_t max_timestamp_ms;       /* -1 = none */
@@ -118,7 +121,7 @@ void segment_learn(struct segment *segment, const struct batch *batch, uint64_t 
 bool segment_evict(struct chunk *chunk);
 /* Frees the object; readers and filings have ended. The files stay. */
 void segment_destroy(struct segment *segment);
-/* Removes its files. */
+/* Removes its files; the log may become a spare one (log/segment/spare.h). */
 void segment_unlink(struct segment *segment);
 
 static inline uint64_t segment_size_bytes(const struct segment *segment) { return segment->staged.position; }

@@ -11,6 +11,7 @@
 #include "log/segment/foreign_file.h"
 #include "log/segment/hole_mark.h"
 #include "log/segment/segment_priv.h"
+#include "log/segment/spare.h"
 #include "log/segment/torn_file.h"
 
 #define COMPARE_SIZE (256u << 10)
@@ -397,10 +398,21 @@ int segment_set_aside(struct segment *segment)
 	return err;
 }
 
+static int take_spare(struct segment *segment, const char *path)
+{
+	uint64_t size, most = 2 * segment->likely_bytes < segment->size_bytes_max ? 2 * segment->likely_bytes : segment->size_bytes_max;
+	int fd = most ? spares_take(segment->home->spares, path, most, &size) : -ENOENT;
+	if (fd >= 0)
+		segment->allocated_bytes = size;
+	return fd;
+}
+
 /* Where there is nothing of that name, as a rule. -EEXIST: there is. */
 static int make_file(struct segment *segment, const char *path)
 {
-	segment->write_fd = io_file_open(segment->home->io, path, IO_CREATE | IO_EXCLUSIVE | IO_DIRECT);
+	segment->write_fd = take_spare(segment, path);
+	if (segment->write_fd < 0)
+		segment->write_fd = io_file_open(segment->home->io, path, IO_CREATE | IO_EXCLUSIVE | IO_DIRECT);
 	if (segment->write_fd < 0)
 		return segment->write_fd;
 	segment->is_foreign = false; /* recovery may have put it aside already */
@@ -530,11 +542,20 @@ int segment_cut_tail(struct segment *segment)
 	return err;
 }
 
+/* Another's file is not ours to write over, and who reads this one goes on. */
+static bool give_away(struct segment *segment, const char *path)
+{
+	return !segment->is_foreign && !segment->readers &&
+	       spares_give(segment->home->spares, path, segment->dir, segment->staged.position, segment->size_bytes_max);
+}
+
 void segment_unlink(struct segment *segment)
 {
 	char path[PATH_SIZE];
 	for (int file = 0; file < segment_file_count; file++) {
 		segment_path(segment, file, path, sizeof path);
+		if (file == SEGMENT_FILE_LOG && give_away(segment, path))
+			continue;
 		int err = io_unlink_behind(segment->home->io, path);
 		(void)err; /* most segments lack some of them; what stays is found again at the next start */
 	}

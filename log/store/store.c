@@ -9,6 +9,7 @@
 
 #include "log/base/check.h"
 #include "log/journal/ring_image.h"
+#include "log/segment/spare.h"
 #include "log/store/store_priv.h"
 
 /* Where a piece is better off in its segment than in the journal and then in its segment (bench/README.md has the figures). */
@@ -228,6 +229,9 @@ static int open_memory(struct store *store)
 		err = batch_workspace_open(&store->home.workspace, COMPRESS_WINDOW_SIZE);
 	if (!err)
 		err = segment_home_open(&store->home.segments, store->home.io, store->cache);
+	if (!err)
+		err = spares_open(&store->home.segments.spares, store->home.io, store->dir, store->options.shard, store->options.spare_bytes,
+				  store->options.spare_size_bytes_min);
 	if (!err && store->options.open_files_max)
 		store->home.segments.open_max = store->options.open_files_max;
 	if (!err)
@@ -506,6 +510,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	start_retention(store);
 	scrub_start(&store->scrub, store);
 	store__find_deleted(store);
+	spares_find(store->home.segments.spares);
 	*out = store;
 	return 0;
 }
@@ -513,7 +518,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 static bool is_under_way(const struct store *store)
 {
 	return store->home.segments.filings_in_flight || store->dir_syncs.in_flight || store->checkpoint.replacing.is_in_flight ||
-	       scrub_is_reading(&store->scrub);
+	       spares_are_busy(store->home.segments.spares) || scrub_is_reading(&store->scrub);
 }
 
 /* Memory that the kernel still reads from or writes to must stay until it is done with it. */
@@ -535,6 +540,7 @@ static void stop_what_begins(struct store *store)
 	scrub_stop(&store->scrub);
 	partition__stop_dropping(&store->home);
 	store__stop_removing(store);
+	spares_stop(store->home.segments.spares);
 }
 
 void store_close(struct store *store)
@@ -552,6 +558,7 @@ void store_close(struct store *store)
 		journal_close(store->journal);
 	partition__free_read_buffers(&store->home);
 	io_on_no_descriptors(store->home.io, NULL, NULL);
+	spares_close(store->home.segments.spares);
 	segment_home_close(&store->home.segments);
 	dir_syncs_close(&store->dir_syncs);
 	if (store->cache)
@@ -691,9 +698,9 @@ bool store_takes_internal(const struct store *store)
 
 bool store_make_room(struct store *store)
 {
-	bool had_reserve = store->has_reserve;
+	bool had_any = store->has_reserve || spares_bytes(store->home.segments.spares) > 0;
 	store__set_full(store, true);
-	return had_reserve;
+	return had_any;
 }
 
 struct store_counters store_counters(const struct store *store)

@@ -25,6 +25,8 @@ struct store_options {
 	bool is_loss_accepted;            /* spate.accept.loss */
 	uint64_t scrub_bytes_per_second;  /* spate.scrub.bytes.per.second; 0 = sealed segments are not read again */
 	uint64_t reserve_bytes;           /* spate.reserve.bytes: of disk, for what must go on when it is full; 0 = none */
+	uint64_t spare_bytes;             /* spate.spare.bytes: files of segments that are let go, kept for new ones; 0 = none */
+	uint64_t spare_size_bytes_min;    /* of one; 0 = 1 MiB */
 	int64_t scrub_interval_ms;        /* spate.scrub.interval.ms: from the begin of a pass to that of the next */
 	uint32_t open_files_max;          /* descriptors for segments' files, but for those in use: idle ones beyond are closed; 0 = 6,144 */
 };
@@ -139,7 +141,7 @@ bool store_is_full(const struct store *store);     /* the disk is full: appends 
 bool store_is_short(const struct store *store);    /* filing waits for descriptors or memory of the system, or for a file that may not be opened; appends go on as long as the journal has room */
 bool store_lacks_read_memory(const struct store *store); /* reads of what is in files alone wait until answers give back the memory that was lent them */
 bool store_takes_internal(const struct store *store); /* ... but for those of coordinators, as long as the journal has room for them */
-/* Somebody else's write in this directory (the catalog's) found the disk full: makes room for it by letting the reserve go. True if there was any. */
+/* Somebody else's write in this directory (the catalog's) found the disk full: makes room for it by letting spare files go, or else the reserve. True if there was any. */
 bool store_make_room(struct store *store);
 
 /* Is it `<anything>.<topic id>-delete`, the form that the deletion of that topic has given to a directory, and nothing else? */

@@ -21,6 +21,7 @@
 
 #include "log/base/check.h"
 #include "log/store/direct_checksum.h"
+#include "log/segment/spare.h"
 #include "log/store/store_priv.h"
 
 #define PIECES_MAX 1100 /* of 4 KiB chunks: a whole group */
@@ -148,6 +149,13 @@ static uint64_t group_room(const struct store *store)
 	return JOURNAL_ENTRY_MAX(store->group_size_bytes_max);
 }
 
+/* With room that spare files have, if it takes that: nothing else would bring a turn to try again. */
+static int prepare(struct store *store, struct segment *segment)
+{
+	int err = segment_prepare(segment, segment->staged.position);
+	return err_is_full(err) && spares_give_up(store->home.segments.spares) ? segment_prepare(segment, segment->staged.position) : err;
+}
+
 /* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry; so does a file that cannot be opened now:
  * what of the piece a group can carry goes through the journal then, and the rest waits. */
 static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment)
@@ -166,7 +174,7 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 		return false;
 	int err = partition__prepare_dir(partition);
 	if (!err)
-		err = segment_prepare(segment, segment->staged.position);
+		err = prepare(store, segment);
 	partition__note_file(partition, segment);
 	/* What is acknowledged in a file must be found there after a crash. */
 	bool is_entered = store__is_entered(store, partition);
@@ -174,7 +182,7 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	if (!err && !is_entered && must_go) {
 		err = store__enter_now(store, partition);
 		if (!err) /* which has opened others */
-			err = segment_prepare(segment, segment->staged.position);
+			err = prepare(store, segment);
 	}
 	/* Some of this was a sync, and a failed sync is final: a second one may say that all is well, and it is not. */
 	if (err && !is_full && !store__may_pass(err))

@@ -20,6 +20,7 @@
 #include "log/base/check.h"
 #include "log/io/small_file.h"
 #include "log/segment/foreign_file.h"
+#include "log/segment/spare.h"
 #include "log/store/store_priv.h"
 
 #define FILINGS_AT_ONCE 32
@@ -49,6 +50,8 @@ void store__set_full(struct store *store, bool is_full)
 {
 	if (!is_full && store->is_full && !store__hold_reserve(store))
 		return;
+	if (is_full && spares_give_up(store->home.segments.spares) && !store->is_full)
+		return; /* there may be room again: what failed is tried once more before anybody is refused */
 	if (is_full)
 		store__release_reserve(store);
 	store->tries_at_stop += is_full && store->is_stopping;
@@ -529,6 +532,7 @@ static void finish_cycle(struct store *store, int err, bool is_all_filed)
 		store__fail(store, err);
 	} else {
 		store__end_shortage(store);
+		spares_look_at_room(store->home.segments.spares);
 		if (!store->is_stopping && !store__hold_reserve(store))
 			store__set_full(store, true);
 		store__set_full(store, false);

@@ -41,6 +41,7 @@ static void draw_settings(uint64_t *random, const char **out)
 	uint32_t count = 0;
 	out[count++] = "spate.journal.bytes=8388608";
 	out[count++] = "spate.reserve.bytes=1048576";
+	out[count++] = "spate.spare.bytes=4194304";
 	out[count++] = "spate.cache.bytes=8388608";
 	out[count++] = "offsets.topic.num.partitions=2";
 	out[count++] = "auto.create.topics.enable=false";

@@ -37,6 +37,8 @@ static struct store_options options_of(const struct run *run)
 		.producers_max = 100,
 		.producer_expiration_ms = 86400000000,
 		.retention_check_ms = knobs->retention_check_ms,
+		.spare_bytes = run->plan->seed % 4 ? 2u << 20 : 0,
+		.spare_size_bytes_min = 4096,
 	};
 }
 

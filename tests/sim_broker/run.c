@@ -124,6 +124,7 @@ static void configure(struct world *world)
 	const struct knobs *knobs = &world->plan->knobs;
 	CHECK(broker_config_create(&world->config) == 0);
 	set(world->config, "spate.reserve.bytes", 4 << 20);
+	set(world->config, "spate.spare.bytes", world->plan->seed % 4 ? 32 << 20 : 0);
 	set(world->config, "spate.cache.bytes", knobs->cache_bytes * (uint64_t)knobs->shards);
 	set(world->config, "spate.direct.bytes", knobs->direct_bytes);
 	set(world->config, "log.segment.bytes", knobs->segment_bytes);
