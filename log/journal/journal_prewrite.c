@@ -4,7 +4,8 @@
  * write (measured: 165 us instead of 85 for 4 KiB), so zeros are written ahead of the head during the
  * first lap. It is never needed for correctness. One piece is in flight at a time, begun only while no
  * group is, and a smaller one, not at once, while groups come; a group that must go where a piece is being
- * written waits for it. Once the first lap is over this is off for the life of the file, which its
+ * written waits for it. It keeps so far ahead of the head that it is never caught up with for long, and no further: most brokers never use as much as a large ring
+ * holds, and a new one has better things to do than to fill that. Once the first lap is over this is off for the life of the file, which its
  * superblock remembers. */
 #include "log/journal/journal_priv.h"
 
@@ -22,12 +23,15 @@
 #define DELAY_FIRST_NS 30000000ull
 #define DELAY_BUSY_NS 2000000ull
 
+#define AHEAD_BYTES (64ull << 20)
+
 static void timer_due(struct io_timer *timer);
 
 int journal__prewriter_init(struct journal *journal)
 {
 	struct prewriter *prewriter = &journal->prewriter;
 	prewriter->timer.run = timer_due;
+	prewriter->ahead_bytes = AHEAD_BYTES;
 	void *zeros = mmap(NULL, PIECE_SIZE_QUIET, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (zeros == MAP_FAILED)
 		return -ENOMEM;
@@ -53,6 +57,11 @@ static bool is_complete(struct journal *journal)
 {
 	catch_up_with_head(journal);
 	return journal->prewriter.written_place >= journal->ring_size;
+}
+
+static bool is_ahead_by(const struct journal *journal, uint64_t bytes)
+{
+	return journal->prewriter.written_place >= journal->head_place + bytes;
 }
 
 static void wait_for(struct journal *journal, uint64_t delay_ns)
@@ -95,6 +104,10 @@ static void write_piece(struct journal *journal)
 		prewriter->state = PREWRITE_OFF;
 		return;
 	}
+	if (is_ahead_by(journal, prewriter->ahead_bytes)) {
+		prewriter->state = PREWRITE_AHEAD;
+		return;
+	}
 	uint64_t rest = journal->ring_size - prewriter->written_place;
 	uint64_t size = is_busy(journal) ? PIECE_SIZE_BUSY : PIECE_SIZE_QUIET;
 	size = size < rest ? size : rest;
@@ -123,7 +136,9 @@ static void timer_due(struct io_timer *timer)
 
 void journal__prewriter_quiet(struct journal *journal)
 {
-	if (journal->prewriter.state == PREWRITE_WANTS_QUIET && journal->in_flight_count == 0)
+	const struct prewriter *prewriter = &journal->prewriter;
+	bool is_wanted = prewriter->state == PREWRITE_WANTS_QUIET || (prewriter->state == PREWRITE_AHEAD && !is_ahead_by(journal, prewriter->ahead_bytes / 2));
+	if (is_wanted && journal->in_flight_count == 0)
 		write_piece(journal);
 }
 

@@ -69,7 +69,7 @@ struct superblock_writer {
 	bool is_writing;
 };
 
-enum prewrite_state { PREWRITE_OFF, PREWRITE_WAITING, PREWRITE_WANTS_QUIET, PREWRITE_WRITING };
+enum prewrite_state { PREWRITE_OFF, PREWRITE_WAITING, PREWRITE_WANTS_QUIET, PREWRITE_WRITING, PREWRITE_AHEAD /* far enough of the head */ };
 
 struct prewriter {
 	struct io_op op;
@@ -78,6 +78,7 @@ struct prewriter {
 	enum prewrite_state state;
 	uint8_t *zeros;               /* mapped, read-only, never touched: the kernel's one zero page, many times */
 	uint64_t place, place_end;    /* being written */
+	uint64_t ahead_bytes;         /* so far before the head, and no further */
 	uint64_t written_place;       /* all before it has been written, by groups or zeros */
 	uint64_t seq_before;          /* the open seq when the piece began: has a group been committed since? */
 };

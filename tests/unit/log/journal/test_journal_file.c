@@ -208,6 +208,31 @@ Test(journal_file, hold)
 	remove_dir();
 }
 
+/* A large ring is not filled by a broker that uses little of it; and is, as far as it is used. */
+Test(journal_file, zeros_keep_ahead_of_the_head)
+{
+	make_dir();
+	open_rig(IO_URING, 1);
+	rig.journal->prewriter.ahead_bytes = 4 * MIB;
+	start_rig();
+	while (rig.journal->prewriter.state != PREWRITE_AHEAD)
+		cr_assert_geq(io_turn(rig.io, true), 0);
+	cr_expect_geq(rig.journal->prewriter.written_place, rig.journal->head_place + 4 * MIB);
+	cr_expect_leq(rig.journal->prewriter.written_place, rig.journal->head_place + 5 * MIB);
+	cr_expect_eq(rig.journal->prewriter.timer.heap_index, 0, "nothing to do until the head moves");
+	for (int i = 0; i < 30; i++) {
+		cr_assert(rig_add(&rig, 100000));
+		journal_commit(rig.journal);
+		rig_settle(&rig);
+	}
+	while (rig.journal->prewriter.state != PREWRITE_AHEAD)
+		cr_assert_geq(io_turn(rig.io, true), 0);
+	cr_expect_geq(rig.journal->prewriter.written_place, rig.journal->head_place + 2 * MIB);
+	cr_expect_lt(rig.journal->prewriter.written_place, rig.journal->head_place + 5 * MIB);
+	close_rig();
+	remove_dir();
+}
+
 /* After the pre-writing and the idle time nothing is in flight and no timer is set: the loop would sleep
  * for ever. */
 Test(journal_file, idle_is_idle)
