@@ -33,7 +33,8 @@ void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int6
 
 void retention_clock_see(struct retention_clock *clock, int64_t time_ms)
 {
-	if (!clock->seen_ms || (time_ms > clock->seen_ms && time_ms - clock->seen_ms <= RETENTION_CLOCK_DOWN_MS))
+	bool is_back = time_ms < clock->seen_ms - RETENTION_CLOCK_SLACK_MS;
+	if (!clock->seen_ms || is_back || (time_ms > clock->seen_ms && time_ms - clock->seen_ms <= RETENTION_CLOCK_DOWN_MS))
 		clock->seen_ms = time_ms;
 }
 
@@ -55,6 +56,11 @@ bool retention_clock_is_lost(const struct retention_clock *clock)
 int64_t retention_clock_due(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns)
 {
 	return clock->is_set ? clock->line_ms + (int64_t)((now_ns - clock->line_ns) / 1000000) : wall_ms;
+}
+
+bool retention_clock_is_behind(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns)
+{
+	return clock->is_set && wall_ms < retention_clock_due(clock, wall_ms, now_ns) - RETENTION_CLOCK_SLACK_MS;
 }
 
 static uint64_t tried_so_far(const struct retention_clock *clock, uint64_t now_ns)

@@ -24,14 +24,14 @@ struct retention_clock {
 	uint64_t off_ns;
 	uint64_t tried_ns;        /* how long it was on trial in the lives before */
 	bool is_told;             /* a checkpoint said what the life before has left, or is too old to say so */
-	int64_t seen_ms;          /* of a start: the latest time that the journal's groups tell; 0: none */
+	int64_t seen_ms;          /* of a start: the time that the journal's groups tell; 0: none */
 };
 
 /* At a start, before the first question: what the life before has left (retention_clock_left) when it was last written down. */
 void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns);
 
 /* At a start as well, for the time of each group of the journal, oldest first: it tells where a life was that has left no checkpoint. Groups of a day and
- * more later than the one before were written by a clock that may have jumped, and tell nothing. */
+ * more later than the one before were written by a clock that may have jumped, and tell nothing; a clock that went back is believed, as in a life. */
 void retention_clock_see(struct retention_clock *clock, int64_t time_ms);
 /* When all is read, if no checkpoint has told: the line is what the groups have told. Where there are records and nothing tells when they were written, no
  * time at all is believed before a day of trial. */
@@ -45,6 +45,10 @@ int64_t retention_clock_due(const struct retention_clock *clock, int64_t wall_ms
 /* What to write down for the next life: the line, and in the bits from 48 on for how many minutes a wall that is ahead has been on trial. No life of a machine
  * that is off at night lasts for a whole trial. */
 int64_t retention_clock_left(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns);
+
+/* Is the wall behind the line? What is appended now has its times, and would be old as soon as it is put right: so it is to be looked at before that, and its
+ * return is a jump ahead like any other. */
+bool retention_clock_is_behind(const struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns);
 
 /* The time to go by. *has_jumped: it has just been seen, by clock->off_ms. */
 int64_t retention_clock_now(struct retention_clock *clock, int64_t wall_ms, uint64_t now_ns, bool *has_jumped);

@@ -380,6 +380,8 @@ void store__commit(struct store *store)
 	store->group.is_in_flight = true;
 	store->home.committed_ns = io_now_ns(store->home.io);
 	store->group.time_ms = io_wall_ms(store->home.io);
+	if (retention_clock_is_behind(&store->retention_clock, store->group.time_ms, store->home.committed_ns))
+		(void)store_retention_ms(store);
 	journal_set_time(store->journal, store->group.time_ms);
 	store->group.seq = journal_commit(store->journal);
 	store__glance_at_journal(store);
