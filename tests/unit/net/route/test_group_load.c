@@ -143,13 +143,12 @@ Test(group_load, what_fails_again_is_said_once, .timeout = 60)
 	for (int i = 0; i < 8; i++)
 		cr_expect_eq(group_committed(&client, "group"), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
 	client_close(&client);
-	broker_stop(&broker);
+	broker_end(&broker);
 	dup2(kept, STDERR_FILENO);
 	cr_expect_eq(count_lines(path, "cannot be loaded"), 1);
 	close(log);
 	close(kept);
 	unlink(path);
-	broker_end(&broker);
 }
 
 static void remove_file(const struct broker *broker, const char *name)
