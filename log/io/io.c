@@ -206,7 +206,7 @@ static void start_transfer(struct io *io, struct io_op *op, enum io_kind kind, i
 void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *vector, uint32_t count,
 	      uint64_t position, uint32_t flags)
 {
-	CHECK(!(flags & ~(IO_DSYNC | IO_REWRITES)));
+	CHECK(!(flags & ~IO_DSYNC));
 	start_transfer(io, op, OP_WRITE, fd, vector, count, position, flags);
 }
 

@@ -114,7 +114,6 @@ void io_random(struct io *io, void *bytes, size_t size);
 /* ---- files, asynchronous ------------------------------------------------------------------------------ */
 
 #define IO_DSYNC 1u /* the write is on stable storage when it is done, as with RWF_DSYNC */
-#define IO_REWRITES 2u /* with IO_DSYNC, a hint: the file has these blocks and they were written before, so that nothing but the sync is to be done behind the write */
 
 /* Transfers are whole: a short one is continued; result is the total (at most INT32_MAX bytes, in any
  * number of pieces). A read ends short at end of file only. After an error any part may have been moved.

@@ -6,8 +6,7 @@
  *
  * A durable write is two submissions: the write, and a sync of its file that the kernel begins when the write has ended. With RWF_DSYNC the kernel does the
  * same in a worker that is bound to the processor which the disk interrupts. That is a wake-up less, 65 us; but the worker waits for whoever computes there, often
- * 4 ms after the disk was done. So it is for small writes alone, and while those end soon; and for new blocks, which
- * need a worker there in any case.
+ * 4 ms after the disk was done. So it is for small writes alone, and while those end soon.
  *
  * Where there is no room in the submission ring even after submitting, the operation (or its cancel) waits
  * in the backlog for the next turn: a verb cannot fail. Receives take a buffer from a ring shared with the
@@ -109,8 +108,7 @@ static bool is_synced_behind(const struct io_op *op)
 /* How a durable write is made so. */
 static void choose_sync(struct uring *u, struct io_op *op)
 {
-	bool is_small = op->vector_count == 1 && op->vector->iov_len <= SMALL_BYTES;
-	if (!(op->flags & IO_REWRITES) || (is_small && u->small_pass == 0)) {
+	if (op->vector_count == 1 && op->vector->iov_len <= SMALL_BYTES && u->small_pass == 0) {
 		op->due_ns = u->io.now_ns;
 		return;
 	}
@@ -647,7 +645,7 @@ static void complete_op(struct uring *u, struct io_op *op, int32_t result, uint3
 			complete_durable_write(op, result);
 			return;
 		}
-		if (op->flags & IO_REWRITES)
+		if (op->flags & IO_DSYNC)
 			judge_small_sync(u, op);
 		complete_transfer(u, op, result);
 		return;

@@ -268,7 +268,7 @@ static void launch(struct group_slot *slot)
 	slot->state = SLOT_WRITING;
 	uint32_t piece_count = (slot->header.length + PIECE_SIZE - 1) / PIECE_SIZE;
 	for (uint32_t i = 0; i < piece_count; i++)
-		submit_piece(slot, i, piece_count == 1 ? IO_DSYNC | IO_REWRITES : 0);
+		submit_piece(slot, i, piece_count == 1 ? IO_DSYNC : 0);
 }
 
 void journal__launch_queued(struct journal *journal)

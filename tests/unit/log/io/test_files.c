@@ -28,7 +28,7 @@ EACH_TEST(write_and_read_vectors)
 	fill(data, sizeof(data), 1);
 	static const struct {
 		uint32_t count, flags;
-	} cases[] = {{1, 0}, {1, IO_DSYNC}, {3, 0}, {17, IO_DSYNC | IO_REWRITES}, {1024, 0}, {2500, IO_DSYNC | IO_REWRITES}};
+	} cases[] = {{1, 0}, {1, IO_DSYNC}, {3, 0}, {17, IO_DSYNC}, {1024, 0}, {2500, IO_DSYNC}};
 	for (size_t c = 0; c < COUNT_OF(cases); c++) {
 		uint32_t count = cases[c].count;
 		struct iovec *vector = calloc(count, sizeof(*vector));
@@ -120,7 +120,7 @@ EACH_TEST(a_sync_that_fails_is_told)
 	int ends[2];
 	fixture_open(&f, *backend);
 	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-	io_write(f.io, probe_op(&p), ends[1], pieces, 2, 0, IO_DSYNC | IO_REWRITES);
+	io_write(f.io, probe_op(&p), ends[1], pieces, 2, 0, IO_DSYNC);
 	cr_assert_lt(finish(f.io, &p), 0);
 	cr_assert_eq(p.calls, 1);
 	close(ends[0]);
@@ -142,12 +142,12 @@ EACH_TEST(a_durable_write_that_comes_up_short)
 	int fd = io_file_open(f.io, fixture_path(&f, "a"), IO_CREATE);
 	signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &most), 0);
-	io_write(f.io, probe_op(&p), fd, pieces, 2, 0, IO_DSYNC | IO_REWRITES);
+	io_write(f.io, probe_op(&p), fd, pieces, 2, 0, IO_DSYNC);
 	cr_assert_eq(finish(f.io, &p), -EFBIG);
 	most.rlim_cur = RLIM_INFINITY;
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &most), 0);
 	cr_assert_eq(io_file_size(f.io, fd), 8192);
-	io_write(f.io, probe_op(&p), fd, pieces, 2, 0, IO_DSYNC | IO_REWRITES);
+	io_write(f.io, probe_op(&p), fd, pieces, 2, 0, IO_DSYNC);
 	cr_assert_eq(finish(f.io, &p), 12000);
 	io_close_fd(f.io, fd);
 	fixture_close(&f);
@@ -166,7 +166,7 @@ EACH_TEST(more_in_flight_than_entries)
 	for (uint32_t i = 0; i < COUNT; i++) {
 		values[i] = i * 77;
 		pieces[i] = (struct iovec){&values[i], 4};
-		io_write(f.io, probe_op(&probes[i]), fd, &pieces[i], 1, 4ull * i, i % 10 == 3 ? IO_DSYNC | IO_REWRITES : 0);
+		io_write(f.io, probe_op(&probes[i]), fd, &pieces[i], 1, 4ull * i, i % 10 == 3 ? IO_DSYNC : 0);
 	}
 	for (int i = 0; i < COUNT; i++)
 		cr_assert_eq(finish(f.io, &probes[i]), 4);
