@@ -51,7 +51,7 @@ struct io_op {
 	uint64_t moved_bytes;
 	struct iovec resume; /* what is left of a piece that was moved in part; it goes before `vector` */
 	struct msghdr message;
-	uint64_t due_ns; /* IO_SIM: when it ends; IO_URING: when it began */
+	uint64_t due_ns; /* IO_SIM: when it ends */
 	struct list node;
 };
 
@@ -113,7 +113,7 @@ void io_random(struct io *io, void *bytes, size_t size);
 
 /* ---- files, asynchronous ------------------------------------------------------------------------------ */
 
-#define IO_DSYNC 1u /* the write is on stable storage when it is done, as with RWF_DSYNC */
+#define IO_DSYNC 1u /* the write is on stable storage when it is done (RWF_DSYNC) */
 
 /* Transfers are whole: a short one is continued; result is the total (at most INT32_MAX bytes, in any
  * number of pieces). A read ends short at end of file only. After an error any part may have been moved.

@@ -24,8 +24,6 @@ enum io_kind { OP_WRITE = 1, OP_READ, OP_DATASYNC, OP_ACCEPT, OP_RECV, OP_RECV_P
 #define OP_IS_POLLED (1u << 27)    /* a pooled receive that looks for data before it looks for a buffer */
 #define OP_IS_BEHIND (1u << 26)    /* a read that gives way at the disk */
 #define OP_IS_NOW (1u << 25)       /* a receive that ends with -EAGAIN where it would wait */
-#define OP_IS_SYNCED_BEHIND (1u << 24) /* a durable write that is made so by a sync of its own */
-#define OP_IS_WRITTEN (1u << 23)   /* and whose bytes are written, or cannot be: it has its result, and waits for the sync */
 
 /* io_look.c */
 void io__look_ahead(struct io *io, const struct io_look *items, uint32_t count);

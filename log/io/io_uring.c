@@ -4,10 +4,6 @@
  * call; each completion finds its operation by address and runs its callback, or starts the rest of a
  * transfer that came up short.
  *
- * A durable write is two submissions: the write, and a sync of its file that the kernel begins when the write has ended. With RWF_DSYNC the kernel does the
- * same in a worker that is bound to the processor which the disk interrupts. That is a wake-up less, 65 us; but the worker waits for whoever computes there, often
- * 4 ms after the disk was done. So it is for small writes alone, and while those end soon.
- *
  * Where there is no room in the submission ring even after submitting, the operation (or its cancel) waits
  * in the backlog for the next turn: a verb cannot fail. Receives take a buffer from a ring shared with the
  * kernel; one that finds none first waits for data without a buffer and, when there are data but still no
@@ -34,15 +30,9 @@
 #define BUFFERS_MAX 32768u
 #define BUFFER_GROUP 0
 #define CLOSE_WAIT_S 2
-/* Durable writes in one submission: of so many bytes at most; one that took so long sends so many after it the other way, twice as many each time it happens again. */
-#define SMALL_BYTES 8192u
-#define SMALL_IS_SLOW_NS 2000000ull
-#define SMALL_PASS_MIN 8u
-#define SMALL_PASS_MAX 1024u
 
 /* user_data of submissions that are no operation; a struct io_op's address is never this low. */
 enum tag { TAG_WAKE = 1, TAG_CANCEL, TAG_PROVIDE, TAG_LEAVE, TAG_END };
-#define IS_SYNC_OF 1u /* in an operation's address: of the sync behind its write */
 
 /* The shared receive buffers. The kernel takes them from `ring`; those it has not taken number
  * `free_count`. */
@@ -78,7 +68,6 @@ struct uring {
 	int wake_fd;
 	uint64_t wake_value;
 	bool is_wake_armed;
-	uint32_t small_pass, small_pass_next; /* durable writes that go in two submissions, though they are small */
 };
 
 static struct uring *uring_of(struct io *io)
@@ -88,42 +77,15 @@ static struct uring *uring_of(struct io *io)
 
 /* ---- submission ------------------------------------------------------------------------------------------ */
 
-/* Room for so many submissions, if need be by submitting what is there. */
-static bool has_room(struct uring *u, uint32_t count)
-{
-	return io_uring_sq_space_left(&u->ring) >= count || (io_uring_submit(&u->ring) >= 0 && io_uring_sq_space_left(&u->ring) >= count);
-}
-
-/* NULL if the kernel takes none now. */
+/* Room for one submission, if need be by submitting what is there. NULL if the kernel takes none now. */
 static struct io_uring_sqe *get_sqe(struct uring *u)
 {
-	return has_room(u, 1) ? io_uring_get_sqe(&u->ring) : NULL;
-}
-
-static bool is_synced_behind(const struct io_op *op)
-{
-	return op->flags & OP_IS_SYNCED_BEHIND;
-}
-
-/* How a durable write is made so. */
-static void choose_sync(struct uring *u, struct io_op *op)
-{
-	if (op->vector_count == 1 && op->vector->iov_len <= SMALL_BYTES && u->small_pass == 0) {
-		op->due_ns = u->io.now_ns;
-		return;
-	}
-	u->small_pass -= u->small_pass > 0;
-	op->flags |= OP_IS_SYNCED_BEHIND;
-}
-
-static void judge_small_sync(struct uring *u, const struct io_op *op)
-{
-	bool is_slow = u->io.now_ns - op->due_ns > SMALL_IS_SLOW_NS;
-	if (is_slow)
-		u->small_pass = u->small_pass_next;
-	u->small_pass_next = is_slow ? u->small_pass_next * 2 : u->small_pass_next / 2;
-	if (u->small_pass_next < SMALL_PASS_MIN || u->small_pass_next > SMALL_PASS_MAX)
-		u->small_pass_next = is_slow ? SMALL_PASS_MAX : SMALL_PASS_MIN;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	if (sqe)
+		return sqe;
+	if (io_uring_submit(&u->ring) < 0)
+		return NULL;
+	return io_uring_get_sqe(&u->ring);
 }
 
 static void prepare_file(struct io_uring_sqe *sqe, struct io_op *op)
@@ -139,19 +101,10 @@ static void prepare_file(struct io_uring_sqe *sqe, struct io_op *op)
 		io_uring_prep_writev(sqe, op->fd, pieces, count, op->position);
 	else
 		io_uring_prep_readv(sqe, op->fd, pieces, count, op->position);
-	if (op->flags & IO_DSYNC && !is_synced_behind(op))
+	if (op->flags & IO_DSYNC)
 		sqe->rw_flags = RWF_DSYNC;
 	if (op->flags & OP_IS_BEHIND)
 		sqe->ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0);
-}
-
-/* It begins when the write has been done whole, and is cancelled else. There is room for it. */
-static void prepare_sync_behind(struct uring *u, struct io_uring_sqe *write, struct io_op *op)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
-	write->flags |= IOSQE_IO_LINK;
-	io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
-	io_uring_sqe_set_data64(sqe, (uint64_t)(uintptr_t)op | IS_SYNC_OF);
 }
 
 static void prepare_send(struct io_uring_sqe *sqe, struct io_op *op)
@@ -216,22 +169,14 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct io_op *op)
 		break;
 	}
 	io_uring_sqe_set_data(sqe, op);
-	if (is_synced_behind(op))
-		prepare_sync_behind(u, sqe, op);
-}
-
-/* False if the kernel takes it not now. */
-static bool try_submit(struct uring *u, struct io_op *op)
-{
-	if (!has_room(u, is_synced_behind(op) ? 2 : 1))
-		return false;
-	prepare(u, io_uring_get_sqe(&u->ring), op);
-	return true;
 }
 
 static void submit(struct uring *u, struct io_op *op)
 {
-	if (!list_is_empty(&u->backlog) || !try_submit(u, op))
+	struct io_uring_sqe *sqe = list_is_empty(&u->backlog) ? get_sqe(u) : NULL;
+	if (sqe)
+		prepare(u, sqe, op);
+	else
 		list_push_back(&u->backlog, &op->node);
 }
 
@@ -247,8 +192,6 @@ static void start(struct io *io, struct io_op *op)
 		int one = 1;
 		setsockopt(op->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	}
-	if (op->kind == OP_WRITE && op->flags & IO_DSYNC)
-		choose_sync(u, op);
 	if (op->kind == OP_DIR_SYNC) {
 		struct io_at at = io__at(io, op->one.iov_base);
 		do
@@ -305,8 +248,12 @@ static void submit_backlog(struct uring *u)
 			return;
 		list_remove(u->cancels.next);
 	}
-	while (!list_is_empty(&u->backlog) && try_submit(u, LIST_ENTRY(u->backlog.next, struct io_op, node)))
-		list_remove(u->backlog.next);
+	while (!list_is_empty(&u->backlog)) {
+		struct io_uring_sqe *sqe = get_sqe(u);
+		if (!sqe)
+			return;
+		prepare(u, sqe, LIST_ENTRY(list_pop_front(&u->backlog), struct io_op, node));
+	}
 }
 
 /* ---- the shared receive buffers -------------------------------------------------------------------------- */
@@ -587,35 +534,6 @@ static void note_emptiness(struct io_op *op, uint32_t cqe_flags)
 	op->is_socket_empty = !(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
 }
 
-static void complete_transfer(struct uring *u, struct io_op *op, int32_t result)
-{
-	if (io_transfer_step(op, result))
-		io__finish(&u->io, op, op->result);
-	else
-		submit(u, op);
-}
-
-/* The first of two answers. */
-static void complete_durable_write(struct io_op *op, int32_t result)
-{
-	if (io_transfer_step(op, result))
-		op->flags |= OP_IS_WRITTEN;
-}
-
-/* The second one. Where the write came up short the sync was cancelled, and both go on behind what is written. */
-static void complete_sync_behind(struct uring *u, struct io_op *op, int32_t result)
-{
-	list_remove(&op->node); /* a cancel that came between the two */
-	if (!(op->flags & OP_IS_WRITTEN)) {
-		submit(u, op);
-		return;
-	}
-	op->flags &= ~OP_IS_WRITTEN;
-	if (op->result >= 0 && lacked_worker(op, result))
-		result = fdatasync(op->fd) < 0 ? -errno : 0;
-	io__finish(&u->io, op, op->result < 0 || result >= 0 ? op->result : io__sync_result(result));
-}
-
 static void complete_op(struct uring *u, struct io_op *op, int32_t result, uint32_t cqe_flags)
 {
 	CHECK(op->is_in_flight);
@@ -641,18 +559,13 @@ static void complete_op(struct uring *u, struct io_op *op, int32_t result, uint3
 		io__finish(&u->io, op, result);
 		return;
 	case OP_WRITE:
-		if (is_synced_behind(op)) {
-			complete_durable_write(op, result);
-			return;
-		}
-		if (op->flags & IO_DSYNC)
-			judge_small_sync(u, op);
-		complete_transfer(u, op, result);
-		return;
 	case OP_READ:
 	case OP_RECV:
 	case OP_SEND:
-		complete_transfer(u, op, result);
+		if (io_transfer_step(op, result))
+			io__finish(&u->io, op, op->result);
+		else
+			submit(u, op);
 		return;
 	}
 	UNREACHABLE();
@@ -674,10 +587,7 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe)
 		CHECKF(cqe->res >= 0, "buffers refused: %s", strerror(-cqe->res));
 		return;
 	}
-	if (cqe->user_data & IS_SYNC_OF)
-		complete_sync_behind(u, (struct io_op *)(uintptr_t)(cqe->user_data & ~(uint64_t)IS_SYNC_OF), cqe->res);
-	else
-		complete_op(u, (struct io_op *)(uintptr_t)cqe->user_data, cqe->res, cqe->flags);
+	complete_op(u, (struct io_op *)(uintptr_t)cqe->user_data, cqe->res, cqe->flags);
 }
 
 static void reap(struct io *io)
@@ -832,7 +742,6 @@ int io_uring__open(struct io **out, const struct io_options *options)
 	list_init(&u->backlog);
 	list_init(&u->cancels);
 	list_init(&u->leaving);
-	u->small_pass_next = SMALL_PASS_MIN;
 	u->io.impl = &uring_impl;
 	u->io.cold = &io_posix_cold;
 	u->wake_fd = eventfd(0, EFD_CLOEXEC);

@@ -1,8 +1,6 @@
 /* File transfers and cold calls through all three backends. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "log/base/err.h"
@@ -109,51 +107,7 @@ EACH_TEST(direct_transfers)
 	fixture_close(&f);
 }
 
-/* A durable write is done when it is on stable storage, not when its bytes are written: what cannot be synced is not. */
-EACH_TEST(a_sync_that_fails_is_told)
-{
-	if (*backend == IO_SIM)
-		return; /* test_sim_faults */
-	struct fixture f;
-	struct probe p = {0};
-	struct iovec pieces[2] = {{"hel", 3}, {"lo", 2}};
-	int ends[2];
-	fixture_open(&f, *backend);
-	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-	io_write(f.io, probe_op(&p), ends[1], pieces, 2, 0, IO_DSYNC);
-	cr_assert_lt(finish(f.io, &p), 0);
-	cr_assert_eq(p.calls, 1);
-	close(ends[0]);
-	close(ends[1]);
-	fixture_close(&f);
-}
-
-/* A write that comes up short is continued, and what is written by then is durable with the rest or not at all. */
-EACH_TEST(a_durable_write_that_comes_up_short)
-{
-	if (*backend == IO_SIM)
-		return;
-	struct fixture f;
-	static uint8_t data[12000];
-	struct iovec pieces[2] = {{data, 6000}, {data + 6000, 6000}};
-	struct rlimit most = {8192, RLIM_INFINITY};
-	struct probe p = {0};
-	fixture_open(&f, *backend);
-	int fd = io_file_open(f.io, fixture_path(&f, "a"), IO_CREATE);
-	signal(SIGXFSZ, SIG_IGN);
-	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &most), 0);
-	io_write(f.io, probe_op(&p), fd, pieces, 2, 0, IO_DSYNC);
-	cr_assert_eq(finish(f.io, &p), -EFBIG);
-	most.rlim_cur = RLIM_INFINITY;
-	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &most), 0);
-	cr_assert_eq(io_file_size(f.io, fd), 8192);
-	io_write(f.io, probe_op(&p), fd, pieces, 2, 0, IO_DSYNC);
-	cr_assert_eq(finish(f.io, &p), 12000);
-	io_close_fd(f.io, fd);
-	fixture_close(&f);
-}
-
-/* Many writes at once, more than the ring has entries, all end, each once; the durable ones among them take two entries each. */
+/* Many writes at once, more than the ring has entries, all end, each once. */
 EACH_TEST(more_in_flight_than_entries)
 {
 	struct fixture f;
@@ -166,7 +120,7 @@ EACH_TEST(more_in_flight_than_entries)
 	for (uint32_t i = 0; i < COUNT; i++) {
 		values[i] = i * 77;
 		pieces[i] = (struct iovec){&values[i], 4};
-		io_write(f.io, probe_op(&probes[i]), fd, &pieces[i], 1, 4ull * i, i % 10 == 3 ? IO_DSYNC : 0);
+		io_write(f.io, probe_op(&probes[i]), fd, &pieces[i], 1, 4ull * i, 0);
 	}
 	for (int i = 0; i < COUNT; i++)
 		cr_assert_eq(finish(f.io, &probes[i]), 4);
