@@ -290,6 +290,15 @@ void shard_loop_begin(struct shard_loop *loop, struct shard *shard, struct liste
 	io_on_wake(shard->io, woken, NULL);
 }
 
+/* Answers of any shard's connections may hold what this one's reads wait for: those that sleep are to look. */
+static void tell_lack(struct shard *shard)
+{
+	bool lacks = store_lacks_read_memory(shard->store), has_lacked = shard->lacks_read_memory;
+	__atomic_store_n(&shard->lacks_read_memory, lacks, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < shard->shard_count && lacks && !has_lacked; i++)
+		io_wake(shard->peers[i]->io);
+}
+
 int shard_loop_turn(struct shard_loop *loop)
 {
 	struct shard *shard = loop->shard;
@@ -302,7 +311,7 @@ int shard_loop_turn(struct shard_loop *loop)
 	frame_pool_serve(shard->frames);
 	group_host_turn(shard->groups);
 	store_turn(shard->store);
-	__atomic_store_n(&shard->lacks_read_memory, store_lacks_read_memory(shard->store), __ATOMIC_RELAXED);
+	tell_lack(shard);
 	conn_flush_all(shard);
 	give_back_turn(shard);
 	loop->has_advanced = advance_stop(loop);

@@ -542,7 +542,7 @@ static void start_send(struct conn *conn, const struct iovec *vector, uint32_t c
 	conn->send_due_ns = io_now_ns(shard->io) + CONN_STALL_NS + size * CONN_NS_PER_BYTE_MAX;
 	conn->send_look_ns = io_now_ns(shard->io) + CONN_SEND_LOOK_NS;
 	conn->acked = -1;
-	need_deadline(shard, conn->send_look_ns);
+	need_deadline(shard, conn->send_due_ns);
 	io_send(shard->io, &conn->send, conn->fd, vector, count);
 }
 
@@ -561,8 +561,18 @@ static void flush(struct conn *conn)
 		close_now(conn);
 }
 
+static bool do_readers_wait(const struct shard *shard)
+{
+	bool are_waiting = false;
+	for (uint32_t i = 0; i < shard->shard_count; i++)
+		are_waiting |= __atomic_load_n(&shard->peers[i]->lacks_read_memory, __ATOMIC_RELAXED);
+	return are_waiting;
+}
+
 void conn_flush_all(struct shard *shard)
 {
+	if (do_readers_wait(shard))
+		need_deadline(shard, io_now_ns(shard->io) + CONN_SEND_LOOK_NS);
 	struct list ready;
 	list_init(&ready);
 	list_splice(&ready, &shard->sendable);
@@ -586,10 +596,7 @@ static uint64_t frame_due_ns(const struct conn *conn)
 /* Does it hold memory of the log's that is lent to answers while others wait for such? */
 static bool holds_up_readers(const struct conn *conn)
 {
-	bool are_waiting = false;
-	for (uint32_t i = 0; i < conn->shard->shard_count; i++)
-		are_waiting |= __atomic_load_n(&conn->shard->peers[i]->lacks_read_memory, __ATOMIC_RELAXED);
-	return are_waiting && sendq_holds_log(&conn->sendq);
+	return do_readers_wait(conn->shard) && sendq_holds_log(&conn->sendq);
 }
 
 /* A send is one operation, however long it takes; the socket knows how far it has come. */
@@ -617,7 +624,7 @@ static uint64_t deadline_of(const struct conn *conn, enum stall *stall)
 		deadline = conn->send_due_ns;
 		*stall = STALL_SEND;
 	}
-	if (conn->send.is_in_flight && conn->send_look_ns < deadline)
+	if (conn->send.is_in_flight && conn->send_look_ns < deadline && holds_up_readers(conn))
 		deadline = conn->send_look_ns;
 	if (holds_up_others(conn) && frame_due_ns(conn) < deadline) {
 		deadline = frame_due_ns(conn);

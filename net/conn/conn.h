@@ -30,7 +30,7 @@ struct conn;
  * lowered when it closes. */
 void conn_open(struct shard *shard, int fd, uint32_t *address_counter);
 
-/* Sends what this turn has made ready: one send a connection. */
+/* Sends what this turn has made ready: one send a connection. While reads wait for memory that answers hold, looks every CONN_SEND_LOOK_NS for those that nobody reads. */
 void conn_flush_all(struct shard *shard);
 
 /* The broker stops: every connection drains. Connections that are gone are in shard->conn_count. */
