@@ -41,8 +41,6 @@ struct server {
 	struct shard_loop *lone_loop;        /* the only one that does, for so many turns: the others' threads wait for a CPU */
 	uint32_t lone_turns;
 	struct dir_lock dir_lock;
-	char parent[4096];                   /* of the data directory, where this start has made that */
-	struct io_op parent_sync;
 	struct io_timer meta_timer;
 	struct catalog *catalog;
 	struct broker_facts facts;
@@ -128,39 +126,26 @@ static const char *explain(const struct server *server, int err)
 	return io_explain(server->shards[0].io, err, text, sizeof text);
 }
 
-/* One directory of the path. -EEXIST: it is there. Its name in the one above it a power cut would take away with all that is in it: that is synced beside what follows,
- * the last one's; nobody is served before. */
-static int make_one_dir(struct server *server, const char *path, bool is_last)
+/* One directory of the path. -EEXIST: it is there. Its name in the one above it a power cut would take away with all that is in it. */
+static int make_one_dir(struct server *server, const char *path)
 {
 	struct io *io = server->shards[0].io;
 	int err = io_dir_make(io, path);
-	if (err || !is_last)
-		return err ? err : io_parent_sync(io, path);
-	err = io_parent_of(path, server->parent, sizeof server->parent);
-	if (!err)
-		io_dir_sync_start(io, &server->parent_sync, server->parent);
-	return err;
-}
-
-static void parent_synced(struct io_op *op)
-{
-	(void)op; /* settle_dir looks */
+	return err ? err : io_parent_sync(io, path);
 }
 
 static int make_dir(struct server *server, struct sentence *why)
 {
 	char path[sizeof server->dir];
-	server->parent_sync.done = parent_synced;
 	for (size_t i = 1; server->dir[i - 1]; i++) {
 		if (server->dir[i] && server->dir[i] != '/')
 			continue;
 		memcpy(path, server->dir, i);
 		path[i] = 0;
-		int err = make_one_dir(server, path, !server->dir[i]);
+		int err = make_one_dir(server, path);
 		if (err && err != -EEXIST)
 			return fail(why, err, "the data directory %s cannot be made: %s", server->dir, explain(server, err));
 	}
-	io_flush(server->shards[0].io);
 	return 0;
 }
 
@@ -180,16 +165,6 @@ static int refuse_partition_dir(struct server *server, struct sentence *why)
 	if (!has_file(server, "partition.metadata") || has_file(server, "catalog.log"))
 		return 0;
 	return fail(why, -EINVAL, "%s is the directory of a partition: give the data directory that it is in", server->dir);
-}
-
-static int settle_dir(struct server *server, struct sentence *why)
-{
-	int err = 0;
-	while (!err && server->parent_sync.is_in_flight)
-		err = io_turn(server->shards[0].io, true) < 0 ? -EIO : 0;
-	if (!err)
-		err = server->parent_sync.result;
-	return err < 0 ? fail(why, err, "the data directory %s cannot be made: %s", server->dir, err_text(err)) : 0;
 }
 
 static int lock_dir(struct server *server, struct sentence *why)
@@ -638,8 +613,6 @@ static int open_all(struct server *server, struct server_report *report, struct 
 		err = note_journals(server, why);
 	if (!err)
 		pass_producer_ids(server);
-	if (!err)
-		err = settle_dir(server, why);
 	if (!err)
 		choose_advertised(server);
 	server->is_new = report->catalog.was_created;
