@@ -116,7 +116,7 @@ static void note_taken(void *context, const struct group_header *header)
 static int set_sizes(struct journal *journal)
 {
 	journal->size_bytes = journal->recovery.superblock.file_size_bytes;
-	journal->ring_size = journal->size_bytes - JOURNAL_RING_POSITION;
+	journal->ring_size = journal->span_bytes = journal->size_bytes - JOURNAL_RING_POSITION;
 	journal->seed = journal->recovery.superblock.seed;
 	journal->group_length_max = (uint32_t)align_up(journal->options.group_size_bytes_max, JOURNAL_BLOCK_SIZE);
 	uint64_t in_flight = (uint64_t)journal->group_length_max * (journal->options.groups_in_flight_max + 1);

@@ -153,6 +153,8 @@ void journal_note_checkpoint(struct journal *journal, uint64_t generation);
 void journal_note_log_starts(struct journal *journal, uint64_t generation);
 /* Bytes taken by groups that are not trimmed durably, and what there is in all. */
 uint64_t journal_used_bytes(const struct journal *journal);
+/* No more of the ring than this is to be in use at once, as far as entries go: at least what a group takes; the whole ring until somebody says so. */
+void journal_set_span(struct journal *journal, uint64_t size_bytes);
 /* Of these, what no trim has been asked for: all that a further trim could give back. */
 uint64_t journal_untrimmed_bytes(const struct journal *journal);
 uint64_t journal_size_bytes(const struct journal *journal);

@@ -139,7 +139,7 @@ bool journal_add(struct journal *journal, const struct journal_entry *entry, con
 	uint64_t length_after = align_up(size_after + size_of_due(journal), JOURNAL_BLOCK_SIZE);
 	if (journal->err || length_after > journal->group_length_max || repeats_is_full(&journal->repeats))
 		return false;
-	if (!journal__has_room(journal, length_after, RESERVE_BYTES)) {
+	if (!journal__has_room(journal, length_after, RESERVE_BYTES) || !journal__is_within_span(journal, length_after)) {
 		journal->is_short_of_room = true;
 		journal__consider_superblock(journal);
 		return false;

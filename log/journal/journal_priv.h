@@ -93,6 +93,7 @@ struct journal {
 	int err;                      /* why it has failed; 0 */
 	bool is_started, is_quiet, is_sealed;
 	uint64_t size_bytes, ring_size, seed;
+	uint64_t span_bytes;           /* of the ring, what entries may have in use */
 	uint32_t group_length_max;
 
 	struct recovery recovery;     /* until start */
@@ -157,6 +158,8 @@ MUST_USE int journal__space_init(struct journal *journal);
 void journal__space_fini(struct journal *journal);
 /* Is there room for a group of this length, with this much left behind it? */
 bool journal__has_room(const struct journal *journal, uint64_t length, uint64_t reserve_bytes);
+/* And is it within what may be in use? (journal_set_span) */
+bool journal__is_within_span(const struct journal *journal, uint64_t length);
 /* History has grown by this group: whole in recovery, or reported. */
 void journal__note_group(struct journal *journal, const struct group_header *header);
 /* Something became durable or was trimmed: look again when it has been quiet for a while. */

@@ -17,7 +17,7 @@
 #include "log/base/check.h"
 
 #define IDLE_NS 100000000ull
-#define GAIN_PART 8u          /* of the ring: worth a superblock at once */
+#define GAIN_PART 8u          /* of what may be in use: worth a superblock at once */
 
 /* How far a superblock lets groups reach beyond the last one: so much of the ring a recovery may have to search behind the end. And of that, how much is
  * used up before the next one says more: a group is not to wait for it, and the slot before that one counts as well. */
@@ -84,6 +84,16 @@ bool journal__has_room(const struct journal *journal, uint64_t length, uint64_t 
 {
 	uint64_t end = journal__place_for(journal, length) + length + reserve_bytes;
 	return end <= reusable_place(journal) + journal->ring_size && end <= reach_place(journal);
+}
+
+bool journal__is_within_span(const struct journal *journal, uint64_t length)
+{
+	return journal_used_bytes(journal) + length <= journal->span_bytes;
+}
+
+void journal_set_span(struct journal *journal, uint64_t size_bytes)
+{
+	journal->span_bytes = size_bytes < journal->ring_size ? size_bytes : journal->ring_size;
 }
 
 uint64_t journal_used_bytes(const struct journal *journal)
@@ -272,7 +282,7 @@ void journal__write_superblock(struct journal *journal)
 void journal__consider_superblock(struct journal *journal)
 {
 	uint64_t gain = journal->trim.place - reusable_place(journal), reach = journal->head_place + reach_size(journal);
-	bool is_room_due = gain > 0 && (journal->is_short_of_room || gain >= journal->ring_size / GAIN_PART);
+	bool is_room_due = gain > 0 && (journal->is_short_of_room || gain >= journal->span_bytes / GAIN_PART);
 	bool is_reach_due = journal->superblock.last.reach_place + reach_size(journal) / REACH_STEP_PART <= reach;
 	if (is_room_due || is_reach_due || (journal->is_short_of_room && reach_place(journal) < reach))
 		journal__write_superblock(journal);

@@ -139,8 +139,7 @@ static bool is_direct_share_full(const struct store *store)
 static bool is_too_far_behind(const struct store *store, const struct segment *segment, uint64_t size)
 {
 	uint64_t behind = segment->committing.position - segment->filed.position;
-	bool is_pressed = journal_untrimmed_bytes(store->journal) > journal_size_bytes(store->journal) / 2;
-	return behind > size && !(is_pressed && store->group.behind_bytes + behind <= DIRECT_BEHIND_MAX);
+	return behind > size && !(store__has_much_to_file(store) && store->group.behind_bytes + behind <= DIRECT_BEHIND_MAX);
 }
 
 /* What a group can carry of one piece; more can only go straight to its segment, whatever that costs. */

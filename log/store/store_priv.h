@@ -165,6 +165,10 @@ void store__set_full(struct store *store, bool is_full);
 void store__wake_room_waits(struct store *store);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
+/* More waits in the journal than a cycle begins with: filing does not keep up, or is about to begin. */
+bool store__has_much_to_file(const struct store *store);
+/* How much of the ring may be in use: by how many partitions there were to file in the last cycle. */
+void store__set_journal_span(struct store *store);
 /* In a recovery: all that these partitions have is in their files, synced, when it returns; nothing else is waited for or written. */
 MUST_USE int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count);
 /* The store stops, and all that was ever accepted is in files. */

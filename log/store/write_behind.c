@@ -221,6 +221,17 @@ static uint64_t begin_bytes(const struct store *store)
 	return wanted < half ? wanted : half;
 }
 
+/* What comes faster than it is filed waits, rather than being written twice: few partitions need no more of a large ring than a small one has. */
+void store__set_journal_span(struct store *store)
+{
+	journal_set_span(store->journal, 2 * begin_bytes(store));
+}
+
+bool store__has_much_to_file(const struct store *store)
+{
+	return journal_untrimmed_bytes(store->journal) > begin_bytes(store);
+}
+
 /* Whoever waits for durability does so behind what is being filed, as the disk has one queue; but when appends wait for room, in the journal
  * or in memory, or for a start, filing is what they wait for. */
 static bool is_urgent(const struct store *store)
@@ -585,7 +596,7 @@ static bool is_wanted(const struct store *store)
 	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
 	bool is_last = store->is_stopping || store->is_journal_gone;
 	return store->cycle.is_due || (store->home.wants_room && has_something) || (is_last && !store->is_final_cycle_done) ||
-	       journal_untrimmed_bytes(store->journal) > begin_bytes(store) ||
+	       store__has_much_to_file(store) ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
 }
 
@@ -612,6 +623,7 @@ static void begin_cycle(struct store *store)
 	if (are_told)
 		store->cycle.trim_seq = store->cycle.ends_seq - 1;
 	store->cycle.must_tell_ends = !are_told && store->has_journal_started && !store->is_stopped /* the seal is written */;
+	store__set_journal_span(store);
 	store__commit(store); /* nobody else may bring a turn */
 }
 

@@ -233,6 +233,29 @@ Test(journal_file, zeros_keep_ahead_of_the_head)
 	remove_dir();
 }
 
+/* No more of the ring is in use than is allowed, and a trim gives it back. */
+Test(journal_file, a_span_of_the_ring)
+{
+	make_dir();
+	open_rig(IO_URING, 1);
+	start_rig();
+	journal_set_span(rig.journal, 5 * MIB);
+	int groups = 0;
+	while (rig_add(&rig, 400000) && ++groups < 30) {
+		journal_commit(rig.journal);
+		rig_settle(&rig);
+	}
+	cr_expect_gt(groups, 8);
+	cr_expect_lt(groups, 14, "of 5 MiB");
+	cr_expect_leq(journal_used_bytes(rig.journal), 5 * MIB);
+	journal_trim(rig.journal, journal_durable_seq(rig.journal));
+	while (rig.journal->idle_timer_is_set || rig.journal->superblock.is_writing)
+		cr_assert_geq(io_turn(rig.io, true), 0);
+	cr_expect(rig_add(&rig, 400000));
+	close_rig();
+	remove_dir();
+}
+
 /* After the pre-writing and the idle time nothing is in flight and no timer is set: the loop would sleep
  * for ever. */
 Test(journal_file, idle_is_idle)
