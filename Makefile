@@ -143,6 +143,7 @@ unit: unit-programs ## unit tests alone
 	@tests/run-units $(UNIT_BINS)
 	@tests/run-example $(BUILD)/readme-example
 	@tests/arrows
+	@tests/mutants/check
 
 # Live tests: the broker as a process, with kcat and small programs that share no code with it.
 LIVE      := $(sort $(wildcard tests/live/*.c))
@@ -192,7 +193,7 @@ crash-programs: $(CRASH_BINS)
 .SECONDARY: $(call obj,$(CRASH_LIB))
 crash-short: crash-programs
 	@tests/crash/run $(BUILD)/crash $(if $(filter asan,$(MODE)),asan,short)
-check-mutants: deps ## take each safety line of tests/mutants away, see which test notices (MUTANT=regex, QUICK=1)
+check-mutants: deps ## take each safety line of tests/mutants away, see which test notices (MUTANT=regex, QUICK=1, JOBS=2, MINUTES=30)
 	@$(BUILD_ALL) crash-programs $(BUILD)/sim $(BUILD)/sim-broker $(BUILD)/power $(BUILD)/spate $(UNIT_LIBS)
 	@tests/mutants/run $(MODE) $(if $(MUTANT),'$(MUTANT)')
 coverage: deps ## lines and branches that units, crashes and simulators reach, a line a room; and what they do not (COVERAGE_ROOMS="log/store net/group")
