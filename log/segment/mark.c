@@ -58,6 +58,11 @@ static void thin_out(struct mark_steps *steps)
 	steps->distance *= 2;
 }
 
+static struct mark_step step_at(const struct mark *mark)
+{
+	return (struct mark_step){mark->position, mark->headers, mark->last_size_bytes, mark->last_crc};
+}
+
 void mark_steps_note(struct mark_steps **steps, const struct mark *mark)
 {
 	if (!mark->headers || !mark->last_size_bytes || !is_far_enough(*steps, mark))
@@ -66,7 +71,7 @@ void mark_steps_note(struct mark_steps **steps, const struct mark *mark)
 		thin_out(*steps);
 	bool has_room = *steps && (*steps)->count < (*steps)->capacity;
 	if (is_far_enough(*steps, mark) && (has_room || grow(steps)))
-		(*steps)->steps[(*steps)->count++] = (struct mark_step){mark->position, mark->headers, mark->last_size_bytes, mark->last_crc};
+		(*steps)->steps[(*steps)->count++] = step_at(mark);
 }
 
 void mark_steps_cut(struct mark_steps *steps, uint64_t position)
@@ -127,7 +132,7 @@ void mark_check_add(struct mark_check *check, const struct mark *filed)
 {
 	bool is_new = !check->count || filed->position > check->steps[check->count - 1].position;
 	if (filed->position && filed->headers && is_new && check->count < MARK_STEPS_MAX + 2)
-		check->steps[check->count++] = (struct mark_step){filed->position, filed->headers, filed->last_size_bytes, filed->last_crc};
+		check->steps[check->count++] = step_at(filed);
 }
 
 void mark_check_begin(struct mark_check *check, int64_t base_offset, const struct mark_steps *steps, const struct mark *filed)

@@ -117,24 +117,13 @@ static bool is_another_file(struct segment *segment, int fd)
 	return is_whole_there(segment, fd, 0, &batch);
 }
 
-/* Does the step's last batch stand where it should? */
-static bool stands_there(const struct segment *segment, int fd, const struct mark_step *step)
+/* Does the step's last batch stand where it should? Then it is *batch. */
+static bool stands_there(const struct segment *segment, int fd, const struct mark_step *step, struct batch *batch)
 {
 	uint8_t header[BATCH_HEADER_SIZE];
-	struct batch batch;
 	bool is_there = io_file_read(segment->home->io, fd, header, sizeof header, step->position - step->last_size_bytes) == sizeof header &&
-			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0;
-	return is_there && batch.size_bytes == step->last_size_bytes && batch.crc == step->last_crc;
-}
-
-/* The offset behind that batch. */
-static int64_t offset_behind(const struct segment *segment, int fd, const struct mark_step *step)
-{
-	uint8_t header[BATCH_HEADER_SIZE];
-	struct batch batch;
-	bool is_there = io_file_read(segment->home->io, fd, header, sizeof header, step->position - step->last_size_bytes) == sizeof header &&
-			batch_parse_header((struct slice){header, sizeof header}, &batch) == 0;
-	return is_there ? batch_next_offset(&batch) : -1;
+			batch_parse_header((struct slice){header, sizeof header}, batch) == 0;
+	return is_there && batch->size_bytes == step->last_size_bytes && batch->crc == step->last_crc;
 }
 
 /* The batch that holds the byte before `end`, by the headers from *position and `due` on. False: they do not lead there. */
@@ -162,13 +151,13 @@ static bool has_diverged(const struct segment *segment, int fd, int64_t *from)
 	uint32_t agreeing = check.count;
 	if (!check.count || !check.steps[check.count - 1].last_size_bytes || check.steps[check.count - 1].last_size_bytes > check.steps[check.count - 1].position)
 		return false;
-	while (agreeing && !stands_there(segment, fd, &check.steps[agreeing - 1]))
+	while (agreeing && !stands_there(segment, fd, &check.steps[agreeing - 1], &batch))
 		agreeing--;
 	if (agreeing == check.count)
 		return false;
-	const struct mark_step *last = agreeing ? &check.steps[agreeing - 1] : NULL, *next = &check.steps[agreeing];
-	uint64_t position = last ? last->position : 0;
-	*from = last ? offset_behind(segment, fd, last) : segment->base_offset;
+	const struct mark_step *next = &check.steps[agreeing];
+	uint64_t position = agreeing ? next[-1].position : 0;
+	*from = agreeing ? batch_next_offset(&batch) : segment->base_offset;
 	return find_last(segment, fd, next->position, *from, &position, &batch) && batch.crc != next->last_crc && is_whole_there(segment, fd, position, &batch);
 }
 
