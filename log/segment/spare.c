@@ -26,7 +26,13 @@
 #define PATH_SIZE 4096
 #define BLOCK_SIZE 4096u
 
-enum spare_state { SPARE_NONE, SPARE_UNREADY, SPARE_READY, SPARE_ANOTHERS };
+enum spare_state {
+	SPARE_NONE,
+	SPARE_UNREADY,
+	SPARE_READY,
+	SPARE_GIVEN_UP, /* removed while it was made ready, and open until that ends */
+	SPARE_ANOTHERS,
+};
 enum spare_step { STEP_IDLE, STEP_TOP_SYNC, STEP_DIR_SYNC, STEP_ZERO, STEP_SYNC };
 
 struct spare {
@@ -47,7 +53,6 @@ struct spares {
 	struct spare *at;        /* the one that `op` is for */
 	enum spare_step step;
 	int fd;                  /* of it; -1 = not open */
-	bool is_given_up;        /* it has been removed meanwhile */
 	struct io_op op;
 };
 
@@ -149,9 +154,9 @@ static int begin_next(struct spares *spares, struct spare *spare)
 		io_dir_sync_start(spares->io, &spares->op, spares->dir);
 		return 0;
 	case STEP_TOP_SYNC:
-		spares->step = STEP_DIR_SYNC;
 		if (!spare->dir)
 			return begin_zero(spares, spare);
+		spares->step = STEP_DIR_SYNC;
 		io_dir_sync_start(spares->io, &spares->op, spare->dir);
 		return 0;
 	case STEP_DIR_SYNC:
@@ -172,18 +177,17 @@ static void end_with(struct spares *spares, struct spare *spare, int err)
 	spares->cannot |= err == -EOPNOTSUPP || err == -ENOSYS || err == -EINVAL;
 	close_fd(spares);
 	spares->step = STEP_IDLE;
-	if (spares->is_given_up)
+	if (spare->state == SPARE_GIVEN_UP)
 		forget(spare);
 	else
 		drop(spares, spare);
-	spares->is_given_up = false;
 }
 
 static void advance(struct spares *spares, int err)
 {
 	struct spare *spare = spares->at;
 	if (!err)
-		err = spares->is_given_up ? -ENOSPC : begin_next(spares, spare);
+		err = spare->state == SPARE_GIVEN_UP ? -ENOSPC : begin_next(spares, spare);
 	if (err)
 		end_with(spares, spare, err);
 	if (spares->op.is_in_flight)
@@ -296,7 +300,6 @@ int spares_take(struct spares *spares, const char *path, uint64_t size_bytes_max
 
 /* ---- room ---------------------------------------------------------------------------------------------------------- */
 
-/* The one under way is open until its step ends, which gives its blocks back. */
 bool spares_give_up(struct spares *spares)
 {
 	bool had_any = false;
@@ -306,11 +309,11 @@ bool spares_give_up(struct spares *spares)
 		if (spare->state != SPARE_UNREADY && spare->state != SPARE_READY)
 			continue;
 		name_of(spares, spare, path, sizeof path);
-		int err = spare == spares->at && spares->is_given_up ? 0 : io_unlink(spares->io, path);
+		int err = io_unlink(spares->io, path);
 		(void)err; /* the next start finds it again */
-		had_any |= spare != spares->at || !spares->is_given_up;
+		had_any = true;
 		if (spare == spares->at)
-			spares->is_given_up = true;
+			spare->state = SPARE_GIVEN_UP;
 		else
 			forget(spare);
 	}
