@@ -201,11 +201,16 @@ static int file_sync(struct io *io, int fd)
 	return result_of(fsync(fd));
 }
 
-/* The inode alone is asked for. Who asks for a file's times makes the kernel (6.13 and later) give the next write a new one, and a durable write then has the
+/* Never its times: who asks for a file's times makes the kernel (6.13 and later) give the next write a new one, and a durable write then has the
  * inode to write as well: 80 us of a group's 200. */
-static int identify(int fd, const char *path, int flags, struct statx *out)
+static int identify(int fd, const char *path, int flags, unsigned wanted, struct statx *out)
 {
-	return result_of(statx(fd, path, flags, STATX_INO, out));
+	return result_of(statx(fd, path, flags, STATX_INO | wanted, out));
+}
+
+static bool are_same(const struct statx *one, const struct statx *other)
+{
+	return one->stx_dev_major == other->stx_dev_major && one->stx_dev_minor == other->stx_dev_minor && one->stx_ino == other->stx_ino;
 }
 
 /* A failure to look at the name says nothing of where it leads. */
@@ -213,30 +218,27 @@ static int file_check_name(struct io *io, int fd, const char *path)
 {
 	struct statx open, named;
 	struct io_at at = io__at(io, path);
-	int err = identify(fd, "", AT_EMPTY_PATH, &open);
+	int err = identify(fd, "", AT_EMPTY_PATH, 0, &open);
 	if (err)
 		return err;
-	err = identify(at.fd, at.path, 0, &named);
+	err = identify(at.fd, at.path, 0, 0, &named);
 	if (err)
 		return err == -ENOENT || err == -ENOTDIR ? ERR_GONE : 0;
-	bool is_same = open.stx_dev_major == named.stx_dev_major && open.stx_dev_minor == named.stx_dev_minor && open.stx_ino == named.stx_ino;
-	return is_same ? 0 : ERR_GONE;
+	return are_same(&open, &named) ? 0 : ERR_GONE;
 }
 
 /* A lease for writing is granted to the only one who has the file open. Whoever opens it in the moment between makes the kernel send a signal: one that does
- * nothing. Of its times nothing is asked, as above. */
+ * nothing. */
 static int file_check_alone(struct io *io, int fd, const char *path)
 {
 	struct statx open, named;
 	struct io_at at = io__at(io, path);
-	const unsigned wanted = STATX_INO | STATX_NLINK | STATX_TYPE;
-	int err = result_of(statx(fd, "", AT_EMPTY_PATH, wanted, &open));
+	int err = identify(fd, "", AT_EMPTY_PATH, STATX_NLINK, &open);
 	if (!err)
-		err = result_of(statx(at.fd, at.path, AT_SYMLINK_NOFOLLOW, wanted, &named));
+		err = identify(at.fd, at.path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &named);
 	if (err)
 		return err == -ENOENT ? ERR_GONE : err;
-	bool is_same = open.stx_dev_major == named.stx_dev_major && open.stx_dev_minor == named.stx_dev_minor && open.stx_ino == named.stx_ino;
-	if (!is_same || !S_ISREG(named.stx_mode) || open.stx_nlink != 1 || fcntl(fd, F_SETSIG, SIGURG) || fcntl(fd, F_SETLEASE, F_WRLCK))
+	if (!are_same(&open, &named) || !S_ISREG(named.stx_mode) || open.stx_nlink != 1 || fcntl(fd, F_SETSIG, SIGURG) || fcntl(fd, F_SETLEASE, F_WRLCK))
 		return ERR_GONE;
 	return result_of(fcntl(fd, F_SETLEASE, F_UNLCK));
 }
