@@ -118,6 +118,8 @@ int io_sim__open(struct io **out, const struct io_options *options);
 
 /* One system call on what is left of a transfer (io_transfer.h): bytes or -errno. A file's waits for the disk. */
 int64_t io_syscalls__move(struct io_op *op);
+/* The one system call of a sync, or of zeroing, for which its caller waits: 0 or -errno. */
+int io_syscalls__settle(const struct io_op *op);
 
 /* Initialises the shared part; the backend sets `impl` and `cold`. */
 int io__init(struct io *io, enum io_backend backend);

@@ -147,6 +147,14 @@ int64_t io_syscalls__move(struct io_op *op)
 	return n < 0 ? -errno : n;
 }
 
+int io_syscalls__settle(const struct io_op *op)
+{
+	int result = op->kind == OP_DATASYNC ? fdatasync(op->fd)
+		     : op->kind == OP_ZERO   ? fallocate(op->fd, FALLOC_FL_ZERO_RANGE, 0, (off_t)op->moved_bytes)
+					     : fsync(op->fd);
+	return result < 0 ? -errno : 0;
+}
+
 static void attempt_transfer(struct syscalls *s, struct io_op *op)
 {
 	int64_t answer;
@@ -194,13 +202,9 @@ static void attempt(struct syscalls *s, struct io_op *op)
 		attempt_pooled(s, op);
 		return;
 	case OP_DATASYNC:
-		io__finish_later(&s->io, op, fdatasync(op->fd) < 0 ? -errno : 0);
-		return;
 	case OP_SYNC:
-		io__finish_later(&s->io, op, fsync(op->fd) < 0 ? -errno : 0);
-		return;
 	case OP_ZERO:
-		io__finish_later(&s->io, op, fallocate(op->fd, FALLOC_FL_ZERO_RANGE, 0, (off_t)op->moved_bytes) < 0 ? -errno : 0);
+		io__finish_later(&s->io, op, io_syscalls__settle(op));
 		return;
 	case OP_DIR_SYNC:
 		io__finish_later(&s->io, op, io_dir_sync(&s->io, op->one.iov_base));

@@ -510,11 +510,9 @@ static int32_t do_here(struct io_op *op)
 	switch ((enum io_kind)op->kind) {
 	case OP_DIR_SYNC:
 	case OP_SYNC:
-		return fsync(op->fd) < 0 ? -errno : 0;
 	case OP_DATASYNC:
-		return fdatasync(op->fd) < 0 ? -errno : 0;
 	case OP_ZERO:
-		return fallocate(op->fd, FALLOC_FL_ZERO_RANGE, 0, (off_t)op->moved_bytes) < 0 ? -errno : 0;
+		return io_syscalls__settle(op);
 	case OP_WRITE:
 	case OP_READ:
 		return (int32_t)io_syscalls__move(op);
