@@ -1,13 +1,11 @@
 /* What clients are told while the disk fails or takes its time: never of a success that a power cut would take back. A broker on a simulated machine. */
-#include "tests/unit/net/sim_fixture.h"
+#include "tests/unit/net/sim_groups.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "kmsg_fetch.h"
-#include "kmsg_find_coordinator.h"
 #include "kmsg_init_producer_id.h"
-#include "kmsg_offset_commit.h"
-#include "kmsg_offset_fetch.h"
 #include "net/wire/kerr.h"
 
 struct world {
@@ -79,71 +77,12 @@ Test(failing_disk, a_producer_id_that_is_not_durable_is_not_given_out)
 
 /* ---- groups ------------------------------------------------------------------------------------------------------------- */
 
-static void find_coordinator(struct sim_client *client)
-{
-	struct kmsg_find_coordinator_request in;
-	struct kmsg_find_coordinator_response out;
-	kmsg_find_coordinator_request_init(&in);
-	in.key = slice_from("g");
-	sim_call(client, "find_coordinator", 2, &in, &out);
-	cr_assert_eq(out.error_code, 0);
-}
-
-static void send_commit(struct sim_client *client, int64_t offset)
-{
-	struct kmsg_offset_commit_partition partition;
-	struct kmsg_offset_commit_topic topic;
-	struct kmsg_offset_commit_request in;
-	kmsg_offset_commit_partition_init(&partition);
-	kmsg_offset_commit_topic_init(&topic);
-	kmsg_offset_commit_request_init(&in);
-	partition.committed_offset = offset;
-	topic.name = slice_from("t");
-	topic.partitions.items = &partition;
-	topic.partitions.count = 1;
-	in.group_id = slice_from("g");
-	in.generation_id_or_member_epoch = -1;
-	in.topics.items = &topic;
-	in.topics.count = 1;
-	sim_send(client, "offset_commit", 8, &in);
-}
-
-/* The error of the answer to a commit; -1: none comes within so long. */
-static int receive_commit(struct sim_client *client, uint64_t within_ns)
-{
-	struct kmsg_offset_commit_response out;
-	return sim_receive(client, "offset_commit", 8, &out, within_ns) ? out.topics.items[0].partitions.items[0].error_code : -1;
-}
-
-static void send_fetch_offset(struct sim_client *client)
-{
-	struct kmsg_offset_fetch_group group;
-	struct kmsg_offset_fetch_request in;
-	kmsg_offset_fetch_group_init(&group);
-	kmsg_offset_fetch_request_init(&in);
-	group.group_id = slice_from("g");
-	in.groups.items = &group;
-	in.groups.count = 1;
-	sim_send(client, "offset_fetch", 8, &in);
-}
-
-/* What is committed; -1: no answer; -1000 - code: an error. */
-static int64_t receive_offset(struct sim_client *client, uint64_t within_ns)
-{
-	struct kmsg_offset_fetch_response out;
-	if (!sim_receive(client, "offset_fetch", 8, &out, within_ns))
-		return -1;
-	if (out.groups.items[0].error_code)
-		return -1000 - out.groups.items[0].error_code;
-	return out.groups.items[0].topics.items[0].partitions.items[0].committed_offset;
-}
-
 static void begin_group(struct world *world, uint64_t seed)
 {
 	begin(world, seed, "16777216");
-	find_coordinator(&world->client);
-	send_commit(&world->client, 5);
-	cr_assert_eq(receive_commit(&world->client, 30000 * MS_AS_NS), 0);
+	sim_find_coordinator(&world->client);
+	sim_send_commit(&world->client, 5);
+	cr_assert_eq(sim_receive_commit(&world->client, 30000 * MS_AS_NS), 0);
 }
 
 /* A commit that could not be written is refused, and whoever asks afterwards is told what is written. */
@@ -152,10 +91,10 @@ Test(failing_disk, a_commit_that_fails_is_refused_and_forgotten)
 	struct world world;
 	begin_group(&world, 3);
 	fail_writes(&world);
-	send_commit(&world.client, 6);
-	cr_expect_eq(receive_commit(&world.client, 60000 * MS_AS_NS), KERR_COORDINATOR_NOT_AVAILABLE);
-	send_fetch_offset(&world.other);
-	int64_t offset = receive_offset(&world.other, 60000 * MS_AS_NS);
+	sim_send_commit(&world.client, 6);
+	cr_expect_eq(sim_receive_commit(&world.client, 60000 * MS_AS_NS), KERR_COORDINATOR_NOT_AVAILABLE);
+	sim_send_fetch_offset(&world.other);
+	int64_t offset = sim_receive_offset(&world.other, 60000 * MS_AS_NS);
 	cr_expect_eq(offset, 5, "%ld", (long)offset);
 	end(&world);
 }
@@ -166,14 +105,14 @@ Test(failing_disk, a_commit_is_not_seen_before_it_is_durable)
 	struct world world;
 	begin_group(&world, 4);
 	set_slow(&world, 3000);
-	send_commit(&world.client, 6);
+	sim_send_commit(&world.client, 6);
 	machine_wait(&world.machine, 20 * MS_AS_NS);
-	send_fetch_offset(&world.other);
-	cr_expect_eq(receive_offset(&world.other, 100 * MS_AS_NS), -1);
-	cr_expect_eq(receive_commit(&world.client, 0), -1);
+	sim_send_fetch_offset(&world.other);
+	cr_expect_eq(sim_receive_offset(&world.other, 100 * MS_AS_NS), -1);
+	cr_expect_eq(sim_receive_commit(&world.client, 0), -1);
 	set_slow(&world, 0);
-	cr_expect_eq(receive_offset(&world.other, 60000 * MS_AS_NS), 6);
-	cr_expect_eq(receive_commit(&world.client, 60000 * MS_AS_NS), 0);
+	cr_expect_eq(sim_receive_offset(&world.other, 60000 * MS_AS_NS), 6);
+	cr_expect_eq(sim_receive_commit(&world.client, 60000 * MS_AS_NS), 0);
 	end(&world);
 }
 
@@ -184,22 +123,56 @@ Test(failing_disk, a_commit_does_not_wait_for_ever)
 	struct world world;
 	begin_group(&world, 4);
 	set_slow(&world, 20000);
-	send_commit(&world.client, 6);
+	sim_send_commit(&world.client, 6);
 	machine_wait(&world.machine, 20 * MS_AS_NS);
-	send_fetch_offset(&world.other);
-	cr_expect_eq(receive_commit(&world.client, 4900 * MS_AS_NS), -1);
-	cr_expect_eq(receive_commit(&world.client, 200 * MS_AS_NS), KERR_COORDINATOR_NOT_AVAILABLE);
-	cr_expect_eq(receive_offset(&world.other, 200 * MS_AS_NS), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
-	send_commit(&world.client, 7);
-	cr_expect_eq(receive_commit(&world.client, 200 * MS_AS_NS), KERR_COORDINATOR_NOT_AVAILABLE);
-	send_fetch_offset(&world.other);
-	cr_expect_eq(receive_offset(&world.other, 200 * MS_AS_NS), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
+	sim_send_fetch_offset(&world.other);
+	cr_expect_eq(sim_receive_commit(&world.client, 4900 * MS_AS_NS), -1);
+	cr_expect_eq(sim_receive_commit(&world.client, 200 * MS_AS_NS), KERR_COORDINATOR_NOT_AVAILABLE);
+	cr_expect_eq(sim_receive_offset(&world.other, 200 * MS_AS_NS), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
+	sim_send_commit(&world.client, 7);
+	cr_expect_eq(sim_receive_commit(&world.client, 200 * MS_AS_NS), KERR_COORDINATOR_NOT_AVAILABLE);
+	sim_send_fetch_offset(&world.other);
+	cr_expect_eq(sim_receive_offset(&world.other, 200 * MS_AS_NS), -1000 - KERR_COORDINATOR_NOT_AVAILABLE);
 	set_slow(&world, 0);
 	machine_wait(&world.machine, 30000 * MS_AS_NS);
-	send_fetch_offset(&world.other);
-	cr_expect_eq(receive_offset(&world.other, 60000 * MS_AS_NS), 6, "7 was refused before anything was done");
-	send_commit(&world.client, 8);
-	cr_expect_eq(receive_commit(&world.client, 60000 * MS_AS_NS), 0);
+	sim_send_fetch_offset(&world.other);
+	cr_expect_eq(sim_receive_offset(&world.other, 60000 * MS_AS_NS), 6, "7 was refused before anything was done");
+	sim_send_commit(&world.client, 8);
+	cr_expect_eq(sim_receive_commit(&world.client, 60000 * MS_AS_NS), 0);
+	end(&world);
+}
+
+/* So many lines of the broker's log have the words, among those that came since stderr went to the file. */
+static int count_lines(FILE *log, const char *words)
+{
+	char line[4096];
+	int count = 0;
+	rewind(log);
+	while (fgets(line, sizeof line, log))
+		count += strstr(line, words) != NULL;
+	return count;
+}
+
+/* Each commit to a broken log is refused; why is said once, and not with each. (On a dead disk it was ten lines a second, for ever.) */
+Test(failing_disk, what_a_group_cannot_write_is_said_once)
+{
+	struct world world;
+	begin_group(&world, 7);
+	FILE *log = tmpfile();
+	int kept = dup(STDERR_FILENO);
+	cr_assert(log && dup2(fileno(log), STDERR_FILENO) == STDERR_FILENO);
+	fail_writes(&world);
+	int refused = 0;
+	for (int i = 0; i < 6; i++) {
+		sim_send_commit(&world.client, 6 + i);
+		refused += sim_receive_commit(&world.client, 60000 * MS_AS_NS) == KERR_COORDINATOR_NOT_AVAILABLE;
+		machine_wait(&world.machine, 20000 * MS_AS_NS);
+	}
+	dup2(kept, STDERR_FILENO);
+	cr_expect_eq(refused, 6);
+	int lines = count_lines(log, "the log refuses what the groups of __consumer_offsets partition 0 have to write");
+	cr_expect_eq(lines, 1, "%d", lines);
+	fclose(log);
 	end(&world);
 }
 

@@ -62,3 +62,43 @@ Test(server_sim, a_stop_does_not_wait_for_what_waits_for_ever)
 	sim_client_close(&client);
 	free_machine(&machine);
 }
+
+struct early {
+	struct sim_net *net;
+	struct sim_link *link;
+	uint16_t port;
+	uint32_t ios;
+};
+
+static void connect_once(void *context)
+{
+	struct early *early = context;
+	if (++early->ios > 20 && !early->link)
+		early->link = sim_link_open(early->net, early->port);
+}
+
+/* Who connects while the log is recovered waits, and is answered by the broker that has recovered. */
+Test(server_sim, who_connects_while_the_log_is_recovered_is_served)
+{
+	struct machine machine;
+	struct sim_client client;
+	make_machine(&machine, 4);
+	cr_assert_eq(machine_start(&machine, "/data"), 0, "%s", machine.why);
+	sim_client_open(&client, &machine);
+	sim_create_topic(&client, "t");
+	machine_crash(&machine);
+	struct early early = {.net = machine.net, .port = machine.report.listen_port};
+	sim_disk_on_io(machine.disk, connect_once, &early);
+	cr_assert_eq(machine_start(&machine, "/data"), 0, "%s", machine.why);
+	sim_disk_on_io(machine.disk, NULL, NULL);
+	cr_assert(early.link, "nobody listened in %d I/Os", (int)early.ios);
+	sim_link_reset(client.link);
+	client.link = early.link;
+	struct kmsg_produce_response out;
+	sim_send_produce(&client, "t", 5);
+	cr_assert(sim_receive(&client, "produce", 9, &out, 30000 * MS_AS_NS));
+	cr_expect_eq(out.responses.items[0].partition_responses.items[0].error_code, 0);
+	machine_crash(&machine);
+	sim_client_close(&client);
+	free_machine(&machine);
+}

@@ -247,6 +247,26 @@ Test(clock, a_start_without_a_checkpoint_deletes_nothing)
 	}
 }
 
+/* Killed before its first checkpoint, and down for two hours: the journal's groups tell when that was, so the time is believed, and what is due goes at once. */
+Test(clock, without_a_checkpoint_the_journal_tells_the_time)
+{
+	struct world world;
+	struct config_override override = {"retention.ms", "3600000"};
+	int64_t offset;
+	world_init(&world, 13);
+	world.options.retention_check_ms = 300000;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, &override, 1);
+	for (int32_t i = 0; i < 5; i++)
+		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), i, &offset), 0);
+	world_crash(&world);
+	sim_disk_shift_wall_clock(world.disk, 2 * HOUR_MS);
+	world_open(&world);
+	let_time_go_by(&world, 20 * MINUTE_NS);
+	cr_expect_eq(partition_log_start_offset(world_partition(&world, "t", 0)), 5);
+	world_fini(&world);
+}
+
 /* What the journal's groups tell is as good as a checkpoint's word; a group far ahead of the one before tells nothing, and without any, nothing is believed. */
 Test(clock, what_time_it_is_without_a_checkpoint)
 {

@@ -544,6 +544,22 @@ Test(file_gone, the_journal_is_removed_before_a_stop)
 	world_fini(&world);
 }
 
+/* So is one that goes while the stop's last cycle is under way: that cycle has looked for it already. */
+Test(file_gone, the_journal_is_removed_during_a_stop)
+{
+	struct world world;
+	begin(&world, 15);
+	store_stop(world.store);
+	for (int turns = 0; store__cycle_is_idle(world.store) && turns < 10000; turns++)
+		store_turn(world.store);
+	cr_assert(!store__cycle_is_idle(world.store) && !store_is_stopped(world.store));
+	cr_assert_eq(io_unlink(world.io, "/journal-0"), 0);
+	for (int turns = 0; !store_is_stopped(world.store) && turns < 10000; turns++)
+		world_turn(&world);
+	cr_expect(store_has_failed(world.store));
+	world_fini(&world);
+}
+
 /* A change of the catalog is refused while its file is not where the next start looks for it, and taken again when it is. */
 Test(file_gone, the_catalog_is_moved)
 {

@@ -315,6 +315,39 @@ Test(put_back, a_lost_journal_after_a_checkpoint_that_was_not_the_last_word)
 	world_fini(&world);
 }
 
+/* A start that accepts the loss, cut anywhere: a checkpoint that says beside which journal it was written has that journal beside it. */
+Test(put_back, an_accepted_loss_that_was_cut_anywhere, .timeout = 60)
+{
+	uint32_t changed = 0;
+	for (uint64_t k = 1; k < 300; k++) {
+		struct world world;
+		make_two_lives(&world, true, NULL);
+		lose_journal(&world);
+		struct copy before = copy_of(&world, "//checkpoint-0");
+		world.options.is_loss_accepted = true;
+		sim_disk_cut_power(world.disk, k);
+		int err = world_try_open(&world);
+		sim_disk_crash(world.disk);
+		world_close(&world);
+		struct copy after = copy_of(&world, "//checkpoint-0");
+		bool is_changed = before.size != after.size || memcmp(before.bytes, after.bytes, after.size);
+		struct io *io = rot_open(&world);
+		int fd = io_file_open(io, "//journal-0", IO_READ_ONLY);
+		cr_expect(!is_changed || fd >= 0, "cut at %d", (int)k);
+		if (fd >= 0)
+			io_close_fd(io, fd);
+		io_close(io);
+		changed += is_changed && err;
+		free(before.bytes);
+		free(after.bytes);
+		broker_config_destroy(world.config);
+		sim_disk_close(world.disk);
+		if (!err)
+			break;
+	}
+	cr_expect_gt(changed, 0);
+}
+
 Test(put_back, a_lost_journal_after_a_clean_stop_leaves_none)
 {
 	struct world world;

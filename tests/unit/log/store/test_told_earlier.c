@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include "log/base/bytes.h"
+#include "log/batch/crc32c.h"
 #include "log/store/store_priv.h"
 #include "log/verify/checkpoint_view.h"
 #include "tests/unit/log/verify/rot.h"
@@ -59,6 +60,50 @@ Test(told_earlier, the_later_of_two)
 		rot_cut(&world, LOG_FILE, rot_batch(&world, LOG_FILE, 1).position);
 		world_open(&world);
 		world_expect_damaged(&world, first(&world), 2, 4, 4);
+		world_fini(&world);
+		free(earlier.data);
+		free(later.data);
+		free(last.data);
+	}
+}
+
+/* One life: two records to a segment of their own. */
+static struct bytes live_in_segment(struct world *world, int number)
+{
+	static const struct config_override segments = {(char *)"segment.bytes", (char *)"1048576"};
+	world_open(world);
+	if (number == 0)
+		world_create_topic(world, "t", 1, &segments, 1);
+	world_append(world, first(world), (uint64_t)number, 2, 500000);
+	world_stop(world);
+	return bytes_of(world, CHECKPOINT);
+}
+
+/* Another batch of the same offsets and size is in the segment from offset 2 on, and nothing lies beside it. */
+static void exchange_second(struct world *world)
+{
+	const char *path = "//t-0/00000000000000000002.log";
+	struct bytes log = bytes_of(world, path);
+	log.data[BATCH_HEADER_SIZE + 1000] ^= 1;
+	store_be32(log.data + 17, crc32c(log.data + 21, load_be32(log.data + 8) + 12 - 21));
+	put(world, path, &log);
+	free(log.data);
+	rot_unlink(world, "//t-0/00000000000000000002.seal");
+	rot_unlink(world, "//t-0/00000000000000000002.appendtime");
+}
+
+/* The later one alone knows of a segment that was exchanged, and that is in the middle of the log, where nobody else says what must be there: the start is refused. */
+Test(told_earlier, the_later_of_two_knows_a_segment)
+{
+	for (int is_copy = 0; is_copy < 2; is_copy++) {
+		struct world world;
+		world_init(&world, 3);
+		struct bytes earlier = live_in_segment(&world, 0), later = live_in_segment(&world, 2), last = live_in_segment(&world, 4);
+		put(&world, CHECKPOINT, is_copy ? &earlier : &later);
+		put(&world, COPY, is_copy ? &later : &earlier);
+		exchange_second(&world);
+		cr_expect_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		cr_expect_not_null(strstr(world.report.why, "00000000000000000002.log is not the file that was written there"), "%s", world.report.why);
 		world_fini(&world);
 		free(earlier.data);
 		free(later.data);
