@@ -149,7 +149,8 @@ const struct topic *catalog_topic_colliding(const struct catalog *catalog, struc
 #define TOPIC_PARTITIONS_MAX 100000
 #define CATALOG_PARTITIONS_MAX 1000000
 
-/* Each is durable when it returns 0, and then in the current image. Each is one sync, however many topics. `errs[i]` says what became of
+/* Each is durable when it returns 0, and then in the current image; that its record was whole once, and rot in it no torn tail, another has to know (store_note_catalog).
+ * Each is one sync, however many topics. `errs[i]` says what became of
  * the i-th: 0, ERR_TOPIC_EXISTS, ERR_INVALID_TOPIC_NAME (also for a name that collides, see catalog_topic_colliding),
  * ERR_INVALID_PARTITIONS, ERR_INVALID_CONFIG, ERR_UNKNOWN_TOPIC. The return value is nonzero only when the file could not be written
  * (-errno, ERR_FAILED once a sync has failed: that is final until a restart; -EFBIG: it has grown to what can be read at once, which the next opening mends);

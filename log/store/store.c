@@ -442,6 +442,8 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	list_init(&store->home.large_waiting);
 	list_init(&store->partitions);
 	list_init(&store->group.trims);
+	list_init(&store->group.catalog_notes);
+	list_init(&store->catalog_notes);
 	list_init(&store->cycle.queue);
 	list_init(&store->cycle.untimed);
 	list_init(&store->removals.dirs);

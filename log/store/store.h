@@ -84,6 +84,15 @@ void store_turn(struct store *store);
 
 /* Takes over a newer image: partitions of deleted topics close (their operations end with ERR_CLOSED) and their files go; configs change. */
 void store_set_image(struct store *store, const struct catalog_image *image);
+/* A change of the catalog is its own only witness until others note how far it has come: rot in its record, the last one, looks like a record that a crash tore. So who
+ * changed it has the journal note it, before he tells anybody. */
+struct store_catalog_note {
+	struct list node;
+	void (*done)(struct store_catalog_note *note);
+};
+/* `done` runs in a later store_turn: when the journal durably says how far the catalog of the store's image has come, or at once if it cannot (not started yet, no room
+ * on a full disk, broken): then the change stands alone. Not if the store is closed before. The caller owns the note; it stays where it is until then. */
+void store_note_catalog(struct store *store, struct store_catalog_note *note);
 /* producer.id.expiration.ms from now on: looked at with retention. */
 void store_set_producer_expiration(struct store *store, int64_t expiration_ms);
 

@@ -2,7 +2,7 @@
  *
  * Happy path, once a turn, when no group is in flight:
  *   - if a cycle of write-behind has begun, an entry says where each log ends (log_ends.c);
- *   - if the catalog has changed, an entry says how far it has come;
+ *   - if the catalog has changed, an entry says how far it has come; this alone is worth a group if somebody waits for it;
  *   - every dirty partition adds one entry for each segment it has staged bytes in: the bytes themselves (small), or, for a large piece, an
  *     entry that says what its segment will hold, while the piece goes straight to the segment file;
  *   - the group is written; what arrives meanwhile waits for the next one;
@@ -341,16 +341,41 @@ static void commit_dirty(struct store *store)
 	list_splice(&store->home.dirty, &deferred);
 }
 
-/* What the group acknowledges may depend on what the catalog says since the last one, so the journal knows how far the catalog has come.
- * False: nothing to say, or no room, and then hardly for anything else. */
+void store_note_catalog(struct store *store, struct store_catalog_note *note)
+{
+	list_push_back(&store->catalog_notes, &note->node);
+}
+
+static void answer_notes(struct list *notes)
+{
+	struct list *node;
+	while ((node = list_pop_front(notes))) {
+		struct store_catalog_note *note = LIST_ENTRY(node, struct store_catalog_note, node);
+		note->done(note);
+	}
+}
+
+/* Who waits for the note waits on, unless nobody knows when there will be room. */
+static bool note_later(struct store *store)
+{
+	if (store->home.refusal || store_is_short(store))
+		answer_notes(&store->catalog_notes);
+	return false;
+}
+
+/* What the group acknowledges may depend on what the catalog says since the last one, so the journal knows how far the catalog has come; and whoever has changed the catalog
+ * waits for that. False: nothing to say, or no room, and then hardly for anything else. */
 static bool note_catalog(struct store *store)
 {
 	uint64_t sequence = catalog_sequence(store->image);
-	if (sequence == store->catalog_sequence || list_is_empty(&store->home.dirty))
+	if (sequence == store->catalog_sequence)
+		answer_notes(&store->catalog_notes);
+	if (sequence == store->catalog_sequence || (list_is_empty(&store->home.dirty) && list_is_empty(&store->catalog_notes)))
 		return false;
 	struct journal_entry entry = {.kind = ENTRY_CATALOG, .base_offset = (int64_t)sequence, .end_offset = (int64_t)store->options.incarnation};
 	if (!journal_add(store->journal, &entry, NULL, 0))
-		return false;
+		return note_later(store);
+	list_splice(&store->group.catalog_notes, &store->catalog_notes);
 	store->catalog_sequence = sequence;
 	return true;
 }
@@ -369,7 +394,11 @@ static bool tell_ends(struct store *store)
 
 void store__commit(struct store *store)
 {
-	if (store->group.is_in_flight || store->failure || store->is_journal_gone || !store->has_journal_started)
+	if (store->failure || store->is_journal_gone || !store->has_journal_started || store->is_stopped /* the seal is written */) {
+		answer_notes(&store->catalog_notes);
+		return;
+	}
+	if (store->group.is_in_flight)
 		return;
 	bool is_noted = tell_ends(store);
 	is_noted |= note_catalog(store);
@@ -395,6 +424,7 @@ void store__fail_group(struct store *store)
 		op->done(op);
 		partition__release(op->partition);
 	}
+	answer_notes(&store->group.catalog_notes);
 }
 
 static void finish_trims(struct list *trims)
@@ -437,9 +467,11 @@ void store__group_durable(void *context, uint64_t seq)
 	if (!group->is_in_flight || seq < group->seq || store->failure || store->is_closing)
 		return;
 	struct group done = *group;
-	struct list trims;
+	struct list trims, notes;
 	list_init(&trims);
+	list_init(&notes);
 	list_splice(&trims, &group->trims);
+	list_splice(&notes, &group->catalog_notes);
 	group->items = store->spare_items;
 	group->capacity = store->spare_capacity;
 	group->count = group->direct_count = 0;
@@ -451,6 +483,7 @@ void store__group_durable(void *context, uint64_t seq)
 		io_flush(store->home.io);
 	tell(&done);
 	finish_trims(&trims);
+	answer_notes(&notes);
 	store->spare_items = done.items;
 	store->spare_capacity = done.capacity;
 }

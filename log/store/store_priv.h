@@ -47,6 +47,7 @@ struct group {
 	uint64_t direct_bytes;
 	uint64_t behind_bytes;         /* that the journal alone had before them, and that are written with them */
 	struct list trims;
+	struct list catalog_notes;     /* that it is what they wait for */
 };
 
 /* Write-behind: one cycle at a time files what is durable, writes the checkpoint, and lets the journal go. */
@@ -121,6 +122,7 @@ struct store {
 	uint32_t group_size_bytes_max;
 	uint64_t journal_size_asked;   /* of a new one */
 	uint64_t catalog_sequence;     /* the last one that the journal was told; 0: none in this life */
+	struct list catalog_notes;     /* for the next group */
 	uint64_t room_generation;      /* cache_generation when those who wait for room were last told */
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
@@ -155,7 +157,7 @@ struct store {
 /* store_commit.c */
 void store__commit(struct store *store);
 void store__group_durable(void *context, uint64_t seq);
-/* The store has failed: the trims of the group in flight end with ERR_FAILED. */
+/* The store has failed: the trims of the group in flight end with ERR_FAILED, and nothing is noted any more. */
 void store__fail_group(struct store *store);
 
 /* write_behind.c */

@@ -1,7 +1,8 @@
 /* A control operation travels: origin -> shard 0, where it runs; then, if the catalog has changed, the new image goes to every shard and
- * comes back from each; then the operation goes home. Shard 0 takes the image first, so nothing it answers is older.
+ * comes back from each, and shard 0's journal notes how far the catalog has come; then the operation goes home. Shard 0 takes the image first, so nothing it answers is
+ * older.
  *
- * Operations that come meanwhile wait: shards differ by one change at most. A shard that still has to hear of a topic's deletion would else take the directory of
+ * Operations that come while an image is out wait: shards differ by one change at most. A shard that still has to hear of a topic's deletion would else take the directory of
  * the next topic of that name, which another shard has made, for the deleted one's.
  *
  * A spread is allocated, one for each change of the catalog, which is rare; without memory for it the broker ends: its shards
@@ -23,10 +24,13 @@ struct image_message {
 	uint32_t shard;
 };
 
-/* One image on its way through all shards. Owner: shard 0, but for the messages that are out. */
+/* One change on its way: into the journal, and its image through all shards. Owner: shard 0, but for the messages that are out. */
 struct spread {
 	struct control_op *op;
-	uint32_t waiting;
+	struct shard *control;
+	struct store_catalog_note note;
+	bool is_noted;
+	uint32_t images_out;
 	struct image_message messages[];
 };
 
@@ -56,20 +60,43 @@ static void go_home(struct shard *control, struct control_op *op)
 	shard_post(control, control->peers[op->origin], &op->message);
 }
 
-static void spread_image(struct shard *control, struct control_op *op)
+/* It is one shard's question whether all have taken the image, and the journal's whether it is noted: whichever comes last. */
+static void go_home_if_done(struct spread *spread)
 {
-	uint32_t others = control->shard_count - 1;
-	struct spread *spread = malloc(sizeof *spread + others * sizeof *spread->messages);
-	CHECKF(spread, "no memory to tell the shards of a change that is durable");
-	*spread = (struct spread){.op = op, .waiting = others};
+	if (!spread->is_noted || spread->images_out > 0)
+		return;
+	go_home(spread->control, spread->op);
+	free(spread);
+}
+
+static void noted(struct store_catalog_note *note)
+{
+	struct spread *spread = CONTAINER_OF(note, struct spread, note);
+	spread->is_noted = true;
+	go_home_if_done(spread);
+}
+
+static void send_image(struct shard *control, struct spread *spread)
+{
 	control->is_spreading = true;
-	for (uint32_t i = 0; i < others; i++) {
+	for (uint32_t i = 0; i < spread->images_out; i++) {
 		struct image_message *out = &spread->messages[i];
 		*out = (struct image_message){.message.kind = MESSAGE_IMAGE, .spread = spread, .shard = i + 1};
 		out->image = catalog_image_acquire(control->catalog);
 	}
-	for (uint32_t i = 0; i < others; i++)
+	for (uint32_t i = 0; i < spread->images_out; i++)
 		shard_post(control, control->peers[i + 1], &spread->messages[i].message);
+}
+
+static void spread_change(struct shard *control, struct control_op *op, bool has_image)
+{
+	uint32_t others = has_image ? control->shard_count - 1 : 0;
+	struct spread *spread = malloc(sizeof *spread + others * sizeof *spread->messages);
+	CHECKF(spread, "no memory to tell the shards of a change that is durable");
+	*spread = (struct spread){.op = op, .control = control, .note.done = noted, .images_out = others};
+	if (others > 0)
+		send_image(control, spread);
+	store_note_catalog(control->store, &spread->note);
 }
 
 static void hold(struct shard *control, struct message *message)
@@ -82,14 +109,16 @@ static void hold(struct shard *control, struct message *message)
 	control->held_changes_last = message;
 }
 
+/* Producer ids that were reserved are a change as well, though no image tells of them: given out twice they would have one producer's batches taken for another's. */
 static void run_op(struct shard *control, struct control_op *op)
 {
+	uint64_t sequence = catalog_sequence(control->image);
 	op->run(op, control->catalog);
-	bool has_changed = catalog_version(control->catalog) != control->image->version;
-	if (has_changed)
+	bool has_image = catalog_version(control->catalog) != control->image->version;
+	if (has_image)
 		take_image(control, catalog_image_acquire(control->catalog));
-	if (has_changed && control->shard_count > 1)
-		spread_image(control, op);
+	if (has_image || catalog_sequence(control->image) != sequence)
+		spread_change(control, op, has_image);
 	else
 		go_home(control, op);
 }
@@ -106,10 +135,9 @@ static void run_held(struct shard *control)
 static void image_returned(struct shard *control, struct image_message *message)
 {
 	struct spread *spread = message->spread;
-	if (--spread->waiting > 0)
+	if (--spread->images_out > 0)
 		return;
-	go_home(control, spread->op);
-	free(spread);
+	go_home_if_done(spread);
 	control->is_spreading = false;
 	run_held(control);
 }

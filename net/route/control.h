@@ -3,7 +3,8 @@
  * produce as soon as CreateTopics was answered.
  *
  * Owner: the request it belongs to, whose arena it lives in; while pending, the control shard. Operations run one after another in
- * the order they arrive, each when all shards have taken the image before; each may block its shard for a sync: they are rare. */
+ * the order they arrive, each when all shards have taken the image before; each may block its shard for a sync: they are rare. An operation
+ * that has changed the catalog returns when the journal of shard 0 says so as well (store_note_catalog): rot in the record of an answered change is no torn tail then. */
 #pragma once
 
 #include "log/catalog/catalog.h"

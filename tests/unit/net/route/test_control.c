@@ -14,7 +14,7 @@ struct change {
 	struct control_op op;
 	const char *topic;
 	bool is_deletion;
-	bool has_run;
+	bool has_run, is_home;
 };
 
 static struct machine machine;
@@ -33,6 +33,15 @@ void store_set_image(struct store *store, const struct catalog_image *image)
 {
 	(void)store;
 	(void)image;
+}
+
+static struct store_catalog_note *notes[8];
+static uint32_t note_count;
+
+void store_note_catalog(struct store *store, struct store_catalog_note *note)
+{
+	(void)store;
+	notes[note_count++] = note;
 }
 
 void store_set_producer_expiration(struct store *store, int64_t expiration_ms)
@@ -78,7 +87,9 @@ static void turn(uint32_t shard)
 	posted_end[shard] = &posted[shard];
 	while (message) {
 		struct message *next = message->next;
-		if (message->kind != MESSAGE_CONTROL_RETURN)
+		if (message->kind == MESSAGE_CONTROL_RETURN)
+			CONTAINER_OF(message, struct change, op.message)->is_home = true;
+		else
 			control_receive(&shards[shard], message);
 		message = next;
 	}
@@ -95,8 +106,18 @@ static void start(void)
 	}
 }
 
+/* The journal has noted what there is. */
+static void note_all(void)
+{
+	uint32_t count = note_count;
+	note_count = 0;
+	for (uint32_t i = 0; i < count; i++)
+		notes[i]->done(notes[i]);
+}
+
 static void end(void)
 {
+	note_all();
 	for (uint32_t i = 0; i < SHARDS; i++)
 		catalog_image_release(shards[i].image);
 	machine_fini(&machine);
@@ -137,5 +158,40 @@ Test(control, one_change_after_the_other)
 	cr_expect(last.has_run);
 	for (uint32_t i = 0; i < SHARDS; i++)
 		cr_expect(knows(i, "t") && knows(i, "u"));
+	end();
+}
+
+/* Nobody is told of a change before the journal has noted it, and none waits for the note of the one before. */
+Test(control, an_answer_waits_for_the_journals_note)
+{
+	struct change made = {.topic = "t"}, next = {.topic = "u"};
+	start();
+	submit(&made);
+	submit(&next);
+	for (int i = 0; i < 4 * SHARDS; i++)
+		turn((uint32_t)i % SHARDS);
+	cr_expect(made.has_run && next.has_run && knows(2, "u"));
+	cr_expect(!made.is_home && !next.is_home);
+	note_all();
+	turn(0);
+	cr_expect(made.is_home && next.is_home);
+	end();
+}
+
+/* The note may come first: then it is the shards that are waited for. */
+Test(control, an_answer_waits_for_all_shards)
+{
+	struct change made = {.topic = "t"};
+	start();
+	submit(&made);
+	turn(0);
+	note_all();
+	turn(1);
+	turn(0);
+	cr_expect(!made.is_home);
+	turn(2);
+	turn(0);
+	turn(0);
+	cr_expect(made.is_home);
 	end();
 }
