@@ -42,7 +42,7 @@ static void offer_slice(const struct offer *offer, struct slice candidate, const
 
 static void offer_text(const struct offer *offer, const char *candidate, const char *suffix)
 {
-	offer_slice(offer, (struct slice){(const uint8_t *)candidate, strlen(candidate)}, suffix);
+	offer_slice(offer, slice_from(candidate), suffix);
 }
 
 /* "a|b" or "a,b" or "a b". */

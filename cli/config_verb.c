@@ -32,18 +32,13 @@ static void describe_bounds(const struct config_key *key, char *out, size_t size
 		snprintf(out, size, "%" PRId64 " to %" PRId64, key->min, key->max);
 }
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 static const char *kind_of(const struct config_key *key)
 {
 	if (key->is_topic)
 		return "topic";
-	if (config_broker_key(slice_of(key->name)) == key)
+	if (config_broker_key(slice_from(key->name)) == key)
 		return "broker";
-	return config_group_key(slice_of(key->name)) == key ? "group" : "client metrics";
+	return config_group_key(slice_from(key->name)) == key ? "group" : "client metrics";
 }
 
 static const char *owner_of(const struct config_key *key)
@@ -88,10 +83,10 @@ static bool is_set_by(const struct config_key *topic_key, const struct config_ke
 /* A name may be a topic's and the broker's: the topic's is the one with an effect of its own. */
 static const struct config_key *find_key(const char *name)
 {
-	const struct config_key *key = config_topic_key(slice_of(name));
-	key = key ? key : config_broker_key(slice_of(name));
-	key = key ? key : config_group_key(slice_of(name));
-	return key ? key : config_client_metrics_key(slice_of(name));
+	const struct config_key *key = config_topic_key(slice_from(name));
+	key = key ? key : config_broker_key(slice_from(name));
+	key = key ? key : config_group_key(slice_from(name));
+	return key ? key : config_client_metrics_key(slice_from(name));
 }
 
 static int refuse_key(const char *name)

@@ -195,17 +195,12 @@ static void print_json_bytes(FILE *out, const char *name, struct slice bytes)
 		print_base64(out, bytes);
 }
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 static void print_json_headers(FILE *out, const struct shown_record *record)
 {
 	fputs("\"headers\":[", out);
 	for (uint32_t i = 0; i < record->header_count; i++) {
 		fputs(i ? ",{" : "{", out);
-		print_json_bytes(out, "name", slice_of(record->headers[i].name));
+		print_json_bytes(out, "name", slice_from(record->headers[i].name));
 		putc(',', out);
 		print_json_bytes(out, "value", record->headers[i].value);
 		putc('}', out);
@@ -216,7 +211,7 @@ static void print_json_headers(FILE *out, const struct shown_record *record)
 void format_print_json(FILE *out, const struct shown_record *record)
 {
 	fputs("{\"topic\":", out);
-	print_json_string(out, slice_of(record->topic));
+	print_json_string(out, slice_from(record->topic));
 	fprintf(out, ",\"partition\":%" PRId32 ",\"offset\":%" PRId64 ",", record->partition, record->offset);
 	if (record->timestamp_ms >= 0)
 		fprintf(out, "\"timestamp\":%" PRId64 ",\"timestamp_type\":\"%s\",", record->timestamp_ms, record->is_append_time ? "append" : "create");

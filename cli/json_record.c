@@ -95,7 +95,7 @@ static bool take_bytes(struct parse *parse, const json_t *json, struct slice *ou
 	char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_PRESERVE_ORDER);
 	if (!keep(parse, text))
 		return false;
-	*out = (struct slice){(const uint8_t *)text, strlen(text)};
+	*out = slice_from(text);
 	return true;
 }
 
@@ -143,7 +143,7 @@ static bool take_header_object(struct parse *parse, json_t *json)
 	json_t *value;
 	json_object_foreach(json, name, value) {
 		struct json_header *header = &parse->record->headers[parse->record->header_count++];
-		header->name = (struct slice){(const uint8_t *)name, strlen(name)};
+		header->name = slice_from(name);
 		if (!take_bytes(parse, value, &header->value))
 			return false;
 	}

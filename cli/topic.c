@@ -11,14 +11,9 @@
 #include "log/catalog/catalog.h"
 #include "log/config/config.h"
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 int topic_name_check(const char *name)
 {
-	if (catalog_check_topic_name(slice_of(name)) == 0)
+	if (catalog_check_topic_name(slice_from(name)) == 0)
 		return STATUS_OK;
 	complain("'%s' cannot be a topic's name: it takes 1 to %d of a-z A-Z 0-9 . _ - (not '.' or '..' alone)", name, TOPIC_NAME_SIZE_MAX);
 	return STATUS_USAGE;
@@ -29,7 +24,7 @@ int topic_name_check(const char *name)
 int topic_key_check(const char *name)
 {
 	const char *nearest = config_nearest(name, true);
-	if (config_topic_key(slice_of(name)))
+	if (config_topic_key(slice_from(name)))
 		return STATUS_OK;
 	complain(nearest ? "unknown topic key %s; did you mean %s?" : "unknown topic key %s; 'spate config explain' lists all", name, nearest);
 	return STATUS_USAGE;
@@ -46,7 +41,7 @@ int topic_setting_parse(struct topic_setting *out, const char *flag, const char 
 	snprintf(out->key, sizeof out->key, "%.*s", (int)(equals - text), text);
 	out->value = equals + 1;
 	int status = topic_key_check(out->key);
-	if (status || config_check(config_topic_key(slice_of(out->key)), slice_of(out->value), why, sizeof why) == 0)
+	if (status || config_check(config_topic_key(slice_from(out->key)), slice_from(out->value), why, sizeof why) == 0)
 		return status;
 	complain("%s", why);
 	return STATUS_USAGE;

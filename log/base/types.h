@@ -16,6 +16,12 @@ struct slice {
 	size_t size;
 };
 
+/* A text without its end; NULL: null. */
+static inline struct slice slice_from(const char *text)
+{
+	return (struct slice){(const uint8_t *)text, text ? strlen(text) : 0};
+}
+
 /* A 16-byte topic or directory id; all zero means "none" (KIP-516). */
 struct uuid {
 	uint8_t bytes[16];

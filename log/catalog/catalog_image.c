@@ -32,7 +32,7 @@ static bool place_override(struct topic *topic, const struct config_override *ov
 	char *value = strdup(override->value);
 	if (!value)
 		return false;
-	const struct config_key *key = config_topic_key((struct slice){(const uint8_t *)override->name, strlen(override->name)});
+	const struct config_key *key = config_topic_key(slice_from(override->name));
 	CHECKF(key, "no topic key %s", override->name);
 	bool is_same = at < topic->override_count && strcmp(topic->overrides[at].name, override->name) == 0;
 	if (is_same) {
@@ -243,16 +243,11 @@ int image_draft_reserve(struct image_draft *draft, uint32_t more)
 	return 0;
 }
 
-static struct slice name_of(const struct topic *topic)
-{
-	return (struct slice){(const uint8_t *)topic->name, strlen(topic->name)};
-}
-
 void image_draft_insert(struct image_draft *draft, struct topic *topic)
 {
 	struct catalog_image *image = draft->image;
 	bool is_there;
-	uint32_t place = find_place(image, name_of(topic), &is_there);
+	uint32_t place = find_place(image, slice_from(topic->name), &is_there);
 	CHECKF(!is_there, "topic %s", topic->name);
 	memmove(&image->topics[place + 1], &image->topics[place], (image->topic_count - place) * sizeof *image->topics);
 	image->topics[place] = topic;
@@ -284,7 +279,7 @@ void image_draft_remove(struct image_draft *draft, const struct topic *topic)
 {
 	struct catalog_image *image = draft->image;
 	bool is_there;
-	uint32_t place = find_place(image, name_of(topic), &is_there);
+	uint32_t place = find_place(image, slice_from(topic->name), &is_there);
 	CHECK(is_there && image->topics[place] == topic);
 	struct topic *removed = image->topics[place];
 	image->topic_count--;
@@ -297,7 +292,7 @@ void image_draft_replace(struct image_draft *draft, const struct topic *old, str
 {
 	struct catalog_image *image = draft->image;
 	bool is_there;
-	uint32_t place = find_place(image, name_of(old), &is_there);
+	uint32_t place = find_place(image, slice_from(old->name), &is_there);
 	CHECK(is_there && image->topics[place] == old);
 	struct topic *replaced = image->topics[place];
 	image->topics[place] = new;

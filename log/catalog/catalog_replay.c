@@ -39,12 +39,12 @@ static struct uuid take_id(struct catalog_cursor *cursor)
 int catalog_check_overrides(const struct config_override *overrides, uint32_t count, char *why, size_t why_size)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		const struct config_key *key = config_topic_key((struct slice){(const uint8_t *)overrides[i].name, strlen(overrides[i].name)});
+		const struct config_key *key = config_topic_key(slice_from(overrides[i].name));
 		if (!key) {
 			snprintf(why, why_size, "unknown topic key %s", overrides[i].name);
 			return ERR_INVALID_CONFIG;
 		}
-		int err = config_check(key, (struct slice){(const uint8_t *)overrides[i].value, strlen(overrides[i].value)}, why, why_size);
+		int err = config_check(key, slice_from(overrides[i].value), why, why_size);
 		if (err)
 			return err;
 	}
@@ -179,7 +179,7 @@ static int replay_deleted(struct replay *replay)
 static int replace_topic(struct replay *replay, const struct topic *old, uint32_t partition_count,
 			 const struct config_override *overrides, uint32_t override_count)
 {
-	struct topic *new = catalog_topic_create(&old->id, (struct slice){(const uint8_t *)old->name, strlen(old->name)}, partition_count,
+	struct topic *new = catalog_topic_create(&old->id, slice_from(old->name), partition_count,
 					 old->created_incarnation, overrides, override_count, &replay->state->defaults);
 	if (!new)
 		return -ENOMEM;
@@ -376,15 +376,15 @@ void catalog_put_overrides(struct catalog_bytes *bytes, const struct config_over
 {
 	catalog_put_u32(bytes, count);
 	for (uint32_t i = 0; i < count; i++) {
-		catalog_put_text(bytes, (struct slice){(const uint8_t *)overrides[i].name, strlen(overrides[i].name)});
-		catalog_put_text(bytes, (struct slice){(const uint8_t *)overrides[i].value, strlen(overrides[i].value)});
+		catalog_put_text(bytes, slice_from(overrides[i].name));
+		catalog_put_text(bytes, slice_from(overrides[i].value));
 	}
 }
 
 void catalog_put_topic(struct catalog_bytes *bytes, const struct topic *topic)
 {
 	catalog_put(bytes, topic->id.bytes, sizeof topic->id.bytes);
-	catalog_put_text(bytes, (struct slice){(const uint8_t *)topic->name, strlen(topic->name)});
+	catalog_put_text(bytes, slice_from(topic->name));
 	catalog_put_u32(bytes, topic->partition_count);
 	catalog_put_u64(bytes, topic->created_incarnation);
 	catalog_put_overrides(bytes, topic->overrides, topic->override_count);
@@ -394,7 +394,7 @@ void catalog_put_identity(struct catalog_bytes *bytes, const struct meta_propert
 {
 	catalog_put(bytes, identity->directory_id.bytes, sizeof identity->directory_id.bytes);
 	catalog_put_u32(bytes, (uint32_t)identity->node_id);
-	catalog_put_text(bytes, (struct slice){(const uint8_t *)identity->cluster_id, strlen(identity->cluster_id)});
+	catalog_put_text(bytes, slice_from(identity->cluster_id));
 	if (shard_count)
 		catalog_put_u32(bytes, shard_count);
 }

@@ -61,15 +61,10 @@ int catalog__reserve_stems(struct catalog *catalog, uint32_t more)
 	return 0;
 }
 
-static struct slice name_of(const struct topic *topic)
-{
-	return (struct slice){(const uint8_t *)topic->name, strlen(topic->name)};
-}
-
 void catalog__insert_stem(struct catalog *catalog, struct topic *topic)
 {
 	bool is_there;
-	uint32_t place = find_stem(catalog, name_of(topic), &is_there);
+	uint32_t place = find_stem(catalog, slice_from(topic->name), &is_there);
 	memmove(&catalog->by_stem[place + 1], &catalog->by_stem[place], (catalog->stem_count - place) * sizeof *catalog->by_stem);
 	catalog->by_stem[place] = topic;
 	catalog->stem_count++;
@@ -78,7 +73,7 @@ void catalog__insert_stem(struct catalog *catalog, struct topic *topic)
 uint32_t catalog__place_of_stem(const struct catalog *catalog, const struct topic *topic)
 {
 	bool is_there;
-	uint32_t place = find_stem(catalog, name_of(topic), &is_there);
+	uint32_t place = find_stem(catalog, slice_from(topic->name), &is_there);
 	CHECKF(is_there, "topic %s", topic->name);
 	return place;
 }
@@ -103,7 +98,7 @@ struct change {
 
 static bool is_named(const struct topic *topic, struct slice name)
 {
-	struct slice own = name_of(topic);
+	struct slice own = slice_from(topic->name);
 	return own.size == name.size && memcmp(own.data, name.data, own.size) == 0;
 }
 
@@ -305,7 +300,7 @@ int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t 
 	catalog_put(&bytes, id->bytes, sizeof id->bytes);
 	catalog_put_u32(&bytes, partition_count);
 	catalog_end(&bytes);
-	return commit_replaced(catalog, &bytes, old, catalog_topic_create(id, name_of(old), partition_count, old->created_incarnation, old->overrides,
+	return commit_replaced(catalog, &bytes, old, catalog_topic_create(id, slice_from(old->name), partition_count, old->created_incarnation, old->overrides,
 								  old->override_count, &catalog->state.defaults));
 }
 
@@ -327,7 +322,7 @@ int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const 
 	err = catalog_check_overrides(overrides, count, why, sizeof why);
 	if (err)
 		return err;
-	struct topic *new = catalog_topic_create(id, name_of(old), old->partition_count, old->created_incarnation, overrides, count, &catalog->state.defaults);
+	struct topic *new = catalog_topic_create(id, slice_from(old->name), old->partition_count, old->created_incarnation, overrides, count, &catalog->state.defaults);
 	if (new && has_same_overrides(old, new)) {
 		catalog_topic_destroy(new);
 		return 0;

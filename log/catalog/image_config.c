@@ -80,7 +80,7 @@ void image_config_release(struct image_config *config)
 
 static struct topic *resolve_topic(const struct topic *topic, const struct topic_defaults *defaults)
 {
-	return catalog_topic_create(&topic->id, (struct slice){(const uint8_t *)topic->name, strlen(topic->name)}, topic->partition_count,
+	return catalog_topic_create(&topic->id, slice_from(topic->name), topic->partition_count,
 			    topic->created_incarnation, topic->overrides, topic->override_count, defaults);
 }
 

@@ -54,7 +54,7 @@ static const char *take_found(struct meta_properties *out, const struct found *f
 	if (!found->node_id || !parse_node_id(found->node_id, &out->node_id))
 		return "node.id is missing or no number";
 	if (!found->directory_id ||
-	    !uuid_text_parse(&out->directory_id, (struct slice){(const uint8_t *)found->directory_id, strlen(found->directory_id)}))
+	    !uuid_text_parse(&out->directory_id, slice_from(found->directory_id)))
 		return "directory.id is missing or no id";
 	memcpy(out->cluster_id, found->cluster_id, strlen(found->cluster_id) + 1);
 	return NULL;

@@ -68,17 +68,12 @@ int broker_config_copy_static(struct broker_config **out, const struct broker_co
 
 /* ---- setting -------------------------------------------------------------------------------------------------- */
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 /* The topic key that `name` is, or is a slip of: people write a topic's key into the broker's file, and mean the default of all topics. */
 static const struct config_key *topic_key_meant(const char *name)
 {
 	const char *nearest = config_nearest(name, true);
-	const struct config_key *key = config_topic_key(slice_of(name));
-	return key || !nearest ? key : config_topic_key(slice_of(nearest));
+	const struct config_key *key = config_topic_key(slice_from(name));
+	return key || !nearest ? key : config_topic_key(slice_from(nearest));
 }
 
 static int refuse_name(const char *name, char *why, size_t why_size)
@@ -104,14 +99,14 @@ static int refuse_name(const char *name, char *why, size_t why_size)
 
 static int set(struct broker_config *config, enum config_source source, const char *name, const char *value, char *why, size_t why_size)
 {
-	const struct config_key *key = config_broker_key(slice_of(name));
+	const struct config_key *key = config_broker_key(slice_from(name));
 	if (!key)
 		return refuse_name(name, why, why_size);
-	int err = config_check(key, slice_of(value), why, why_size);
+	int err = config_check(key, slice_from(value), why, why_size);
 	if (err)
 		return err;
 
-	struct slice trimmed = config_trim(slice_of(value));
+	struct slice trimmed = config_trim(slice_from(value));
 	char *copy = strndup((const char *)trimmed.data, trimmed.size);
 	if (!copy) {
 		snprintf(why, why_size, "out of memory");
@@ -144,13 +139,13 @@ struct lines_seen {
 /* A key is in a file once, or with one value: what a second line would silently undo was meant by somebody. */
 static int refuse_second(const struct broker_config *config, const struct lines_seen *seen, const char *name, const char *value, char *why, size_t why_size)
 {
-	const struct config_key *key = config_broker_key(slice_of(name));
+	const struct config_key *key = config_broker_key(slice_from(name));
 	if (!key)
 		return 0;
 	uint32_t count;
 	unsigned *line = &seen->of_key[key - config_broker_keys(&count)], before = *line;
 	const char *old = *value_at(config, key, CONFIG_SOURCE_BROKER);
-	struct slice trimmed = config_trim(slice_of(value));
+	struct slice trimmed = config_trim(slice_from(value));
 	*line = seen->now;
 	if (!before || !old || (strlen(old) == trimmed.size && memcmp(old, trimmed.data, trimmed.size) == 0))
 		return 0;
@@ -162,7 +157,7 @@ static int refuse_second(const struct broker_config *config, const struct lines_
 /* One line of the file: NAME = VALUE, or nothing. Cuts the line in place. */
 static int set_from_line(struct broker_config *config, struct lines_seen *seen, char *line, size_t size, char *why, size_t why_size)
 {
-	struct slice text = config_trim(slice_of(line));
+	struct slice text = config_trim(slice_from(line));
 	if (memchr(line, '\0', size)) {
 		snprintf(why, why_size, "there is a zero byte in the line; is this a text file (in UTF-8 or ASCII)?");
 		return ERR_INVALID_CONFIG;
@@ -175,7 +170,7 @@ static int set_from_line(struct broker_config *config, struct lines_seen *seen, 
 		return ERR_INVALID_CONFIG;
 	}
 	*equals = '\0';
-	struct slice name = config_trim(slice_of(line));
+	struct slice name = config_trim(slice_from(line));
 	((char *)name.data)[name.size] = '\0';
 	int err = refuse_second(config, seen, (const char *)name.data, equals + 1, why, why_size);
 	return err ? err : broker_config_set(config, (const char *)name.data, equals + 1, why, why_size);
@@ -246,7 +241,7 @@ int broker_config_load(struct broker_config *config, const char *path, char *why
 
 static const struct config_key *key_of(const char *name)
 {
-	const struct config_key *key = config_broker_key(slice_of(name));
+	const struct config_key *key = config_broker_key(slice_from(name));
 	CHECKF(key, "no broker key %s", name);
 	return key;
 }
@@ -314,7 +309,7 @@ int64_t broker_config_int(const struct broker_config *config, const char *name)
 {
 	const char *value = broker_config_value(config, name);
 	int64_t number;
-	CHECKF(value && config_parse_int(slice_of(value), &number), "%s = %s", name, value ? value : "nothing");
+	CHECKF(value && config_parse_int(slice_from(value), &number), "%s = %s", name, value ? value : "nothing");
 	return number;
 }
 
@@ -322,7 +317,7 @@ bool broker_config_bool(const struct broker_config *config, const char *name)
 {
 	const char *value = broker_config_value(config, name);
 	bool is_true;
-	CHECKF(value && config_parse_bool(slice_of(value), &is_true), "%s = %s", name, value ? value : "nothing");
+	CHECKF(value && config_parse_bool(slice_from(value), &is_true), "%s = %s", name, value ? value : "nothing");
 	return is_true;
 }
 
@@ -330,6 +325,6 @@ double broker_config_double(const struct broker_config *config, const char *name
 {
 	const char *value = broker_config_value(config, name);
 	double number;
-	CHECKF(value && config_parse_double(slice_of(value), &number), "%s = %s", name, value ? value : "nothing");
+	CHECKF(value && config_parse_double(slice_from(value), &number), "%s = %s", name, value ? value : "nothing");
 	return number;
 }

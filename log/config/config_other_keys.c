@@ -90,7 +90,7 @@ const char *config_group_bound(const struct config_key *key, const char *which, 
 		const char *dot = strchr(key->name, '.');
 		snprintf(out, size, "group.%.*s.%s%s", (int)(dot - key->name), key->name, which, dot);
 	}
-	return config_broker_key((struct slice){(const uint8_t *)out, strlen(out)}) ? out : NULL;
+	return config_broker_key(slice_from(out)) ? out : NULL;
 }
 
 /* ---- what Kafka has besides ------------------------------------------------------------------------------------------- */

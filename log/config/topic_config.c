@@ -39,11 +39,6 @@ const char *config_broker_synonym(const char *name, uint32_t i)
 	return i == 0 ? name : NULL;
 }
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 static bool take_override(struct config_value *out, const struct config_key *key, const struct config_override *overrides, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
@@ -70,7 +65,7 @@ static bool take_broker(struct config_value *out, const char *broker_name, const
 static void scale(struct config_value *out, int64_t unit)
 {
 	int64_t number;
-	CHECK(config_parse_int(slice_of(out->text), &number));
+	CHECK(config_parse_int(slice_from(out->text), &number));
 	snprintf(out->scaled, sizeof out->scaled, "%lld", (long long)(number < 0 ? -1 : number * unit));
 	out->text = out->scaled;
 }
@@ -108,7 +103,7 @@ struct lookup {
 
 static void look_up(struct config_value *out, const struct lookup *in, const char *name)
 {
-	const struct config_key *key = config_topic_key(slice_of(name));
+	const struct config_key *key = config_topic_key(slice_from(name));
 	CHECKF(key, "no topic key %s", name);
 	topic_config_value(out, key, in->broker, in->overrides, in->count);
 }
@@ -118,7 +113,7 @@ static int64_t int_of(const struct lookup *in, const char *name)
 	struct config_value value;
 	int64_t number;
 	look_up(&value, in, name);
-	CHECKF(config_parse_int(slice_of(value.text), &number), "%s = %s", name, value.text);
+	CHECKF(config_parse_int(slice_from(value.text), &number), "%s = %s", name, value.text);
 	return number;
 }
 
@@ -127,7 +122,7 @@ static int word_of(const struct lookup *in, const char *name, const char *const 
 {
 	struct config_value value;
 	look_up(&value, in, name);
-	struct slice text = config_trim(slice_of(value.text));
+	struct slice text = config_trim(slice_from(value.text));
 	for (int i = 0; i < count; i++)
 		if (strlen(words[i]) == text.size && memcmp(words[i], text.data, text.size) == 0)
 			return i;
@@ -139,7 +134,7 @@ static void resolve_cleanup(struct topic_config *out, const struct lookup *in)
 {
 	struct config_value value;
 	look_up(&value, in, "cleanup.policy");
-	struct slice rest = slice_of(value.text), item;
+	struct slice rest = slice_from(value.text), item;
 	while (config_next_item(&rest, &item)) {
 		out->is_compacted |= item.size == 7 && memcmp(item.data, "compact", 7) == 0;
 		out->is_deleted |= item.size == 6 && memcmp(item.data, "delete", 6) == 0;

@@ -244,7 +244,7 @@ static struct salvage_topic recovered(struct lost *lost, uint32_t at, bool is_in
 	snprintf(of->name, sizeof of->name, RECOVERED_PREFIX "%s", id);
 	struct slice spare_name = {(const uint8_t *)of->name, strlen(of->name)};
 	return (struct salvage_topic){
-		.name = is_internal ? (struct slice){(const uint8_t *)GROUP_TOPIC, strlen(GROUP_TOPIC)} : spare_name,
+		.name = is_internal ? slice_from(GROUP_TOPIC) : spare_name,
 		.spare_name = spare_name,
 		.id = lost->unnamed[at].id,
 		.is_told = true,

@@ -31,7 +31,7 @@ static int move_topics(struct repair *repair)
 {
 	for (uint32_t i = 0; i < repair->options->quarantined_count; i++) {
 		const char *name = repair->options->quarantined[i];
-		const struct topic *topic = catalog_topic_by_name(repair->image, (struct slice){(const uint8_t *)name, strlen(name)});
+		const struct topic *topic = catalog_topic_by_name(repair->image, slice_from(name));
 		int err = move_directories(repair, name), topic_err = 0;
 		if (!err && topic)
 			err = catalog_delete_topics(repair->catalog, &topic->id, 1, &topic_err);
@@ -80,7 +80,7 @@ int repair__check_names(struct repair *repair)
 	const struct catalog_image *image = catalog_image_acquire(catalog);
 	for (uint32_t i = 0; i < repair->options->quarantined_count && !unknown; i++) {
 		const char *name = repair->options->quarantined[i];
-		bool is_known = catalog_topic_by_name(image, (struct slice){(const uint8_t *)name, strlen(name)}) || has_directory(repair, name);
+		bool is_known = catalog_topic_by_name(image, slice_from(name)) || has_directory(repair, name);
 		unknown = is_known ? NULL : name;
 	}
 	catalog_image_release(image);

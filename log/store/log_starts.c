@@ -87,7 +87,7 @@ static int take_line(const char *line, told_start_fn *take, void *context)
 	uint32_t index;
 	long long offset;
 	if (sscanf(line, "%22s %u %lld", text, &index, &offset) != 3 || offset < 0 ||
-	    !uuid_text_parse(&id, (struct slice){(const uint8_t *)text, strlen(text)}))
+	    !uuid_text_parse(&id, slice_from(text)))
 		return ERR_CORRUPT_LOG;
 	return take(context, &id, index, offset);
 }

@@ -285,7 +285,7 @@ static void fetch_some(struct fetch *fetch)
 		const struct topic *topic = by_id ? catalog_topic_by_id(fetch->coordinator->image, &wanted->topic_id) : NULL;
 		unknown += by_id && !topic;
 		if (!by_id || topic)
-			fetch_topic(fetch, wanted, by_id ? (struct slice){(const uint8_t *)topic->name, strlen(topic->name)} : wanted->name, KERR_NONE);
+			fetch_topic(fetch, wanted, by_id ? slice_from(topic->name) : wanted->name, KERR_NONE);
 	}
 	for (int32_t i = 0; i < in->topics.count && unknown && !fetch->call->is_out_of_memory; i++)
 		if (!catalog_topic_by_id(fetch->coordinator->image, &in->topics.items[i].topic_id))

@@ -22,11 +22,6 @@
 /* Present and empty, where a zeroed slice would say null. */
 #define SLICE_EMPTY ((struct slice){(const uint8_t *)"", 0})
 
-static inline struct slice slice_from(const char *text)
-{
-	return (struct slice){(const uint8_t *)text, text ? strlen(text) : 0};
-}
-
 static inline bool slice_equal(struct slice a, struct slice b)
 {
 	return a.size == b.size && (!a.data) == (!b.data) && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
