@@ -459,14 +459,39 @@ static uint64_t told_size(uint32_t version, const uint8_t *at, const uint8_t *en
 	return size <= (uint64_t)(end - at) ? size : 0;
 }
 
-static int take_partition(struct store *store, uint32_t version, const uint8_t *at, const uint8_t *end, size_t *taken)
+/* Over the partitions that a checked file tells of. */
+struct told_walk {
+	uint32_t version;
+	uint32_t left; /* that are still to come */
+	const uint8_t *at, *next, *end;
+	struct uuid id; /* of the partition at `at`, with its index */
+	uint32_t index;
+};
+
+static struct told_walk begin_walk(struct slice file, size_t header_size)
 {
-	*taken = told_size(version, at, end);
-	if (!*taken)
-		return ERR_CORRUPT_LOG;
-	struct uuid id;
-	memcpy(id.bytes, at, 16);
-	uint32_t index = load_le32(at + 16), segments = load_le32(at + 28), epochs = load_le32(at + 32), damages = load_le32(at + 36);
+	return (struct told_walk){.version = load_le32(file.data + 8), .left = load_le32(file.data + 24), .next = file.data + header_size,
+				  .end = file.data + file.size - CHECKSUM_SIZE};
+}
+
+/* False: it was the last one; or the next does not lie before the end, and some are left. */
+static bool next_partition(struct told_walk *walk)
+{
+	uint64_t size = walk->left ? told_size(walk->version, walk->next, walk->end) : 0;
+	if (!size)
+		return false;
+	walk->left--;
+	walk->at = walk->next;
+	walk->next += size;
+	memcpy(walk->id.bytes, walk->at, sizeof walk->id.bytes);
+	walk->index = load_le32(walk->at + 16);
+	return true;
+}
+
+static int take_partition(struct store *store, const struct told_walk *walk)
+{
+	const uint8_t *at = walk->at;
+	uint32_t version = walk->version, segments = load_le32(at + 28), epochs = load_le32(at + 32), damages = load_le32(at + 36);
 	uint32_t segment_size = segment_size_of(version);
 	size_t producers = load_le32(at + 40);
 	const uint8_t *segments_at = at + PARTITION_SIZE, *steps_at = segments_at + (size_t)segments * segment_size;
@@ -474,7 +499,7 @@ static int take_partition(struct store *store, uint32_t version, const uint8_t *
 	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments, segment_size) || !damages_fit(damages_at, damages))
 		return ERR_CORRUPT_LOG;
 	struct partition *partition;
-	int err = store__find_partition(store, &id, index, &partition);
+	int err = store__find_partition(store, &walk->id, walk->index, &partition);
 	if (err || !partition)
 		return err; /* deleted since, or another shard's by now */
 	partition->start_offset = (int64_t)load_le64(at + 20);
@@ -551,21 +576,17 @@ void store__checkpoint_partitions(struct slice file, store_told_partition_fn *ta
 	if (check_file(file, &header_size))
 		return;
 	struct catalog_mark mark = mark_of(file, header_size);
-	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
-	uint64_t size;
-	for (uint32_t left = load_le32(file.data + 24); left && (size = told_size(load_le32(file.data + 8), at, end)); left--, at += size) {
-		struct uuid id;
-		memcpy(id.bytes, at, sizeof id.bytes);
-		take(context, &id, load_le32(at + 16), &mark);
-	}
+	struct told_walk walk = begin_walk(file, header_size);
+	while (next_partition(&walk))
+		take(context, &walk.id, walk.index, &mark);
 }
 
-/* Of the partition at `at`: segments are wholly filed but for the last. */
-static int64_t filed_offset(uint32_t version, const uint8_t *at)
+/* Segments are wholly filed but for the last. */
+static int64_t filed_offset(const struct told_walk *walk)
 {
-	uint32_t segments = load_le32(at + 28);
-	const uint8_t *segment = at + PARTITION_SIZE + (size_t)(segments - 1) * segment_size_of(version);
-	return (int64_t)load_le64(segments ? segment + 8 : at + 20);
+	uint32_t segments = load_le32(walk->at + 28);
+	const uint8_t *segment = walk->at + PARTITION_SIZE + (size_t)(segments - 1) * segment_size_of(walk->version);
+	return (int64_t)load_le64(segments ? segment + 8 : walk->at + 20);
 }
 
 int store__checkpoint_filed(struct slice file, checkpoint_filed_fn *take, void *context)
@@ -574,14 +595,9 @@ int store__checkpoint_filed(struct slice file, checkpoint_filed_fn *take, void *
 	int err = check_file(file, &header_size);
 	if (err)
 		return err;
-	uint32_t version = load_le32(file.data + 8);
-	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
-	uint64_t size;
-	for (uint32_t left = load_le32(file.data + 24); !err && left && (size = told_size(version, at, end)); left--, at += size) {
-		struct uuid id;
-		memcpy(id.bytes, at, sizeof id.bytes);
-		err = take(context, &id, load_le32(at + 16), filed_offset(version, at));
-	}
+	struct told_walk walk = begin_walk(file, header_size);
+	while (!err && next_partition(&walk))
+		err = take(context, &walk.id, walk.index, filed_offset(&walk));
 	return err;
 }
 
@@ -622,18 +638,14 @@ static int take_checkpoint(struct store *store, struct slice file, size_t header
 	int err = header_size >= HEADER_SIZE_V3 ? check_company(store, file.data) : 0;
 	if (err)
 		return err;
-	uint32_t version = load_le32(file.data + 8);
 	store->checkpoint_generation = header_size >= HEADER_SIZE_V3 ? load_le64(file.data + 44) : 0;
-	const uint8_t *at = file.data + header_size, *end = file.data + file.size - CHECKSUM_SIZE;
-	for (uint32_t left = load_le32(file.data + 24); left; left--) {
-		size_t taken;
-		err = take_partition(store, version, at, end, &taken);
-		if (err)
-			return err;
-		at += taken;
-	}
+	struct told_walk walk = begin_walk(file, header_size);
+	while (!err && next_partition(&walk))
+		err = take_partition(store, &walk);
+	if (err || walk.left)
+		return err ? err : ERR_CORRUPT_LOG;
 	store->retention_clock.is_told = true;
-	if (version >= 5)
+	if (walk.version >= 5)
 		retention_clock_resume(&store->retention_clock, (int64_t)load_le64(file.data + 68), io_wall_ms(store->home.io), io_now_ns(store->home.io));
 	store->is_all_filed = says_all_is_filed(store, file.data); /* the word of one that is not believed does not count */
 	return 0;
@@ -732,18 +744,14 @@ int store__each_told(struct store *store, told_partition_fn *take, void *context
 	size_t header_size;
 	if (!store->told.data || check_file(store->told, &header_size))
 		return 0;
-	uint32_t version = load_le32(store->told.data + 8);
-	const uint8_t *at = store->told.data + header_size, *end = store->told.data + store->told.size - CHECKSUM_SIZE;
-	uint64_t size;
+	struct told_walk walk = begin_walk(store->told, header_size);
 	int err = 0;
-	for (uint32_t left = load_le32(store->told.data + 24); !err && left && (size = told_size(version, at, end)); left--, at += size) {
-		struct told_partition told = {.start_offset = (int64_t)load_le64(at + 20), .segment_count = load_le32(at + 28), .at = at + PARTITION_SIZE,
-					      .segment_size = segment_size_of(version), .has_steps = version >= 7};
-		struct uuid id;
+	while (!err && next_partition(&walk)) {
+		struct told_partition told = {.start_offset = (int64_t)load_le64(walk.at + 20), .segment_count = load_le32(walk.at + 28), .at = walk.at + PARTITION_SIZE,
+					      .segment_size = segment_size_of(walk.version), .has_steps = walk.version >= 7};
 		struct partition *partition;
-		memcpy(id.bytes, at, sizeof id.bytes);
 		bool is_possible = told.start_offset >= 0 && segments_fit(told.at, told.segment_count, told.segment_size);
-		err = is_possible ? store__find_partition(store, &id, load_le32(at + 16), &partition) : 0;
+		err = is_possible ? store__find_partition(store, &walk.id, walk.index, &partition) : 0;
 		if (!err && is_possible && partition)
 			err = take(context, partition, &told);
 	}
