@@ -107,33 +107,34 @@ static uint32_t steps_to_tell(const struct segment *segment)
 	return segment->vouched.headers ? mark_steps_before(segment->steps, segment->vouched.position) : 0;
 }
 
+/* The next one that is told of, behind *node, which it becomes. There is one. */
+static const struct segment *next_to_tell(const struct list **node)
+{
+	const struct segment *segment;
+	do {
+		*node = (*node)->next;
+		segment = LIST_ENTRY(*node, struct segment, node);
+	} while (is_let_go(segment));
+	return segment;
+}
+
 /* Calls put for each segment that is told of. */
 typedef uint8_t *put_fn(uint8_t *at, const struct segment *segment);
 
 static uint8_t *put_each(const struct partition *partition, uint32_t count, uint8_t *at, put_fn *put)
 {
-	struct list *node = partition->segments.next;
-	for (uint32_t told = 0; told < count; node = node->next) {
-		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		if (is_let_go(segment))
-			continue;
-		at = put(at, segment);
-		told++;
-	}
+	const struct list *node = &partition->segments;
+	for (uint32_t told = 0; told < count; told++)
+		at = put(at, next_to_tell(&node));
 	return at;
 }
 
 static size_t steps_size(const struct partition *partition, uint32_t segments)
 {
 	size_t count = 0;
-	struct list *node = partition->segments.next;
-	for (uint32_t told = 0; told < segments; node = node->next) {
-		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		if (is_let_go(segment))
-			continue;
-		count += steps_to_tell(segment);
-		told++;
-	}
+	const struct list *node = &partition->segments;
+	for (uint32_t told = 0; told < segments; told++)
+		count += steps_to_tell(next_to_tell(&node));
 	return count * MARK_STEP_SIZE;
 }
 
