@@ -107,6 +107,12 @@ static bool is_leftover(const struct partition_walk *walk, int64_t base_offset)
 	return is_over && (known ? known->required.offset - 1 : base_offset) < walk->check->picture->start_offset;
 }
 
+/* Is there such a file beside it, and does it have to say something? A running broker writes it whenever it likes. */
+static bool is_to_check(const struct partition_walk *walk, const struct segment_files *segment, enum segment_file file)
+{
+	return segment->has[file] && !walk->check->is_in_use && !is_leftover(walk, segment->base_offset);
+}
+
 /* ---- partition.metadata -------------------------------------------------------------------------------- */
 
 static bool holds_something(const struct partition_walk *walk)
@@ -822,7 +828,7 @@ static int read_snapshots(struct partition_walk *walk)
 	const struct partition_dir *files = walk->check->files;
 	int err = 0;
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
-		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use && !is_leftover(walk, files->segments[i].base_offset))
+		if (is_to_check(walk, &files->segments[i], SEGMENT_FILE_SNAPSHOT))
 			err = read_snapshot(walk, files->segments[i].base_offset);
 	return err ? err : snapshot_check_begin(&walk->snapshots);
 }
@@ -868,11 +874,10 @@ static int check_derived(const struct partition_walk *walk)
 	const struct partition_dir *files = walk->check->files;
 	int err = check_epoch_file(walk);
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
-		if (files->segments[i].has[SEGMENT_FILE_SNAPSHOT] && !walk->check->is_in_use && !is_leftover(walk, files->segments[i].base_offset))
+		if (is_to_check(walk, &files->segments[i], SEGMENT_FILE_SNAPSHOT))
 			check_snapshot(walk, files->segments[i].base_offset);
 	for (uint32_t i = 0; i < files->segment_count && !err; i++)
-		if (files->segments[i].has[SEGMENT_FILE_APPEND_TIME] && !walk->check->is_in_use && !walk->has_exchanged &&
-		    !is_leftover(walk, files->segments[i].base_offset))
+		if (!walk->has_exchanged && is_to_check(walk, &files->segments[i], SEGMENT_FILE_APPEND_TIME))
 			err = check_append_times(walk, files->segments[i].base_offset);
 	return err;
 }
