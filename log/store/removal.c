@@ -50,11 +50,12 @@ static int read_names(struct store *store, const char *path)
 }
 
 /* A log's blocks may take the disk a while to take back. */
-static int unlink_one(struct store *store, const char *file)
+static int unlink_one(struct store *store, const char *path, const char *name)
 {
-	size_t size = strlen(file);
-	bool is_log = size > 4 && strcmp(file + size - 4, ".log") == 0;
-	return is_log ? io_unlink_behind(store->home.io, file) : io_unlink(store->home.io, file);
+	int64_t base_offset;
+	enum segment_file file;
+	bool is_log = segment_name_parse(name, &base_offset, &file) && file == SEGMENT_FILE_LOG;
+	return is_log ? io_unlink_behind(store->home.io, path) : io_unlink(store->home.io, path);
 }
 
 static int remove_one(struct store *store, const char *path)
@@ -62,8 +63,8 @@ static int remove_one(struct store *store, const char *path)
 	struct removals *removals = &store->removals;
 	char file[4096], *name = removals->names[--removals->name_count];
 	snprintf(file, sizeof file, "%s/%s", path, name);
+	int err = unlink_one(store, file, name);
 	free(name);
-	int err = unlink_one(store, file);
 	return err == -ENOENT ? 0 : err;
 }
 
