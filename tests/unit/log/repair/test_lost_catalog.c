@@ -10,7 +10,7 @@
 
 static struct uuid id_of(struct world *world, const char *name)
 {
-	const struct topic *topic = catalog_topic_by_name(world->image, (struct slice){(const uint8_t *)name, strlen(name)});
+	const struct topic *topic = catalog_topic_by_name(world->image, slice_from(name));
 	cr_assert_not_null(topic, "%s", name);
 	return topic->id;
 }
@@ -20,18 +20,6 @@ static void recovered_name(const struct uuid *id, char out[64])
 	char text[UUID_TEXT_SIZE];
 	uuid_text_format(text, id);
 	snprintf(out, 64, "recovered-%s", text);
-}
-
-static void delete_topic(struct world *world, const char *name)
-{
-	struct uuid id = id_of(world, name);
-	int err = 0;
-	cr_assert_eq(catalog_delete_topics(world->catalog, &id, 1, &err), 0);
-	cr_assert_eq(err, 0);
-	const struct catalog_image *image = catalog_image_acquire(world->catalog);
-	store_set_image(world->store, image);
-	catalog_image_release(world->image);
-	world->image = image;
 }
 
 /* Steps of one kind; *name of the last of them. */
@@ -70,23 +58,7 @@ static void expect_recovered(struct world *world, const char *const *names, uint
 
 static const struct topic *find(struct world *world, const char *name)
 {
-	return catalog_topic_by_name(world->image, (struct slice){(const uint8_t *)name, strlen(name)});
-}
-
-static void nothing(struct io_timer *timer)
-{
-	(void)timer;
-}
-
-/* Until nothing is unfiled, and a checkpoint says so. */
-static void file_all(struct world *world)
-{
-	struct io_timer timer = {.run = nothing};
-	uint64_t until_ns = io_now_ns(world->io) + 20000000000ull;
-	io_timer_set(world->io, &timer, until_ns);
-	while (io_now_ns(world->io) < until_ns)
-		world_turn(world);
-	io_timer_cancel(world->io, &timer);
+	return catalog_topic_by_name(world->image, slice_from(name));
 }
 
 /* Filed, which a checkpoint says; the journal has it all the same, as it is not let go yet. */
@@ -170,7 +142,7 @@ Test(lost_catalog, a_topic_that_was_deleted, .timeout = 60)
 	world_open(&world);
 	world_create_topic(&world, "gone", 1, NULL, 0);
 	world_append(&world, world_partition(&world, "gone", 0), 0, 7, 100);
-	delete_topic(&world, "gone");
+	world_delete_topic(&world, "gone");
 	world_create_topic(&world, "stays", 1, NULL, 0);
 	world_append(&world, world_partition(&world, "stays", 0), 0, 7, 100);
 	file_now(&world, world_partition(&world, "stays", 0));
@@ -217,14 +189,11 @@ Test(lost_catalog, a_record_that_is_left, .timeout = 60)
 	world_create_topic(&world, "a", 1, NULL, 0);
 	world_create_topic(&world, "gone", 1, NULL, 0);
 	world_append(&world, world_partition(&world, "gone", 0), 0, 7, 100);
-	delete_topic(&world, "gone");
+	world_delete_topic(&world, "gone");
 	free(rot_read(&world, CATALOG, &size));
 	struct uuid id = id_of(&world, "a");
 	cr_assert_eq(catalog_grow_topic(world.catalog, &id, 3), 0);
-	const struct catalog_image *image = catalog_image_acquire(world.catalog);
-	store_set_image(world.store, image);
-	catalog_image_release(world.image);
-	world.image = image;
+	world_take_image(&world);
 	world_append(&world, world_partition(&world, "a", 2), 0, 7, 100);
 	world_kill(&world);
 	free(rot_read(&world, CATALOG, &grown));
@@ -250,7 +219,7 @@ Test(lost_catalog, a_leftover_tells_of_a_deletion, .timeout = 60)
 		struct uuid id = id_of(&world, "gone");
 		recovered_name(&id, name);
 		world_append(&world, world_partition(&world, "gone", 0), 0, 7, 100);
-		delete_topic(&world, "gone");
+		world_delete_topic(&world, "gone");
 		world_kill(&world);
 		rot_unlink(&world, CATALOG);
 		for (int i = 0; i < 16; i++)
@@ -330,7 +299,7 @@ Test(lost_catalog, the_topic_of_groups, .timeout = 60)
 		if (way == 2) {
 			world_create_topic(&world, "__consumer_offsets", 2, NULL, 0);
 			world_append(&world, world_partition(&world, "__consumer_offsets", 0), 0, 7, 1000);
-			file_all(&world);
+			world_rest(&world, 20000000000); /* nothing is unfiled, and a checkpoint says so */
 		}
 		world_create_topic(&world, "a", 2, NULL, 0);
 		world_create_topic(&world, "b", 1, NULL, 0);

@@ -394,13 +394,7 @@ Test(file_gone, its_topic_is_deleted_meanwhile)
 				world_turn(&world);
 		}
 		cr_assert_eq(world.store->home.segments.filings_in_flight, 1);
-		struct uuid id = partition_topic(partition)->id;
-		int err;
-		cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
-		const struct catalog_image *image = catalog_image_acquire(world.catalog);
-		store_set_image(world.store, image);
-		catalog_image_release(world.image);
-		world.image = image;
+		world_delete_topic(&world, "t");
 		for (uint64_t i = 0; i < BATCHES; i++)
 			world_append(&world, world_partition(&world, "u", 0), i, 1, 100);
 		let_it_file(&world);

@@ -88,15 +88,9 @@ Test(large_reads, those_that_wait_end_with_their_topic, .timeout = 60)
 	struct world world;
 	struct read reads[READS];
 	struct partition *partition = open_large(&world, true);
-	struct uuid id = partition_topic(partition)->id;
 	uint32_t closed = 0;
-	int err;
 	cr_assert_eq(begin_all(&world, partition, reads), AT_ONCE);
-	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
-	const struct catalog_image *image = catalog_image_acquire(world.catalog);
-	store_set_image(world.store, image);
-	catalog_image_release(world.image);
-	world.image = image;
+	world_delete_topic(&world, "t");
 	for (uint32_t i = 0; i < READS; i++) {
 		struct read *read = next_done(reads);
 		cr_assert(read->op.err == ERR_CLOSED || read->op.err == 0);

@@ -359,14 +359,7 @@ Test(partition, deletion_and_recreation)
 	advance(&world, 30); /* filed by now */
 	struct append open;
 	cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &open, 5, 1, 100), 0);
-	struct uuid id = partition_topic(world_partition(&world, "t", 0))->id;
-	int err;
-	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
-	cr_assert_eq(err, 0);
-	const struct catalog_image *image = catalog_image_acquire(world.catalog);
-	store_set_image(world.store, image);
-	catalog_image_release(world.image);
-	world.image = image;
+	world_delete_topic(&world, "t");
 	cr_assert(open.is_done);
 	cr_assert_eq(open.op.err, ERR_CLOSED);
 	advance(&world, 5);

@@ -85,15 +85,9 @@ Test(reads_beside, those_that_wait_end_with_their_topic)
 	struct world world;
 	struct read reads[READS];
 	struct partition *partition = open_filed(&world);
-	struct uuid id = partition_topic(partition)->id;
-	int err;
 	world_append(&world, partition, READS, 1, 100);
 	begin_reads(partition, reads);
-	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
-	const struct catalog_image *image = catalog_image_acquire(world.catalog);
-	store_set_image(world.store, image);
-	catalog_image_release(world.image);
-	world.image = image;
+	world_delete_topic(&world, "t");
 	for (int i = 0; i < READS; i++) {
 		for (int turns = 0; !reads[i].is_done && turns < 1000; turns++)
 			world_turn(&world);

@@ -48,19 +48,6 @@ static uint32_t files_of(struct world *world, const char *dir)
 	return count;
 }
 
-static void delete_topic(struct world *world, const char *name)
-{
-	const struct topic *topic = catalog_topic_by_name(world->image, (struct slice){(const uint8_t *)name, strlen(name)});
-	struct uuid id = topic->id;
-	int err = 0;
-	cr_assert_eq(catalog_delete_topics(world->catalog, &id, 1, &err), 0);
-	cr_assert_eq(err, 0);
-	const struct catalog_image *before = world->image;
-	world->image = catalog_image_acquire(world->catalog);
-	store_set_image(world->store, world->image);
-	catalog_image_release(before);
-}
-
 static void turn_until_gone(struct world *world)
 {
 	uint32_t before = left(world).files;
@@ -80,7 +67,7 @@ Test(removal, a_few_in_each_turn)
 	fill(&world, 1, "t", 1, SEGMENTS);
 	uint32_t files = files_of(&world, "/t-0");
 	cr_assert_geq(files, SEGMENTS);
-	delete_topic(&world, "t");
+	world_delete_topic(&world, "t");
 	cr_assert_eq(left(&world).files, files);
 	cr_assert_eq(files_of(&world, "/t-0"), 0);
 	turn_until_gone(&world);
@@ -92,7 +79,7 @@ Test(removal, of_many_partitions)
 {
 	struct world world;
 	fill(&world, 2, "t", 40, 2);
-	delete_topic(&world, "t");
+	world_delete_topic(&world, "t");
 	cr_assert_eq(left(&world).dirs, 40);
 	uint32_t before = 40;
 	for (int turns = 0; before && turns < 1000; turns++) {
@@ -111,7 +98,7 @@ Test(removal, beside_a_topic_of_its_name, .timeout = 60)
 	for (int turns = 0; turns < 90; turns += 15) {
 		struct world world;
 		fill(&world, 10 + (uint64_t)turns, "t", 1, SEGMENTS / 2);
-		delete_topic(&world, "t");
+		world_delete_topic(&world, "t");
 		make_topic(&world, "t", 1);
 		cr_assert_eq(partition_log_end_offset(world_partition(&world, "t", 0)), 0);
 		for (uint64_t i = 0; i < 20; i++)
@@ -138,7 +125,7 @@ Test(removal, goes_on_in_the_next_life)
 	char ours[80], path[120];
 	fill(&world, 3, "t", 1, SEGMENTS);
 	make_topic(&world, "u", 1);
-	delete_topic(&world, "t");
+	world_delete_topic(&world, "t");
 	world_stop(&world);
 	world_open(&world);
 	cr_assert_eq(left(&world).dirs, 1);
@@ -169,7 +156,7 @@ Test(removal, a_long_name_is_cut)
 	char name[250] = {0};
 	memset(name, 'n', 249);
 	fill(&world, 4, name, 2, 2);
-	delete_topic(&world, name);
+	world_delete_topic(&world, name);
 	cr_assert_eq(left(&world).dirs, 2);
 	cr_assert_eq(left(&world).name_size_max, 255);
 	turn_until_gone(&world);
@@ -182,7 +169,7 @@ Test(removal, what_kept_its_name_is_left_alone)
 	struct world world;
 	fill(&world, 5, "t", 1, 2);
 	sim_disk_fail_kinds(world.disk, SIM_NAMES | SIM_LIST, 1, EMFILE, true);
-	delete_topic(&world, "t");
+	world_delete_topic(&world, "t");
 	sim_disk_fail_kinds(world.disk, SIM_LIST, 1, EMFILE, true);
 	make_topic(&world, "t", 1);
 	for (uint64_t i = 0; i < 20; i++)

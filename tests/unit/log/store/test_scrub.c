@@ -242,13 +242,7 @@ Test(scrub, lost_files_and_lost_topics)
 	let_pass(&world, 600ull * 1000 * 1000 * 1000);
 	for (int turns = 0; store_counters(world.store).scrub_bytes == 0 && turns < 1000; turns++)
 		world_turn(&world);
-	int err;
-	struct uuid id = catalog_topic_by_name(world.image, (struct slice){(const uint8_t *)"t", 1})->id;
-	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
-	const struct catalog_image *image = catalog_image_acquire(world.catalog);
-	store_set_image(world.store, image);
-	catalog_image_release(world.image);
-	world.image = image;
+	world_delete_topic(&world, "t");
 	run_passes(&world, 2);
 	cr_assert_eq(store_counters(world.store).damaged_ranges, 0);
 	world_fini(&world);

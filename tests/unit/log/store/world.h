@@ -125,17 +125,32 @@ static inline void world_idle(struct world *world, int seconds)
 		world_turn(world);
 }
 
-static inline void world_create_topic(struct world *world, const char *name, uint32_t partitions, const struct config_override *overrides,
-				      uint32_t override_count)
+/* What the catalog has become is the store's to see. */
+static inline void world_take_image(struct world *world)
 {
-	struct topic_spec spec = {{(const uint8_t *)name, strlen(name)}, partitions, override_count, overrides};
-	int err;
-	cr_assert_eq(catalog_create_topics(world->catalog, &spec, 1, &err), 0);
-	cr_assert_eq(err, 0);
 	const struct catalog_image *image = catalog_image_acquire(world->catalog);
 	store_set_image(world->store, image);
 	catalog_image_release(world->image);
 	world->image = image;
+}
+
+static inline void world_create_topic(struct world *world, const char *name, uint32_t partitions, const struct config_override *overrides,
+				      uint32_t override_count)
+{
+	struct topic_spec spec = {slice_from(name), partitions, override_count, overrides};
+	int err;
+	cr_assert_eq(catalog_create_topics(world->catalog, &spec, 1, &err), 0);
+	cr_assert_eq(err, 0);
+	world_take_image(world);
+}
+
+static inline void world_delete_topic(struct world *world, const char *name)
+{
+	struct uuid id = catalog_topic_by_name(world->image, slice_from(name))->id;
+	int err;
+	cr_assert_eq(catalog_delete_topics(world->catalog, &id, 1, &err), 0);
+	cr_assert_eq(err, 0);
+	world_take_image(world);
 }
 
 static inline struct partition *world_partition(struct world *world, const char *name, uint32_t index)
