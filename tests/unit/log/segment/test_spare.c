@@ -317,6 +317,15 @@ Test(spare, no_crash_brings_old_bytes_back, .timeout = 120)
 	cr_assert_gt(kept_count, 50);
 }
 
+static void expect_byte(struct bench *bench, const char *path, uint8_t due)
+{
+	uint8_t byte = (uint8_t)~due;
+	int fd = io_file_open(bench->io, path, IO_READ_ONLY);
+	cr_assert_eq(io_file_read(bench->io, fd, &byte, 1, SIZE / 2), 1);
+	cr_assert_eq(byte, due, "in the middle of %s", path);
+	io_close_fd(bench->io, fd);
+}
+
 /* On the real file system of $TMPDIR, where it can. */
 Test(spare, on_a_real_disk)
 {
@@ -343,30 +352,22 @@ Test(spare, on_a_real_disk)
 	if (fd >= 0) {
 		int read_fd = io_file_open(bench.io, to, IO_READ_ONLY);
 		cr_assert_eq(io_file_next_data(bench.io, read_fd, 0), SIZE, "room, as any that is reserved");
-		uint8_t byte = 1;
-		cr_assert_eq(io_file_read(bench.io, read_fd, &byte, 1, SIZE / 2), 1);
-		cr_assert_eq(byte, 0);
 		io_close_fd(bench.io, read_fd);
 		io_close_fd(bench.io, fd);
+		expect_byte(&bench, to, 0);
 
 		make_file(&bench, from, 7, SIZE);
 		cr_assert_eq(link(from, link_path), 0);
 		cr_assert(spares_give(bench.spares, from, dir, SIZE, SIZE));
 		settle(&bench);
 		cr_assert_eq(spares_bytes(bench.spares), 0, "a file with another name is somebody's");
-		read_fd = io_file_open(bench.io, link_path, IO_READ_ONLY);
-		cr_assert_eq(io_file_read(bench.io, read_fd, &byte, 1, SIZE / 2), 1);
-		cr_assert_eq(byte, 7);
+		expect_byte(&bench, link_path, 7);
 
 		cr_assert_eq(symlink(link_path, from), 0);
-		io_close_fd(bench.io, read_fd);
 		cr_assert(spares_give(bench.spares, from, dir, SIZE, SIZE));
 		settle(&bench);
 		cr_assert_eq(spares_bytes(bench.spares), 0, "so is what a link leads to");
-		read_fd = io_file_open(bench.io, link_path, IO_READ_ONLY);
-		cr_assert_eq(io_file_read(bench.io, read_fd, &byte, 1, SIZE / 2), 1);
-		cr_assert_eq(byte, 7);
-		io_close_fd(bench.io, read_fd);
+		expect_byte(&bench, link_path, 7);
 		unlink(link_path);
 		unlink(to);
 

@@ -154,17 +154,22 @@ static void let_time_go_by(struct world *world, uint64_t ns)
 	cr_assert_geq(io_now_ns(world->io) - began_ns, ns);
 }
 
+static void open_keeping_a_week(struct world *world, uint64_t seed)
+{
+	struct config_override override = {"retention.ms", "604800000"};
+	world_init(world, seed);
+	world->options.retention_check_ms = 300000;
+	world_open(world);
+	world_create_topic(world, "t", 1, &override, 1);
+}
+
 /* A machine comes up a month ahead (no battery, no network yet), once after a stop and twice after a kill: what a week is to be kept is there. A clock that
  * stays there for a day is right, and the records go. */
 Test(clock, a_start_with_a_wrong_clock_deletes_nothing)
 {
 	struct world world;
-	struct config_override override = {"retention.ms", "604800000"};
 	int64_t offset;
-	world_init(&world, 10);
-	world.options.retention_check_ms = 300000;
-	world_open(&world);
-	world_create_topic(&world, "t", 1, &override, 1);
+	open_keeping_a_week(&world, 10);
 	for (int32_t i = 0; i < 5; i++)
 		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), i, &offset), 0);
 	world_stop(&world);
@@ -189,12 +194,8 @@ Test(clock, records_of_a_clock_that_was_behind_for_a_moment)
 {
 	for (int is_killed = 0; is_killed < 2; is_killed++) {
 		struct world world;
-		struct config_override override = {"retention.ms", "604800000"};
 		int64_t offset;
-		world_init(&world, 12);
-		world.options.retention_check_ms = 300000;
-		world_open(&world);
-		world_create_topic(&world, "t", 1, &override, 1);
+		open_keeping_a_week(&world, 12);
 		sim_disk_shift_wall_clock(world.disk, -30 * 24 * HOUR_MS);
 		world_turn(&world);
 		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), 0, &offset), 0);
@@ -222,12 +223,8 @@ Test(clock, a_start_without_a_checkpoint_deletes_nothing)
 {
 	for (int is_lost = 0; is_lost < 2; is_lost++) {
 		struct world world;
-		struct config_override override = {"retention.ms", "604800000"};
 		int64_t offset;
-		world_init(&world, 11);
-		world.options.retention_check_ms = 300000;
-		world_open(&world);
-		world_create_topic(&world, "t", 1, &override, 1);
+		open_keeping_a_week(&world, 11);
 		for (int32_t i = 0; i < 5; i++)
 			cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), i, &offset), 0);
 		if (is_lost)

@@ -95,18 +95,23 @@ static void append_bytes(struct world *world, uint64_t *number, uint64_t bytes)
 		append_to_all(world, *number);
 }
 
+static void open_large(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world->options.journal_size_bytes = LARGE_JOURNAL;
+	world->options.cache_size_bytes = 2 * LARGE_JOURNAL;
+	world->options.direct_size_bytes_min = 1 << 30;
+	world_open(world);
+	world_create_topic(world, "t", PARTITIONS, NULL, 0);
+}
+
 /* A large journal is for many partitions: few have large pieces long before half of it is full, and what a start after a kill has to read is no more than with a
  * small one. */
 Test(filing_pace, few_partitions_are_filed_as_with_a_small_journal, .timeout = 60)
 {
 	struct world world;
 	uint64_t number = 0;
-	world_init(&world, 4);
-	world.options.journal_size_bytes = LARGE_JOURNAL;
-	world.options.cache_size_bytes = 2 * LARGE_JOURNAL;
-	world.options.direct_size_bytes_min = 1 << 30;
-	world_open(&world);
-	world_create_topic(&world, "t", PARTITIONS, NULL, 0);
+	open_large(&world, 4);
 	uint32_t before = count_cycles(&world);
 	append_bytes(&world, &number, LARGE_JOURNAL / 8 * 7);
 	cr_assert_geq(count_cycles(&world) - before, 2, "only %u cycles", count_cycles(&world) - before);
@@ -118,12 +123,7 @@ Test(filing_pace, many_partitions_wait_for_half_of_it, .timeout = 60)
 {
 	struct world world;
 	uint64_t number = 0;
-	world_init(&world, 5);
-	world.options.journal_size_bytes = LARGE_JOURNAL;
-	world.options.cache_size_bytes = 2 * LARGE_JOURNAL;
-	world.options.direct_size_bytes_min = 1 << 30;
-	world_open(&world);
-	world_create_topic(&world, "t", PARTITIONS, NULL, 0);
+	open_large(&world, 5);
 	world.store->cycle.filed_count = 10000;
 	uint32_t before = count_cycles(&world);
 	append_bytes(&world, &number, LARGE_JOURNAL / 8 * 3);

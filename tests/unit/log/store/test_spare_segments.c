@@ -55,6 +55,14 @@ static void add_segments(struct world *world, struct partition *partition, uint6
 	}
 }
 
+static void leave_segments(struct world *world, struct partition *partition, uint64_t *next, uint32_t count)
+{
+	add_segments(world, partition, next, count);
+	world_rest(world, 20000000000);
+	let_go(world, partition);
+	world_rest(world, 20000000000);
+}
+
 /* Segments come and go; a file that was let go becomes another's, and none but the first few were ever made. */
 Test(spare_segments, are_written_over, .timeout = 60)
 {
@@ -63,10 +71,7 @@ Test(spare_segments, are_written_over, .timeout = 60)
 	uint32_t spares_max = 0;
 	begin(&world, 1);
 	struct partition *partition = the_partition(&world);
-	add_segments(&world, partition, &next, 4);
-	world_rest(&world, 20000000000);
-	let_go(&world, partition);
-	world_rest(&world, 20000000000);
+	leave_segments(&world, partition, &next, 4);
 	cr_assert_geq(spares_of(&world), 1);
 	for (int round = 0; round < 6; round++) {
 		uint32_t before = spares_of(&world);
@@ -102,10 +107,7 @@ Test(spare_segments, a_small_one_gets_none, .timeout = 60)
 	begin(&world, 2);
 	make_topic(&world, "small", 1);
 	struct partition *partition = the_partition(&world);
-	add_segments(&world, partition, &next, 4);
-	world_rest(&world, 20000000000);
-	let_go(&world, partition);
-	world_rest(&world, 20000000000);
+	leave_segments(&world, partition, &next, 4);
 	uint32_t before = spares_of(&world);
 	cr_assert_geq(before, 1);
 	while (segments_of(world_partition(&world, "small", 0)) < 4)
@@ -125,10 +127,7 @@ Test(spare_segments, are_given_up_when_the_disk_is_full, .timeout = 60)
 	world_stop(&world);
 	world_open(&world);
 	struct partition *partition = the_partition(&world);
-	add_segments(&world, partition, &next, 5);
-	world_rest(&world, 20000000000);
-	let_go(&world, partition);
-	world_rest(&world, 20000000000);
+	leave_segments(&world, partition, &next, 5);
 	cr_assert_eq(spares_of(&world), 2);
 	sim_disk_set_capacity(world.disk, sim_disk_used(world.disk) + (512 << 10));
 	add_segments(&world, partition, &next, 1);
