@@ -110,7 +110,7 @@ Test(commit, a_large_piece_does_not_bring_a_larger_one_along)
 	world_fini(&world);
 }
 
-/* But with a journal that is more than half full it does, while write-behind is busy with others. */
+/* But where the journal holds more than a cycle begins with it does, while write-behind is busy with others. */
 Test(commit, a_large_piece_brings_a_larger_one_along_under_pressure)
 {
 	enum { OTHERS = 8 };
