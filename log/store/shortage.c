@@ -2,7 +2,7 @@
  * a second, or when something that is under way ends. Appends go on meanwhile, into the journal, which is open; when it is full they wait, as ever.
  *
  * Happy path: none of this, as the segments' files share a budget (segment_home), and idle ones are closed when an open fails (io_on_no_descriptors).
- * Failure modes: it never ends: then a stop gives up after some tries (store.c), and the next start takes from the journal what was not filed. */
+ * Failure modes: it never ends: then a stop gives up after some tries (store_stop.c), and the next start takes from the journal what was not filed. */
 #include <errno.h>
 #include <stdio.h>
 

@@ -176,6 +176,10 @@ MUST_USE int store__file_now(struct store *store, struct partition *const *parti
 /* The store stops, and all that was ever accepted is in files. */
 bool store__is_all_filed(const struct store *store);
 
+/* store_stop.c */
+/* Of a store that stops, behind all else: is it over? */
+void store__stop_turn(struct store *store);
+
 /* shortage.c */
 /* Before anything was written: nobody says that it cannot be, but it cannot be now. A shortage; and what may not be opened, until somebody puts its mode or owner
  * right. */

@@ -11,7 +11,7 @@
  * straight to segments (that is checked at recovery), some seconds after something became unfiled, and at the stop. Nothing unfiled and nothing to do: no timer, no wake-up.
  *
  * Failures: a full disk is a state: appends are refused, the cycle tries again every second, and resumes by itself; a stop does not
- * wait for that, as what is not filed is in the journal (store.c). No descriptors, or no memory, are such a state too (shortage.c). Any other error
+ * wait for that, as what is not filed is in the journal (store_stop.c). No descriptors, or no memory, are such a state too (shortage.c). Any other error
  * breaks durability: the store fails, reads go on. */
 #include <errno.h>
 #include <stdio.h>
