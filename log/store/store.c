@@ -412,6 +412,7 @@ static int open_journal(struct store *store, struct store_report *report)
 
 int store__start_journal(struct store *store)
 {
+	store__count_replayed(store);
 	store__set_journal_span(store);
 	int err = journal_start(store->journal);
 	store->has_journal_started = !err;

@@ -171,6 +171,8 @@ bool store__cycle_is_idle(const struct store *store);
 bool store__has_much_to_file(const struct store *store);
 /* How much of the ring may be in use: by how many partitions there were to file in the last cycle. */
 void store__set_journal_span(struct store *store);
+/* Behind the replay, and before the span is set: what is to be filed now counts as if a cycle had had it. */
+void store__count_replayed(struct store *store);
 /* In a recovery: all that these partitions have is in their files, synced, when it returns; nothing else is waited for or written. */
 MUST_USE int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count);
 /* The store stops, and all that was ever accepted is in files. */

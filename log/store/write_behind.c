@@ -221,6 +221,16 @@ static uint64_t begin_bytes(const struct store *store)
 	return wanted < half ? wanted : half;
 }
 
+/* A replay leaves as many partitions to file as the life before had: no fewer are a reason to begin earlier, or to keep appends waiting for a cycle. */
+void store__count_replayed(struct store *store)
+{
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &store->home.unfiled)
+		count++;
+	if (count > store->cycle.filed_count)
+		store->cycle.filed_count = count;
+}
+
 /* What comes faster than it is filed waits, rather than being written twice: few partitions need no more of a large ring than a small one has. */
 void store__set_journal_span(struct store *store)
 {
