@@ -354,6 +354,8 @@ static int cut(struct segment *segment)
 	if (size < 0)
 		return (int)size;
 	int err = 0, fd = fd_to_look_with(segment);
+	if (!segment->is_complete)
+		segment__drop_seal(segment);
 	if ((uint64_t)size < segment->filed.position)
 		err = leave_hole(segment, (uint64_t)size);
 	if (!err && (uint64_t)size > segment->filed.position)

@@ -32,3 +32,7 @@ MUST_USE int segment__write_indexes(struct segment *segment, struct seal *seal);
 
 /* One of the files beside the log has these bytes from here on, and ends with them; what it has before is as it was. */
 MUST_USE int segment__write_derived(struct segment *segment, enum segment_file file, const uint8_t *data, size_t size, size_t from);
+
+/* A segment that goes on has no seal. One that is there is of a life whose end was taken back (a crash; a journal and a checkpoint of an earlier time beside this
+ * directory) and would be held against what comes now. Durable before anything is cut, as nothing asks for it again behind that. */
+void segment__drop_seal(struct segment *segment);

@@ -4,6 +4,7 @@
  * Failure modes: what was staged before this start is read from the file, and held against what was filed there; a segment whose headers are damaged, or not those, gets no seal, and stays as it is. So does one that
  * something of is fenced, unless its headers are what the seal beside it says: that seal may be all that tells these batches from another's, and a new one would
  * vouch for what was just found to be wrong. Anything else that fails is tried again by the next cycle. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "log/base/check.h"
@@ -41,22 +42,56 @@ static int walk_headers(struct segment *segment)
 	return 0;
 }
 
+/* The bytes of the file are freed. ERR_CORRUPT_LOG: it is no seal; or why it cannot be read. */
+static int read_seal(const struct segment *segment, const char *path, struct seal *out)
+{
+	uint8_t *data;
+	size_t size;
+	int err = small_file_read(segment->home->io, path, SEAL_SIZE, &data, &size);
+	if (err)
+		return err;
+	bool is_good = seal_decode(out, (struct slice){data, size}) == 0;
+	free(data);
+	return is_good ? 0 : ERR_CORRUPT_LOG;
+}
+
+static void tell_of_later_seal(const struct segment *segment, const char *path, const struct seal *seal)
+{
+	if (seal->next_offset > segment->staged.offset)
+		fprintf(stderr,
+			"spate: error: %s tells of records up to offset %ld, and the log ends at %ld: journal and checkpoint are of an earlier time than this directory "
+			"(a backup that was put back in part?); the log goes on at %ld, and what was behind that is kept in .log.torn\n",
+			path, (long)seal->next_offset - 1, (long)segment->staged.offset, (long)segment->staged.offset);
+}
+
+void segment__drop_seal(struct segment *segment)
+{
+	char path[PATH_SIZE];
+	struct seal seal;
+	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
+	int err = read_seal(segment, path, &seal);
+	if (err && err != ERR_CORRUPT_LOG)
+		return; /* as a rule there is none */
+	if (!err)
+		tell_of_later_seal(segment, path, &seal);
+	err = foreign_file_unlink(segment->home->io, path);
+	if (!err)
+		err = io_dir_sync(segment->home->io, segment->dir);
+	(void)err; /* it tells nothing that counts: the verifier names it */
+}
+
 /* 0: the headers are those of the seal that is there. ERR_CORRUPT_LOG: it says other ones, or nothing; or a shortage, which decides nothing. */
 static int hold_against_seal(const struct segment *segment)
 {
 	char path[PATH_SIZE];
-	uint8_t *data;
-	size_t size;
 	struct seal seal;
 	uint64_t low, high;
 	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
-	int err = small_file_read(segment->home->io, path, SEAL_SIZE, &data, &size);
+	int err = read_seal(segment, path, &seal);
 	if (err)
 		return err_is_shortage(err) ? err : ERR_CORRUPT_LOG;
-	bool is_good = seal_decode(&seal, (struct slice){data, size}) == 0;
-	free(data);
 	seal_hash_result(segment->hash, &low, &high);
-	return is_good && seal.headers_checksum_low == low && seal.headers_checksum_high == high ? 0 : ERR_CORRUPT_LOG;
+	return seal.headers_checksum_low == low && seal.headers_checksum_high == high ? 0 : ERR_CORRUPT_LOG;
 }
 
 /* Everything that is said of the batches, by their headers in the file: for a segment whose first batches were staged before this start. What

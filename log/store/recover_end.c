@@ -3,7 +3,7 @@
  * the day the checkpoint is lost, would do that.
  *
  *   - a segment's file is cut to its end, durably, if anything but zeros is behind it;
- *   - a .log at or behind the log's end that nobody knows of (the log had rolled, and its first piece was that large) is renamed to .log.torn.
+ *   - a .log at or behind the log's end that nobody knows of (the log had rolled, and its first piece was that large) is renamed to .log.torn, and what was beside it goes.
  *
  * Only after a crash; a clean stop leaves nothing. The bytes are kept in .log.torn until the segment goes, or another crash takes their place. */
 #include <errno.h>
@@ -12,6 +12,7 @@
 
 #include "log/base/check.h"
 #include "log/partition/partition_dir.h"
+#include "log/segment/foreign_file.h"
 #include "log/segment/torn_file.h"
 #include "log/store/store_priv.h"
 
@@ -19,10 +20,12 @@
 
 struct stray {
 	const struct partition *partition;
-	int64_t base_offset; /* -1: there is none */
+	int64_t from;        /* those before it were looked at */
+	int64_t base_offset; /* the first of the others; -1: there is none */
 };
 
-/* There is one at most: a segment begins with what was durable, and one group is in flight at a time. */
+/* A crash leaves one at most: a segment begins with what was durable, and one group is in flight at a time. There are more beside a journal and a checkpoint of an
+ * earlier time, and each of them would stand among the segments of what comes now. */
 static int note_stray(void *context, const char *name, bool is_directory)
 {
 	struct stray *stray = context;
@@ -32,7 +35,8 @@ static int note_stray(void *context, const char *name, bool is_directory)
 	if (is_directory || !segment_name_parse(name, &base, &file) || file != SEGMENT_FILE_LOG)
 		return 0;
 	bool is_active = partition->active && partition->active->base_offset == base;
-	if (is_active ? !partition->active->has_file : base >= partition->next_offset)
+	bool is_stray = is_active ? !partition->active->has_file : base >= partition->next_offset;
+	if (is_stray && base >= stray->from && (stray->base_offset < 0 || base < stray->base_offset))
 		stray->base_offset = base;
 	return 0;
 }
@@ -42,6 +46,21 @@ static uint64_t known_bytes(const struct stray *stray)
 {
 	const struct segment *active = stray->partition->active;
 	return active && active->base_offset == stray->base_offset ? active->staged.position : 0;
+}
+
+/* What tells of its batches is no witness any more. */
+static int drop_derived(struct partition *partition, int64_t base_offset)
+{
+	static const enum segment_file files[] = {SEGMENT_FILE_INDEX, SEGMENT_FILE_TIME_INDEX, SEGMENT_FILE_SNAPSHOT, SEGMENT_FILE_SEAL, SEGMENT_FILE_APPEND_TIME};
+	char name[SEGMENT_NAME_SIZE], path[4096];
+	for (size_t i = 0; i < COUNT_OF(files); i++) {
+		segment_name_format(name, base_offset, files[i]);
+		snprintf(path, sizeof path, "%s/%s", partition->dir, name);
+		int err = foreign_file_unlink(partition->home->io, path);
+		if (err && err != -ENOENT)
+			return err;
+	}
+	return 0;
 }
 
 static int put_aside(struct partition *partition, const struct stray *stray)
@@ -61,18 +80,27 @@ static int put_aside(struct partition *partition, const struct stray *stray)
 	if (!err)
 		err = io_dir_sync(io, partition->dir);
 	if (!err)
+		err = drop_derived(partition, stray->base_offset);
+	if (!err)
 		fprintf(stderr, "spate: %s was begun and acknowledged to nobody: it is kept as %s\n", path, aside);
 	return err;
 }
 
-static int find_stray(struct partition *partition)
+static int find_strays(struct partition *partition)
 {
-	struct stray stray = {partition, -1};
-	int err = io_dir_list(partition->home->io, partition->dir, note_stray, &stray);
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	int is_anothers = stray.base_offset < 0 ? 1 : partition__is_dir_anothers(partition);
-	return is_anothers < 0 ? is_anothers : is_anothers ? 0 : put_aside(partition, &stray);
+	struct stray stray = {partition, 0, 0};
+	int err = 0;
+	for (; !err; stray.from = stray.base_offset + 1) {
+		stray.base_offset = -1;
+		err = io_dir_list(partition->home->io, partition->dir, note_stray, &stray);
+		if (err)
+			break;
+		int is_anothers = stray.base_offset < 0 ? 1 : partition__is_dir_anothers(partition);
+		if (is_anothers)
+			return is_anothers < 0 ? is_anothers : 0;
+		err = put_aside(partition, &stray);
+	}
+	return err == -ENOENT ? 0 : err;
 }
 
 /* A partition without any record that counts is known to nobody but its directory. */
@@ -137,7 +165,7 @@ int store__cut_tails(struct store *store, uint32_t looked_at)
 		if (partition->active && partition->active->has_file)
 			err = segment_cut_tail(partition->active);
 		if (!err)
-			err = find_stray(partition);
+			err = find_strays(partition);
 		if (err)
 			break;
 	}

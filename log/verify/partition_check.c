@@ -250,6 +250,13 @@ static bool may_be_stale(const struct seal *seal, const struct picture_segment *
 	return known && seal->base_offset == known->base_offset && seal->log_size_bytes < known->filed.position && seal->next_offset < known->filed.offset;
 }
 
+/* It tells of records behind the log's end: nothing that is so now. */
+static bool is_ahead(const struct partition_walk *walk, const struct seal *seal)
+{
+	const struct picture_partition *picture = walk->check->picture;
+	return knows_marks(walk) && !walk->check->is_in_use && picture->next_offset != NOWHERE && seal->next_offset > picture->next_offset;
+}
+
 static int read_seal(const struct partition_walk *walk, const struct segment_files *files, struct seal *seal, enum seal_state *state)
 {
 	char file[4096];
@@ -268,7 +275,10 @@ static int read_seal(const struct partition_walk *walk, const struct segment_fil
 	bool is_good = !fault && seal->base_offset == files->base_offset &&
 		   picture_is_possible(seal->base_offset, seal->log_size_bytes, seal->next_offset) &&
 		   (!known || (seal->log_size_bytes == known->filed.position && seal->next_offset == known->filed.offset));
-	if (is_good)
+	if (is_good && is_ahead(walk, seal))
+		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
+		     "it tells of records behind the log's end, which the next start cuts off: it is of a later time than journal and checkpoint, as if a backup was put back in part");
+	else if (is_good)
 		*state = SEAL_GOOD;
 	else if (is_unwritten)
 		note_unwritten(walk, file, bytes.size);

@@ -2,6 +2,7 @@
  * after a kill: what was there since is named, before the start and by it, and none of its offsets is given out again. And with the checkpoints the time is lost
  * that retention went by: the journal tells that too. */
 #include "log/store/store_priv.h"
+#include "tests/unit/log/store/many_segments.h"
 #include "tests/unit/log/verify/rot.h"
 
 static const char first_log[] = "//t-0/00000000000000000000.log", first_times[] = "//t-0/00000000000000000000.appendtime";
@@ -226,6 +227,68 @@ Test(rolled_back, the_clock_is_not_believed_without_a_checkpoint, .timeout = 60)
 			world_kill(&world);
 			lose(&world, LOST_BOTH);
 		}
+		world_fini(&world);
+	}
+}
+
+/* ---- journal, catalog and checkpoint of an earlier time, beside directories of a later one -------------------------------- */
+
+static const char *const top_files[] = {"/journal-0", "/catalog.log", "/checkpoint-0", "/checkpoint-0.copy"};
+#define TOP_COUNT 4
+
+static uint32_t count_of_kind(struct world *world, enum finding_kind kind)
+{
+	struct verdict verdict;
+	rot_verify(world, &verdict);
+	rot_print(&verdict);
+	return (uint32_t)verdict.report.counts.findings[kind];
+}
+
+/* Killed with so many records, which is what the four files are of; and again with 60, whose logs and seals stay. */
+static void put_back_top(struct world *world, uint64_t seed, uint64_t end)
+{
+	struct bytes kept[TOP_COUNT];
+	struct config_override overrides[] = {{"segment.bytes", "1048576"}};
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, overrides, 1);
+	for (uint64_t i = 0; i < end; i++)
+		world_append(world, the_partition(world), i, 1, 200000);
+	idle(world);
+	world_kill(world);
+	for (int i = 0; i < TOP_COUNT; i++)
+		kept[i] = read_bytes(world, top_files[i]);
+	world_open(world);
+	for (uint64_t i = end; i < 60; i += 2)
+		world_append(world, the_partition(world), i, 2, 200000);
+	idle(world);
+	world_kill(world);
+	for (int i = 0; i < TOP_COUNT; i++)
+		put_back(world, top_files[i], kept[i]);
+}
+
+/* What the log goes on with is all there is of it from then on, on the day the checkpoint is lost as well: no segment of the later time stands among its own, and
+ * no seal of that time is held against them. */
+Test(rolled_back, top_files_beside_later_directories, .timeout = 60)
+{
+	for (uint64_t end = 20; end < 26; end++) {
+		struct world world;
+		put_back_top(&world, end, end);
+		cr_assert_gt(count_of_kind(&world, FINDING_DERIVED), 0, "what is ahead is named");
+		world_open(&world);
+		cr_assert_eq(partition_high_watermark(the_partition(&world)), (int64_t)end);
+		cr_expect_eq(logs_of(&world, the_partition(&world)->dir), segments_of(the_partition(&world)));
+		world_stop(&world);
+		cr_expect_eq(count_of_kind(&world, FINDING_DAMAGE) + count_of_kind(&world, FINDING_DERIVED), 0);
+		world_open(&world);
+		for (uint64_t i = end; i < 40; i++)
+			world_append(&world, the_partition(&world), i, 1, 200000);
+		world_stop(&world);
+		cr_expect_eq(count_of_kind(&world, FINDING_DAMAGE) + count_of_kind(&world, FINDING_DERIVED), 0);
+		lose(&world, LOST_BOTH);
+		world_open(&world);
+		cr_expect_eq(world.report.damaged_ranges, 0);
+		cr_expect_eq(world_check_all(&world, the_partition(&world), 0, 4 << 20), 40);
 		world_fini(&world);
 	}
 }
