@@ -293,9 +293,11 @@ void shard_loop_begin(struct shard_loop *loop, struct shard *shard, struct liste
 /* Answers of any shard's connections may hold what this one's reads wait for: those that sleep are to look. */
 static void tell_lack(struct shard *shard)
 {
-	bool lacks = store_lacks_read_memory(shard->store), has_lacked = shard->lacks_read_memory;
+	bool lacks = store_lacks_read_memory(shard->store);
+	if (lacks == shard->lacks_read_memory)
+		return;
 	__atomic_store_n(&shard->lacks_read_memory, lacks, __ATOMIC_RELAXED);
-	for (uint32_t i = 0; i < shard->shard_count && lacks && !has_lacked; i++)
+	for (uint32_t i = 0; i < shard->shard_count && lacks; i++)
 		io_wake(shard->peers[i]->io);
 }
 

@@ -44,6 +44,7 @@ struct net_limits {
 
 struct shard {
 	uint32_t index, shard_count;
+	bool lacks_read_memory;               /* atomic: reads of this shard's files wait for what answers hold, of any shard's connections. All look each turn */
 	struct shard **peers;                 /* all shards by index, this one included */
 	const struct broker_facts *facts;
 	struct io *io;
@@ -63,7 +64,6 @@ struct shard {
 	struct request_pool *requests;
 	uint64_t arena_bytes;                 /* of all requests */
 	uint64_t held_bytes;                  /* of the log's memory, by answers that have not left yet */
-	bool lacks_read_memory;               /* atomic: reads of this shard's files wait for what answers hold, of any shard's connections */
 	struct list conns;
 	uint32_t conn_count;
 	uint32_t *conn_total;                 /* atomic; of all shards */
