@@ -39,7 +39,7 @@ struct listener {
 	struct ring_image **images; /* NULL: what is read of the journals is not kept */
 };
 
-/* *seed is that of the journal it was written beside. ERR_CORRUPT_LOG: it is damaged. */
+/* *seed is that of the journal it was written beside, if it says so. ERR_CORRUPT_LOG: it is damaged. */
 static int read_copy(struct io *io, const char *dir, uint32_t shard, const char *suffix, const struct listener *listener, uint64_t *seed)
 {
 	uint8_t *data;
@@ -49,10 +49,7 @@ static int read_copy(struct io *io, const char *dir, uint32_t shard, const char 
 		return err;
 	struct slice file = {data, size};
 	struct catalog_mark mark;
-	uint64_t generation;
-	err = store__checkpoint_mark(file, &mark);
-	if (store__checkpoint_journal(file, seed, &generation))
-		*seed = 0; /* an earlier version does not say */
+	err = store__checkpoint_mark(file, &mark, seed);
 	if (!err && listener->known)
 		store__raise_mark(listener->known, mark);
 	if (!err && listener->take)

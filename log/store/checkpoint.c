@@ -546,13 +546,15 @@ static struct catalog_mark mark_of(struct slice file, size_t header_size)
 	return (struct catalog_mark){load_le64(file.data + 16), header_size > HEADER_SIZE_V1 ? load_le64(file.data + 28) : 0};
 }
 
-int store__checkpoint_mark(struct slice file, struct catalog_mark *mark)
+int store__checkpoint_mark(struct slice file, struct catalog_mark *mark, uint64_t *journal_seed)
 {
 	size_t header_size;
 	int err = check_file(file, &header_size);
-	if (!err)
-		*mark = mark_of(file, header_size);
-	return err;
+	if (err)
+		return err;
+	*mark = mark_of(file, header_size);
+	*journal_seed = header_size >= HEADER_SIZE_V4 ? load_le64(file.data + 36) : 0;
+	return 0;
 }
 
 uint64_t store__checkpoint_journal_end(struct slice header)

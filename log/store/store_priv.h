@@ -225,8 +225,9 @@ MUST_USE int store__load_checkpoint(struct io *io, const char *dir, uint32_t sha
 uint64_t store__checkpoint_journal_end(struct slice header);
 /* The seed of the journal beside it, and its own generation. ERR_CORRUPT_LOG: it fails its check, or is of a version that did not say. */
 MUST_USE int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *generation);
-/* How far the catalog had come when these bytes were written. ERR_CORRUPT_LOG, ERR_FORMAT: they are no checkpoint. */
-MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark);
+/* How far the catalog had come when these bytes were written, and the seed of the journal beside them (0: an earlier version, which does not say). ERR_CORRUPT_LOG,
+ * ERR_FORMAT: they are no checkpoint. */
+MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark, uint64_t *journal_seed);
 /* The partitions that these bytes tell of, as long as they are a checkpoint. */
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context);
 /* The same, and up to which offset all of a partition is filed. Nonzero ends it, and is returned. */

@@ -50,7 +50,8 @@ static void walk_checkpoint(struct slice bytes)
 	struct catalog_mark mark;
 	struct slice rest;
 	int64_t from, to;
-	int marked = store__checkpoint_mark(bytes, &mark);
+	uint64_t journal_seed;
+	int marked = store__checkpoint_mark(bytes, &mark, &journal_seed);
 	CHECK(marked <= 0);
 	if (checkpoint_open(&header, &rest, bytes))
 		return;
