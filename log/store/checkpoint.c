@@ -1,22 +1,6 @@
 /* The checkpoint of a shard: the state of its partitions when the journal was last let go, as one small file that is replaced whole. With
  * it, recovery costs what the journal holds, whatever the size of the data. It is derived: when it is missing or fails its check, the
- * directories are scanned instead.
- *
- * `checkpoint-<shard>`, little endian, XXH3-64 of everything before it at the end:
- *
- *   magic "SPATECKP" 8 | version u32 = 7 | shard u32 | incarnation u64 | partitions u32 | sequence of the catalog's last record u64 |
- *   seed of the journal u64 | generation u64 | incarnation of the journal u64 (version 2: not these three; version 1: nor the sequence) |
- *   flags u16 (1: all that was ever accepted is filed, and this opening accepts nothing more; from version 4 on) |
- *   the journal's last group that was durable by then u48 (0: not said, as earlier builds wrote it) |
- *   the time that retention went by, ms u48, and for how many minutes a wall clock ahead of it was on trial u16 (from version 5 on),
- *   then for each partition:
- *   topic id 16 | index u32 | log start offset i64 | segments u32 | epochs u32 | damages u32 | producers' size u32
- *   segments: base offset i64 | filed offset i64 | filed position u64 | flags u32 (1 file, 2 complete, 4 sealed) | first, max timestamp i64 x 2 |
- *             max timestamp offset i64 | batches u64 | records u64 | first, last epoch i32 x 2 | CRC of its first batch u32 (from version 3) |
- *             a position at or before the filed one u64 | checksum of the headers of all batches before it u64 | size and CRC of the last of them u32 x 2 (from
- *             version 6; 0: not known); in the second byte of the flags, from version 7 on, the number of its steps
- *   steps of all segments (log/segment/mark.h): position u64 | checksum of the headers of all batches before it u64 | size and CRC of the last of them u32 x 2
- *   epochs: epoch i32 | start offset i64; damages: from i64 | to i64; then the producers (producer_state_encode).
+ * directories are scanned instead. What its bytes are is in checkpoint_format.h.
  *
  * A checkpoint and a journal belong together: the checkpoint names the journal's seed and the opening that had written it last, the journal's
  * superblock the generation of the checkpoint that it let groups go for. So neither passes for the other's if one was exchanged, or brought
@@ -37,36 +21,11 @@
 #include "log/base/check.h"
 #include "log/io/small_file.h"
 #include "log/segment/foreign_file.h"
+#include "log/store/checkpoint_format.h"
 #include "log/store/store_priv.h"
 
-#define CHECKPOINT_VERSION 7
-#define HEADER_SIZE 76
-#define HEADER_SIZE_V4 68
-#define HEADER_SIZE_V3 60
-#define HEADER_SIZE_V2 36
-#define HEADER_SIZE_V1 28
-#define PARTITION_SIZE 44
-#define SEGMENT_SIZE 104
-#define SEGMENT_SIZE_V5 80
-#define SEGMENT_SIZE_V2 76
-#define EPOCH_SIZE 12
-#define DAMAGE_SIZE 16
-#define CHECKSUM_SIZE 8
 #define CHECKPOINT_SIZE_MAX (1ull << 30)
 #define COPY_SUFFIX ".copy"
-
-static const char magic[8] = "SPATECKP";
-
-static uint32_t segment_size_of(uint32_t version)
-{
-	return version < 3 ? SEGMENT_SIZE_V2 : version < 6 ? SEGMENT_SIZE_V5 : SEGMENT_SIZE;
-}
-
-#define STEPS_SHIFT 8 /* of a segment's flags */
-#define FLAG_BITS 16 /* of the word that they share with the journal's last group */
-
-enum { IS_ALL_FILED = 1 };
-enum { SEGMENT_HAS_FILE = 1, SEGMENT_IS_COMPLETE = 2, SEGMENT_IS_SEALED = 4 };
 
 static void checkpoint_path(const struct store *store, const char *suffix, char *out, size_t size)
 {
@@ -141,16 +100,16 @@ static size_t steps_size(const struct partition *partition, uint32_t segments)
 static size_t partition_size(const struct partition *partition)
 {
 	uint32_t segments = segments_to_tell(partition);
-	return PARTITION_SIZE + (size_t)segments * SEGMENT_SIZE + steps_size(partition, segments) + (size_t)partition->epochs.count * EPOCH_SIZE +
-	       (size_t)partition->damage_count * DAMAGE_SIZE + producer_state_size(partition->producers);
+	return CHECKPOINT_PARTITION_SIZE + (size_t)segments * CHECKPOINT_SEGMENT_SIZE + steps_size(partition, segments) + (size_t)partition->epochs.count * CHECKPOINT_EPOCH_SIZE +
+	       (size_t)partition->damage_count * CHECKPOINT_DAMAGE_SIZE + producer_state_size(partition->producers);
 }
 
 static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
 {
 	/* As of its filed mark, a complete segment that is not wholly filed is still to be appended to: by the replay. */
 	bool is_complete = segment->is_complete && segment_is_filed(segment);
-	uint32_t flags = (segment->has_file ? SEGMENT_HAS_FILE : 0) | (is_complete ? SEGMENT_IS_COMPLETE : 0) |
-			 (segment->is_sealed ? SEGMENT_IS_SEALED : 0) | steps_to_tell(segment) << STEPS_SHIFT;
+	uint32_t flags = (segment->has_file ? CHECKPOINT_SEGMENT_HAS_FILE : 0) | (is_complete ? CHECKPOINT_SEGMENT_IS_COMPLETE : 0) |
+			 (segment->is_sealed ? CHECKPOINT_SEGMENT_IS_SEALED : 0) | steps_to_tell(segment) << CHECKPOINT_STEPS_SHIFT;
 	store_le64(at, (uint64_t)segment->base_offset);
 	store_le64(at + 8, (uint64_t)segment->filed.offset);
 	store_le64(at + 16, segment->filed.position);
@@ -167,7 +126,7 @@ static uint8_t *put_segment(uint8_t *at, const struct segment *segment)
 	store_le64(at + 88, segment->vouched.headers);
 	store_le32(at + 96, segment->vouched.last_size_bytes);
 	store_le32(at + 100, segment->vouched.last_crc);
-	return at + SEGMENT_SIZE;
+	return at + CHECKPOINT_SEGMENT_SIZE;
 }
 
 static uint8_t *put_steps(uint8_t *at, const struct segment *segment)
@@ -186,13 +145,13 @@ static uint8_t *put_partition(uint8_t *at, const struct partition *partition)
 	store_le32(at + 32, partition->epochs.count);
 	store_le32(at + 36, partition->damage_count);
 	store_le32(at + 40, (uint32_t)producers);
-	at = put_each(partition, segments, at + PARTITION_SIZE, put_segment);
+	at = put_each(partition, segments, at + CHECKPOINT_PARTITION_SIZE, put_segment);
 	at = put_each(partition, segments, at, put_steps);
-	for (uint32_t i = 0; i < partition->epochs.count; i++, at += EPOCH_SIZE) {
+	for (uint32_t i = 0; i < partition->epochs.count; i++, at += CHECKPOINT_EPOCH_SIZE) {
 		store_le32(at, (uint32_t)partition->epochs.entries[i].epoch);
 		store_le64(at + 4, (uint64_t)partition->epochs.entries[i].start_offset);
 	}
-	for (uint32_t i = 0; i < partition->damage_count; i++, at += DAMAGE_SIZE) {
+	for (uint32_t i = 0; i < partition->damage_count; i++, at += CHECKPOINT_DAMAGE_SIZE) {
 		store_le64(at, (uint64_t)partition->damages[i].from);
 		store_le64(at + 8, (uint64_t)partition->damages[i].to);
 	}
@@ -239,7 +198,7 @@ static uint64_t journal_end_to_tell(const struct store *store)
 /* What is so now, to be freed. NULL: no memory. */
 static uint8_t *encode(struct store *store, uint64_t generation, size_t *size_out)
 {
-	size_t size = HEADER_SIZE + CHECKSUM_SIZE;
+	size_t size = CHECKPOINT_HEADER_SIZE + CHECKPOINT_CHECKSUM_SIZE;
 	uint32_t count = 0;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
@@ -251,7 +210,7 @@ static uint8_t *encode(struct store *store, uint64_t generation, size_t *size_ou
 	uint8_t *data = malloc(size);
 	if (!data)
 		return NULL;
-	memcpy(data, magic, sizeof magic);
+	memcpy(data, CHECKPOINT_MAGIC, 8);
 	store_le32(data + 8, CHECKPOINT_VERSION);
 	store_le32(data + 12, store->options.shard);
 	store_le64(data + 16, store->options.incarnation);
@@ -260,16 +219,16 @@ static uint8_t *encode(struct store *store, uint64_t generation, size_t *size_ou
 	store_le64(data + 36, store->journal_seed);
 	store_le64(data + 44, generation);
 	store_le64(data + 52, store->journal_incarnation);
-	store_le64(data + 60, (store__is_all_filed(store) ? IS_ALL_FILED : 0) | journal_end_to_tell(store) << FLAG_BITS);
+	store_le64(data + 60, (store__is_all_filed(store) ? CHECKPOINT_IS_ALL_FILED : 0) | journal_end_to_tell(store) << CHECKPOINT_FLAG_BITS);
 	store_le64(data + 68, (uint64_t)retention_clock_left(&store->retention_clock, io_wall_ms(store->home.io), io_now_ns(store->home.io)));
-	uint8_t *at = data + HEADER_SIZE;
+	uint8_t *at = data + CHECKPOINT_HEADER_SIZE;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		if (is_worth_telling(partition))
 			at = put_partition(at, partition);
 	}
-	CHECK((size_t)(at - data) + CHECKSUM_SIZE == size);
-	store_le64(at, XXH3_64bits(data, size - CHECKSUM_SIZE));
+	CHECK((size_t)(at - data) + CHECKPOINT_CHECKSUM_SIZE == size);
+	store_le64(at, XXH3_64bits(data, size - CHECKPOINT_CHECKSUM_SIZE));
 	*size_out = size;
 	return data;
 }
@@ -377,20 +336,6 @@ static struct mark vouched_mark(const uint8_t *at, struct mark filed)
 	return mark.position && mark.position <= filed.position ? mark : (struct mark){.offset = (int64_t)load_le64(at)};
 }
 
-static uint32_t step_count(uint32_t version, const uint8_t *segment)
-{
-	return version >= 7 ? load_le32(segment + 24) >> STEPS_SHIFT & 0xff : 0;
-}
-
-/* Of `count` segments that lie there one behind the other. */
-static size_t told_steps_size(uint32_t version, const uint8_t *segments, uint32_t count)
-{
-	uint64_t steps = 0;
-	for (uint32_t i = 0; version >= 7 && i < count; i++)
-		steps += step_count(version, segments + (size_t)i * SEGMENT_SIZE);
-	return (size_t)(steps * MARK_STEP_SIZE);
-}
-
 static int take_segment(struct partition *partition, const uint8_t *at, uint32_t segment_size, const uint8_t *steps, uint32_t count)
 {
 	struct segment *segment = partition__create_segment(partition, (int64_t)load_le64(at));
@@ -398,20 +343,20 @@ static int take_segment(struct partition *partition, const uint8_t *at, uint32_t
 		return -ENOMEM;
 	uint32_t flags = load_le32(at + 24);
 	struct mark end = {.position = load_le64(at + 16), .offset = (int64_t)load_le64(at + 8)}, vouched = {.offset = segment->base_offset};
-	bool has_crc = segment_size > SEGMENT_SIZE_V2;
-	if (segment_size >= SEGMENT_SIZE)
+	bool has_crc = segment_size > CHECKPOINT_SEGMENT_SIZE_V2;
+	if (segment_size >= CHECKPOINT_SEGMENT_SIZE)
 		vouched = vouched_mark(at, end);
 	if (vouched.position == end.position)
 		end = vouched;
-	if (flags & SEGMENT_HAS_FILE) {
+	if (flags & CHECKPOINT_SEGMENT_HAS_FILE) {
 		segment_adopt(segment, end);
 		free(segment->steps);
 		segment->steps = mark_steps_decode(steps, count, vouched.position);
 		segment->vouched = vouched;
 		segment->has_index = end.position == 0;
 	}
-	segment->is_complete = flags & SEGMENT_IS_COMPLETE;
-	segment->is_sealed = segment->is_checkpointed = flags & SEGMENT_IS_SEALED;
+	segment->is_complete = flags & CHECKPOINT_SEGMENT_IS_COMPLETE;
+	segment->is_sealed = segment->is_checkpointed = flags & CHECKPOINT_SEGMENT_IS_SEALED;
 	if (end.position > 0) {
 		take_summary(segment, at);
 		segment->first_crc = has_crc ? load_le32(at + 76) : 0;
@@ -432,7 +377,7 @@ static bool segments_fit(const uint8_t *at, uint32_t count, uint32_t segment_siz
 		uint32_t flags = load_le32(at + 24);
 		bool is_last = i + 1 == count, is_empty = end == base;
 		if (base < end_before || end < base || is_empty != (position == 0) || position > INT64_MAX ||
-		    (position > 0 && !(flags & SEGMENT_HAS_FILE)) || !(flags & SEGMENT_IS_COMPLETE) != is_last || (is_empty && !is_last))
+		    (position > 0 && !(flags & CHECKPOINT_SEGMENT_HAS_FILE)) || !(flags & CHECKPOINT_SEGMENT_IS_COMPLETE) != is_last || (is_empty && !is_last))
 			return false;
 		end_before = end;
 	}
@@ -441,23 +386,10 @@ static bool segments_fit(const uint8_t *at, uint32_t count, uint32_t segment_siz
 
 static bool damages_fit(const uint8_t *at, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++, at += DAMAGE_SIZE)
+	for (uint32_t i = 0; i < count; i++, at += CHECKPOINT_DAMAGE_SIZE)
 		if ((int64_t)load_le64(at) < 0 || (int64_t)load_le64(at + 8) <= (int64_t)load_le64(at))
 			return false;
 	return true;
-}
-
-/* Of the partition at `at`; 0: it does not lie before the end. */
-static uint64_t told_size(uint32_t version, const uint8_t *at, const uint8_t *end)
-{
-	if (end - at < PARTITION_SIZE)
-		return 0;
-	uint64_t segments = (uint64_t)load_le32(at + 28) * segment_size_of(version), left = (uint64_t)(end - at) - PARTITION_SIZE;
-	if (segments > left)
-		return 0;
-	uint64_t size = PARTITION_SIZE + segments + told_steps_size(version, at + PARTITION_SIZE, load_le32(at + 28)) +
-			(uint64_t)load_le32(at + 32) * EPOCH_SIZE + (uint64_t)load_le32(at + 36) * DAMAGE_SIZE + load_le32(at + 40);
-	return size <= (uint64_t)(end - at) ? size : 0;
 }
 
 /* Over the partitions that a checked file tells of. */
@@ -472,13 +404,13 @@ struct told_walk {
 static struct told_walk begin_walk(struct slice file, size_t header_size)
 {
 	return (struct told_walk){.version = load_le32(file.data + 8), .left = load_le32(file.data + 24), .next = file.data + header_size,
-				  .end = file.data + file.size - CHECKSUM_SIZE};
+				  .end = file.data + file.size - CHECKPOINT_CHECKSUM_SIZE};
 }
 
 /* False: it was the last one; or the next does not lie before the end, and some are left. */
 static bool next_partition(struct told_walk *walk)
 {
-	uint64_t size = walk->left ? told_size(walk->version, walk->next, walk->end) : 0;
+	uint64_t size = walk->left ? checkpoint_partition_size(walk->version, walk->next, walk->end) : 0;
 	if (!size)
 		return false;
 	walk->left--;
@@ -493,10 +425,10 @@ static int take_partition(struct store *store, const struct told_walk *walk)
 {
 	const uint8_t *at = walk->at;
 	uint32_t version = walk->version, segments = load_le32(at + 28), epochs = load_le32(at + 32), damages = load_le32(at + 36);
-	uint32_t segment_size = segment_size_of(version);
+	uint32_t segment_size = checkpoint_segment_size(version);
 	size_t producers = load_le32(at + 40);
-	const uint8_t *segments_at = at + PARTITION_SIZE, *steps_at = segments_at + (size_t)segments * segment_size;
-	const uint8_t *epochs_at = steps_at + told_steps_size(version, segments_at, segments), *damages_at = epochs_at + (size_t)epochs * EPOCH_SIZE;
+	const uint8_t *segments_at = at + CHECKPOINT_PARTITION_SIZE, *steps_at = segments_at + (size_t)segments * segment_size;
+	const uint8_t *epochs_at = steps_at + checkpoint_steps_size(version, segments_at, segments), *damages_at = epochs_at + (size_t)epochs * CHECKPOINT_EPOCH_SIZE;
 	if ((int64_t)load_le64(at + 20) < 0 || !segments_fit(segments_at, segments, segment_size) || !damages_fit(damages_at, damages))
 		return ERR_CORRUPT_LOG;
 	struct partition *partition;
@@ -506,14 +438,14 @@ static int take_partition(struct store *store, const struct told_walk *walk)
 	partition->start_offset = (int64_t)load_le64(at + 20);
 	at = segments_at;
 	for (uint32_t i = 0; i < segments && !err; i++, at += segment_size) {
-		uint32_t steps = step_count(version, at);
+		uint32_t steps = checkpoint_step_count(version, at);
 		err = take_segment(partition, at, segment_size, steps_at, steps);
 		steps_at += (size_t)steps * MARK_STEP_SIZE;
 	}
 	at = epochs_at;
-	for (uint32_t i = 0; i < epochs && !err; i++, at += EPOCH_SIZE)
+	for (uint32_t i = 0; i < epochs && !err; i++, at += CHECKPOINT_EPOCH_SIZE)
 		err = epochs_assign(&partition->epochs, (int32_t)load_le32(at), (int64_t)load_le64(at + 4)) < 0 ? -ENOMEM : 0;
-	for (uint32_t i = 0; i < damages && !err; i++, at += DAMAGE_SIZE)
+	for (uint32_t i = 0; i < damages && !err; i++, at += CHECKPOINT_DAMAGE_SIZE)
 		partition__add_damage(partition, (int64_t)load_le64(at), (int64_t)load_le64(at + 8));
 	size_t ignored;
 	if (!err && producers)
@@ -525,48 +457,33 @@ static int take_partition(struct store *store, const struct told_walk *walk)
 	return err;
 }
 
-/* *header_size becomes that of its version. */
-static int check_file(struct slice file, size_t *header_size)
-{
-	if (file.size < HEADER_SIZE_V1 + CHECKSUM_SIZE || memcmp(file.data, magic, sizeof magic))
-		return ERR_CORRUPT_LOG;
-	if (XXH3_64bits(file.data, file.size - CHECKSUM_SIZE) != load_le64(file.data + file.size - CHECKSUM_SIZE))
-		return ERR_CORRUPT_LOG;
-	uint32_t version = load_le32(file.data + 8);
-	if (version < 1 || version > CHECKPOINT_VERSION)
-		return ERR_FORMAT;
-	static const size_t header_sizes[CHECKPOINT_VERSION + 1] = {0, HEADER_SIZE_V1, HEADER_SIZE_V2, HEADER_SIZE_V3, HEADER_SIZE_V4, HEADER_SIZE, HEADER_SIZE, HEADER_SIZE};
-	*header_size = header_sizes[version];
-	return file.size < *header_size + CHECKSUM_SIZE ? ERR_CORRUPT_LOG : 0;
-}
-
 /* Of a file that was checked. */
 static struct catalog_mark mark_of(struct slice file, size_t header_size)
 {
-	return (struct catalog_mark){load_le64(file.data + 16), header_size > HEADER_SIZE_V1 ? load_le64(file.data + 28) : 0};
+	return (struct catalog_mark){load_le64(file.data + 16), header_size > CHECKPOINT_HEADER_SIZE_V1 ? load_le64(file.data + 28) : 0};
 }
 
 int store__checkpoint_mark(struct slice file, struct catalog_mark *mark, uint64_t *journal_seed)
 {
 	size_t header_size;
-	int err = check_file(file, &header_size);
+	int err = checkpoint_check(file, &header_size);
 	if (err)
 		return err;
 	*mark = mark_of(file, header_size);
-	*journal_seed = header_size >= HEADER_SIZE_V4 ? load_le64(file.data + 36) : 0;
+	*journal_seed = header_size >= CHECKPOINT_HEADER_SIZE_V4 ? load_le64(file.data + 36) : 0;
 	return 0;
 }
 
 uint64_t store__checkpoint_journal_end(struct slice header)
 {
-	return load_le32(header.data + 8) >= 4 ? load_le64(header.data + 60) >> FLAG_BITS : 0;
+	return load_le32(header.data + 8) >= 4 ? load_le64(header.data + 60) >> CHECKPOINT_FLAG_BITS : 0;
 }
 
 int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *generation)
 {
 	size_t header_size;
-	int err = check_file(file, &header_size);
-	if (err || header_size < HEADER_SIZE_V4)
+	int err = checkpoint_check(file, &header_size);
+	if (err || header_size < CHECKPOINT_HEADER_SIZE_V4)
 		return ERR_CORRUPT_LOG;
 	*seed = load_le64(file.data + 36);
 	*generation = load_le64(file.data + 44);
@@ -576,7 +493,7 @@ int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64_t *gener
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context)
 {
 	size_t header_size;
-	if (check_file(file, &header_size))
+	if (checkpoint_check(file, &header_size))
 		return;
 	struct catalog_mark mark = mark_of(file, header_size);
 	struct told_walk walk = begin_walk(file, header_size);
@@ -588,14 +505,14 @@ void store__checkpoint_partitions(struct slice file, store_told_partition_fn *ta
 static int64_t filed_offset(const struct told_walk *walk)
 {
 	uint32_t segments = load_le32(walk->at + 28);
-	const uint8_t *segment = walk->at + PARTITION_SIZE + (size_t)(segments - 1) * segment_size_of(walk->version);
+	const uint8_t *segment = walk->at + CHECKPOINT_PARTITION_SIZE + (size_t)(segments - 1) * checkpoint_segment_size(walk->version);
 	return (int64_t)load_le64(segments ? segment + 8 : walk->at + 20);
 }
 
 int store__checkpoint_filed(struct slice file, checkpoint_filed_fn *take, void *context)
 {
 	size_t header_size;
-	int err = check_file(file, &header_size);
+	int err = checkpoint_check(file, &header_size);
 	if (err)
 		return err;
 	struct told_walk walk = begin_walk(file, header_size);
@@ -608,7 +525,7 @@ int store__checkpoint_filed(struct slice file, checkpoint_filed_fn *take, void *
 static bool is_journal_behind(const struct store *store, const uint8_t *data)
 {
 	const struct journal_report *found = &store->journal_found;
-	return store__checkpoint_journal_end((struct slice){data, HEADER_SIZE}) > journal_end(found);
+	return store__checkpoint_journal_end((struct slice){data, CHECKPOINT_HEADER_SIZE}) > journal_end(found);
 }
 
 /* Does it go with the journal that was found? Beside one of an earlier time it is what there is, as beside one that is lost: recovery refuses that journal, or
@@ -627,21 +544,21 @@ static int check_company(struct store *store, const uint8_t *data)
 /* Nothing was accepted after it, if no later opening has come as far as to accept anything: then a journal that is lost had nothing of its own. */
 static bool says_all_is_filed(const struct store *store, const uint8_t *data)
 {
-	return load_le32(data + 8) >= 4 && load_le64(data + 60) & IS_ALL_FILED && load_le64(data + 16) >= store->options.journal_incarnation;
+	return load_le32(data + 8) >= 4 && load_le64(data + 60) & CHECKPOINT_IS_ALL_FILED && load_le64(data + 16) >= store->options.journal_incarnation;
 }
 
 static int check_whole(struct store *store, struct slice file, size_t *header_size)
 {
-	int err = check_file(file, header_size);
+	int err = checkpoint_check(file, header_size);
 	return !err && load_le32(file.data + 12) != store->options.shard ? ERR_CORRUPT_LOG : err;
 }
 
 static int take_checkpoint(struct store *store, struct slice file, size_t header_size)
 {
-	int err = header_size >= HEADER_SIZE_V3 ? check_company(store, file.data) : 0;
+	int err = header_size >= CHECKPOINT_HEADER_SIZE_V3 ? check_company(store, file.data) : 0;
 	if (err)
 		return err;
-	store->checkpoint_generation = header_size >= HEADER_SIZE_V3 ? load_le64(file.data + 44) : 0;
+	store->checkpoint_generation = header_size >= CHECKPOINT_HEADER_SIZE_V3 ? load_le64(file.data + 44) : 0;
 	struct told_walk walk = begin_walk(file, header_size);
 	while (!err && next_partition(&walk))
 		err = take_partition(store, &walk);
@@ -716,7 +633,7 @@ int store__read_checkpoint_copy(struct store *store)
 static uint64_t read_generation(struct store *store)
 {
 	char path[4096];
-	uint8_t header[HEADER_SIZE_V4];
+	uint8_t header[CHECKPOINT_HEADER_SIZE_V4];
 	snprintf(path, sizeof path, "%s/checkpoint-%u%s", store->dir, store->options.shard, COPY_SUFFIX);
 	int fd = io_file_open(store->home.io, path, IO_READ_ONLY);
 	if (fd < 0)
@@ -734,7 +651,7 @@ bool store__is_copy_later(struct store *store)
 	    store__load_checkpoint(store->home.io, store->dir, store->options.shard, COPY_SUFFIX, &data, &size))
 		return false;
 	struct slice file = {data, size};
-	bool is_later = !check_whole(store, file, &header_size) && header_size >= HEADER_SIZE_V4 && load_le64(data + 36) == store->journal_found.seed &&
+	bool is_later = !check_whole(store, file, &header_size) && header_size >= CHECKPOINT_HEADER_SIZE_V4 && load_le64(data + 36) == store->journal_found.seed &&
 			generation_of(file) > store->checkpoint_generation;
 	free(data);
 	return is_later;
@@ -745,15 +662,15 @@ bool store__is_copy_later(struct store *store)
 int store__each_told(struct store *store, told_partition_fn *take, void *context)
 {
 	size_t header_size;
-	if (!store->told.data || check_file(store->told, &header_size))
+	if (!store->told.data || checkpoint_check(store->told, &header_size))
 		return 0;
 	struct told_walk walk = begin_walk(store->told, header_size);
 	int err = 0;
 	while (!err && next_partition(&walk)) {
-		struct told_partition told = {.start_offset = (int64_t)load_le64(walk.at + 20), .segment_count = load_le32(walk.at + 28), .at = walk.at + PARTITION_SIZE,
-					      .segment_size = segment_size_of(walk.version), .has_steps = walk.version >= 7};
+		struct told_partition told = {.start_offset = (int64_t)load_le64(walk.at + 20), .segment_count = load_le32(walk.at + 28), .at = walk.at + CHECKPOINT_PARTITION_SIZE,
+					      .version = walk.version};
 		struct partition *partition;
-		bool is_possible = told.start_offset >= 0 && segments_fit(told.at, told.segment_count, told.segment_size);
+		bool is_possible = told.start_offset >= 0 && segments_fit(told.at, told.segment_count, checkpoint_segment_size(told.version));
 		err = is_possible ? store__find_partition(store, &walk.id, walk.index, &partition) : 0;
 		if (!err && is_possible && partition)
 			err = take(context, partition, &told);
@@ -763,16 +680,17 @@ int store__each_told(struct store *store, told_partition_fn *take, void *context
 
 struct told_segment store__told_segment(const struct told_partition *told, uint32_t i)
 {
-	const uint8_t *at = told->at + (size_t)i * told->segment_size;
+	uint32_t size = checkpoint_segment_size(told->version);
+	const uint8_t *at = told->at + (size_t)i * size;
 	struct mark filed = {.position = load_le64(at + 16), .offset = (int64_t)load_le64(at + 8)};
 	return (struct told_segment){.base_offset = (int64_t)load_le64(at), .filed = filed, .i = i,
-				     .first_crc = told->segment_size > SEGMENT_SIZE_V2 ? load_le32(at + 76) : 0,
-				     .vouched = told->segment_size >= SEGMENT_SIZE ? vouched_mark(at, filed) : (struct mark){0}};
+				     .first_crc = size > CHECKPOINT_SEGMENT_SIZE_V2 ? load_le32(at + 76) : 0,
+				     .vouched = size >= CHECKPOINT_SEGMENT_SIZE ? vouched_mark(at, filed) : (struct mark){0}};
 }
 
 struct mark_steps *store__told_steps(const struct told_partition *told, const struct told_segment *segment)
 {
-	uint32_t version = told->has_steps ? CHECKPOINT_VERSION : 0;
-	const uint8_t *steps = told->at + (size_t)told->segment_count * told->segment_size + told_steps_size(version, told->at, segment->i);
-	return mark_steps_decode(steps, step_count(version, told->at + (size_t)segment->i * told->segment_size), segment->vouched.position);
+	size_t size = checkpoint_segment_size(told->version);
+	const uint8_t *steps = told->at + told->segment_count * size + checkpoint_steps_size(told->version, told->at, segment->i);
+	return mark_steps_decode(steps, checkpoint_step_count(told->version, told->at + segment->i * size), segment->vouched.position);
 }

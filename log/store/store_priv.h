@@ -243,8 +243,7 @@ bool store__is_copy_later(struct store *store);
 /* What the last of both that was whole said, used or not: at some time of this journal's, these segments held at least that. */
 struct told_partition {
 	int64_t start_offset;
-	uint32_t segment_count, segment_size;
-	bool has_steps;
+	uint32_t segment_count, version;
 	const uint8_t *at;
 };
 struct told_segment {

@@ -1,4 +1,4 @@
-/* A checkpoint file, read without a store (log/store/checkpoint.c writes it and says what its bytes are):
+/* A checkpoint file, read without a store (log/store/checkpoint_format.h says what its bytes are):
  * for tools. Any thread; never touches the disk. The tests hold it against what the store writes. */
 #pragma once
 
@@ -23,7 +23,7 @@ struct checkpoint_partition {
 	int64_t start_offset;
 	uint32_t segment_size_bytes; /* of each, in the file */
 	uint32_t segment_count, epoch_count, damage_count, producers_size_bytes;
-	bool has_steps;
+	uint32_t version; /* of the file */
 	/* Views, for the functions below. */
 	const uint8_t *segments, *steps, *epochs, *damages;
 };

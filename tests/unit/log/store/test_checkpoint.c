@@ -7,7 +7,7 @@
 #include "log/base/bytes.h"
 #include "log/store/store_priv.h"
 
-/* Where the first partition's segments begin, and how long they are (log/store/checkpoint.c). */
+/* Where the first partition's segments begin, and how long they are (log/store/checkpoint_format.h). */
 #define HEADER_SIZE 36
 #define PARTITION_SIZE 44
 
