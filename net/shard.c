@@ -20,6 +20,7 @@
 #include "net/route/control.h"
 #include "net/route/group_host.h"
 #include "net/route/quota_task.h"
+#include "net/short_slice.h"
 
 #define CACHE_BYTES_MIN (4ull << 20)       /* what a topic of default settings needs: batches of up to half of it are taken */
 #define RECEIVE_BUFFER_COUNT 64u
@@ -329,6 +330,7 @@ int shard_run(struct shard *shard, struct listener *listener, struct stop_state 
 {
 	struct shard_loop loop;
 	int result;
+	short_slice_ask();
 	shard_loop_begin(&loop, shard, listener, stop);
 	do
 		result = shard_loop_turn(&loop);
