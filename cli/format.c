@@ -28,7 +28,9 @@ static unsigned read_escape(const char *at, char *out)
 
 static bool refuse(char why[], size_t why_size, const char *kind, const char *at)
 {
-	snprintf(why, why_size, "'%.2s' is no %s; there are:\n%s", at, kind, FORMAT_HELP);
+	snprintf(why, why_size, "'%.2s' is no %s; there are: %s", at, kind, FORMAT_HELP);
+	for (char *end = why; (end = strchr(end, '\n'));)
+		*end = ' '; /* a message is one line */
 	return false;
 }
 

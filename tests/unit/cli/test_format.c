@@ -58,6 +58,7 @@ Test(format, refuse)
 		char why[1024] = "";
 		cr_assert_not(format_check(bad[i], why, sizeof why), "%s", bad[i]);
 		cr_assert_not_null(strstr(why, "%s value"), "%s", why);
+		cr_assert_null(strchr(why, '\n'), "it is printed as one line");
 	}
 }
 
