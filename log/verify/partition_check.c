@@ -250,11 +250,23 @@ static bool may_be_stale(const struct seal *seal, const struct picture_segment *
 	return known && seal->base_offset == known->base_offset && seal->log_size_bytes < known->filed.position && seal->next_offset < known->filed.offset;
 }
 
-/* It tells of records behind the log's end: nothing that is so now. */
-static bool is_ahead(const struct partition_walk *walk, const struct seal *seal)
+/* Where the segment of this base ends, as checkpoint and journal have it: where the next one begins, else the log's end. NOWHERE: they do not say. */
+static int64_t known_end(const struct partition_walk *walk, int64_t base_offset)
 {
 	const struct picture_partition *picture = walk->check->picture;
-	return knows_marks(walk) && !walk->check->is_in_use && picture->next_offset != NOWHERE && seal->next_offset > picture->next_offset;
+	int64_t end = picture->next_offset;
+	if (picture->begun_crc && picture->begun_base > base_offset && picture->begun_base < end)
+		end = picture->begun_base;
+	for (uint32_t i = picture->segment_count; i-- > 0 && picture->segments[i].base_offset > base_offset;)
+		end = picture->segments[i].base_offset;
+	return end;
+}
+
+/* It tells of records that are not so: of those of a later life. */
+static bool is_ahead(const struct partition_walk *walk, const struct seal *seal)
+{
+	int64_t end = knows_marks(walk) && !walk->check->is_in_use ? known_end(walk, seal->base_offset) : NOWHERE;
+	return end != NOWHERE && seal->next_offset > end;
 }
 
 static int read_seal(const struct partition_walk *walk, const struct segment_files *files, struct seal *seal, enum seal_state *state)
@@ -277,7 +289,7 @@ static int read_seal(const struct partition_walk *walk, const struct segment_fil
 		   (!known || (seal->log_size_bytes == known->filed.position && seal->next_offset == known->filed.offset));
 	if (is_good && is_ahead(walk, seal))
 		tell(walk, FINDING_DERIVED, file, NOWHERE, NOWHERE,
-		     "it tells of records behind the log's end, which the next start cuts off: it is of a later time than journal and checkpoint, as if a backup was put back in part");
+		     "it tells of records behind the segment's end, as if a backup was put back over what is of a later time; of those the next start cuts off what is behind the log's end");
 	else if (is_good)
 		*state = SEAL_GOOD;
 	else if (is_unwritten)

@@ -292,3 +292,36 @@ Test(rolled_back, top_files_beside_later_directories, .timeout = 60)
 		world_fini(&world);
 	}
 }
+
+/* All of a backup is put back, of a time when the journal alone had the end of a segment; that one's seal came later, and is right: the file has less than it says, and
+ * nothing of it is damaged. */
+Test(rolled_back, all_files_beside_later_seals, .timeout = 60)
+{
+	static const char log_path[] = "/t-0/00000000000000000020.log";
+	struct bytes kept[TOP_COUNT], log;
+	struct config_override overrides[] = {{"segment.bytes", "1048576"}};
+	struct world world;
+	world_init(&world, 1);
+	world.options.direct_size_bytes_min = 1 << 20; /* through the journal */
+	world_open(&world);
+	world_create_topic(&world, "t", 1, overrides, 1);
+	for (uint64_t i = 0; i < 26; i++) {
+		world_append(&world, the_partition(&world), i, 1, 200000);
+		if (i == 23)
+			idle(&world);
+	}
+	world_kill(&world);
+	log = read_bytes(&world, log_path);
+	for (int i = 0; i < TOP_COUNT; i++)
+		kept[i] = read_bytes(&world, top_files[i]);
+	world_open(&world);
+	idle(&world);
+	world_stop(&world);
+	for (int i = 0; i < TOP_COUNT; i++)
+		put_back(&world, top_files[i], kept[i]);
+	put_back(&world, log_path, log);
+	cr_expect_eq(count_of_kind(&world, FINDING_DAMAGE), 0);
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, the_partition(&world), 0, 4 << 20), 26);
+	world_fini(&world);
+}
