@@ -20,6 +20,7 @@
 #include "log/verify/unowned.h"
 #include "net/descriptors.h"
 #include "net/metrics/endpoint.h"
+#include "net/route/control.h"
 #include "net/shard.h"
 
 #define LOCK_WAIT_MS 2000
@@ -405,12 +406,23 @@ static void pass_producer_ids(struct server *server)
 		catalog_pass_producer_ids(server->catalog, store_producer_id_max(server->shards[i].store));
 }
 
-/* Before anybody is served. A store that a full disk keeps from its journal takes nothing for now; and on such a disk this waits for the next start. */
-static int note_journals(struct server *server, struct sentence *why)
+static bool have_all_started(const struct server *server)
 {
 	for (uint32_t i = 0; i < server->shard_count; i++)
 		if (!store_has_started(server->shards[i].store))
-			return 0;
+			return false;
+	return true;
+}
+
+/* Before anybody is served. Does a full disk keep a store from its journal, no store takes anything for now; and for the note alone, on such a disk, the next start is waited
+ * for. */
+static int note_journals(struct server *server, struct sentence *why)
+{
+	if (!have_all_started(server)) {
+		for (uint32_t i = 0; i < server->shard_count; i++)
+			control_hold(&server->shards[i]);
+		return 0;
+	}
 	int err = catalog_note_journals(server->catalog);
 	return err && !err_is_full(err) ? fail(why, err, "the catalog in %s cannot be written: %s", server->dir, err_text(err)) : 0;
 }

@@ -135,6 +135,8 @@ static void receive(struct shard *shard, struct message *message)
 	case MESSAGE_CONTROL_RETURN:
 	case MESSAGE_IMAGE:
 	case MESSAGE_IMAGE_RETURN:
+	case MESSAGE_STARTED:
+	case MESSAGE_STARTED_RETURN:
 		control_receive(shard, message);
 		return;
 	case MESSAGE_GROUP:
@@ -314,6 +316,7 @@ int shard_loop_turn(struct shard_loop *loop)
 	frame_pool_serve(shard->frames);
 	group_host_turn(shard->groups);
 	store_turn(shard->store);
+	control_tell_start(shard);
 	tell_lack(shard);
 	conn_flush_all(shard);
 	give_back_turn(shard);

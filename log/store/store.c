@@ -153,9 +153,10 @@ void store__update_refusal(struct store *store)
 {
 	int before = store->home.refusal, internal_before = store->home.internal_refusal;
 	int final = store->failure || store->is_journal_gone ? ERR_FAILED : store->is_stopping ? ERR_CLOSED : 0;
-	store->home.refusal = final ? final : store->is_full || store->must_file_first ? -ENOSPC : 0;
-	store->home.refuses_repeats = final || store->must_file_first;
-	store->home.trim_refusal = store->must_file_first ? -ENOSPC : 0;
+	bool takes_nothing = store->must_file_first || store->is_held;
+	store->home.refusal = final ? final : store->is_full || takes_nothing ? -ENOSPC : 0;
+	store->home.refuses_repeats = final || takes_nothing;
+	store->home.trim_refusal = takes_nothing ? -ENOSPC : 0;
 	store->home.internal_refusal = final ? final : store_takes_internal(store) ? 0 : -ENOSPC;
 	/* Who waits for room hears of it: no more may ever come. */
 	if ((store->home.refusal && store->home.refusal != before) || (store->home.internal_refusal && store->home.internal_refusal != internal_before))
@@ -565,7 +566,7 @@ bool store_lacks_read_memory(const struct store *store)
 /* A quarter of the journal stays for log starts, and for what is in flight. */
 bool store_takes_internal(const struct store *store)
 {
-	return !store->must_file_first && (!store->is_full || journal_used_bytes(store->journal) < journal_size_bytes(store->journal) / 4 * 3);
+	return !store->must_file_first && !store->is_held && (!store->is_full || journal_used_bytes(store->journal) < journal_size_bytes(store->journal) / 4 * 3);
 }
 
 bool store_make_room(struct store *store)
@@ -596,7 +597,13 @@ struct store_usage store_usage(const struct store *store)
 bool store_is_stopped(const struct store *store) { return store->is_stopped; }
 bool store_has_started(const struct store *store) { return store->has_journal_started; }
 bool store_has_failed(const struct store *store) { return store->failure != 0; }
-bool store_is_full(const struct store *store) { return store->is_full || store->must_file_first; }
+bool store_is_full(const struct store *store) { return store->is_full || store->must_file_first || store->is_held; }
+
+void store_hold(struct store *store, bool is_held)
+{
+	store->is_held = is_held;
+	store__update_refusal(store);
+}
 
 /* ---- producer ids --------------------------------------------------------------------------------------------------------------- */
 

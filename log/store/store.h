@@ -79,6 +79,10 @@ bool store_must_have_journal(const struct catalog_image *image);
 MUST_USE int store_open(struct store **out, struct io *io, const struct store_options *options,
 			const struct catalog_image *image, struct store_report *report);
 
+/* While it is held a store takes nothing, as on a full disk: for the stores of a directory one of which has not started yet, since nothing may be acknowledged before the
+ * catalog was told that the journals of all have (catalog_note_journals). Holding is for right behind store_open. */
+void store_hold(struct store *store, bool is_held);
+
 /* Called once in each turn of the loop, after the callbacks: commits the open group if none is in flight. */
 void store_turn(struct store *store);
 

@@ -127,6 +127,7 @@ struct store {
 	int failure;                   /* nonzero: durability is broken, and why */
 	bool is_full, is_stopping, is_stopped, is_recovering, is_closing;
 	bool must_file_first;          /* recovery's first cycle is not over: the journal may not be written before. A full disk keeps it so */
+	bool is_held;                  /* store_hold: another shard's may not be written yet, or the catalog does not know that all may */
 	bool has_journal_started;
 	uint64_t journal_looked_ns;    /* when it was looked for last */
 	bool is_journal_gone;          /* its name leads elsewhere: nothing is taken any more; what was taken is filed, and the store fails (journal_gone.c) */

@@ -14,6 +14,7 @@
 #include "log/base/check.h"
 #include "log/store/store.h"
 #include "net/api/api.h"
+#include "net/log_line.h"
 #include "net/route/group_host.h"
 #include "net/route/quota_task.h"
 
@@ -149,6 +150,48 @@ static void receive_image(struct shard *shard, struct image_message *message)
 	shard_post(shard, shard->peers[0], &message->message);
 }
 
+/* ---- a late start ------------------------------------------------------------------------------------------------------ */
+
+void control_hold(struct shard *shard)
+{
+	shard->is_held = true;
+	store_hold(shard->store, true);
+}
+
+void control_tell_start(struct shard *shard)
+{
+	if (!shard->is_held || shard->has_told_start || !store_has_started(shard->store))
+		return;
+	shard->has_told_start = true;
+	shard->started.kind = MESSAGE_STARTED;
+	shard_post(shard, shard->peers[0], &shard->started);
+}
+
+/* Where the disk has no room for the note, it waits for the next start, as at one that was not late. */
+static void note_started(struct shard *control)
+{
+	if (++control->started_count < control->shard_count)
+		return;
+	int err = catalog_note_journals(control->catalog);
+	if (err && !err_is_full(err)) {
+		log_line(LOG_ERROR, "the catalog cannot be written: %s: produce is refused until a restart", err_text(err));
+		return;
+	}
+	for (uint32_t i = 0; i < control->shard_count; i++) {
+		struct message *message = &control->peers[i]->started;
+		message->kind = MESSAGE_STARTED_RETURN;
+		shard_post(control, control->peers[i], message);
+	}
+}
+
+static void release(struct shard *shard)
+{
+	shard->is_held = false;
+	store_hold(shard->store, false);
+}
+
+/* ---- for the shard ----------------------------------------------------------------------------------------------------- */
+
 void control_submit(struct request *request, struct control_op *op)
 {
 	struct shard *origin = request->shard;
@@ -174,6 +217,12 @@ void control_receive(struct shard *shard, struct message *message)
 		return;
 	case MESSAGE_IMAGE_RETURN:
 		image_returned(shard, CONTAINER_OF(message, struct image_message, message));
+		return;
+	case MESSAGE_STARTED:
+		note_started(shard);
+		return;
+	case MESSAGE_STARTED_RETURN:
+		release(shard);
 		return;
 	default:
 		UNREACHABLE();

@@ -27,5 +27,10 @@ void control_submit(struct request *request, struct control_op *op);
 /* What this shard has from the configuration that may change while it runs: as the image has it. When the store is open, and with each image. */
 void control_apply_config(struct shard *shard);
 
-/* For the shard: MESSAGE_CONTROL to MESSAGE_IMAGE_RETURN. */
+/* At a start, before any shard turns: some store could not start its journal, for want of room. No shard takes anything until all could, and the catalog has noted that. */
+void control_hold(struct shard *shard);
+/* Once a turn, behind the store's: a shard that is held and has started says so to shard 0. */
+void control_tell_start(struct shard *shard);
+
+/* For the shard: MESSAGE_CONTROL to MESSAGE_STARTED_RETURN. */
 void control_receive(struct shard *shard, struct message *message);

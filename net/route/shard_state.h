@@ -71,6 +71,11 @@ struct shard {
 	struct io_timer sweep;                /* set while there are connections: ends those that idle or stall */
 	struct net_limits limits;
 
+	/* A start that a full disk kept from some shard's journal (net/route/control.c): no store takes anything until all have started, and the catalog knows. */
+	bool is_held, has_told_start;
+	struct message started;
+	uint32_t started_count;               /* of shard 0: those that have told */
+
 	/* Of shard 0 (net/route/control.c): some shard has not taken the latest image yet, and what waits for that. */
 	bool is_spreading;
 	struct message *held_changes, *held_changes_last;

@@ -23,6 +23,8 @@ enum message_kind {
 	MESSAGE_CONTROL_RETURN,
 	MESSAGE_IMAGE,
 	MESSAGE_IMAGE_RETURN,
+	MESSAGE_STARTED,
+	MESSAGE_STARTED_RETURN,
 	MESSAGE_ADOPT,            /* a new connection (net/conn/listener.h) */
 	MESSAGE_GROUP,            /* net/route/group_host.h */
 	MESSAGE_GROUP_RETURN,

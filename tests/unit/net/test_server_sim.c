@@ -174,3 +174,88 @@ Test(server_sim, rot_in_the_last_change_is_no_torn_tail)
 		free_machine(&machine);
 	}
 }
+
+static struct io *open_disk(struct machine *machine)
+{
+	struct io *io;
+	struct io_options options = {.backend = IO_SIM, .disk = machine->disk, .seed = 1};
+	cr_assert_eq(io_open(&io, &options), 0);
+	return io;
+}
+
+static uint8_t *copy_file(struct machine *machine, const char *path, int64_t *size)
+{
+	struct io *io = open_disk(machine);
+	int fd = io_file_open(io, path, IO_READ_ONLY);
+	*size = io_file_size(io, fd);
+	uint8_t *bytes = malloc((size_t)*size);
+	cr_assert_eq(io_file_read(io, fd, bytes, (size_t)*size, 0), *size);
+	io_close_fd(io, fd);
+	io_close(io);
+	return bytes;
+}
+
+static void put_back(struct machine *machine, const char *path, uint8_t *bytes, int64_t size)
+{
+	struct io *io = open_disk(machine);
+	int fd = io_file_open(io, path, 0);
+	cr_assert_eq(io_file_write(io, fd, bytes, (size_t)size, 0), size);
+	cr_assert_eq(io_file_sync(io, fd), 0);
+	io_close_fd(io, fd);
+	io_close(io);
+	free(bytes);
+}
+
+/* Its error: of a full disk until there is room again. */
+static int produce(struct sim_client *client, const char *topic, size_t value_size)
+{
+	struct kmsg_produce_response out;
+	sim_send_produce(client, topic, value_size);
+	cr_assert(sim_receive(client, "produce", 9, &out, 30000 * MS_AS_NS));
+	return out.responses.items[0].partition_responses.items[0].error_code;
+}
+
+/* A record is filed, the next in the journal, and of a large one's piece, that nobody vouches for, a part was torn: a start has to file before it may write its journal. */
+static void leave_what_must_be_filed(struct machine *machine)
+{
+	struct sim_client client;
+	cr_assert_eq(machine_start(machine, "/data"), 0, "%s", machine->why);
+	sim_client_open(&client, machine);
+	sim_create_topic(&client, "t");
+	cr_assert_eq(produce(&client, "t", 100), 0);
+	machine_wait(machine, 10000 * MS_AS_NS);
+	cr_assert_eq(produce(&client, "t", 100), 0);
+	cr_assert_eq(produce(&client, "t", 100000), 0);
+	machine_crash(machine);
+	sim_client_close(&client);
+	cr_assert_eq(sim_disk_flip_bit(machine->disk, "/data/t-0/00000000000000000000.log", 50000, 1), 0);
+}
+
+/* A start that a full disk kept from its journal has the catalog note, like any other, that all journals have noted it, before it takes a record: a copy of the journal from
+ * before is known for what it is. */
+Test(server_sim, a_late_start_is_noted_as_well)
+{
+	struct machine machine;
+	struct sim_client client;
+	int64_t size;
+	int err = -1;
+	make_machine(&machine, 21);
+	leave_what_must_be_filed(&machine);
+	uint8_t *journal = copy_file(&machine, "/data/journal-0", &size);
+	sim_disk_set_capacity(machine.disk, 1);
+	cr_assert_eq(machine_start(&machine, "/data"), 0, "%s", machine.why);
+	sim_client_open(&client, &machine);
+	cr_assert_neq(produce(&client, "t", 100), 0, "it did not start late");
+	sim_disk_set_capacity(machine.disk, 0);
+	for (int tries = 0; err && tries < 100; tries++) {
+		machine_wait(&machine, 100 * MS_AS_NS);
+		err = produce(&client, "t", 100);
+	}
+	cr_assert_eq(err, 0);
+	machine_crash(&machine);
+	sim_client_close(&client);
+	put_back(&machine, "/data/journal-0", journal, size);
+	cr_assert_eq(machine_start(&machine, "/data"), ERR_CORRUPT_LOG, "the old journal is believed");
+	cr_assert_not_null(strstr(machine.why, "is of an earlier time"), "%s", machine.why);
+	free_machine(&machine);
+}

@@ -44,6 +44,24 @@ void store_note_catalog(struct store *store, struct store_catalog_note *note)
 	notes[note_count++] = note;
 }
 
+static bool has_started[SHARDS], takes_nothing[SHARDS];
+
+/* Of the shard whose number it is. */
+static uint32_t index_of(const struct store *store)
+{
+	return (uint32_t)(uintptr_t)store - 1;
+}
+
+bool store_has_started(const struct store *store)
+{
+	return has_started[index_of(store)];
+}
+
+void store_hold(struct store *store, bool is_held)
+{
+	takes_nothing[index_of(store)] = is_held;
+}
+
 void store_set_producer_expiration(struct store *store, int64_t expiration_ms)
 {
 	(void)store;
@@ -102,7 +120,7 @@ static void start(void)
 	for (uint32_t i = 0; i < SHARDS; i++) {
 		posted_end[i] = &posted[i];
 		peers[i] = &shards[i];
-		shards[i] = (struct shard){.index = i, .shard_count = SHARDS, .peers = peers, .catalog = machine.catalog, .image = catalog_image_acquire(machine.catalog)};
+		shards[i] = (struct shard){.index = i, .shard_count = SHARDS, .peers = peers, .catalog = machine.catalog, .store = (struct store *)(uintptr_t)(i + 1), .image = catalog_image_acquire(machine.catalog)};
 	}
 }
 
@@ -193,5 +211,31 @@ Test(control, an_answer_waits_for_all_shards)
 	turn(0);
 	turn(0);
 	cr_expect(made.is_home);
+	end();
+}
+
+/* A start that found no room for one shard's journal: nobody takes anything before all have started, and the catalog says so. */
+Test(control, a_late_start_is_noted_before_anybody_takes_anything)
+{
+	start();
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	for (uint32_t i = 0; i < SHARDS; i++)
+		control_hold(&shards[i]);
+	has_started[0] = has_started[2] = true;
+	for (uint32_t i = 0; i < 3 * SHARDS; i++) {
+		control_tell_start(&shards[i % SHARDS]);
+		turn(i % SHARDS);
+	}
+	for (uint32_t i = 0; i < SHARDS; i++)
+		cr_expect(takes_nothing[i]);
+	cr_expect_lt(catalog_journal_incarnation(machine.catalog), catalog_incarnation(machine.catalog));
+	has_started[1] = true;
+	control_tell_start(&shards[1]);
+	turn(0);
+	cr_expect_eq(catalog_journal_incarnation(machine.catalog), catalog_incarnation(machine.catalog));
+	for (uint32_t i = 0; i < SHARDS; i++) {
+		turn(i);
+		cr_expect_not(takes_nothing[i]);
+	}
 	end();
 }
