@@ -25,13 +25,9 @@ struct image_message {
 	uint32_t shard;
 };
 
-/* One change on its way: into the journal, and its image through all shards. Owner: shard 0, but for the messages that are out. */
+/* One image on its way through all shards. Owner: shard 0, but for the messages that are out. */
 struct spread {
 	struct control_op *op;
-	struct shard *control;
-	struct store_catalog_note note;
-	bool is_noted;
-	uint32_t images_out;
 	struct image_message messages[];
 };
 
@@ -61,43 +57,35 @@ static void go_home(struct shard *control, struct control_op *op)
 	shard_post(control, control->peers[op->origin], &op->message);
 }
 
-/* It is one shard's question whether all have taken the image, and the journal's whether it is noted: whichever comes last. */
-static void go_home_if_done(struct spread *spread)
+/* When all shards have taken the image and the journal has noted the change: whichever comes last. */
+static void go_home_if_done(struct control_op *op)
 {
-	if (!spread->is_noted || spread->images_out > 0)
-		return;
-	go_home(spread->control, spread->op);
-	free(spread);
+	if (op->is_noted && op->images_out == 0)
+		go_home(op->control, op);
 }
 
 static void noted(struct store_catalog_note *note)
 {
-	struct spread *spread = CONTAINER_OF(note, struct spread, note);
-	spread->is_noted = true;
-	go_home_if_done(spread);
+	struct control_op *op = CONTAINER_OF(note, struct control_op, note);
+	op->is_noted = true;
+	go_home_if_done(op);
 }
 
-static void send_image(struct shard *control, struct spread *spread)
+static void spread_image(struct shard *control, struct control_op *op)
 {
+	uint32_t others = control->shard_count - 1;
+	struct spread *spread = malloc(sizeof *spread + others * sizeof *spread->messages);
+	CHECKF(spread, "no memory to tell the shards of a change that is durable");
+	spread->op = op;
+	op->images_out = others;
 	control->is_spreading = true;
-	for (uint32_t i = 0; i < spread->images_out; i++) {
+	for (uint32_t i = 0; i < others; i++) {
 		struct image_message *out = &spread->messages[i];
 		*out = (struct image_message){.message.kind = MESSAGE_IMAGE, .spread = spread, .shard = i + 1};
 		out->image = catalog_image_acquire(control->catalog);
 	}
-	for (uint32_t i = 0; i < spread->images_out; i++)
+	for (uint32_t i = 0; i < others; i++)
 		shard_post(control, control->peers[i + 1], &spread->messages[i].message);
-}
-
-static void spread_change(struct shard *control, struct control_op *op, bool has_image)
-{
-	uint32_t others = has_image ? control->shard_count - 1 : 0;
-	struct spread *spread = malloc(sizeof *spread + others * sizeof *spread->messages);
-	CHECKF(spread, "no memory to tell the shards of a change that is durable");
-	*spread = (struct spread){.op = op, .control = control, .note.done = noted, .images_out = others};
-	if (others > 0)
-		send_image(control, spread);
-	store_note_catalog(control->store, &spread->note);
 }
 
 static void hold(struct shard *control, struct message *message)
@@ -118,10 +106,17 @@ static void run_op(struct shard *control, struct control_op *op)
 	bool has_image = catalog_version(control->catalog) != control->image->version;
 	if (has_image)
 		take_image(control, catalog_image_acquire(control->catalog));
-	if (has_image || catalog_sequence(control->image) != sequence)
-		spread_change(control, op, has_image);
-	else
+	if (!has_image && catalog_sequence(control->image) == sequence) {
 		go_home(control, op);
+		return;
+	}
+	op->control = control;
+	op->note.done = noted;
+	op->is_noted = false;
+	op->images_out = 0;
+	if (has_image && control->shard_count > 1)
+		spread_image(control, op);
+	store_note_catalog(control->store, &op->note);
 }
 
 static void run_held(struct shard *control)
@@ -136,9 +131,11 @@ static void run_held(struct shard *control)
 static void image_returned(struct shard *control, struct image_message *message)
 {
 	struct spread *spread = message->spread;
-	if (--spread->images_out > 0)
+	struct control_op *op = spread->op;
+	if (--op->images_out > 0)
 		return;
-	go_home_if_done(spread);
+	free(spread);
+	go_home_if_done(op);
 	control->is_spreading = false;
 	run_held(control);
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "log/catalog/catalog.h"
+#include "log/store/store.h"
 #include "net/route/mailbox.h"
 
 struct request;
@@ -19,6 +20,11 @@ struct control_op {
 	/* Runs on shard 0. May call every catalog_ verb, and read and write what the operation is embedded in. */
 	void (*run)(struct control_op *op, struct catalog *catalog);
 	uint32_t origin;
+	/* Of one that has changed the catalog, on shard 0. */
+	struct shard *control;
+	struct store_catalog_note note;
+	bool is_noted;
+	uint32_t images_out;
 };
 
 /* Fill `run`. Always pending: join the request (request_join). */
