@@ -79,7 +79,7 @@ static int read_checkpoint(struct asking *asking, struct io *io, const char *dir
 		err = read_copy(asking, io, dir, shard, ".copy", journal_seed);
 	if (err)
 		asking->filed_count = 0;
-	else
+	if (asking->filed_count)
 		qsort(asking->filed, asking->filed_count, sizeof *asking->filed, compare);
 	return err ? store__final_error(err) : 0;
 }
