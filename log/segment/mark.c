@@ -43,9 +43,14 @@ static uint64_t last_position(const struct mark_steps *steps)
 	return steps && steps->count ? steps->steps[steps->count - 1].position : 0;
 }
 
+uint64_t mark_steps_due(const struct mark_steps *steps)
+{
+	return last_position(steps) + (steps ? steps->distance : MARK_STEP_MIN);
+}
+
 static bool is_far_enough(const struct mark_steps *steps, const struct mark *mark)
 {
-	return mark->position >= last_position(steps) + (steps ? steps->distance : MARK_STEP_MIN);
+	return mark->position >= mark_steps_due(steps);
 }
 
 /* Every second, the last of them among those that stay. */

@@ -39,6 +39,8 @@ struct mark_steps {
 
 /* The mark is one of the segment's, behind all that were noted before: takes it if it is far enough from the last. NULL is none. */
 void mark_steps_note(struct mark_steps **steps, const struct mark *mark);
+/* Up to there it takes none. */
+uint64_t mark_steps_due(const struct mark_steps *steps);
 /* Forgets those behind `position`. */
 void mark_steps_cut(struct mark_steps *steps, uint64_t position);
 /* How many lie before `position`. */

@@ -75,6 +75,7 @@ void segment_adopt(struct segment *segment, struct mark end)
 		segment->vouched = end.headers ? end : (struct mark){.offset = segment->base_offset};
 	mark_steps_cut(segment->steps, end.position);
 	mark_steps_note(&segment->steps, &end);
+	segment->step_due = 0;
 	segment->memory_position = end.position;
 	segment->is_first_block_filled = false;
 	segment->memory_mark = end;
@@ -85,6 +86,7 @@ void segment_adopt(struct segment *segment, struct mark end)
 void segment_believe(struct segment *segment, const struct mark_check *told)
 {
 	mark_steps_cut(segment->steps, 0);
+	segment->step_due = 0;
 	segment->vouched = (struct mark){.offset = segment->base_offset};
 	for (uint32_t i = 0; i < told->count && told->steps[i].position <= segment->filed.position; i++) {
 		const struct mark_step *step = &told->steps[i];
@@ -298,7 +300,10 @@ void segment_stage(struct segment *segment, const uint8_t *bytes, const struct b
 	copy_in(segment, bytes, batch->size_bytes);
 	segment_learn(segment, batch, segment->staged.position, max_timestamp_offset);
 	mark_pass(&segment->staged, bytes, batch);
-	mark_steps_note(&segment->steps, &segment->staged);
+	if (segment->staged.position >= segment->step_due) {
+		mark_steps_note(&segment->steps, &segment->staged);
+		segment->step_due = mark_steps_due(segment->steps);
+	}
 	segment_check(segment);
 }
 

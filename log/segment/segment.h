@@ -56,6 +56,7 @@ struct segment {
 	struct mark filed, durable, committing, staged;
 	struct mark vouched;            /* the last one filed whose headers are known: what the file has before it can be held against that; at 0: nothing */
 	struct mark_steps *steps;       /* and those on the way; some may lie behind it. NULL: none */
+	uint64_t step_due;              /* staging need not look at them before it is here: they lie elsewhere in memory */
 
 	int write_fd, read_fd, direct_fd; /* -1 = not open; the last one reads with O_DIRECT */
 	uint32_t open_count;            /* of them, as the home knows */
