@@ -1,4 +1,4 @@
-/* Of a limit: 32 and 48 a shard for the engine, but at most a quarter; of the rest a quarter for segments, at most what a store would keep open anyway; all else
+/* Of a limit: 32 and 48 a shard for the engine, but at most a quarter; of the rest a quarter for segments, or half where there are many; at most what a store would keep open anyway; all else
  * is for connections. Nobody is held to it by force: what goes beyond meets EMFILE, which is a wait (log/store/shortage.c). */
 #include "net/descriptors.h"
 
@@ -7,7 +7,8 @@
 #define ENGINE_BASE 32u
 #define ENGINE_A_SHARD 48u   /* two journals' descriptors, a checkpoint, 16 syncs of directories at once (two each), loop, wake, some air */
 #define SEGMENTS_A_SHARD_MIN 8u
-#define SEGMENTS_A_SHARD_MAX 6144u
+#define SEGMENTS_A_SHARD_MAX 16384u
+#define MANY 8192u
 
 static uint64_t engine(uint64_t limit, uint32_t shard_count)
 {
@@ -23,7 +24,7 @@ static uint32_t within(uint64_t value, uint32_t min, uint32_t max)
 struct descriptors descriptors_divide(uint64_t limit, uint32_t shard_count)
 {
 	uint64_t rest = limit - engine(limit, shard_count);
-	uint32_t segments = within(rest / 4 / shard_count, SEGMENTS_A_SHARD_MIN, SEGMENTS_A_SHARD_MAX);
+	uint32_t segments = within(rest / (rest < MANY ? 4 : 2) / shard_count, SEGMENTS_A_SHARD_MIN, SEGMENTS_A_SHARD_MAX);
 	uint64_t taken = (uint64_t)segments * shard_count;
 	return (struct descriptors){limit, segments, within(rest > taken ? rest - taken : 1, 1, UINT32_MAX)};
 }

@@ -15,7 +15,7 @@
 #include "log/segment/filing.h"
 #include "log/segment/segment_priv.h"
 
-#define OPEN_FILES_DEFAULT 6144 /* descriptors */
+#define OPEN_FILES_DEFAULT 16384 /* descriptors */
 
 int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache)
 {

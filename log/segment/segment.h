@@ -29,6 +29,7 @@ struct segment_home {
 	struct cache *cache;
 	struct list open_segments;      /* with open files, the longest unused first */
 	uint32_t open_count, open_max;  /* their descriptors; at most so many while none is in use */
+	uint32_t write_round;           /* write-behind comes to each file that has something to file once in a round */
 	struct list indexed_segments;   /* complete ones with loaded indexes, the longest unused first */
 	uint32_t indexed_count, indexed_max;
 	struct spares *spares;          /* the store's; NULL: there are none */
@@ -40,7 +41,8 @@ struct segment_home {
 };
 
 MUST_USE int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache);
-/* Closes the files of the segment that has been unused for longest, and are not in use now. False: there is none. */
+/* Closes the files of one segment, none of which is in use now: of that which has been unused for longest, or is the last to be written to again. False: there
+ * is none. */
 bool segment_home_spare_files(struct segment_home *home);
 void segment_home_close(struct segment_home *home);
 
@@ -60,6 +62,7 @@ struct segment {
 
 	int write_fd, read_fd, direct_fd; /* -1 = not open; the last one reads with O_DIRECT */
 	uint32_t open_count;            /* of them, as the home knows */
+	uint32_t write_round;           /* the home's, when it was last opened, or found open, for writing */
 	bool is_opening;                /* it is being opened for writing: its descriptors must stay */
 	bool has_file;
 	bool is_complete;               /* the partition has rolled behind it */

@@ -46,12 +46,17 @@ void segment_close_files(struct segment *segment)
 	segment->open_count = 0;
 }
 
+static bool is_in_use(const struct segment *segment)
+{
+	return segment->filing || segment->readers || segment->is_opening;
+}
+
 /* Not those of `except`, whose descriptor is about to be used. */
 static bool close_one_idle(struct segment_home *home, const struct segment *except)
 {
 	LIST_FOR_EACH_SAFE(node, &home->open_segments) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, open_node);
-		if (segment->filing || segment->readers || segment->is_opening || segment == except)
+		if (is_in_use(segment) || segment == except)
 			continue;
 		segment_close_files(segment);
 		return true;
@@ -59,9 +64,37 @@ static bool close_one_idle(struct segment_home *home, const struct segment *exce
 	return false;
 }
 
+/* One that was written to in this round, and will not be before the next: where more files are written to in turn than may be open, the longest unused one is
+ * just that which comes next, and none would ever be found open. */
+static bool close_one_written(struct segment_home *home, const struct segment *except)
+{
+	for (struct list *node = home->open_segments.prev; node != &home->open_segments; node = node->prev) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, open_node);
+		if (is_in_use(segment) || segment == except)
+			continue;
+		if (segment->write_fd < 0 || segment->write_round != home->write_round)
+			return false;
+		segment_close_files(segment);
+		return true;
+	}
+	return false;
+}
+
+/* Will the one that was unused for longest be written to in this round, or was it just now? */
+static bool is_oldest_wanted(const struct segment_home *home)
+{
+	const struct segment *oldest = LIST_ENTRY(home->open_segments.next, struct segment, open_node);
+	return !list_is_empty(&home->open_segments) && oldest->write_fd >= 0 && home->write_round - oldest->write_round <= 1;
+}
+
+static bool close_one(struct segment_home *home, const struct segment *except)
+{
+	return (is_oldest_wanted(home) && close_one_written(home, except)) || close_one_idle(home, except);
+}
+
 bool segment_home_spare_files(struct segment_home *home)
 {
-	return close_one_idle(home, NULL);
+	return close_one(home, NULL);
 }
 
 static uint32_t count_open(const struct segment *segment)
@@ -76,8 +109,14 @@ static void note_open(struct segment *segment)
 	list_push_back(&home->open_segments, &segment->open_node);
 	home->open_count += count_open(segment) - segment->open_count;
 	segment->open_count = count_open(segment);
-	while (home->open_count > home->open_max && close_one_idle(home, segment))
+	while (home->open_count > home->open_max && close_one(home, segment))
 		;
+}
+
+static void note_open_for_writing(struct segment *segment)
+{
+	segment->write_round = segment->home->write_round;
+	note_open(segment);
 }
 
 static struct append_time_owner owner_of(const struct segment *segment)
@@ -478,8 +517,10 @@ void segment_forget_file(struct segment *segment)
 
 int segment_open_write(struct segment *segment)
 {
-	if (segment->write_fd >= 0)
+	if (segment->write_fd >= 0) {
+		note_open_for_writing(segment);
 		return 0;
+	}
 	char path[PATH_SIZE];
 	segment_path(segment, SEGMENT_FILE_LOG, path, sizeof path);
 	CHECK(segment->has_file || segment->filed.position == 0);
@@ -493,7 +534,7 @@ int segment_open_write(struct segment *segment)
 		segment->write_fd = -1;
 		return err;
 	}
-	note_open(segment);
+	note_open_for_writing(segment);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ struct store_options {
 	uint64_t spare_bytes;             /* spate.spare.bytes: files of segments that are let go, kept for new ones; 0 = none */
 	uint64_t spare_size_bytes_min;    /* of one; 0 = 1 MiB */
 	int64_t scrub_interval_ms;        /* spate.scrub.interval.ms: from the begin of a pass to that of the next */
-	uint32_t open_files_max;          /* descriptors for segments' files, but for those in use: idle ones beyond are closed; 0 = 6,144 */
+	uint32_t open_files_max;          /* descriptors for segments' files, but for those in use: idle ones beyond are closed; 0 = 16,384 */
 };
 
 /* As many offsets at least are left out, fenced, in each partition beside groups or a journal whose loss was accepted. No other damage is as long. */

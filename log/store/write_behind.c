@@ -620,6 +620,7 @@ static void begin_cycle(struct store *store)
 	store->cycle.is_due = false;
 	store->cycle.saved_count = 0;
 	store->cycle.state = CYCLE_FILING;
+	store->home.segments.write_round++;
 	store->cycle.trim_seq = journal_durable_seq(store->journal);
 	list_splice(&store->cycle.queue, &store->home.unfiled);
 	list_splice(&store->cycle.untimed, &store->home.untimed);

@@ -186,6 +186,34 @@ Test(shortage, open_files_are_bounded, .timeout = 60)
 	world_fini(&world);
 }
 
+/* I/Os of the third time that each of 100 partitions has something to file. */
+static uint64_t count_ios(uint32_t open_files_max)
+{
+	struct world world;
+	uint64_t before = 0;
+	world_init(&world, 9);
+	world.options.open_files_max = open_files_max;
+	world_open(&world);
+	world_create_topic(&world, "t", 100, NULL, 0);
+	for (uint64_t round = 0; round < 3; round++) {
+		before = sim_disk_io_count(world.disk);
+		for (uint32_t i = 0; i < 100; i++)
+			world_append(&world, world_partition(&world, "t", i), round, 1, 100);
+		world_rest(&world, 8 * SECOND_NS);
+	}
+	uint64_t count = sim_disk_io_count(world.disk) - before;
+	world_fini(&world);
+	return count;
+}
+
+/* Where somewhat more files are written to in turn than may be open, most of them are found open. */
+Test(shortage, who_is_written_to_in_turn_is_found_open, .timeout = 60)
+{
+	uint64_t all_open = count_ios(1000), some = count_ios(80);
+	cr_expect_geq(some, all_open + 20, "%lu and %lu", some, all_open);
+	cr_expect_leq(some, all_open + 60, "%lu and %lu", some, all_open);
+}
+
 /* A stop that finds no descriptors for all its time ends; what is not filed is in the journal. */
 Test(shortage, a_stop_does_not_wait_for_ever, .timeout = 60)
 {
