@@ -826,7 +826,7 @@ static void make_buffers(struct sim *sim, const struct io_options *options)
 {
 	if (!options->buffer_count)
 		return;
-	sim->buffers = sim__take_zeroed(options->buffer_count, options->buffer_size_bytes);
+	sim->buffers = sim__grow(NULL, (size_t)options->buffer_count * options->buffer_size_bytes); /* received into before they are read */
 	sim->free_ids = sim__take_zeroed(options->buffer_count, sizeof *sim->free_ids);
 	sim->buffer_size_bytes = options->buffer_size_bytes;
 	for (uint32_t i = 0; i < options->buffer_count; i++)

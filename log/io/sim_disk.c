@@ -150,8 +150,11 @@ static int walk(struct sim_disk *disk, const char *path, struct sim_node **direc
 	struct sim_node *at = disk->root;
 	name[0] = 0;
 	for (;;) {
-		path += strspn(path, "/");
-		size_t size = strcspn(path, "/");
+		while (*path == '/')
+			path++;
+		size_t size = 0;
+		while (path[size] && path[size] != '/')
+			size++;
 		if (!size)
 			break;
 		if (size > SIM_NAME_SIZE_MAX)
@@ -572,7 +575,7 @@ static void write_current(struct sim_node *node, const uint8_t *data, uint64_t s
 static void write_undecided(struct sim_node *node, const uint8_t *data, uint64_t size, uint64_t position)
 {
 	write_current(node, data, size, position);
-	uint8_t *copy = sim__take_zeroed(size, 1);
+	uint8_t *copy = sim__grow(NULL, size);
 	memcpy(copy, data, size);
 	add_change(node, (struct sim_change){position, size, copy, node->current.size});
 }

@@ -18,6 +18,24 @@ void *sim__grow(void *memory, size_t size)
 	return memory;
 }
 
+/* As large as gcc knows a page's part to be, it would move it with a string instruction, which is half as fast on pages that are not aligned. */
+static __attribute__((noinline)) void copy(void *to, const void *from, size_t size)
+{
+	memcpy(to, from, size);
+}
+
+/* Most holes are read into memory that has zeros already, as a start reads the same journal that the start before it read. To see that costs a third of
+ * writing them. */
+static void clear(uint8_t *out, uint64_t size)
+{
+	static const uint8_t zeros[SIM_PAGE_SIZE];
+	for (uint64_t done = 0, part; done < size; done += part) {
+		part = size - done < SIM_PAGE_SIZE ? size - done : SIM_PAGE_SIZE;
+		if (memcmp(out + done, zeros, part) != 0)
+			memset(out + done, 0, part);
+	}
+}
+
 void *sim__take_zeroed(size_t count, size_t size)
 {
 	sim_is_allocating = true;
@@ -58,14 +76,14 @@ static struct sim_page *writable_page(struct sim_image *image, uint64_t index, b
 		page->is_hashed = false;
 		return page;
 	}
-	struct sim_page *copy = page || is_whole ? sim__grow(NULL, sizeof(*copy)) : sim__take_zeroed(1, sizeof(*copy));
+	struct sim_page *fresh = page || is_whole ? sim__grow(NULL, sizeof(*fresh)) : sim__take_zeroed(1, sizeof(*fresh));
 	if (page && !is_whole)
-		memcpy(copy->data, page->data, SIM_PAGE_SIZE);
-	copy->references = 1;
-	copy->is_hashed = false;
+		copy(fresh->data, page->data, SIM_PAGE_SIZE);
+	fresh->references = 1;
+	fresh->is_hashed = false;
 	release(page);
-	image->pages[index] = copy;
-	return copy;
+	image->pages[index] = fresh;
+	return fresh;
 }
 
 static void drop_page(struct sim_image *image, uint64_t index)
@@ -93,7 +111,7 @@ void sim_image_put(struct sim_image *image, uint64_t position, const uint8_t *da
 			put_zeros(image, index, within, part);
 		} else {
 			reserve_pages(image, index + 1);
-			memcpy(writable_page(image, index, part == SIM_PAGE_SIZE)->data + within, data + done, part);
+			copy(writable_page(image, index, part == SIM_PAGE_SIZE)->data + within, data + done, part);
 		}
 	}
 }
@@ -136,11 +154,11 @@ void sim_image_read(const struct sim_image *image, uint64_t position, uint8_t *o
 		uint64_t index = (position + done) / SIM_PAGE_SIZE, within = (position + done) % SIM_PAGE_SIZE;
 		part = hole_at(image, position + done, size - done);
 		if (part) {
-			memset(out + done, 0, part);
+			clear(out + done, part);
 			continue;
 		}
 		part = SIM_PAGE_SIZE - within < size - done ? SIM_PAGE_SIZE - within : size - done;
-		memcpy(out + done, image->pages[index]->data + within, part);
+		copy(out + done, image->pages[index]->data + within, part);
 	}
 }
 
