@@ -8,6 +8,8 @@
  * Failure modes: none; a name that is not in the tables is an answer (NULL), not an error. */
 #include "log/config/config.h"
 
+#include <pthread.h>
+
 #include "log/base/edit_distance.h"
 
 #define I32 INT32_MAX
@@ -387,22 +389,62 @@ const struct config_key *config_broker_keys(uint32_t *count)
 	return broker_keys;
 }
 
-static const struct config_key *find(const struct config_key *keys, size_t count, struct slice name)
+/* Where each name's key is, by a hash of the name: a start looks up hundreds of them, and a topic with settings of its own some forty. */
+#define SLOTS 512 /* a power of two, some four for each key */
+
+struct key_index {
+	const struct config_key *keys;
+	uint32_t count;
+	uint16_t slots[SLOTS]; /* a key's index and one; 0: free */
+};
+
+static struct key_index of_topics = {.keys = topic_keys, .count = COUNT_OF(topic_keys)}, of_brokers = {.keys = broker_keys, .count = COUNT_OF(broker_keys)};
+_Static_assert(COUNT_OF(broker_keys) < SLOTS / 2, "a search soon finds a free slot");
+
+static uint32_t slot_of(const void *name, size_t size)
 {
-	for (size_t i = 0; i < count; i++)
-		if (keys[i].name_size == name.size && memcmp(keys[i].name, name.data, name.size) == 0)
-			return &keys[i];
+	uint32_t hash = 2166136261u;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ ((const uint8_t *)name)[i]) * 16777619u;
+	return hash ^ hash >> 15;
+}
+
+static void fill(struct key_index *index)
+{
+	for (uint32_t i = 0; i < index->count; i++) {
+		uint32_t at = slot_of(index->keys[i].name, index->keys[i].name_size);
+		while (index->slots[at % SLOTS])
+			at++;
+		index->slots[at % SLOTS] = (uint16_t)(i + 1);
+	}
+}
+
+static void fill_all(void)
+{
+	fill(&of_topics);
+	fill(&of_brokers);
+}
+
+static const struct config_key *find(const struct key_index *index, struct slice name)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, fill_all);
+	for (uint32_t at = slot_of(name.data, name.size); index->slots[at % SLOTS]; at++) {
+		const struct config_key *key = &index->keys[index->slots[at % SLOTS] - 1];
+		if (key->name_size == name.size && memcmp(key->name, name.data, name.size) == 0)
+			return key;
+	}
 	return NULL;
 }
 
 const struct config_key *config_topic_key(struct slice name)
 {
-	return find(topic_keys, COUNT_OF(topic_keys), name);
+	return find(&of_topics, name);
 }
 
 const struct config_key *config_broker_key(struct slice name)
 {
-	return find(broker_keys, COUNT_OF(broker_keys), name);
+	return find(&of_brokers, name);
 }
 
 /* Keys of Kafka's that ask for something that is not here, by prefix. */
