@@ -182,7 +182,7 @@ soak-groups: live-programs ## members of every kind come and go for TIME seconds
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live TIME=$(TIME) LIVE_TIMEOUT=$$(($(TIME) * 2 + 300)) tests/run-live tests/soak/groups.sh
 
 # Crashes, one by one: small worlds, the k-th I/O, the k-th allocation (tests/crash/README.md).
-CRASH_LIB  := $(sort $(wildcard tests/crash/lib/*.c))
+CRASH_LIB  := $(sort $(wildcard tests/crash/lib/*.c) tests/sim_broker/heap.c)
 CRASH_WRAP := malloc calloc realloc aligned_alloc posix_memalign strdup strndup asprintf mmap munmap madvise
 CRASH_BINS := $(patsubst tests/crash/%.c,$(BUILD)/crash/%,$(sort $(wildcard tests/crash/*.c)))
 $(BUILD)/crash/%: tests/crash/%.c $(call obj,$(CRASH_LIB)) $(BUILD)/libnet.a $(BUILD)/liblog.a

@@ -2,12 +2,12 @@
  * room for the largest batch here: one that has none waits while the disk is full. */
 #include "tests/crash/lib/machine.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "log/repair/repair.h"
+#include "tests/sim_broker/heap.h"
 
 #define TURNS_MAX 200000
 
@@ -54,9 +54,7 @@ void machine_on_abort(machine_context_fn *context)
 
 void machine_init(void)
 {
-	/* Buffers that come and go with each recovery stay in the heap. */
-	mallopt(M_MMAP_THRESHOLD, 64 << 20);
-	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	heap_enter(HEAP_RUN); /* what comes and goes with each recovery comes from a list of its size, and never from the kernel */
 	if (!getenv("CRASH_STDERR")) {
 		stderr = fopencookie(NULL, "w", (cookie_io_functions_t){.write = keep_words});
 		setvbuf(stderr, NULL, _IOLBF, 4096);
