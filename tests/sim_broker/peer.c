@@ -14,7 +14,7 @@
 #define FIRST_CALM_NS (1ull * 1000 * 1000 * 1000)
 #define RETRY_NS (20ull * 1000 * 1000)
 #define FRAME_MAX (8u << 20)
-#define RECEIVE_SIZE 4096u
+#define RECEIVE_SIZE 16384u
 
 enum { KEY_PRODUCE = 0, KEY_FETCH = 1, KEY_OFFSET_COMMIT = 8 };
 
@@ -42,7 +42,7 @@ struct peer {
 	struct sim_link *link;
 	uint64_t retry_ns, deaf_until_ns;
 	bool is_closing, has_closed; /* no more calls on this link; the broker is told so */
-	struct bytes out, in;
+	struct bytes out, in, taken; /* the last: frames whose answers are being looked at */
 	struct call calls[CALLS_MAX];
 	uint32_t first, count;
 	int32_t correlation_id;
@@ -202,7 +202,20 @@ static void take_answer(struct peer *peer, struct slice frame)
 	free(answer);
 }
 
-/* Frames are taken out before their answers are looked at: a callback may break the connection. */
+/* The first frame, out of `in`: a callback may break the connection. What lies behind it, most often nothing, is copied, and not the frame. */
+static struct slice take_frame(struct peer *peer, uint32_t size)
+{
+	struct bytes all = peer->in;
+	size_t rest = all.size - 4 - size;
+	peer->in = peer->taken;
+	peer->taken = all;
+	peer->in.size = 0;
+	if (rest)
+		memcpy(bytes_room(&peer->in, rest), all.data + 4 + size, rest);
+	peer->in.size = rest;
+	return (struct slice){all.data + 4, size};
+}
+
 static void take_frames(struct peer *peer)
 {
 	while (peer->in.size >= 4) {
@@ -213,12 +226,7 @@ static void take_frames(struct peer *peer)
 		}
 		if (peer->in.size < 4 + (size_t)size)
 			return;
-		uint8_t *frame = malloc(size ? size : 1);
-		CHECK(frame);
-		memcpy(frame, peer->in.data + 4, size);
-		bytes_drop(&peer->in, 4 + (size_t)size);
-		take_answer(peer, (struct slice){frame, size});
-		free(frame);
+		take_answer(peer, take_frame(peer, size));
 	}
 }
 
