@@ -277,6 +277,13 @@ check-rot: deps ## rot in every file of a data directory: half of TIME seconds (
 	@ROT_TIME=$$(($(TIME) / 4)) ROT_SEED=$(or $(SEED),1) $(BUILD)/unit/log/store/test_rot -j1
 	@python3 tests/rot/adversary.py $(BUILD)/spate $(or $(SEED),1) $(or $(STORIES),100)
 
+# Every release form of tests/README.md, a piece of each in turn.
+check-release: deps ## all of R1 to R10 as before a release, for TIME seconds (3600); STATE=FILE says what is done, and the next run goes on there (ROWS="R3 R10" for some)
+	@tests/install-deps $(DEB_FUZZ)
+	@$(BUILD_ALL) live-programs crash-programs $(BUILD)/sim-broker $(BUILD)/power
+	@$(BUILD_ALL) MODE=fuzz CC=clang-14 fuzz-programs
+	@TIME=$(if $(filter command\ line,$(origin TIME)),$(TIME),3600) SEED=$(or $(SEED),1) ROWS="$(ROWS)" tests/run-release $(BUILD) $(or $(STATE),build/release-state)
+
 # The same requests to a Kafka and to Spate (tests/differential/README.md).
 SRC_DIFF := $(sort $(wildcard tests/differential/*.c))
 OBJ_DIFF := $(call obj,$(SRC_DIFF))
@@ -330,7 +337,7 @@ deps: ## install the Debian packages that building and testing need
 	@tests/install-deps $(DEB_BUILD) $(DEB_TEST)
 deps-stamp:
 	@mkdir -p build
-.PHONY: check-crowd check-hostile coverage check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
+.PHONY: check-release check-crowd check-hostile coverage check-rot check-power check-kill power-short spate run bench unit unit-programs crash-programs crash-short sim-program sim-short sim-broker-short check-crash live live-programs test asan soak soak-groups check-clients check-librdkafka check-differential deps deps-clients deps-stamp clean help fuzz-programs check-fuzz check-sim check-sim-broker check-mutants
 
 clean: ## remove all that was built
 	rm -rf build spate
