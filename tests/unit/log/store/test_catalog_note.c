@@ -142,3 +142,20 @@ Test(catalog_note, room_is_waited_for_as_long_as_it_comes)
 	cr_assert(note.is_done);
 	world_fini(&world);
 }
+
+/* A store that is held, as the catalog does not know yet that all journals have started, takes nothing; let go, it does. */
+Test(catalog_note, a_held_store_takes_nothing)
+{
+	struct world world;
+	struct append append;
+	struct trim_op trim = {.done = NULL, .offset = 1};
+	begin(&world, 5);
+	world_append(&world, the_partition(&world), 0, 2, 100);
+	store_hold(world.store, true);
+	cr_expect_eq(world_append_begin(the_partition(&world), &append, 2, 1, 100), -ENOSPC);
+	cr_expect_eq(partition_trim(the_partition(&world), &trim), -ENOSPC);
+	cr_expect(!store_takes_internal(world.store) && store_is_full(world.store));
+	store_hold(world.store, false);
+	world_append(&world, the_partition(&world), 2, 1, 100);
+	world_fini(&world);
+}
