@@ -164,7 +164,8 @@ void broker_crash(struct world *world)
 	struct server *server = world->server;
 	world->server = NULL;
 	lose_power(world);
-	let_go(server);
+	if (server) /* else it failed while the last of a stopped broker was closed */
+		let_go(server);
 	broker_begin(world);
 }
 
