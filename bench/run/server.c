@@ -131,7 +131,7 @@ _Noreturn static void become(const struct server_spec *spec, int out_fd, char *c
 
 static int start_process(struct server *server, int out_fd, char *const arguments[])
 {
-	server->pid = fork();
+	server->pid = vfork();
 	if (server->pid == 0)
 		become(server->spec, out_fd, arguments);
 	if (server->pid > 0)
