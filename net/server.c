@@ -1,5 +1,7 @@
 /* Start, in order: the loop of this thread, the data directory and its lock, the socket, the catalog (which counts this
  * start), the shards (each recovers its part of the store in its own thread, all at once), and those who have connected meanwhile are accepted. Then server_run.
+ * In a new directory of one shard nothing is made durable until then: catalog and journal have temporary names, and get their own, in this order, before the catalog's
+ * first change, without which there is nothing to acknowledge, or 30 ms later. A crash before leaves what the next start writes over.
  * The end is the same backwards. What is likely to fail comes before the catalog: a start that counts and does not end cleanly is a crash for the next one.
  *
  * Failures before server_run undo what was done and leave a sentence. If the loop of any shard breaks, all stop. */
@@ -26,7 +28,7 @@
 #define LOCK_WAIT_MS 2000
 #define ADDRESS_WAIT_MS 1000
 #define ADDRESS_RETRY_MS 10
-#define META_DELAY_NS 30000000ull /* the first replies are not to wait for what nobody needs yet */
+#define SETTLE_DELAY_NS 30000000ull /* the first replies are not to wait for what nobody needs yet */
 #define LONE_EVERY_TURNS 300    /* of a simulation with several shards */
 #define LONE_TURNS_MAX 1000
 
@@ -42,13 +44,14 @@ struct server {
 	struct shard_loop *lone_loop;        /* the only one that does, for so many turns: the others' threads wait for a CPU */
 	uint32_t lone_turns;
 	struct dir_lock dir_lock;
-	struct io_timer meta_timer;
+	struct io_timer settle_timer;
 	struct catalog *catalog;
 	struct broker_facts facts;
 	struct endpoint *endpoint;           /* NULL: none is configured */
 	struct scrape_source metrics;        /* what it looks at */
 	uint16_t metrics_port;
 	bool is_new;                         /* the data directory, made by this start */
+	bool is_name_unsynced;               /* its own */
 	uint32_t conn_total;
 	struct listener listener;
 	struct stop_state stop;
@@ -128,11 +131,12 @@ static const char *explain(const struct server *server, int err)
 }
 
 /* One directory of the path. -EEXIST: it is there. Its name in the one above it a power cut would take away with all that is in it. */
-static int make_one_dir(struct server *server, const char *path)
+static int make_one_dir(struct server *server, const char *path, bool is_last)
 {
 	struct io *io = server->shards[0].io;
 	int err = io_dir_make(io, path);
-	return err ? err : io_parent_sync(io, path);
+	server->is_name_unsynced = !err && is_last && server->shard_count == 1;
+	return err || server->is_name_unsynced ? err : io_parent_sync(io, path);
 }
 
 static int make_dir(struct server *server, struct sentence *why)
@@ -143,7 +147,7 @@ static int make_dir(struct server *server, struct sentence *why)
 			continue;
 		memcpy(path, server->dir, i);
 		path[i] = 0;
-		int err = make_one_dir(server, path);
+		int err = make_one_dir(server, path, !server->dir[i]);
 		if (err && err != -EEXIST)
 			return fail(why, err, "the data directory %s cannot be made: %s", server->dir, explain(server, err));
 	}
@@ -201,9 +205,16 @@ static int open_knowing(struct server *server, struct catalog_knowledge *known, 
 	return catalog_open_knowing(&server->catalog, server->shards[0].io, server->dir, server->options.config, known, report);
 }
 
+/* The files of a new directory get their names behind the first replies (shard_settle). With several shards each journal is another thread's. */
+static bool may_put_off_files(const struct server *server)
+{
+	return server->shard_count == 1 && !has_file(server, "journal-0");
+}
+
 static int open_catalog(struct server *server, struct catalog_report *report, struct sentence *why)
 {
-	struct catalog_knowledge known = {.shard_count = server->shard_count, .may_put_off_meta = true};
+	struct catalog_knowledge known = {.shard_count = server->shard_count, .may_put_off_meta = true, .may_put_off_file = may_put_off_files(server),
+					  .is_dir_new = server->is_name_unsynced};
 	struct ring_image *images[SERVER_SHARDS_MAX];
 	int err = store_read_catalog_mark_keeping(server->shards[0].io, server->dir, server->shard_count, &known.mark, images);
 	for (uint32_t i = 0; i < server->shard_count; i++)
@@ -418,6 +429,8 @@ static bool have_all_started(const struct server *server)
  * for. */
 static int note_journals(struct server *server, struct sentence *why)
 {
+	if (server->shards[0].is_unsettled) /* shard_settle does it */
+		return 0;
 	if (!have_all_started(server)) {
 		for (uint32_t i = 0; i < server->shard_count; i++)
 			control_hold(&server->shards[i]);
@@ -591,16 +604,18 @@ static void write_report(const struct server *server, struct server_report *repo
 	memcpy(report->stores, server->reports, sizeof server->reports);
 }
 
-static void write_meta(struct io_timer *timer)
+static void settle(struct io_timer *timer)
 {
-	catalog_write_meta(CONTAINER_OF(timer, struct server, meta_timer)->catalog);
+	struct server *server = CONTAINER_OF(timer, struct server, settle_timer);
+	if (shard_settle(&server->shards[0]) == 0)
+		catalog_write_meta(server->catalog);
 }
 
 static void start_serving(struct server *server)
 {
 	struct io *io = server->shards[0].io;
-	server->meta_timer.run = write_meta;
-	io_timer_set(io, &server->meta_timer, io_now_ns(io) + META_DELAY_NS);
+	server->settle_timer.run = settle;
+	io_timer_set(io, &server->settle_timer, io_now_ns(io) + SETTLE_DELAY_NS);
 	listener_start(&server->listener);
 }
 
@@ -822,7 +837,7 @@ void server_close(struct server *server)
 	for (uint32_t i = server->shard_count; i-- > 0;)
 		shard_close_store(&server->shards[i]);
 	if (first->io)
-		io_timer_cancel(first->io, &server->meta_timer);
+		io_timer_cancel(first->io, &server->settle_timer);
 	if (server->catalog)
 		catalog_close(server->catalog);
 	dir_lock_drop(&server->dir_lock, first->io);

@@ -8,6 +8,7 @@
 #include "net/shard.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "log/base/check.h"
 #include "log/io/sim.h"
@@ -60,6 +61,26 @@ uint64_t shard_cache_bytes(const struct broker_config *config, uint32_t shard_co
 	return part < CACHE_BYTES_MIN ? CACHE_BYTES_MIN : part;
 }
 
+int shard_settle(struct shard *shard)
+{
+	if (!shard->is_unsettled)
+		return 0;
+	int err = catalog_publish(shard->catalog);
+	if (!err)
+		err = store_start(shard->store);
+	if (!err)
+		err = catalog_note_journals(shard->catalog);
+	shard->is_unsettled = err;
+	if (err)
+		fprintf(stderr, "spate: error: %s: the files of the new directory cannot be made durable: %s\n", shard->facts->dir, err_text(err));
+	return err;
+}
+
+static int settle(void *context)
+{
+	return shard_settle(context);
+}
+
 int shard_open_store(struct shard *shard, struct store_report *report)
 {
 	const struct broker_config *config = shard->image->config;
@@ -82,6 +103,7 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.scrub_bytes_per_second = (uint64_t)broker_config_int(config, "spate.scrub.bytes.per.second") / shard->shard_count,
 		.scrub_interval_ms = broker_config_int(config, "spate.scrub.interval.ms"),
 		.open_files_max = shard->limits.segment_files_max,
+		.may_put_off_start = shard->index == 0 && catalog_is_put_off(shard->catalog),
 	};
 	quota_take_image(shard);
 	shard->journal_image = NULL;
@@ -90,6 +112,9 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		control_apply_config(shard);
 	if (!err && shard->index == 0)
 		catalog_on_full(shard->catalog, make_room, shard);
+	shard->is_unsettled = !err && options.may_put_off_start;
+	if (shard->is_unsettled)
+		catalog_before_changes(shard->catalog, settle, shard);
 	return err ? err : group_host_open(&shard->groups, shard);
 }
 
@@ -98,6 +123,8 @@ void shard_close_store(struct shard *shard)
 	group_host_close(shard->groups);
 	if (shard->index == 0 && shard->catalog)
 		catalog_on_full(shard->catalog, NULL, NULL);
+	if (shard->index == 0 && shard->catalog)
+		catalog_before_changes(shard->catalog, NULL, NULL);
 	if (shard->store)
 		store_close(shard->store);
 	store_free_journal_image(shard->journal_image);
@@ -211,6 +238,8 @@ static void begin_drain(struct shard_loop *loop)
 {
 	struct shard *shard = loop->shard;
 	shard->is_stopping = true;
+	if (shard_settle(shard))
+		__atomic_store_n(&loop->stop->has_failed, true, __ATOMIC_RELEASE);
 	if (loop->listener)
 		listener_stop(loop->listener);
 	conn_drain_all(shard);

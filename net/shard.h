@@ -23,6 +23,10 @@ uint64_t shard_cache_bytes(const struct broker_config *config, uint32_t shard_co
 /* Recovers the store; catalog and image are set. */
 MUST_USE int shard_open_store(struct shard *shard, struct store_report *report);
 
+/* A new directory of one shard has its files under their names, durably, from this on: called before the catalog takes its first change, and in any case soon
+ * behind the start and before the stop. Harmless if they are there. */
+MUST_USE int shard_settle(struct shard *shard);
+
 /* One shard's loop, and how far it is on its way through the stop. */
 struct shard_loop {
 	struct shard *shard;

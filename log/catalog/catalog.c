@@ -130,7 +130,9 @@ static int create(struct catalog *catalog, const struct catalog_knowledge *known
 	struct catalog_bytes bytes = {0};
 	uint64_t sequence;
 	catalog_put_state(&bytes, &catalog->state, &sequence);
-	err = catalog__write_anew(catalog, &bytes, sequence);
+	bool is_known = known->mark.incarnation || known->mark.sequence; /* then others are there, and would be without it */
+	err = known->may_put_off_file && !is_known ? catalog__write_unnamed(catalog, &bytes, sequence) : catalog__write_anew(catalog, &bytes, sequence);
+	catalog->is_dir_unsynced = known->is_dir_new;
 	free(bytes.data);
 	return err;
 }
@@ -282,6 +284,8 @@ static int write_again(struct catalog *catalog, struct slice file)
 
 static int open_for_append(struct catalog *catalog, struct slice file, const struct catalog_report *report)
 {
+	if (catalog->is_put_off)
+		return 0;
 	catalog->fd = io_file_open(catalog->io, catalog->log_path, 0);
 	if (catalog->fd < 0)
 		return catalog->fd;
@@ -440,9 +444,16 @@ void catalog_on_full(struct catalog *catalog, catalog_make_room_fn *make_room, v
 	catalog->make_room_context = context;
 }
 
+void catalog_before_changes(struct catalog *catalog, catalog_before_change_fn *before, void *context)
+{
+	catalog->before_change = before;
+	catalog->before_change_context = context;
+}
+
+/* Never without a catalog.log: it would look like somebody else's directory. */
 void catalog_write_meta(struct catalog *catalog)
 {
-	int err = catalog->is_meta_due ? ensure_meta(catalog) : 0;
+	int err = catalog->is_meta_due && !catalog->is_put_off ? ensure_meta(catalog) : 0;
 	catalog->is_meta_due = false;
 	if (err)
 		fprintf(stderr, "spate: error: %s is not written: %s; the next start tries again\n", catalog->meta_path, err_text(err));

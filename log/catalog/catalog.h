@@ -63,6 +63,8 @@ struct catalog_knowledge {
 	bool is_loss_accepted;               /* if it is not that far any more, go on nevertheless */
 	uint32_t shard_count;                /* of the broker that opens it; 0: not said, and not noted */
 	bool may_put_off_meta;               /* a meta.properties that is missing is made by catalog_write_meta, as nobody needs to wait for it */
+	bool may_put_off_file;               /* a new catalog.log gets its name from catalog_publish, as nothing depends on it yet */
+	bool is_dir_new;                     /* with that: the directory's own name is made durable there as well */
 };
 
 struct catalog_report {
@@ -79,7 +81,7 @@ struct catalog_report {
 };
 
 /* Opens or makes `dir`/catalog.log and `dir`/meta.properties (Kafka's file: version, cluster.id, node.id, directory.id). Counts this opening:
- * the incarnation is durable when it returns. The caller has made the directory and holds its lock. `broker`, the configuration at start, outlives the catalog.
+ * the incarnation is durable when it returns, or when a new catalog is published. The caller has made the directory and holds its lock. `broker`, the configuration at start, outlives the catalog.
  * ERR_CORRUPT_LOG: damage before the end; ERR_FORMAT: not our file, or a newer one; ERR_INVALID_CONFIG: another node's directory; -errno.
  * Then nothing was changed, and report->why says more. */
 MUST_USE int catalog_open(struct catalog **out, struct io *io, const char *dir, const struct broker_config *broker, struct catalog_report *report);
@@ -91,6 +93,13 @@ MUST_USE int catalog_open_read_only(struct catalog **out, struct io *io, const c
 /* Makes the meta.properties that an opening was allowed to put off, if it is missing; once. Where it cannot be written that is said, and the next opening tries
  * again: the catalog says the same. */
 void catalog_write_meta(struct catalog *catalog);
+/* Has the new catalog a name that was put off? And gives it that name, durably; harmless if it has it. A full disk may be tried again; any other error is final: no
+ * change is taken until a restart. */
+bool catalog_is_put_off(const struct catalog *catalog);
+MUST_USE int catalog_publish(struct catalog *catalog);
+/* Called once, before the first change is made: the time for all that was put off. Its error is that of the change; then the next change calls it again. NULL: nothing is to be done. */
+typedef int catalog_before_change_fn(void *context);
+void catalog_before_changes(struct catalog *catalog, catalog_before_change_fn *before, void *context);
 void catalog_close(struct catalog *catalog);
 /* How many shards the directory was made with, by the head of its catalog.log alone: files that are missing, or too many, change nothing about it. *count is 0
  * if nothing tells (no catalog, a damaged one, one of an earlier build). -errno: the file cannot be read. */

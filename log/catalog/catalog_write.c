@@ -4,6 +4,7 @@
  * Failure modes: a full disk refuses the record, unless it may go into the room ahead; a write that failed is cut off again, and changes nothing; a failed sync is final, as nobody
  * knows what is on the disk: every later record is refused until a restart has read the file again. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "log/base/check.h"
@@ -88,10 +89,15 @@ int catalog__commit_into_room_ahead(struct catalog *catalog, struct catalog_byte
 	return commit_record(catalog, bytes, true);
 }
 
-int catalog__check_writable(const struct catalog *catalog)
+int catalog__check_writable(struct catalog *catalog)
 {
 	CHECK(!catalog->is_read_only);
-	return catalog->has_failed ? ERR_FAILED : 0;
+	catalog_before_change_fn *before = catalog->before_change;
+	catalog->before_change = NULL; /* what it does may be a change itself */
+	int err = before && !catalog->has_failed ? before(catalog->before_change_context) : 0;
+	if (err)
+		catalog->before_change = before;
+	return err ? err : catalog->has_failed ? ERR_FAILED : 0;
 }
 
 void catalog__begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind)
@@ -100,12 +106,47 @@ void catalog__begin(struct catalog *catalog, struct catalog_bytes *bytes, enum c
 	catalog_begin(bytes, kind, catalog->sequence + 1);
 }
 
+static void take_written(struct catalog *catalog, const struct catalog_bytes *bytes, uint64_t sequence)
+{
+	catalog->end = bytes->size;
+	set_sequence(catalog, sequence);
+}
+
 int catalog__write_anew(struct catalog *catalog, struct catalog_bytes *bytes, uint64_t sequence)
 {
 	int err = bytes->has_failed ? -ENOMEM : small_file_replace(catalog->io, catalog->log_path, bytes->data, bytes->size);
-	if (err)
-		return err;
-	catalog->end = bytes->size;
-	set_sequence(catalog, sequence);
+	if (!err)
+		take_written(catalog, bytes, sequence);
+	return err;
+}
+
+int catalog__write_unnamed(struct catalog *catalog, struct catalog_bytes *bytes, uint64_t sequence)
+{
+	int fd = bytes->has_failed ? -ENOMEM : small_file_write(catalog->io, catalog->log_path, bytes->data, bytes->size);
+	if (fd < 0)
+		return fd;
+	catalog->fd = fd;
+	catalog->is_put_off = true;
+	take_written(catalog, bytes, sequence);
 	return 0;
+}
+
+bool catalog_is_put_off(const struct catalog *catalog)
+{
+	return catalog->is_put_off;
+}
+
+int catalog_publish(struct catalog *catalog)
+{
+	if (!catalog->is_put_off || catalog->has_failed)
+		return catalog->has_failed ? ERR_FAILED : 0;
+	char dir[PATH_MAX];
+	int err = io_parent_of(catalog->log_path, dir, sizeof dir);
+	if (!err && catalog->is_dir_unsynced)
+		err = io_parent_sync(catalog->io, dir);
+	if (!err)
+		err = small_file_publish(catalog->io, catalog->log_path, catalog->fd);
+	catalog->is_put_off = err;
+	catalog->has_failed = err && !err_is_full(err);
+	return err;
 }

@@ -60,17 +60,6 @@ static int open_temporary(struct io *io, const char *path)
 	return err ? err : fd;
 }
 
-static int write_synced(struct io *io, const char *path, const void *data, size_t size)
-{
-	int fd = open_temporary(io, path);
-	if (fd < 0)
-		return fd;
-	int64_t written = io_file_write(io, fd, data, size, 0);
-	int err = written < 0 ? (int)written : io_file_sync(io, fd);
-	io_close_fd(io, fd);
-	return err;
-}
-
 static int name_temporary(const char *path, char *out, size_t out_size)
 {
 	return (size_t)snprintf(out, out_size, "%s.tmp", path) >= out_size ? -ENAMETOOLONG : 0;
@@ -83,15 +72,45 @@ static void drop_temporary(struct io *io, const char *temporary)
 	(void)ignored;
 }
 
-int small_file_put(struct io *io, const char *path, const void *data, size_t size)
+int small_file_write(struct io *io, const char *path, const void *data, size_t size)
 {
 	char temporary[PATH_MAX];
 	if (name_temporary(path, temporary, sizeof temporary))
 		return -ENAMETOOLONG;
-	int err = write_synced(io, temporary, data, size);
-	if (err == 0)
-		err = io_rename(io, temporary, path);
-	if (err < 0)
+	int fd = open_temporary(io, temporary);
+	int64_t written = fd < 0 ? fd : io_file_write(io, fd, data, size, 0);
+	if (written >= 0)
+		return fd;
+	if (fd >= 0)
+		io_close_fd(io, fd);
+	drop_temporary(io, temporary);
+	return (int)written;
+}
+
+static int sync_and_rename(struct io *io, const char *path, int fd)
+{
+	char temporary[PATH_MAX];
+	if (name_temporary(path, temporary, sizeof temporary))
+		return -ENAMETOOLONG;
+	int err = io_file_sync(io, fd);
+	return err < 0 ? err : io_rename(io, temporary, path);
+}
+
+int small_file_publish(struct io *io, const char *path, int fd)
+{
+	int err = sync_and_rename(io, path, fd);
+	return err < 0 ? err : io_parent_sync(io, path);
+}
+
+int small_file_put(struct io *io, const char *path, const void *data, size_t size)
+{
+	char temporary[PATH_MAX];
+	int fd = small_file_write(io, path, data, size);
+	if (fd < 0)
+		return fd;
+	int err = sync_and_rename(io, path, fd);
+	io_close_fd(io, fd);
+	if (err < 0 && name_temporary(path, temporary, sizeof temporary) == 0)
 		drop_temporary(io, temporary);
 	return err;
 }

@@ -17,6 +17,11 @@ MUST_USE int small_file_replace(struct io *io, const char *path, const void *dat
 /* The same without the sync of the directory: a power cut may leave the old one, or none, but never a part of the new one. */
 MUST_USE int small_file_put(struct io *io, const char *path, const void *data, size_t size);
 
+/* A replacement in two steps, with time between them. The first leaves the new content under the temporary name, and its descriptor; the second makes it durable, and
+ * gives it the name, durably. Until then the old one is what there is. The descriptor stays the caller's, whatever the second says. */
+MUST_USE int small_file_write(struct io *io, const char *path, const void *data, size_t size);
+MUST_USE int small_file_publish(struct io *io, const char *path, int fd);
+
 /* A replacement under way. In its owner; zeroed before the first one, and used again when done() runs. */
 struct small_file_replacing {
 	struct io *io;

@@ -280,9 +280,10 @@ int journal_open(struct journal **out, struct io *io, const struct journal_optio
 	}
 	journal->io = io;
 	journal->options = *options;
+	journal->options.path = strdup(options->path);
 	journal->image = options->image;
 	journal->fd = journal->read_fd = journal->direct_fd = -1;
-	err = open_journal(journal);
+	err = journal->options.path ? open_journal(journal) : -ENOMEM;
 	*report = journal->recovery.report;
 	if (err < 0) {
 		journal_close(journal);
@@ -564,6 +565,7 @@ void journal_close(struct journal *journal)
 	ring_reader_fini(&journal->reader);
 	ring_image_free(journal->image);
 	recovery_fini(&journal->recovery);
+	free((char *)journal->options.path);
 	free(journal);
 }
 

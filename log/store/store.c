@@ -496,7 +496,8 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 		err = store__take_old_names(store, report);
 	if (!err)
 		err = store__recover(store, report);
-	if (!err && !store->must_file_first)
+	store->is_start_put_off = options->may_put_off_start && store->is_journal_new && !store_must_have_journal(image);
+	if (!err && !store->must_file_first && !store->is_start_put_off)
 		err = store__start_journal(store);
 	if (err) {
 		if (!*report->why && (err == ERR_CORRUPT_LOG || err == ERR_FORMAT))
@@ -541,9 +542,22 @@ static void start_late(struct store *store)
 		fprintf(stderr, "spate: %s: what recovery had to file is filed: the journal is written again\n", store->dir);
 }
 
+int store_start(struct store *store)
+{
+	if (!store->is_start_put_off)
+		return store->failure ? ERR_FAILED : 0;
+	store->is_start_put_off = false;
+	int err = store__start_journal(store);
+	if (err)
+		store__fail(store, err);
+	return err;
+}
+
 void store_turn(struct store *store)
 {
 	answer_finished(store);
+	if (store->is_start_put_off) /* there is nothing in it, nor may there be a file of it yet */
+		return;
 	if (store->is_full)
 		store__update_refusal(store); /* the journal fills or empties */
 	store__cycle_turn(store);

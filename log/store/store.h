@@ -28,6 +28,7 @@ struct store_options {
 	uint64_t spare_bytes;             /* spate.spare.bytes: files of segments that are let go, kept for new ones; 0 = none */
 	uint64_t spare_size_bytes_min;    /* of one; 0 = 1 MiB */
 	int64_t scrub_interval_ms;        /* spate.scrub.interval.ms: from the begin of a pass to that of the next */
+	bool may_put_off_start;           /* a new directory's first journal is started by store_start */
 	uint32_t open_files_max;          /* descriptors for segments' files, but for those in use: idle ones beyond are closed; 0 = 16,384 */
 };
 
@@ -82,6 +83,9 @@ MUST_USE int store_open(struct store **out, struct io *io, const struct store_op
 /* While it is held a store takes nothing, as on a full disk: for the stores of a directory one of which has not started yet, since nothing may be acknowledged before the
  * catalog was told that the journals of all have (catalog_note_journals). Holding is for right behind store_open. */
 void store_hold(struct store *store, bool is_held);
+
+/* Starts the journal that was put off: before the first topic is made, and behind the catalog that a journal without would be a lost one's. Harmless if it was not put off. */
+MUST_USE int store_start(struct store *store);
 
 /* Called once in each turn of the loop, after the callbacks: commits the open group if none is in flight. */
 void store_turn(struct store *store);

@@ -129,6 +129,7 @@ struct store {
 	bool must_file_first;          /* recovery's first cycle is not over: the journal may not be written before. A full disk keeps it so */
 	bool is_held;                  /* store_hold: another shard's may not be written yet, or the catalog does not know that all may */
 	bool has_journal_started;
+	bool is_start_put_off;         /* until store_start */
 	uint64_t journal_looked_ns;    /* when it was looked for last */
 	bool is_journal_gone;          /* its name leads elsewhere: nothing is taken any more; what was taken is filed, and the store fails (journal_gone.c) */
 	bool may_checkpoint_be_foreign; /* the file of that name is none that can be used */

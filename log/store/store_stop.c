@@ -26,6 +26,8 @@
 void store_stop(struct store *store)
 {
 	store->is_stopping = true;
+	if (store->is_start_put_off)
+		store->is_stopped = true;
 	store->stop_began_ns = io_now_ns(store->home.io);
 	store__update_refusal(store);
 	journal_quiesce(store->journal);

@@ -50,6 +50,7 @@ struct shard {
 	struct io *io;
 	struct store *store;
 	struct ring_image *journal_image; /* what was read of the journal before the store is opened; NULL: nothing, or the store has it */
+	bool is_unsettled;             /* the files of a new directory have no names yet (shard_settle) */
 	struct catalog *catalog;              /* changed by shard 0 alone: through net/route/control.h */
 	struct group_host *groups;            /* the coordinators of this shard */
 	const struct catalog_image *image;    /* held; replaced between turns of a handler, so hold no topic across a park */

@@ -402,6 +402,47 @@ Test(catalog, meta_properties_put_off)
 	machine_fini(&machine);
 }
 
+static int publish(void *context)
+{
+	struct machine *machine = context;
+	return catalog_publish(machine->catalog);
+}
+
+/* A new catalog whose name was put off is there with the first change, and a crash before that leaves nothing; neither is a meta.properties without it. */
+Test(catalog, file_put_off)
+{
+	struct catalog_knowledge known = {.may_put_off_meta = true, .may_put_off_file = true};
+	struct machine machine;
+	machine_init(&machine, 17);
+	cr_assert_eq(catalog_open_knowing(&machine.catalog, machine.io, DIR_PATH, machine.broker, &known, &machine.report), 0);
+	cr_assert(catalog_is_put_off(machine.catalog));
+	catalog_write_meta(machine.catalog);
+	cr_expect_not(has_meta(&machine));
+	machine_crash(&machine);
+	cr_assert_eq(catalog_open_knowing(&machine.catalog, machine.io, DIR_PATH, machine.broker, &known, &machine.report), 0, "%s", machine.report.why);
+	cr_assert(machine.report.was_created);
+	catalog_before_changes(machine.catalog, publish, &machine);
+	cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+	cr_assert_not(catalog_is_put_off(machine.catalog));
+	machine_crash(&machine);
+	cr_assert_eq(catalog_open_knowing(&machine.catalog, machine.io, DIR_PATH, machine.broker, &known, &machine.report), 0, "%s", machine.report.why);
+	cr_assert_not(machine.report.was_created);
+	cr_assert_not(catalog_is_put_off(machine.catalog));
+	cr_assert_eq(topic_count(machine.catalog), 1);
+	machine_fini(&machine);
+}
+
+/* Beside a journal that knows of a catalog there is no time to lose: a crash would leave it without one. */
+Test(catalog, file_not_put_off_beside_a_journal)
+{
+	struct catalog_knowledge known = {.may_put_off_file = true, .mark = {1, 0}, .is_loss_accepted = true};
+	struct machine machine;
+	machine_init(&machine, 18);
+	cr_assert_eq(catalog_open_knowing(&machine.catalog, machine.io, DIR_PATH, machine.broker, &known, &machine.report), 0);
+	cr_assert_not(catalog_is_put_off(machine.catalog));
+	machine_fini(&machine);
+}
+
 /* A reader changes nothing, and finds nothing where nothing is. */
 /* What the catalog's head says of shards, or 0. */
 static uint32_t shards_told(struct machine *machine)
