@@ -99,7 +99,9 @@ static int sync_and_rename(struct io *io, const char *path, int fd)
 int small_file_publish(struct io *io, const char *path, int fd)
 {
 	int err = sync_and_rename(io, path, fd);
-	return err < 0 ? err : io_parent_sync(io, path);
+	if (err == 0)
+		err = io_parent_sync(io, path);
+	return err;
 }
 
 int small_file_put(struct io *io, const char *path, const void *data, size_t size)

@@ -88,9 +88,11 @@ Test(server_sim, a_new_directory_that_cannot_be_made_durable)
 		sim_disk_fail(machine.disk, k, EIO);
 		machine_wait(&machine, 40 * MS_AS_NS);
 		bool is_created = try_to_create_topic(&machine);
+		uint64_t began_ns = sim_net_now_ns(machine.net);
 		server_stop(machine.server);
 		while (result > 0)
 			result = server_turn(machine.server);
+		cr_assert_lt(sim_net_now_ns(machine.net), began_ns + 20000 * MS_AS_NS, "I/O %d: the stop waits for what never started", (int)k);
 		if (k <= STEPS_TO_BE_DURABLE)
 			cr_assert(!is_created && result == ERR_FAILED, "I/O %d", (int)k);
 		server_close(machine.server);
