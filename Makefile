@@ -237,6 +237,7 @@ sim-short: sim-program
 	@$(BUILD)/sim --seed 1 --count $(SIM_SHORT_$(MODE)) --shrink 20
 	@$(BUILD)/sim --seed 4449 --count 1 --shrink 20 | tail -1 # a torn first write is no damage
 	@$(BUILD)/sim --seed 400011 --count 1 --shrink 20 | tail -1 # a replay that needs more memory than two journals
+	@$(BUILD)/sim --seed 2403 --count 1 --shrink 20 | tail -1 # a stop that waits for room in the journal, and has nothing to file
 # The whole broker on a simulated machine, with simulated clients (tests/sim_broker/README.md).
 $(OBJ_SIM_BROKER): | $(GEN)/stamp
 $(BUILD)/sim-broker: $(OBJ_SIM_BROKER) $(OBJ_SHRINK) $(OBJ_REQUESTS) $(call obj,tests/sim/map_cache.c) $(BUILD)/libnet.a $(BUILD)/libhistory.a $(BUILD)/liblog.a
