@@ -222,6 +222,7 @@ broker_stop
 for count in 50 7; do
 	rm -rf "$DATA"
 	broker_start --set offsets.topic.num.partitions=$count
+	for _ in {1..100}; do [ ! -e "$DATA/catalog.log" ] || break; sleep 0.05; done # which gets its name behind the first reply
 	cp "$DATA/catalog.log" "$WORK/early.log"
 	"$LIVE_BIN/admin" "$BROKER" create fresh 3 > /dev/null
 	seq 1 20 | kc_produce -t fresh -p 2
