@@ -529,7 +529,7 @@ int catalog__note_journals_now(struct catalog *catalog)
 
 int catalog_note_journals(struct catalog *catalog)
 {
-	int err = catalog__check_writable(catalog);
+	int err = catalog__begin_change(catalog);
 	if (err || catalog->state.journal_incarnation == catalog->state.incarnation)
 		return err;
 	catalog->must_note_journals = catalog->stem_count == 0;
@@ -579,7 +579,7 @@ void catalog_pass_producer_ids(struct catalog *catalog, int64_t known)
 
 int catalog_reserve_producer_ids(struct catalog *catalog, uint32_t count, int64_t *first)
 {
-	int err = catalog__check_writable(catalog);
+	int err = catalog__begin_change(catalog);
 	if (err)
 		return err;
 	if (catalog->state.next_producer_id > INT64_MAX - count)

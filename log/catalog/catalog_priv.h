@@ -29,8 +29,8 @@ struct catalog {
 	uint32_t stem_count, stem_capacity;
 };
 
-/* At the begin of each change: what was put off until the first one is done. ERR_FAILED once a sync has failed. */
-MUST_USE int catalog__check_writable(struct catalog *catalog);
+/* The begin of each change: what was put off until the first one is done now. ERR_FAILED once a sync has failed. */
+MUST_USE int catalog__begin_change(struct catalog *catalog);
 /* A record of the next sequence: what is put between this and catalog_end is its body. */
 void catalog__begin(struct catalog *catalog, struct catalog_bytes *bytes, enum catalog_kind kind);
 /* Appends the one record in `bytes`, durably; -ENOSPC unless that leaves room for the records of later starts. The bytes are freed. */

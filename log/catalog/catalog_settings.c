@@ -107,7 +107,7 @@ static void publish_settings(struct catalog *catalog, struct image_draft *draft,
 
 int catalog_change_settings(struct catalog *catalog, const struct setting_change *changes, uint32_t count)
 {
-	int err = catalog__check_writable(catalog);
+	int err = catalog__begin_change(catalog);
 	if (err || are_in_force(catalog->room->current, changes, count))
 		return err;
 	struct image_draft draft;

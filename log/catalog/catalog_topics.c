@@ -175,7 +175,7 @@ static void forget_created(struct change *change)
 static int begin_change(struct change *change, struct catalog *catalog, uint32_t count, uint32_t more)
 {
 	*change = (struct change){.catalog = catalog};
-	int err = catalog__check_writable(catalog);
+	int err = catalog__begin_change(catalog);
 	if (err)
 		return err;
 	change->topics = malloc((count ? count : 1) * sizeof *change->topics);
@@ -288,7 +288,7 @@ static int commit_replaced(struct catalog *catalog, struct catalog_bytes *bytes,
 
 int catalog_grow_topic(struct catalog *catalog, const struct uuid *id, uint32_t partition_count)
 {
-	int err = catalog__check_writable(catalog);
+	int err = catalog__begin_change(catalog);
 	const struct topic *old = current_topic(catalog, id);
 	if (err || !old)
 		return err ? err : ERR_UNKNOWN_TOPIC;
@@ -315,7 +315,7 @@ static bool has_same_overrides(const struct topic *a, const struct topic *b)
 int catalog_set_overrides(struct catalog *catalog, const struct uuid *id, const struct config_override *overrides, uint32_t count)
 {
 	char why[128];
-	int err = catalog__check_writable(catalog);
+	int err = catalog__begin_change(catalog);
 	const struct topic *old = current_topic(catalog, id);
 	if (err || !old)
 		return err ? err : ERR_UNKNOWN_TOPIC;

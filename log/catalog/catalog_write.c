@@ -89,7 +89,7 @@ int catalog__commit_into_room_ahead(struct catalog *catalog, struct catalog_byte
 	return commit_record(catalog, bytes, true);
 }
 
-int catalog__check_writable(struct catalog *catalog)
+int catalog__begin_change(struct catalog *catalog)
 {
 	CHECK(!catalog->is_read_only);
 	catalog_before_change_fn *before = catalog->before_change;
