@@ -123,6 +123,22 @@ Test(server_sim, a_clean_stop_by_hand)
 	free_machine(&machine);
 }
 
+static void start_with_topic(struct machine *machine, struct sim_client *client)
+{
+	cr_assert_eq(machine_start(machine, "/data"), 0, "%s", machine->why);
+	sim_client_open(client, machine);
+	sim_create_topic(client, "t");
+}
+
+/* Its error: of a full disk until there is room again. */
+static int produce(struct sim_client *client, const char *topic, size_t value_size)
+{
+	struct kmsg_produce_response out;
+	sim_send_produce(client, topic, value_size);
+	cr_assert(sim_receive(client, "produce", 9, &out, 30000 * MS_AS_NS));
+	return out.responses.items[0].partition_responses.items[0].error_code;
+}
+
 /* A stop ends, though a request waits for a log that does not move: here for a disk that takes an hour for each write, in the field for one that is full. (Found
  * by the simulator of the whole broker, seed 21423: the connection of a produce that waited for room was waited for, for ever.) */
 Test(server_sim, a_stop_does_not_wait_for_what_waits_for_ever)
@@ -130,10 +146,8 @@ Test(server_sim, a_stop_does_not_wait_for_what_waits_for_ever)
 	struct machine machine;
 	int result = 1;
 	make_machine(&machine, 3);
-	cr_assert_eq(machine_start(&machine, "/data"), 0, "%s", machine.why);
 	struct sim_client client;
-	sim_client_open(&client, &machine);
-	sim_create_topic(&client, "t");
+	start_with_topic(&machine, &client);
 	sim_disk_set_pace(machine.disk, &(struct sim_pace){.latency_percent = 100, .stall_per_mille = 1000, .stall_ns = 3600000000000000});
 	sim_send_produce(&client, "t", 5);
 	machine_wait(&machine, 1000 * MS_AS_NS);
@@ -167,9 +181,7 @@ Test(server_sim, who_connects_while_the_log_is_recovered_is_served)
 	struct machine machine;
 	struct sim_client client;
 	make_machine(&machine, 4);
-	cr_assert_eq(machine_start(&machine, "/data"), 0, "%s", machine.why);
-	sim_client_open(&client, &machine);
-	sim_create_topic(&client, "t");
+	start_with_topic(&machine, &client);
 	machine_crash(&machine);
 	struct early early = {.net = machine.net, .port = machine.report.listen_port};
 	sim_disk_on_io(machine.disk, connect_once, &early);
@@ -178,10 +190,7 @@ Test(server_sim, who_connects_while_the_log_is_recovered_is_served)
 	cr_assert(early.link, "nobody listened in %d I/Os", (int)early.ios);
 	sim_link_reset(client.link);
 	client.link = early.link;
-	struct kmsg_produce_response out;
-	sim_send_produce(&client, "t", 5);
-	cr_assert(sim_receive(&client, "produce", 9, &out, 30000 * MS_AS_NS));
-	cr_expect_eq(out.responses.items[0].partition_responses.items[0].error_code, 0);
+	cr_expect_eq(produce(&client, "t", 5), 0);
 	machine_crash(&machine);
 	sim_client_close(&client);
 	free_machine(&machine);
@@ -211,12 +220,18 @@ static void init_producer_id(struct sim_client *client)
 	cr_assert_eq(out.error_code, 0);
 }
 
-/* One bit of the file's last byte that is not zero. */
-static void flip_last_byte(struct machine *machine, const char *path)
+static struct io *open_disk(struct machine *machine)
 {
 	struct io *io;
 	struct io_options options = {.backend = IO_SIM, .disk = machine->disk, .seed = 1};
 	cr_assert_eq(io_open(&io, &options), 0);
+	return io;
+}
+
+/* One bit of the file's last byte that is not zero. */
+static void flip_last_byte(struct machine *machine, const char *path)
+{
+	struct io *io = open_disk(machine);
 	int fd = io_file_open(io, path, 0);
 	cr_assert_geq(fd, 0);
 	uint8_t byte = 0;
@@ -238,9 +253,7 @@ Test(server_sim, rot_in_the_last_change_is_no_torn_tail)
 		struct machine machine;
 		struct sim_client client;
 		make_machine(&machine, 11);
-		cr_assert_eq(machine_start(&machine, "/data"), 0, "%s", machine.why);
-		sim_client_open(&client, &machine);
-		sim_create_topic(&client, "t");
+		start_with_topic(&machine, &client);
 		if (change == 1)
 			delete_topic(&client, "t");
 		else if (change == 2)
@@ -255,14 +268,6 @@ Test(server_sim, rot_in_the_last_change_is_no_torn_tail)
 		machine_crash(&machine);
 		free_machine(&machine);
 	}
-}
-
-static struct io *open_disk(struct machine *machine)
-{
-	struct io *io;
-	struct io_options options = {.backend = IO_SIM, .disk = machine->disk, .seed = 1};
-	cr_assert_eq(io_open(&io, &options), 0);
-	return io;
 }
 
 static uint8_t *copy_file(struct machine *machine, const char *path, int64_t *size)
@@ -288,22 +293,11 @@ static void put_back(struct machine *machine, const char *path, uint8_t *bytes, 
 	free(bytes);
 }
 
-/* Its error: of a full disk until there is room again. */
-static int produce(struct sim_client *client, const char *topic, size_t value_size)
-{
-	struct kmsg_produce_response out;
-	sim_send_produce(client, topic, value_size);
-	cr_assert(sim_receive(client, "produce", 9, &out, 30000 * MS_AS_NS));
-	return out.responses.items[0].partition_responses.items[0].error_code;
-}
-
 /* A record is filed, the next in the journal, and of a large one's piece, that nobody vouches for, a part was torn: a start has to file before it may write its journal. */
 static void leave_what_must_be_filed(struct machine *machine)
 {
 	struct sim_client client;
-	cr_assert_eq(machine_start(machine, "/data"), 0, "%s", machine->why);
-	sim_client_open(&client, machine);
-	sim_create_topic(&client, "t");
+	start_with_topic(machine, &client);
 	cr_assert_eq(produce(&client, "t", 100), 0);
 	machine_wait(machine, 10000 * MS_AS_NS);
 	cr_assert_eq(produce(&client, "t", 100), 0);
