@@ -509,6 +509,28 @@ Test(put_back, an_older_journal_that_has_a_part_of_what_was_cut)
 	world_fini(&world);
 }
 
+/* It lost nothing, and goes on as this directory's: what it had been written for is let go before. Else, on the day the checkpoint is lost, it would pass for all that
+ * there ever was, and what the files alone have would be cut off, or fenced. */
+Test(put_back, an_older_journal_tells_no_later_start_where_the_logs_end)
+{
+	for (int is_appended = 0; is_appended < 2; is_appended++) {
+		struct world world;
+		struct copy journal;
+		make_clean_lives(&world, false, &journal);
+		put_back(&world, "//journal-0", &journal);
+		world.options.is_loss_accepted = true;
+		world_open(&world);
+		world.options.is_loss_accepted = false;
+		if (is_appended)
+			append(&world, "t", 2 * RECORDS);
+		world_crash(&world);
+		rot_unlink(&world, "/checkpoint-0");
+		world_open(&world);
+		world_expect_damaged(&world, world_partition(&world, "t", 0), 0, 0, (2 + is_appended) * RECORDS);
+		world_fini(&world);
+	}
+}
+
 /* A checkpoint of an earlier time as well says nothing of what came after it. */
 Test(put_back, an_older_journal_and_checkpoint_leave_room)
 {
@@ -640,6 +662,38 @@ Test(put_back, a_journal_and_a_copy_of_another_directory)
 	cr_assert_eq(read.op.err, 0);
 	cr_assert_eq(check_records(&read.op, 0), RECORDS);
 	partition_read_release(&read.op);
+	world_fini(&world);
+	broker_config_destroy(other.config);
+	sim_disk_close(other.disk);
+}
+
+/* Another broker's clean stop says nothing of what was acknowledged here. The journal is of an earlier time of the same life, no file has a record: nothing else tells
+ * that there were any. */
+Test(put_back, an_older_journal_beside_a_clean_stop_of_another_directory)
+{
+	static const char *const paths[] = {"//checkpoint-0", "//checkpoint-0.copy"};
+	struct world world, other;
+	struct copy copies[2];
+	world_init(&other, 77);
+	world_open(&other);
+	world_create_topic(&other, "t", 1, NULL, 0);
+	append(&other, "t", 0);
+	world_stop(&other);
+	for (int i = 0; i < 2; i++)
+		copies[i] = copy_of(&other, paths[i]);
+	world_init(&world, 5);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_create_topic(&world, "empty", 1, NULL, 0);
+	struct copy journal = copy_of(&world, "//journal-0");
+	append(&world, "t", 0);
+	world_crash(&world);
+	put_back(&world, "//journal-0", &journal);
+	for (int i = 0; i < 2; i++)
+		put_back(&world, paths[i], &copies[i]);
+	cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+	world_close(&world);
+	expect_room(&world, RECORDS);
 	world_fini(&world);
 	broker_config_destroy(other.config);
 	sim_disk_close(other.disk);
