@@ -104,6 +104,31 @@ Test(checkpoint_behind, what_comes_meanwhile_is_told_by_the_next, .timeout = 60)
 	world_fini(&world);
 }
 
+/* A store that fails meanwhile lets nothing go for it, and tells nothing: neither the journal's groups nor segments that lie before the log start, and no disk that is
+ * full, or has room again, is news of it. */
+Test(checkpoint_behind, a_store_that_failed_lets_nothing_go, .timeout = 60)
+{
+	for (int is_full = 0; is_full < 2; is_full++) {
+		struct world world;
+		(void)open_while_checkpointing(&world, 6);
+		uint64_t untrimmed = journal_untrimmed_bytes(world.store->journal);
+		cr_assert_gt(untrimmed, 0);
+		store__fail(world.store, -EIO);
+		if (is_full)
+			sim_disk_fail_kinds(world.disk, SIM_NAMES, 1, ENOSPC, true);
+		for (int turns = 0; world.store->cycle.state == CYCLE_CHECKPOINTING && turns < TURNS_MAX; turns++)
+			world_turn(&world);
+		cr_assert_eq(world.store->cycle.state, CYCLE_IDLE);
+		cr_expect_eq(journal_untrimmed_bytes(world.store->journal), untrimmed);
+		cr_expect_not(world.store->is_full);
+		sim_disk_fail_kinds(world.disk, SIM_NAMES, 0, ENOSPC, false);
+		world_crash(&world);
+		world_open(&world);
+		cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 1);
+		world_fini(&world);
+	}
+}
+
 /* What it was to tell is not told when it finds no room: the journal stays as it is, and the next one, when there is room, tells it. */
 Test(checkpoint_behind, no_room_for_it, .timeout = 60)
 {

@@ -54,6 +54,27 @@ Test(filing_pace, a_cycle_keeps_the_queue_short, .timeout = 60)
 	world_fini(&world);
 }
 
+/* What is filed in several writes, none of which syncs what it writes, is on stable storage when a checkpoint says that it is filed. */
+Test(filing_pace, several_writes_are_synced_behind_the_last, .timeout = 60)
+{
+	struct world world;
+	open_world(&world, 4);
+	for (uint64_t number = 0; number < 40; number++)
+		world_append(&world, world_partition(&world, "t", 0), number, 1, BATCH);
+	uint64_t checkpoint = world.store->checkpoint_generation;
+	world.store->cycle.is_due = true;
+	for (int turns = 0; world.store->checkpoint_generation == checkpoint && turns < 10000; turns++)
+		world_turn(&world);
+	cr_assert_neq(world.store->checkpoint_generation, checkpoint);
+	struct sim_disk *left = world_lose_all(world.disk);
+	struct world other = {.disk = left, .config = world.config, .options = world.options, .seed = 1};
+	world_open(&other);
+	cr_assert_eq(world_check_all(&other, world_partition(&other, "t", 0), 0, 1 << 20), 40);
+	world_close(&other);
+	sim_disk_close(left);
+	world_fini(&world);
+}
+
 /* Appends that outrun the cycle, until there is no room: filing is what they wait for, and goes as fast as the disk. */
 Test(filing_pace, it_hurries_when_appends_wait, .timeout = 60)
 {

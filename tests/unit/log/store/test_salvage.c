@@ -132,3 +132,33 @@ Test(salvage, a_torn_piece_without_a_file)
 	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 1);
 	world_fini(&world);
 }
+
+/* Another's whole batch stands where a piece that nobody vouches for was to be. It is put aside by this start, however little comes after it: for a scan, on the day the
+ * checkpoint is lost, it would be this log's first record. */
+Test(salvage, a_torn_piece_in_whose_place_another_file_is)
+{
+	struct world world;
+	struct append append;
+	size_t size;
+	world_init(&world, 5);
+	world.options.journal_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 1), 0, 1, 100);
+	let_file(&world);
+	cr_assert_eq(world_append_begin(the_partition(&world), &append, 0, 1, 100000), 0);
+	for (store_turn(world.store); !append.is_done;)
+		world_turn(&world);
+	world_crash(&world);
+	uint8_t *other = rot_read(&world, "/t-1/00000000000000000000.log", &size);
+	rot_write(&world, log_path, other, size);
+	free(other);
+	world_open(&world);
+	cr_assert_eq(partition_high_watermark(the_partition(&world)), 0);
+	world_stop(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	world_open(&world);
+	cr_assert_eq(partition_high_watermark(the_partition(&world)), 0, "it was taken for a record of this log");
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	world_fini(&world);
+}

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "log/partition/partition_priv.h"
+#include "log/store/store_priv.h"
 #include "tests/unit/log/store/world.h"
 
 #define SECOND_NS 1000000000ull
@@ -48,6 +49,30 @@ Test(shortage, filing_waits_and_goes_on, .timeout = 60)
 		cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 2), 0, 1 << 20), 1);
 		world_fini(&world);
 	}
+}
+
+/* Filed by a life that was killed before a checkpoint told of it: nothing but partition.metadata says whose the directory is. A moment without descriptors, or memory, in
+ * which that cannot be read is no answer, though the directory itself can be listed. */
+Test(shortage, whose_a_directory_is_is_asked_again, .timeout = 60)
+{
+	struct world world;
+	int moved = 0;
+	begin(&world, 40, 1);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 1, 100);
+	cr_assert_eq(store__file_now(world.store, &partition, 1), 0);
+	world_kill(&world);
+	world_open(&world);
+	sim_disk_fail_kinds(world.disk, SIM_OPEN, 1, ENOMEM, false);
+	cr_assert_eq(partition__prepare_dir(world_partition(&world, "t", 0)), -ENOMEM);
+	cr_assert_eq(io_dir_list(world.io, "/", count_moved, &moved), 0);
+	cr_expect_eq(moved, 0, "it was moved away");
+	world_rest(&world, 8 * SECOND_NS);
+	cr_expect_not(store_has_failed(world.store));
+	world_crash(&world);
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), 1);
+	world_fini(&world);
 }
 
 /* A segment's file that may not be opened (its mode, its owner) is such a state as well, until somebody puts that right: small batches and large ones go through
