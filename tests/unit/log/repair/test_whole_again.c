@@ -1,8 +1,11 @@
 /* Fences before a file that was away for one start and came back: `repair` takes them away where the file itself shows that it is what was filed, and nowhere
  * else; verify says which. */
 #include <criterion/criterion.h>
+#include <xxhash.h>
 
+#include "log/base/bytes.h"
 #include "log/partition/partition_priv.h"
+#include "log/store/checkpoint_format.h"
 #include "log/store/store_priv.h"
 #include "tests/unit/log/repair/steps.h"
 
@@ -186,6 +189,104 @@ Test(whole_again, a_fence_by_a_seal_is_lifted_by_that_seal_alone, .timeout = 60)
 		free(sealed);
 		free(after);
 	}
+}
+
+/* What the checkpoint says of the last segment's headers, and of its first batch if wanted, is taken out of it and its copy, as where that was not known. */
+static void forget_marks(struct world *world, bool is_first_forgotten)
+{
+	size_t size;
+	uint8_t key[16];
+	uint8_t *data = rot_read(world, "/checkpoint-0", &size);
+	store_le64(key, 200);
+	store_le64(key + 8, 250);
+	uint8_t *segment = memmem(data, size, key, sizeof key);
+	cr_assert_not_null(segment);
+	memset(segment + 80, 0, CHECKPOINT_SEGMENT_SIZE - 80);
+	if (is_first_forgotten)
+		memset(segment + 76, 0, 4);
+	store_le64(data + size - CHECKPOINT_CHECKSUM_SIZE, XXH3_64bits(data, size - CHECKPOINT_CHECKSUM_SIZE));
+	rot_write(world, "/checkpoint-0", data, size);
+	rot_write(world, "/checkpoint-0.copy", data, size);
+	free(data);
+}
+
+/* A batch of `size` bytes in all, with one record less than there were. */
+static void make_shorter(uint8_t *out, uint32_t size, int64_t base_offset, const uint8_t *before)
+{
+	static uint8_t value[4 * VALUE_SIZE];
+	uint32_t made = 0;
+	for (size_t last_size = VALUE_SIZE; made != size; last_size++) {
+		struct batch_builder builder;
+		cr_assert_lt(last_size, sizeof value);
+		cr_assert_eq(batch_builder_open(&builder, NULL, &BATCH_BUILDER_PLAIN, out, size + 2 * sizeof value), 0);
+		for (int i = 0; i + 1 < RECORDS; i++) {
+			struct record record = {.timestamp_ms = 1000, .value = {value, i + 2 < RECORDS ? VALUE_SIZE : last_size}};
+			cr_assert_eq(batch_builder_append(&builder, &record), 0);
+		}
+		cr_assert_eq(batch_builder_finish(&builder, &made), 0);
+	}
+	store_be64(out, (uint64_t)base_offset);
+	memcpy(out + 12, before + 12, 4); /* the epoch */
+}
+
+/* The one that goes on is back; but nothing tells of its headers and append times, nor of the first batch: or that is known, and the last one is another of the same
+ * size. */
+Test(whole_again, what_nothing_vouches_for_stays_fenced, .timeout = 60)
+{
+	for (int is_first_forgotten = 0; is_first_forgotten < 2; is_first_forgotten++) {
+		struct world world;
+		struct steps steps;
+		struct repair_report report;
+		char log[128], times[128];
+		size_t size;
+		make_stopped(&world, 98);
+		log_path(&world, 2, log);
+		sibling(log, ".appendtime", times);
+		struct place last = rot_batch(&world, log, 4);
+		uint8_t *bytes = rot_read(&world, log, &size), *other = malloc(20 * VALUE_SIZE);
+		fence_missing(&world, log, 200, 250);
+		forget_marks(&world, is_first_forgotten);
+		rot_unlink(&world, times);
+		make_shorter(other, (uint32_t)(last.end - last.position), 240, bytes + last.position);
+		if (!is_first_forgotten)
+			memcpy(bytes + last.position, other, last.end - last.position);
+		rot_write(&world, log, bytes, size);
+		free(bytes);
+		free(other);
+		repair(&world, false, &steps, &report); /* which lets go what the journal has told of it */
+		cr_assert_eq(report.steps[REPAIR_UNFENCE], 0);
+		expect_kept(&world, 200, is_first_forgotten ? "nothing is known" : "another last batch");
+	}
+}
+
+/* The file that goes on is back, beside append times that contradict it: it stays fenced. The repair makes away with those, as they are another's; what it would find now is
+ * what it has brought about itself, and was not said: nothing is taken back in the same call. */
+Test(whole_again, not_by_what_the_same_repair_has_done, .timeout = 60)
+{
+	struct world world;
+	struct verdict verdict;
+	struct steps dry, real;
+	struct repair_report report;
+	char log[128], times[128];
+	size_t size;
+	make_stopped(&world, 97);
+	log_path(&world, 2, log);
+	sibling(log, ".appendtime", times);
+	fence_missing(&world, log, 200, 250);
+	rot_rename(&world, AWAY, log);
+	uint8_t *other = rot_read(&world, "/t-1/00000000000000000000.appendtime", &size);
+	rot_write(&world, times, other, size);
+	free(other);
+	rot_verify(&world, &verdict);
+	const struct found *found = find_fenced(&verdict, 200);
+	cr_assert(found && !strstr(found->what, "whole again"));
+	repair(&world, true, &dry, &report);
+	repair(&world, false, &real, &report);
+	cr_assert_eq(memcmp(&dry, &real, sizeof dry), 0, "other steps than were said");
+	cr_assert_eq(report.steps[REPAIR_REBUILD], 1);
+	cr_assert_eq(report.steps[REPAIR_UNFENCE], 0);
+	cr_assert_eq(report.damages_left, 1);
+	expect_lifted(&world, 200, 250, log);
 }
 
 /* Offsets that no file held, as the room that is left behind a lost journal, stay fenced where they touch those of a file that came back. */
