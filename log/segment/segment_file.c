@@ -459,7 +459,6 @@ static int create_file(struct segment *segment, const char *path)
 	int there = io_file_open(io, path, IO_READ_ONLY);
 	if (err_is_shortage(there))
 		return there; /* whose it is must be known before it is emptied */
-	segment->is_foreign &= there != -ENOENT; /* recovery may have put it aside already */
 	segment->is_foreign |= there >= 0 ? foreign_file_is_stores(io, there) : foreign_file_is_in_the_way(there);
 	if (there >= 0)
 		io_close_fd(io, there);
