@@ -169,16 +169,22 @@ void store__set_full(struct store *store, bool is_full);
 void store__wake_room_waits(struct store *store);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
+/* In a recovery: all that these partitions have is in their files, synced, when it returns; nothing else is waited for or written. */
+MUST_USE int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count);
+/* The store stops, and all that was ever accepted is in files. */
+bool store__is_all_filed(const struct store *store);
+
+/* filing_pace.c */
 /* More waits in the journal than a cycle begins with: filing does not keep up, or is about to begin. */
 bool store__has_much_to_file(const struct store *store);
 /* How much of the ring may be in use: by how many partitions there were to file in the last cycle. */
 void store__set_journal_span(struct store *store);
 /* Behind the replay, and before the span is set: what is to be filed now counts as if a cycle had had it. */
 void store__count_replayed(struct store *store);
-/* In a recovery: all that these partitions have is in their files, synced, when it returns; nothing else is waited for or written. */
-MUST_USE int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count);
-/* The store stops, and all that was ever accepted is in files. */
-bool store__is_all_filed(const struct store *store);
+/* Somebody waits for what is filed, or soon will: not for a group of the journal, but for room. */
+bool store__must_hurry(const struct store *store);
+/* How much of what is filed may be written now, in each turn of a cycle that files. */
+void store__set_pace(struct store *store);
 
 /* store_stop.c */
 /* Of a store that stops, behind all else: is it over? */

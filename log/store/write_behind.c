@@ -7,7 +7,7 @@
  *   - seals what is complete, saves indexes and epochs, and writes the checkpoint of what is so now, while appends and commits go on;
  *   - trims the journal up to the noted group.
  *
- * It begins when there is enough for each partition to be filed in a large piece, or the journal is half full; when appends lack memory, when much has gone
+ * It begins when there is enough to file (filing_pace.c, which also says how much at a time); when appends lack memory, when much has gone
  * straight to segments (that is checked at recovery), some seconds after something became unfiled, and at the stop. Nothing unfiled and nothing to do: no timer, no wake-up.
  *
  * Failures: a full disk is a state: appends are refused, the cycle tries again every second, and resumes by itself; a stop does not
@@ -24,13 +24,6 @@
 #include "log/store/store_priv.h"
 
 #define FILINGS_AT_ONCE 32
-/* A cycle begins with so much in the journal: few partitions file large pieces of it, and a start after a kill has little to read. Many wait for more, as each
- * piece costs the same system calls whatever its size. */
-#define BEGIN_BYTES_MIN (32ull << 20)
-#define BEGIN_BYTES_A_PARTITION (64ull << 10)
-#define BEHIND_BYTES (1u << 20)
-#define BEHIND_BYTES_PRESSED (4u << 20) /* with a full journal */
-#define BEHIND_BYTES_URGENT (16u << 20)
 #define NEW_FILES_PER_TURN 8
 #define TIMED_PER_TURN 16
 #define SEALS_PER_TURN 4
@@ -214,56 +207,11 @@ static bool file_partition(struct store *store, struct partition *partition)
 	return false;
 }
 
-static uint64_t begin_bytes(const struct store *store)
-{
-	uint64_t half = journal_size_bytes(store->journal) / 2, wanted = store->cycle.filed_count * BEGIN_BYTES_A_PARTITION;
-	wanted = wanted > BEGIN_BYTES_MIN ? wanted : BEGIN_BYTES_MIN;
-	return wanted < half ? wanted : half;
-}
-
-/* A replay leaves as many partitions to file as the life before had: no fewer are a reason to begin earlier, or to keep appends waiting for a cycle. */
-void store__count_replayed(struct store *store)
-{
-	uint32_t count = 0;
-	LIST_FOR_EACH(node, &store->home.unfiled)
-		count++;
-	if (count > store->cycle.filed_count)
-		store->cycle.filed_count = count;
-}
-
-/* What comes faster than it is filed waits, rather than being written twice: few partitions need no more of a large ring than a small one has. */
-void store__set_journal_span(struct store *store)
-{
-	journal_set_span(store->journal, 2 * begin_bytes(store));
-}
-
-bool store__has_much_to_file(const struct store *store)
-{
-	return journal_untrimmed_bytes(store->journal) > begin_bytes(store);
-}
-
-/* Whoever waits for durability does so behind what is being filed, as the disk has one queue; but when appends wait for room, in the journal
- * or in memory, or for a start, filing is what they wait for. */
-static bool is_urgent(const struct store *store)
-{
-	return store->is_stopping || store->must_file_first || store->is_full || store->home.wants_room || !list_is_empty(&store->home.room_waits) ||
-	       journal_used_bytes(store->journal) > begin_bytes(store) / 4 * 7 || cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 4 * 3;
-}
-
-/* The more waits in the journal, the more at once, so that filing comes to keep up with the load long before all wait for it. */
-static uint64_t behind_bytes(const struct store *store)
-{
-	uint64_t begin = begin_bytes(store), untrimmed = journal_untrimmed_bytes(store->journal);
-	if (is_urgent(store))
-		return BEHIND_BYTES_URGENT;
-	return untrimmed <= begin ? BEHIND_BYTES : BEHIND_BYTES + (BEHIND_BYTES_PRESSED - BEHIND_BYTES) * (untrimmed - begin) / begin;
-}
-
 /* Making files takes system calls that block: only so many a turn, so that appends and acknowledgements go on between them. The filings begun
  * bring the next turn. */
 static void pump(struct store *store)
 {
-	store->home.segments.behind_bytes_max = behind_bytes(store);
+	store__set_pace(store);
 	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE &&
 			   segment_can_file_behind(&store->home.segments) && !store->cycle.is_retrying && !store__must_wait(store);) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&store->cycle.queue), struct partition, unfiled_node);
@@ -406,7 +354,7 @@ static int seal_complete(struct store *store, struct partition *partition, uint3
  * cycle meets as well. */
 static bool seal_some(struct store *store)
 {
-	uint32_t left = is_urgent(store) ? SEALS_PER_TURN_URGENT : SEALS_PER_TURN;
+	uint32_t left = store__must_hurry(store) ? SEALS_PER_TURN_URGENT : SEALS_PER_TURN;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		if (partition->has_unsealed && seal_complete(store, partition, &left))
