@@ -322,6 +322,27 @@ Test(whole_again, room_that_touches_it_stays_fenced)
 	end_world(&world);
 }
 
+/* What is served again is so in the next life, too: a checkpoint forgets the fence, though nothing else is to be written. */
+Test(whole_again, a_lifted_fence_is_forgotten_for_good)
+{
+	struct world world;
+	make_stopped(&world, 92);
+	world_open(&world);
+	partition__add_damage(world_partition(&world, "t", 0), 10, 20);
+	for (int is_lifted = 0; is_lifted < 2; is_lifted++) {
+		uint64_t checkpoint = world.store->checkpoint_generation;
+		if (is_lifted)
+			partition__lift_damage(world_partition(&world, "t", 0), 10, 20);
+		store_turn(world.store);
+		world_rest(&world, 8000000000ull);
+		cr_expect_gt(world.store->checkpoint_generation, checkpoint);
+		world_crash(&world);
+		world_open(&world);
+		cr_expect_eq(partition_damage_count(world_partition(&world, "t", 0)), 1 - (uint32_t)is_lifted);
+	}
+	world_fini(&world);
+}
+
 /* A fence is cut where what is whole ends: before, behind, inside, and over several. */
 Test(whole_again, fences_are_cut)
 {

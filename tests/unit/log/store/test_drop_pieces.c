@@ -1,6 +1,7 @@
 /* A log start that moves over many segments: their files go a few at a time, and nobody waits for all of them. */
 #include "tests/unit/log/store/many_segments.h"
 
+#include "log/io/io_impl.h"
 #include "log/store/store_priv.h"
 
 #define SEGMENTS 120
@@ -132,5 +133,21 @@ Test(drop_pieces, a_topic_that_goes_meanwhile)
 	world_stop(&world);
 	world_open(&world);
 	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1000), 1);
+	world_fini(&world);
+}
+
+/* A store that is closed between leaves no timer that would go on in memory that is given back. */
+Test(drop_pieces, a_closed_store_leaves_no_timer)
+{
+	struct world world;
+	struct trim trim;
+	fill(&world, 9, "t", 1, SEGMENTS);
+	struct partition *partition = world_partition(&world, "t", 0);
+	begin_trim(partition, &trim, partition_high_watermark(partition) - 1);
+	wait_for(&world, &trim);
+	cr_assert_gt(logs_of(&world, "/t-0"), SEGMENTS / 2, "most are still to go");
+	store_close(world.store);
+	world.store = NULL;
+	cr_expect_eq(world.io->timers.count, 0);
 	world_fini(&world);
 }

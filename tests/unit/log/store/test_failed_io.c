@@ -3,6 +3,7 @@
  * one finds a hole after the next crash. */
 #include <errno.h>
 
+#include "log/journal/journal_priv.h"
 #include "log/store/store_priv.h"
 #include "tests/unit/log/store/world.h"
 
@@ -70,3 +71,34 @@ static void fail_each(uint32_t kind, const char *what, uint64_t at_least)
 Test(failed_io, a_write_of_a_cycle, .timeout = 60) { fail_each(SIM_WRITE, "write", 3); }
 Test(failed_io, a_sync_of_a_cycle, .timeout = 60) { fail_each(SIM_SYNC, "sync", 2); }
 Test(failed_io, a_directorys_sync_of_a_cycle, .timeout = 60) { fail_each(SIM_DIR_SYNC, "directory sync", 3); }
+
+/* A large piece ends well behind a failure, which has ended its group for good: nobody asks for that any more, and nothing of it is told. Whichever write of the journal
+ * it is that fails meanwhile; and where something else has failed. */
+Test(failed_io, a_large_piece_that_ends_behind_a_failure, .timeout = 60)
+{
+	static const struct sim_pace slow = {.latency_percent = 100, .stall_per_mille = 1000, .stall_ns = 1000000000}, usual = {.latency_percent = 100};
+	for (int is_journal = 0; is_journal < 2; is_journal++) {
+		struct world world;
+		struct append append;
+		begin(&world);
+		struct partition *partition = world_partition(&world, "t", 1);
+		cr_assert(cycle(&world));
+		world.store->options.direct_size_bytes_min = LARGE / 2;
+		uint64_t durable_seq = journal_durable_seq(world.store->journal);
+		cr_assert_eq(world_append_begin(partition, &append, 1, 1, LARGE), 0);
+		sim_disk_set_pace(world.disk, &slow);
+		store_turn(world.store);
+		sim_disk_set_pace(world.disk, &usual);
+		cr_assert_eq(world.store->home.segments.filings_in_flight, 1);
+		if (is_journal)
+			journal__fail(world.store->journal, -EIO);
+		store__fail(world.store, -EIO);
+		for (int turns = 0; world.store->home.segments.filings_in_flight && turns < TURNS_MAX; turns++)
+			world_turn(&world);
+		world_idle(&world, 2);
+		cr_expect_eq(world.store->home.segments.filings_in_flight, 0);
+		cr_expect_eq(journal_durable_seq(world.store->journal), durable_seq, "its group was reported");
+		cr_expect(append.is_done && append.op.err, "%s", err_name(append.op.err));
+		world_fini(&world);
+	}
+}

@@ -370,6 +370,33 @@ Test(file_gone, what_is_filed_after_it_was_copied_survives_a_power_cut)
 	}
 }
 
+/* Who read from the one that was there reads from the copy now, as what is filed behind that is there alone. */
+Test(file_gone, what_is_filed_after_it_was_copied_is_read_from_the_copy, .timeout = 60)
+{
+	struct world world;
+	const uint64_t batches = 300; /* more than memory has */
+	world_init(&world, 31);
+	world.options.cache_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	for (uint64_t i = 0; i < batches; i++)
+		world_append(&world, partition, i, 1, 5000);
+	let_it_file(&world);
+	cr_assert_eq(world_check_all(&world, partition, 0, 1 << 20), (int64_t)batches);
+	cr_assert_geq(partition->active->open_count, 2u, "to write and to read");
+	copy_in_place(&world, log_path);
+	for (uint64_t i = 0; i < batches; i++)
+		world_append(&world, partition, batches + i, 1, 5000);
+	let_it_file(&world);
+	for (uint64_t i = 0; i < batches; i++)
+		world_append(&world, world_partition(&world, "t", 1), i, 1, 5000);
+	let_it_file(&world);
+	cr_expect_eq(world_check_all(&world, partition, 0, 1 << 20), 2 * (int64_t)batches);
+	cr_expect_eq(partition->damage_count, 0);
+	world_fini(&world);
+}
+
 /* A topic is deleted while its bytes are on their way to its file, straight there or behind the journal: the file is gone because the store has removed it.
  * Others go on. (It broke durability. Found by check-sim, seed 900006.) */
 Test(file_gone, its_topic_is_deleted_meanwhile)

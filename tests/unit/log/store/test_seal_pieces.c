@@ -37,17 +37,20 @@ static uint64_t fill(struct world *world, uint64_t seed)
 	return end;
 }
 
-/* The most that were sealed in one turn, until all that are complete are. */
-static uint32_t seal_all(struct world *world, struct partition *partition)
+/* The most that were sealed in one turn, until all that are complete are; and how long that took from the first on. */
+static uint32_t seal_all(struct world *world, struct partition *partition, uint64_t *took_ns)
 {
 	uint32_t most = 0;
 	struct counts before = count(partition);
+	uint64_t began_ns = 0;
 	for (int turns = 0; before.sealed + 1 < before.segments && turns < 10000; turns++) {
 		world_turn(world);
 		struct counts after = count(partition);
 		most = after.sealed - before.sealed > most ? after.sealed - before.sealed : most;
+		began_ns = began_ns || after.sealed == 0 ? began_ns : io_now_ns(world->io);
 		before = after;
 	}
+	*took_ns = io_now_ns(world->io) - began_ns;
 	cr_assert_eq(before.sealed + 1, before.segments);
 	cr_assert_eq(before.filed, before.segments);
 	return most;
@@ -56,9 +59,10 @@ static uint32_t seal_all(struct world *world, struct partition *partition)
 Test(seal_pieces, a_few_in_each_turn)
 {
 	struct world world;
-	uint64_t end = fill(&world, 1);
+	uint64_t took_ns, end = fill(&world, 1);
 	struct partition *partition = world_partition(&world, "t", 0);
-	cr_assert_leq(seal_all(&world, partition), AT_ONCE_MAX);
+	cr_assert_leq(seal_all(&world, partition, &took_ns), AT_ONCE_MAX);
+	cr_assert_lt(took_ns, 50000000u, "each turn brings the next, whatever else there is to do");
 	world_append(&world, partition, end, 1, 100);
 	world_stop(&world);
 	world_open(&world);
@@ -98,9 +102,9 @@ Test(seal_pieces, their_append_times_too)
 Test(seal_pieces, at_a_stop)
 {
 	struct world world;
-	uint64_t end = fill(&world, 2);
+	uint64_t took_ns, end = fill(&world, 2);
 	store_stop(world.store);
-	cr_assert_leq(seal_all(&world, world_partition(&world, "t", 0)), AT_ONCE_MAX_STOP);
+	cr_assert_leq(seal_all(&world, world_partition(&world, "t", 0), &took_ns), AT_ONCE_MAX_STOP);
 	world_stop(&world);
 	world_open(&world);
 	cr_assert(world.report.was_clean);
@@ -116,7 +120,7 @@ Test(seal_pieces, while_the_log_moves_at_both_ends, .timeout = 60)
 {
 	for (uint64_t k = 0; k < 36; k += 3) {
 		struct world world;
-		uint64_t end = fill(&world, 10 + k);
+		uint64_t took_ns, end = fill(&world, 10 + k);
 		struct partition *partition = world_partition(&world, "t", 0);
 		while (count(partition).sealed < 4 * k)
 			world_turn(&world);
@@ -124,7 +128,7 @@ Test(seal_pieces, while_the_log_moves_at_both_ends, .timeout = 60)
 			world_append(&world, partition, end, 1, 100);
 			partition__set_start(partition, (int64_t)(end / 2));
 		}
-		seal_all(&world, partition);
+		seal_all(&world, partition, &took_ns);
 		for (int turns = 0; turns < 200; turns++)
 			world_turn(&world);
 		struct counts counts = count(partition);
