@@ -196,3 +196,65 @@ Test(recovery_stands, a_scan_that_cannot_read, .timeout = 60)
 	world_open(&world);
 	world_fini(&world);
 }
+
+/* Two groups of partition 0, filed, and the second one lost in the journal, of which the file has it all. */
+static void lose_what_the_file_has(struct world *world, uint64_t seed)
+{
+	begin(world, seed);
+	world_append(world, nth(world, 0), 0, RECORDS, 100);
+	world_append(world, nth(world, 0), RECORDS, RECORDS, 100);
+	world_append(world, nth(world, 1), 0, RECORDS, 100);
+	kill_before_the_checkpoint(world);
+	rot_group(world, 1, IN_PAYLOAD);
+}
+
+/* @O: what the journal has lost stands in the file, and a bit of a record there is another: it is not taken from there, and served from memory unchecked. */
+Test(recovery_stands, what_was_lost_has_rotted_in_the_file)
+{
+	struct world world;
+	lose_what_the_file_has(&world, 7);
+	struct place place = rot_batch(&world, "/t-0/00000000000000000000.log", 1);
+	cr_assert_eq(sim_disk_flip_bit(world.disk, "/t-0/00000000000000000000.log", place.end - 1, 1), 0);
+	world_open(&world);
+	world_expect_damaged(&world, nth(&world, 0), RECORDS, 2 * RECORDS, 2 * RECORDS);
+	world_fini(&world);
+}
+
+/* Opens what `base` has with each of its reads failing in turn: the start ends with the error, or has all of partition 0. How many did. */
+static uint32_t fail_each_read(struct world *world, int64_t end)
+{
+	struct sim_disk *base = sim_disk_copy(world->disk);
+	uint32_t failed = 0;
+	bool has_struck = true;
+	for (uint64_t k = 1; has_struck; k++) {
+		sim_disk_close(world->disk);
+		world->disk = sim_disk_copy(base);
+		uint64_t before = sim_disk_fail_count(world->disk);
+		sim_disk_fail_kinds(world->disk, SIM_READ, k, EIO, false);
+		int err = world_try_open(world);
+		has_struck = sim_disk_fail_count(world->disk) > before;
+		sim_disk_fail(world->disk, 0, EIO);
+		cr_assert(err == 0 || err == -EIO, "read %lu: %s", (unsigned long)k, err_name(err));
+		failed += err != 0;
+		if (!err) {
+			cr_assert_eq(world_check_all(world, nth(world, 0), 0, 50000), end, "read %lu", (unsigned long)k);
+			cr_assert_eq(nth(world, 0)->damage_count, 0, "read %lu", (unsigned long)k);
+		}
+		world_close(world);
+	}
+	sim_disk_close(base);
+	world_open(world);
+	return failed;
+}
+
+/* @O, @E: a disk that does not answer says nothing of what is on it: nothing is fenced for that, nor learnt. */
+Test(recovery_stands, a_file_that_cannot_be_read, .timeout = 60)
+{
+	struct world world;
+	lose_what_the_file_has(&world, 8);
+	cr_expect_geq(fail_each_read(&world, 2 * RECORDS), 11u);
+	world_fini(&world);
+	leave_a_piece(&world, 9, UNTOLD);
+	cr_expect_geq(fail_each_read(&world, 6), 18u);
+	world_fini(&world);
+}
