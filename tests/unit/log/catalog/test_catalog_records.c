@@ -137,6 +137,39 @@ static void fill_deletion_and_more(struct catalog_bytes *bytes, const struct uui
 	catalog_put(bytes, "", 1);
 }
 
+static void fill_bad_name(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_topic(bytes, &(struct uuid){{1, 2, 3}}, "../t"); }
+static void fill_no_id(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_topic(bytes, &(struct uuid){{0}}, "other"); }
+
+/* A topic that says it has so many overrides, and a key and value of one, as far as they are not NULL. */
+static void fill_overrides(struct catalog_bytes *bytes, uint32_t count, const char *key, const char *value)
+{
+	catalog_put_u32(bytes, 1);
+	catalog_put(bytes, (struct uuid){{1, 2, 3}}.bytes, sizeof(struct uuid));
+	catalog_put_text(bytes, slice_of("other"));
+	catalog_put_u32(bytes, 1);
+	catalog_put_u64(bytes, 1);
+	catalog_put_u32(bytes, count);
+	if (key)
+		catalog_put_text(bytes, slice_of(key));
+	if (value)
+		catalog_put_text(bytes, slice_of(value));
+}
+
+static void fill_many_overrides(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_overrides(bytes, 1000000000, NULL, NULL); }
+static void fill_no_override(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_overrides(bytes, 1, "segment.bytes", NULL); }
+static void fill_unknown_override(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_overrides(bytes, 1, "segment.colour", "red"); }
+static void fill_bad_override(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_overrides(bytes, 1, "segment.bytes", "many"); }
+
+/* A setting whose value is neither there nor not. */
+static void fill_bad_setting(struct catalog_bytes *bytes, const struct uuid *topic_id)
+{
+	catalog_put_u32(bytes, 1);
+	catalog_put(bytes, "\1\7", 2);
+	catalog_put_text(bytes, slice_of("name"));
+	catalog_put_text(bytes, slice_of("key"));
+	catalog_put_text(bytes, slice_of("value"));
+}
+
 Test(catalog_records, that_makes_no_sense) { append_record(CATALOG_DELETED, 0, fill_unknown, ERR_FORMAT, "not there"); }
 Test(catalog_records, that_is_missing) { append_record(CATALOG_DELETED, 3, fill_unknown, ERR_CORRUPT_LOG, ""); }
 Test(catalog_records, that_creates_an_id_again) { append_record(CATALOG_CREATED, 0, fill_same_id, ERR_FORMAT, "again"); }
@@ -144,6 +177,19 @@ Test(catalog_records, that_creates_a_name_again) { append_record(CATALOG_CREATED
 Test(catalog_records, that_takes_producer_ids_back) { append_record(CATALOG_PRODUCER_IDS, 0, fill_no_producer_id, ERR_FORMAT, "go back"); }
 Test(catalog_records, that_goes_back_to_an_opening) { append_record(CATALOG_OPENED, 0, fill_earlier_opening, ERR_FORMAT, "incarnation 1 follows"); }
 Test(catalog_records, that_grows_nothing) { append_record(CATALOG_GROWN, 0, fill_no_growth, ERR_FORMAT, "gives topic t 1 partitions"); }
+Test(catalog_records, that_names_no_topic)
+{
+	append_record(CATALOG_CREATED, 0, fill_bad_name, ERR_FORMAT, "names no topic");
+	append_record(CATALOG_CREATED, 0, fill_no_id, ERR_FORMAT, "names no topic");
+}
+Test(catalog_records, that_has_overrides_that_cannot_be)
+{
+	append_record(CATALOG_CREATED, 0, fill_many_overrides, ERR_FORMAT, "overrides of a topic");
+	append_record(CATALOG_CREATED, 0, fill_no_override, ERR_FORMAT, "cut short");
+	append_record(CATALOG_CREATED, 0, fill_unknown_override, ERR_FORMAT, "unknown topic key");
+	append_record(CATALOG_CREATED, 0, fill_bad_override, ERR_FORMAT, "segment.bytes");
+	append_record(CATALOG_SETTINGS, 0, fill_bad_setting, ERR_FORMAT, "cut short");
+}
 Test(catalog_records, that_has_more_partitions_than_can_be)
 {
 	append_record(CATALOG_CREATED, 0, fill_too_many_partitions, ERR_FORMAT, "gives topic large-9 100000 partitions");

@@ -1,4 +1,6 @@
 /* What lies where a new file is made, or in the memory that it is made of, never becomes part of a log. */
+#include <errno.h>
+
 #include "log/segment/partition_metadata.h"
 #include "log/store/store_priv.h"
 #include "tests/unit/log/store/piece.h"
@@ -102,6 +104,90 @@ static void look_at_padding(void *context)
 	padding->seen += size > (int64_t)padding->end && block[16] == 2; /* its batch is there: the magic */
 	for (int64_t at = (int64_t)padding->end; at < size; at++)
 		cr_assert_eq(block[at], 0, "byte %ld", (long)at);
+}
+
+/* The bytes are those of a file that is in the partition's directory, whatever its name. */
+struct search {
+	struct world *world;
+	const uint8_t *bytes;
+	size_t size;
+	uint32_t found_count;
+};
+
+static int compare_file(void *context, const char *name, bool is_directory)
+{
+	struct search *search = context;
+	char path[300];
+	size_t size;
+	snprintf(path, sizeof path, "/t-0/%s", name);
+	if (is_directory)
+		return 0;
+	uint8_t *bytes = rot_read(search->world, path, &size);
+	search->found_count += size == search->size && memcmp(bytes, search->bytes, size) == 0;
+	free(bytes);
+	return 0;
+}
+
+static bool is_kept(struct world *world, const uint8_t *bytes, size_t size)
+{
+	struct search search = {world, bytes, size, 0};
+	struct io *io = rot_open(world);
+	cr_assert_eq(io_dir_list(io, "/t-0", compare_file, &search), 0);
+	io_close(io);
+	return search.found_count == 1;
+}
+
+static void make_strange(uint8_t bytes[BLOCK], const char *magic)
+{
+	memset(bytes, 'x', BLOCK);
+	memcpy(bytes, magic, 8);
+}
+
+/* Each kind of file of ours that may have come there. */
+Test(leftover, any_file_of_a_store_is_set_aside)
+{
+	static const char *const magics[] = {"SPATEJNL", "SPATECAT", "SPATECKP", "SPATESEA"};
+	for (size_t i = 0; i < COUNT_OF(magics); i++) {
+		struct world world;
+		uint8_t bytes[BLOCK];
+		make_strange(bytes, magics[i]);
+		begin(&world, 10 + i, bytes, sizeof bytes);
+		world_append(&world, the_partition(&world), 0, 1, 100);
+		world_stop(&world);
+		cr_expect(is_kept(&world, bytes, sizeof bytes), "%s", magics[i]);
+		world_open(&world);
+		cr_expect_eq(world_check_all(&world, the_partition(&world), 0, 1000), 1);
+		world_fini(&world);
+	}
+}
+
+/* Whose it is cannot be asked for a moment, or it cannot get another name: it is not emptied for that. */
+Test(leftover, what_cannot_be_set_aside_is_not_emptied, .timeout = 60)
+{
+	static const struct {
+		uint32_t kind;
+		int err;
+	} cases[] = {{SIM_OPEN, EMFILE}, {SIM_NAMES, EIO}};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		bool has_struck = true;
+		for (uint64_t k = 1; has_struck && k < 100; k++) {
+			struct world world;
+			uint8_t bytes[BLOCK];
+			make_strange(bytes, "SPATEJNL");
+			begin(&world, 20 + k, bytes, sizeof bytes);
+			world_append(&world, the_partition(&world), 0, 1, 100);
+			uint64_t before = sim_disk_fail_count(world.disk);
+			sim_disk_fail_kinds(world.disk, cases[i].kind, k, cases[i].err, false);
+			world_rest(&world, 8000000000ull);
+			has_struck = sim_disk_fail_count(world.disk) > before;
+			sim_disk_fail(world.disk, 0, EIO);
+			world_kill(&world);
+			cr_expect(is_kept(&world, bytes, sizeof bytes), "case %zu, %lu", i, (unsigned long)k);
+			world_open(&world);
+			cr_expect_eq(world_check_all(&world, the_partition(&world), 0, 1000), 1, "case %zu, %lu", i, (unsigned long)k);
+			world_fini(&world);
+		}
+	}
 }
 
 /* The last block of a file is filled up with zeros, not with what another topic's records have left in the memory. (It is cut off soon, unless the power fails.) */

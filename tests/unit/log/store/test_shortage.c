@@ -75,6 +75,44 @@ Test(shortage, whose_a_directory_is_is_asked_again, .timeout = 60)
 	world_fini(&world);
 }
 
+/* The checkpoint is lost, and what it alone knew, a fence, is in its copy. A moment in which that cannot be opened is no reason to do without it: the start ends with the
+ * error, or has the fence. */
+Test(shortage, a_copy_that_cannot_be_opened_is_not_given_up, .timeout = 60)
+{
+	struct world world;
+	bool has_struck = true;
+	begin(&world, 41, 1);
+	for (uint64_t i = 0; i < 3; i++)
+		world_append(&world, world_partition(&world, "t", 0), i, 1, 100);
+	partition__add_damage(world_partition(&world, "t", 0), 1, 2);
+	world_stop(&world);
+	struct io *io;
+	struct io_options options = {.backend = IO_SIM, .disk = world.disk, .seed = 1};
+	cr_assert_eq(io_open(&io, &options), 0);
+	int fd = io_file_open(io, "/checkpoint-0", 0);
+	cr_assert_eq(io_file_truncate(io, fd, 20), 0);
+	cr_assert_eq(io_file_sync(io, fd), 0);
+	io_close_fd(io, fd);
+	io_close(io);
+	struct sim_disk *base = sim_disk_copy(world.disk);
+	for (uint64_t k = 1; has_struck; k++) {
+		sim_disk_close(world.disk);
+		world.disk = sim_disk_copy(base);
+		uint64_t before = sim_disk_fail_count(world.disk);
+		sim_disk_fail_kinds(world.disk, SIM_OPEN, k, EMFILE, false);
+		int err = world_try_open(&world);
+		has_struck = sim_disk_fail_count(world.disk) > before;
+		sim_disk_fail(world.disk, 0, EIO);
+		cr_assert(err == 0 || err == -EMFILE, "open %lu: %s", (unsigned long)k, err_name(err));
+		if (!err)
+			cr_expect_eq(world_partition(&world, "t", 0)->damage_count, 1, "open %lu: the directories were scanned", (unsigned long)k);
+		world_close(&world);
+	}
+	sim_disk_close(base);
+	world_open(&world);
+	world_fini(&world);
+}
+
 /* A segment's file that may not be opened (its mode, its owner) is such a state as well, until somebody puts that right: small batches and large ones go through
  * the journal, a stop leaves them there. */
 Test(shortage, a_file_that_may_not_be_opened, .timeout = 60)
