@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "log/base/bytes.h"
 #include "log/journal/journal_format.h"
@@ -36,6 +37,10 @@ Test(journal_format, superblock)
 	store_le32(block + 2180, SUPERBLOCK_REPEATS_MAX + 1);
 	store_le64(block + JOURNAL_BLOCK_SIZE - 8, journal_data_checksum((struct slice){block, JOURNAL_BLOCK_SIZE - 8}));
 	cr_expect_eq(superblock_decode(&superblock, block), SUPERBLOCK_BROKEN);
+	store_le32(block + 2180, 2);
+	store_le32(block + 96, OPENINGS_MAX + 1);
+	store_le64(block + JOURNAL_BLOCK_SIZE - 8, journal_data_checksum((struct slice){block, JOURNAL_BLOCK_SIZE - 8}));
+	cr_expect_eq(superblock_decode(&superblock, block), SUPERBLOCK_BROKEN);
 }
 
 /* Every flipped bit of a superblock is seen. */
@@ -48,6 +53,30 @@ Test(journal_format, superblock_bits)
 		block[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		cr_expect_neq(superblock_decode(&superblock, block), SUPERBLOCK_VALID, "bit %zu", bit);
 		block[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+/* Sound bytes that say what cannot be are none that a ring is walked by. */
+Test(journal_format, superblock_that_cannot_be)
+{
+	for (int i = 0; i < 11; i++) {
+		uint8_t block[JOURNAL_BLOCK_SIZE];
+		struct superblock made = superblock_sample, superblock;
+		switch (i) {
+		case 0: made.file_size_bytes += 512; break;
+		case 1: made.file_size_bytes = made.trim_place = made.written_place = 0; break;
+		case 2: made.file_size_bytes = 1ull << 63; break;
+		case 3: made.trim_place += 512; break;
+		case 4: made.trim_place = 1ull << 63; break;
+		case 5: made.written_place += 512; break;
+		case 6: made.written_place = made.file_size_bytes; break;
+		case 7: made.trim_seq = made.durable_seq + 1; break;
+		case 8: made.durable_seq = 1ull << 63; break;
+		case 9: made.file_size_bytes = JOURNAL_RING_POSITION + 15 * JOURNAL_BLOCK_SIZE; made.trim_place = made.written_place = 0; break;
+		default: break;
+		}
+		superblock_encode(&made, block);
+		cr_expect_eq(superblock_decode(&superblock, block), i == 10 ? SUPERBLOCK_VALID : SUPERBLOCK_BROKEN, "case %d", i);
 	}
 }
 
@@ -207,6 +236,14 @@ Test(journal_format, header_refused)
 		}
 		group_header_encode(&made, SEED, group);
 		cr_expect_not(group_header_decode(&header, SEED, 1 << 20, group), "case %d", i);
+	}
+	for (int at = 0; at < 6; at++) { /* the magic, and the version */
+		made = good;
+		group_header_encode(&made, SEED, group);
+		cr_assert(group_header_decode(&header, SEED, 1 << 20, group));
+		group[at]++;
+		store_le64(group + GROUP_HEADER_SIZE - 8, XXH3_64bits_withSeed(group, GROUP_HEADER_SIZE - 8, SEED));
+		cr_expect_not(group_header_decode(&header, SEED, 1 << 20, group), "byte %d", at);
 	}
 }
 
