@@ -432,6 +432,25 @@ Test(catalog, file_put_off)
 	machine_fini(&machine);
 }
 
+/* Its name could not be made durable: a second try may be told that all is well, as a sync tells of an error once. Nothing is answered any more; but a full disk is
+ * another matter. */
+Test(catalog, a_failed_publishing_is_final)
+{
+	static const int errors[] = {EIO, ENOSPC};
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		struct catalog_knowledge known = {.may_put_off_file = true};
+		struct machine machine;
+		machine_init(&machine, 45);
+		cr_assert_eq(catalog_open_knowing(&machine.catalog, machine.io, DIR_PATH, machine.broker, &known, &machine.report), 0);
+		sim_disk_fail_kinds(machine.disk, SIM_NAMES | SIM_DIR_SYNC | SIM_SYNC, 1, errors[i], false);
+		cr_expect_eq(catalog_publish(machine.catalog), -errors[i]);
+		cr_expect_eq(catalog_publish(machine.catalog), i ? 0 : ERR_FAILED);
+		cr_expect_eq(create_one(machine.catalog, "t", 1), i ? 0 : ERR_FAILED);
+		cr_expect_eq(catalog_is_put_off(machine.catalog), !i);
+		machine_fini(&machine);
+	}
+}
+
 /* Beside a journal that knows of a catalog there is no time to lose: a crash would leave it without one. */
 Test(catalog, file_not_put_off_beside_a_journal)
 {
