@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "log/base/bytes.h"
+#include "log/store/checkpoint_format.h"
 #include "log/store/store_priv.h"
 
 /* Where the first partition's segments begin, and how long they are (log/store/checkpoint_format.h). */
@@ -344,6 +345,37 @@ Test(checkpoint, forged_headers)
 		store_le32(data + partition + 32, cases[i].epochs);
 		write_forged(&world, data, size);
 		rot_write(&world, "//checkpoint-0.copy", data, size); /* one that is right would be taken instead */
+		free(data);
+		expect_not_believed(&world, cases[i].what);
+	}
+}
+
+/* Segments that cannot be in a row: one with bytes and without a file, one that goes on before another, an empty one before another, and none that goes on. */
+Test(checkpoint, forged_rows_of_segments)
+{
+	static const struct {
+		const char *what;
+		uint32_t segment, set, cleared;
+		bool is_emptied;
+	} cases[] = {
+		{"bytes without a file", 0, 0, CHECKPOINT_SEGMENT_HAS_FILE, false},
+		{"the first goes on", 0, 0, CHECKPOINT_SEGMENT_IS_COMPLETE, false},
+		{"none goes on", 1, CHECKPOINT_SEGMENT_IS_COMPLETE, 0, false},
+		{"an empty one before another", 0, 0, 0, true},
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct world world;
+		size_t size;
+		make(&world, 60 + i);
+		uint8_t *data = rot_read(&world, "//checkpoint-0", &size);
+		uint8_t *segment = data + find_partition(data, size, 2) + CHECKPOINT_PARTITION_SIZE + cases[i].segment * CHECKPOINT_SEGMENT_SIZE;
+		store_le32(segment + 24, (load_le32(segment + 24) | cases[i].set) & ~cases[i].cleared);
+		if (cases[i].is_emptied) {
+			store_le64(segment + 8, load_le64(segment));
+			store_le64(segment + 16, 0);
+		}
+		write_forged(&world, data, size);
+		rot_write(&world, "//checkpoint-0.copy", data, size);
 		free(data);
 		expect_not_believed(&world, cases[i].what);
 	}

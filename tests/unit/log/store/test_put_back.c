@@ -698,3 +698,25 @@ Test(put_back, an_older_journal_beside_a_clean_stop_of_another_directory)
 	broker_config_destroy(other.config);
 	sim_disk_close(other.disk);
 }
+
+/* A copy of another directory's checkpoint, of a later time: the right one beside it is believed. */
+Test(put_back, a_copy_of_another_directory_beside_the_right_checkpoint)
+{
+	struct world world, other;
+	world_init(&other, 77);
+	for (int lives = 0; lives < 4; lives++) {
+		world_open(&other);
+		if (!lives)
+			world_create_topic(&other, "t", 1, NULL, 0);
+		append(&other, "t", (uint64_t)lives * RECORDS);
+		world_stop(&other);
+	}
+	struct copy copy = copy_of(&other, "//checkpoint-0.copy");
+	make_two_lives(&world, true, NULL);
+	put_back(&world, "//checkpoint-0.copy", &copy);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 2 * RECORDS);
+	world_fini(&world);
+	broker_config_destroy(other.config);
+	sim_disk_close(other.disk);
+}
