@@ -1,5 +1,5 @@
 """The rows of mutants.txt: what each takes away, which test it names, and whether it still fits the tree."""
-import os, re
+import functools, os, re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -22,6 +22,11 @@ class Row:
             text = text.replace(away, instead)
         return text
 
+    def unknown_words(self):
+        """Names in what stands there instead that the tree has nowhere, so that it would not even build."""
+        words = {word for away, instead in self.changes for word in set(names_in(instead)) - set(names_in(away))}
+        return sorted(words - all_names())
+
     def what_is_stale(self):
         """Why it fits the tree no more, a sentence each."""
         if not os.path.exists(os.path.join(TOP, self.file)):
@@ -29,11 +34,27 @@ class Row:
         missing = [f"there is no test {test!r}" for test in self.tests if not test_exists(test)]
         if not self.changes or any(away == instead for away, instead in self.changes):
             missing.append("it takes nothing away")
+        missing += [f"nothing is called {word!r}" for word in self.unknown_words()]
         try:
             self.taken_away()
         except ValueError as stale:
             missing.append(str(stale))
         return missing
+
+
+def names_in(text):
+    return re.findall(r"[A-Za-z_]\w*", re.sub(r'"[^"\n]*"|/\*.*?\*/', "", text))
+
+
+@functools.lru_cache(maxsize=None)
+def all_names():
+    names = set()
+    for room in ("log", "net", "cli"):
+        for where, _, files in os.walk(os.path.join(TOP, room)):
+            for file in files:
+                if file.endswith((".c", ".h")):
+                    names.update(names_in(open(os.path.join(where, file), errors="replace").read()))
+    return names
 
 
 def test_exists(test):
