@@ -8,7 +8,7 @@
 /* A cycle begins with so much in the journal: few partitions file large pieces of it, and a start after a kill has little to read. Many wait for more, as each
  * piece costs the same system calls whatever its size. */
 #define BEGIN_BYTES_MIN (32ull << 20)
-#define BEGIN_BYTES_A_PARTITION (64ull << 10)
+#define BEGIN_BYTES_A_PARTITION (128ull << 10)
 #define BEHIND_BYTES (1u << 20)
 #define BEHIND_BYTES_PRESSED (4u << 20) /* with a full journal */
 #define BEHIND_BYTES_URGENT (16u << 20)

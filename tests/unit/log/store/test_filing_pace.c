@@ -154,3 +154,19 @@ Test(filing_pace, many_partitions_wait_for_half_of_it, .timeout = 60)
 	cr_assert(!store__cycle_is_idle(world.store) || count_cycles(&world) > before);
 	world_fini(&world);
 }
+
+/* Some hundreds have 128 KiB each, which is less than half of it. */
+Test(filing_pace, some_partitions_wait_for_large_pieces, .timeout = 60)
+{
+	struct world world;
+	uint64_t number = 0;
+	open_large(&world, 6);
+	world.store->cycle.filed_count = 400;
+	uint32_t before = count_cycles(&world);
+	append_bytes(&world, &number, LARGE_JOURNAL / 16 * 6);
+	cr_assert(store__cycle_is_idle(world.store));
+	cr_assert_eq(count_cycles(&world), before);
+	append_bytes(&world, &number, LARGE_JOURNAL / 16);
+	cr_assert(!store__cycle_is_idle(world.store) || count_cycles(&world) > before);
+	world_fini(&world);
+}
