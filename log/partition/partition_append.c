@@ -13,8 +13,11 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/base/prefetch.h"
 #include "log/batch/validate.h"
 #include "log/partition/partition_priv.h"
+
+#define ROOM_AHEAD_MAX (8u << 10) /* a larger batch is copied faster than its room is asked for */
 
 static struct batch_rules rules_of(const struct partition *partition, const struct append_op *op)
 {
@@ -197,10 +200,23 @@ static void note_refusal(struct partition *partition, const struct append_op *op
 	refused_first_note(&partition->refused_first, &batch);
 }
 
+/* Where the batch will go: on its way while the batch is judged, which takes as long. */
+static void ask_for_room(const struct partition *partition, uint64_t size)
+{
+	const struct segment *segment = partition->active;
+	if (!segment || size > ROOM_AHEAD_MAX || list_is_empty(&segment->chunks))
+		return;
+	const struct chunk *last = LIST_ENTRY(segment->chunks.prev, struct chunk, node);
+	uint64_t within = segment->staged.position - last->position;
+	if (within < last->size_bytes)
+		prefetch_to_write(last->data + within, size < last->size_bytes - within ? size : last->size_bytes - within);
+}
+
 static int append(struct partition *partition, struct append_op *op)
 {
 	struct batch_verdict verdict;
 	struct slice bytes;
+	ask_for_room(partition, op->records_size_bytes);
 	int err = judge(partition, op, &verdict, &bytes);
 	if (err)
 		return err;
