@@ -88,6 +88,11 @@ $(BUILD)/%.o: %.c | deps-stamp
 	@$(call say,cc,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# For a processor that is asked for at run time (log/base/wide_hash.c).
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+$(BUILD)/log/base/wide_hash_avx2.o: CFLAGS_ALL += -mavx2
+endif
+
 # ---- wire messages: schema text -> C, by a small generator ---------------------------------------
 ifneq ($(SCHEMA),)
 # Order-only: wire-gen leaves a file alone that would not change, and the .d files know who includes which.

@@ -7,6 +7,7 @@
 
 #include "log/base/bytes.h"
 #include "log/base/check.h"
+#include "log/base/wide_hash.h"
 
 static const char superblock_magic[8] = {'S', 'P', 'A', 'T', 'E', 'J', 'N', 'L'};
 #define GROUP_MAGIC 0x474a5053u /* "SPJG" */
@@ -232,7 +233,7 @@ bool group_entry_next(struct slice body, size_t *position, struct journal_entry 
 
 bool group_payload_is_whole(const struct journal_entry *entry, struct slice payload)
 {
-	return payload.size == 0 || XXH3_64bits(payload.data, payload.size) == entry->data_checksum;
+	return payload.size == 0 || wide_hash(payload.data, payload.size) == entry->data_checksum;
 }
 
 enum group_state group_check(const struct group_header *header, uint64_t seed, const uint8_t *group)

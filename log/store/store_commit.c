@@ -20,6 +20,7 @@
 #include <xxhash.h>
 
 #include "log/base/check.h"
+#include "log/base/wide_hash.h"
 #include "log/store/direct_checksum.h"
 #include "log/segment/spare.h"
 #include "log/store/store_priv.h"
@@ -245,7 +246,7 @@ static enum added wait_for_filing(struct store *store)
 static uint64_t payload_checksum(struct store *store, const struct slice *slices, uint32_t count)
 {
 	if (count == 1)
-		return XXH3_64bits(slices[0].data, slices[0].size);
+		return wide_hash(slices[0].data, slices[0].size);
 	XXH3_64bits_reset(store->hash);
 	for (uint32_t i = 0; i < count; i++)
 		XXH3_64bits_update(store->hash, slices[i].data, slices[i].size);
