@@ -209,7 +209,9 @@ void io_file_forget(struct io *io, int fd, uint64_t position);
 
 struct io_look {
 	const char *path;
-	uint64_t position; /* of a file: the block there, besides its first one */
+	uint64_t position;       /* of a file: the block there, besides its first one */
+	uint64_t other_position; /* and the one there */
+	uint32_t size_bytes;     /* of so much from `position` on the disk is asked as well; that may still be on its way. 0: no more than the block */
 };
 
 /* A hint as well: these directories will be listed, these files opened and looked into, one after the other. The kernel has fetched them when this returns, with

@@ -47,8 +47,12 @@ static void look(const struct io *io, const struct io_look *item)
 	}
 	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM); /* behind the block is room that was reserved, and what is read ahead of it counts as data */
 	ssize_t ignored = pread(fd, block, sizeof block, 0);
-	if (item->position > sizeof block)
+	if (item->size_bytes)
+		posix_fadvise(fd, (off_t)item->position, item->size_bytes, POSIX_FADV_WILLNEED);
+	else if (item->position >= sizeof block)
 		ignored = pread(fd, block, sizeof block, (off_t)item->position);
+	if (item->other_position >= sizeof block)
+		ignored = pread(fd, block, sizeof block, (off_t)item->other_position);
 	(void)ignored;
 	close(fd);
 }

@@ -454,20 +454,51 @@ static bool is_taken(const struct recovery *recovery, uint64_t seq)
 	return false;
 }
 
+/* They may be of several openings; as many may have been in flight. */
+static uint64_t first_unvouched(const struct recovery *recovery)
+{
+	uint64_t last = recovery->report.last_seq, first = recovery->vouched_seq + 1;
+	first = first < recovery->report.first_seq ? recovery->report.first_seq : first;
+	return first + RECOVERY_PLACES <= last ? last - RECOVERY_PLACES + 1 : first;
+}
+
 /* Groups that nobody vouches for count as durable from the start on. They may have been read from a cache that has them alone, after a kill, and that the sync
  * of an earlier start has failed to empty: what it could not write is never written any more, though the next sync succeeds. So they are written again. */
 static int write_unvouched_again(struct journal *journal)
 {
 	const struct recovery *recovery = &journal->recovery;
-	uint64_t last = recovery->report.last_seq, first = recovery->vouched_seq + 1;
+	int err = 0;
 	if (recovery->report.groups == 0)
 		return 0;
-	first = first < recovery->report.first_seq ? recovery->report.first_seq : first;
-	first = first + RECOVERY_PLACES <= last ? last - RECOVERY_PLACES + 1 : first;
-	int err = 0;
-	for (uint64_t seq = first; err == 0 && seq <= last; seq++)
+	for (uint64_t seq = first_unvouched(recovery); err == 0 && seq <= recovery->report.last_seq; seq++)
 		err = is_taken(recovery, seq) ? write_again(journal, seq) : 0;
 	return err;
+}
+
+static int show_group(const struct found_group *group, journal_replay_fn *show, void *context)
+{
+	struct slice body = {group->bytes + GROUP_HEADER_SIZE, group->header.body_size_bytes}, payload;
+	struct journal_entry entry;
+	int result = 0;
+	size_t position = 0;
+	for (uint32_t i = 0; result == 0 && i < group->header.entry_count && group_entry_next(body, &position, &entry, &payload); i++)
+		result = show(context, group->header.seq, false, &entry, payload);
+	return result;
+}
+
+int journal_show_unvouched(struct journal *journal, journal_replay_fn *show, void *context)
+{
+	const struct recovery *recovery = &journal->recovery;
+	int result = 0;
+	for (uint64_t seq = first_unvouched(recovery); result == 0 && recovery->report.groups > 0 && seq <= recovery->report.last_seq; seq++) {
+		struct found_group group;
+		int found = is_taken(recovery, seq) ? ring_read_group(&journal->reader, recovery->last_places[seq % RECOVERY_PLACES], &group) : 0;
+		if (found < 0)
+			return found;
+		if (found && group.header.seq == seq && group.state == GROUP_WHOLE)
+			result = show_group(&group, show, context);
+	}
+	return result;
 }
 
 /* What was read may come from a cache, if a process was killed: groups that nobody vouches for, which count as durable from here on, and the

@@ -104,6 +104,9 @@ MUST_USE int journal_replay(struct journal *journal, journal_replay_fn *replay, 
 /* What was read so far, for the next opening of the same file; nobody may write it in between. NULL: nothing was kept. The journal can only be closed then. For ring_image_free. */
 struct ring_image *journal_take_image(struct journal *journal);
 
+/* Before a replay, for hints: the same calls for the groups at the end that nobody vouches for, and without repeats. */
+MUST_USE int journal_show_unvouched(struct journal *journal, journal_replay_fn *show, void *context);
+
 /* From within `replay`: the opening that wrote the group. */
 uint64_t journal_replayed_incarnation(const struct journal *journal);
 

@@ -16,8 +16,6 @@
 #include "log/segment/torn_file.h"
 #include "log/store/store_priv.h"
 
-#define LOOK_AHEAD_MIN 8 /* partitions: fewer are looked at as soon as threads are there */
-
 struct stray {
 	const struct partition *partition;
 	int64_t from;        /* those before it were looked at */
@@ -116,50 +114,12 @@ static int note_directory(void *context, const char *name, bool is_directory)
 	return topic && index < topic->partition_count ? store__find_partition(store, &topic->id, index, &partition) : 0;
 }
 
-static char *path_of(const struct partition *partition, const struct segment *segment)
-{
-	char name[SEGMENT_NAME_SIZE], path[4096];
-	if (!segment)
-		return strdup(partition->dir);
-	segment_name_format(name, segment->base_offset, SEGMENT_FILE_LOG);
-	snprintf(path, sizeof path, "%s/%s", partition->dir, name);
-	return strdup(path);
-}
-
-/* Many partitions are many cold directories and files. Without memory for their names, each is waited for when its turn comes. */
-static void look_ahead(struct store *store, uint32_t known_count)
-{
-	uint32_t count = 0, at = 0;
-	if (store->partition_count < LOOK_AHEAD_MIN)
-		return;
-	struct io_look *looks = calloc(2 * (size_t)store->partition_count, sizeof *looks);
-	LIST_FOR_EACH(node, &store->partitions) {
-		const struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
-		const struct segment *active = partition->active;
-		if (looks && at++ >= known_count && (looks[count].path = path_of(partition, NULL)))
-			count++;
-		if (looks && active && active->has_file && (looks[count].path = path_of(partition, active)))
-			looks[count++].position = align_down(active->staged.position, 4096);
-	}
-	if (looks)
-		io_look_ahead(store->home.io, looks, count);
-	while (count > 0)
-		free((char *)looks[--count].path);
-	free(looks);
-}
-
-uint32_t store__look_before_replay(struct store *store)
-{
-	look_ahead(store, 0);
-	return store->partition_count;
-}
-
 int store__cut_tails(struct store *store, uint32_t looked_at)
 {
 	int err = io_dir_list(store->home.io, store->dir, note_directory, store);
 	if (err)
 		return err;
-	look_ahead(store, looked_at);
+	store__look_at_new(store, looked_at);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		if (partition->active && partition->active->has_file)

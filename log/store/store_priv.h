@@ -362,8 +362,12 @@ MUST_USE int store__make_room_for(struct partition *partition, const struct batc
 /* recover_end.c */
 /* Takes away what files have behind the ends that recovery has found, before anybody is served. */
 MUST_USE int store__cut_tails(struct store *store, uint32_t looked_at);
+
+/* recover_look.c */
 /* What the replay, and the cutting behind it, will open and list, is fetched at once. How many partitions that were: looked_at. */
 uint32_t store__look_before_replay(struct store *store);
+/* And behind it, of those that have come since. */
+void store__look_at_new(struct store *store, uint32_t known_count);
 
 /* recover.c (what its files share: recover_priv.h) */
 MUST_USE int store__recover(struct store *store, struct store_report *report);

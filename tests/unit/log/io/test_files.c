@@ -321,7 +321,7 @@ EACH_TEST(hints)
 	char *missing = strdup(fixture_path(&f, "missing")), *dir = strdup(fixture_path(&f, "."));
 	struct io_look looks[40];
 	for (int i = 0; i < 40; i++)
-		looks[i] = (struct io_look){i % 3 == 0 ? file : i % 3 == 1 ? missing : dir, i % 2 ? 4096 : 1ull << 40};
+		looks[i] = (struct io_look){i % 3 == 0 ? file : i % 3 == 1 ? missing : dir, i % 2 ? 4096 : 1ull << 40, i % 5 ? 0 : 4096ull * (unsigned)i, i % 4 ? 0 : 1u << 20};
 	uint32_t before = open_files();
 	io_look_ahead(f.io, looks, 40);
 	io_look_ahead(f.io, NULL, 0);
