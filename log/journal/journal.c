@@ -387,6 +387,8 @@ static int replay_run(struct journal *journal, const struct recovery_run *run, j
 			return result;
 		if (group.are_repeats_whole && group.header.told_from <= missing_from)
 			missing_from = 0;
+		if (journal->image)
+			ring_image_pass(journal->image, cursor.place);
 	}
 	return 0;
 }
@@ -398,6 +400,8 @@ int journal_replay(struct journal *journal, journal_replay_fn *replay, void *con
 	const struct superblock *superblock = &recovery->superblock;
 	int result = 0;
 	repeats_reset(&journal->repeats, journal->open_seq);
+	if (journal->image)
+		ring_image_pass(journal->image, 0);
 	for (uint32_t i = 0; result == 0 && i < recovery->run_count; i++)
 		result = replay_run(journal, &recovery->runs[i], replay, context);
 	if (result == 0 && recovery->must_ask_superblock) {
@@ -409,6 +413,12 @@ int journal_replay(struct journal *journal, journal_replay_fn *replay, void *con
 	if (result == 0) /* what a lost group held is known, or was given up */
 		journal->repeats.known_from = recovery->report.untold_to ? recovery->report.untold_to + 1 : 0;
 	return result;
+}
+
+bool journal_give_memory(void *journal, void *to, size_t size)
+{
+	struct ring_image *image = ((struct journal *)journal)->image;
+	return image && ring_image_give(image, to, size);
 }
 
 uint64_t journal_replayed_incarnation(const struct journal *journal) { return journal->replayed_incarnation; }

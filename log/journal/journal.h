@@ -107,6 +107,10 @@ struct ring_image *journal_take_image(struct journal *journal);
 /* Before a replay, for hints: the same calls for the groups at the end that nobody vouches for, and without repeats. */
 MUST_USE int journal_show_unvouched(struct journal *journal, journal_replay_fn *show, void *context);
 
+/* From within the last replay: memory of groups that it has passed, `size` bytes, takes the place of what is at `to`, mapped and the caller's; both are multiples of 2 MiB. What else needs
+ * those groups reads them again. False: there is not as much. `journal`: a struct journal. */
+bool journal_give_memory(void *journal, void *to, size_t size);
+
 /* From within `replay`: the opening that wrote the group. */
 uint64_t journal_replayed_incarnation(const struct journal *journal);
 

@@ -4,6 +4,8 @@
  * and a long walk the disk's full speed, which large pieces have, and huge pages, as a request takes so many of them. Where it is known how far the walk and the search
  * behind it will go, some pieces are on their way while the one before them is looked at.
  *
+ * Memory that a process touches for the first time is dear, so what a replay has passed may be given to whoever needs some (ring_image_give): whole pages move, no byte does.
+ *
  * Failures: a read that fails (one that was on its way: when it is asked for) ends the view with its error, and the same view may be tried again. Without memory for a verdict the group is checked again. */
 #include "log/journal/ring_image.h"
 
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "log/base/check.h"
 #include "log/io/io.h"
 
 #define RING_KEPT_MAX (256ull << 20)
@@ -25,13 +28,14 @@ struct ring_image *ring_image_create(uint64_t base_place, uint64_t ring_size, ui
 	if (ring_size > RING_KEPT_MAX)
 		return NULL;
 	struct ring_image *image = calloc(1, sizeof *image);
-	void *bytes = image ? mmap(NULL, ring_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
-	if (bytes == MAP_FAILED) {
+	size_t size = ring_size + RING_GIFT_ALIGN;
+	uint8_t *mapped = image ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
+	if (mapped == MAP_FAILED) {
 		free(image);
 		return NULL;
 	}
-	*image = (struct ring_image){.ring_size = ring_size, .file_size = file_size, .fingerprint = fingerprint, .base_place = base_place, .bytes = bytes,
-				     .read_size = READ_SIZE_FIRST};
+	*image = (struct ring_image){.ring_size = ring_size, .file_size = file_size, .fingerprint = fingerprint, .base_place = base_place, .mapped = mapped, .mapped_size = size,
+				     .bytes = mapped + (RING_GIFT_ALIGN - (uintptr_t)mapped % RING_GIFT_ALIGN) % RING_GIFT_ALIGN, .read_size = READ_SIZE_FIRST};
 	return image;
 }
 
@@ -42,7 +46,7 @@ void ring_image_free(struct ring_image *image)
 	ring_image_settle(image);
 	if (image->fetch_count) /* the loop is broken, and the kernel may still write there */
 		return;
-	munmap(image->bytes, image->ring_size);
+	munmap(image->mapped, image->mapped_size);
 	free(image->verdicts);
 	free(image);
 }
@@ -178,7 +182,7 @@ int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t pl
 {
 	if (place < image->base_place || place - image->base_place > image->ring_size || size > image->ring_size - (place - image->base_place))
 		return 0;
-	if (place - image->base_place > image->loaded + SKIPPED_MAX)
+	if (place - image->base_place < image->given || place - image->base_place > image->loaded + SKIPPED_MAX)
 		return 0;
 	size_t end = place - image->base_place + size;
 	while (image->loaded < end) {
@@ -192,7 +196,37 @@ int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t pl
 
 bool ring_image_has(const struct ring_image *image, uint64_t place, size_t size)
 {
-	return place >= image->base_place && place - image->base_place + size <= image->loaded;
+	return place >= image->base_place + image->given && place - image->base_place + size <= image->loaded;
+}
+
+/* ---- memory that is given away ---------------------------------------------------------------------------------------- */
+
+void ring_image_pass(struct ring_image *image, uint64_t place)
+{
+	uint64_t passed = place > image->base_place ? place - image->base_place : 0;
+	image->passed = passed < image->loaded ? passed : image->loaded;
+}
+
+/* Whatever the kernel says, there is memory at both places afterwards; untouched where the pages came from, so that nothing of somebody else's ever lies in the image. */
+static bool move_pages(uint8_t *from, void *to, size_t size)
+{
+	if (mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to)
+		return true;
+	void *again = mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	CHECK(again == to);
+	return false;
+}
+
+bool ring_image_give(struct ring_image *image, void *to, size_t size)
+{
+	if (image->passed < image->given || image->passed - image->given < size)
+		return false;
+	if (!move_pages(image->bytes + image->given, to, size)) {
+		image->passed = 0;
+		return false;
+	}
+	image->given += size;
+	return true;
 }
 
 /* ---- where nothing begins ------------------------------------------------------------------------------------------- */
@@ -214,6 +248,8 @@ uint64_t ring_image_pass_blank(const struct ring_image *image, uint64_t place)
 
 const struct group_verdict *ring_image_verdict(const struct ring_image *image, uint64_t place)
 {
+	if (place < image->base_place + image->given) /* what is read again is judged again */
+		return NULL;
 	uint32_t from = 0, to = image->verdict_count;
 	while (from < to) {
 		uint32_t middle = from + (to - from) / 2;

@@ -26,8 +26,12 @@ struct ring_image {
 	uint64_t ring_size, file_size;
 	uint64_t fingerprint;     /* of the superblocks */
 	uint64_t base_place;      /* of bytes[0]: [base, base + ring_size) is the lap that recovery looks at */
-	uint8_t *bytes;           /* mapped, ring_size of them; what is not loaded takes no memory */
+	uint8_t *mapped;          /* `bytes` are in there, from a multiple of RING_GIFT_ALIGN on */
+	size_t mapped_size;
+	uint8_t *bytes;           /* ring_size of them; what is not loaded takes no memory */
 	size_t loaded;
+	size_t passed;            /* nobody will ask for what is before this, but for what can as well be read again */
+	size_t given;             /* what was before this is somebody else's memory now */
 	size_t read_size;         /* of the next read */
 	bool is_large;            /* more than a clean start needs */
 	size_t due;               /* so much will be asked for, if more than a clean start needs is: from then on the disk is kept at work on it */
@@ -62,6 +66,13 @@ bool ring_image_fits(const struct ring_image *image, uint64_t base_place, uint64
  * is there that all between would be read for it alone; -errno. `fd`: O_DIRECT where that can be had. What was cut off the
  * file reads as zeros. */
 MUST_USE int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t place, size_t size, const uint8_t **out);
+
+/* The replay has passed what is before `place`. 0: it begins anew. */
+void ring_image_pass(struct ring_image *image, uint64_t place);
+/* Memory of what was passed takes the place of what is at `to`, mapped and the caller's; both are multiples of RING_GIFT_ALIGN. It is no part of the image any more: what
+ * was in it is read from the file, if somebody asks. False: there is not as much. */
+#define RING_GIFT_ALIGN (2u << 20)
+bool ring_image_give(struct ring_image *image, void *to, size_t size);
 
 /* Is that loaded already? */
 bool ring_image_has(const struct ring_image *image, uint64_t place, size_t size);

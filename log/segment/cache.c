@@ -24,7 +24,8 @@ struct block {
 };
 
 struct cache {
-	uint8_t *memory;
+	uint8_t *mapped;
+	uint8_t *memory;               /* in there, from a multiple of a gift's size on */
 	uint64_t reserved_bytes;
 	uint32_t block_count;
 	uint32_t blocks_touched;       /* blocks below this index have been handed out at least once */
@@ -38,6 +39,8 @@ struct cache {
 	struct list filed;             /* evictable chunks, the longest filed first */
 	uint64_t pinned_bytes;
 	cache_evict_fn *evict;
+	cache_give_fn *give;
+	void *give_context;
 };
 
 static void *reserve(size_t size)
@@ -61,7 +64,8 @@ int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict)
 	list_init(&cache->filed);
 	for (size_t i = 0; i < CLASS_COUNT; i++)
 		list_init(&cache->partial[i]);
-	cache->memory = reserve(cache->reserved_bytes);
+	cache->mapped = reserve(cache->reserved_bytes + CACHE_GIFT_SIZE);
+	cache->memory = cache->mapped ? cache->mapped + (CACHE_GIFT_SIZE - (uintptr_t)cache->mapped % CACHE_GIFT_SIZE) % CACHE_GIFT_SIZE : NULL;
 	/* Huge pages where the kernel has them to give: the bytes are copied and handed to the disk in large pieces. A refusal costs speed alone. */
 	if (cache->memory)
 		madvise(cache->memory, cache->reserved_bytes, MADV_HUGEPAGE);
@@ -77,8 +81,8 @@ int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict)
 
 void cache_close(struct cache *cache)
 {
-	if (cache->memory)
-		munmap(cache->memory, cache->reserved_bytes);
+	if (cache->mapped)
+		munmap(cache->mapped, cache->reserved_bytes + CACHE_GIFT_SIZE);
 	if (cache->blocks)
 		munmap(cache->blocks, cache->block_count * sizeof *cache->blocks);
 	if (cache->chunks)
@@ -97,13 +101,28 @@ void cache_keep(struct cache *cache, uint64_t size_bytes)
 	cache->blocks_kept_max = (uint32_t)(size_bytes / BLOCK_SIZE);
 }
 
+void cache_set_giver(struct cache *cache, cache_give_fn *give, void *context)
+{
+	cache->give = give;
+	cache->give_context = context;
+}
+
+/* A gift serves the blocks behind it as well. */
+static struct block *touch_block(struct cache *cache)
+{
+	uint64_t at = (uint64_t)cache->blocks_touched * BLOCK_SIZE;
+	if (cache->give && at % CACHE_GIFT_SIZE == 0 && cache->reserved_bytes - at >= CACHE_GIFT_SIZE)
+		(void)cache->give(cache->give_context, cache->memory + at, CACHE_GIFT_SIZE); /* without one it is touched */
+	return &cache->blocks[cache->blocks_touched++];
+}
+
 static struct block *take_free_block(struct cache *cache)
 {
 	if (cache->blocks_in_use >= cache->blocks_in_use_max)
 		return NULL;
 	cache->blocks_in_use++;
 	struct list *node = list_pop_front(&cache->free_blocks);
-	return node ? LIST_ENTRY(node, struct block, node) : &cache->blocks[cache->blocks_touched++];
+	return node ? LIST_ENTRY(node, struct block, node) : touch_block(cache);
 }
 
 static uint64_t all_free(unsigned size_class)

@@ -40,6 +40,13 @@ void cache_limit(struct cache *cache, uint64_t size_bytes);
 void cache_keep(struct cache *cache, uint64_t size_bytes);
 void cache_close(struct cache *cache);
 
+/* Memory that was touched already, where memory would be touched for the first time, which is dear: what is at `to`, `size` bytes that nothing is in, is to be
+ * exchanged for it. False: there is none now, and what is there stays. */
+typedef bool cache_give_fn(void *context, void *to, size_t size);
+/* Who is asked, for CACHE_GIFT_SIZE bytes each time; NULL: nobody is. */
+#define CACHE_GIFT_SIZE (2u << 20)
+void cache_set_giver(struct cache *cache, cache_give_fn *give, void *context);
+
 /* A chunk of at least CHUNK_ALIGN bytes, as near to `size_bytes` as its size classes and the memory left allow; contents undefined.
  * NULL: all memory is needed now. */
 struct chunk *cache_take(struct cache *cache, uint64_t size_bytes);

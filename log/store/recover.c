@@ -117,8 +117,10 @@ int store__recover(struct store *store, struct store_report *report)
 	int err = store__find_positions(&replay, &has_scanned);
 	store__release_told(store);
 	uint32_t looked_at = !err && !report->was_clean ? store__look_before_replay(store) : 0;
+	cache_set_giver(store->cache, journal_give_memory, store->journal);
 	if (!err)
 		err = journal_replay(store->journal, store__replay_entry, &replay);
+	cache_set_giver(store->cache, NULL, NULL);
 	if (!err && (store->is_journal_alien || (has_scanned && store->journal_found.damaged_groups)))
 		err = store__demand_what_was_not_replayed(&replay);
 	bool has_unknown_past = is_journal_gone(&replay) && !store->is_all_filed && store_must_have_journal(store->image);

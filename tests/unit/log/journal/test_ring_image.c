@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "log/io/sim.h"
 #include "log/journal/ring_image.h"
@@ -175,4 +176,34 @@ Test(ring_image, one_verdict_a_place)
 	cr_expect_null(ring_image_verdict(image, JOURNAL_BLOCK_SIZE));
 	cr_assert_not_null(ring_image_verdict(image, 2 * JOURNAL_BLOCK_SIZE));
 	ring_image_free(image);
+}
+
+/* Memory of what was passed moves, with what is in it; where it was is still the image's, and nothing is there. */
+Test(ring_image, memory_that_is_given)
+{
+	const uint64_t ring = 16u << 20, gift = RING_GIFT_ALIGN;
+	struct ring_file file = open_file();
+	const uint8_t *bytes;
+	cr_assert_eq(io_file_truncate(file.io, file.fd, JOURNAL_RING_POSITION + ring), 0);
+	cr_assert_eq(io_file_write(file.io, file.fd, "x", 1, JOURNAL_RING_POSITION + 5), 1);
+	struct ring_image *image = ring_image_create(0, ring, JOURNAL_RING_POSITION + ring, 7);
+	cr_assert_not_null(image);
+	uint8_t *to = mmap(NULL, 2 * gift, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *from = image->bytes;
+	cr_assert_neq(to, MAP_FAILED);
+	to += (gift - (uintptr_t)to % gift) % gift;
+	cr_assert_eq(ring_image_view(image, file.io, file.fd, 0, gift + JOURNAL_BLOCK_SIZE, &bytes), 1);
+	cr_expect_not(ring_image_give(image, to, gift), "nothing was passed");
+	ring_image_pass(image, gift - 1);
+	cr_expect_not(ring_image_give(image, to, gift));
+	ring_image_pass(image, gift);
+	cr_assert(ring_image_give(image, to, gift));
+	cr_expect_eq(to[5], 'x');
+	cr_expect_not(ring_image_give(image, to, gift));
+	cr_expect_not(ring_image_has(image, gift - JOURNAL_BLOCK_SIZE, JOURNAL_BLOCK_SIZE));
+	cr_expect(ring_image_has(image, gift, JOURNAL_BLOCK_SIZE));
+	cr_expect_eq(ring_image_view(image, file.io, file.fd, 0, JOURNAL_BLOCK_SIZE, &bytes), 0);
+	cr_expect_eq(from[5], 0);
+	ring_image_free(image);
+	cr_expect_eq(to[5], 'x');
+	close_file(&file);
 }

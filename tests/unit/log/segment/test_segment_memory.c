@@ -125,6 +125,48 @@ Test(segment_memory, of_what_is_filed_a_share_is_kept)
 	cache_close(small);
 }
 
+struct giver {
+	struct cache *cache;
+	uint32_t asked, left;
+	uint8_t *last;
+};
+
+static bool give(void *context, void *to, size_t size)
+{
+	struct giver *giver = context;
+	cr_assert_eq(size, CACHE_GIFT_SIZE);
+	cr_assert_eq((uintptr_t)to % CACHE_GIFT_SIZE, 0);
+	giver->asked++;
+	giver->last = to;
+	return giver->left-- > 0;
+}
+
+/* Whoever has memory that was touched is asked for it once for each piece that would be touched now, and for nothing that was used before. */
+Test(segment_memory, touched_memory_is_asked_for)
+{
+	const uint32_t per_gift = CACHE_GIFT_SIZE / CHUNK_SIZE_MAX;
+	struct cache *some;
+	cr_assert_eq(cache_open(&some, 3 * CACHE_GIFT_SIZE + CHUNK_SIZE_MAX, let_go), 0);
+	struct giver giver = {some, 0, 1, NULL};
+	cache_set_giver(some, give, &giver);
+	struct chunk *first = cache_take(some, CHUNK_SIZE_MAX);
+	cr_assert_eq(giver.asked, 1);
+	cr_assert_eq(first->data, giver.last, "that is what it gets");
+	cache_give_back(some, first);
+	take_chunks(some, per_gift, false);
+	cr_assert_eq(giver.asked, 1);
+	take_chunks(some, 1, false);
+	cr_assert_eq(giver.asked, 2, "which was refused");
+	cache_set_giver(some, NULL, NULL);
+	take_chunks(some, per_gift, false);
+	cr_assert_eq(giver.asked, 2);
+	cache_set_giver(some, give, &giver);
+	take_chunks(some, per_gift, false);
+	cr_assert_eq(giver.asked, 2, "behind the last whole one");
+	cr_assert_null(cache_take(some, CHUNK_SIZE_MAX));
+	cache_close(some);
+}
+
 /* A limit below that share holds as ever. */
 Test(segment_memory, a_limit_below_the_share)
 {
