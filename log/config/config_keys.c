@@ -351,7 +351,7 @@ static const struct config_key broker_keys[] = {
 	 "How the broker does its I/O: io_uring, plain system calls, or auto, which takes io_uring where the system allows it.")},
 	{LONG_KEY("spate.journal.bytes", "268435456", 8388608, INT64_C(1) << 40), OURS(
 	 "The commit journal of each shard, as large as this when the data directory is made and from then on. Larger lets segments of "
-	 "thousands of partitions be written in larger pieces; recovery after a crash reads at most this, and some 32 MiB where partitions are few.")},
+	 "thousands of partitions be written in larger pieces; recovery after a crash reads at most this, and some 16 to 32 MiB where partitions are few.")},
 	{STRING_KEY("spate.metrics.listener", NULL), OURS(
 	 "HOST:PORT where metrics for Prometheus (/metrics) and the state of health (/livez, /readyz) are answered, over HTTP; without a value nowhere. "
 	 "Nobody is asked for a password there: listen on this machine's own address, 127.0.0.1, unless the network is yours.")},

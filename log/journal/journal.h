@@ -164,6 +164,8 @@ uint64_t journal_used_bytes(const struct journal *journal);
 void journal_set_span(struct journal *journal, uint64_t size_bytes);
 /* Of these, what no trim has been asked for: all that a further trim could give back. */
 uint64_t journal_untrimmed_bytes(const struct journal *journal);
+/* What all groups since the ring was made have taken of it, what they left at its end included: it only grows. */
+uint64_t journal_taken_bytes(const struct journal *journal);
 uint64_t journal_size_bytes(const struct journal *journal);
 uint64_t journal_open_seq(const struct journal *journal);    /* of the group that journal_add fills */
 uint64_t journal_durable_seq(const struct journal *journal); /* the last one reported */

@@ -106,6 +106,11 @@ uint64_t journal_untrimmed_bytes(const struct journal *journal)
 	return journal->head_place - journal->trim.place;
 }
 
+uint64_t journal_taken_bytes(const struct journal *journal)
+{
+	return journal->head_place;
+}
+
 /* ---- trim ----------------------------------------------------------------------------------------------------------- */
 
 static struct boundary *oldest_boundary(struct journal *journal)

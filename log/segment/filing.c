@@ -64,6 +64,8 @@ int filing_pool_open(struct segment_home *home)
 	if (!home->filings)
 		return -ENOMEM;
 	list_init(&home->free_filings);
+	list_init(&home->waiting_passes);
+	home->behind_begun_max = UINT64_MAX;
 	for (size_t i = 0; i < FILINGS_MAX; i++)
 		list_push_back(&home->free_filings, &home->filings[i].node);
 	return 0;
@@ -106,6 +108,20 @@ static void sync_done(struct io_op *op)
 
 static void start_pass(struct filing *filing);
 
+static bool may_begin_behind(const struct segment_home *home)
+{
+	return home->behind_begun < home->behind_begun_max;
+}
+
+static void start_pass_or_wait(struct filing *filing)
+{
+	struct segment_home *home = filing->segment->home;
+	if (filing->is_behind && !may_begin_behind(home))
+		list_push_back(&home->waiting_passes, &filing->node);
+	else
+		start_pass(filing);
+}
+
 static void write_done(struct io_op *op)
 {
 	struct filing *filing = CONTAINER_OF(op, struct filing_write, op)->filing;
@@ -118,7 +134,7 @@ static void write_done(struct io_op *op)
 	if (filing->err || filing->is_one_write)
 		end(filing);
 	else if (filing->at < filing->target.position)
-		start_pass(filing);
+		start_pass_or_wait(filing);
 	else {
 		filing->sync.done = sync_done;
 		io_datasync(filing->segment->home->io, &filing->sync, filing->segment->write_fd);
@@ -184,8 +200,10 @@ static void start_pass(struct filing *filing)
 	}
 	CHECK(filing->pending > 0);
 	filing->pass_bytes = filing->at - from;
-	if (filing->is_behind)
+	if (filing->is_behind) {
 		segment->home->behind_bytes += filing->pass_bytes;
+		segment->home->behind_begun += filing->pass_bytes;
+	}
 }
 
 /* The block that holds `filed` may begin with bytes that are in the file alone: fetches them, so that the block can be written whole. They may have rotted,
@@ -292,7 +310,15 @@ bool segment_can_file(const struct segment_home *home)
 
 bool segment_can_file_behind(const struct segment_home *home)
 {
-	return segment_can_file(home) && home->behind_bytes < home->behind_bytes_max;
+	return segment_can_file(home) && home->behind_bytes < home->behind_bytes_max && may_begin_behind(home);
+}
+
+void segment_let_behind(struct segment_home *home, uint64_t begun_max)
+{
+	struct list *node;
+	home->behind_begun_max = begun_max;
+	while (may_begin_behind(home) && (node = list_pop_front(&home->waiting_passes)))
+		start_pass(LIST_ENTRY(node, struct filing, node));
 }
 
 static int file_segment(struct segment *segment, struct mark target, bool is_behind, filing_done_fn *done, void *context)

@@ -38,6 +38,8 @@ struct segment_home {
 	uint32_t filings_in_flight;
 	bool has_doubtful;              /* of some segment the file was changed: whoever reads them again clears it */
 	uint64_t behind_bytes, behind_bytes_max; /* of filings that nobody waits for: written now, and at most at once */
+	uint64_t behind_begun, behind_begun_max; /* and begun since the start: no pass of theirs begins from there on */
+	struct list waiting_passes;     /* filings that have more to write, until it is raised */
 };
 
 MUST_USE int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache);
@@ -208,8 +210,10 @@ bool segment_can_file(const struct segment_home *home);
  * -EBUSY: this segment has one in flight; other errors: the file cannot be made. */
 MUST_USE int segment_file(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
 /* The same where nobody waits for it. The disk serves writes in the order in which it gets them, so a group of the journal would wait behind all that
- * is filed at once: a filing writes a share of behind_bytes_max at a time, and another should begin only when segment_can_file_behind(). */
+ * is filed at once: a filing writes a share of behind_bytes_max at a time, and another should begin only when segment_can_file_behind(). And so that not all comes at
+ * once: nothing more is written once behind_begun has come to behind_begun_max, in the middle of a filing too, which then waits for segment_let_behind(). */
 MUST_USE int segment_file_behind(struct segment *segment, struct mark target, filing_done_fn *done, void *context);
+void segment_let_behind(struct segment_home *home, uint64_t begun_max);
 bool segment_can_file_behind(const struct segment_home *home);
 /* Opens the file and reserves disk space up to `to`, so that filing so far cannot meet a full disk; and, begun before another file is opened, can always be
  * begun. -ENOSPC and others. */

@@ -29,7 +29,8 @@
 #define HEADERS_SHARE 16 /* what an entry tells of a piece is at most such a part of it */
 #define DIRECT_COUNT_ENOUGH 8
 #define DIRECT_BYTES_ENOUGH (2u << 20)
-#define DIRECT_BEHIND_MAX (1u << 20) /* written beside a group's pieces, where filing does not keep up */
+#define DIRECT_PRESSES (1u << 20) /* a piece that comes of a load which lasts */
+#define DIRECT_BEHIND_MAX (4u << 20) /* written beside a group's pieces, where filing does not keep up */
 
 /* All of it; nothing now, and others may go on; nothing more in this group. */
 enum added { ADDED_ALL, ADDED_DEFERRED, ADDED_GROUP_FULL };
@@ -136,11 +137,12 @@ static bool is_direct_share_full(const struct store *store)
 
 /* A piece is written from `filed` on, so its group waits for all that the journal alone has before it as well: 16 partitions with a megabyte each made groups of
  * 12 to 20 ms among those of 0.5. Where that is more than the piece itself, the journal takes this one too, and write-behind files both. Unless filing does
- * not keep up: then each group files a part of it, so that a load that lasts comes to be written once. */
+ * not keep up: then each group files a part of it, of one partition at least, so that a load that lasts comes to be written once. */
 static bool is_too_far_behind(const struct store *store, const struct segment *segment, uint64_t size)
 {
 	uint64_t behind = segment->committing.position - segment->filed.position;
-	return behind > size && !(store__has_much_to_file(store) && store->group.behind_bytes + behind <= DIRECT_BEHIND_MAX);
+	bool may_take_it_along = store->group.behind_bytes == 0 || store->group.behind_bytes + behind <= DIRECT_BEHIND_MAX;
+	return behind > size && !(store__is_filing_late(store) && may_take_it_along);
 }
 
 /* What a group can carry of one piece; more can only go straight to its segment, whatever that costs. */
@@ -161,8 +163,10 @@ static int prepare(struct store *store, struct segment *segment)
 static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment)
 {
 	uint64_t size = segment->staged.position - segment->committing.position;
-	bool must_go = size > group_room(store);
-	if ((size < store->options.direct_size_bytes_min && !must_go) || segment->filing || (store->is_full && !must_go) || store__must_wait(store))
+	bool must_go = size > group_room(store), is_large = size >= store->options.direct_size_bytes_min || must_go;
+	if (size >= DIRECT_PRESSES && segment->filing)
+		store__press_filing(store);
+	if (!is_large || segment->filing || (store->is_full && !must_go) || store__must_wait(store))
 		return false;
 	if (!must_go && is_too_far_behind(store, segment, size))
 		return false;

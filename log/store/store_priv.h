@@ -53,9 +53,19 @@ struct group {
 /* Write-behind: one cycle at a time files what is durable, writes the checkpoint, and lets the journal go. */
 enum cycle_state { CYCLE_IDLE, CYCLE_FILING, CYCLE_SYNCING, CYCLE_CHECKPOINTING };
 
+/* What the pace of a cycle is counted from. */
+struct pace {
+	uint64_t began_ns;
+	uint64_t began_untrimmed;      /* what the cycle has to file, or a little less */
+	uint64_t began_taken;          /* by groups, of the journal */
+	uint64_t began_begun;          /* of what is filed */
+	bool is_pressed;               /* somebody waits for its end (store__press_filing) */
+};
+
 struct cycle {
 	enum cycle_state state;
 	uint64_t trim_seq;             /* the journal is not needed up to here when the cycle ends */
+	struct pace pace;
 	uint32_t in_flight;
 	uint32_t filed_count;          /* partitions that the cycle, or the last one, had to file */
 	uint32_t saved_count;          /* partitions whose derived files were written */
@@ -175,15 +185,20 @@ MUST_USE int store__file_now(struct store *store, struct partition *const *parti
 bool store__is_all_filed(const struct store *store);
 
 /* filing_pace.c */
-/* More waits in the journal than a cycle begins with: filing does not keep up, or is about to begin. */
+/* More waits in the journal than a cycle begins with. */
 bool store__has_much_to_file(const struct store *store);
+/* So much that filing does not keep up. */
+bool store__is_filing_late(const struct store *store);
+/* A large piece would go straight to its segment, which is being filed: a load that lasts is to be written once, so this cycle ends as soon as it can. */
+void store__press_filing(struct store *store);
 /* How much of the ring may be in use: by how many partitions there were to file in the last cycle. */
 void store__set_journal_span(struct store *store);
 /* Behind the replay, and before the span is set: what is to be filed now counts as if a cycle had had it. */
 void store__count_replayed(struct store *store);
 /* Somebody waits for what is filed, or soon will: not for a group of the journal, but for room. */
 bool store__must_hurry(const struct store *store);
-/* How much of what is filed may be written now, in each turn of a cycle that files. */
+/* With the cycle; and how much of what is filed may be written now, in each turn in which it files, of a store that failed as well. */
+void store__begin_pace(struct store *store);
 void store__set_pace(struct store *store);
 
 /* store_stop.c */

@@ -103,6 +103,8 @@ static bool is_under_way(const struct store *store)
 static void drain(struct store *store)
 {
 	store->is_closing = true;
+	if (store->home.segments.filings_in_flight) /* what waits for its pace would never end */
+		segment_let_behind(&store->home.segments, UINT64_MAX);
 	for (int turns = 0; is_under_way(store) && turns < 100000; turns++)
 		if (io_turn(store->home.io, true) < 0)
 			return;

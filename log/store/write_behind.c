@@ -211,7 +211,6 @@ static bool file_partition(struct store *store, struct partition *partition)
  * bring the next turn. */
 static void pump(struct store *store)
 {
-	store__set_pace(store);
 	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE &&
 			   segment_can_file_behind(&store->home.segments) && !store->cycle.is_retrying && !store__must_wait(store);) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&store->cycle.queue), struct partition, unfiled_node);
@@ -569,6 +568,7 @@ static void begin_cycle(struct store *store)
 	store->cycle.is_due = false;
 	store->cycle.saved_count = 0;
 	store->cycle.state = CYCLE_FILING;
+	store__begin_pace(store);
 	store->home.segments.write_round++;
 	store->cycle.trim_seq = journal_durable_seq(store->journal);
 	list_splice(&store->cycle.queue, &store->home.unfiled);
@@ -622,6 +622,7 @@ void store__cycle_turn(struct store *store)
 	if (store->cycle.state == CYCLE_FILING) {
 		if (!store->failure)
 			store__sync_dirs_ahead(store);
+		store__set_pace(store);
 		if (!store->failure)
 			pump(store);
 		if (store->cycle.in_flight == 0 && (list_is_empty(&store->cycle.queue) || store->failure))

@@ -1,4 +1,6 @@
 /* What is filed behind the journal's back is written a little at a time, so that the group that somebody waits for finds a short queue at the disk. */
+#include <errno.h>
+
 #include "log/store/store_priv.h"
 #include "tests/unit/log/store/world.h"
 
@@ -168,5 +170,143 @@ Test(filing_pace, some_partitions_wait_for_large_pieces, .timeout = 60)
 	cr_assert_eq(count_cycles(&world), before);
 	append_bytes(&world, &number, LARGE_JOURNAL / 16);
 	cr_assert(!store__cycle_is_idle(world.store) || count_cycles(&world) > before);
+	world_fini(&world);
+}
+
+/* ---- step by step ------------------------------------------------------------------------------------------------------- */
+
+#define AT_ONCE (1u << 20)
+#define A_MILLISECOND (64u << 10)
+#define PASS_MAX (4u << 20)
+
+static uint64_t begun(const struct world *world)
+{
+	return world->store->home.segments.behind_begun - world->store->cycle.pace.began_begun;
+}
+
+static uint64_t passed_ms(const struct world *world)
+{
+	return (io_now_ns(world->io) - world->store->cycle.pace.began_ns) / 1000000;
+}
+
+/* Up to the turn in which a cycle has begun. */
+static void fill_until_cycle(struct world *world, uint64_t *number)
+{
+	struct append append;
+	for (int i = 0; world->store->cycle.state != CYCLE_FILING && i < 10000; i++, (*number)++) {
+		cr_assert_eq(world_append_begin(world_partition(world, "t", (uint32_t)(i % PARTITIONS)), &append, *number, 1, BATCH), 0);
+		for (store_turn(world->store); !append.is_done && world->store->cycle.state != CYCLE_FILING;)
+			world_turn(world);
+		while (!append.is_done)
+			world_turn(world);
+	}
+	cr_assert_eq(world->store->cycle.state, CYCLE_FILING);
+}
+
+/* While a load goes on, no more is filed than five bytes for four of it, and what time brings. */
+Test(filing_pace, it_keeps_step_with_the_load, .timeout = 60)
+{
+	struct world world;
+	uint64_t number = 0, looked = 0;
+	open_large(&world, 6);
+	fill_until_cycle(&world, &number);
+	for (int i = 0; world.store->cycle.state == CYCLE_FILING && i < 1000; i++, looked++) {
+		append_to_all(&world, number++);
+		uint64_t taken = journal_taken_bytes(world.store->journal) - world.store->cycle.pace.began_taken;
+		if (world.store->cycle.state == CYCLE_FILING)
+			cr_assert_leq(begun(&world), AT_ONCE + taken / 4 * 5 + (passed_ms(&world) + 1) * A_MILLISECOND + PASS_MAX);
+	}
+	cr_assert_gt(looked, 3, "all was filed at once");
+	world_fini(&world);
+}
+
+/* Without a load all is filed too, in its time, and nobody else brings the turns. */
+Test(filing_pace, time_brings_it_on, .timeout = 60)
+{
+	struct world world;
+	uint64_t number = 0;
+	open_large(&world, 7);
+	fill_until_cycle(&world, &number);
+	uint64_t began_ns = world.store->cycle.pace.began_ns, unfiled = journal_untrimmed_bytes(world.store->journal);
+	for (int turns = 0; !store__cycle_is_idle(world.store) && turns < 100000; turns++)
+		world_turn(&world);
+	cr_assert(store__cycle_is_idle(world.store));
+	uint64_t took_ms = (io_now_ns(world.io) - began_ns) / 1000000, due_ms = unfiled / A_MILLISECOND;
+	cr_assert(took_ms > due_ms / 2 && took_ms < due_ms * 2, "%lu ms for %lu bytes", (unsigned long)took_ms, (unsigned long)unfiled);
+	world_fini(&world);
+}
+
+static void wait_for_a_pause(struct world *world)
+{
+	for (int turns = 0; list_is_empty(&world->store->home.segments.waiting_passes) && turns < 1000; turns++)
+		world_turn(world);
+	cr_assert(!list_is_empty(&world->store->home.segments.waiting_passes));
+}
+
+/* One partition, so that a filing of all there is stands between two passes. */
+static void open_paused(struct world *world, uint64_t seed)
+{
+	open_large(world, seed);
+	uint64_t number = 0;
+	for (; world->store->cycle.state != CYCLE_FILING && number < 1000; number++)
+		world_append(world, world_partition(world, "t", 0), number, 1, BATCH);
+	wait_for_a_pause(world);
+}
+
+/* A stop waits for no pace. */
+Test(filing_pace, a_stop_hurries, .timeout = 60)
+{
+	struct world world;
+	open_paused(&world, 8);
+	uint64_t began_ns = io_now_ns(world.io);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), world_partition(&world, "t", 0)->next_offset);
+	cr_assert_lt(io_now_ns(world.io) - began_ns, 200000000ull);
+	world_fini(&world);
+}
+
+/* Nor does a store that failed: what stands between two passes ends. */
+Test(filing_pace, a_failure_waits_for_no_pace, .timeout = 60)
+{
+	struct world world;
+	open_paused(&world, 10);
+	store__fail(world.store, -EIO);
+	for (int turns = 0; world.store->cycle.in_flight && turns < 100; turns++)
+		world_turn(&world);
+	cr_assert_eq(world.store->cycle.in_flight, 0);
+	world_crash(&world);
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* What is closed in between is ended first, and found again. */
+Test(filing_pace, a_close_between_two_passes, .timeout = 60)
+{
+	struct world world;
+	open_paused(&world, 9);
+	int64_t end = world_partition(&world, "t", 0)->durable_offset;
+	world_close(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), end);
+	world_fini(&world);
+}
+
+/* What comes of a load that lasts finds its segment being filed: it would go through the journal for ever if that kept step with it. */
+Test(filing_pace, a_large_piece_hurries, .timeout = 60)
+{
+	struct world world;
+	struct append appends[20];
+	open_paused(&world, 11);
+	struct partition *partition = world_partition(&world, "t", 0);
+	for (uint64_t i = 0; i < 20; i++)
+		cr_assert_eq(world_append_begin(partition, &appends[i], (uint64_t)partition->next_offset, 1, BATCH), 0);
+	store_turn(world.store);
+	cr_expect(world.store->cycle.pace.is_pressed);
+	store_turn(world.store);
+	cr_expect(list_is_empty(&world.store->home.segments.waiting_passes));
+	for (int turns = 0; !store__cycle_is_idle(world.store) && turns < 100000; turns++)
+		world_turn(&world);
+	cr_expect(appends[19].is_done);
 	world_fini(&world);
 }
