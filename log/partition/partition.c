@@ -22,6 +22,7 @@ struct partition *partition__create(struct partition_home *home, const struct to
 	partition->index = index;
 	partition->journal_from = INT64_MAX;
 	partition->given_up_base = -1;
+	partition->is_end_doubtful = home->are_ends_doubtful && topic->created_incarnation != home->incarnation;
 	char name[PARTITION_DIR_NAME_SIZE];
 	partition_dir_name(name, topic->name, index);
 	if (asprintf(&partition->dir, "%s/%s", home->dir, name) < 0) {

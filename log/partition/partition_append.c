@@ -7,7 +7,7 @@
  *   - base offset and epoch are stamped outside the CRC, and the bytes are copied behind what is staged;
  *   - the partition is marked for the next commit, and the operation waits in order until its offset is durable.
  *
- * Failures: a refusal changes nothing. A repeated batch of an idempotent producer is a success with the offset it got, once that is
+ * Failures: a refusal changes nothing. Where the directory holds records behind the log's end, of which nobody knows, their offsets are not given out again (later.c). A repeated batch of an idempotent producer is a success with the offset it got, once that is
  * durable: on a full disk as well. If durability breaks, every waiting operation ends with ERR_FAILED. */
 #include <errno.h>
 #include <stdlib.h>
@@ -265,10 +265,20 @@ static int refusal_of(const struct partition *partition, const struct append_op 
 	return err && is_answered_all_the_same(partition, op) ? 0 : err;
 }
 
+static int look_at_end(struct partition *partition, struct append_op *op)
+{
+	int err = partition__look_at_end(partition);
+	if (err == ERR_CORRUPT_LOG)
+		op->error_message = "the partition's directory holds later records than are known: its catalog, journal and checkpoint are of an earlier time";
+	return err;
+}
+
 int partition_append(struct partition *partition, struct append_op *op)
 {
 	reset_answer(op);
 	int err = refusal_of(partition, op);
+	if (!err && (partition->is_end_doubtful || partition->later_to))
+		err = look_at_end(partition, op);
 	if (!err)
 		err = append(partition, op);
 	if (err_is_full(err) || err_is_shortage(err))

@@ -49,6 +49,7 @@ struct partition_home {
 	struct list large_waiting;      /* reads that wait until others have given such back */
 	struct io_timer large_timer;    /* goes on with them */
 	bool lacks_read_buffers;        /* a read waits for one that is lent to an answer */
+	bool are_ends_doubtful;         /* the last stop was clean, by files that may have been put back: a log's end is looked at before it moves */
 };
 
 struct partition {
@@ -77,6 +78,9 @@ struct partition {
 	uint32_t references;            /* commit items, filings and reads in flight */
 	bool has_dir, is_dir_checked, is_dir_syncing, has_failed, is_closed, epochs_changed, has_unsealed;
 	bool is_retaining;
+	bool is_end_doubtful;           /* nobody has looked yet whether its directory holds more than is known of it (later.c) */
+	bool has_tail;                  /* in a recovery: its files have something behind the log's end */
+	int64_t later_to;               /* it does, up to this offset at least: nothing is appended; 0: it does not */
 	bool is_told;                   /* in a recovery with a journal that has lost groups unnamed: something later tells of this log's end */
 	int64_t journal_from;           /* in a scan: the journal has all that the log holds from this offset on; INT64_MAX: nothing is known of it */
 	uint32_t journal_crc;           /* of the batch there; 0: not known */
@@ -165,6 +169,10 @@ MUST_USE int partition__fence(struct partition *partition, struct segment *segme
 /* Does the batch there fail its check? 1, 0, or a read error. For one that was passed over by its header alone, where no batch begins behind it: it may be
  * that header that lies. Reads the disk in place. */
 MUST_USE int partition__is_batch_bad(struct segment *segment, uint64_t position);
+/* later.c: are records there behind the log's end, up to *to at least? 1, 0, or a shortage. After a crash only of who has a tail. */
+MUST_USE int partition__find_later(const struct partition *partition, bool was_clean, int64_t *to);
+/* The same once in a life, and told. ERR_CORRUPT_LOG: there are; a shortage: nobody knows now. */
+MUST_USE int partition__look_at_end(struct partition *partition);
 /* What a CRC does not cover, of a batch whose base offset should be `expected`: that, and the leader epoch. */
 bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected);
 

@@ -106,6 +106,12 @@ bool partition__answer_from_memory(struct read_op *op, struct segment *segment, 
 
 /* ---- the verb --------------------------------------------------------------------------------------------------------- */
 
+/* Who asks for it may have read what is before it. */
+static bool is_behind_known_end(struct partition *partition, int64_t offset)
+{
+	return offset > partition->next_offset && partition__look_at_end(partition) == ERR_CORRUPT_LOG && offset < partition->later_to;
+}
+
 static void begin(struct read_op *op)
 {
 	struct partition *partition = op->partition;
@@ -119,7 +125,7 @@ static void begin(struct read_op *op)
 	op->segment = NULL;
 	op->node = (struct list){0};
 	if (!op->err && (op->offset < partition->start_offset || op->offset > partition->next_offset))
-		op->err = ERR_OFFSET_OUT_OF_RANGE;
+		op->err = is_behind_known_end(partition, op->offset) ? ERR_CORRUPT_LOG : ERR_OFFSET_OUT_OF_RANGE;
 }
 
 enum read_result partition__read_again(struct read_op *op)

@@ -170,7 +170,9 @@ MUST_USE int segment_open_write(struct segment *segment);
 MUST_USE int segment_set_aside(struct segment *segment);
 /* Writes what is in memory alone into its place in the file, now and synced, without moving a mark: for a file that is damaged. The file is there. */
 MUST_USE int segment_restore(struct segment *segment);
-/* What its file has behind `staged`, but for zeros, is cut off durably, and kept beside it: nobody was told of it. */
+/* Has its file anything but zeros behind `staged`? 1, 0, or an error. */
+MUST_USE int segment_has_tail(struct segment *segment);
+/* That is cut off durably, and kept beside it: nobody was told of it. */
 MUST_USE int segment_cut_tail(struct segment *segment);
 void segment_close_files(struct segment *segment);
 /* The path of one of its files. */

@@ -561,14 +561,22 @@ int segment_restore(struct segment *segment)
 	return err;
 }
 
-int segment_cut_tail(struct segment *segment)
+int segment_has_tail(struct segment *segment)
 {
 	int fd = segment_open_read(segment);
 	if (fd == -ENOENT || fd == ERR_CORRUPT_LOG)
 		return 0; /* it is missing, or another's: reads name that */
 	int is_due = fd < 0 ? fd : torn_file_is_due(segment->home->io, fd, segment->staged.position);
-	int err = is_due > 0 ? segment_open_write(segment) : is_due;
 	if (segment_is_filed(segment)) /* else it is opened again soon */
+		segment_close_files(segment);
+	return is_due;
+}
+
+int segment_cut_tail(struct segment *segment)
+{
+	int is_due = segment_has_tail(segment);
+	int err = is_due > 0 ? segment_open_write(segment) : is_due;
+	if (segment_is_filed(segment))
 		segment_close_files(segment);
 	return err;
 }

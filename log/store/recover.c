@@ -109,28 +109,65 @@ static void set_clock(const struct replay *replay)
 	retention_clock_guess(&store->retention_clock, has_records, io_wall_ms(store->home.io), io_now_ns(store->home.io));
 }
 
+/* Where each log goes on: positions, replay, and what lies behind. */
+static int find_ends(struct replay *replay, bool *has_scanned)
+{
+	struct store *store = replay->store;
+	int err = store__find_positions(replay, has_scanned);
+	store__release_told(store);
+	uint32_t looked_at = !err && !replay->report->was_clean ? store__look_before_replay(store) : 0;
+	cache_set_giver(store->cache, journal_give_memory, store->journal);
+	if (!err)
+		err = journal_replay(store->journal, store__replay_entry, replay);
+	cache_set_giver(store->cache, NULL, NULL);
+	if (!err && (store->is_journal_alien || (*has_scanned && store->journal_found.damaged_groups)))
+		err = store__demand_what_was_not_replayed(replay);
+	replay->report->was_clean &= !is_journal_gone(replay);
+	return !err && !replay->report->was_clean ? store__find_tails(store, looked_at) : err;
+}
+
+static void begin(struct replay *replay, struct store *store, struct store_report *report)
+{
+	*replay = (struct replay){.store = store, .report = report, .untold_to = store->journal_found.untold_to, .told_time_ms = -1};
+}
+
+static void forget(struct replay *replay)
+{
+	free(replay->torn_ids);
+	free(replay->torn_indexes);
+	free(replay->fences);
+	free(replay->unvouched);
+}
+
+/* The directories may know that journal and checkpoint are of an earlier time. That loss accepted, they are asked instead. */
+static int find_ends_by_all(struct replay *replay, bool *has_scanned)
+{
+	struct store *store = replay->store;
+	struct store_report *report = replay->report, before = *report;
+	int err = find_ends(replay, has_scanned);
+	bool was_gone = is_journal_gone(replay);
+	if (!err && !report->was_clean && !was_gone)
+		err = store__look_for_later_tails(replay);
+	if (err || is_journal_gone(replay) == was_gone)
+		return err;
+	forget(replay);
+	store__forget_partitions(store);
+	*report = before;
+	begin(replay, store, report);
+	return find_ends(replay, has_scanned);
+}
+
 int store__recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
 	bool has_scanned;
-	struct replay replay = {.store = store, .report = report, .untold_to = store->journal_found.untold_to, .told_time_ms = -1};
-	int err = store__find_positions(&replay, &has_scanned);
-	store__release_told(store);
-	uint32_t looked_at = !err && !report->was_clean ? store__look_before_replay(store) : 0;
-	cache_set_giver(store->cache, journal_give_memory, store->journal);
-	if (!err)
-		err = journal_replay(store->journal, store__replay_entry, &replay);
-	cache_set_giver(store->cache, NULL, NULL);
-	if (!err && (store->is_journal_alien || (has_scanned && store->journal_found.damaged_groups)))
-		err = store__demand_what_was_not_replayed(&replay);
+	struct replay replay;
+	begin(&replay, store, report);
+	int err = find_ends_by_all(&replay, &has_scanned);
 	bool has_unknown_past = is_journal_gone(&replay) && !store->is_all_filed && store_must_have_journal(store->image);
-	report->was_clean &= !is_journal_gone(&replay);
 	if (!err)
 		err = store__leave_room(&replay, has_unknown_past);
-	free(replay.torn_ids);
-	free(replay.torn_indexes);
 	store__put_up_fences(&replay);
-	free(replay.fences);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		store__settle(partition);
@@ -143,12 +180,13 @@ int store__recover(struct store *store, struct store_report *report)
 	if (!err)
 		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)
-		err = store__cut_tails(store, looked_at);
+		err = store__cut_tails(store);
+	store__doubt_ends(store, report->was_clean);
 	if (!err && must_file_all(&replay, has_unknown_past))
 		err = file_all(store);
 	else if (!err && replay.unvouched_count)
 		err = file_unvouched(&replay);
-	free(replay.unvouched);
+	forget(&replay);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. (Beside a new journal,
 	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */
 	if (!err && !store->must_file_first && has_scanned && store->image->topic_count > 0)

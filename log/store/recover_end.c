@@ -5,6 +5,8 @@
  *   - a segment's file is cut to its end, durably, if anything but zeros is behind it;
  *   - a .log at or behind the log's end that nobody knows of (the log had rolled, and its first piece was that large) is renamed to .log.torn, and what was beside it goes.
  *
+ * But if append times or a seal say that it was filed, somebody was told of it: journal and checkpoint are of an earlier time, and nothing is cut (recover_later.c).
+ *
  * Only after a crash; a clean stop leaves nothing. The bytes are kept in .log.torn until the segment goes, or another crash takes their place. */
 #include <errno.h>
 #include <stdio.h>
@@ -114,14 +116,45 @@ static int note_directory(void *context, const char *name, bool is_directory)
 	return topic && index < topic->partition_count ? store__find_partition(store, &topic->id, index, &partition) : 0;
 }
 
-int store__cut_tails(struct store *store, uint32_t looked_at)
+int store__find_directories(struct store *store)
 {
-	int err = io_dir_list(store->home.io, store->dir, note_directory, store);
+	return io_dir_list(store->home.io, store->dir, note_directory, store);
+}
+
+/* Is anything behind its end? 1, 0, or an error. */
+static int has_tail(struct partition *partition)
+{
+	struct stray stray = {partition, 0, -1};
+	int found = partition->active && partition->active->has_file ? segment_has_tail(partition->active) : 0;
+	if (found)
+		return found;
+	int err = io_dir_list(partition->home->io, partition->dir, note_stray, &stray);
+	return err ? (err == -ENOENT ? 0 : err) : stray.base_offset >= 0;
+}
+
+int store__find_tails(struct store *store, uint32_t looked_at)
+{
+	int err = store__find_directories(store);
 	if (err)
 		return err;
 	store__look_at_new(store, looked_at);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		int found = has_tail(partition);
+		if (found < 0)
+			return found;
+		partition->has_tail = found;
+	}
+	return 0;
+}
+
+int store__cut_tails(struct store *store)
+{
+	int err = 0;
+	LIST_FOR_EACH(node, &store->partitions) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		if (!partition->has_tail)
+			continue;
 		if (partition->active && partition->active->has_file)
 			err = segment_cut_tail(partition->active);
 		if (!err)

@@ -5,6 +5,7 @@
  *
  * Failure modes: without either the directories are scanned (recover_scan.c), log starts are asked of their own file, and what was filed by anybody's word and is
  * not there is fenced. A journal and a checkpoint that are not of one time are refused, and so are log starts of an earlier time, unless their loss is accepted.
+ * So are those of one time that directories know more than (recover_later.c).
  * A checkpoint that cannot be read now (no descriptor, no permission, no memory) is an error: it may well be there. */
 #include <errno.h>
 #include <stdio.h>
@@ -249,6 +250,9 @@ int store__find_positions(struct replay *replay, bool *has_scanned)
 		return refuse_alien_journal(store, replay->report);
 	if (store->is_journal_alien)
 		say_alien_journal(store);
+	int later_err = err ? 0 : store__look_for_later(replay);
+	if (later_err)
+		return later_err;
 	if (!err && is_journal_gone(replay))
 		return scan_behind_checkpoint(replay, is_copy, has_scanned);
 	if (!err)

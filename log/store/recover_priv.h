@@ -38,6 +38,15 @@ MUST_USE int store__find_positions(struct replay *replay, bool *has_scanned);
 /* Behind the replay of an older journal: what was filed by anybody's word, and is still missing, is fenced. */
 MUST_USE int store__demand_what_was_not_replayed(struct replay *replay);
 
+/* recover_later.c */
+/* Behind a checkpoint of a clean stop. ERR_CORRUPT_LOG, and the report says why: directories hold more than it, its journal and catalog know. If that loss is accepted, the
+ * journal is as good as lost. */
+MUST_USE int store__look_for_later(struct replay *replay);
+/* The same behind a crash and its replay, of the partitions that have a tail. */
+MUST_USE int store__look_for_later_tails(struct replay *replay);
+/* Each log's end is to be looked at before it moves, if all that is known of it is what a clean stop has left. */
+void store__doubt_ends(struct store *store, bool was_clean);
+
 /* recover_scan.c */
 /* From where on will the replay have each log, whatever is in its files? One that has lost groups, or is of another time than the checkpoint was, has not all
  * that its first entry promises: then the files are believed as far as they can be. */

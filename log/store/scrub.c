@@ -6,7 +6,7 @@
  * Happy path of a piece: whole batches, each with the offset and the epoch that are due and a good CRC; their headers go into the hash. At the end of the
  * segment hash, number and size must be the seal's.
  *
- * Before a partition's segments its leader-epoch-checkpoint is looked at, which is as unsynced as seals are: one that a power cut took is written again.
+ * Before a partition's segments its log's end is looked at (log/partition/later.c), and its leader-epoch-checkpoint, which is as unsynced as seals are: one that a power cut took is written again.
  *
  * Failure modes: a bad batch: its range is fenced, and the walk goes on behind it. Batches that are whole, and not those that were filed there by the marks the segment
  * keeps (log/segment/mark.h): the stretch between two of them is fenced. Headers that do not fit the seal though each batch is good: the whole
@@ -227,6 +227,8 @@ static void check_epochs(struct scrub *scrub)
 	size_t size = 0;
 	struct epochs told;
 	scrub->is_partition_checked = true;
+	int later = partition->is_closed ? 0 : partition__look_at_end(partition);
+	(void)later; /* it tells so itself; or it is asked again */
 	if (partition->is_closed || partition->epochs_changed || partition->epochs.count == 0)
 		return;
 	snprintf(path, sizeof path, "%s/leader-epoch-checkpoint", partition->dir);

@@ -375,8 +375,12 @@ MUST_USE int store__check_up_to(struct partition *partition, struct segment *seg
 MUST_USE int store__make_room_for(struct partition *partition, const struct batch *batch);
 
 /* recover_end.c */
-/* Takes away what files have behind the ends that recovery has found, before anybody is served. */
-MUST_USE int store__cut_tails(struct store *store, uint32_t looked_at);
+/* Which partitions' files have anything behind the ends that recovery has found: partition->has_tail. */
+MUST_USE int store__find_tails(struct store *store, uint32_t looked_at);
+/* Takes that away, before anybody is served. */
+MUST_USE int store__cut_tails(struct store *store);
+/* Makes the partitions that have a directory, whether anything else knows of them or not. */
+MUST_USE int store__find_directories(struct store *store);
 
 /* recover_look.c */
 /* What the replay, and the cutting behind it, will open and list, is fetched at once. How many partitions that were: looked_at. */

@@ -10,8 +10,11 @@
 #include "log/catalog/catalog.h"
 #include "log/catalog/meta_properties.h"
 #include "log/io/dir_lock.h"
+#include "log/segment/later_files.h"
 #include "log/store/store.h"
 #include "log/verify/partition_check.h"
+
+#define SHARDS_ASKED 256u /* a repair takes no more either */
 
 struct verify {
 	struct verify_sink sink;
@@ -23,6 +26,7 @@ struct verify {
 	const struct catalog_image *image;
 	struct picture picture;
 	struct dir_lock lock;
+	bool may_be_outdone[SHARDS_ASKED]; /* its last stop was clean, and nothing later was told of yet */
 };
 
 static void tell(struct verify *verify, enum finding_kind kind, const char *file, int64_t position_from,
@@ -176,6 +180,8 @@ static int read_shards(struct verify *verify)
 		report->journals += has_journal;
 		report->journal_groups += journal.groups;
 		report->journal_entries += journal.entries;
+		if (shard < SHARDS_ASKED)
+			verify->may_be_outdone[shard] = has_journal && journal.was_clean;
 		report->was_clean &= has_journal ? journal.was_clean : !verify->image || !store_must_have_journal(verify->image);
 	}
 	count_journal_records(verify);
@@ -240,6 +246,47 @@ static void tell_unknown(struct verify *verify, const struct partition_dir *file
 			   : "the catalog does not know this partition: its segments are checked alone");
 }
 
+/* Where the log ends by checkpoint and journal, all of it in files. False: they do not say. */
+static bool find_known_end(const struct picture_partition *picture, struct log_end_asked *asked)
+{
+	if (!picture || !picture->segment_count)
+		asked->owner.base_offset = asked->offset = picture ? picture->start_offset : 0;
+	if (!picture || !picture->segment_count)
+		return !picture || picture->is_known;
+	const struct picture_segment *last = &picture->segments[picture->segment_count - 1];
+	asked->owner.base_offset = last->base_offset;
+	asked->has_file = last->filed.position > 0;
+	asked->is_sealed = last->is_complete;
+	asked->position = last->filed.position;
+	asked->offset = last->filed.offset;
+	return picture->is_known && picture->next_offset == last->filed.offset;
+}
+
+/* As a start behind a clean stop does (log/store/recover_later.c), and of all partitions. Once a shard. */
+static int check_later(struct verify *verify, const struct partition_check *check)
+{
+	char dir[4096], name[64], what[512];
+	int64_t to;
+	uint32_t shard = check->topic ? store_owner(&check->topic->id, (uint32_t)check->index, verify->dir.shard_count) : 0;
+	struct log_end_asked asked = {.dir = dir, .was_clean = true};
+	bool may_be = check->topic && !check->is_in_use && !check->is_scanned && shard < SHARDS_ASKED && verify->may_be_outdone[shard];
+	if (!may_be || !find_known_end(check->picture, &asked))
+		return 0;
+	path_of(verify, check->files->name, dir, sizeof dir);
+	asked.owner.topic_id = check->topic->id;
+	asked.owner.partition = (uint32_t)check->index;
+	int found = later_files_find(verify->sink.io, &asked, &to);
+	if (found <= 0)
+		return found;
+	verify->may_be_outdone[shard] = false;
+	snprintf(name, sizeof name, "journal-%u", shard);
+	snprintf(what, sizeof what,
+		 "it, its checkpoint and the catalog are of an earlier time than the partitions' directories: %.260s holds records up to offset %lld, and by them its log ends at %lld; the "
+		 "broker will refuse to start, or to append there", check->files->name, (long long)to - 1, (long long)asked.offset);
+	tell_fatal(verify, name, NOWHERE, NOWHERE, what);
+	return 0;
+}
+
 static int check_directory(struct verify *verify, const struct partition_dir *files)
 {
 	if (files->is_leftover) {
@@ -266,7 +313,8 @@ static int check_directory(struct verify *verify, const struct partition_dir *fi
 		.was_clean = verify->report->was_clean,
 		.is_in_use = verify->report->is_in_use,
 	};
-	return partition_check_run(&check);
+	int err = partition_check_run(&check);
+	return err ? err : check_later(verify, &check);
 }
 
 /* Partitions that should have a directory and have none. */

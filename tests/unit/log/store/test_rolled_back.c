@@ -267,21 +267,63 @@ static void put_back_top(struct world *world, uint64_t seed, uint64_t end)
 		put_back(world, top_files[i], kept[i]);
 }
 
-/* What the log goes on with is all there is of it from then on, on the day the checkpoint is lost as well: no segment of the later time stands among its own, and
- * no seal of that time is held against them. */
+/* What tells that it was filed: without that it may be of groups that never were durable. */
+static void lose_witnesses(struct world *world, int active_base)
+{
+	static const char *const suffixes[] = {"seal", "appendtime"};
+	struct io *io = rot_open(world);
+	char path[128];
+	for (int base = active_base; base <= 60; base++)
+		for (int i = 0; i < 2; i++) {
+			snprintf(path, sizeof path, "//t-0/%020d.%s", base, suffixes[i]);
+			int err = io_unlink(io, path);
+			cr_assert(err == 0 || err == -ENOENT);
+		}
+	cr_assert_eq(io_dir_sync(io, "//t-0"), 0);
+	io_close(io);
+}
+
+struct later_names {
+	int64_t end;
+	uint32_t count;
+};
+
+static int count_later(void *context, const char *name, bool is_directory)
+{
+	struct later_names *later = context;
+	int64_t base;
+	enum segment_file file;
+	later->count += !is_directory && segment_name_parse(name, &base, &file) && base > later->end;
+	return 0;
+}
+
+/* What the log goes on with is all there is of it from then on, on the day the checkpoint is lost as well: no segment of the later time stands among its own. */
 Test(rolled_back, top_files_beside_later_directories, .timeout = 60)
 {
 	for (uint64_t end = 20; end < 26; end++) {
 		struct world world;
 		put_back_top(&world, end, end);
 		cr_assert_gt(count_of_kind(&world, FINDING_DERIVED), 0, "what is ahead is named");
+		int active_base = (int)((end - 1) / 5 * 5);
+		char seal_path[128];
+		snprintf(seal_path, sizeof seal_path, "/t-0/%020d.seal", active_base);
+		struct bytes seal = read_bytes(&world, seal_path);
+		lose_witnesses(&world, active_base);
 		world_open(&world);
 		cr_assert_eq(partition_high_watermark(the_partition(&world)), (int64_t)end);
 		cr_expect_eq(logs_of(&world, the_partition(&world)->dir), segments_of(the_partition(&world)));
+		struct later_names later = {(int64_t)end, 0};
+		cr_assert_eq(io_dir_list(world.io, the_partition(&world)->dir, count_later, &later), 0);
+		cr_expect_eq(later.count, 0, "nor what was beside them");
 		world_stop(&world);
 		cr_expect_eq(count_of_kind(&world, FINDING_DAMAGE) + count_of_kind(&world, FINDING_DERIVED), 0);
+		put_back(&world, seal_path, seal); /* alone: what it tells of is nowhere, and it goes when the log goes on */
 		world_open(&world);
-		for (uint64_t i = end; i < 40; i++)
+		world_append(&world, the_partition(&world), end, 1, 200000);
+		world_stop(&world);
+		world_open(&world);
+		cr_expect(end % 5 == 0 || io_file_open(world.io, seal_path, IO_READ_ONLY) == -ENOENT, "it goes on, and has no seal");
+		for (uint64_t i = end + 1; i < 40; i++)
 			world_append(&world, the_partition(&world), i, 1, 200000);
 		world_stop(&world);
 		cr_expect_eq(count_of_kind(&world, FINDING_DAMAGE) + count_of_kind(&world, FINDING_DERIVED), 0);
@@ -289,6 +331,37 @@ Test(rolled_back, top_files_beside_later_directories, .timeout = 60)
 		world_open(&world);
 		cr_expect_eq(world.report.damaged_ranges, 0);
 		cr_expect_eq(world_check_all(&world, the_partition(&world), 0, 4 << 20), 40);
+		world_fini(&world);
+	}
+}
+
+/* What was filed by their word is not cut off without being asked: refused; accepted, all that is there is served. */
+Test(rolled_back, top_files_beside_what_was_filed_later, .timeout = 60)
+{
+	for (uint64_t end = 20; end < 26; end++) {
+		struct world world;
+		put_back_top(&world, end, end);
+		for (int tries = 0; tries < 2; tries++) {
+			cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+			cr_assert_not_null(strstr(world.report.why, "of an earlier time"), "%s", world.report.why);
+			world_close(&world);
+		}
+		world.options.is_loss_accepted = true;
+		world_open(&world);
+		world.options.is_loss_accepted = false;
+		for (int lives = 0; lives < 2; lives++) {
+			int64_t next = 0;
+			while (next < 60) {
+				struct read read;
+				world_read_begin(&world, the_partition(&world), &read, next, 4 << 20);
+				cr_assert_eq(read.op.err, 0, "at %ld: %s", (long)next, err_name(read.op.err));
+				next = check_records(&read.op, next);
+				partition_read_release(&read.op);
+			}
+			cr_assert_gt(partition_high_watermark(the_partition(&world)), 60);
+			world_stop(&world);
+			world_open(&world);
+		}
 		world_fini(&world);
 	}
 }
