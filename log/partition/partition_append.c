@@ -7,8 +7,9 @@
  *   - base offset and epoch are stamped outside the CRC, and the bytes are copied behind what is staged;
  *   - the partition is marked for the next commit, and the operation waits in order until its offset is durable.
  *
- * Failures: a refusal changes nothing. Where the directory holds records behind the log's end, of which nobody knows, their offsets are not given out again (later.c). A repeated batch of an idempotent producer is a success with the offset it got, once that is
- * durable: on a full disk as well. If durability breaks, every waiting operation ends with ERR_FAILED. */
+ * Failures: a refusal changes nothing. Where the directory holds records behind the log's end, of which nobody knows, their offsets are not given out again
+ * (later.c). A repeated batch of an idempotent producer is a success with the offset it got, once that is durable: on a full disk as well. If durability breaks,
+ * every waiting operation ends with ERR_FAILED. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -277,7 +278,7 @@ int partition_append(struct partition *partition, struct append_op *op)
 {
 	reset_answer(op);
 	int err = refusal_of(partition, op);
-	if (!err && (partition->is_end_doubtful || partition->later_to))
+	if (!err && (partition->is_end_doubtful || partition->later_to) && !is_answered_all_the_same(partition, op))
 		err = look_at_end(partition, op);
 	if (!err)
 		err = append(partition, op);

@@ -1,5 +1,7 @@
 /* Catalog, journal, checkpoint and its copy are put back as a clean stop of an earlier time left them, over directories that went on since. All that is on top agrees;
  * what the directories hold is not lost without a word, and none of its offsets is given out again. */
+#include <errno.h>
+
 #include "log/store/store_priv.h"
 #include "tests/unit/log/store/many_segments.h"
 #include "tests/unit/log/verify/rot.h"
@@ -296,5 +298,26 @@ Test(later_files, what_is_another_topics)
 	free(log);
 	free(seal);
 	free(metadata);
+	world_fini(&world);
+}
+
+/* While the end cannot be looked at, what is new has to wait; a retry of what is in the log has not: what was sent behind it would come in its place. */
+Test(later_files, a_retry_is_answered_though_nobody_can_look)
+{
+	struct world world;
+	world_init(&world, 12);
+	world_open(&world);
+	world_create_topic(&world, "t", MANY, NULL, 0); /* of which a start looks at a few */
+	for (uint32_t i = 1; i < MANY; i++)
+		append(&world, i, 0);
+	cr_assert_eq(world_produce(&world, partition_of(&world, 0), 0), 0);
+	world_stop(&world);
+	world_open(&world);
+	cr_assert(partition_of(&world, 0)->is_end_doubtful);
+	sim_disk_fail_kinds(world.disk, SIM_OPEN | SIM_LIST, 1, EMFILE, true);
+	cr_expect_eq(world_produce(&world, partition_of(&world, 0), 0), 0);
+	cr_expect_eq(world_produce(&world, partition_of(&world, 0), 1), -EMFILE);
+	sim_disk_fail(world.disk, 0, EIO);
+	cr_expect_eq(world_produce(&world, partition_of(&world, 0), 1), 1);
 	world_fini(&world);
 }
