@@ -1,6 +1,8 @@
 /* Lists of bounded length, the machine's name, and the table for terminals. */
 #include "bench/report/report.h"
 
+#include "log/base/check.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -43,6 +45,24 @@ void report_close(struct report *report)
 	for (uint32_t i = 0; report && i < report->series_count; i++)
 		free(report->series[i]);
 	free(report);
+}
+
+void report_row_of_rounds(struct report_row *row, const double *values, const double *limits, uint32_t rounds)
+{
+	double ratios[ROUNDS_MAX];
+	CHECK(rounds <= ROUNDS_MAX);
+	row->rounds = rounds;
+	row->value = median(values, rounds);
+	row->has_limit = limits != NULL;
+	if (!limits || rounds == 0)
+		return;
+	for (uint32_t i = 0; i < rounds; i++) {
+		ratios[i] = limits[i] > 0 ? values[i] / limits[i] : 0;
+		row->ratio_low = i == 0 ? ratios[i] : fmin(row->ratio_low, ratios[i]);
+		row->ratio_high = i == 0 ? ratios[i] : fmax(row->ratio_high, ratios[i]);
+	}
+	row->limit = median(limits, rounds);
+	row->ratio = median(ratios, rounds);
 }
 
 void report_add_row(struct report *report, const struct report_row *row)

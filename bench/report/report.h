@@ -54,6 +54,9 @@ struct report {
 struct report *report_open(void);
 void report_close(struct report *report);
 
+/* Sets the row's medians and its ratios from what each of `rounds` rounds read: ratios within a round, where both sides ran next to each other. `limits` NULL: it
+ * has none. No rounds: all are 0. */
+void report_row_of_rounds(struct report_row *row, const double *values, const double *limits, uint32_t rounds);
 void report_add_row(struct report *report, const struct report_row *row);
 void report_add_run(struct report *report, const struct report_run *run);
 /* Copies the points. */

@@ -334,22 +334,15 @@ static double limit_in_round(const struct contest *contest, const struct criteri
 void contest_judge(const struct contest *contest, const struct criterion *criterion, struct report *report)
 {
 	const struct contestant *subject = &contest->contestants[criterion->value];
-	double values[ROUNDS_MAX], limits[ROUNDS_MAX], ratios[ROUNDS_MAX], scale = criterion->scale != 0 ? criterion->scale : 1;
-	struct report_row row = { .has_limit = true, .rounds = subject->count, .sense = criterion->sense, .goal = criterion->goal,
-				  .ratio_low = INFINITY };
+	double values[ROUNDS_MAX], limits[ROUNDS_MAX], scale = criterion->scale != 0 ? criterion->scale : 1;
+	struct report_row row = { .sense = criterion->sense, .goal = criterion->goal };
+	if (!subject->count && is_interrupted)
+		return;
 	for (uint32_t i = 0; i < subject->count; i++) {
 		values[i] = run_field(&subject->runs[i], criterion->metric) * scale;
 		limits[i] = limit_in_round(contest, criterion, i) * scale;
-		ratios[i] = limits[i] > 0 ? values[i] / limits[i] : 0;
-		row.ratio_low = fmin(row.ratio_low, ratios[i]);
-		row.ratio_high = fmax(row.ratio_high, ratios[i]);
 	}
-	if (!subject->count && is_interrupted)
-		return;
-	row.value = median(values, subject->count);
-	row.limit = median(limits, subject->count);
-	row.ratio = median(ratios, subject->count);
-	row.ratio_low = subject->count ? row.ratio_low : 0;
+	report_row_of_rounds(&row, values, limits, subject->count);
 	snprintf(row.id, sizeof row.id, "%s", criterion->id);
 	snprintf(row.about, sizeof row.about, "%s", criterion->about);
 	snprintf(row.unit, sizeof row.unit, "%s", criterion->unit);

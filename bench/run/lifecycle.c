@@ -248,25 +248,15 @@ static bool restart_once(struct suite *suite, double *scan_ms, double *start_ms,
 
 bool run_restart(struct suite *suite)
 {
-	double scans[ROUNDS_MAX], starts[ROUNDS_MAX], ratios[ROUNDS_MAX], mibs[ROUNDS_MAX];
+	double scans[ROUNDS_MAX], starts[ROUNDS_MAX], mibs[ROUNDS_MAX];
 	uint32_t count = 0;
-	struct report_row row = { .id = "P11", .unit = "ms", .limit_name = "l9_scan", .has_limit = true, .sense = GOAL_AT_MOST, .goal = 1.2,
-				  .ratio_low = INFINITY };
+	struct report_row row = { .id = "P11", .unit = "ms", .limit_name = "l9_scan", .sense = GOAL_AT_MOST, .goal = 1.2 };
 	for (uint32_t round = 0; round < suite->options->rounds; round++) {
 		progress_show("restart: round %u of %u ", round + 1, suite->options->rounds);
-		if (!restart_once(suite, &scans[count], &starts[count], &mibs[count]))
-			continue;
-		ratios[count] = starts[count] / scans[count];
-		row.ratio_low = fmin(row.ratio_low, ratios[count]);
-		row.ratio_high = fmax(row.ratio_high, ratios[count]);
-		count++;
+		count += restart_once(suite, &scans[count], &starts[count], &mibs[count]);
 	}
 	progress_clear();
-	row.rounds = count;
-	row.limit = median(scans, count);
-	row.value = median(starts, count);
-	row.ratio = median(ratios, count);
-	row.ratio_low = count ? row.ratio_low : 0;
+	report_row_of_rounds(&row, starts, scans, count);
 	snprintf(row.about, sizeof row.about, "start after kill -9 under load, %.0f MiB in the journal", median(mibs, count));
 	report_add_row(suite->report, &row);
 	return count == suite->options->rounds;

@@ -28,6 +28,20 @@ Test(report, goals)
 		cr_expect_eq(report_row_is_met(&rows[i].row), rows[i].is_met, "row %zu", i);
 }
 
+/* Medians of all rounds, ratios of each: the middle ratio is none of the medians. Used again, a row keeps nothing of before. */
+Test(report, rows_of_rounds)
+{
+	struct report_row row = { 0 };
+	double values[] = { 100, 300, 80 }, limits[] = { 50, 100, 200 };
+	report_row_of_rounds(&row, values, limits, 3);
+	cr_expect(row.has_limit && row.rounds == 3 && row.value == 100 && row.limit == 100);
+	cr_expect(row.ratio == 2 && row.ratio_low == 0.4 && row.ratio_high == 3, "%g (%g-%g)", row.ratio, row.ratio_low, row.ratio_high);
+	report_row_of_rounds(&row, values, values, 2);
+	cr_expect(row.rounds == 2 && row.ratio == 1 && row.ratio_low == 1 && row.ratio_high == 1, "%g (%g-%g)", row.ratio, row.ratio_low, row.ratio_high);
+	report_row_of_rounds(&row, values, NULL, 3);
+	cr_expect(!row.has_limit && row.value == 100);
+}
+
 static struct report *fill(void)
 {
 	struct report *report = report_open();
