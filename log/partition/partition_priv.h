@@ -70,6 +70,7 @@ struct partition {
 	struct refused_first *refused_first;
 	struct list waiting;            /* append operations, by end offset */
 	struct list trims;              /* trim operations not yet in a group */
+	int64_t trim_offset;            /* the highest log start that any asked for: what groups are given, for a repeat tells the last one alone */
 	struct list watches;
 	struct list dirty_node, unfiled_node, unsynced_node, untimed_node, drop_node, store_node;
 	int64_t cycle_end_offset;       /* the cycle under way must have all below this in files before it trims the journal */

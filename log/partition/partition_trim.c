@@ -24,6 +24,8 @@ int partition_trim(struct partition *partition, struct trim_op *op)
 		op->offset = partition->durable_offset;
 	if (op->offset < 0 || op->offset > partition->durable_offset)
 		return ERR_OFFSET_OUT_OF_RANGE;
+	if (op->offset > partition->trim_offset)
+		partition->trim_offset = op->offset;
 	list_push_back(&partition->trims, &op->node);
 	partition__mark_dirty(partition);
 	return 0;

@@ -279,16 +279,17 @@ static enum added commit_through_journal(struct store *store, struct partition *
 
 /* ---- the group ------------------------------------------------------------------------------------------------------- */
 
+/* One entry for all of them: it never goes back from what an earlier one said, as what repeats it, when that one is lost, knows the last one alone. */
 static bool commit_trims(struct store *store, struct partition *partition)
 {
-	while (!list_is_empty(&partition->trims)) {
-		struct trim_op *op = LIST_ENTRY(partition->trims.next, struct trim_op, node);
-		struct journal_entry entry = {.kind = ENTRY_LOG_START, .topic_id = partition->topic_id, .partition = partition->index,
-					      .base_offset = op->offset, .end_offset = op->offset};
-		if (!journal_add(store->journal, &entry, NULL, 0))
-			return false;
-		list_remove(&op->node);
-		list_push_back(&store->group.trims, &op->node);
+	if (list_is_empty(&partition->trims))
+		return true;
+	int64_t start = partition->trim_offset > partition->start_offset ? partition->trim_offset : partition->start_offset;
+	struct journal_entry entry = {.kind = ENTRY_LOG_START, .topic_id = partition->topic_id, .partition = partition->index, .base_offset = start, .end_offset = start};
+	if (!journal_add(store->journal, &entry, NULL, 0))
+		return false;
+	for (struct list *node; (node = list_pop_front(&partition->trims));) {
+		list_push_back(&store->group.trims, node);
 		partition__retain(partition);
 	}
 	return true;

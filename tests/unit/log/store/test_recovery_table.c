@@ -646,6 +646,52 @@ Test(recovery_table, row_P_a_log_start)
 	world_fini(&world);
 }
 
+static void trim_to(struct world *world, struct partition *partition, struct trim_op *trim, int64_t offset)
+{
+	*trim = (struct trim_op){.done = trimmed, .offset = offset};
+	cr_assert_eq(partition_trim(partition, trim), 0);
+}
+
+static void await_trims(struct world *world)
+{
+	is_trimmed = false;
+	for (int turns = 0; !is_trimmed && turns < 1000; turns++) {
+		store_turn(world->store);
+		if (!is_trimmed)
+			world_turn(world);
+	}
+	cr_assert(is_trimmed);
+}
+
+/* @P: a repeat tells the last log start that its group was given, so a lower one than asked for before may not be given to any: two in the lost group, the second
+ * of them asked for while the first one's is written, or one behind an answer. */
+Test(recovery_table, row_P_a_lower_log_start_behind_a_higher)
+{
+	enum { TOGETHER, WHILE_WRITTEN, BEHIND_THE_ANSWER, HOWS };
+	for (int how = 0; how < HOWS; how++) {
+		struct world world;
+		struct trim_op high, low;
+		begin_parts(&world, 28 + (uint64_t)how, 2);
+		world_append(&world, part(&world, 0), 0, 5, 100);
+		trim_to(&world, part(&world, 0), &high, 3);
+		if (how == WHILE_WRITTEN)
+			store_turn(world.store);
+		if (how == BEHIND_THE_ANSWER)
+			await_trims(&world);
+		uint64_t lost = last_seq(&world) + (how != BEHIND_THE_ANSWER);
+		trim_to(&world, part(&world, 0), &low, 2);
+		await_trims(&world);
+		world_append(&world, part(&world, 1), 0, 4, 100);
+		world_append(&world, part(&world, 1), 4, 4, 100);
+		cr_assert_eq(partition_log_start_offset(part(&world, 0)), 3);
+		world_crash(&world);
+		lose_group(&world, lost, BREAK_HEADER);
+		world_open(&world);
+		cr_expect_eq(partition_log_start_offset(part(&world, 0)), 3, "%d: %ld", how, (long)partition_log_start_offset(part(&world, 0)));
+		world_fini(&world);
+	}
+}
+
 /* @P: a piece that went straight to its segment is whole there, whatever became of the group with its entry: nothing is lost. */
 Test(recovery_table, row_P_a_direct_piece)
 {
