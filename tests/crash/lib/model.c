@@ -302,6 +302,14 @@ static const struct model_topic *find(const struct model *model, const struct to
 	return by_name;
 }
 
+static bool was_made(const struct model *model, const struct topic *found)
+{
+	for (uint32_t i = 0; i < model->topic_count; i++)
+		if (model->topics[i].has_id && uuid_equal(&model->topics[i].id, &found->id))
+			return true;
+	return false;
+}
+
 static bool judge_topics(const struct model *model, struct machine *machine, struct seen *seen, char *why, size_t why_size)
 {
 	bool is_given_up = model->damage && model->damage->is_given_up;
@@ -313,7 +321,7 @@ static bool judge_topics(const struct model *model, struct machine *machine, str
 		if (!topic && is_given_up)
 			continue;
 		if (!topic)
-			return wrong(why, why_size, "topic %s is there, which was never made or is deleted", found->name);
+			return wrong(why, why_size, "topic %s is there, which %s", found->name, was_made(model, found) ? "is deleted" : "was never made");
 		if (!judge_topic(model, found, machine, seen, (uint32_t)(topic - model->topics), why, why_size))
 			return false;
 	}
