@@ -42,21 +42,31 @@ static bool consume(const struct client_config *config, uint64_t count, struct c
 	return false;
 }
 
+/* The broker's memory is touched, as the limit programs' and the mock's is; the topic has as many partitions as the mock's. */
+static bool prepare(const struct server *server)
+{
+	char failure[LOAD_FAILURE_BYTES];
+	struct load_config topic;
+	load_config_init(&topic);
+	topic.port = server->port;
+	topic.topic = "spate-bench-client";
+	topic.partitions = CLIENT_PARTITIONS;
+	if (contest_warm_up(server->port, failure) == 0 && load_topic_create(&topic, failure) == 0)
+		return true;
+	progress_clear();
+	fprintf(stderr, "bench: client: %s\n", failure);
+	return false;
+}
+
 static bool run_spate(const struct suite *suite, uint32_t record_bytes, struct client_result *result, struct client_result *read)
 {
 	struct server_spec spec = { .kind = SERVER_SPATE, .name = "spate", .program = suite->options->spate, .directory = suite->options->directory, .core = -1 };
 	struct server server;
-	char failure[LOAD_FAILURE_BYTES];
 	if (server_start(&server, &spec))
 		return false;
-	struct load_config topic;
-	load_config_init(&topic);
-	topic.port = server.port;
-	topic.topic = "spate-bench-client";
-	topic.partitions = CLIENT_PARTITIONS;
 	struct client_config config = { .host = "127.0.0.1", .port = server.port, .record_bytes = record_bytes, .partitions = CLIENT_PARTITIONS,
 					.server_pid = server.pid };
-	bool is_good = load_topic_create(&topic, failure) == 0 && produce(suite, &config, result) && consume(&config, result->records, read);
+	bool is_good = prepare(&server) && produce(suite, &config, result) && consume(&config, result->records, read);
 	server_stop(&server);
 	return is_good;
 }

@@ -12,6 +12,8 @@
 
 #define COLD_FETCH_BYTES (1u << 20)
 #define BACKLOG_TOPIC "spate-bench-backlog"
+#define WARM_UP_TOPIC "spate-bench-warm-up"
+#define WARM_UP_MB 384 /* a quarter of spate.cache.bytes is kept, 256 MiB */
 
 static struct load_result last_result, last_read; /* large: histograms and the course of a run */
 
@@ -152,12 +154,10 @@ static struct load_config config_for(const struct contest *contest, const struct
 	return config;
 }
 
-/* Fills a topic with what is to be read. A limit program has its own. */
-static int preload(const struct contestant *contestant, const struct load_config *config, const char *topic)
+/* As fast as it goes, in requests of 128 KiB. */
+static int fill(const struct load_config *config, const char *topic, uint32_t mb, struct load_result *result)
 {
 	struct load_config filling = *config;
-	if (!contestant->work.preload_mb || !config->create_topic)
-		return 0;
 	filling.topic = topic;
 	filling.connections = config->partitions > 16 ? 16 : config->partitions;
 	filling.in_flight = 4;
@@ -165,9 +165,36 @@ static int preload(const struct contestant *contestant, const struct load_config
 	filling.requests_per_s = 0;
 	filling.warmup_ns = 0;
 	filling.duration_ns = 60000000000ull;
-	filling.requests_max = contestant->work.preload_mb * 8ull;
+	filling.requests_max = mb * 8ull;
 	filling.delete_topic = false;
-	return load_produce(&filling, &last_result);
+	return load_produce(&filling, result);
+}
+
+/* Fills a topic with what is to be read. A limit program has its own. */
+static int preload(const struct contestant *contestant, const struct load_config *config, const char *topic)
+{
+	if (!contestant->work.preload_mb || !config->create_topic)
+		return 0;
+	return fill(config, topic, contestant->work.preload_mb, &last_result);
+}
+
+int contest_warm_up(uint16_t port, char *failure)
+{
+	static struct load_result result;
+	struct load_config config;
+	load_config_init(&config);
+	config.port = port;
+	config.create_topic = true;
+	int err = fill(&config, WARM_UP_TOPIC, WARM_UP_MB, &result);
+	snprintf(failure, LOAD_FAILURE_BYTES, "%s", result.failure);
+	return err;
+}
+
+/* Limit programs touch what they use before they listen. */
+static int warm_up(const struct contestant *contestant, const struct server *server)
+{
+	bool is_broker = contestant->server.kind != SERVER_LIMIT;
+	return contestant->work.is_warmed_up && is_broker ? contest_warm_up(server->port, last_result.failure) : 0;
 }
 
 /* What a cold run reads must come from the disk: the broker starts anew, and the kernel forgets the files. */
@@ -202,6 +229,8 @@ static int mix(const struct contestant *contestant, struct server *server, struc
 		if (!err)
 			err = chill(server, config);
 	}
+	if (!err)
+		err = warm_up(contestant, server);
 	return err ? err : load_mixed(config, &last_result, &last_read);
 }
 
@@ -211,7 +240,8 @@ static int do_work(const struct contest *contest, const struct contestant *conte
 	int err = 0;
 	switch (contestant->work.kind) {
 	case WORK_PRODUCE:
-		return load_produce(&config, &last_result);
+		err = warm_up(contestant, server);
+		return err ? err : load_produce(&config, &last_result);
 	case WORK_FETCH:
 		err = preload(contestant, &config, config.topic);
 		return err ? err : load_fetch(&config, &last_result);

@@ -24,6 +24,7 @@ struct work {
 	uint32_t readers;
 	bool reads_backlog;  /* mixed: the readers read another topic from its start */
 	uint32_t preload_mb; /* what is produced before the clock starts (fetch, cold, backlog) */
+	bool is_warmed_up;   /* a broker's memory was all touched before, by produces to another topic (contest_warm_up) */
 	const char *command; /* WORK_TOOL */
 	double rate;         /* requests a second; 0: closed loop */
 	const struct load_setting *settings; /* of the topic of a broker */
@@ -74,6 +75,11 @@ uint32_t contest_add_spate(struct contest *contest, const char *name, const stru
 /* The peers of the options, each with this work, and their tools. */
 void contest_add_peers(struct contest *contest, const struct work *work);
 void contest_add_tools(struct contest *contest);
+
+/* Produces to a topic of its own, as fast as it goes, more than a broker's cache keeps. At a low rate a broker touches its memory for the first time while it is
+ * measured, and where a host has taken that memory back this costs 2.5 ms a MiB: a property of the machine in the first seconds of a process. 0, or negative with
+ * `failure` set (LOAD_FAILURE_BYTES). */
+int contest_warm_up(uint16_t port, char *failure) MUST_USE;
 
 /* True if every run succeeded. A round in which one failed is left out whole, and told on stderr. */
 bool contest_run(struct contest *contest);

@@ -69,7 +69,8 @@ bool run_fanout(struct suite *suite)
 
 bool run_backlog(struct suite *suite)
 {
-	struct work alone = { .kind = WORK_PRODUCE, .connections = 16, .in_flight = 4, .batch_bytes = 16 << 10, .rate = 4000, .seconds = suite->options->seconds * 1.5 };
+	struct work alone = { .kind = WORK_PRODUCE, .connections = 16, .in_flight = 4, .batch_bytes = 16 << 10, .rate = 4000, .seconds = suite->options->seconds * 1.5,
+			      .is_warmed_up = true };
 	struct work beside = alone;
 	struct contest contest;
 	beside.kind = WORK_MIXED;
