@@ -565,8 +565,11 @@ static int take_checkpoint(struct store *store, struct slice file, size_t header
 	if (err || walk.left)
 		return err ? err : ERR_CORRUPT_LOG;
 	store->retention_clock.is_told = true;
-	if (walk.version >= 5)
-		retention_clock_resume(&store->retention_clock, (int64_t)load_le64(file.data + 68), io_wall_ms(store->home.io), io_now_ns(store->home.io));
+	if (walk.version >= 5) {
+		int64_t left_ms = (int64_t)load_le64(file.data + 68);
+		retention_clock_resume(&store->retention_clock, left_ms, io_wall_ms(store->home.io), io_now_ns(store->home.io));
+		retention_clock_hear(&store->retention_clock, left_ms);
+	}
 	store->is_all_filed = says_all_is_filed(store, file.data); /* the word of one that is not believed does not count */
 	return 0;
 }

@@ -329,8 +329,10 @@ int store__replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 	struct replay *replay = context;
 	if (entry->group_time_ms)
 		retention_clock_see(&replay->store->retention_clock, entry->group_time_ms);
-	if (entry->kind == ENTRY_LOG_ENDS && payload.size)
+	if (entry->kind == ENTRY_LOG_ENDS && payload.size) {
 		replay->told_time_ms = store__told_retention_time(payload);
+		retention_clock_hear(&replay->store->retention_clock, replay->told_time_ms);
+	}
 	if (entry->kind == ENTRY_CATALOG || entry->kind == ENTRY_LOG_ENDS || entry->kind == ENTRY_LOG_FILES) /* @N */
 		return 0;
 	struct partition *partition;

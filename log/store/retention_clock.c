@@ -24,11 +24,21 @@ void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int6
 		return;
 	uint64_t tried_ns = (uint64_t)(left_ms >> LINE_BITS) * MINUTE_NS;
 	left_ms &= LINE_MAX_MS;
+	clock->told_ms = left_ms;
 	if (wall_ms <= left_ms || distance(wall_ms, left_ms) <= RETENTION_CLOCK_DOWN_MS)
 		return;
+	int64_t told_ms = clock->told_ms, seen_ms = clock->seen_ms;
 	believe(clock, left_ms, now_ns);
 	clock->is_resumed = true;
 	clock->tried_ns = tried_ns;
+	clock->told_ms = told_ms;
+	clock->seen_ms = seen_ms;
+}
+
+void retention_clock_hear(struct retention_clock *clock, int64_t left_ms)
+{
+	if (left_ms >= 0)
+		clock->seen_ms = left_ms & LINE_MAX_MS;
 }
 
 void retention_clock_see(struct retention_clock *clock, int64_t time_ms)
@@ -40,7 +50,8 @@ void retention_clock_see(struct retention_clock *clock, int64_t time_ms)
 
 void retention_clock_guess(struct retention_clock *clock, bool has_records, int64_t wall_ms, uint64_t now_ns)
 {
-	if (clock->is_told)
+	bool went_back = clock->told_ms > 0 && clock->seen_ms > 0 && clock->seen_ms < clock->told_ms - RETENTION_CLOCK_DOWN_MS;
+	if (clock->is_told && !went_back)
 		return;
 	if (clock->seen_ms > 0)
 		retention_clock_resume(clock, clock->seen_ms, wall_ms, now_ns);

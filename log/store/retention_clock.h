@@ -24,16 +24,20 @@ struct retention_clock {
 	uint64_t off_ns;
 	uint64_t tried_ns;        /* how long it was on trial in the lives before */
 	bool is_told;             /* a checkpoint said what the life before has left, or is too old to say so */
-	int64_t seen_ms;          /* of a start: the time that the journal's groups tell; 0: none */
+	int64_t told_ms;          /* of a start: the line that was resumed, or would have been; 0: none */
+	int64_t seen_ms;          /* of a start: the time that the journal tells; 0: none */
 };
 
 /* At a start, before the first question: what the life before has left (retention_clock_left) when it was last written down. */
 void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int64_t wall_ms, uint64_t now_ns);
 
+/* The same, as the journal's groups come upon it: an earlier life's line, or this checkpoint's, against which those behind it are held. */
+void retention_clock_hear(struct retention_clock *clock, int64_t left_ms);
 /* At a start as well, for the time of each group of the journal, oldest first: it tells where a life was that has left no checkpoint. Groups of a day and
  * more later than the one before were written by a clock that may have jumped, and tell nothing; a clock that went back is believed, as in a life. */
 void retention_clock_see(struct retention_clock *clock, int64_t time_ms);
-/* When all is read, if no checkpoint has told: the line is what the groups have told. Where there are records and nothing tells when they were written, no
+/* When all is read, if no checkpoint has told, or if the groups behind its word tell of a clock that went back by more than a day: what was appended then has its
+ * times, and the life ended before it wrote that down. The line is what the groups have told. Where there are records and nothing tells when they were written, no
  * time at all is believed before a day of trial. */
 void retention_clock_guess(struct retention_clock *clock, bool has_records, int64_t wall_ms, uint64_t now_ns);
 /* Nobody knows when the broker was left (for words). */

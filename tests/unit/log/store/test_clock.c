@@ -295,6 +295,64 @@ Test(clock, what_time_it_is_without_a_checkpoint)
 	}
 }
 
+/* A line that was written down, and groups behind it by a clock that had gone back: they were appended with its times, so their time is where the broker was left.
+ * A line that is written down among them is the clock's of then. */
+Test(clock, what_time_it_is_where_the_clock_went_back_behind_a_checkpoint)
+{
+	int64_t left = 1700000000000;
+	static const struct {
+		int64_t groups[3], ahead_ms, due; /* of `left` */
+		int heard_before; /* a line as the group says, before this one; -1: none is but the checkpoint's own */
+	} starts[] = {
+		{{-YEAR_MS, -YEAR_MS + 1, -YEAR_MS + 2}, 1, -YEAR_MS + 2, -1},
+		{{-YEAR_MS, 0, 0}, 1, -YEAR_MS, -1}, /* and was put right: a leap */
+		{{-YEAR_MS, -YEAR_MS, 0}, 1, 1, 2},  /* which was believed in the end */
+		{{0, -YEAR_MS, -YEAR_MS}, 1, -YEAR_MS, 1}, /* the next checkpoint's line, which was not written any more */
+		{{-YEAR_MS, -YEAR_MS, -YEAR_MS}, -YEAR_MS + HOUR_MS, -YEAR_MS + HOUR_MS, -1},
+		{{-HOUR_MS, -HOUR_MS, 0}, 1, 1, -1}, /* within what nobody can tell from a short stop */
+		{{0, HOUR_MS, HOUR_MS}, YEAR_MS, 0, -1},
+	};
+	for (size_t i = 0; i < COUNT_OF(starts); i++) {
+		bool has_jumped;
+		struct retention_clock clock = {0};
+		int64_t wall = left + starts[i].ahead_ms;
+		retention_clock_resume(&clock, left, wall, 0);
+		retention_clock_hear(&clock, left);
+		for (int g = 0; g < 3; g++) {
+			if (g == starts[i].heard_before)
+				retention_clock_hear(&clock, left + starts[i].groups[g]);
+			retention_clock_see(&clock, left + starts[i].groups[g]);
+		}
+		retention_clock_guess(&clock, true, wall, 0);
+		cr_expect_eq(retention_clock_now(&clock, wall, 0, &has_jumped), left + starts[i].due, "start %zu: %ld", i,
+			     (long)(retention_clock_now(&clock, wall, 0, &has_jumped) - left));
+	}
+}
+
+/* A life that begins while the clock is a month behind, and is killed before its first checkpoint, when the clock is right again: what was appended is kept. */
+Test(clock, a_kill_behind_a_clock_that_was_behind)
+{
+	struct world world;
+	int64_t offset;
+	open_keeping_a_week(&world, 12);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	cr_assert_eq(append_as_producer(&world, world_partition(&world, "u", 0), 0, &offset), 0);
+	let_time_go_by(&world, MINUTE_NS);
+	world_crash(&world);
+	sim_disk_shift_wall_clock(world.disk, -30 * 24 * HOUR_MS);
+	world_open(&world);
+	for (int32_t i = 0; i < 4; i++)
+		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), i, &offset), 0);
+	sim_disk_shift_wall_clock(world.disk, 30 * 24 * HOUR_MS);
+	cr_assert_eq(append_as_producer(&world, world_partition(&world, "u", 0), 1, &offset), 0);
+	world_crash(&world);
+	world_open(&world);
+	let_time_go_by(&world, 20 * MINUTE_NS);
+	cr_expect_eq(partition_log_start_offset(world_partition(&world, "t", 0)), 0);
+	cr_expect_eq(partition_high_watermark(world_partition(&world, "t", 0)), 4);
+	world_fini(&world);
+}
+
 /* A machine that is off at night, and was off for a long weekend once: the trial goes on in its next lives, as none of them lasts a day. */
 Test(clock, a_trial_of_many_short_lives)
 {
