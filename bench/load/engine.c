@@ -347,12 +347,30 @@ static void begin_measuring(struct engine *engine)
 	engine->client_before_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+/* What was due and waits for room in a window when measuring ends has waited at least so long: left out, a broker that cannot keep up would look better the less it takes. */
+static void count_never_sent(struct engine *engine)
+{
+	struct load_result *result = engine->result;
+	for (uint32_t i = 0; is_open_loop(engine) && i < engine->paced_count; i++) {
+		const struct connection *connection = &engine->connections[i];
+		for (uint64_t n = connection->asked; n < connection->due; n++) {
+			uint64_t due_ns = intended_ns(engine, n * engine->paced_count + i);
+			if (!engine_counts(engine, due_ns) || due_ns > engine->now_ns)
+				continue;
+			histogram_add(&result->latency, engine->now_ns - due_ns);
+			histogram_add(&result->send_delay, engine->now_ns - due_ns);
+			result->never_sent++;
+		}
+	}
+}
+
 static void end_measuring(struct engine *engine)
 {
 	struct load_result *result = engine->result;
 	struct process_cost server = process_cost_now(engine->config->server_pid);
 	engine->phase = PHASE_DRAIN;
 	engine->heard_ns = engine->now_ns;
+	count_never_sent(engine);
 	result->elapsed_ns = engine->now_ns - engine->measure_ns;
 	result->client_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - engine->client_before_ns;
 	result->server_rss_bytes = server.rss_bytes;
@@ -393,15 +411,23 @@ static bool has_counted_enough(const struct engine *engine)
 	return engine->config->requests_max && engine->result->requests >= engine->config->requests_max;
 }
 
+/* What was measured so far is the result; in the warm-up that is nothing. */
+static bool is_interrupted(const struct engine *engine)
+{
+	return engine->phase < PHASE_DRAIN && engine->config->is_interrupted && engine->config->is_interrupted();
+}
+
 /* Nothing is open and nothing was asked for when it could have been: the caller has come to its end. */
 static void step_phase(struct engine *engine)
 {
 	engine->now_ns = clock_ns(CLOCK_MONOTONIC);
 	if (engine->phase == PHASE_WARMUP && engine->now_ns >= engine->measure_ns)
 		begin_measuring(engine);
-	bool is_idle = !is_open_loop(engine) && !engine->open_count;
-	if (is_measuring(engine) && (engine->now_ns >= engine->end_ns || has_counted_enough(engine) || is_idle))
+	bool is_idle = !is_open_loop(engine) && !engine->open_count, ends_now = is_interrupted(engine);
+	if (is_measuring(engine) && (engine->now_ns >= engine->end_ns || has_counted_enough(engine) || is_idle || ends_now))
 		end_measuring(engine);
+	else if (ends_now)
+		engine->phase = PHASE_DRAIN;
 	if (engine->phase == PHASE_DRAIN && !engine->open_count)
 		engine->phase = PHASE_DONE;
 	if (!engine->live_count)

@@ -77,6 +77,9 @@ struct load_config {
 	/* The broker's process if it runs here, to charge it its CPU and memory; 0: unknown. */
 	int server_pid;
 
+	/* Asked many times a second, or NULL: true ends the run in good order, with what was measured so far. */
+	bool (*is_interrupted)(void);
+
 	/* Called once a second with what the last second saw, or NULL. */
 	void (*progress)(void *arg, double seconds, double mb_per_s, uint64_t p99_ns);
 	void *progress_arg;
@@ -96,6 +99,7 @@ struct load_result {
 	uint64_t request_errors;
 	uint64_t records, bytes; /* bytes of record batches */
 	uint64_t unanswered;    /* still open when the run gave up */
+	uint64_t never_sent;    /* open loop: due while measuring, and not sent by its end, as the window was full; each is in `latency` with what it had waited */
 	uint64_t disconnects;
 	uint64_t damaged;       /* fetch: batches that were not what was asked for, or failed a check */
 	uint64_t errors[LOAD_ERROR_CODES]; /* [code + 1] */

@@ -20,7 +20,7 @@ static bool ends_with(const char *text, const char *end)
 
 enum compare_sense compare_sense_of(const char *field)
 {
-	static const char *const less[] = { "Latency", "Cpu", "Rss", "Switches", "ErrorRate", "damaged", "disconnects", "unanswered" };
+	static const char *const less[] = { "Latency", "Cpu", "Rss", "Switches", "ErrorRate", "damaged", "disconnects", "unanswered", "neverSent" };
 	for (size_t i = 0; i < COUNT_OF(less); i++)
 		if (strstr(field, less[i]))
 			return COMPARE_LESS;

@@ -319,6 +319,56 @@ Test(produce, keeps_to_the_schedule)
 	cr_expect_leq(result.requests, 101);
 }
 
+/* What is due while the window is full waits as well: an answer that takes 0.1 s leaves five of six requests unsent at the end, and each of them has
+ * its wait in the percentiles. */
+static enum reply slow_answer(uint64_t n)
+{
+	usleep(100000);
+	return REPLY_OK;
+}
+
+Test(produce, counts_the_wait_of_what_it_could_not_send, .timeout = 10)
+{
+	struct fake fake = { 0 };
+	struct load_config config;
+	load_config_init(&config);
+	config.connections = config.partitions = config.in_flight = 1;
+	config.batch_bytes = 1000;
+	config.record_bytes = 100;
+	config.requests_per_s = 60;
+	config.duration_ns = 1000000000;
+	fake_start(&fake, slow_answer);
+	cr_assert_eq(run(&fake, &config, &result), 0, "%s", result.failure);
+	cr_expect_geq(result.never_sent, 40);
+	cr_expect_eq(result.latency.count, fake.answers + result.never_sent);
+	cr_expect_eq(result.send_delay.count, result.latency.count);
+	cr_expect_gt(histogram_percentile(&result.latency, 90), 600000000);
+}
+
+/* An interrupted run ends in good order, with what was measured. */
+static bool is_late(void)
+{
+	static uint64_t calls;
+	return ++calls > 100;
+}
+
+Test(produce, ends_in_good_order_when_interrupted, .timeout = 10)
+{
+	struct fake fake = { 0 };
+	struct load_config config;
+	load_config_init(&config);
+	config.connections = 2;
+	config.batch_bytes = 1000;
+	config.record_bytes = 100;
+	config.duration_ns = 1000000000;
+	config.is_interrupted = is_late;
+	fake_start(&fake, always_ok);
+	cr_assert_eq(run(&fake, &config, &result), 0, "%s", result.failure);
+	cr_expect_lt(result.elapsed_ns, 900000000);
+	cr_expect_gt(result.requests, 0);
+	cr_expect_eq(result.unanswered, 0);
+}
+
 /* Each fault of a configuration is told before anything is connected. */
 Test(produce, refuses_what_makes_no_sense)
 {

@@ -29,6 +29,10 @@ static void fill(struct load_config *config)
 	result.request_errors = 5;
 	for (int i = 0; i < 100; i++)
 		histogram_add(&result.latency, 2000000);
+	histogram_add(&result.send_delay, 30000);
+	result.never_sent = 9;
+	result.seconds_count = 2;
+	result.seconds[1] = (struct load_second){ 1, 5000000, 7000000 };
 }
 
 static char *print(void (*printer)(FILE *, const struct load_config *, const struct load_result *))
@@ -64,6 +68,12 @@ Test(report, json_is_json)
 	cr_expect_eq(number(root, "publishErrorRate"), 2.5);
 	cr_expect_eq(number(root, "aggregatedPublishLatency99pct"), 2.0);
 	cr_expect_eq(number(root, "brokerCpuSecondsPerGB"), 250.0);
+	cr_expect_eq(number(json_object_get(root, "aggregatedPublishLatencyQuantiles"), "99.9"), 2.0);
+	/* Microseconds, as OpenMessaging has this one. */
+	cr_expect_eq(number(root, "aggregatedPublishDelayLatency99pct"), 30.0);
+	cr_expect_eq(json_array_size(json_object_get(root, "publishLatency99pct")), 2);
+	cr_expect_eq(json_number_value(json_array_get(json_object_get(root, "publishLatencyMax"), 1)), 7.0);
+	cr_expect_eq(number(root, "neverSent"), 9);
 	const json_t *errors = json_object_get(root, "errors");
 	cr_expect_eq(number(errors, "NOT_LEADER_OR_FOLLOWER"), 3);
 	cr_expect_eq(number(errors, "UNKNOWN_SERVER_ERROR"), 2);
@@ -75,7 +85,8 @@ Test(report, json_is_json)
 Test(report, table_tells_everything)
 {
 	static const char *const parts[] = { "2.0 MB/s", "500 records/s", "p99 2000.0", "3 x NOT_LEADER_OR_FOLLOWER (6)",
-					     "2 x UNKNOWN_SERVER_ERROR (-1)", "250.000 CPU s/GB", "FAILED", "at a fixed rate" };
+					     "2 x UNKNOWN_SERVER_ERROR (-1)", "250.000 CPU s/GB", "FAILED", "at a fixed rate of 100 requests/s",
+					     "9 requests were due and never sent" };
 	char *text = print(load_print_table);
 	for (size_t i = 0; i < COUNT_OF(parts); i++)
 		cr_expect(strstr(text, parts[i]), "no '%s' in:\n%s", parts[i], text);
