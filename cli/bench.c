@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "bench/load/process_find.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 #include "cli/kafka_client.h"
 #include "cli/wire_client.h"
 
+/* For whoever waits at a terminal. */
 static void print_progress(void *arg, double seconds, double mb_per_s, uint64_t p99_ns)
 {
 	fprintf(stderr, "%4.0f s  %8.1f MB/s  p99 %.2f ms\n", seconds, mb_per_s, (double)p99_ns / 1e6);
@@ -70,7 +73,8 @@ int bench_configure(struct bench *bench, const char *topic)
 	config->duration_ns = (uint64_t)flags->seconds * 1000000000u;
 	config->requests_max = (uint64_t)flags->requests;
 	config->server_pid = process_find_listener(config->port);
-	config->progress = flags->is_json ? NULL : print_progress;
+	config->progress = isatty(STDERR_FILENO) ? print_progress : NULL;
+	config->is_interrupted = interrupt_was_seen;
 	int status = take_rate(flags, config);
 	status = status ? status : take_acks(flags, config);
 	const char *fault = load_config_fault(config);
@@ -126,14 +130,14 @@ static int measure(const struct bench *bench, load_run_fn *run)
 		complain("out of memory");
 		return STATUS_FAILED;
 	}
+	interrupt_catch();
 	int err = run(&bench->config, result);
 	if (result->requests || !err)
 		print_result(&bench->flags, &bench->config, result);
 	if (err)
 		complain("%s", *result->failure ? result->failure : "the run failed");
-	bool is_unreachable = err && !result->requests && !result->request_errors;
 	free(result);
-	return is_unreachable ? STATUS_UNREACHABLE : err ? STATUS_FAILED : STATUS_OK;
+	return err ? STATUS_FAILED : STATUS_OK;
 }
 
 void bench_defaults(struct bench_flags *flags, bool is_fetch)

@@ -5,6 +5,7 @@
 #include "cli/bench.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 
 struct sweep {
 	const char *name, *unit;
@@ -95,16 +96,17 @@ static int run_sweep(const struct sweep *sweep, const struct load_config *base, 
 	struct load_result *result = calloc(1, sizeof *result);
 	double maximum = 0;
 	bool is_load = strcmp(sweep->name, "load") == 0;
+	interrupt_catch();
 	int err = !result ? -1 : is_load ? find_maximum(base, result, &maximum) : 0;
 	if (!is_json && !err)
 		printf("%18s %10s %11s %11s %9s %9s %9s %9s\n", sweep->unit, "MB/s", "requests/s", "records/s", "p50 us", "p99", "p99.9", "p99.99");
-	for (const int64_t *value = sweep->values; *value && !err; value++) {
+	for (const int64_t *value = sweep->values; *value && !err && !interrupt_was_seen(); value++) {
 		struct load_config config = *base;
 		vary(&config, sweep, *value, maximum);
 		err = load_produce(&config, result);
-		if (!err)
+		if (!err && !interrupt_was_seen())
 			print_line(sweep, *value, result, is_json);
-		else
+		else if (err)
 			complain("%lld %s: %s", (long long)*value, sweep->unit, result->failure);
 	}
 	free(result);

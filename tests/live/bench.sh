@@ -37,5 +37,9 @@ expect "a result is as good as itself" 0 $?
 expect "what is no result is refused" 2 $?
 "$SPATE_BIN" bench sweep nothing > /dev/null 2>&1
 expect "a sweep that is not there is refused" 2 $?
+bench produce 'bad topic!' > /dev/null
+expect "a broker that refuses is not one that does not answer" 1 $?
+out=$(timeout -s INT 2 "$SPATE_BIN" bench produce --broker "$BROKER" -s 60 -w 0 -B 4096 --json 2> "$WORK/bench.err")
+has "an interrupted run prints what it measured" '.[0] | .publishRate > 0 and .testDurationSeconds < 30 and .failure == ""'
 topics=$(kc -L -J | jq -r '.topics[].topic' | grep -c '^spate-bench' || true)
 expect "no topic of its own is left" 0 "$topics"
