@@ -551,8 +551,10 @@ static bool is_wanted(const struct store *store)
 	if (store->failure || store__must_wait(store))
 		return false;
 	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
-	/* What still waits for room in the journal may get it by a write under way there: a cycle without anything to file would be over at once, and begin again. */
-	bool is_last = store->is_journal_gone || (store->is_stopping && (has_something || !journal_is_writing(store->journal)));
+	/* What still waits for room in the journal may get it by a write under way there: a cycle without anything to file would be over at once, and begin again. Nor
+	 * does one make room on a full disk: the stop gives up what waits for it, once nothing is under way. */
+	bool is_stuck = store->is_full && store->tries_at_stop > 0;
+	bool is_last = store->is_journal_gone || (store->is_stopping && (has_something || !(journal_is_writing(store->journal) || is_stuck)));
 	return store->cycle.is_due || (store->home.wants_room && has_something) || (is_last && !store->is_final_cycle_done) ||
 	       store__has_much_to_file(store) ||
 	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
