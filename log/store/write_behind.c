@@ -3,7 +3,7 @@
  * A cycle:
  *   - notes the last durable group, and has the next one tell where each log ends (log_ends.c);
  *   - files every partition that has durable bytes not in its files, a bounded number at a time;
- *   - writes beside the segments when their records were appended;
+ *   - writes beside the segments when their records were appended: behind each filing, and behind the last of them what could not be written there;
  *   - seals what is complete, saves indexes and epochs, and writes the checkpoint of what is so now, while appends and commits go on;
  *   - trims the journal up to the noted group.
  *
@@ -26,6 +26,7 @@
 #define FILINGS_AT_ONCE 32
 #define NEW_FILES_PER_TURN 8
 #define TIMED_PER_TURN 16
+#define TIMED_AT_ONCE 2 /* files of one partition, behind its filing: the one that ends, and the next */
 #define SEALS_PER_TURN 4
 #define SEALS_PER_TURN_URGENT 32 /* also the most that one group could make complete: sealing does not lag behind for ever */
 #define SAVED_PER_CYCLE 64
@@ -101,6 +102,15 @@ static void file_elsewhere(struct store *store, struct partition *partition, str
 	queue_again(store, partition);
 }
 
+/* While its directory's names and its segments are still in the processor's caches; but never of a file that a crash might take. What is left has its turn behind
+ * the filings (write_some_times). */
+static void write_times_at_once(struct store *store, struct partition *partition)
+{
+	uint32_t left = TIMED_AT_ONCE;
+	if (list_is_linked(&partition->untimed_node) && store__is_entered(store, partition) && !partition__write_append_times(partition, &left))
+		list_remove(&partition->untimed_node);
+}
+
 static void filing_done(struct segment *segment, void *context, struct mark target, int err)
 {
 	struct store *store = context;
@@ -125,6 +135,8 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 		segment_set_filed(segment, target);
 		if (store->cycle.is_tidy)
 			segment_trim_padding(segment, false);
+		if (target.offset >= partition->cycle_end_offset)
+			write_times_at_once(store, partition);
 		/* The rest is in its next segments. What became durable since this cycle began is for the next one. */
 		if (target.offset < partition->cycle_end_offset)
 			queue_again(store, partition);

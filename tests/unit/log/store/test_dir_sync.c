@@ -253,3 +253,20 @@ Test(dir_sync, the_directory_that_a_scan_finds_is_entered, .timeout = 60)
 	sim_disk_on_io(world->disk, NULL, NULL);
 	world_fini(world);
 }
+
+/* What tells how far a segment went outlives no power cut that takes the segment's file: with the loss of a checkpoint, what was never there would be missed. */
+Test(dir_sync, append_times_wait_for_the_file_s_name)
+{
+	struct world world;
+	static const char path[] = "/t-0/00000000000000000001.appendtime";
+	struct partition *partition = open_while_syncing(&world, 1, 1 << 20, 1000000);
+	int fd = io_file_open(world.io, path, IO_READ_ONLY);
+	cr_assert_eq(fd, -ENOENT, "they are there before the name of the segment's file is durable");
+	cr_assert_gt(partition->active->filed.position, 0, "its records are not filed: it shows nothing");
+	for (int turns = 0; world.store->cycle.state != CYCLE_IDLE && turns < TURNS_MAX; turns++)
+		world_turn(&world);
+	fd = io_file_open(world.io, path, IO_READ_ONLY);
+	cr_assert_geq(fd, 0);
+	io_close_fd(world.io, fd);
+	world_fini(&world);
+}
