@@ -104,9 +104,35 @@ static void compare_lists(struct comparison *comparison, const json_t *before, c
 	}
 }
 
+static void print_value(FILE *out, const json_t *value)
+{
+	if (json_is_string(value))
+		fputs(json_string_value(value), out);
+	else
+		fprintf(out, "%g", json_number_value(value));
+}
+
+/* A change may come of what was asked for, or of the machine. */
+static void tell_other_load(FILE *out, const json_t *before, const json_t *after)
+{
+	static const char *const fields[] = { "machine", "workload", "partitionsPerTopic", "connections", "inFlight", "batchBytes", "messageSize", "fetchBytes",
+					      "acks", "requestRate", "consumers" };
+	for (size_t i = 0; i < COUNT_OF(fields); i++) {
+		const json_t *left = json_object_get(before, fields[i]), *right = json_object_get(after, fields[i]);
+		if (!left || !right || json_equal(left, right))
+			continue;
+		fprintf(out, "not alike: %s ", fields[i]);
+		print_value(out, left);
+		fprintf(out, " and ");
+		print_value(out, right);
+		fputc('\n', out);
+	}
+}
+
 struct compare_counts compare_print(FILE *out, const json_t *before, const json_t *after, double threshold)
 {
 	struct comparison comparison = { .out = out, .threshold = threshold };
+	tell_other_load(out, before, after);
 	compare_fields(&comparison, "", before, after);
 	compare_lists(&comparison, json_object_get(before, "goals"), json_object_get(after, "goals"), true);
 	compare_lists(&comparison, json_object_get(before, "runs"), json_object_get(after, "runs"), false);

@@ -18,5 +18,5 @@ struct compare_counts {
 	uint32_t same, better, worse, missing; /* missing: numbers that one of both lacks */
 };
 
-/* Prints a line for each number that changed by more than `threshold` (0.05: 5 %), and says which way is better. */
+/* Prints a line for each thing that was asked for and differs (`not alike: connections 4 and 8`), and for each number that changed by more than `threshold` (0.05: 5 %), and says which way is better. */
 struct compare_counts compare_print(FILE *out, const json_t *before, const json_t *after, double threshold);

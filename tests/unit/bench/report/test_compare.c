@@ -44,6 +44,18 @@ Test(compare, single_runs)
 	cr_expect(strstr(text, "aggregatedPublishLatencyMax"));
 	cr_expect(strstr(text, "+20.0 %  WORSE"));
 	cr_expect_not(strstr(text, "publishRate"));
+	cr_expect(strstr(text, "not alike: connections 4 and 8\n"));
+	free(text);
+}
+
+/* Results of two loads are compared all the same, and it is told that they are two. */
+Test(compare, other_loads)
+{
+	char *text;
+	struct compare_counts counts = compare("{\"workload\": \"produce\", \"batchBytes\": 1, \"megabytesPerSecond\": 1}",
+					       "{\"workload\": \"fetch\", \"batchBytes\": 1, \"megabytesPerSecond\": 1}", &text);
+	cr_expect_eq(counts.same, 1);
+	cr_expect_str_eq(text, "not alike: workload produce and fetch\n");
 	free(text);
 }
 
