@@ -248,9 +248,9 @@ static bool judge_topic(const struct model *model, const struct topic *found, st
 	seen->ids[slot] = found->id;
 	seen->partitions[slot] = found->partition_count;
 	seen->limits[slot] = found->config.max_message_bytes;
-	if (!is_given_up && found->partition_count != topic->partitions && found->partition_count != topic->asked_partitions)
+	if (!is_given_up && (found->partition_count < topic->partitions || found->partition_count > topic->asked_partitions))
 		return wrong(why, why_size, "topic %s has %u partitions, not %u", topic->name, found->partition_count, topic->partitions);
-	if (!is_given_up && seen->limits[slot] != topic->limit && seen->limits[slot] != topic->asked_limit)
+	if (!is_given_up && (seen->limits[slot] < topic->limit || seen->limits[slot] > topic->asked_limit))
 		return wrong(why, why_size, "topic %s has the config %d, not %d", topic->name, seen->limits[slot], topic->limit);
 	for (uint32_t index = 0; index < found->partition_count && index < MODEL_PARTITIONS_MAX; index++) {
 		struct damage_here here = {damage, damage ? damage->is_damaged[slot][index] : NULL, topic->state != MODEL_THERE, 0};

@@ -27,7 +27,7 @@ struct model_topic {
 	bool has_id;
 	struct uuid id;
 	uint32_t partitions, asked_partitions;
-	int32_t limit, asked_limit;              /* its max.message.bytes, which stands for all configs */
+	int32_t limit, asked_limit;              /* its max.message.bytes, which stands for all configs; like partitions, it only grows: what lies between may be, too */
 	struct model_log logs[MODEL_PARTITIONS_MAX];
 };
 
