@@ -2,7 +2,7 @@
 #include "bench/report/chart.h"
 
 static const struct chart charts[] = {
-	{ "throughput", "Durable produce", "16 connections, 4 in flight, 128 KiB batches, 16 partitions", "", "MB/s", true, false, false, false },
+	{ "throughput", "Produce", "durable, all but l1, which keeps in memory; 16 connections, 4 in flight, 128 KiB batches, 16 partitions", "", "MB/s", true, false, false, false },
 	{ "throughput-fetch", "Fetch", "tail: from memory; cold: 1 GiB from the disk after a restart", "", "MB/s", true, false, false, false },
 	{ "cpu", "Broker CPU per GB produced", "of the same runs; less is better", "", "s/GB", true, false, false, false },
 	{ "peers", "Beside others", "durable where it says so, the same machine in the same minutes", "", "MB/s", true, false, false, false },
@@ -19,6 +19,11 @@ static const struct chart charts[] = {
 	{ "retained", "Records kept", "in segments of 1 GiB", "MiB", "ms or us", false, true, true, false },
 	{ "records", "Record size", "durable, 128 KiB batches", "bytes of a record", "MB/s", false, true, false, false },
 };
+
+static const char about_limits[] =
+	"Limits are the smallest programs that do only the unavoidable work, in turns with the broker, on the same cores with the same bytes. l1 keeps batches in memory; l2 writes and flushes "
+	"them before it acknowledges, to blocks used again and again (l2_growing: to blocks never written before); l3 does it one at a time; l4 sends from memory, l5 from the disk; l6 passes on "
+	"to who waits; l8 starts and answers; l9 scans the journal. Durable: on stable storage before it is acknowledged.";
 
 static const char style[] =
 	":root{color-scheme:light dark;--back:#fbfbf9;--card:#fff;--text:#1d2327;--dim:#68727a;--line:#e3e5e6;--good:#14783c;--bad:#b3381c;"
@@ -47,6 +52,10 @@ static const char style[] =
 static void print_cell(FILE *out, double value, const char *unit)
 {
 	char text[32];
+	if (!(value >= 0)) {
+		fprintf(out, "<td class=dim>not read</td>");
+		return;
+	}
 	chart_format(text, sizeof text, value);
 	fprintf(out, "<td>%s <span class=dim>%s</span></td>", text, unit);
 }
@@ -124,6 +133,7 @@ void report_print_page(FILE *out, const struct report *report)
 	fprintf(out, " &middot; %s</p>\n", report->when);
 	if (report->rows_count)
 		print_goals(out, report);
+	fprintf(out, "<p class=dim>%s</p>\n", about_limits);
 	fprintf(out, "<h2>Charts</h2>\n<div class=charts>\n");
 	for (size_t i = 0; i < COUNT_OF(charts); i++)
 		chart_print(out, &charts[i], report);

@@ -123,6 +123,10 @@ bool report_row_is_met(const struct report_row *row)
 /* Three significant digits, or all before the point. */
 static void print_number(FILE *out, int width, double value)
 {
+	if (!(value >= 0)) { /* not measured */
+		fprintf(out, "%*s", width, "-");
+		return;
+	}
 	int digits = value == 0 || fabs(value) >= 100 ? 0 : fabs(value) >= 10 ? 1 : fabs(value) >= 1 ? 2 : 3;
 	fprintf(out, "%*.*f", width, digits, value);
 }

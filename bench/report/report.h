@@ -62,7 +62,7 @@ void report_add_run(struct report *report, const struct report_run *run);
 /* Copies the points. */
 void report_add_series(struct report *report, const char *chart, const char *name, const struct report_point *points, uint32_t count);
 
-/* Whether a row meets its goal; a row that was not measured (value 0 or below) meets none. */
+/* Whether a row meets its goal; a row that was not measured meets none: a ratio of 0, or a value that is no number, or below 0. */
 bool report_row_is_met(const struct report_row *row);
 
 /* Where a throughput came from the same bytes as another: the percentile curve of a histogram, as points of

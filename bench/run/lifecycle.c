@@ -54,7 +54,7 @@ static int create_topic(const struct server *server, uint32_t partitions)
 
 /* ---- start (P9) ---------------------------------------------------------------------------------------- */
 
-/* The median time from fork to the first answer, in ms; 0 if it does not start. `spec` fresh each time. */
+/* The median time from fork to the first answer, in ms; not a number if it does not start. `spec` fresh each time. */
 static double time_fresh_starts(const struct server_spec *spec)
 {
 	double times[START_ROUNDS];
@@ -62,21 +62,21 @@ static double time_fresh_starts(const struct server_spec *spec)
 	for (uint32_t i = 0; i < START_ROUNDS; i++) {
 		progress_show("start: %s, round %u of %u ", spec->name, i + 1, START_ROUNDS);
 		if (server_start(&server, spec))
-			return 0;
+			return NAN;
 		times[i] = (double)server.start_ns / 1e6;
 		server_stop(&server);
 	}
 	return median(times, START_ROUNDS);
 }
 
-/* With the partitions of a topic there, after a clean stop each. */
+/* With the partitions of a topic there, after a clean stop each; not a number likewise. */
 static double time_full_starts(const struct server_spec *spec)
 {
 	double times[START_ROUNDS];
 	struct server server;
 	uint32_t count = 0;
 	if (server_start(&server, spec))
-		return 0;
+		return NAN;
 	int err = create_topic(&server, MANY_PARTITIONS);
 	while (!err && count < START_ROUNDS) {
 		progress_show("start: %u partitions, round %u of %u ", MANY_PARTITIONS, count + 1, START_ROUNDS);
@@ -85,7 +85,7 @@ static double time_full_starts(const struct server_spec *spec)
 		times[count++] = (double)server.start_ns / 1e6;
 	}
 	server_stop(&server);
-	return err ? 0 : median(times, count);
+	return err ? NAN : median(times, count);
 }
 
 bool run_start(struct suite *suite)
