@@ -56,6 +56,21 @@ static bool is_listed(const char *list, const char *name)
 	return false;
 }
 
+/* A name that is none would be left out without a word. */
+static void check_names(const char *only, const char *names)
+{
+	for (const char *at = only; at && *at; at += strcspn(at, ","), at += *at == ',') {
+		int size = (int)strcspn(at, ",");
+		bool is_known = strcmp(only, "all") == 0;
+		for (size_t i = 0; i < COUNT_OF(experiments); i++)
+			is_known |= (int)strlen(experiments[i].name) == size && strncmp(experiments[i].name, at, (size_t)size) == 0;
+		if (is_known)
+			continue;
+		fprintf(stderr, "bench-run: --only: there is no experiment '%.*s'; there are %s\n", size, at, names);
+		exit(2);
+	}
+}
+
 static bool is_wanted(const struct options *options, const struct experiment *experiment)
 {
 	if (!options->only)
@@ -110,6 +125,7 @@ int main(int argc, char **argv)
 	struct options options;
 	list_names(names, sizeof names);
 	options_parse(&options, argc, argv, names);
+	check_names(options.only, names);
 	struct suite suite = { .options = &options, .report = report_open() };
 	bool is_good = suite.report;
 	pin_load(options.load_core);

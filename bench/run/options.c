@@ -112,11 +112,18 @@ void options_parse(struct options *options, int argc, char **argv, const char *n
 				     .seconds = 1, .warmup_s = 0.3, .server_core = 0, .load_core = 1, .stalls_minutes = 30 };
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		options->server_core = options->load_core = -1;
-	int option;
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	int option, index = 0;
+	while ((option = getopt_long(argc, argv, "", table, &index)) != -1) {
 		if (option != 'h' && take_option(options, option, optarg))
 			continue;
-		fprintf(option == 'h' ? stdout : stderr, "%s%s\n", usage, names);
+		if (option == 'h')
+			printf("%s%s\n", usage, names);
+		else if (option != '?')
+			fprintf(stderr, "bench-run: --%s %s: it takes no such value; 'make bench BENCH=--help' says what it takes\n", table[index].name, optarg);
 		exit(option == 'h' ? 0 : 2);
 	}
+	if (optind == argc)
+		return;
+	fprintf(stderr, "bench-run: '%s' is no option; 'make bench BENCH=--help' has them all\n", argv[optind]);
+	exit(2);
 }
