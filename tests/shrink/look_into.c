@@ -29,8 +29,11 @@ void look_into(const struct look *look)
 	else
 		printf("It does not fail when it is run once: a run is not a function of its seed.\n");
 	tell(look);
-	printf("\nFAIL  SEED=%lu: %s\nTo repeat it: %s%lu, or %s --seed %lu --story [--loud] for all of its steps.\n", (unsigned long)look->seed, look->why, look->repeat,
-	       (unsigned long)look->seed, look->program, (unsigned long)look->seed);
+	printf("\nFAIL  SEED=%lu: %s\nTo repeat it: ", (unsigned long)look->seed, look->why);
+	const char *flags = look->flags ? look->flags : "";
+	if (!*flags)
+		printf("%s%lu, or ", look->repeat, (unsigned long)look->seed);
+	printf("%s%s --seed %lu --story [--loud] for all of its steps.\n", look->program, flags, (unsigned long)look->seed);
 }
 
 void look_tell(const struct look *look)

@@ -11,6 +11,7 @@ struct look {
 	bool is_loud;               /* what is told on stderr is shown */
 	const char *why;            /* it failed, when it was one of many */
 	const char *repeat;         /* a command, whose seed is its end: "make check-sim COUNT=1 SEED=" */
+	const char *flags;          /* without which the seed makes another plan, each behind a space; NULL: none. `repeat` knows none, and is not told beside them */
 	const char *program;        /* which tells it all by itself: PROGRAM --seed N --story */
 	void (*describe)(const void *plan); /* prints a plan's head: seed, steps, knobs */
 };

@@ -29,6 +29,7 @@ struct options {
 	double seconds;
 	uint32_t workers, shrink_seconds;
 	bool is_story, is_loud, does_exchange;
+	char flags[40]; /* those that the plans of all seeds depend on, each behind a space */
 };
 
 struct totals {
@@ -251,8 +252,15 @@ static struct look look_at(const struct options *options, const char *program, u
 {
 	static struct plan plan;
 	plan_make(&plan, seed);
-	return (struct look){.subject = &subject, .plan = &plan, .seed = seed, .seconds_max = options->shrink_seconds, .is_loud = options->is_loud, .why = why,
+	return (struct look){.subject = &subject, .plan = &plan, .seed = seed, .seconds_max = options->shrink_seconds, .flags = options->flags, .is_loud = options->is_loud, .why = why,
 			     .repeat = "make check-sim-broker COUNT=1 SEED=", .program = program, .describe = describe};
+}
+
+static void note_flag(struct options *options, const char *flag)
+{
+	size_t used = strlen(options->flags);
+	if (!strstr(options->flags, flag))
+		snprintf(options->flags + used, sizeof options->flags - used, "%s", flag);
 }
 
 static int usage(const char *program)
@@ -275,9 +283,9 @@ int main(int argc, char **argv)
 		case 'j': options.workers = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'S': options.is_story = true; break;
 		case 'l': options.is_loud = true; break;
-		case 'r': plan_let_all_rot(); break;
-		case 'b': plan_let_all_roll_back(); break;
-		case 'e': plan_let_all_exchange(); options.does_exchange = true; break;
+		case 'r': plan_let_all_rot(); note_flag(&options, " --rot"); break;
+		case 'b': plan_let_all_roll_back(); note_flag(&options, " --roll-back"); break;
+		case 'e': plan_let_all_exchange(); note_flag(&options, " --exchange"); options.does_exchange = true; break;
 		case 'k': options.shrink_seconds = (uint32_t)strtoul(optarg, NULL, 10); break;
 		default: return usage(argv[0]);
 		}
