@@ -22,7 +22,7 @@
 #include "log/base/check.h"
 #include "log/segment/segment_priv.h"
 
-#define FILINGS_MAX 64
+#define FILINGS_MAX 192 /* more than write-behind has at once: the rest are those of groups */
 #define WRITES_MAX 8
 /* What a group waits for goes in few large writes: each takes a hop over a kernel thread, and one that is all of a piece syncs as it writes. (16 partitions:
  * 2,400 context switches a GB less than by half a megabyte, the same throughput.) Where nobody waits the disk is to have little before it. */
@@ -59,7 +59,7 @@ struct filing {
 
 int filing_pool_open(struct segment_home *home)
 {
-	/* A megabyte, of which few are ever used: each is zeroed when it is (segment_file). */
+	/* Three megabytes, of which few are ever used: each is zeroed when it is (segment_file). */
 	home->filings = malloc(FILINGS_MAX * sizeof *home->filings);
 	if (!home->filings)
 		return -ENOMEM;

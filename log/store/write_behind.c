@@ -24,6 +24,8 @@
 #include "log/store/store_priv.h"
 
 #define FILINGS_AT_ONCE 32
+#define FILINGS_AT_ONCE_LATE 128 /* while they are writing no more than this */
+#define FILINGS_LATE_BYTES (2u << 20)
 #define NEW_FILES_PER_TURN 8
 #define TIMED_PER_TURN 16
 #define TIMED_AT_ONCE 2 /* files of one partition, behind its filing: the one that ends, and the next */
@@ -219,11 +221,19 @@ static bool file_partition(struct store *store, struct partition *partition)
 	return false;
 }
 
+/* Each waits for a flush of the disk, which those that wait together share: where the journal fills behind thousands of small ones, more of them do. */
+static bool may_begin_another(const struct store *store)
+{
+	if (store->cycle.in_flight < FILINGS_AT_ONCE)
+		return true;
+	return store->cycle.in_flight < FILINGS_AT_ONCE_LATE && store->home.segments.behind_bytes < FILINGS_LATE_BYTES && store__is_filing_late(store);
+}
+
 /* Making files takes system calls that block: only so many a turn, so that appends and acknowledgements go on between them. The filings begun
  * bring the next turn. */
 static void pump(struct store *store)
 {
-	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && store->cycle.in_flight < FILINGS_AT_ONCE &&
+	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && may_begin_another(store) &&
 			   segment_can_file_behind(&store->home.segments) && !store->cycle.is_retrying && !store__must_wait(store);) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&store->cycle.queue), struct partition, unfiled_node);
 		made += !partition->has_dir;
