@@ -10,8 +10,9 @@
  * fits none has a buffer of its own; where others hold as much as such may together, the read lets go of all it has, and is made again when they have given it back.
  *
  * Beside commits: whoever catches up reads as fast as the disk gives, and the disk serves what it has been given before the next group. So while groups
- * are written few reads are under way, and those give way to writes where the disk's queue is sorted (measured: 4,000 x 16 KiB a second beside four
- * readers: p99 2.5 s without either, 0.07 s with the second alone, 0.03 s with both; the readers get 510 MB/s of 560 to 720). */
+ * are written one read is under way, and it gives way to writes where the disk's queue is sorted (measured: 4,000 x 16 KiB a second beside four
+ * readers: p99 2.5 s without either, 70 ms with the second alone; on another day 8-16 ms with two reads at once, 5.5-7 with one; the readers got 1.1-1.7
+ * GB/s with two, 0.8-1.2 with one, and with one of 512 KiB 0.7 for 5-8 ms). */
 #include "log/partition/disk_read.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@
 #define READ_BUFFER_SIZE (DISK_READ_SIZE_MAX + (64u << 10))
 #define READ_BUFFERS_MAX 64
 #define READ_BUFFER_STRIDE ((size_t)READ_BUFFER_SIZE + 2 * CHUNK_ALIGN)
-#define READS_BESIDE_COMMITS 2
+#define READS_BESIDE_COMMITS 1
 #define COMMITS_LATELY_NS (50ull * 1000 * 1000)
 
 /* Buffers of batches that fit no usual one: together, or one alone. Whoever is sent such an answer and reads none of it holds it for long. */

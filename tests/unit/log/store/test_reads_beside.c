@@ -3,7 +3,7 @@
 #include "tests/unit/log/store/world.h"
 
 #define READS 6
-#define BESIDE_COMMITS 2
+#define BESIDE_COMMITS 1
 
 /* A log whose first records are in its file alone. */
 static struct partition *open_filed(struct world *world)
@@ -52,7 +52,7 @@ static void let_pass(struct world *world, uint64_t ns)
 		world_turn(world);
 }
 
-/* A group waits at the disk behind the reads that it has been given: right after one, few are, and the others have their turn. */
+/* A group waits at the disk behind the reads that it has been given: right after one, a single one is, and the others have their turn. */
 Test(reads_beside, few_while_groups_are_written)
 {
 	struct world world;
