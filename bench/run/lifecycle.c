@@ -150,11 +150,29 @@ static double connection_bytes(const struct server *server)
 	return count ? fmax(0, (after - before) / count) : NAN;
 }
 
-/* Memory of partitions that have nothing to do: after a restart, so that what making them took is not counted. */
-static double partition_bytes(struct server *server)
+/* One record and more to each partition: one that never had any costs nothing, and is no measure. */
+static int fill_partitions(const struct server *server)
 {
-	double before = (double)process_cost_now(server->pid).rss_bytes;
-	if (create_topic(server, MANY_PARTITIONS))
+	static struct load_result result;
+	struct load_config config;
+	load_config_init(&config);
+	config.port = server->port;
+	config.partitions = MANY_PARTITIONS;
+	config.batch_bytes = 4096;
+	config.record_bytes = 4026;
+	config.warmup_ns = 0;
+	config.duration_ns = 60000000000ull;
+	config.requests_max = 2 * MANY_PARTITIONS;
+	int err = load_produce(&config, &result);
+	if (err)
+		fprintf(stderr, "bench: %s\n", result.failure);
+	return err;
+}
+
+/* Memory of partitions that have records and nothing to do: after a restart, so that what making them took and what is cached is not counted. */
+static double partition_bytes(struct server *server, double before)
+{
+	if (create_topic(server, MANY_PARTITIONS) || fill_partitions(server))
 		return NAN;
 	server_halt(server, SIGTERM);
 	if (server_resume(server))
@@ -172,12 +190,13 @@ bool run_rest(struct suite *suite)
 		return false;
 	double switches_per_s = count_switches_per_s(&server, suite->options->seconds);
 	double rss_mib = (double)process_cost_now(server.pid).rss_bytes / 1048576;
-	double a_partition = partition_bytes(&server);
+	/* Connections first: memory that partitions have let go would be given to them, and cost nothing. */
 	double a_connection = connection_bytes(&server);
+	double a_partition = partition_bytes(&server, rss_mib * 1048576);
 	server_stop(&server);
 	progress_clear();
 	add_value(suite, "P10", "resident memory at rest, empty directory", "MiB", rss_mib, GOAL_AT_MOST, 8, 1);
-	add_value(suite, "P10", "resident memory of an idle partition (of 10,000)", "bytes", a_partition, GOAL_AT_MOST, 2048, 1);
+	add_value(suite, "P10", "resident memory of an idle partition with records", "bytes", a_partition, GOAL_AT_MOST, 2048, 1);
 	add_value(suite, "P10", "resident memory of an idle connection (of 2,000)", "bytes", a_connection, GOAL_AT_MOST, 1024, 1);
 	add_value(suite, "P10", "wake-ups at rest, a second", "", switches_per_s, GOAL_AT_MOST, 0, 1);
 	return !isnan(a_partition) && !isnan(a_connection);
