@@ -7,16 +7,19 @@
  * The batch at the damaged place may be whole and only come too early: then batches are missing before it, and it is the next one.
  *
  * A block that was written to the wrong place may hold whole batches that are due much later. Behind them come those that are due now: so of the
- * candidates within LOOK_AHEAD the one with the smallest offset is taken. */
+ * candidates within LOOK_AHEAD the one with the smallest offset is taken. Or of batches that are due now, by another log's offsets: those lead nowhere behind the block. What is
+ * between two damages, less than STRAY_SIZE apart and both of a header, is given up with them: nothing tells it from such. */
 #include "log/segment/resync.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "log/base/err.h"
 
 #define SCAN_SIZE (256u << 10)
 #define LOOK_AHEAD (64u << 10)
+#define STRAY_SIZE (16u << 10) /* of a block that was written to the wrong place, most often a page */
 
 /* Bytes that are not what they should be say "no"; a disk that does not answer says nothing, and fences are for good. */
 static int no_or(int err)
@@ -66,16 +69,52 @@ static int is_batch(const struct resync_source *source, uint64_t position, int64
 	return err ? no_or(err) : 1;
 }
 
-/* A batch says nothing of whose it is, and a block that was written to the wrong place may bring another log's. So what is found by looking must lead on:
- * to the segment's end, or to a header that is due behind it (be that one's batch damaged as well). */
+/* The first mark behind the position; NULL: none is known. */
+static const struct mark_step *next_step(const struct resync_source *source, uint64_t position)
+{
+	uint32_t before = source->steps ? mark_steps_before(source->steps, position + 1) : 0;
+	return source->steps && before < source->steps->count ? &source->steps->steps[before] : NULL;
+}
+
+/* The file ends before a header there would, and memory begins behind that: it was cut. */
+static bool is_cut_off(const struct resync_source *source, uint64_t position)
+{
+	return position < source->memory_position && position + BATCH_HEADER_SIZE > source->file_end && source->file_end < source->memory_position;
+}
+
+/* 1: nothing is there, as where a file was lost with what it had; 0: something is; or a read error. */
+static int is_hole(const struct resync_source *source, uint64_t position)
+{
+	static const uint8_t zeros[BATCH_HEADER_SIZE];
+	uint8_t header[BATCH_HEADER_SIZE];
+	if (position + sizeof header > source->fit_position)
+		return 0;
+	int err = source->read(source->context, header, sizeof header, position);
+	return err ? no_or(err) : memcmp(header, zeros, sizeof header) == 0;
+}
+
+/* A batch says nothing of whose it is, and a block that was written to the wrong place may bring several of another log's, one behind the other. So what is found must
+ * lead on, from header to header (be their batches damaged as well), to the segment's end or the file's, to a mark that is known, out of such a block, or, if there is another behind it at least, to a hole. */
 static int leads_on(const struct resync_source *source, uint64_t position, const struct batch *batch)
 {
-	struct batch next;
-	uint64_t behind = position + batch->size_bytes;
-	if (behind == source->end_position)
-		return batch_next_offset(batch) == source->end_offset || source->end_offset == INT64_MAX;
-	int err = read_header(source, behind, &next);
-	return err ? no_or(err) : next.base_offset == batch_next_offset(batch);
+	const struct mark_step *step = next_step(source, position);
+	struct batch at = *batch;
+	for (uint64_t behind = position + at.size_bytes;; behind += at.size_bytes) {
+		int64_t due = batch_next_offset(&at);
+		if (behind == source->end_position)
+			return due == source->end_offset || source->end_offset == INT64_MAX;
+		if (step && behind >= step->position)
+			return behind == step->position && at.size_bytes == step->last_size_bytes && at.crc == step->last_crc;
+		if (is_cut_off(source, behind))
+			return 1;
+		int err = read_header(source, behind, &at);
+		if (err == ERR_CORRUPT_LOG && behind > position + batch->size_bytes)
+			return is_hole(source, behind);
+		if (err || at.base_offset != due)
+			return err ? no_or(err) : 0;
+		if (behind - position >= STRAY_SIZE)
+			return 1;
+	}
 }
 
 static bool looks_like_batch(const uint8_t *at, int64_t from_offset, int64_t end_offset, uint64_t room)
@@ -176,7 +215,9 @@ static int is_later_batch(const struct resync_source *source, uint64_t position,
 	if (behind == source->end_position)
 		return batch_next_offset(out) == source->end_offset;
 	is_found = is_batch(source, behind, from_offset, &next);
-	return is_found > 0 ? next.base_offset == batch_next_offset(out) : is_found;
+	if (is_found <= 0 || next.base_offset != batch_next_offset(out))
+		return is_found < 0 ? is_found : 0;
+	return leads_on(source, position, out);
 }
 
 /* The same for what the damaged batch's own length leads to. */

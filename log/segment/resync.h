@@ -6,6 +6,7 @@
 
 #include "log/base/types.h"
 #include "log/batch/batch.h"
+#include "log/segment/mark.h"
 
 /* All of [position, position + size) into `out`. ERR_CORRUPT_LOG: it is not all there; any other error ends the search with it. */
 typedef int resync_read_fn(void *context, void *out, uint32_t size_bytes, uint64_t position);
@@ -24,6 +25,7 @@ struct resync_source {
 	uint64_t fit_position;    /* the same for what headers may say: what is staged, at least up to the end */
 	int64_t fit_offset;
 	uint64_t file_end;        /* the file's; [file_end, memory_position) is nowhere */
+	const struct mark_steps *steps; /* where batches are known to end; NULL: nowhere */
 	uint64_t memory_position; /* from here on bytes are in memory; the end, if none are */
 };
 

@@ -103,7 +103,7 @@ int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t f
 		.read = read_for_resync, .next_data = next_data_for_resync, .context = segment, .base_offset = segment->base_offset,
 		.end_position = segment->durable.position, .end_offset = segment->durable.offset,
 		.fit_position = segment->staged.position, .fit_offset = segment->staged.offset,
-		.file_end = (uint64_t)file_end, .memory_position = segment->memory_position,
+		.file_end = (uint64_t)file_end, .memory_position = segment->memory_position, .steps = segment->steps,
 	};
 	return resync_find(&source, damaged_position, from_offset, position, out);
 }

@@ -464,7 +464,7 @@ static bool find_next(struct walk *walk, uint64_t *position, struct batch *next)
 		.read = read_for_resync, .next_data = next_data_for_resync, .context = walk, .base_offset = walk->check->base_offset,
 		.end_position = walk->limit, .end_offset = offset_limit(walk->check),
 		.fit_position = walk->limit, .fit_offset = offset_limit(walk->check),
-		.file_end = walk->window.file_size, .memory_position = walk->limit,
+		.file_end = walk->window.file_size, .memory_position = walk->limit, .steps = walk->check->steps,
 	};
 	int err = resync_find(&source, walk->position, walk->offset - 1, position, next);
 	walk->is_memory_short |= err == -ENOMEM;

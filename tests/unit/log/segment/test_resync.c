@@ -1,6 +1,7 @@
 /* Behind damage: the next batch is one that is whole, is this log's, and leads on; and a disk that does not answer has not said that there is none. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "log/base/err.h"
 #include "log/batch/batch_builder.h"
@@ -108,6 +109,68 @@ Test(resync, a_strangers_batch_is_not_taken)
 	memset(log.bytes + log.at[1], 0, log.at[3] - log.at[1]);
 	put(log.bytes + log.at[1] + 7, log.at[3] - log.at[1] - 7, 2);
 	expect_next(&source, &log, 1, 3);
+}
+
+/* A stray block of several whole batches of another log, one behind the other, of offsets that are due here: behind the block they lead nowhere, be they found at the place that is due or further on. */
+Test(resync, strangers_one_behind_the_other_are_not_taken)
+{
+	for (int shift = 0; shift < 30; shift += 7) {
+		struct log log;
+		struct resync_source source = begin(&log);
+		uint8_t block[256];
+		uint32_t size = put(block, sizeof block, 2), both = size + put(block + size, sizeof block - size, 3);
+		memset(log.bytes + log.at[1], 0xaa, log.at[4] - log.at[1]);
+		memcpy(log.bytes + log.at[1] + shift, block, both);
+		expect_next(&source, &log, 1, 4);
+	}
+}
+
+/* Zeros are where something was lost with its file: two in a row before them are believed, as nothing else could vouch for them; one alone is not. */
+Test(resync, what_leads_to_a_hole_is_taken)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	log.bytes[log.at[0] + 16] ^= 1;
+	memset(log.bytes + log.at[3], 0, log.at[4] - log.at[3]);
+	expect_next(&source, &log, 0, 1);
+	memset(log.bytes + log.at[2], 0, log.at[3] - log.at[2]);
+	expect_next(&source, &log, 0, 4);
+}
+
+/* A mark on the way settles it: a batch ends there, and this one; what is behind may be damaged. */
+Test(resync, what_leads_to_a_mark_is_taken)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	struct batch second;
+	cr_assert_eq(batch_parse_header((struct slice){log.bytes + log.at[2], BATCH_HEADER_SIZE}, &second), 0);
+	struct mark_steps *steps = calloc(1, sizeof *steps + sizeof *steps->steps);
+	steps->count = steps->capacity = 1;
+	steps->steps[0] = (struct mark_step){log.at[3], 1, second.size_bytes, second.crc};
+	source.steps = steps;
+	log.bytes[log.at[1] + 16] ^= 1;
+	log.bytes[log.at[3] + 16] ^= 1; /* its header */
+	expect_next(&source, &log, 1, 2);
+	steps->steps[0].last_crc ^= 1; /* another ended there */
+	expect_next(&source, &log, 1, 4);
+	steps->steps[0] = (struct mark_step){log.at[3] - 1, 1, second.size_bytes, second.crc}; /* and none here */
+	expect_next(&source, &log, 1, 4);
+	source.steps = NULL;
+	expect_next(&source, &log, 1, 4);
+	free(steps);
+}
+
+/* So is the end of a file that was cut, of which memory has the rest. */
+Test(resync, what_leads_to_the_end_of_a_cut_file_is_taken)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	log.bytes[log.at[0] + 16] ^= 1;
+	log.bytes[log.at[3] + 16] ^= 1;
+	expect_next(&source, &log, 0, 4);
+	source.file_end = log.at[3] + 10;
+	source.memory_position = log.at[4];
+	expect_next(&source, &log, 0, 1);
 }
 
 /* Whichever read fails: that error, and not "there is none". */
