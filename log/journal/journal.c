@@ -511,15 +511,22 @@ int journal_show_unvouched(struct journal *journal, journal_replay_fn *show, voi
 	return result;
 }
 
+int journal_keep_history(struct journal *journal)
+{
+	CHECK(!journal->is_started && !journal->options.is_read_only);
+	if (journal->is_unnamed) /* it has none */
+		return 0;
+	int err = write_unvouched_again(journal);
+	return err == 0 ? io_file_sync(journal->io, journal->fd) : err;
+}
+
 /* What was read may come from a cache, if a process was killed: groups that nobody vouches for, which count as durable from here on, and the
  * superblock itself, several sectors of it. This sync makes both so before the other superblock is written over: else a power cut could tear
  * the two of them. */
 static int make_history_durable(struct journal *journal)
 {
 	int err = put_back_what_was_cut(journal);
-	if (err == 0)
-		err = write_unvouched_again(journal);
-	return err == 0 ? io_file_sync(journal->io, journal->fd) : err;
+	return err == 0 ? journal_keep_history(journal) : err;
 }
 
 /* Into both slots: where this opening began is known then even if one of them is lost. */

@@ -114,6 +114,10 @@ bool journal_give_memory(void *journal, void *to, size_t size);
 /* From within `replay`: the opening that wrote the group. */
 uint64_t journal_replayed_incarnation(const struct journal *journal);
 
+/* Before a start that must wait: what the replay has handed out may be in the disk's cache alone, if a process was killed, and is about to be served. It is written again where
+ * it stands, and synced. 0 or -errno: nothing of it may be served then. */
+MUST_USE int journal_keep_history(struct journal *journal);
+
 /* Starts writing behind the last whole group. Replay is over; everything torn is out of reach of a later
  * recovery (by chain, seq and incarnation), whatever its bytes. Also begins to pre-write the never-written
  * part of the file in the background. */

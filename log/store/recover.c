@@ -14,7 +14,8 @@
  * When the journal starts, it vouches for all that was replayed. The entries of @G must be out of it by then (new batches may take
  * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. The pieces of @K must be what a vouched piece is, in
  * their files for certain, with all before them: they are filed before. A full disk puts that off: the
- * store comes up without a journal that can be written, serves reads, and the cycle goes on in its turns (store.must_file_first). */
+ * store comes up without a journal that can be written, serves reads, and the cycle goes on in its turns (store.must_file_first). What it serves then of the journal is
+ * made durable where it stands. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,9 @@ static int file_all(struct store *store)
 		if (turned < 0)
 			return turned;
 	}
+	int err = journal_keep_history(store->journal);
+	if (err)
+		return err;
 	store__update_refusal(store);
 	fprintf(stderr, "spate: error: %s: %s for what recovery has to file: what there is is served, everything else waits for that\n", store->dir,
 		store->is_full ? "there is no room" : "no file can be opened");
