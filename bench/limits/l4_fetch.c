@@ -1,5 +1,6 @@
-/* L4: read a Fetch request, send what it asks for from warm memory. Every partition has the same batches:
- * 64 MiB of them, as much as the experiment reads of a broker and more than the caches hold. One thread, one ring; an answer leaves
+/* L4: read a Fetch request, send what it asks for from warm memory. Each of 16 partitions has batches of its own,
+ * 64 MiB together, as much as the experiment reads of a broker and more than the caches hold (of the same batches for all, what one connection was sent would be in the
+ * caches for the next). One thread, one ring; an answer leaves
  * in one sendmsg, straight from where the batches lie, which the kernel goes on with by itself as the socket takes more. (With epoll, where the
  * thread begins again each time, it was slower than the broker that it is the limit of.)
  *
@@ -13,7 +14,9 @@
 #include <sys/uio.h>
 
 #define RING_BYTES (64u << 20)
-#define BATCHES (RING_BYTES / LIMIT_BATCH_BYTES)
+#define PARTITIONS 16u
+#define PARTITION_BYTES (RING_BYTES / PARTITIONS)
+#define BATCHES (PARTITION_BYTES / LIMIT_BATCH_BYTES)
 #define ANSWERS_MAX 1 /* several in one sendmsg are slower: what one connection is given fills the caches */
 #define BUFFER_BYTES 16384
 #define SEND_BUFFER_BYTES (512 << 10) /* the fastest of 64 KiB to 1 MiB */
@@ -45,7 +48,7 @@ static void make_answer(const uint8_t *frame, uint32_t size, struct answer *answ
 	uint64_t count = fetch.bytes_max / LIMIT_BATCH_BYTES ? fetch.bytes_max / LIMIT_BATCH_BYTES : 1;
 	if (count > BATCHES - first)
 		count = BATCHES - first;
-	answer->records = batches + first * LIMIT_BATCH_BYTES;
+	answer->records = batches + (size_t)(fetch.partition % PARTITIONS) * PARTITION_BYTES + first * LIMIT_BATCH_BYTES;
 	answer->records_size = (uint32_t)count * LIMIT_BATCH_BYTES;
 	answer->head_size = limit_fetch_head(&fetch, BATCHES, answer->records_size, answer->head);
 }
@@ -131,7 +134,8 @@ static void complete(void *object, unsigned event, int result)
 int main(int argc, char **argv)
 {
 	batches = limit_memory(RING_BYTES);
-	limit_fill_batches(batches, RING_BYTES, 0);
+	for (size_t partition = 0; partition < PARTITIONS; partition++)
+		limit_fill_batches(batches + partition * PARTITION_BYTES, PARTITION_BYTES, 0);
 	int listener = limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0);
 	limit_ring_open(listener);
 	for (;;)
