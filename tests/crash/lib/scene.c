@@ -139,6 +139,9 @@ static bool is_journal(const struct scene_file *file)
 	return strcmp(file->path, "/journal-0") == 0;
 }
 
+/* Of a segment's log: a header has so many zeros in a row at most, which a write leaves as they were in room that was reserved. */
+#define UNCHANGED_IN_A_ROW 32u
+
 /* Is something among the bytes that was written behind a past, and not behind a later one (-1: up to now)? A write to the journal is whole blocks. */
 static bool strikes_between(const struct scene *scene, const struct scene_strike *strike, int past, int later)
 {
@@ -147,6 +150,10 @@ static bool strikes_between(const struct scene *scene, const struct scene_strike
 	uint64_t block = is_journal(strike->file) ? JOURNAL_BLOCK_SIZE : 1, from = strike->from / block * block, to = (strike->to + block - 1) / block * block;
 	if (!after)
 		return false;
+	if (strstr(strike->file->path, "-0/")) {
+		from -= from < UNCHANGED_IN_A_ROW ? from : UNCHANGED_IN_A_ROW;
+		to += UNCHANGED_IN_A_ROW;
+	}
 	return has_changed(after, before, from, to) || (before && reaches(strike->from, strike->to, before->size, after->size));
 }
 
