@@ -182,7 +182,7 @@ static int search(const struct resync_source *source, int64_t from_offset, uint6
 	int err = 0;
 	for (uint64_t start = *position; start + BATCH_HEADER_SIZE <= end && start < best.look_to && !err;) {
 		start = pass_hole(source, start);
-		if (start < in_memory && start + BATCH_HEADER_SIZE > file_end && file_end < in_memory) {
+		if (is_cut_off(source, start)) {
 			start = in_memory;
 			continue;
 		}
