@@ -27,12 +27,10 @@ void retention_clock_resume(struct retention_clock *clock, int64_t left_ms, int6
 	clock->told_ms = left_ms;
 	if (wall_ms <= left_ms || distance(wall_ms, left_ms) <= RETENTION_CLOCK_DOWN_MS)
 		return;
-	int64_t told_ms = clock->told_ms, seen_ms = clock->seen_ms;
-	believe(clock, left_ms, now_ns);
-	clock->is_resumed = true;
+	clock->is_set = clock->is_resumed = true;
+	clock->line_ms = left_ms;
+	clock->line_ns = now_ns;
 	clock->tried_ns = tried_ns;
-	clock->told_ms = told_ms;
-	clock->seen_ms = seen_ms;
 }
 
 void retention_clock_hear(struct retention_clock *clock, int64_t left_ms)
