@@ -249,10 +249,12 @@ static void tell_unknown(struct verify *verify, const struct partition_dir *file
 /* Where the log ends by checkpoint and journal, all of it in files. False: they do not say. */
 static bool find_known_end(const struct picture_partition *picture, struct log_end_asked *asked)
 {
-	if (!picture || !picture->segment_count)
-		asked->owner.base_offset = asked->offset = picture ? picture->start_offset : 0;
-	if (!picture || !picture->segment_count)
-		return !picture || picture->is_known;
+	if (!picture) /* no record is known of it */
+		return true;
+	if (!picture->segment_count) {
+		asked->owner.base_offset = asked->offset = picture->start_offset;
+		return picture->is_known;
+	}
 	const struct picture_segment *last = &picture->segments[picture->segment_count - 1];
 	asked->owner.base_offset = last->base_offset;
 	asked->has_file = last->filed.position > 0;
