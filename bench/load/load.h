@@ -116,6 +116,8 @@ struct load_result {
 
 /* Sane values for a first run: 127.0.0.1:9092, 16 connections x 4 x 128 KiB over 16 partitions. */
 void load_config_init(struct load_config *config);
+/* For filling a topic: no warm-up, and it ends when so many requests are answered, or after a minute. */
+void load_config_count(struct load_config *config, uint64_t requests);
 
 /* Says in one line what is wrong with a configuration; NULL if nothing. Static storage. */
 const char *load_config_fault(const struct load_config *config);

@@ -27,6 +27,13 @@ void load_config_init(struct load_config *config)
 	};
 }
 
+void load_config_count(struct load_config *config, uint64_t requests)
+{
+	config->warmup_ns = 0;
+	config->duration_ns = 60000000000ull;
+	config->requests_max = requests;
+}
+
 const char *load_config_fault(const struct load_config *config)
 {
 	size_t topic_size = config->topic ? strlen(config->topic) : 0;

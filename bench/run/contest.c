@@ -155,7 +155,7 @@ static struct load_config config_for(const struct contest *contest, const struct
 }
 
 /* As fast as it goes, in requests of 128 KiB. */
-static int fill(const struct load_config *config, const char *topic, uint32_t mb, struct load_result *result)
+static int fill(const struct load_config *config, const char *topic, uint32_t mb)
 {
 	struct load_config filling = *config;
 	filling.topic = topic;
@@ -163,11 +163,9 @@ static int fill(const struct load_config *config, const char *topic, uint32_t mb
 	filling.in_flight = 4;
 	filling.batch_bytes = 128 << 10;
 	filling.requests_per_s = 0;
-	filling.warmup_ns = 0;
-	filling.duration_ns = 60000000000ull;
-	filling.requests_max = mb * 8ull;
 	filling.delete_topic = false;
-	return load_produce(&filling, result);
+	load_config_count(&filling, mb * 8ull);
+	return load_produce(&filling, &last_result);
 }
 
 /* Fills a topic with what is to be read. A limit program has its own. */
@@ -175,18 +173,21 @@ static int preload(const struct contestant *contestant, const struct load_config
 {
 	if (!contestant->work.preload_mb || !config->create_topic)
 		return 0;
-	return fill(config, topic, contestant->work.preload_mb, &last_result);
+	return fill(config, topic, contestant->work.preload_mb);
+}
+
+static int warm_up_at(uint16_t port)
+{
+	struct load_config config;
+	load_config_init(&config);
+	config.port = port;
+	return fill(&config, WARM_UP_TOPIC, WARM_UP_MB);
 }
 
 int contest_warm_up(uint16_t port, char *failure)
 {
-	static struct load_result result;
-	struct load_config config;
-	load_config_init(&config);
-	config.port = port;
-	config.create_topic = true;
-	int err = fill(&config, WARM_UP_TOPIC, WARM_UP_MB, &result);
-	snprintf(failure, LOAD_FAILURE_BYTES, "%s", result.failure);
+	int err = warm_up_at(port);
+	snprintf(failure, LOAD_FAILURE_BYTES, "%s", last_result.failure);
 	return err;
 }
 
@@ -194,7 +195,7 @@ int contest_warm_up(uint16_t port, char *failure)
 static int warm_up(const struct contestant *contestant, const struct server *server)
 {
 	bool is_broker = contestant->server.kind != SERVER_LIMIT;
-	return contestant->work.is_warmed_up && is_broker ? contest_warm_up(server->port, last_result.failure) : 0;
+	return contestant->work.is_warmed_up && is_broker ? warm_up_at(server->port) : 0;
 }
 
 /* What a cold run reads must come from the disk: the broker starts anew, and the kernel forgets the files. */

@@ -114,9 +114,7 @@ static int fill(const struct suite *suite, const struct server *server, struct d
 	config.create_topic = true;
 	config.in_flight = 64;
 	config.batch_bytes = point->batch_bytes;
-	config.requests_max = point->batches;
-	config.warmup_ns = 0;
-	config.duration_ns = 60000000000ull;
+	load_config_count(&config, point->batches);
 	int err = load_produce(&config, &result);
 	point->fill_us = cpu_us();
 	return err ? fail("fill", err) : 0;

@@ -160,9 +160,7 @@ static int fill_partitions(const struct server *server)
 	config.partitions = MANY_PARTITIONS;
 	config.batch_bytes = 4096;
 	config.record_bytes = 4026;
-	config.warmup_ns = 0;
-	config.duration_ns = 60000000000ull;
-	config.requests_max = 2 * MANY_PARTITIONS;
+	load_config_count(&config, 2 * MANY_PARTITIONS);
 	int err = load_produce(&config, &result);
 	if (err)
 		fprintf(stderr, "bench: %s\n", result.failure);
