@@ -7,20 +7,6 @@
 #define SEGMENTS 120
 #define AT_ONCE_MAX 16 /* in one turn */
 
-static void begin_trim(struct partition *partition, struct trim *trim, int64_t offset)
-{
-	*trim = (struct trim){.op = {.done = trim_done, .offset = offset}};
-	cr_assert_eq(partition_trim(partition, &trim->op), 0);
-}
-
-static void wait_for(struct world *world, struct trim *trim)
-{
-	store_turn(world->store);
-	for (int turns = 0; !trim->is_done && turns < 1000; turns++)
-		world_turn(world);
-	cr_assert(trim->is_done && trim->op.err == 0);
-}
-
 /* Each turn drops a few, and memory forgets what the disk does; who deletes is answered before. (10,000 segments: ten seconds in which nobody was answered.) */
 Test(drop_pieces, a_few_in_each_turn)
 {
@@ -29,8 +15,8 @@ Test(drop_pieces, a_few_in_each_turn)
 	fill(&world, 1, "t", 1, SEGMENTS);
 	struct partition *partition = world_partition(&world, "t", 0);
 	int64_t end = partition_high_watermark(partition);
-	begin_trim(partition, &trim, end - 1);
-	wait_for(&world, &trim);
+	world_trim_begin(partition, &trim, end - 1);
+	world_trim_wait(&world, &trim);
 	cr_assert_eq(partition_log_start_offset(partition), end - 1);
 	cr_assert_gt(logs_of(&world, "/t-0"), SEGMENTS / 2, "it was answered with most of them still to go");
 	uint32_t before = logs_of(&world, "/t-0");
@@ -57,7 +43,7 @@ Test(drop_pieces, of_many_partitions)
 	fill(&world, 2, "t", PARTITIONS, EACH);
 	uint32_t before = 0;
 	for (uint32_t index = 0; index < PARTITIONS; index++) {
-		begin_trim(world_partition(&world, "t", index), &trims[index], -1);
+		world_trim_begin(world_partition(&world, "t", index), &trims[index], -1);
 		before += segments_of(world_partition(&world, "t", index));
 	}
 	store_turn(world.store);
@@ -86,8 +72,8 @@ Test(drop_pieces, a_life_that_ends_between, .timeout = 60)
 		struct trim trim;
 		fill(&world, 10 + turns, "t", 1, 40);
 		int64_t end = partition_high_watermark(world_partition(&world, "t", 0));
-		begin_trim(world_partition(&world, "t", 0), &trim, end - 1);
-		wait_for(&world, &trim);
+		world_trim_begin(world_partition(&world, "t", 0), &trim, end - 1);
+		world_trim_wait(&world, &trim);
 		for (uint64_t i = 0; i < turns / 3 * 2; i++)
 			world_turn(&world);
 		ends[turns % COUNT_OF(ends)](&world);
@@ -113,8 +99,8 @@ Test(drop_pieces, a_topic_that_goes_meanwhile)
 	struct world world;
 	struct trim trim;
 	fill(&world, 3, "t", 1, 40);
-	begin_trim(world_partition(&world, "t", 0), &trim, -1);
-	wait_for(&world, &trim);
+	world_trim_begin(world_partition(&world, "t", 0), &trim, -1);
+	world_trim_wait(&world, &trim);
 	int err;
 	struct uuid id = world_partition(&world, "t", 0)->topic_id;
 	cr_assert_eq(catalog_delete_topics(world.catalog, &id, 1, &err), 0);
@@ -143,8 +129,8 @@ Test(drop_pieces, a_closed_store_leaves_no_timer)
 	struct trim trim;
 	fill(&world, 9, "t", 1, SEGMENTS);
 	struct partition *partition = world_partition(&world, "t", 0);
-	begin_trim(partition, &trim, partition_high_watermark(partition) - 1);
-	wait_for(&world, &trim);
+	world_trim_begin(partition, &trim, partition_high_watermark(partition) - 1);
+	world_trim_wait(&world, &trim);
 	cr_assert_gt(logs_of(&world, "/t-0"), SEGMENTS / 2, "most are still to go");
 	store_close(world.store);
 	world.store = NULL;

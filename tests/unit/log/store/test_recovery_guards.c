@@ -232,13 +232,6 @@ Test(recovery_guards, a_file_that_the_journal_has_as_well)
 	world_fini(&world);
 }
 
-static bool is_trimmed;
-
-static void trimmed(struct trim_op *op)
-{
-	is_trimmed = true;
-}
-
 /* A file that may not be opened says nothing of what is in it: without a checkpoint, the start is refused, or the file was not needed. The log start does not go back,
  * at this start or at the next. (It did: log-start-0 with another owner.) */
 Test(recovery_guards, a_file_that_may_not_be_opened, .timeout = 60)
@@ -248,11 +241,7 @@ Test(recovery_guards, a_file_that_may_not_be_opened, .timeout = 60)
 	begin(&world, 8);
 	for (uint64_t i = 1; i < 6; i++)
 		world_append(&world, the_partition(&world), i, 1, 100);
-	struct trim_op trim = {.done = trimmed, .offset = 4};
-	is_trimmed = false;
-	cr_assert_eq(partition_trim(the_partition(&world), &trim), 0);
-	for (store_turn(world.store); !is_trimmed;)
-		world_turn(&world);
+	world_trim(&world, the_partition(&world), 4);
 	world_stop(&world);
 	rot_unlink(&world, "/checkpoint-0");
 	struct sim_disk *base = sim_disk_copy(world.disk);

@@ -337,27 +337,13 @@ Test(recovery_table, row_G_a_file_that_was_known)
 		lose_known_file(how);
 }
 
-static bool is_trimmed;
-
-static void trimmed(struct trim_op *op)
-{
-	is_trimmed = true;
-}
-
 /* @J: a log start that the journal alone knows. */
 Test(recovery_table, row_J_the_log_start)
 {
 	struct world world;
 	begin(&world, 6);
 	world_append(&world, the_partition(&world), 0, 5, 100);
-	struct trim_op trim = {.done = trimmed, .offset = 3};
-	is_trimmed = false;
-	cr_assert_eq(partition_trim(the_partition(&world), &trim), 0);
-	for (int turns = 0; !is_trimmed && turns < 1000; turns++) {
-		store_turn(world.store);
-		if (!is_trimmed)
-			world_turn(&world);
-	}
+	world_trim(&world, the_partition(&world), 3);
 	world_crash(&world);
 	world_open(&world);
 	cr_assert_eq(partition_log_start_offset(the_partition(&world)), 3);
@@ -444,9 +430,8 @@ Test(recovery_table, a_lost_journal_costs_no_direct_piece)
 	struct world world;
 	begin(&world, 9);
 	world_append(&world, the_partition(&world), 0, 4, 100);
-	struct trim_op trim = {.done = trimmed, .offset = 2};
-	is_trimmed = false;
-	cr_assert_eq(partition_trim(the_partition(&world), &trim), 0);
+	struct trim trim;
+	world_trim_begin(the_partition(&world), &trim, 2);
 	store_turn(world.store);
 	let_file(&world);
 	world_append(&world, the_partition(&world), 4, 1, LARGE);
@@ -628,14 +613,7 @@ Test(recovery_table, row_P_a_log_start)
 	struct world world;
 	begin_parts(&world, 22, 2);
 	world_append(&world, part(&world, 0), 0, 5, 100);
-	struct trim_op trim = {.done = trimmed, .offset = 3};
-	is_trimmed = false;
-	cr_assert_eq(partition_trim(part(&world, 0), &trim), 0);
-	for (int turns = 0; !is_trimmed && turns < 1000; turns++) {
-		store_turn(world.store);
-		if (!is_trimmed)
-			world_turn(&world);
-	}
+	world_trim(&world, part(&world, 0), 3);
 	uint64_t lost = last_seq(&world);
 	world_append(&world, part(&world, 1), 0, 4, 100);
 	world_crash(&world);
@@ -646,23 +624,6 @@ Test(recovery_table, row_P_a_log_start)
 	world_fini(&world);
 }
 
-static void trim_to(struct world *world, struct partition *partition, struct trim_op *trim, int64_t offset)
-{
-	*trim = (struct trim_op){.done = trimmed, .offset = offset};
-	cr_assert_eq(partition_trim(partition, trim), 0);
-}
-
-static void await_trims(struct world *world)
-{
-	is_trimmed = false;
-	for (int turns = 0; !is_trimmed && turns < 1000; turns++) {
-		store_turn(world->store);
-		if (!is_trimmed)
-			world_turn(world);
-	}
-	cr_assert(is_trimmed);
-}
-
 /* @P: a repeat tells the last log start that its group was given, so a lower one than asked for before may not be given to any: two in the lost group, the second
  * of them asked for while the first one's is written, or one behind an answer. */
 Test(recovery_table, row_P_a_lower_log_start_behind_a_higher)
@@ -670,17 +631,17 @@ Test(recovery_table, row_P_a_lower_log_start_behind_a_higher)
 	enum { TOGETHER, WHILE_WRITTEN, BEHIND_THE_ANSWER, HOWS };
 	for (int how = 0; how < HOWS; how++) {
 		struct world world;
-		struct trim_op high, low;
+		struct trim high, low;
 		begin_parts(&world, 28 + (uint64_t)how, 2);
 		world_append(&world, part(&world, 0), 0, 5, 100);
-		trim_to(&world, part(&world, 0), &high, 3);
+		world_trim_begin(part(&world, 0), &high, 3);
 		if (how == WHILE_WRITTEN)
 			store_turn(world.store);
 		if (how == BEHIND_THE_ANSWER)
-			await_trims(&world);
+			world_trim_wait(&world, &high);
 		uint64_t lost = last_seq(&world) + (how != BEHIND_THE_ANSWER);
-		trim_to(&world, part(&world, 0), &low, 2);
-		await_trims(&world);
+		world_trim_begin(part(&world, 0), &low, 2);
+		world_trim_wait(&world, &low);
 		world_append(&world, part(&world, 1), 0, 4, 100);
 		world_append(&world, part(&world, 1), 4, 4, 100);
 		cr_assert_eq(partition_log_start_offset(part(&world, 0)), 3);

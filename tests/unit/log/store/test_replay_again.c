@@ -148,12 +148,9 @@ Test(replay_again, what_was_deleted_needs_no_file)
 	append = (struct append){.op = {.done = append_done, .records = bytes, .begins_segment = true}};
 	append.op.records_size_bytes = make_batch(bytes, sizeof bytes, 1, 1, 100, 1000);
 	cr_assert_eq(partition_append(the_partition(&world), &append.op), 0);
-	struct trim trim = {.op = {.done = trim_done, .offset = 1}};
 	for (store_turn(world.store); !append.is_done;)
 		world_turn(&world);
-	cr_assert_eq(partition_trim(the_partition(&world), &trim.op), 0);
-	for (store_turn(world.store); !trim.is_done;)
-		world_turn(&world);
+	world_trim(&world, the_partition(&world), 1);
 	struct watched watched = {world.disk, false};
 	sim_disk_on_io(world.disk, look_for_file, &watched);
 	cycle(&world);

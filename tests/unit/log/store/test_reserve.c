@@ -126,15 +126,8 @@ Test(reserve, a_stop_while_a_batch_waits_for_room, .timeout = 60)
 		world_turn(&world);
 	sim_disk_set_capacity(world.disk, sim_disk_used(world.disk) + 65536);
 	cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &large, 3, 1, 200000), 0);
-	store_stop(world.store);
-	for (int turns = 0; !store_is_stopped(world.store) && turns < 10000; turns++) {
-		store_turn(world.store);
-		if (!store_is_stopped(world.store))
-			cr_assert_geq(io_turn(world.io, true), 0);
-	}
-	cr_assert(store_is_stopped(world.store));
+	world_stop_within(&world, 10000);
 	cr_expect_not(large.is_done && large.op.err == 0);
-	world_close(&world);
 	sim_disk_set_capacity(world.disk, 0);
 	world_open(&world);
 	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 1), 0, 1 << 20), 3);
@@ -157,6 +150,19 @@ static void expect_reads_alone(struct world *world, int64_t end)
 	cr_assert_eq(partition_trim(partition, &trim), -ENOSPC);
 }
 
+/* A record of t is filed, and five of another topic are in the journal. */
+static void begin_with_one_filed(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	world_create_topic(world, "other", 1, NULL, 0);
+	world_append(world, world_partition(world, "t", 0), 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(world);
+	world_append(world, world_partition(world, "other", 0), 0, 5, 100);
+}
+
 /* A power cut in the middle of a large piece that went straight to its segment, whose group nobody vouches for: it is dropped, and its entry has to be out of the
  * journal before that is written again (row @G), so everything is filed first. */
 static void cut_in_the_piece(struct world *world)
@@ -173,14 +179,7 @@ Test(reserve, a_start_on_a_full_disk, .timeout = 60)
 {
 	for (uint64_t seed = 5; seed < 15; seed++) {
 		struct world world;
-		world_init(&world, seed);
-		world_open(&world);
-		world_create_topic(&world, "t", 1, NULL, 0);
-		world_create_topic(&world, "other", 1, NULL, 0);
-		world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
-		for (int turns = 0; turns < 300; turns++)
-			world_turn(&world);
-		world_append(&world, world_partition(&world, "other", 0), 0, 5, 100);
+		begin_with_one_filed(&world, seed);
 		world_append(&world, world_partition(&world, "t", 0), 1, 1, 100000);
 		cut_in_the_piece(&world);
 		for (int life = 0; life < 3; life++) {
@@ -216,14 +215,7 @@ Test(reserve, what_a_start_on_a_full_disk_serves_stays, .timeout = 60)
 {
 	struct world world;
 	struct append large, small;
-	world_init(&world, 21);
-	world_open(&world);
-	world_create_topic(&world, "t", 1, NULL, 0);
-	world_create_topic(&world, "other", 1, NULL, 0);
-	world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
-	for (int turns = 0; turns < 300; turns++)
-		world_turn(&world);
-	world_append(&world, world_partition(&world, "other", 0), 0, 5, 100);
+	begin_with_one_filed(&world, 21);
 	cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &large, 1, 1, 100000), 0);
 	cr_assert_eq(world_append_begin(world_partition(&world, "other", 0), &small, 5, 1, 100), 0);
 	store_turn(world.store);

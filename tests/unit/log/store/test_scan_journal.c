@@ -115,12 +115,6 @@ Test(scan_journal, what_was_torn_while_it_was_filed, .timeout = 100)
 	}
 }
 
-static void trimmed(struct trim_op *op)
-{
-	cr_assert_eq(op->err, 0);
-	op->done = NULL;
-}
-
 /* Records were deleted up to the middle of the torn batch: the log starts there, and the rest of the batch is there as well. */
 Test(scan_journal, a_log_start_within_what_was_torn)
 {
@@ -132,11 +126,7 @@ Test(scan_journal, a_log_start_within_what_was_torn)
 	world_idle(&world, 7);
 	world_append(&world, the_partition(&world), 3, 3, 1000);
 	world_append(&world, the_partition(&world), 6, 3, 1000);
-	struct trim_op trim = {.done = trimmed, .offset = 4};
-	cr_assert_eq(partition_trim(the_partition(&world), &trim), 0);
-	store_turn(world.store);
-	while (trim.done)
-		world_turn(&world);
+	world_trim(&world, the_partition(&world), 4);
 	while (world.store->cycle.state == CYCLE_IDLE)
 		world_turn(&world);
 	while (world.store->cycle.state != CYCLE_IDLE)

@@ -28,22 +28,6 @@ static void append_behind_a_roll(struct world *world, struct partition *partitio
 	cr_assert_eq(append.op.base_offset, (int64_t)number);
 }
 
-static void trimmed(struct trim_op *op)
-{
-	cr_assert_eq(op->err, 0);
-	op->node = (struct list){0};
-	op->done = NULL;
-}
-
-static void trim(struct world *world, int64_t offset)
-{
-	struct trim_op op = {.done = trimmed, .offset = offset};
-	cr_assert_eq(partition_trim(the_partition(world), &op), 0);
-	store_turn(world->store);
-	while (op.done)
-		world_turn(world);
-}
-
 static void lose(struct world *world, const char *path)
 {
 	struct io *io = rot_open(world);
@@ -75,12 +59,12 @@ static void expect_written_again(void (*spoil)(struct world *world))
 	struct world world;
 	begin(&world, 1);
 	world_append(&world, the_partition(&world), 0, 6, 100);
-	trim(&world, 1);
+	world_trim(&world, the_partition(&world), 1);
 	world_stop(&world);
 	copy_file(&world, "//log-start-0", "/earlier");
 	world_open(&world);
 	for (int64_t offset = 2; offset < 4; offset++)
-		trim(&world, offset);
+		world_trim(&world, the_partition(&world), offset);
 	if (spoil) {
 		world_stop(&world);
 		spoil(&world);
@@ -110,12 +94,12 @@ static void expect_refused_starts(void (*spoil)(struct world *world), bool is_cl
 	struct world world;
 	begin(&world, 1);
 	world_append(&world, the_partition(&world), 0, 6, 100);
-	trim(&world, 1);
+	world_trim(&world, the_partition(&world), 1);
 	is_one_life ? world_idle(&world, 7) : world_stop(&world);
 	copy_file(&world, "//log-start-0", "/earlier");
 	if (!is_one_life)
 		world_open(&world);
-	trim(&world, 4);
+	world_trim(&world, the_partition(&world), 4);
 	world_idle(&world, 7);
 	world_append(&world, the_partition(&world), 6, 6, 100);
 	world_idle(&world, 7);
@@ -165,7 +149,7 @@ Test(scan_kept, a_log_begins_with_its_first_segment)
 	world_append(&world, the_partition(&world), 0, 3, 100);
 	append_behind_a_roll(&world, the_partition(&world), 3);
 	world_idle(&world, 7);
-	trim(&world, 3);
+	world_trim(&world, the_partition(&world), 3);
 	world_idle(&world, 14);
 	cr_assert_lt(sim_disk_peek(world.disk, log_path, NULL, 0, 0), 0, "the first segment is still there");
 	world_stop(&world);
@@ -183,7 +167,7 @@ Test(scan_kept, log_starts_that_say_another_number)
 	struct world world;
 	begin(&world, 8);
 	world_append(&world, the_partition(&world), 0, 6, 100);
-	trim(&world, 4);
+	world_trim(&world, the_partition(&world), 4);
 	world_stop(&world);
 	lose(&world, "/checkpoint-0");
 	size_t size;
@@ -204,7 +188,7 @@ Test(scan_kept, log_starts_of_a_checkpoint_without_its_journal)
 	struct world world;
 	begin(&world, 3);
 	world_append(&world, the_partition(&world), 0, 6, 100);
-	trim(&world, 4);
+	world_trim(&world, the_partition(&world), 4);
 	world_stop(&world);
 	lose(&world, "/journal-0");
 	lose(&world, "/log-start-0");

@@ -41,7 +41,6 @@ static bool crash_behind_trim(uint64_t seed, uint64_t k)
 {
 	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
 	struct world world;
-	struct trim trim = {.op = {.done = trim_done, .offset = -1}};
 	world_init(&world, seed);
 	world.options.journal_size_bytes = 1 << 20;
 	world_open(&world);
@@ -50,10 +49,7 @@ static bool crash_behind_trim(uint64_t seed, uint64_t k)
 	cr_assert_eq(append_idempotent(&world, partition), 0);
 	for (uint64_t i = 1; i < 5; i++)
 		world_append(&world, partition, i, 1, 100);
-	cr_assert_eq(partition_trim(partition, &trim.op), 0);
-	store_turn(world.store);
-	while (!trim.is_done)
-		world_turn(&world);
+	world_trim(&world, partition, -1);
 	uint64_t last = sim_disk_io_count(world.disk) + k;
 	sim_disk_cut_power(world.disk, k);
 	store_stop(world.store);
@@ -94,17 +90,13 @@ static bool start_that_fails(uint32_t kind, uint64_t k, int error_number, bool h
 {
 	struct config_override overrides[] = {{"index.interval.bytes", "0"}, {"segment.index.bytes", "16"}};
 	struct world world;
-	struct trim trim = {.op = {.done = trim_done, .offset = -1}};
 	world_init(&world, 7);
 	world_open(&world);
 	world_create_topic(&world, "t", 1, overrides, 2);
 	cr_assert_eq(append_idempotent(&world, world_partition(&world, "t", 0)), 0);
 	for (uint64_t i = 1; i < 5; i++)
 		world_append(&world, world_partition(&world, "t", 0), i, 1, 100);
-	cr_assert_eq(partition_trim(world_partition(&world, "t", 0), &trim.op), 0);
-	store_turn(world.store);
-	while (!trim.is_done)
-		world_turn(&world);
+	world_trim(&world, world_partition(&world, "t", 0), -1);
 	world_stop(&world);
 	if (!has_copy)
 		lose_copy(&world);

@@ -273,6 +273,27 @@ static inline void trim_done(struct trim_op *op)
 	CONTAINER_OF(op, struct trim, op)->is_done = true;
 }
 
+static inline void world_trim_begin(struct partition *partition, struct trim *trim, int64_t offset)
+{
+	*trim = (struct trim){.op = {.done = trim_done, .offset = offset}};
+	cr_assert_eq(partition_trim(partition, &trim->op), 0);
+}
+
+static inline void world_trim_wait(struct world *world, struct trim *trim)
+{
+	store_turn(world->store);
+	for (int turns = 0; !trim->is_done && turns < 1000; turns++)
+		world_turn(world);
+	cr_assert(trim->is_done && trim->op.err == 0);
+}
+
+static inline void world_trim(struct world *world, struct partition *partition, int64_t offset)
+{
+	struct trim trim;
+	world_trim_begin(partition, &trim, offset);
+	world_trim_wait(world, &trim);
+}
+
 struct read {
 	struct read_op op;
 	bool is_done;
@@ -341,10 +362,10 @@ static inline int64_t world_check_all(struct world *world, struct partition *par
 }
 
 /* A clean stop, and closed. */
-static inline void world_stop(struct world *world)
+static inline void world_stop_within(struct world *world, int turns_max)
 {
 	store_stop(world->store);
-	for (int turns = 0; !store_is_stopped(world->store) && turns < 100000; turns++) {
+	for (int turns = 0; !store_is_stopped(world->store) && turns < turns_max; turns++) {
 		store_turn(world->store);
 		if (!store_is_stopped(world->store))
 			cr_assert_geq(io_turn(world->io, true), 0);
@@ -352,6 +373,11 @@ static inline void world_stop(struct world *world)
 	cr_assert(store_is_stopped(world->store));
 	cr_assert_not(store_has_failed(world->store));
 	world_close(world);
+}
+
+static inline void world_stop(struct world *world)
+{
+	world_stop_within(world, 100000);
 }
 
 static inline void world_crash(struct world *world)
