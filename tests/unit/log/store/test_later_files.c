@@ -6,29 +6,8 @@
 #include "tests/unit/log/store/many_segments.h"
 #include "tests/unit/log/verify/rot.h"
 
-static const char *const top_files[] = {"//catalog.log", "//journal-0", "//checkpoint-0", "//checkpoint-0.copy"};
-#define TOP_COUNT 4
 #define RECORDS 5
 #define MANY 40 /* partitions: more than a start looks at */
-
-struct top {
-	uint8_t *bytes[TOP_COUNT];
-	size_t size[TOP_COUNT];
-};
-
-static void keep_top(struct world *world, struct top *top)
-{
-	for (int i = 0; i < TOP_COUNT; i++)
-		top->bytes[i] = rot_read(world, top_files[i], &top->size[i]);
-}
-
-static void put_back_top(struct world *world, struct top *top)
-{
-	for (int i = 0; i < TOP_COUNT; i++) {
-		rot_write(world, top_files[i], top->bytes[i], top->size[i]);
-		free(top->bytes[i]);
-	}
-}
 
 static void append(struct world *world, uint32_t index, uint64_t number)
 {
@@ -109,13 +88,13 @@ static void expect_all(struct world *world, uint32_t index, uint64_t records)
 /* A life with one append, its top files, and a second one. */
 static void make(struct world *world, uint64_t seed, bool is_kill)
 {
-	struct top top;
+	struct rot_kept top[ROT_TOP_COUNT];
 	world_init(world, seed);
 	world_open(world);
 	world_create_topic(world, "t", 2, NULL, 0);
 	append(world, 0, 0);
 	world_stop(world);
-	keep_top(world, &top);
+	rot_keep_top(world, top);
 	world_open(world);
 	append(world, 0, RECORDS);
 	world_idle(world, 12);
@@ -123,7 +102,7 @@ static void make(struct world *world, uint64_t seed, bool is_kill)
 		world_kill(world);
 	else
 		world_stop(world);
-	put_back_top(world, &top);
+	rot_put_back_top(world, top);
 }
 
 Test(later_files, a_start_refuses)
@@ -138,16 +117,6 @@ Test(later_files, a_start_refuses)
 	}
 }
 
-static void trim(struct world *world, int64_t offset)
-{
-	struct trim trim = {.op = {.done = trim_done, .offset = offset}};
-	cr_assert_eq(partition_trim(the_partition(world), &trim.op), 0);
-	store_turn(world->store);
-	for (int turns = 0; !trim.is_done && turns < 1000; turns++)
-		world_turn(world);
-	cr_assert(trim.is_done);
-}
-
 /* Whatever the segment that the log ended in has become. */
 enum became { BECAME_SEALED, BECAME_DROPPED, BECAME_AS_IT_WAS, became_count };
 
@@ -155,7 +124,7 @@ enum became { BECAME_SEALED, BECAME_DROPPED, BECAME_AS_IT_WAS, became_count };
 
 static void make_rolled(struct world *world, uint64_t before, enum became became)
 {
-	struct top top;
+	struct rot_kept top[ROT_TOP_COUNT];
 	char path[128];
 	size_t log_size;
 	struct config_override overrides[] = {{"segment.bytes", "1048576"}};
@@ -166,15 +135,15 @@ static void make_rolled(struct world *world, uint64_t before, enum became became
 		world_append(world, the_partition(world), i, 1, 200000);
 	snprintf(path, sizeof path, "//t-0/%020ld.log", (long)the_partition(world)->active->base_offset);
 	world_stop(world);
-	keep_top(world, &top);
+	rot_keep_top(world, top);
 	uint8_t *log = rot_read(world, path, &log_size);
 	world_open(world);
 	for (uint64_t i = before; i <= LAST; i++)
 		world_append(world, the_partition(world), i, 1, 200000);
 	if (became == BECAME_DROPPED)
-		trim(world, LAST);
+		world_trim(world, the_partition(world), LAST);
 	world_stop(world);
-	put_back_top(world, &top);
+	rot_put_back_top(world, top);
 	if (became == BECAME_AS_IT_WAS) /* put back with them, and its seal is of later */
 		rot_write(world, path, log, log_size);
 	free(log);
@@ -195,7 +164,7 @@ Test(later_files, a_log_that_rolled_since)
 /* The first life has records in each but the last one, later ones in all but the first; the second appends to the first and the last. */
 static void make_many(struct world *world)
 {
-	struct top top;
+	struct rot_kept top[ROT_TOP_COUNT];
 	world_init(world, 11);
 	world_open(world);
 	world_create_topic(world, "t", MANY, NULL, 0);
@@ -205,12 +174,12 @@ static void make_many(struct world *world)
 			append(world, i, RECORDS);
 	}
 	world_stop(world);
-	keep_top(world, &top);
+	rot_keep_top(world, top);
 	world_open(world);
 	append(world, 0, RECORDS);
 	append(world, MANY - 1, 0);
 	world_stop(world);
-	put_back_top(world, &top);
+	rot_put_back_top(world, top);
 }
 
 /* Those that a start does not look at: appends are refused before an offset is given out again, now and in the next life, and reads of what is there are told. */
@@ -241,18 +210,18 @@ Test(later_files, an_append_refuses)
 Test(later_files, a_log_that_was_empty)
 {
 	struct world world;
-	struct top top;
+	struct rot_kept top[ROT_TOP_COUNT];
 	world_init(&world, 12);
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
 	world_create_topic(&world, "other", 1, NULL, 0);
 	world_append(&world, world_partition(&world, "other", 0), 0, RECORDS, 100);
 	world_stop(&world);
-	keep_top(&world, &top);
+	rot_keep_top(&world, top);
 	world_open(&world);
 	append(&world, 0, 0);
 	world_stop(&world);
-	put_back_top(&world, &top);
+	rot_put_back_top(&world, top);
 	world_open(&world);
 	cr_expect_eq(try_append(&world, 0), ERR_CORRUPT_LOG);
 	world_stop(&world);

@@ -8,24 +8,6 @@
 #define RECORDS 5
 #define ROOM (1ll << 33) /* a thousand offsets for each byte of the journal, which has 8 MiB */
 
-struct copy {
-	uint8_t *bytes;
-	size_t size;
-};
-
-static struct copy copy_of(struct world *world, const char *path)
-{
-	struct copy copy;
-	copy.bytes = rot_read(world, path, &copy.size);
-	return copy;
-}
-
-static void put_back(struct world *world, const char *path, struct copy *copy)
-{
-	rot_write(world, path, copy->bytes, copy->size);
-	free(copy->bytes);
-}
-
 static void append(struct world *world, const char *topic, uint64_t number)
 {
 	world_append(world, world_partition(world, topic, 0), number, RECORDS, 100);
@@ -56,7 +38,7 @@ static void wait_until_filed(struct world *world)
 }
 
 /* A first life with one append, stopped or killed, and the journal as it left it, for who wants it; then a second life with another, which writes no checkpoint. */
-static void make_two_lives(struct world *world, bool is_first_clean, struct copy *journal)
+static void make_two_lives(struct world *world, bool is_first_clean, struct rot_kept *journal)
 {
 	world_init(world, 5);
 	world_open(world);
@@ -68,7 +50,7 @@ static void make_two_lives(struct world *world, bool is_first_clean, struct copy
 	else
 		world_crash(world);
 	if (journal)
-		*journal = copy_of(world, "//journal-0");
+		*journal = rot_keep(world, "//journal-0");
 	world_open(world);
 	append(world, "t", RECORDS);
 	world_crash(world);
@@ -114,9 +96,9 @@ Test(put_back, an_older_journal)
 {
 	for (int is_clean = 0; is_clean < 2; is_clean++) {
 		struct world world;
-		struct copy journal;
+		struct rot_kept journal;
 		make_two_lives(&world, is_clean, &journal);
-		put_back(&world, "//journal-0", &journal);
+		rot_put_back(&world, "//journal-0", journal);
 		for (int tries = 0; tries < 3; tries++)
 			expect_refused(&world, "journal-0 is of an earlier time");
 		expect_room(&world, 2 * RECORDS);
@@ -136,21 +118,21 @@ Test(put_back, all_but_the_copy_of_the_checkpoint)
 {
 	static const char *const paths[] = {"//catalog.log", "//journal-0", "//checkpoint-0"};
 	struct world world;
-	struct copy old[3];
+	struct rot_kept old[3];
 	world_init(&world, 6);
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
 	append(&world, "t", 0);
 	world_stop(&world);
 	for (int i = 0; i < 3; i++)
-		old[i] = copy_of(&world, paths[i]);
+		old[i] = rot_keep(&world, paths[i]);
 	world_open(&world);
 	append(&world, "t", RECORDS);
 	world_stop(&world);
-	struct copy later = copy_of(&world, "//checkpoint-0.copy");
+	struct rot_kept later = rot_keep(&world, "//checkpoint-0.copy");
 	for (int i = 0; i < 3; i++)
-		put_back(&world, paths[i], &old[i]);
-	put_back(&world, "//checkpoint-0.copy", &later);
+		rot_put_back(&world, paths[i], old[i]);
+	rot_put_back(&world, "//checkpoint-0.copy", later);
 	cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
 	world_close(&world);
 	world.options.is_loss_accepted = true;
@@ -174,7 +156,7 @@ Test(put_back, all_but_the_copy_of_the_checkpoint)
 Test(put_back, an_older_journal_and_a_catalog_that_was_compacted)
 {
 	struct world world;
-	struct copy journal;
+	struct rot_kept journal;
 	struct config_override override = {"retention.ms", "1"};
 	make_two_lives(&world, true, &journal);
 	world_open(&world);
@@ -187,7 +169,7 @@ Test(put_back, an_older_journal_and_a_catalog_that_was_compacted)
 	}
 	append(&world, "t", 2 * RECORDS);
 	world_crash(&world);
-	put_back(&world, "//journal-0", &journal);
+	rot_put_back(&world, "//journal-0", journal);
 	bool was_compacted = false;
 	for (int tries = 0; tries < 3; tries++) {
 		expect_refused(&world, "journal-0 is of an earlier time");
@@ -209,12 +191,12 @@ Test(put_back, a_journal_copied_while_the_broker_ran)
 		world_create_topic(&world, "t", 1, NULL, 0);
 		world_create_topic(&world, "empty", 1, NULL, 0);
 		append(&world, "t", 0);
-		struct copy journal = copy_of(&world, "//journal-0");
+		struct rot_kept journal = rot_keep(&world, "//journal-0");
 		append(&world, "t", RECORDS);
 		wait_until_filed(&world);
 		append(&world, "t", 2 * RECORDS);
 		world_crash(&world);
-		put_back(&world, "//journal-0", &journal);
+		rot_put_back(&world, "//journal-0", journal);
 		if (is_checkpoint_lost)
 			rot_write(&world, "//checkpoint-0", "", 0);
 		for (int tries = 0; tries < 3; tries++)
@@ -231,10 +213,10 @@ Test(put_back, an_older_journal_that_lost_nothing)
 	world_init(&world, 5);
 	world_open(&world);
 	world_crash(&world);
-	struct copy journal = copy_of(&world, "//journal-0");
+	struct rot_kept journal = rot_keep(&world, "//journal-0");
 	world_open(&world);
 	world_crash(&world);
-	put_back(&world, "//journal-0", &journal);
+	rot_put_back(&world, "//journal-0", journal);
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
 	append(&world, "t", 0);
@@ -251,12 +233,12 @@ Test(put_back, the_journal_from_before_the_first_topic)
 	world_init(&world, 5);
 	world_open(&world);
 	world_stop(&world);
-	struct copy journal = copy_of(&world, "//journal-0");
+	struct rot_kept journal = rot_keep(&world, "//journal-0");
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
 	append(&world, "t", 0);
 	world_crash(&world);
-	put_back(&world, "//journal-0", &journal);
+	rot_put_back(&world, "//journal-0", journal);
 	expect_refused(&world, "journal-0 is of an earlier time");
 	world.options.is_loss_accepted = true;
 	world_open(&world);
@@ -323,13 +305,13 @@ Test(put_back, an_accepted_loss_that_was_cut_anywhere, .timeout = 60)
 		struct world world;
 		make_two_lives(&world, true, NULL);
 		lose_journal(&world);
-		struct copy before = copy_of(&world, "//checkpoint-0");
+		struct rot_kept before = rot_keep(&world, "//checkpoint-0");
 		world.options.is_loss_accepted = true;
 		sim_disk_cut_power(world.disk, k);
 		int err = world_try_open(&world);
 		sim_disk_crash(world.disk);
 		world_close(&world);
-		struct copy after = copy_of(&world, "//checkpoint-0");
+		struct rot_kept after = rot_keep(&world, "//checkpoint-0");
 		bool is_changed = before.size != after.size || memcmp(before.bytes, after.bytes, after.size);
 		struct io *io = rot_open(&world);
 		int fd = io_file_open(io, "//journal-0", IO_READ_ONLY);
@@ -376,12 +358,12 @@ Test(put_back, a_lost_journal_beside_a_clean_stop_of_an_earlier_time)
 	static const char *const paths[] = {"//catalog.log", "//checkpoint-0", "//checkpoint-0.copy"};
 	for (int is_clean = 0; is_clean < 2; is_clean++) {
 		struct world world;
-		struct copy copies[3];
+		struct rot_kept copies[3];
 		make_two_lives(&world, true, NULL);
 		world_open(&world);
 		world_stop(&world);
 		for (int i = 0; i < 3; i++)
-			copies[i] = copy_of(&world, paths[i]);
+			copies[i] = rot_keep(&world, paths[i]);
 		world_open(&world);
 		append(&world, "t", 2 * RECORDS);
 		if (is_clean)
@@ -391,7 +373,7 @@ Test(put_back, a_lost_journal_beside_a_clean_stop_of_an_earlier_time)
 			world_crash(&world);
 		}
 		for (int i = 0; i < 3; i++)
-			put_back(&world, paths[i], &copies[i]);
+			rot_put_back(&world, paths[i], copies[i]);
 		lose_journal(&world);
 		expect_room(&world, 3 * RECORDS);
 		world_fini(&world);
@@ -428,7 +410,7 @@ Test(put_back, an_unusable_journal_leaves_room)
 #define TIMES_FILE "//t-0/00000000000000000000.appendtime"
 
 /* Lives that end cleanly, with two batches; and the journal of the first one. */
-static void make_clean_lives(struct world *world, bool is_first_clean, struct copy *journal)
+static void make_clean_lives(struct world *world, bool is_first_clean, struct rot_kept *journal)
 {
 	make_two_lives(world, is_first_clean, journal);
 	world_open(world);
@@ -467,9 +449,9 @@ Test(put_back, an_older_journal_after_a_clean_stop_loses_nothing)
 {
 	for (int is_clean = 0; is_clean < 2; is_clean++) {
 		struct world world;
-		struct copy journal;
+		struct rot_kept journal;
 		make_clean_lives(&world, is_clean, &journal);
-		put_back(&world, "//journal-0", &journal);
+		rot_put_back(&world, "//journal-0", journal);
 		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
 		world_close(&world);
 		expect_fenced(&world, 0, 0, 2 * RECORDS);
@@ -482,9 +464,9 @@ Test(put_back, an_older_journal_and_a_log_that_was_cut)
 {
 	for (int is_checkpoint_lost = 0; is_checkpoint_lost < 2; is_checkpoint_lost++) {
 		struct world world;
-		struct copy journal;
+		struct rot_kept journal;
 		make_clean_lives(&world, true, &journal);
-		put_back(&world, "//journal-0", &journal);
+		rot_put_back(&world, "//journal-0", journal);
 		cut_log(&world);
 		if (is_checkpoint_lost)
 			rot_cut(&world, "//checkpoint-0", 20);
@@ -497,13 +479,13 @@ Test(put_back, an_older_journal_and_a_log_that_was_cut)
 Test(put_back, an_older_journal_that_has_a_part_of_what_was_cut)
 {
 	struct world world;
-	struct copy journal;
+	struct rot_kept journal;
 	make_two_lives(&world, false, NULL);
-	journal = copy_of(&world, "//journal-0");
+	journal = rot_keep(&world, "//journal-0");
 	world_open(&world);
 	append(&world, "t", 2 * RECORDS);
 	world_stop(&world);
-	put_back(&world, "//journal-0", &journal);
+	rot_put_back(&world, "//journal-0", journal);
 	cut_log(&world);
 	expect_fenced(&world, 2 * RECORDS, 3 * RECORDS, 3 * RECORDS);
 	world_fini(&world);
@@ -515,9 +497,9 @@ Test(put_back, an_older_journal_tells_no_later_start_where_the_logs_end)
 {
 	for (int is_appended = 0; is_appended < 2; is_appended++) {
 		struct world world;
-		struct copy journal;
+		struct rot_kept journal;
 		make_clean_lives(&world, false, &journal);
-		put_back(&world, "//journal-0", &journal);
+		rot_put_back(&world, "//journal-0", journal);
 		world.options.is_loss_accepted = true;
 		world_open(&world);
 		world.options.is_loss_accepted = false;
@@ -535,14 +517,14 @@ Test(put_back, an_older_journal_tells_no_later_start_where_the_logs_end)
 Test(put_back, an_older_journal_and_checkpoint_leave_room)
 {
 	struct world world;
-	struct copy journal;
+	struct rot_kept journal;
 	make_two_lives(&world, true, &journal);
-	struct copy checkpoint = copy_of(&world, "//checkpoint-0"), second = copy_of(&world, "//checkpoint-0.copy");
+	struct rot_kept checkpoint = rot_keep(&world, "//checkpoint-0"), second = rot_keep(&world, "//checkpoint-0.copy");
 	world_open(&world);
 	world_stop(&world);
-	put_back(&world, "//journal-0", &journal);
-	put_back(&world, "//checkpoint-0", &checkpoint);
-	put_back(&world, "//checkpoint-0.copy", &second);
+	rot_put_back(&world, "//journal-0", journal);
+	rot_put_back(&world, "//checkpoint-0", checkpoint);
+	rot_put_back(&world, "//checkpoint-0.copy", second);
 	cut_log(&world);
 	expect_room(&world, 2 * RECORDS);
 	world_fini(&world);
@@ -552,7 +534,7 @@ Test(put_back, an_older_journal_and_checkpoint_leave_room)
 Test(put_back, the_journal_before_the_lost_one_leaves_room)
 {
 	struct world world;
-	struct copy journal;
+	struct rot_kept journal;
 	make_clean_lives(&world, true, &journal);
 	lose_journal(&world);
 	world.options.is_loss_accepted = true;
@@ -560,7 +542,7 @@ Test(put_back, the_journal_before_the_lost_one_leaves_room)
 	world.options.is_loss_accepted = false;
 	append(&world, "t", 2 * RECORDS);
 	world_stop(&world);
-	put_back(&world, "//journal-0", &journal);
+	rot_put_back(&world, "//journal-0", journal);
 	cut_log(&world);
 	expect_room(&world, 3 * RECORDS);
 	world_fini(&world);
@@ -588,14 +570,14 @@ Test(put_back, an_older_journal_with_its_catalog)
 		world_create_topic(&world, "t", 1, NULL, 0);
 		append(&world, "t", 0);
 		world_crash(&world);
-		struct copy journal = copy_of(&world, "//journal-0"), catalog = copy_of(&world, "//catalog.log");
+		struct rot_kept journal = rot_keep(&world, "//journal-0"), catalog = rot_keep(&world, "//catalog.log");
 		world_open(&world);
 		append(&world, "t", RECORDS);
 		wait_until_filed(&world);
 		append(&world, "t", 2 * RECORDS);
 		world_crash(&world);
-		put_back(&world, "//journal-0", &journal);
-		put_back(&world, "//catalog.log", &catalog);
+		rot_put_back(&world, "//journal-0", journal);
+		rot_put_back(&world, "//catalog.log", catalog);
 		if (is_earlier_build)
 			forget_journal_end(&world);
 		world.options.is_loss_accepted = true;
@@ -610,7 +592,7 @@ Test(put_back, append_times_know_of_a_later_life)
 {
 	static const char *const paths[] = {"//catalog.log", "//checkpoint-0", "//checkpoint-0.copy", LOG_FILE};
 	struct world world;
-	struct copy copies[COUNT_OF(paths)];
+	struct rot_kept copies[COUNT_OF(paths)];
 	world_init(&world, 6);
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
@@ -618,13 +600,13 @@ Test(put_back, append_times_know_of_a_later_life)
 	append(&world, "t", 0);
 	world_stop(&world);
 	for (size_t i = 0; i < COUNT_OF(paths); i++)
-		copies[i] = copy_of(&world, paths[i]);
+		copies[i] = rot_keep(&world, paths[i]);
 	world_open(&world);
 	append(&world, "t", RECORDS);
 	world_stop(&world);
 	rot_unlink(&world, "//journal-0");
 	for (size_t i = 0; i < COUNT_OF(paths); i++)
-		put_back(&world, paths[i], &copies[i]);
+		rot_put_back(&world, paths[i], copies[i]);
 	expect_room(&world, 2 * RECORDS);
 	world_fini(&world);
 }
@@ -635,7 +617,7 @@ Test(put_back, a_journal_and_a_copy_of_another_directory)
 {
 	static const char *const paths[] = {"//journal-0", "//checkpoint-0.copy"};
 	struct world world, other;
-	struct copy copies[2];
+	struct rot_kept copies[2];
 	world_init(&other, 77);
 	world_init(&world, 5);
 	for (struct world *each = &other;; each = &world) {
@@ -646,10 +628,10 @@ Test(put_back, a_journal_and_a_copy_of_another_directory)
 		if (each == &world)
 			break;
 		for (int i = 0; i < 2; i++)
-			copies[i] = copy_of(&other, paths[i]);
+			copies[i] = rot_keep(&other, paths[i]);
 	}
 	for (int i = 0; i < 2; i++)
-		put_back(&world, paths[i], &copies[i]);
+		rot_put_back(&world, paths[i], copies[i]);
 	for (int tries = 0; tries < 2; tries++) {
 		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
 		cr_assert_not_null(strstr(world.report.why, "do not belong together"), "%s", world.report.why);
@@ -673,24 +655,24 @@ Test(put_back, an_older_journal_beside_a_clean_stop_of_another_directory)
 {
 	static const char *const paths[] = {"//checkpoint-0", "//checkpoint-0.copy"};
 	struct world world, other;
-	struct copy copies[2];
+	struct rot_kept copies[2];
 	world_init(&other, 77);
 	world_open(&other);
 	world_create_topic(&other, "t", 1, NULL, 0);
 	append(&other, "t", 0);
 	world_stop(&other);
 	for (int i = 0; i < 2; i++)
-		copies[i] = copy_of(&other, paths[i]);
+		copies[i] = rot_keep(&other, paths[i]);
 	world_init(&world, 5);
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
 	world_create_topic(&world, "empty", 1, NULL, 0);
-	struct copy journal = copy_of(&world, "//journal-0");
+	struct rot_kept journal = rot_keep(&world, "//journal-0");
 	append(&world, "t", 0);
 	world_crash(&world);
-	put_back(&world, "//journal-0", &journal);
+	rot_put_back(&world, "//journal-0", journal);
 	for (int i = 0; i < 2; i++)
-		put_back(&world, paths[i], &copies[i]);
+		rot_put_back(&world, paths[i], copies[i]);
 	cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
 	world_close(&world);
 	expect_room(&world, RECORDS);
@@ -711,9 +693,9 @@ Test(put_back, a_copy_of_another_directory_beside_the_right_checkpoint)
 		append(&other, "t", (uint64_t)lives * RECORDS);
 		world_stop(&other);
 	}
-	struct copy copy = copy_of(&other, "//checkpoint-0.copy");
+	struct rot_kept copy = rot_keep(&other, "//checkpoint-0.copy");
 	make_two_lives(&world, true, NULL);
-	put_back(&world, "//checkpoint-0.copy", &copy);
+	rot_put_back(&world, "//checkpoint-0.copy", copy);
 	world_open(&world);
 	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 50000), 2 * RECORDS);
 	world_fini(&world);

@@ -20,24 +20,6 @@ static void append(struct world *world, uint32_t index, uint64_t number, int cou
 	world_append(world, partition_of(world, index), number, count, 100);
 }
 
-struct bytes {
-	uint8_t *data;
-	size_t size;
-};
-
-static struct bytes read_bytes(struct world *world, const char *path)
-{
-	struct bytes bytes;
-	bytes.data = rot_read(world, path, &bytes.size);
-	return bytes;
-}
-
-static void put_back(struct world *world, const char *path, struct bytes bytes)
-{
-	rot_write(world, path, bytes.data, bytes.size);
-	free(bytes.data);
-}
-
 static void expect_named(struct world *world, int64_t from, int64_t to)
 {
 	struct verdict verdict;
@@ -68,14 +50,14 @@ static void lose(struct world *world, enum lost lost)
 /* t-0 has [0, 3) in the copy that is put back, and [0, 5) before the other partition went on alone, and the journal forgot t-0's records. */
 static void make(struct world *world, uint64_t seed, enum end end)
 {
-	struct bytes log, times;
+	struct rot_kept log, times;
 	world_init(world, seed);
 	world_open(world);
 	world_create_topic(world, "t", 2, NULL, 0);
 	append(world, 0, 0, 3);
 	world_stop(world);
-	log = read_bytes(world, first_log);
-	times = read_bytes(world, first_times);
+	log = rot_keep(world, first_log);
+	times = rot_keep(world, first_times);
 	world_open(world);
 	append(world, 0, 3, 2);
 	append(world, 1, 0, 1);
@@ -90,8 +72,8 @@ static void make(struct world *world, uint64_t seed, enum end end)
 		world_stop(world);
 	else
 		world_kill(world);
-	put_back(world, first_log, log);
-	put_back(world, first_times, times);
+	rot_put_back(world, first_log, log);
+	rot_put_back(world, first_times, times);
 }
 
 Test(rolled_back, a_directory_beside_lost_checkpoints, .timeout = 60)
@@ -233,9 +215,6 @@ Test(rolled_back, the_clock_is_not_believed_without_a_checkpoint, .timeout = 60)
 
 /* ---- journal, catalog and checkpoint of an earlier time, beside directories of a later one -------------------------------- */
 
-static const char *const top_files[] = {"/journal-0", "/catalog.log", "/checkpoint-0", "/checkpoint-0.copy"};
-#define TOP_COUNT 4
-
 static uint32_t count_of_kind(struct world *world, enum finding_kind kind)
 {
 	struct verdict verdict;
@@ -247,7 +226,7 @@ static uint32_t count_of_kind(struct world *world, enum finding_kind kind)
 /* Killed with so many records, which is what the four files are of; and again with 60, whose logs and seals stay. */
 static void put_back_top(struct world *world, uint64_t seed, uint64_t end)
 {
-	struct bytes kept[TOP_COUNT];
+	struct rot_kept kept[ROT_TOP_COUNT];
 	struct config_override overrides[] = {{"segment.bytes", "1048576"}};
 	world_init(world, seed);
 	world_open(world);
@@ -256,15 +235,13 @@ static void put_back_top(struct world *world, uint64_t seed, uint64_t end)
 		world_append(world, the_partition(world), i, 1, 200000);
 	idle(world);
 	world_kill(world);
-	for (int i = 0; i < TOP_COUNT; i++)
-		kept[i] = read_bytes(world, top_files[i]);
+	rot_keep_top(world, kept);
 	world_open(world);
 	for (uint64_t i = end; i < 60; i += 2)
 		world_append(world, the_partition(world), i, 2, 200000);
 	idle(world);
 	world_kill(world);
-	for (int i = 0; i < TOP_COUNT; i++)
-		put_back(world, top_files[i], kept[i]);
+	rot_put_back_top(world, kept);
 }
 
 /* What tells that it was filed: without that it may be of groups that never were durable. */
@@ -307,7 +284,7 @@ Test(rolled_back, top_files_beside_later_directories, .timeout = 60)
 		int active_base = (int)((end - 1) / 5 * 5);
 		char seal_path[128];
 		snprintf(seal_path, sizeof seal_path, "/t-0/%020d.seal", active_base);
-		struct bytes seal = read_bytes(&world, seal_path);
+		struct rot_kept seal = rot_keep(&world, seal_path);
 		lose_witnesses(&world, active_base);
 		world_open(&world);
 		cr_assert_eq(partition_high_watermark(the_partition(&world)), (int64_t)end);
@@ -317,7 +294,7 @@ Test(rolled_back, top_files_beside_later_directories, .timeout = 60)
 		cr_expect_eq(later.count, 0, "nor what was beside them");
 		world_stop(&world);
 		cr_expect_eq(count_of_kind(&world, FINDING_DAMAGE) + count_of_kind(&world, FINDING_DERIVED), 0);
-		put_back(&world, seal_path, seal); /* alone: what it tells of is nowhere, and it goes when the log goes on */
+		rot_put_back(&world, seal_path, seal); /* alone: what it tells of is nowhere, and it goes when the log goes on */
 		world_open(&world);
 		world_append(&world, the_partition(&world), end, 1, 200000);
 		world_stop(&world);
@@ -371,7 +348,7 @@ Test(rolled_back, top_files_beside_what_was_filed_later, .timeout = 60)
 Test(rolled_back, all_files_beside_later_seals, .timeout = 60)
 {
 	static const char log_path[] = "/t-0/00000000000000000020.log";
-	struct bytes kept[TOP_COUNT], log;
+	struct rot_kept kept[ROT_TOP_COUNT], log;
 	struct config_override overrides[] = {{"segment.bytes", "1048576"}};
 	struct world world;
 	world_init(&world, 1);
@@ -384,15 +361,13 @@ Test(rolled_back, all_files_beside_later_seals, .timeout = 60)
 			idle(&world);
 	}
 	world_kill(&world);
-	log = read_bytes(&world, log_path);
-	for (int i = 0; i < TOP_COUNT; i++)
-		kept[i] = read_bytes(&world, top_files[i]);
+	log = rot_keep(&world, log_path);
+	rot_keep_top(&world, kept);
 	world_open(&world);
 	idle(&world);
 	world_stop(&world);
-	for (int i = 0; i < TOP_COUNT; i++)
-		put_back(&world, top_files[i], kept[i]);
-	put_back(&world, log_path, log);
+	rot_put_back_top(&world, kept);
+	rot_put_back(&world, log_path, log);
 	cr_expect_eq(count_of_kind(&world, FINDING_DAMAGE), 0);
 	world_open(&world);
 	cr_expect_eq(world_check_all(&world, the_partition(&world), 0, 4 << 20), 26);

@@ -103,6 +103,41 @@ static inline void rot_write(struct world *world, const char *path, const void *
 	io_close(io);
 }
 
+/* A file as it is now, to be put back later, which frees what was kept. */
+struct rot_kept {
+	uint8_t *bytes;
+	size_t size;
+};
+
+static inline struct rot_kept rot_keep(struct world *world, const char *path)
+{
+	struct rot_kept kept;
+	kept.bytes = rot_read(world, path, &kept.size);
+	return kept;
+}
+
+static inline void rot_put_back(struct world *world, const char *path, struct rot_kept kept)
+{
+	rot_write(world, path, kept.bytes, kept.size);
+	free(kept.bytes);
+}
+
+/* The files of a directory of one shard that know where its logs end, all of them. */
+#define ROT_TOP_COUNT 4
+static const char *const rot_top_files[ROT_TOP_COUNT] = {"//catalog.log", "//journal-0", "//checkpoint-0", "//checkpoint-0.copy"};
+
+static inline void rot_keep_top(struct world *world, struct rot_kept top[ROT_TOP_COUNT])
+{
+	for (int i = 0; i < ROT_TOP_COUNT; i++)
+		top[i] = rot_keep(world, rot_top_files[i]);
+}
+
+static inline void rot_put_back_top(struct world *world, const struct rot_kept top[ROT_TOP_COUNT])
+{
+	for (int i = 0; i < ROT_TOP_COUNT; i++)
+		rot_put_back(world, rot_top_files[i], top[i]);
+}
+
 /* Is the checkpoint struck, its copy is gone: for the tests of what is done without either. */
 static inline void rot_lose_copy(struct world *world, const char *path)
 {
