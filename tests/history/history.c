@@ -314,6 +314,25 @@ void history_retry(struct history *history, uint64_t number)
 	reopen(history, number, send_of(history, number));
 }
 
+/* Damage that was done may have reached each record where it was served. */
+static bool may_be_damaged(struct history *history, const struct send *send)
+{
+	struct history_partition *partition = partition_of(history, send->partition);
+	for (int64_t offset = send->base_offset; offset < send->base_offset + send->count; offset++)
+		if (offset >= partition->base && !slot_of(partition, offset)->may_be_damaged)
+			return false;
+	return true;
+}
+
+/* A batch that was served and never acknowledged is the sender's to send again once it is damaged, and stands at another offset then: nothing but the
+ * damaged place knew its sequence number. The first place keeps its slots: what is served there from now on is at two offsets. */
+static void leave_damaged_place(struct history *history, uint64_t number, int64_t base_offset)
+{
+	struct send *send = &history->sends[number];
+	if (send->base_offset >= 0 && send->base_offset != base_offset && !send->acked_event && may_be_damaged(history, send))
+		send->base_offset = -1;
+}
+
 /* Puts the send's records at a base offset: into slots that are free, or hold the same. */
 static void place(struct history *history, uint64_t number, int64_t base_offset)
 {
@@ -360,6 +379,7 @@ static void make_certain(struct history *history, struct history_partition *part
 void history_ack(struct history *history, uint64_t number, int64_t base_offset)
 {
 	struct send *send = send_of(history, number);
+	leave_damaged_place(history, number, base_offset);
 	if (!send->acked_event)
 		send->acked_event = history->event;
 	send->state = SEND_ACKED;
@@ -427,6 +447,7 @@ static bool judge_place(struct history *history, uint32_t partition, int64_t off
 			       tell_send(history, entry->send).text, partition_of(history, send->partition)->name);
 		return false;
 	}
+	leave_damaged_place(history, entry->send, base);
 	if (send->base_offset >= 0 && send->base_offset != base) {
 		history_report(history, ANOMALY_DUPLICATE, partition, offset, "record %u of %s is at offset %ld and at %ld", entry->index,
 			       tell_send(history, entry->send).text, (long)send->base_offset + entry->index, (long)offset);

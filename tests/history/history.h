@@ -82,7 +82,8 @@ void history_crash(struct history *history);
 void history_read(struct history *history, uint32_t partition, int64_t offset, uint64_t mark, int64_t timestamp_ms);
 /* A read of this offset was answered with "damaged". */
 void history_read_damaged(struct history *history, uint32_t partition, int64_t offset);
-/* Damage that was really done may have reached [from, to): from now on these may be answered with "damaged", once or for ever. Never with other bytes. */
+/* Damage that was really done may have reached [from, to): from now on these may be answered with "damaged", once or for ever. Never with other bytes. A
+ * batch all of which it reached, and that was never acknowledged, may be taken once more, at another offset: the first shows nothing from then on. */
 void history_allow_damage(struct history *history, uint32_t partition, int64_t from, int64_t to);
 /* Something was damaged that kept apart what was acknowledged from what was not, and told of records that were deleted: from now on these may come back. */
 void history_allow_resurrection(struct history *history);

@@ -273,6 +273,41 @@ Test(history, damage)
 	end(&run, ANOMALY_DUPLICATE, 1);
 }
 
+/* Two records are served at 0 and 1, never answered (or are, `is_acked`), struck as far as `struck_end`, and taken again at 2 and 3. */
+static struct run take_again(bool is_acked, int64_t struck_end)
+{
+	struct run run = begin();
+	uint64_t number = send(&run, 1, 2);
+	history_read(run.history, run.p, 0, 1000, 100);
+	history_read(run.history, run.p, 1, 1001, 101);
+	if (is_acked)
+		history_ack(run.history, number, 0);
+	history_crash(run.history);
+	history_allow_damage(run.history, run.p, 0, struck_end);
+	history_retry(run.history, number);
+	history_ack(run.history, number, 2);
+	return run;
+}
+
+/* What was never acknowledged, and is damaged whole, may stand once more behind it, and in no third place. */
+Test(history, taken_again_behind_damage)
+{
+	struct run run = take_again(false, 2);
+	scan(&run, 0, (uint64_t[]){1, 1, 1000, 1001}, 4);
+	end(&run, anomaly_kind_count, 0);
+	run = take_again(false, 2);
+	scan(&run, 0, (uint64_t[]){1000, 1, 1000, 1001}, 4);
+	end(&run, ANOMALY_DUPLICATE, 0);
+	run = take_again(false, 2);
+	history_allow_damage(run.history, run.p, 2, 4);
+	history_ack(run.history, 0, 4);
+	end(&run, ANOMALY_INCONSISTENT_OFFSETS, 4);
+	run = take_again(false, 1);
+	end(&run, ANOMALY_INCONSISTENT_OFFSETS, 2);
+	run = take_again(true, 2);
+	end(&run, ANOMALY_INCONSISTENT_OFFSETS, 2);
+}
+
 Test(history, wrong_time_lookup)
 {
 	struct run run = begin();
