@@ -15,7 +15,7 @@
  * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. The pieces of @K must be what a vouched piece is, in
  * their files for certain, with all before them: they are filed before. A full disk puts that off: the
  * store comes up without a journal that can be written, serves reads, and the cycle goes on in its turns (store.must_file_first). What it serves then of the journal is
- * made durable where it stands. */
+ * made durable where it stands; the pieces of @K lie in room that is theirs, so they are filed nevertheless. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,10 +186,11 @@ int store__recover(struct store *store, struct store_report *report)
 	if (!err && !report->was_clean)
 		err = store__cut_tails(store);
 	store__doubt_ends(store, report->was_clean);
-	if (!err && must_file_all(&replay, has_unknown_past))
-		err = file_all(store);
-	else if (!err && replay.unvouched_count)
+	/* First, and into room that they have: a full disk, or no descriptors for all, keeps the others only. */
+	if (!err && replay.unvouched_count)
 		err = file_unvouched(&replay);
+	if (!err && !store->must_file_first && must_file_all(&replay, has_unknown_past))
+		err = file_all(store);
 	forget(&replay);
 	/* What was found by scanning is in no journal: a new one that took the lost one's place must not pass for the whole history. (Beside a new journal,
 	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */

@@ -232,6 +232,44 @@ Test(reserve, what_a_start_on_a_full_disk_serves_stays, .timeout = 60)
 	world_fini(&world);
 }
 
+/* The same of a piece in the same group that went straight to its segment, and is whole: it is filed before all for which there is no room, over what it has on the disk. */
+static void piece_stays(uint64_t seed)
+{
+	struct world world;
+	struct append torn, whole;
+	world_init(&world, seed);
+	world_open(&world);
+	world_create_topic(&world, "many", 100, NULL, 0);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_create_topic(&world, "whole", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+	world_append(&world, world_partition(&world, "whole", 0), 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	for (uint32_t partition = 0; partition < 100; partition++)
+		world_append(&world, world_partition(&world, "many", partition), 0, 1, 100);
+	cr_assert_eq(world_append_begin(world_partition(&world, "t", 0), &torn, 1, 1, 100000), 0);
+	cr_assert_eq(world_append_begin(world_partition(&world, "whole", 0), &whole, 1, 1, 100000), 0);
+	store_turn(world.store);
+	world_kill(&world);
+	cr_assert_eq(sim_disk_flip_bit(world.disk, "/t-0/00000000000000000000.log", 50000, 1), 0);
+	sim_disk_set_capacity(world.disk, 1);
+	world_open(&world);
+	cr_assert(store_is_full(world.store));
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "whole", 0), 0, 1 << 20), 2);
+	world_crash(&world);
+	sim_disk_set_capacity(world.disk, 0);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "whole", 0), 0, 1 << 20), 2);
+	world_fini(&world);
+}
+
+Test(reserve, a_piece_that_a_start_on_a_full_disk_serves_stays, .timeout = 60)
+{
+	for (uint64_t seed = 1; seed <= 5; seed++)
+		piece_stays(seed);
+}
+
 /* The reserve that the life before left is known from the start on: it can be given up before there was a cycle. */
 Test(reserve, is_found_again)
 {
