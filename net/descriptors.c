@@ -1,4 +1,4 @@
-/* Of a limit: 32 and 48 a shard for the engine, but at most a quarter; of the rest a quarter for segments, or half where there are many; at most what a store would keep open anyway; all else
+/* Of a limit: 32 and 48 a shard for the engine, but at most a quarter; of the rest a quarter for segments, or 9 of 20 where there are many; at most what a store would keep open anyway; all else
  * is for connections. Nobody is held to it by force: what goes beyond meets EMFILE, which is a wait (log/store/shortage.c). */
 #include "net/descriptors.h"
 
@@ -24,7 +24,7 @@ static uint32_t within(uint64_t value, uint32_t min, uint32_t max)
 struct descriptors descriptors_divide(uint64_t limit, uint32_t shard_count)
 {
 	uint64_t rest = limit - engine(limit, shard_count);
-	uint32_t segments = within(rest / (rest < MANY ? 4 : 2) / shard_count, SEGMENTS_A_SHARD_MIN, SEGMENTS_A_SHARD_MAX);
+	uint32_t segments = within((rest < MANY ? rest / 4 : rest * 9 / 20) / shard_count, SEGMENTS_A_SHARD_MIN, SEGMENTS_A_SHARD_MAX);
 	uint64_t taken = (uint64_t)segments * shard_count;
 	return (struct descriptors){limit, segments, within(rest > taken ? rest - taken : 1, 1, UINT32_MAX)};
 }

@@ -7,7 +7,7 @@ CONNECTIONS=${CONNECTIONS:-2000}
 ulimit -n "$(ulimit -Hn)"
 each=1024
 case $SPATE_BIN in *asan*) each=16384 ;; esac
-[ $((CONNECTIONS + 200)) -le $(($(ulimit -n) * 2 / 3)) ] || { skip "$CONNECTIONS connections: the system allows $(ulimit -n) open files"; exit 0; }
+[ $((CONNECTIONS + 200)) -le $(($(ulimit -n) * 53 / 100)) ] || { skip "$CONNECTIONS connections: the system allows $(ulimit -n) open files"; exit 0; }
 broker_start
 run_cases "$LIVE_BIN/crowd" "$BROKER" "$(topic_name crowd)" "$BROKER_PID" "$CONNECTIONS" "$each"
 expect "the broker is alive after all of it" yes "$(broker_is_alive && echo yes)"

@@ -19,6 +19,13 @@ Test(descriptors, something_is_left_for_the_engine)
 		}
 }
 
+/* Twice as many descriptors as connections are enough for ten thousand of those. */
+Test(descriptors, ten_thousand_connections_of_twenty_thousand)
+{
+	for (uint32_t shard_count = 1; shard_count <= 4; shard_count++)
+		cr_expect_geq(descriptors_divide(20000, shard_count).connections, 10200);
+}
+
 /* The limit that is asked for is one that is enough, and where it is enough none is asked for. */
 Test(descriptors, what_would_do_does)
 {
