@@ -20,7 +20,7 @@
  *   @K  direct, base == log end, bytes fit, unvouched        -> stage it from the file: what was filed with it may not have survived
  *   @M  direct, base == log end, bytes fit, vouched, but a segment before is staged from the journal -> stage it from the file as well
  *   @G  direct, base == log end, bytes do not fit, unvouched -> torn: nobody was told; drop it and all behind it; but as @F if what
- *                                                               the checkpoint says is in that file is not
+ *                                                               the checkpoint, or a piece before it, says is in that file is not
  *   @H  base > log end, after @G for this partition          -> skip: as unvouched as what it follows
  *   @I  base > log end                                       -> damage: fence [log end, base), then as @C or @E; a vouched piece of the same segment is
  *                                                               taken with what is whole of the gap there, as in @F
@@ -232,9 +232,12 @@ static int adopt_direct(struct replay *replay, struct partition *partition, cons
 	return err;
 }
 
-/* A crash takes no file that the checkpoint knows, and no byte of it that was filed: then the piece behind it is lost as well, and not torn. */
-static bool is_file_lost(struct segment *segment, enum direct_state state)
+/* A crash takes no file that the checkpoint knows, and no byte of it that was filed: then the piece behind it is lost as well, and not torn. Nor does it take what a later group
+ * vouches for: behind a gap in its own segment, which has begun another, a piece is lost with what the gap was left for. */
+static bool is_file_lost(struct segment *segment, const struct journal_entry *entry, enum direct_state state)
 {
+	if (segment->base_offset > entry->segment_base_offset)
+		return true;
 	int fd = state == DIRECT_HAS_NO_FILE ? -ENOENT : segment_open_read(segment);
 	int64_t size = state == DIRECT_HAS_NO_FILE ? 0 : fd < 0 ? fd : io_file_size(segment->home->io, fd);
 	return size >= 0 && (uint64_t)size < segment->filed.position;
@@ -283,7 +286,7 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 	}
 	if (!is_vouched || state == DIRECT_HAS_NO_FILE)
 		segment->has_file = had_file;
-	bool is_lost = !is_vouched && is_file_lost(segment, state);
+	bool is_lost = !is_vouched && is_file_lost(segment, entry, state);
 	if (!is_vouched && !is_lost) /* @G */
 		return note_torn(replay, entry);
 	if (is_lost || state == DIRECT_HAS_NO_FILE) /* @F; what the journal has before it stays */

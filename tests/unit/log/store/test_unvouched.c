@@ -90,3 +90,34 @@ Test(unvouched, a_full_disk_puts_it_off, .timeout = 60)
 	world_append(&world, the_partition(&world), 4, 1, 100);
 	world_fini(&world);
 }
+
+/* Offset 0 is filed, 1 is a piece that the group of 2 vouches for, 2 one that nobody does, all in one file. If that is lost to another's bytes, 2 was not torn: it is as damaged as
+ * the rest, and its offset is not given out again. `is_gone`: there is no file at all. */
+static void lose_the_file(bool is_gone)
+{
+	struct world world;
+	uint8_t block[512];
+	world_init(&world, 3);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	let_file(&world);
+	world_append(&world, the_partition(&world), 1, 1, LARGE);
+	world_append(&world, the_partition(&world), 2, 1, LARGE);
+	world_crash(&world);
+	cr_assert_eq(sim_disk_peek(world.disk, "/journal-0", block, sizeof block, 0), sizeof block);
+	if (is_gone)
+		rot_unlink(&world, "/t-0/00000000000000000000.log");
+	else
+		cr_assert_eq(sim_disk_overwrite(world.disk, "/t-0/00000000000000000000.log", 0, block, sizeof block), 0);
+	world_open(&world);
+	world_expect_damaged(&world, the_partition(&world), 0, 3, 3);
+	world_append(&world, the_partition(&world), 3, 1, 100);
+	world_fini(&world);
+}
+
+Test(unvouched, a_lost_file_takes_the_last_piece_with_it, .timeout = 60)
+{
+	lose_the_file(false);
+	lose_the_file(true);
+}
