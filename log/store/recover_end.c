@@ -76,11 +76,11 @@ static int put_aside(struct partition *partition, const struct stray *stray)
 		io_close_fd(io, fd);
 	if (is_due <= 0)
 		return is_due;
-	int err = io_rename(io, path, aside);
+	int err = drop_derived(partition, stray->base_offset); /* first: nothing but the file itself leads to them, and what is synced is both */
+	if (!err)
+		err = io_rename(io, path, aside);
 	if (!err)
 		err = io_dir_sync(io, partition->dir);
-	if (!err)
-		err = drop_derived(partition, stray->base_offset);
 	if (!err)
 		fprintf(stderr, "spate: %s was begun and acknowledged to nobody: it is kept as %s\n", path, aside);
 	return err;

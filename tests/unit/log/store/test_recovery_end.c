@@ -2,6 +2,8 @@
  * checkpoint, which says where the log ends, is lost later. (Found by check-sim, seed 400482: two faults, one behind the other.) */
 #include "tests/unit/log/verify/rot.h"
 
+#include <errno.h>
+
 static const char *const log_path = "/t-0/00000000000000000000.log";
 
 /* One batch that is filed and one that the journal alone has; killed. */
@@ -68,6 +70,49 @@ Test(recovery_end, a_segment_that_nobody_knows_is_put_aside)
 	cr_assert_gt(size, 0);
 	world_open(&world);
 	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 5);
+	world_fini(&world);
+}
+
+static bool is_there(struct sim_disk *disk, const char *path)
+{
+	return sim_disk_peek(disk, path, NULL, 0, 0) >= 0;
+}
+
+/* What was beside it tells of batches that are none, and goes with it: also if that fails at first, and however little comes through when the power fails behind
+ * the start. (The file was renamed first, and nothing found the others any more.) */
+Test(recovery_end, what_tells_of_it_goes_as_well)
+{
+	static const char *const log = "/t-0/00000000000000000002.log", *const index = "/t-0/00000000000000000002.index";
+	struct world world;
+	begin(&world, 6);
+	leave_batch(&world, log, 0, 2);
+	leave_batch(&world, index, 0, 2);
+	rot_write(&world, index, "of an earlier time", 18);
+	struct sim_disk *base = sim_disk_copy(world.disk);
+	uint32_t failed = 0;
+	bool has_struck = true;
+	for (uint64_t k = 1; has_struck; k++) {
+		sim_disk_close(world.disk);
+		world.disk = sim_disk_copy(base);
+		uint64_t before = sim_disk_fail_count(world.disk);
+		sim_disk_fail_kinds(world.disk, SIM_NAMES, k, EIO, false);
+		int err = world_try_open(&world);
+		has_struck = sim_disk_fail_count(world.disk) > before;
+		sim_disk_fail(world.disk, 0, EIO);
+		failed += err != 0;
+		if (err) {
+			world_close(&world);
+			world_open(&world);
+		}
+		struct sim_disk *left = world_lose_all(world.disk);
+		cr_expect_not(is_there(left, log), "change of a name %lu", (unsigned long)k);
+		cr_expect_not(is_there(left, index), "change of a name %lu", (unsigned long)k);
+		sim_disk_close(left);
+		world_close(&world);
+	}
+	cr_expect_gt(failed, 1u);
+	sim_disk_close(base);
+	world_open(&world);
 	world_fini(&world);
 }
 
