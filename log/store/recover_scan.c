@@ -217,6 +217,15 @@ static int find_bases(struct bases *bases)
 	return 0;
 }
 
+/* No whole batch is left of one in the middle: it is no segment of the log, whose offsets are damage. One that is complete and empty may stand in no checkpoint. The
+ * file stays, whatever it is. */
+static void pass_over_nothing(struct partition *partition, struct segment *segment)
+{
+	if (!partition->active)
+		partition->start_offset = segment->base_offset;
+	segment_destroy(segment);
+}
+
 /* *goes_on_in_journal: what its file lacks, and so the segments behind it, come with the replay. */
 static int take_segment(struct store *store, struct store_report *report, const struct bases *bases, uint32_t i, bool *goes_on_in_journal)
 {
@@ -239,6 +248,10 @@ static int take_segment(struct store *store, struct store_report *report, const 
 			segment->is_complete = false;
 		else
 			partition__add_damage(partition, segment->staged.offset, bases->offsets[i + 1]);
+	}
+	if (!err && segment->is_complete && segment->staged.position == 0) {
+		pass_over_nothing(partition, segment);
+		return 0;
 	}
 	if (!err && i == 0)
 		partition->start_offset = segment->base_offset;

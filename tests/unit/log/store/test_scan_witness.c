@@ -266,6 +266,72 @@ Test(scan_witness, append_times_know_the_batches)
 	world_fini(&world);
 }
 
+/* t-0: 0 to 6 in three segments; no checkpoint. */
+static void make_three(struct world *world, uint64_t seed, int64_t start)
+{
+	are_ends_untold = true;
+	begin(world, seed);
+	append(world, 0, 0, 2, false);
+	append(world, 0, 2, 2, true);
+	append(world, 0, 4, 3, true);
+	if (start > 0) {
+		world_trim(world, partition_of(world, 0), start);
+		world_idle(world, 20);
+	}
+	world_stop(world);
+	rot_unlink(world, "/checkpoint-0");
+}
+
+enum in_place { ANOTHERS_BATCH, NO_BATCH, NOTHING, in_place_count };
+
+/* Of the middle segment nothing is left, and of the first one: the log has no segment in its place. One that is complete and empty may stand in no checkpoint: none
+ * was believed from then on, and each start scanned. */
+Test(scan_witness, of_a_segment_nothing_is_left)
+{
+	for (int base = 0; base < 4; base += 2)
+		for (enum in_place in_place = 0; in_place < in_place_count; in_place++) {
+			struct world world;
+			uint8_t bytes[512] = {0};
+			char path[64];
+			make_three(&world, 18, 0);
+			uint32_t size = make_batch(bytes, sizeof bytes, 500, 2, 100, 1500);
+			store_be64(bytes, in_place == ANOTHERS_BATCH ? (uint64_t)base : 90);
+			bytes[80] ^= in_place == NO_BATCH;
+			snprintf(path, sizeof path, "/t-0/%020d.log", base);
+			rot_write(&world, path, bytes, in_place == NOTHING ? 0 : size);
+			world.options.is_loss_accepted = in_place == ANOTHERS_BATCH;
+			for (int life = 0; life < 3; life++) {
+				world_open(&world);
+				world.options.is_loss_accepted = false;
+				cr_expect_eq(partition_log_start_offset(partition_of(&world, 0)), 0);
+				expect_damaged(&world, 0, base, base + 2, 7 + life);
+				LIST_FOR_EACH(node, &partition_of(&world, 0)->segments) {
+					const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+					cr_expect_gt(segment->staged.position, 0, "life %d: %ld.log is complete, and empty", life, (long)segment->base_offset);
+				}
+				append(&world, 0, 7 + (uint64_t)life, 1, false);
+				life == 1 ? world_crash(&world) : world_stop(&world);
+			}
+			world_open(&world);
+			world_fini(&world);
+		}
+}
+
+/* It was the first one, and where logs start is lost as well: the log starts with it all the same. */
+Test(scan_witness, of_the_first_segment_nothing_is_left)
+{
+	struct world world;
+	make_three(&world, 19, 2);
+	cr_assert_lt(sim_disk_peek(world.disk, first_log, NULL, 0, 0), 0);
+	rot_unlink(&world, "/log-start-0");
+	rot_cut(&world, "/t-0/00000000000000000002.log", 0);
+	rot_unlink(&world, "/t-0/00000000000000000002.appendtime");
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	cr_expect_eq(partition_log_start_offset(partition_of(&world, 0)), 2);
+	world_fini(&world);
+}
+
 /* Also behind a first batch that is the right one: from there on the file goes on with one batch where there were two. */
 Test(scan_witness, append_times_know_the_later_batches)
 {
