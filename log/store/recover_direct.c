@@ -303,8 +303,6 @@ struct salvage {
 static int is_due_batch(const struct salvage *salvage, struct batch *batch)
 {
 	uint8_t header[BATCH_HEADER_SIZE];
-	if (salvage->at + sizeof header > salvage->end)
-		return 0;
 	int is_there = read_there(salvage->segment, header, sizeof header, salvage->at);
 	if (is_there < 1)
 		return is_there;
