@@ -190,3 +190,84 @@ Test(scan_journal, rot_in_a_direct_piece)
 		world_fini(&world);
 	}
 }
+
+/* That the journal has where a log starts is not that it has the log from there on: behind a batch that has rotted, the scan goes on to those that the file alone has. */
+Test(scan_journal, a_log_start_is_no_batch)
+{
+	struct world world;
+	world_init(&world, 320);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	for (uint64_t i = 0; i < 6; i++)
+		world_append(&world, the_partition(&world), i, 1, 100);
+	world_stop(&world);
+	world_open(&world);
+	world_trim(&world, the_partition(&world), 2);
+	world_kill(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	rot_flip(&world, first_log, rot_batch(&world, first_log, 3).position + 80, 1);
+	world_open(&world);
+	cr_assert_eq(partition_log_start_offset(the_partition(&world)), 2);
+	cr_assert_eq(partition_high_watermark(the_partition(&world)), 6);
+	for (int64_t offset = 2; offset < 6; offset++) {
+		struct read read;
+		world_read_begin(&world, the_partition(&world), &read, offset, 1);
+		cr_expect_eq(read.op.err, offset == 3 ? ERR_CORRUPT_LOG : 0, "offset %ld: %s", (long)offset, err_name(read.op.err));
+		partition_read_release(&read.op);
+	}
+	world_fini(&world);
+}
+
+/* Behind what was filed the file has a whole batch that nobody counted on, of the offset that the journal has another for: that one is the log's. */
+Test(scan_journal, another_batch_than_the_journals)
+{
+	struct world world;
+	uint8_t bytes[512];
+	world_init(&world, 330);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	world_idle(&world, 7);
+	world_append(&world, the_partition(&world), 1, 1, 100);
+	world_append(&world, world_partition(&world, "t", 1), 0, 1, 100); /* vouches for it */
+	world_kill(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	uint32_t size = make_batch(bytes, sizeof bytes, 77, 1, 100, 1000);
+	store_be64(bytes, 1);
+	size_t log_size, end = rot_batch(&world, first_log, 0).end;
+	uint8_t *log = rot_read(&world, first_log, &log_size);
+	log = realloc(log, end + size);
+	memcpy(log + end, bytes, size);
+	rot_write(&world, first_log, log, end + size);
+	free(log);
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 2); /* each value says its offset */
+		cr_assert_eq(partition_damage_count(the_partition(&world)), 0);
+		world_crash(&world);
+	}
+	world_open(&world);
+	world_fini(&world);
+}
+
+/* What the journal tells of the ends and files of a topic that was deleted since is nobody's: the scan of the others goes on. */
+Test(scan_journal, what_it_tells_of_a_topic_that_is_gone)
+{
+	struct world world;
+	world_init(&world, 340);
+	world_open(&world);
+	world_create_topic(&world, "gone", 1, NULL, 0);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		world_append(&world, world_partition(&world, "gone", 0), i, 1, 100);
+		world_append(&world, the_partition(&world), i, 1, 100);
+		world_idle(&world, 7);
+	}
+	world_delete_topic(&world, "gone");
+	world_append(&world, the_partition(&world), 3, 1, 100);
+	world_kill(&world);
+	rot_unlink(&world, "/checkpoint-0");
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, the_partition(&world), 0, 1 << 20), 4);
+	world_fini(&world);
+}
