@@ -286,7 +286,9 @@ Test(recovery_table, row_F_no_file_for_two_pieces)
 	world_expect_damaged(&world, the_partition(&world), 0, end, end);
 	world_append(&world, the_partition(&world), (uint64_t)end, 1, 100);
 	world_stop(&world);
-	rot_unlink(&world, "/t-0/00000000000000000003.log"); /* so the checkpoint alone knows of it */
+	char last[64];
+	snprintf(last, sizeof last, "/t-0/%020ld.log", (long)end);
+	rot_unlink(&world, last); /* so the checkpoint alone knows of it */
 	world_open(&world);
 	world_expect_damaged(&world, the_partition(&world), 0, end + 1, end + 1);
 	world_append(&world, the_partition(&world), (uint64_t)end + 1, 1, 100);
