@@ -219,15 +219,6 @@ static int replay_configured(struct replay *replay)
 
 /* ---- the rest ------------------------------------------------------------------------------------------------------ */
 
-/* It stands in a line of meta.properties. */
-static bool is_line(struct slice text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] < ' ' || text.data[i] == 0x7f)
-			return false;
-	return true;
-}
-
 static uint32_t shards_behind(struct catalog_cursor *body)
 {
 	uint32_t count = catalog_take_u32(body);
@@ -266,8 +257,7 @@ static int replay_identity(struct replay *replay)
 {
 	struct meta_properties *identity = &replay->state->identity;
 	struct identity_body told;
-	if (!take_identity(&replay->body, &told) || told.node_id < 0 || told.cluster_id.size == 0 || told.cluster_id.size > CLUSTER_ID_SIZE_MAX ||
-	    !is_line(told.cluster_id))
+	if (!take_identity(&replay->body, &told) || told.node_id < 0 || !meta_is_cluster_id(told.cluster_id))
 		return refuse(replay, "it does not say whose directory this is");
 	identity->directory_id = told.directory_id;
 	identity->node_id = told.node_id;

@@ -44,13 +44,21 @@ static bool parse_node_id(const char *text, int32_t *out)
 	return true;
 }
 
+bool meta_is_cluster_id(struct slice text)
+{
+	for (size_t i = 0; i < text.size; i++)
+		if (text.data[i] < ' ' || text.data[i] == 0x7f)
+			return false;
+	return text.size > 0 && text.size <= CLUSTER_ID_SIZE_MAX;
+}
+
 /* What is wrong, or NULL. */
 static const char *take_found(struct meta_properties *out, const struct found *found)
 {
 	if (!found->version || strcmp(found->version, "1") != 0)
 		return "version is not 1";
-	if (!found->cluster_id || !*found->cluster_id || strlen(found->cluster_id) > CLUSTER_ID_SIZE_MAX)
-		return "cluster.id is missing or too long";
+	if (!found->cluster_id || !meta_is_cluster_id(slice_from(found->cluster_id)))
+		return "cluster.id is missing, or no id";
 	if (!found->node_id || !parse_node_id(found->node_id, &out->node_id))
 		return "node.id is missing or no number";
 	if (!found->directory_id ||

@@ -2,6 +2,7 @@
 #include "log/catalog/catalog_salvage.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,36 @@ Test(catalog_salvage, of_nothing)
 		cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, NULL, 0, false, &report), 0, "%s", names[i]);
 		assert_opens(io, names[i]);
 		assert_opens(io, names[i]);
+		io_close(io);
+		sim_disk_close(disk);
+	}
+	broker_config_destroy(made);
+}
+
+/* The record that says whose directory this is is lost, and meta.properties has rotted, to something that is no id or that is one: in the second case alone it is believed, and what
+ * is made opens beside it. */
+Test(catalog_salvage, beside_a_rotten_meta_properties)
+{
+	static const struct catalog_mark known;
+	static const struct {
+		const char *cluster_id;
+		bool is_new;
+	} rows[] = {{"Gf6CSGNyQ4SljG8EvUaTtA", false}, {"Gf6C\x13GNyQ4SljG8EvUaTtA", true}, {"Gf6CSGNyQ4SljG8EvUaTtA\x0b", true}, {"Gf6CSGNyQ4Slj\x7fG8EvUaTtA", true}, {"", true}};
+	struct broker_config *made;
+	cr_assert_eq(broker_config_create(&made), 0);
+	config = made;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct sim_disk *disk = sim_disk_open(1);
+		struct io *io = open_io(disk);
+		struct salvage_report report;
+		char text[200];
+		int size = snprintf(text, sizeof text, "#\nnode.id=1\ndirectory.id=yizIEqMCR8GsLXLXkumRbA\nversion=1\ncluster.id=%s\n", rows[i].cluster_id);
+		cr_assert_eq(small_file_replace(io, "/d/meta.properties", text, (size_t)size), 0);
+		cr_assert_eq(catalog_salvage(io, "/d", config, &known, NULL, 0, NULL, 0, false, &report), 0);
+		cr_expect_eq(report.is_identity_new, rows[i].is_new, "row %zu", i);
+		if (rows[i].is_new)
+			cr_assert_eq(io_unlink(io, "/d/meta.properties"), 0);
+		assert_opens(io, rows[i].cluster_id);
 		io_close(io);
 		sim_disk_close(disk);
 	}
