@@ -190,7 +190,7 @@ static int32_t last_sequence_below(const struct model_log *log, int64_t end, int
 	return -1;
 }
 
-/* Beside rot it may be forgotten once all its records are deleted: the log does not tell of it any more. */
+/* Beside rot it may be forgotten once its records are deleted, or known by an earlier one, that the checkpoint has: the log does not tell of it any more. */
 static bool judge_producer(const struct model_log *log, bool has_rot, struct partition *partition, struct seen_log *seen, char *why, size_t why_size)
 {
 	const struct producer_state *state = partition_producers(partition);
@@ -198,7 +198,7 @@ static bool judge_producer(const struct model_log *log, bool has_rot, struct par
 	seen->sequence = producer ? producer_last_sequence(producer) : -1;
 	int64_t at;
 	int32_t due = last_sequence_below(log, seen->end, &at);
-	if (has_rot && seen->sequence < 0 && at < seen->start)
+	if (has_rot && seen->sequence < due && at < seen->start)
 		return true;
 	if (seen->sequence != due)
 		return wrong(why, why_size, "the producer's last sequence is %d, not %d", seen->sequence, due);
