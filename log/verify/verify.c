@@ -66,7 +66,7 @@ static void take_lock(struct verify *verify)
 	}
 }
 
-static void check_meta(struct verify *verify)
+static int check_meta(struct verify *verify)
 {
 	struct meta_properties meta;
 	char path[4096], why[512] = "";
@@ -76,15 +76,20 @@ static void check_meta(struct verify *verify)
 		if (verify->dir.has_catalog)
 			tell(verify, FINDING_NOTE, "meta.properties", NOWHERE, NOWHERE,
 			     "it is missing: the next start makes it anew from the catalog");
-		return;
+		return 0;
 	}
+	if (err == -ENOMEM)
+		return err;
 	if (err)
 		tell(verify, FINDING_DAMAGE, "meta.properties", NOWHERE, NOWHERE, *why ? why : err_text(err));
+	return 0;
 }
 
 static int open_catalog(struct verify *verify)
 {
-	check_meta(verify);
+	int err = check_meta(verify);
+	if (err)
+		return err;
 	bool was_a_broker = verify->dir.shard_count > 0;
 	if (!verify->dir.has_catalog) {
 		if (was_a_broker)
@@ -92,7 +97,7 @@ static int open_catalog(struct verify *verify)
 			     "it is missing, though journals are there: no topic is known");
 		return 0;
 	}
-	int err = broker_config_create(&verify->config);
+	err = broker_config_create(&verify->config);
 	if (!err)
 		err = catalog_open_read_only(&verify->catalog, verify->sink.io, verify->sink.dir,
 					     verify->config, &verify->catalog_found);
