@@ -107,10 +107,18 @@ static bool is_leftover(const struct partition_walk *walk, int64_t base_offset)
 	return is_over && (known ? known->required.offset - 1 : base_offset) < walk->check->picture->start_offset;
 }
 
+/* Among the log's segments, and none of them: the checkpoint knows all that begin before it ends. A copy that somebody put there: nobody is served of it, so nothing
+ * that it says is held against anything, nor against it. */
+static bool is_stray(const struct partition_walk *walk, const struct segment_files *segment)
+{
+	return segment->has[SEGMENT_FILE_LOG] && knows_marks(walk) && !walk->check->is_in_use && segment->base_offset < walk->check->picture->epochs_limit &&
+	       !picture_segment(walk->check->picture, segment->base_offset);
+}
+
 /* Is there such a file beside it, and does it have to say something? A running broker writes it whenever it likes. */
 static bool is_to_check(const struct partition_walk *walk, const struct segment_files *segment, enum segment_file file)
 {
-	return segment->has[file] && !walk->check->is_in_use && !is_leftover(walk, segment->base_offset);
+	return segment->has[file] && !walk->check->is_in_use && !is_leftover(walk, segment->base_offset) && !is_stray(walk, segment);
 }
 
 /* ---- partition.metadata -------------------------------------------------------------------------------- */
@@ -407,21 +415,6 @@ static void count_tail(const struct partition_walk *walk, const struct segment_f
 	counts->tail_bytes += size;
 }
 
-/* A .log that the checkpoint does not tell of: begun since (the journal holds what it must), or dropped
- * before. */
-static void note_unexpected(const struct partition_walk *walk, const struct segment_files *files,
-			    const char *file)
-{
-	const struct picture_partition *picture = walk->check->picture;
-	if (walk->check->is_in_use)
-		return;
-	if (files->base_offset < picture->epochs_limit)
-		tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE,
-		     "the checkpoint does not tell of this segment: it is not part of the log");
-	else
-		count_tail(walk, files);
-}
-
 /* A whole first batch that is not the one the checkpoint knows, the mark of another's hole, or no segment at all. */
 static bool is_another_file(const struct partition_walk *walk, const char *file, int64_t base_offset, uint32_t first_crc)
 {
@@ -565,10 +558,9 @@ static int run_segment(struct partition_walk *walk, const struct segment_files *
 	segment_file_name(walk, files->base_offset, SEGMENT_FILE_LOG, file, sizeof file);
 	segment->file = file;
 	if (!set_required(walk, files, next_base, segment)) {
-		if (knows_marks(walk) && !picture_segment(walk->check->picture, files->base_offset))
-			note_unexpected(walk, files, file);
-		else
-			count_tail(walk, files);
+		bool is_begun_since = knows_marks(walk) && !picture_segment(walk->check->picture, files->base_offset);
+		if (!is_begun_since || !walk->check->is_in_use)
+			count_tail(walk, files); /* the journal has what must be there */
 		return 0;
 	}
 	struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, files->base_offset) : NULL;
@@ -663,6 +655,13 @@ static void note_leftover(const struct partition_walk *walk, int64_t base_offset
 	tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "a segment below the log start: it was deleted, and is left over");
 }
 
+static void note_stray(const struct partition_walk *walk, int64_t base_offset)
+{
+	char file[4096];
+	segment_file_name(walk, base_offset, SEGMENT_FILE_LOG, file, sizeof file);
+	tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, "the checkpoint does not tell of this segment: it is not part of the log");
+}
+
 static int check_segments(struct partition_walk *walk)
 {
 	const struct partition_dir *files = walk->check->files;
@@ -671,6 +670,8 @@ static int check_segments(struct partition_walk *walk)
 		const struct segment_files *segment = &files->segments[i];
 		if (segment->has[SEGMENT_FILE_LOG] && is_leftover(walk, segment->base_offset))
 			note_leftover(walk, segment->base_offset);
+		else if (is_stray(walk, segment))
+			note_stray(walk, segment->base_offset);
 		else if (segment->has[SEGMENT_FILE_LOG])
 			err = check_segment(walk, segment, next_log_base(files, i));
 	}

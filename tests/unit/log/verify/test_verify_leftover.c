@@ -1,4 +1,5 @@
-/* Segments before the log start, whose files a stop has left: what it had no time to remove the next start does. Nobody is served of them. */
+/* Segments that are not part of a log, beside those that are: before the log start, whose files a stop has left (what it had no time to remove the next start does), and copies that
+ * somebody put there. Nobody is served of them. */
 #include <xxhash.h>
 
 #include "log/base/bytes.h"
@@ -84,5 +85,32 @@ Test(verify_leftover, that_nobody_knows)
 	free(seal_bytes);
 	world_open(&world);
 	cr_assert_eq(partition_log_start_offset(world_partition(&world, "t", 0)), START);
+	world_fini(&world);
+}
+
+/* Another partition's segment, with all that is beside it and a damaged batch, where the log's own covers its offsets. */
+Test(verify_leftover, that_was_copied_into_the_middle_of_a_log)
+{
+	static const char *const endings[] = {".seal", ".index", ".timeindex", ".appendtime", ".log"};
+	struct world world;
+	fill(&world, 1, "t", 1, SEGMENTS);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	for (uint64_t i = 0; i < 20; i++)
+		world_append(&world, world_partition(&world, "u", 0), i, 1, 100);
+	world_stop(&world);
+	for (size_t i = 0; i < COUNT_OF(endings); i++) {
+		char from[64], to[64];
+		struct rot_kept kept;
+		segment_file_path(from, sizeof from, endings[i]);
+		snprintf(to, sizeof to, "/u-0/%s", from + sizeof "/t-0/" - 1);
+		kept = rot_keep(&world, from);
+		rot_write(&world, to, kept.bytes, kept.size);
+		free(kept.bytes);
+	}
+	expect_sound(&world);
+	rot_flip(&world, "/u-0/00000000000000000002.log", 100, 1);
+	expect_sound(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "u", 0), 0, 1 << 20), 20);
 	world_fini(&world);
 }
