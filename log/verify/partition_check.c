@@ -740,6 +740,13 @@ static void check_fenced(const struct partition_walk *walk, int64_t from, int64_
 	}
 }
 
+/* How far files and witnesses tell of a log that no checkpoint knows; of one that has none of them, it began where it starts. NOWHERE: nobody can say. */
+static int64_t reached(const struct partition_walk *walk)
+{
+	int64_t start = walk->check->are_starts_lost ? NOWHERE : walk->check->picture->start_offset;
+	return walk->end_offset != NOWHERE ? walk->end_offset : walk->filed_to ? walk->filed_to : start;
+}
+
 static void check_known_ranges(const struct partition_walk *walk)
 {
 	const struct picture_partition *picture = walk->check->picture;
@@ -751,10 +758,9 @@ static void check_known_ranges(const struct partition_walk *walk)
 		for (; damaged_ranges_miss(&walk->found, &from, end, &to); from = to)
 			check_fenced(walk, from, to);
 	}
-	if (picture && !picture->is_known && picture->journal_from != NOWHERE &&
-	    walk->end_offset != NOWHERE && walk->end_offset < picture->journal_from)
-		tell(walk, FINDING_DAMAGE, "", walk->end_offset, picture->journal_from,
-		     "acknowledged records that neither a file nor the journal holds");
+	int64_t from = picture ? reached(walk) : NOWHERE;
+	if (picture && !picture->is_known && from != NOWHERE && from < picture->journal_from)
+		tell(walk, FINDING_DAMAGE, "", from, picture->journal_from, "acknowledged records that neither a file nor the journal holds");
 }
 
 /* ---- derived files ------------------------------------------------------------------------------------- */

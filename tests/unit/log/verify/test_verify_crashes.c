@@ -70,6 +70,42 @@ Test(verify, rot_in_the_journal)
 	end_world(&world);
 }
 
+/* Zeros where so many groups of 4 KiB were, entries included, from that of record `number` on. */
+static void lose_groups(struct world *world, uint8_t number, size_t count)
+{
+	size_t position = find_in_journal(world, number) & ~(size_t)4095, size;
+	uint8_t *data = rot_read(world, "/journal-0", &size);
+	memset(data + position, 0, count * 4096);
+	rot_write(world, "/journal-0", data, size);
+	free(data);
+}
+
+/* Of a life that has filed nothing no file, checkpoint or entry says where the log began: at its start. */
+Test(verify, groups_lost_from_the_first_record_on)
+{
+	struct world world;
+	struct verdict verdict;
+	world_init(&world, 10);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 1), 0, 1, 300);
+	world_append(&world, world_partition(&world, "t", 0), 0, 2, 300);
+	for (uint64_t n = 2; n < 20; n++)
+		world_append(&world, world_partition(&world, "t", 0), n, 1, 300);
+	world_crash(&world);
+	lose_groups(&world, 1, 11);
+	rot_verify(&world, &verdict);
+	if (verdict.count != 2)
+		rot_print(&verdict);
+	cr_assert_eq(verdict.count, 2);
+	cr_assert_eq(verdict.found[1].partition, 0);
+	cr_assert_eq(verdict.found[1].from, 0);
+	cr_assert_eq(verdict.found[1].to, 12);
+	world_open(&world);
+	world_expect_damaged(&world, world_partition(&world, "t", 0), 0, 12, 20);
+	world_fini(&world);
+}
+
 /* Pieces that went straight to their segment lie behind the checkpoint's mark, and must be right all the
  * same once the journal vouches. */
 Test(verify, direct_pieces_behind_the_checkpoint)
