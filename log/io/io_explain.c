@@ -42,6 +42,9 @@ static void advise(int err, char *out, size_t size)
 	case ERR_GONE:
 		text = "; leave the files of a running broker alone, and stop it before anything is put in their place";
 		break;
+	case -ENOTDIR:
+		text = "; what has a directory's name is none, or leads to none: put it back, or mount the disk that it is on";
+		break;
 	case -EROFS:
 		text = "; mount the file system so that it can be written";
 		break;

@@ -65,6 +65,17 @@ static bool is_link(struct io_at at)
 	return fstatat(at.fd, at.path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
 }
 
+/* A name above the file's is a link that leads nowhere: the disk that it lies on is not mounted, perhaps. Of a file below it nothing is known, unlike of one that is missing. */
+static bool is_below_nowhere(struct io_at at)
+{
+	char parent[4096];
+	struct stat st;
+	if (io_parent_of(at.path, parent, sizeof parent))
+		return false;
+	struct io_at above = {at.fd, parent};
+	return is_link(above) && fstatat(at.fd, parent, &st, 0) < 0;
+}
+
 /* Without O_NONBLOCK a FIFO would wait for somebody to write into it, for good. It must not stay: io_uring would answer -EAGAIN instead of reading. */
 static int keep_regular(int fd, int flags)
 {
@@ -78,17 +89,22 @@ static int keep_regular(int fd, int flags)
 	return err;
 }
 
-/* Opens a regular file, through symbolic links too, as people move segments to other disks; ERR_NOT_A_FILE where anything else is. What it has made itself is one. */
-static int open_regular(struct io_at at, int flags)
+/* One that may be there. */
+static int open_known(struct io_at at, int flags)
 {
-	if (flags & O_EXCL)
-		return open_retrying(at, flags | O_NOFOLLOW);
 	int fd = open_retrying(at, flags | O_NONBLOCK | (flags & O_CREAT ? O_NOFOLLOW : 0));
 	if (fd == -ELOOP && flags & O_CREAT)
 		fd = open_retrying(at, (flags & ~(O_CREAT | O_EXCL)) | O_NONBLOCK);
 	if (fd < 0)
 		return says_no_file(fd) || (fd == -ENOENT && is_link(at)) ? ERR_NOT_A_FILE : fd;
 	return keep_regular(fd, flags);
+}
+
+/* Opens a regular file, through symbolic links too, as people move segments to other disks; ERR_NOT_A_FILE where anything else is. What it has made itself is one. */
+static int open_regular(struct io_at at, int flags)
+{
+	int fd = flags & O_EXCL ? open_retrying(at, flags | O_NOFOLLOW) : open_known(at, flags);
+	return (fd == -ENOENT || fd == -ELOOP || fd == ERR_NOT_A_FILE) && is_below_nowhere(at) ? -ENOTDIR : fd;
 }
 
 static int file_open(struct io *io, const char *path, uint32_t flags)
@@ -282,7 +298,7 @@ static int dir_list(struct io *io, const char *path, io_dir_entry_fn *entry_fn, 
 		fd = open_retrying(io__at(io, path), O_RDONLY | O_DIRECTORY);
 	while (io__can_open_again(io, fd));
 	if (fd < 0)
-		return fd;
+		return (fd == -ENOENT || fd == -ELOOP) && is_link(io__at(io, path)) ? -ENOTDIR : fd;
 	DIR *dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);

@@ -234,7 +234,7 @@ static void tell_once(struct segment *segment, int err)
 	segment->is_refusal_told = true;
 }
 
-/* What is no file in its place (a directory, a FIFO, a link to nowhere) is as good as another's: the segment's own is lost. What may not be read is there. */
+/* What is no file in its place (a directory, a FIFO, a link to nowhere) is as good as another's: the segment's own is lost. What may not be read, or lies on a disk that is not mounted, is there. */
 static int judge_unopened(struct segment *segment, int err)
 {
 	if (err == ERR_NOT_A_FILE) {
@@ -242,7 +242,7 @@ static int judge_unopened(struct segment *segment, int err)
 		tell_once(segment, err);
 		return ERR_CORRUPT_LOG;
 	}
-	if (err == -EACCES || err == -EPERM)
+	if (err == -EACCES || err == -EPERM || err == -ENOTDIR)
 		tell_once(segment, err);
 	return err;
 }

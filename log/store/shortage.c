@@ -1,4 +1,4 @@
-/* The system gives no more descriptors, or no memory, or no right to a file: a state, as a full disk is one. Whatever wanted them is still to be done, and is tried again in a tenth of
+/* The system gives no more descriptors, or no memory, or no right to a file, or a partition's directory leads nowhere, as its disk is not mounted: a state, as a full disk is one. Whatever wanted them is still to be done, and is tried again in a tenth of
  * a second, or when something that is under way ends. Appends go on meanwhile, into the journal, which is open; when it is full they wait, as ever.
  *
  * Happy path: none of this, as the segments' files share a budget (segment_home), and idle ones are closed when an open fails (io_on_no_descriptors).
@@ -14,21 +14,21 @@ static void nothing(struct io_timer *timer)
 {
 }
 
-static bool is_forbidden(int err)
+static bool is_out_of_reach(int err)
 {
-	return err == -EACCES || err == -EPERM;
+	return err == -EACCES || err == -EPERM || err == -ENOTDIR;
 }
 
 bool store__may_pass(int err)
 {
-	return err_is_shortage(err) || is_forbidden(err);
+	return err_is_shortage(err) || is_out_of_reach(err);
 }
 
 static void tell(const struct store *store, int err)
 {
 	char why[2048];
-	const char *what = is_forbidden(err) ? io_explain(store->home.io, err, why, sizeof why) : err_text(err);
-	const char *advice = err == -ENOMEM ? ". The system is out of memory" : is_forbidden(err) ? "" : ". Raise the limit of open files (ulimit -n), or close connections";
+	const char *what = is_out_of_reach(err) ? io_explain(store->home.io, err, why, sizeof why) : err_text(err);
+	const char *advice = err == -ENOMEM ? ". The system is out of memory" : is_out_of_reach(err) ? "" : ". Raise the limit of open files (ulimit -n), or close connections";
 	fprintf(stderr, "spate: error: %s: %s (%s): records are taken into the journal, and what is to be filed waits; nothing is lost, and it goes on by itself%s\n",
 		store->dir, what, err_name(err), advice);
 }

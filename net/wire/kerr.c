@@ -85,6 +85,7 @@ enum kerr kerr_from(int err)
 	case -EROFS:
 	case -EACCES:
 	case -EPERM:
+	case -ENOTDIR: /* a partition's disk is not mounted */
 	case -EMFILE: /* a shortage that passes: clients try again */
 	case -ENFILE:
 	case -ENOMEM:

@@ -364,6 +364,31 @@ EACH_TEST(refuses_what_is_no_file)
 	fixture_close(&f);
 }
 
+/* Where a directory's name is a link to nowhere, or to itself, or a file, nothing is known of what is below it: it is not missing. Its disk is not mounted, perhaps. */
+EACH_TEST(nothing_is_missing_below_a_link_to_nowhere)
+{
+	static const uint32_t flags[] = {0, IO_READ_ONLY, IO_DIRECT, IO_CREATE, IO_CREATE | IO_EXCLUSIVE};
+	static const char *const names[] = {"nowhere", "circle", "file"};
+	struct fixture f;
+	struct listing listing = {0};
+	if (*backend == IO_SIM)
+		return;
+	fixture_open(&f, *backend);
+	cr_assert_eq(symlink("missing", fixture_path(&f, "nowhere")), 0);
+	cr_assert_eq(symlink("circle", fixture_path(&f, "circle")), 0);
+	io_close_fd(f.io, io_file_open(f.io, fixture_path(&f, "file"), IO_CREATE));
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		char below[64];
+		snprintf(below, sizeof below, "%s/x", names[i]);
+		for (size_t k = 0; k < COUNT_OF(flags); k++)
+			cr_expect_eq(io_file_open(f.io, fixture_path(&f, below), flags[k]), -ENOTDIR, "%s, flags %u", names[i], flags[k]);
+		cr_expect_eq(io_dir_list(f.io, fixture_path(&f, names[i]), count_entry, &listing), -ENOTDIR, "%s", names[i]);
+	}
+	cr_expect_eq(io_file_open(f.io, fixture_path(&f, "missing/x"), 0), -ENOENT);
+	cr_expect_eq(io_dir_list(f.io, fixture_path(&f, "missing"), count_entry, &listing), -ENOENT);
+	fixture_close(&f);
+}
+
 /* People move segments to another disk and leave a link: it is as good as the file, also where a file would be made. It blocks as files do. */
 EACH_TEST(follows_a_link_to_a_file)
 {

@@ -117,7 +117,7 @@ Test(shortage, a_copy_that_cannot_be_opened_is_not_given_up, .timeout = 60)
  * the journal, a stop leaves them there. */
 Test(shortage, a_file_that_may_not_be_opened, .timeout = 60)
 {
-	static const int errors[] = {EACCES, EPERM};
+	static const int errors[] = {EACCES, EPERM, ENOTDIR};
 	for (size_t e = 0; e < COUNT_OF(errors); e++) {
 		struct world world;
 		begin(&world, 20 + e, 1);
@@ -151,7 +151,7 @@ Test(shortage, a_file_that_may_not_be_opened, .timeout = 60)
 /* A sync that is refused is no such state: nobody knows how far it had come, whatever it says. */
 Test(shortage, a_sync_that_is_refused_is_final, .timeout = 60)
 {
-	static const int errors[] = {ENOMEM, EACCES, EPERM};
+	static const int errors[] = {ENOMEM, EACCES, EPERM, ENOTDIR};
 	for (size_t e = 0; e < COUNT_OF(errors); e++) {
 		struct world world;
 		begin(&world, 30 + e, 1);
