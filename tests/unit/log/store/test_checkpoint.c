@@ -478,3 +478,49 @@ Test(checkpoint, keeps_fences_and_log_starts)
 	}
 	world_fini(&world);
 }
+
+static void count_partition(void *context, const struct uuid *id, uint32_t index, const struct catalog_mark *mark)
+{
+	(void)id;
+	(void)index;
+	(void)mark;
+	++*(uint32_t *)context;
+}
+
+/* A file that is cut anywhere, or has a bit changed, tells nobody anything; nor is it read beyond its end (which ASan tells). */
+Test(checkpoint, what_is_no_checkpoint_tells_nothing)
+{
+	struct world world;
+	uint64_t seed = 1, generation = 2;
+	uint32_t count = 0;
+	size_t size;
+	world_init(&world, 40);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	for (uint32_t index = 0; index < 2; index++)
+		world_append(&world, world_partition(&world, "t", index), 0, 3, 100);
+	world_stop(&world);
+	uint8_t *whole = rot_read(&world, "/checkpoint-0", &size);
+	store__checkpoint_partitions((struct slice){whole, size}, count_partition, &count);
+	cr_assert_eq(count, 2);
+	cr_assert_eq(store__checkpoint_journal((struct slice){whole, size}, &seed, &generation), 0);
+	count = 0;
+	for (size_t cut = 0; cut < size; cut++) {
+		uint8_t *bytes = malloc(cut + 1);
+		memcpy(bytes, whole, cut);
+		struct slice file = {bytes, cut};
+		cr_expect_eq(store__checkpoint_journal(file, &seed, &generation), ERR_CORRUPT_LOG, "cut at %zu", cut);
+		store__checkpoint_partitions(file, count_partition, &count);
+		free(bytes);
+	}
+	for (size_t at = 0; at < size; at++) {
+		whole[at] ^= 1;
+		cr_expect_eq(store__checkpoint_journal((struct slice){whole, size}, &seed, &generation), ERR_CORRUPT_LOG, "byte %zu", at);
+		store__checkpoint_partitions((struct slice){whole, size}, count_partition, &count);
+		whole[at] ^= 1;
+	}
+	cr_expect_eq(count, 0);
+	free(whole);
+	world_open(&world);
+	world_fini(&world);
+}
