@@ -43,7 +43,7 @@ static void advise(int err, char *out, size_t size)
 		text = "; leave the files of a running broker alone, and stop it before anything is put in their place";
 		break;
 	case -ENOTDIR:
-		text = "; what has a directory's name is none, or leads to none: put it back, or mount the disk that it is on";
+		text = "; what has a directory's name is none, or leads to none: mount the disk that it is on, put it back, or move that away if it is lost";
 		break;
 	case -EROFS:
 		text = "; mount the file system so that it can be written";

@@ -19,7 +19,8 @@
 
 int repair__fail(struct repair *repair, int err, const char *what, const char *why)
 {
-	snprintf(repair->report->why, sizeof repair->report->why, "%s: %s", what, *why ? why : err_text(err));
+	char text[2048];
+	snprintf(repair->report->why, sizeof repair->report->why, "%s: %s", what, *why ? why : io_explain(repair->io, err, text, sizeof text));
 	return err;
 }
 

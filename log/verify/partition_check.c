@@ -700,9 +700,30 @@ static void tell_missing_log(struct partition_walk *walk, const char *file, cons
 	}
 }
 
-static void check_missing_segments(struct partition_walk *walk)
+static int no_entry(void *context, const char *name, bool is_directory)
+{
+	(void)context;
+	(void)name;
+	(void)is_directory;
+	return 0;
+}
+
+/* A directory whose disk is not mounted is not missing: -ENOTDIR, nothing can be said of it. */
+static int look_for_directory(const struct partition_walk *walk)
+{
+	char path[8192], name[PARTITION_DIR_NAME_SIZE];
+	partition_dir_name(name, walk->check->topic_name, (uint32_t)walk->check->index);
+	snprintf(path, sizeof path, "%s/%s", walk->check->sink->dir, name);
+	int err = io_dir_list(walk->check->sink->io, path, no_entry, NULL);
+	return err == -ENOTDIR ? err : 0;
+}
+
+static int check_missing_segments(struct partition_walk *walk)
 {
 	const struct partition_check *check = walk->check;
+	int err = check->files ? 0 : look_for_directory(walk);
+	if (err)
+		return err;
 	for (uint32_t i = 0; check->picture && i < check->picture->segment_count; i++) {
 		const struct picture_segment *segment = &check->picture->segments[i];
 		if (segment->required.position == 0 ||
@@ -716,6 +737,7 @@ static void check_missing_segments(struct partition_walk *walk)
 		snprintf(file, sizeof file, "%s/%s", dir, name);
 		tell_missing_log(walk, file, segment);
 	}
+	return 0;
 }
 
 static void tell_fenced(const struct partition_walk *walk, int64_t from, int64_t to, bool is_whole)
@@ -928,7 +950,9 @@ static int run(struct partition_walk *walk)
 	if (err)
 		return err;
 	if (!walk->check->is_in_use)
-		check_missing_segments(walk);
+		err = check_missing_segments(walk);
+	if (err)
+		return err;
 	check_known_ranges(walk);
 	check_filed(walk);
 	return walk->check->files ? check_derived(walk) : 0;

@@ -198,3 +198,32 @@ expect_match "... says what it is" "^note +small-0, offsets 5 and on: zeros to t
 broker_start
 expect "a start takes the records, and not long" "5" "$(kc_consume small -p 0 | tail -1)"
 broker_stop
+
+# ---- a partition's directory on a disk that is not mounted ----------------------------------------------------
+DATA=$WORK/unmounted
+PORT=
+broker_start
+"$LIVE_BIN/admin" "$BROKER" create far 2 > /dev/null
+for p in 0 1; do seq 5 | kc_produce -t far -p $p; done
+broker_stop
+mkdir "$WORK/disk"
+mv "$DATA/far-0" "$WORK/disk/far-0"
+ln -s "$WORK/nowhere/far-0" "$DATA/far-0"
+expect_status "a partition that leads nowhere is not said to be lost" 1 "$SPATE_BIN" log verify "$DATA"
+expect_match "... but what it is, and what to do" "far-0 cannot be listed: Not a directory; .*mount the disk" "$("$SPATE_BIN" log verify "$DATA" 2>&1)"
+expect_match "... nor is it repaired" "far-0 cannot be listed: Not a directory; .*mount the disk" "$("$SPATE_BIN" log repair --accept-loss "$DATA" 2>&1)"
+broker_start
+expect "a fetch of it is told to come again" "" "$(timeout 3 "$SPATE_BIN" consume far --partition 0 --exit-eof --broker "$BROKER" 2> /dev/null)"
+expect "... and others are served" "5" "$(kc_consume far -p 1 | tail -1)"
+for p in 0 1; do echo 6 | kc_produce -t far -p $p; done
+sleep 6.5
+echo 7 | kc_produce -t far -p 1
+expect_match "what is produced there waits in the journal" "spate: error: .*Not a directory.*ENOTDIR.*: records are taken into the journal, and what is to be filed waits" "$(cat "$LOG")"
+broker_stop
+rm "$DATA/far-0"
+mv "$WORK/disk/far-0" "$DATA/far-0"
+broker_start
+expect "with the disk back nothing has happened" "1 2 3 4 5 6" "$(kc_consume far -p 0 | xargs)"
+expect "... to nobody" "1 2 3 4 5 6 7" "$(kc_consume far -p 1 | xargs)"
+broker_stop
+expect_status "... and nothing is damaged" 0 "$SPATE_BIN" log verify "$DATA"
