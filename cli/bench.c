@@ -117,6 +117,8 @@ int bench_reach(const struct bench *bench, bool is_fetch)
 	}
 	free(topic.sizes_bytes);
 	wire_client_close(client);
+	if (!status)
+		interrupt_catch();
 	return status;
 }
 
@@ -130,7 +132,6 @@ static int measure(const struct bench *bench, load_run_fn *run)
 		complain("out of memory");
 		return STATUS_FAILED;
 	}
-	interrupt_catch();
 	int err = run(&bench->config, result);
 	if (result->requests || !err)
 		print_result(&bench->flags, &bench->config, result);

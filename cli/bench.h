@@ -41,7 +41,7 @@ int bench_configure(struct bench *bench, const char *topic) MUST_USE;
 /* The topic that the first argument names, or the benchmark's own: that is made, and deleted at the end unless it was named. */
 int bench_configure_own(struct bench *bench) MUST_USE;
 
-/* Whether a broker answers there, and has the topic if it is to be read. STATUS_OK, or what to return. */
+/* Whether a broker answers there, and has the topic if it is to be read. STATUS_OK, or what to return. From then on Ctrl-C ends the load, and what was made for it is removed. */
 int bench_reach(const struct bench *bench, bool is_fetch) MUST_USE;
 
 /* The verbs with files of their own. */

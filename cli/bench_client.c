@@ -7,6 +7,7 @@
 #include "cli/bench.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 
 #define PARTITIONS 4 /* what the mock broker gives a topic */
 
@@ -58,8 +59,8 @@ static int consume(const struct client_config *config, uint64_t count, struct cl
 static int measure(const struct bench_flags *flags, struct load_config *load)
 {
 	struct client_config config = {.host = load->host, .port = load->port, .topic = load->topic, .record_bytes = load->record_bytes, .partitions = PARTITIONS,
-				       .warmup_ns = load->warmup_ns, .duration_ns = load->duration_ns, .server_pid = load->server_pid};
-	struct client_result broker, read, mock;
+				       .warmup_ns = load->warmup_ns, .duration_ns = load->duration_ns, .server_pid = load->server_pid, .is_interrupted = load->is_interrupted};
+	struct client_result broker, read, mock = {0};
 	char failure[LOAD_FAILURE_BYTES];
 	if (load_topic_create(load, failure)) {
 		complain("%s", failure);
@@ -69,7 +70,11 @@ static int measure(const struct bench_flags *flags, struct load_config *load)
 	status = status ? status : consume(&config, broker.records, &read);
 	if (load_topic_delete(load, failure))
 		complain("%s", failure);
-	status = status ? status : produce(config, true, &mock);
+	status = status || interrupt_was_seen() ? status : produce(config, true, &mock);
+	if (!status && interrupt_was_seen()) {
+		complain("interrupted: there is nothing to compare");
+		status = STATUS_FAILED;
+	}
 	if (status)
 		return status;
 	if (flags->is_json) {

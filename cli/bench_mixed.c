@@ -5,7 +5,6 @@
 #include "cli/bench.h"
 #include "cli/command.h"
 #include "cli/flags.h"
-#include "cli/interrupt.h"
 
 struct results {
 	struct load_result produce, read;
@@ -20,7 +19,6 @@ static int measure(const struct bench *bench)
 		complain("out of memory");
 		return STATUS_FAILED;
 	}
-	interrupt_catch();
 	int err = load_mixed(config, &results->produce, &results->read);
 	if ((results->produce.requests || !err) && bench->flags.is_json)
 		load_print_mixed_json(stdout, config, &results->produce, &results->read);

@@ -96,7 +96,6 @@ static int run_sweep(const struct sweep *sweep, const struct load_config *base, 
 	struct load_result *result = calloc(1, sizeof *result);
 	double maximum = 0;
 	bool is_load = strcmp(sweep->name, "load") == 0;
-	interrupt_catch();
 	int err = !result ? -1 : is_load ? find_maximum(base, result, &maximum) : 0;
 	if (!is_json && !err)
 		printf("%18s %10s %11s %11s %9s %9s %9s %9s\n", sweep->unit, "MB/s", "requests/s", "records/s", "p50 us", "p99", "p99.9", "p99.99");

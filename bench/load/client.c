@@ -113,10 +113,15 @@ static int make_record(struct client *client)
 	return client->record ? 0 : fail(client, -ENOMEM, "no memory");
 }
 
+static bool is_interrupted(const struct client *client)
+{
+	return client->config->is_interrupted && client->config->is_interrupted();
+}
+
 /* Produces until `end_ns`. */
 static int produce_until(struct client *client, uint64_t end_ns)
 {
-	while (clock_ns(CLOCK_MONOTONIC) < end_ns) {
+	while (clock_ns(CLOCK_MONOTONIC) < end_ns && !is_interrupted(client)) {
 		for (int i = 0; i < POLL_EVERY; i++) {
 			if (client->rd.rd_kafka_produce(client->topic, RD_KAFKA_PARTITION_UA, 0, client->record, client->config->record_bytes, NULL, 0,
 							NULL) == 0)
@@ -137,9 +142,9 @@ static int await_first(struct client *client)
 {
 	uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + DEADLINE_NS;
 	int err = produce_until(client, clock_ns(CLOCK_MONOTONIC) + 1000000);
-	while (!err && !client->delivered && !client->failures && clock_ns(CLOCK_MONOTONIC) < deadline_ns)
+	while (!err && !client->delivered && !client->failures && clock_ns(CLOCK_MONOTONIC) < deadline_ns && !is_interrupted(client))
 		client->rd.rd_kafka_poll(client->handle, 10);
-	return err ? err : client->delivered ? 0 : fail(client, -ETIMEDOUT, "no record was delivered");
+	return err ? err : client->delivered || is_interrupted(client) ? 0 : fail(client, -ETIMEDOUT, "no record was delivered");
 }
 
 static int measure(struct client *client)
@@ -196,7 +201,7 @@ static int take_until(struct client *client, rd_kafka_queue_t *queue, uint64_t c
 {
 	rd_kafka_message_t *messages[TAKEN_AT_ONCE];
 	uint64_t heard_ns = clock_ns(CLOCK_MONOTONIC);
-	while (client->delivered < count) {
+	while (client->delivered < count && !is_interrupted(client)) {
 		ssize_t taken = client->rd.rd_kafka_consume_batch_queue(queue, 100, messages, TAKEN_AT_ONCE);
 		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 		for (ssize_t i = 0; i < taken; i++) {

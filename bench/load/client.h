@@ -13,6 +13,7 @@ struct client_config {
 	uint32_t partitions; /* to consume from */
 	uint64_t warmup_ns, duration_ns;
 	int server_pid; /* to charge it its CPU; 0: unknown */
+	bool (*is_interrupted)(void); /* asked now and then: true ends the call, with what was measured by then. NULL: never */
 };
 
 struct client_result {
