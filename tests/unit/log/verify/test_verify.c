@@ -1,4 +1,6 @@
 /* The verifier on segments: a clean directory, every damaged range, any bit; and that the log refuses what it names. */
+#include "log/base/bytes.h"
+#include "log/batch/crc32c.h"
 #include "tests/unit/log/verify/directory.h"
 
 /* What the store has written is whole, and all of it was looked at. */
@@ -443,6 +445,13 @@ Test(verify, any_bit_of_the_other_files, .timeout = 300)
 
 /* ---- directories of others ----------------------------------------------------------------------------- */
 
+static void unlink_top(struct world *world)
+{
+	static const char *const files[] = {"/catalog.log", "/meta.properties", "/journal-0", "/checkpoint-0"};
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		rot_unlink(world, files[i]);
+}
+
 /* Kafka's own directory has no catalog, journal or checkpoint: segments are checked alone, and the last
  * one may break off. */
 Test(verify, segments_alone)
@@ -453,9 +462,7 @@ Test(verify, segments_alone)
 	make_stopped(&world, 11);
 	log_path(&world, 0, first);
 	log_path(&world, 2, last);
-	for (const char *const *file = (const char *const[]){"/catalog.log", "/meta.properties", "/journal-0",
-							     "/checkpoint-0", NULL}; *file; file++)
-		rot_unlink(&world, *file);
+	unlink_top(&world);
 	rot_verify(&world, &verdict);
 	expect_clean(&verdict, "segments alone");
 	cr_assert_not(verdict.report.has_catalog);
@@ -480,6 +487,61 @@ Test(verify, segments_alone)
 	rot_verify_dir(&world, "/t-1", &verdict);
 	expect_clean(&verdict, "one partition's directory");
 	cr_assert_eq(verdict.report.counts.records, 3);
+	end_world(&world);
+}
+
+/* Kafka's compaction takes batches away, and their offsets with them: that is no damage. A base offset that was changed is, as what is behind it goes on from what it was. */
+Test(verify, segments_alone_with_gaps)
+{
+	static const char *const derived[] = {".seal", ".index", ".timeindex"};
+	for (int is_changed = 0; is_changed < 2; is_changed++) {
+		struct world world;
+		struct verdict verdict;
+		char first[128], path[128];
+		size_t size;
+		make_stopped(&world, 14);
+		log_path(&world, 0, first);
+		unlink_top(&world);
+		for (size_t i = 0; i < COUNT_OF(derived); i++) {
+			sibling(first, derived[i], path);
+			rot_unlink(&world, path);
+		}
+		struct place gone = rot_batch(&world, first, 4);
+		uint8_t *log = rot_read(&world, first, &size);
+		if (is_changed)
+			store_be64(log + gone.position, (uint64_t)gone.base_offset + 1);
+		else
+			memmove(log + gone.position, log + gone.end, size - gone.end);
+		rot_write(&world, first, log, is_changed ? size : size - (gone.end - gone.position));
+		free(log);
+		rot_verify(&world, &verdict);
+		if (is_changed)
+			cr_expect_eq(expect_one(&verdict, FINDING_DAMAGE, first + 1, "base offset", "a changed base offset")->from, gone.base_offset);
+		else
+			expect_clean(&verdict, "a batch that compaction took");
+		end_world(&world);
+	}
+}
+
+/* A record whose offset its batch does not hold, though the CRC is right. */
+Test(verify, a_record_of_another_offset)
+{
+	struct world world;
+	struct verdict verdict;
+	static const char log[] = "/t-1/00000000000000000000.log";
+	size_t size;
+	make_topic(&world, 15, 1);
+	world_stop(&world);
+	unlink_top(&world);
+	uint8_t *bytes = rot_read(&world, log, &size);
+	uint8_t *delta = bytes + BATCH_HEADER_SIZE + 4; /* behind two bytes of length, the attributes and the time */
+	cr_assert_eq(*delta, 0);
+	*delta = 2 * 60; /* zigzag */
+	store_be32(bytes + 17, crc32c(bytes + 21, size - 21));
+	rot_write(&world, log, bytes, size);
+	free(bytes);
+	rot_verify_dir(&world, "/t-1", &verdict);
+	expect_one(&verdict, FINDING_DAMAGE, log + 5, "says offset 60", "another record's offset");
 	end_world(&world);
 }
 
