@@ -119,8 +119,11 @@ int partition__fence(struct partition *partition, struct segment *segment, uint6
 		      uint64_t *next_position, int64_t *next_offset)
 {
 	struct batch next;
+	int err = expected >= 0 ? segment_find_damage_begin(segment, &position, &expected) : 0;
+	if (err)
+		return err;
 	int64_t behind = (expected >= 0 ? expected : segment->base_offset) - 1;
-	int err = segment_resync(segment, position, behind, next_position, &next);
+	err = segment_resync(segment, position, behind, next_position, &next);
 	if (err && err != ERR_CORRUPT_LOG)
 		return err; /* a disk that does not answer says nothing of what is on it */
 	bool is_found = !err;

@@ -270,6 +270,45 @@ static int skip_damage(struct read_op *op, uint64_t position, int64_t expected, 
 	return go_on_at(op, next_position, next_offset, stretch_size(op), limit_offset);
 }
 
+/* Damage behind what is wanted, which whoever reads on will fence. Where it begins: what leads there may be another log's as well. */
+static uint64_t damage_begin(const struct read_op *op, uint64_t position, int64_t expected)
+{
+	uint64_t begin = position;
+	int err = segment_find_damage_begin(op->segment, &begin, &expected);
+	return err ? position : begin; /* or it cannot be read, and whoever reads on is told so */
+}
+
+/* It begins behind some of what is wanted: up to there the read is made again. */
+static int read_before_damage(struct read_op *op, uint64_t met, int64_t expected, uint64_t position, int64_t due_offset, int64_t limit_offset)
+{
+	uint64_t next_position;
+	int64_t next_offset;
+	int found = partition__fence(op->partition, op->segment, met, expected, expected, &next_position, &next_offset);
+	if (found < 0)
+		return found;
+	if (!partition__is_damaged(op->partition, due_offset, expected))
+		return -ENOMEM; /* there is no room in the list, and the read would not stop there */
+	return go_on_at(op, position, due_offset, stretch_size(op), limit_offset);
+}
+
+/* A fenced range that the walk has passed over by its headers, as batches before the wanted one are. Where these are another log's, they may go on with the one that is wanted. */
+struct passed_fence {
+	uint64_t position;
+	int64_t offset; /* -1: there was none */
+};
+
+static void note_fenced(const struct read_op *op, struct passed_fence *fence, uint64_t at, const struct batch *batch)
+{
+	if (fence->offset < 0 && op->partition->damage_count && partition__is_damaged(op->partition, batch->base_offset, batch_next_offset(batch)))
+		*fence = (struct passed_fence){op->position + at, batch->base_offset};
+}
+
+/* What cannot be read says nothing against it. */
+static bool is_strangers_next(struct read_op *op, const struct passed_fence *fence, uint64_t at, const struct batch *batch)
+{
+	return fence->offset >= 0 && segment_leads_on(op->segment, op->position + at, batch) == 0;
+}
+
 /* The index and the batch it points at do not agree, and one of them is damaged. A read from the entry before it finds out which: from there, the
  * order of offsets tells. */
 static int go_back(struct read_op *op, int64_t limit_offset)
@@ -294,8 +333,9 @@ static int take_batches(struct read_op *op, uint64_t got)
 	struct partition *partition = op->partition;
 	const struct damage *damage = partition__next_damage(partition, op->offset);
 	int64_t limit_offset = damage ? damage->from : segment->durable.offset;
-	int64_t expected = op->due_offset;
+	int64_t expected = op->due_offset, start_offset = -1;
 	uint64_t at = 0, start = UINT64_MAX;
+	struct passed_fence fence = {.offset = -1};
 	while (at + BATCH_HEADER_SIZE <= got || (start == UINT64_MAX && (op->is_cut || is_end_of_batches(op, at)))) {
 		struct batch batch;
 		struct slice rest = {stretch(op) + at, got - at};
@@ -319,15 +359,28 @@ static int take_batches(struct read_op *op, uint64_t got)
 		if (!is_bad && is_wanted)
 			is_bad = batch_check_crc(rest, &batch) != 0;
 		if (is_bad) {
-			if (start == UINT64_MAX)
-				return skip_damage(op, op->position + at, expected, limit_offset);
+			uint64_t met = op->position + at;
+			bool is_news = start != UINT64_MAX && expected < limit_offset;
+			uint64_t begin = is_news ? damage_begin(op, met, expected) : met;
+			if (start == UINT64_MAX || begin <= op->position + start)
+				return skip_damage(op, met, expected, limit_offset);
+			if (begin < met)
+				return read_before_damage(op, met, expected, op->position + start, start_offset, limit_offset);
 			break;
 		}
 		expected = batch_next_offset(&batch);
 		if (is_wanted && expected > limit_offset)
 			break;
-		if (is_wanted && start == UINT64_MAX)
+		if (!is_wanted)
+			note_fenced(op, &fence, at, &batch);
+		if (is_wanted && start == UINT64_MAX && is_strangers_next(op, &fence, at, &batch)) {
+			op->passed_offset = -1;
+			return skip_damage(op, fence.position, fence.offset, limit_offset);
+		}
+		if (is_wanted && start == UINT64_MAX) {
 			start = at;
+			start_offset = batch.base_offset;
+		}
 		op->passed_offset = is_wanted ? -1 : batch.base_offset;
 		op->passed_position = op->position + at;
 		at += batch.size_bytes;

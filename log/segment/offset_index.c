@@ -99,6 +99,19 @@ uint32_t offset_index_floor_entry(const struct offset_index *index, int64_t offs
 	return count > 0 ? index->entries[count - 1].position : 0;
 }
 
+uint32_t offset_index_at(const struct offset_index *index, uint64_t position)
+{
+	uint32_t low = 0, high = index->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (index->entries[middle].position < position)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 void offset_index_truncate(struct offset_index *index, int64_t offset)
 {
 	index->count = offset > INT64_MIN ? count_up_to(index, offset - 1) : 0;

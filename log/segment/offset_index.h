@@ -1,6 +1,7 @@
 /* The sparse offset index of one segment, in memory, and its form on disk (Kafka's .index): for some
  * batches, the last offset of the batch and the position where the batch begins. Derived from the .log: it
- * is rebuilt when it does not fit, and is never evidence about the log.
+ * is rebuilt when it does not fit, and is never evidence about the log, but for where batches of a damaged part
+ * stood, if it was made before that (log/segment/resync.h).
  *
  * Owner: whoever owns the segment. It never touches the disk and grows as entries come, up to a bound; an
  * empty one holds no memory. Embedded by value; the fields are for reading. */
@@ -37,6 +38,9 @@ MUST_USE int offset_index_add(struct offset_index *index, int64_t last_offset, u
 uint32_t offset_index_floor(const struct offset_index *index, int64_t offset);
 /* The same, with that entry's offset: the last one of the batch there, or -1 with position 0. */
 uint32_t offset_index_floor_entry(const struct offset_index *index, int64_t offset, int64_t *last_offset);
+
+/* The first entry whose position is not below this one; the count, if there is none. */
+uint32_t offset_index_at(const struct offset_index *index, uint64_t position);
 
 /* Drops the entries whose offset is >= `offset`. */
 void offset_index_truncate(struct offset_index *index, int64_t offset);

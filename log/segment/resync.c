@@ -7,8 +7,12 @@
  * The batch at the damaged place may be whole and only come too early: then batches are missing before it, and it is the next one.
  *
  * A block that was written to the wrong place may hold whole batches that are due much later. Behind them come those that are due now: so of the
- * candidates within LOOK_AHEAD the one with the smallest offset is taken. Or of batches that are due now, by another log's offsets: those lead nowhere behind the block. What is
- * between two damages, less than STRAY_SIZE apart and both of a header, is given up with them: nothing tells it from such. */
+ * candidates within LOOK_AHEAD the one with the smallest offset is taken. Or of batches that are due now, by another log's offsets: those lead nowhere behind the block, or past
+ * the next place that is known, an entry of the offset index. What is between two damages of headers, with no such place between, is given up with them (without an
+ * index, if they are less than STRAY_SIZE apart): nothing tells it from such.
+ *
+ * A block that begins just where a batch is due, with that offset of the other log's, is met where it ends. Its headers have passed such a place by: so all behind the last
+ * place before is given up. */
 #include "log/segment/resync.h"
 
 #include <errno.h>
@@ -18,8 +22,8 @@
 #include "log/base/err.h"
 
 #define SCAN_SIZE (256u << 10)
-#define LOOK_AHEAD (64u << 10)
-#define STRAY_SIZE (16u << 10) /* of a block that was written to the wrong place, most often a page */
+#define STRAY_SIZE (64u << 10) /* of a block that was written to the wrong place, at most; most often it is a page */
+#define LOOK_AHEAD STRAY_SIZE
 
 /* Bytes that are not what they should be say "no"; a disk that does not answer says nothing, and fences are for good. */
 static int no_or(int err)
@@ -93,10 +97,48 @@ static int is_hole(const struct resync_source *source, uint64_t position)
 	return err ? no_or(err) : memcmp(header, zeros, sizeof header) == 0;
 }
 
+static int64_t offset_at(const struct resync_source *source, uint32_t place)
+{
+	return source->base_offset + source->places->entries[place].relative_offset;
+}
+
+/* 1: the headers from this batch on lead to the place, where the batch of its offset begins, or one whose header is damaged; 0: they do not; or a read error. */
+static int leads_to_place(const struct resync_source *source, uint64_t position, const struct batch *batch, uint32_t place)
+{
+	uint64_t wanted = source->places->entries[place].position;
+	struct batch at = *batch;
+	while (position < wanted) {
+		int64_t due = batch_next_offset(&at);
+		position += at.size_bytes;
+		if (position > wanted || due > offset_at(source, place))
+			return 0;
+		if (is_cut_off(source, position))
+			return 1;
+		int err = read_header(source, position, &at);
+		if (err == ERR_CORRUPT_LOG)
+			return position == wanted;
+		if (err || at.base_offset != due)
+			return err;
+	}
+	return batch_last_offset(&at) == offset_at(source, place);
+}
+
+static bool has_place_behind(const struct resync_source *source, uint64_t position)
+{
+	return source->places && offset_index_at(source->places, position) < source->places->count;
+}
+
+int resync_leads_on(const struct resync_source *source, uint64_t position, const struct batch *batch)
+{
+	return has_place_behind(source, position) ? leads_to_place(source, position, batch, offset_index_at(source->places, position)) : 1;
+}
+
 /* A batch says nothing of whose it is, and a block that was written to the wrong place may bring several of another log's, one behind the other. So what is found must
- * lead on, from header to header (be their batches damaged as well), to the segment's end or the file's, to a mark that is known, out of such a block, or, if there is another behind it at least, to a hole. */
+ * lead on, from header to header (be their batches damaged as well), to the next place that is known; where none is, to the segment's end or the file's, to a mark that is known, out of such a block, or, if there is another behind it at least, to a hole. */
 static int leads_on(const struct resync_source *source, uint64_t position, const struct batch *batch)
 {
+	if (has_place_behind(source, position))
+		return resync_leads_on(source, position, batch);
 	const struct mark_step *step = next_step(source, position);
 	struct batch at = *batch;
 	for (uint64_t behind = position + at.size_bytes;; behind += at.size_bytes) {
@@ -213,14 +255,14 @@ static int is_later_batch(const struct resync_source *source, uint64_t position,
 		return is_found;
 	uint64_t behind = position + out->size_bytes;
 	if (behind == source->end_position)
-		return batch_next_offset(out) == source->end_offset;
+		return batch_next_offset(out) == source->end_offset ? leads_on(source, position, out) : 0;
 	is_found = is_batch(source, behind, from_offset, &next);
 	if (is_found <= 0 || next.base_offset != batch_next_offset(out))
 		return is_found < 0 ? is_found : 0;
 	return leads_on(source, position, out);
 }
 
-/* The same for what the damaged batch's own length leads to. */
+/* The same for what the damaged batch's own length leads to. It is believed, unless a place that is known speaks against it. */
 static int is_behind_damaged(const struct resync_source *source, uint64_t *position, int64_t from_offset, struct batch *out)
 {
 	struct batch damaged;
@@ -230,7 +272,52 @@ static int is_behind_damaged(const struct resync_source *source, uint64_t *posit
 	int64_t due = from_offset + 1 + damaged.last_offset_delta + 1;
 	*position += damaged.size_bytes;
 	int is_found = is_batch(source, *position, from_offset, out);
-	return is_found > 0 ? out->base_offset == due : is_found;
+	if (is_found > 0)
+		is_found = out->base_offset == due;
+	return is_found > 0 ? resync_leads_on(source, *position, out) : is_found;
+}
+
+/* 1: the headers lead from this batch to just `behind`, where `due_offset` is due; 0: they do not; or a read error. */
+static int leads_to(const struct resync_source *source, uint64_t position, struct batch at, uint64_t behind, int64_t due_offset)
+{
+	while ((position += at.size_bytes) < behind) {
+		int64_t due = batch_next_offset(&at);
+		int err = read_header(source, position, &at);
+		if (err || at.base_offset != due)
+			return no_or(err);
+	}
+	return position == behind && batch_next_offset(&at) == due_offset;
+}
+
+/* The batch that is known to have begun there, or the segment's first one: 1, it does; 0; or a read error. */
+static int stands_at(const struct resync_source *source, uint32_t places_before, uint64_t *position, struct batch *out)
+{
+	*position = places_before ? source->places->entries[places_before - 1].position : 0;
+	int err = read_header(source, *position, out);
+	if (err)
+		return no_or(err);
+	return places_before ? batch_last_offset(out) == offset_at(source, places_before - 1) : out->base_offset == source->base_offset;
+}
+
+int resync_find_begin(const struct resync_source *source, uint64_t *position, int64_t *due_offset)
+{
+	uint32_t last = source->places ? offset_index_at(source->places, *position) : 0, before = last;
+	uint64_t begin = *position;
+	struct batch batch;
+	int stands = last == 0;
+	while (!stands && begin + STRAY_SIZE >= *position) {
+		stands = stands_at(source, before, &begin, &batch);
+		if (!stands && before-- == 0)
+			return 0;
+	}
+	if (stands <= 0 || before == last)
+		return stands < 0 ? stands : 0;
+	int leads = leads_to(source, begin, batch, *position, *due_offset);
+	if (leads > 0) {
+		*position = begin;
+		*due_offset = batch.base_offset;
+	}
+	return leads < 0 ? leads : 0;
 }
 
 int resync_find(const struct resync_source *source, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)

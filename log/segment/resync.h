@@ -7,6 +7,7 @@
 #include "log/base/types.h"
 #include "log/batch/batch.h"
 #include "log/segment/mark.h"
+#include "log/segment/offset_index.h"
 
 /* All of [position, position + size) into `out`. ERR_CORRUPT_LOG: it is not all there; any other error ends the search with it. */
 typedef int resync_read_fn(void *context, void *out, uint32_t size_bytes, uint64_t position);
@@ -26,11 +27,21 @@ struct resync_source {
 	int64_t fit_offset;
 	uint64_t file_end;        /* the file's; [file_end, memory_position) is nowhere */
 	const struct mark_steps *steps; /* where batches are known to end; NULL: nowhere */
+	/* Each entry is of a batch that stood there before anything was damaged; NULL: nobody knows of any. One that was made from what stands there now
+	 * proves nothing. */
+	const struct offset_index *places;
 	uint64_t memory_position; /* from here on bytes are in memory; the end, if none are */
 };
 
 /* Could the batch stand there, by its header: an offset range of this segment, and its bytes within? */
 MUST_USE bool resync_header_fits(const struct resync_source *source, uint64_t position, const struct batch *batch);
+
+/* At `*position`, where `*due_offset` is due, a batch is damaged. Where the headers that lead there from the last known place on pass another one by, they are of another
+ * log's batches, be these whole: then the damage begins at that place, and so do both. Else they stay. 0, or a read error. */
+MUST_USE int resync_find_begin(const struct resync_source *source, uint64_t *position, int64_t *due_offset);
+
+/* Do the headers from this batch on lead to the next known place, or is there none? 1, 0, or a read error. */
+MUST_USE int resync_leads_on(const struct resync_source *source, uint64_t position, const struct batch *batch);
 
 /* The next whole batch at or behind `damaged_position`, where the batch behind `from_offset` is due and is not, or is damaged. ERR_CORRUPT_LOG: there
  * is none. Bounded memory: SCAN_SIZE and the largest batch. */

@@ -43,7 +43,7 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 	segment->filed = segment->durable = segment->committing = segment->staged = segment->vouched = segment->memory_mark = start;
 	segment->write_fd = segment->read_fd = segment->direct_fd = -1;
 	segment->is_cut = segment->is_identified = true;
-	segment->has_index = segment->is_index_trusted = true;
+	segment->has_index = segment->is_index_trusted = segment->has_places = true;
 	segment->first_timestamp_ms = segment->max_timestamp_ms = segment->max_timestamp_offset = -1;
 	segment->first_leader_epoch = segment->last_leader_epoch = -1;
 	segment->index_interval_bytes = index_interval_bytes;
@@ -81,6 +81,7 @@ void segment_adopt(struct segment *segment, struct mark end)
 	segment->memory_mark = end;
 	segment->has_file = true;
 	segment->is_cut = false;
+	segment->has_places &= end.position == 0;
 }
 
 void segment_believe(struct segment *segment, const struct mark_check *told)

@@ -75,6 +75,7 @@ struct segment {
 	bool is_cut;                    /* the file has been cut to `filed` since start, or never was longer */
 	bool has_index;                 /* the indexes below cover all of it */
 	bool is_index_trusted;          /* they were made from the batches, or fit the seal */
+	bool has_places;                /* they fit the seal, or were made as the batches were staged: they tell where these stood before anything was damaged */
 	uint32_t readers;               /* reads in flight that use direct_fd */
 	uint64_t allocated_bytes;       /* reserved on disk by fallocate, counted from 0 */
 	uint64_t size_bytes_max;        /* it rolls before it is longer: nothing behind that is reserved; 0: not known */
@@ -193,6 +194,10 @@ MUST_USE int segment_read_bytes(struct segment *segment, void *out, uint32_t siz
 /* The next whole batch behind the damaged one at `damaged_position`, whose offsets begin at `from_offset`. ERR_CORRUPT_LOG: there is none in
  * this segment. Reads the disk in place: for damage alone. */
 MUST_USE int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out);
+/* At `*position`, where `*due_offset` is due, a batch is damaged: where the damage begins (resync_find_begin). 0, or a read error. */
+MUST_USE int segment_find_damage_begin(struct segment *segment, uint64_t *position, int64_t *due_offset);
+/* Do the headers from this batch on lead to the next place that is known (resync_leads_on)? 1, 0, or a read error. */
+MUST_USE int segment_leads_on(struct segment *segment, uint64_t position, const struct batch *batch);
 /* Reads a whole checked batch into malloc'ed memory, now: for lookups by time. */
 MUST_USE int segment_read_batch(struct segment *segment, const struct batch *batch, uint64_t position, uint8_t **out);
 

@@ -45,7 +45,8 @@ static bool read_seal(struct segment *segment, struct seal *seal)
 	segment_path(segment, SEGMENT_FILE_SEAL, path, sizeof path);
 	if (!segment->is_sealed || small_file_read(segment->home->io, path, SEAL_SIZE, &data, &size))
 		return false;
-	bool is_good = seal_decode(seal, (struct slice){data, size}) == 0;
+	bool is_good = seal_decode(seal, (struct slice){data, size}) == 0 && seal->base_offset == segment->base_offset &&
+		       seal->log_size_bytes == segment->staged.position && seal->next_offset == segment->staged.offset;
 	free(data);
 	return is_good;
 }
@@ -86,7 +87,7 @@ static int decode_index_files(struct segment *segment)
 {
 	struct seal seal;
 	bool has_seal = read_seal(segment, &seal);
-	segment->is_index_trusted = has_seal;
+	segment->is_index_trusted = segment->has_places = has_seal;
 	int err = decode_offset_index(segment, has_seal ? &seal : NULL);
 	return err ? err : decode_time_index(segment, has_seal ? &seal : NULL);
 }
@@ -115,10 +116,13 @@ static int take_index_files(struct segment *segment, uint64_t *position)
 		return 0;
 	const struct offset_index_entry *last = &segment->offsets.entries[segment->offsets.count - 1];
 	struct batch batch;
+	segment->index_written_count = segment->offsets.count;
+	*position = segment->staged.position;
+	if (segment->has_places)
+		return 0; /* it is all, whatever has become of the log */
 	err = segment_read_header(segment, last->position, &batch);
 	if (err || batch_last_offset(&batch) != segment->base_offset + last->relative_offset)
 		return ERR_CORRUPT_LOG;
-	segment->index_written_count = segment->offsets.count;
 	*position = last->position + batch.size_bytes;
 	return 0;
 }
@@ -127,6 +131,7 @@ static void forget_indexes(struct segment *segment)
 {
 	segment->unindexed_bytes = 0;
 	segment->is_index_trusted = true;
+	segment->has_places = false;
 	offset_index_truncate(&segment->offsets, segment->base_offset);
 	time_index_truncate(&segment->times, segment->base_offset);
 	segment->index_written_count = 0;
@@ -181,7 +186,7 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 				err = ERR_CORRUPT_LOG;
 		}
 		if (err == ERR_CORRUPT_LOG || err == ERR_CORRUPT_BATCH || err == ERR_INVALID_RECORD)
-			err = segment_resync(segment, position, expected - 1, &position, &batch);
+			err = segment__resync(segment, position, expected - 1, &position, &batch);
 		if (err)
 			break;
 		expected = batch_next_offset(&batch);
@@ -195,6 +200,23 @@ static int scan_into_indexes(struct segment *segment, uint64_t position)
 	}
 	free(buffer);
 	return err == ERR_CORRUPT_LOG || err == ERR_INVALID_RECORD || err == ERR_CORRUPT_BATCH ? 0 : err;
+}
+
+int segment__remake_indexes(struct segment *segment)
+{
+	forget_indexes(segment);
+	int err = scan_into_indexes(segment, 0);
+	segment->has_index = !err;
+	return err;
+}
+
+bool segment__index_fits(const struct segment *segment, uint32_t *next, uint64_t position, const struct batch *batch)
+{
+	const struct offset_index *index = &segment->offsets;
+	if (*next >= index->count || index->entries[*next].position >= position + batch->size_bytes)
+		return true;
+	const struct offset_index_entry *entry = &index->entries[(*next)++];
+	return entry->position == position && batch_last_offset(batch) == index->base_offset + entry->relative_offset;
 }
 
 int segment__load_indexes(struct segment *segment)
@@ -273,8 +295,7 @@ int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *p
 	*position = floor_of_time(segment, timestamp_ms, &entry_timestamp, &entry_offset, last_offset);
 	if (segment->is_index_trusted || entry_timestamp < 0 || is_time_entry_right(segment, *position, entry_timestamp, entry_offset))
 		return 0;
-	forget_indexes(segment);
-	err = scan_into_indexes(segment, 0);
+	err = segment__remake_indexes(segment);
 	if (!err)
 		*position = floor_of_time(segment, timestamp_ms, &entry_timestamp, &entry_offset, last_offset);
 	return err;

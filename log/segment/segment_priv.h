@@ -18,6 +18,15 @@ struct chunk *segment__chunk_at(struct segment *segment, uint64_t position);
 /* Has the indexes cover the whole segment: reads their files, or scans the log. */
 MUST_USE int segment__load_indexes(struct segment *segment);
 
+/* segment_resync() with what of the indexes is in memory. */
+MUST_USE int segment__resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out);
+
+/* Is the offset index right, as far as it was not made from the batches? The walk stands at a batch; *next is the entry to be judged, from 0 on. Once it is not, false. */
+bool segment__index_fits(const struct segment *segment, uint32_t *next, uint64_t position, const struct batch *batch);
+
+/* Makes the indexes anew from the log. */
+MUST_USE int segment__remake_indexes(struct segment *segment);
+
 /* It has its indexes in memory, and was the last to be asked: others that are complete may lose theirs. */
 void segment__note_indexed(struct segment *segment);
 

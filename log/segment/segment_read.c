@@ -94,16 +94,57 @@ static int64_t end_of_file(struct segment *segment)
 	return fd < 0 ? fd : io_file_size(segment->home->io, fd);
 }
 
-int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)
+/* Only while the indexes are made is there nothing that could tell of places. */
+static int open_source(struct segment *segment, struct resync_source *out)
 {
 	int64_t file_end = end_of_file(segment);
 	if (file_end < 0)
 		return (int)file_end;
-	struct resync_source source = {
+	*out = (struct resync_source){
 		.read = read_for_resync, .next_data = next_data_for_resync, .context = segment, .base_offset = segment->base_offset,
 		.end_position = segment->durable.position, .end_offset = segment->durable.offset,
 		.fit_position = segment->staged.position, .fit_offset = segment->staged.offset,
 		.file_end = (uint64_t)file_end, .memory_position = segment->memory_position, .steps = segment->steps,
+		.places = segment->has_index && segment->has_places ? &segment->offsets : NULL,
 	};
-	return resync_find(&source, damaged_position, from_offset, position, out);
+	return 0;
+}
+
+int segment__resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)
+{
+	struct resync_source source;
+	int err = open_source(segment, &source);
+	return err ? err : resync_find(&source, damaged_position, from_offset, position, out);
+}
+
+/* A sealed segment has a file that tells of places. */
+static int load_places(struct segment *segment)
+{
+	return segment->is_sealed ? segment__load_indexes(segment) : 0;
+}
+
+int segment_resync(struct segment *segment, uint64_t damaged_position, int64_t from_offset, uint64_t *position, struct batch *out)
+{
+	int err = load_places(segment);
+	return err ? err : segment__resync(segment, damaged_position, from_offset, position, out);
+}
+
+static int open_source_with_places(struct segment *segment, struct resync_source *out)
+{
+	int err = load_places(segment);
+	return err ? err : open_source(segment, out);
+}
+
+int segment_find_damage_begin(struct segment *segment, uint64_t *position, int64_t *due_offset)
+{
+	struct resync_source source;
+	int err = open_source_with_places(segment, &source);
+	return err ? err : resync_find_begin(&source, position, due_offset);
+}
+
+int segment_leads_on(struct segment *segment, uint64_t position, const struct batch *batch)
+{
+	struct resync_source source;
+	int err = open_source_with_places(segment, &source);
+	return err ? err : resync_leads_on(&source, position, batch);
 }

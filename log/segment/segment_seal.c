@@ -18,9 +18,11 @@ static void forget_summary(struct segment *segment)
 	segment->max_timestamp_ms = segment->max_timestamp_offset = -1;
 }
 
-static int walk_headers(struct segment *segment)
+/* `*fits_index`: the offset index is of these batches. A file that a crash left may have rotted, and a seal vouches for it. */
+static int walk_headers(struct segment *segment, bool *fits_index)
 {
 	struct mark_check filed;
+	uint32_t entry = 0;
 	mark_check_begin(&filed, segment->base_offset, segment->steps, &segment->vouched);
 	for (uint64_t position = 0; position < segment->staged.position;) {
 		struct batch batch;
@@ -33,6 +35,7 @@ static int walk_headers(struct segment *segment)
 		seal_hash_update(segment->hash, header, sizeof header);
 		segment__count(segment, &batch, batch_last_offset(&batch));
 		mark_check_batch(&filed, position, header, &batch);
+		*fits_index &= segment__index_fits(segment, &entry, position, &batch);
 		position += batch.size_bytes;
 		if (filed.bad_count) {
 			segment->is_doubtful = segment->home->has_doubtful = true; /* the scrub fences it */
@@ -101,13 +104,19 @@ static int learn_from_file(struct segment *segment, bool is_fenced)
 {
 	if (segment->hash)
 		return 0;
+	int err = segment__load_indexes(segment);
+	if (err)
+		return err;
 	struct segment before = *segment;
-	int err = seal_hash_create(&segment->hash);
+	bool fits_index = true;
+	err = seal_hash_create(&segment->hash);
 	forget_summary(segment);
 	if (!err)
-		err = walk_headers(segment);
+		err = walk_headers(segment, &fits_index);
 	if (!err && is_fenced)
 		err = hold_against_seal(segment);
+	if (!err)
+		segment->has_places = fits_index;
 	if (err) {
 		seal_hash_destroy(segment->hash); /* of a part of it, perhaps */
 		segment->hash = NULL;
@@ -153,11 +162,16 @@ static int seal_with(struct segment *segment, int err)
 		return 0;
 	if (!err)
 		err = segment__load_indexes(segment);
+	if (!err && !segment->has_places)
+		err = segment__remake_indexes(segment); /* by headers that are all whole */
 	if (!err && segment->max_timestamp_offset >= 0) {
 		int added = time_index_add(&segment->times, segment->max_timestamp_ms, segment->max_timestamp_offset);
 		(void)added; /* full: the lookup scans from the last entry */
 	}
-	return err ? err : write_seal(segment);
+	if (!err)
+		err = write_seal(segment);
+	segment->has_places |= !err;
+	return err;
 }
 
 int segment_seal(struct segment *segment, bool is_fenced)

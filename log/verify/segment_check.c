@@ -120,6 +120,7 @@ struct walk {
 	struct seal_hash *hash;
 	struct mark_check filed;   /* against what was filed here */
 	struct index_check index, time_index;
+	struct offset_index places; /* of the index file, if it fits the seal: as the broker's own */
 	uint64_t batches, records;
 	uint64_t since_progress;
 	char what[192];            /* of the batch judged last */
@@ -456,16 +457,33 @@ static uint64_t next_data_for_resync(void *context, uint64_t position)
 	return file_window_next_data(&walk->window, position);
 }
 
-/* Where the log goes on behind the bad batch at walk->position, by the broker's own rule: what its readers fence is what is named here. False if it does
- * not go on. */
-static bool find_next(struct walk *walk, uint64_t *position, struct batch *next)
+static struct resync_source source_of(struct walk *walk)
 {
-	struct resync_source source = {
+	return (struct resync_source){
 		.read = read_for_resync, .next_data = next_data_for_resync, .context = walk, .base_offset = walk->check->base_offset,
 		.end_position = walk->limit, .end_offset = offset_limit(walk->check),
 		.fit_position = walk->limit, .fit_offset = offset_limit(walk->check),
 		.file_end = walk->window.file_size, .memory_position = walk->limit, .steps = walk->check->steps,
+		.places = walk->places.count ? &walk->places : NULL,
 	};
+}
+
+/* Batches that were taken may turn out to be another log's: the damage begins before them. */
+static void find_begin(struct walk *walk)
+{
+	struct resync_source source = source_of(walk);
+	uint64_t met = walk->position;
+	int err = resync_find_begin(&source, &walk->position, &walk->offset);
+	walk->is_memory_short |= err == -ENOMEM;
+	if (walk->position < met)
+		snprintf(walk->what, sizeof walk->what, "batches stand where others did, by the index, and lead to no batch of this log");
+}
+
+/* Where the log goes on behind the bad batch at walk->position, by the broker's own rule: what its readers fence is what is named here. False if it does
+ * not go on. */
+static bool find_next(struct walk *walk, uint64_t *position, struct batch *next)
+{
+	struct resync_source source = source_of(walk);
 	int err = resync_find(&source, walk->position, walk->offset - 1, position, next);
 	walk->is_memory_short |= err == -ENOMEM;
 	return !err;
@@ -514,7 +532,9 @@ static bool pass_over(struct walk *walk, enum fault fault)
 {
 	uint64_t position;
 	struct batch next;
-	bool goes_on = find_next(walk, &position, &next);
+	uint64_t met = walk->position;
+	find_begin(walk);
+	bool goes_on = !walk->is_memory_short && find_next(walk, &position, &next);
 	if (walk->is_memory_short)
 		return false;
 	if (goes_on && position == walk->position) {
@@ -532,7 +552,7 @@ static bool pass_over(struct walk *walk, enum fault fault)
 		end = position;
 	}
 	note_damage(walk, fault, walk->offset, to, walk->position, end);
-	note_progress(walk, end - walk->position);
+	note_progress(walk, end > met ? end - met : 0);
 	index_check_skip(&walk->index, end, to);
 	index_check_skip(&walk->time_index, end, to == NOWHERE ? INT64_MAX : to);
 	walk->position = end;
@@ -625,7 +645,7 @@ static void check_index_file(struct walk *walk, struct index_check *index, struc
 	uint32_t entry_size = index->form == INDEX_FORM_OFFSET ? 8 : 12;
 	const char *unwritten = what_was_not_written(index, bytes, size_due);
 	bool is_as_sealed = is_sealed && is_sealed_file(bytes, size_due, checksum_due);
-	if (index->bad_from < index->bad_to) {
+	if (index->bad_from < index->bad_to && !(is_as_sealed && check->damaged.count)) {
 		uint64_t to = (uint64_t)index->bad_to * entry_size;
 		tell(check, FINDING_DERIVED, file, check->base_offset, walk->offset,
 		     (int64_t)index->bad_from * entry_size,
@@ -663,6 +683,16 @@ static void set_limit(struct walk *walk)
 		walk->limit = size;
 }
 
+/* The broker's own rule: an index that a seal vouches for tells where batches stood. */
+static void take_places(struct walk *walk)
+{
+	const struct segment_check *check = walk->check;
+	const struct seal *seal = check->seal;
+	offset_index_init(&walk->places, check->base_offset, UINT32_MAX);
+	if (seal && is_sealed_file(check->index, seal->index_size_bytes, seal->index_checksum))
+		walk->is_memory_short |= offset_index_decode(&walk->places, check->index, seal->log_size_bytes) == -ENOMEM;
+}
+
 static void run(struct walk *walk)
 {
 	struct segment_check *check = walk->check;
@@ -678,6 +708,7 @@ static void run(struct walk *walk)
 	const struct seal *seal = check->seal;
 	walk->time_index.is_lenient = !seal || is_sealed_file(check->time_index, seal->time_index_size_bytes,
 							      seal->time_index_checksum);
+	take_places(walk);
 	walk_batches(walk);
 	flush_pending(walk);
 	if (walk->is_memory_short)
@@ -711,6 +742,7 @@ int segment_check_run(struct segment_check *check)
 	counts->batches += walk.batches;
 	counts->records += walk.records;
 	verify_note_progress(check->sink);
+	offset_index_fini(&walk.places);
 	seal_hash_destroy(walk.hash);
 	file_window_close(&walk.window);
 	return err;

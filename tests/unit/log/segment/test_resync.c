@@ -48,11 +48,11 @@ static uint64_t hole_to_the_end(void *context, uint64_t position)
 	return 1ull << 40;
 }
 
-static uint32_t put(uint8_t *out, size_t capacity, int64_t base_offset)
+static uint32_t put_sized(uint8_t *out, size_t capacity, int64_t base_offset, size_t value_size)
 {
 	struct batch_builder builder;
 	struct batch_builder_options options = BATCH_BUILDER_PLAIN;
-	struct record record = {.timestamp_ms = 1000, .value = {(const uint8_t *)"0123456789", 10}};
+	struct record record = {.timestamp_ms = 1000, .value = {(const uint8_t *)"0123456789abcdef", value_size}};
 	uint32_t size;
 	options.base_offset = base_offset;
 	options.leader_epoch = 0;
@@ -60,6 +60,11 @@ static uint32_t put(uint8_t *out, size_t capacity, int64_t base_offset)
 	cr_assert_eq(batch_builder_append(&builder, &record), 0);
 	cr_assert_eq(batch_builder_finish(&builder, &size), 0);
 	return size;
+}
+
+static uint32_t put(uint8_t *out, size_t capacity, int64_t base_offset)
+{
+	return put_sized(out, capacity, base_offset, 10);
 }
 
 /* Batches of one record each; their source. */
@@ -158,6 +163,147 @@ Test(resync, what_leads_to_a_mark_is_taken)
 	source.steps = NULL;
 	expect_next(&source, &log, 1, 4);
 	free(steps);
+}
+
+/* ---- places that are known ------------------------------------------------------------------------------------------------- */
+
+/* Another log's batches of these offsets, one behind the other, each by so many bytes larger than one of this log's. */
+static uint64_t put_strangers(struct log *log, uint64_t at, int64_t base_offset, const int *larger, int count)
+{
+	for (int i = 0; i < count; i++)
+		at += put_sized(log->bytes + at, sizeof log->bytes - at, base_offset + i, (size_t)(10 + larger[i]));
+	return at;
+}
+
+static void expect_none(const struct resync_source *source, struct log *log, int damaged)
+{
+	uint64_t position;
+	struct batch batch;
+	cr_expect_eq(resync_find(source, log->at[damaged], damaged - 1, &position, &batch), ERR_CORRUPT_LOG);
+}
+
+static void know(struct resync_source *source, struct offset_index *places, const struct log *log, int batch)
+{
+	if (!source->places)
+		offset_index_init(places, 0, 800);
+	source->places = places;
+	cr_assert_eq(offset_index_add(places, batch, (uint32_t)log->at[batch]), 0);
+}
+
+/* However far they lead: another log's batches pass a known place by. */
+Test(resync, strangers_that_pass_a_place_by_are_not_taken)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	struct offset_index places;
+	log.bytes[log.at[1] + 16] ^= 1;
+	put_strangers(&log, log.at[2], 2, (int[]){2, -1, -1}, 3);
+	expect_next(&source, &log, 1, 2); /* they lead to the end */
+	know(&source, &places, &log, 3);
+	know(&source, &places, &log, 4);
+	uint64_t position;
+	struct batch batch;
+	cr_expect_eq(resync_find(&source, log.at[1], 0, &position, &batch), 0);
+	cr_expect_eq(batch.base_offset, 4, "%ld", (long)batch.base_offset); /* behind the last place it is as without any */
+	offset_index_fini(&places);
+}
+
+/* Nor those that the length of a damaged batch leads to. */
+Test(resync, a_length_does_not_lead_past_a_place)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	struct offset_index places;
+	log.bytes[log.at[1] + 70] ^= 1;
+	memset(log.bytes + log.at[2], 0xaa, log.at[4] - log.at[2]);
+	put_strangers(&log, log.at[2], 2, (int[]){2}, 1);
+	expect_next(&source, &log, 1, 2);
+	know(&source, &places, &log, 3);
+	expect_next(&source, &log, 1, 4);
+	offset_index_fini(&places);
+}
+
+/* The batch at the place is the one of its offset. */
+Test(resync, what_stands_at_a_place_has_its_offset)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	struct offset_index places;
+	log.bytes[log.at[1] + 16] ^= 1;
+	know(&source, &places, &log, 2);
+	know(&source, &places, &log, 4);
+	expect_next(&source, &log, 1, 2);
+	places.entries[0].relative_offset = 1;
+	expect_next(&source, &log, 1, 3);
+	places.entries[1].relative_offset = 5;
+	expect_none(&source, &log, 1);
+	offset_index_fini(&places);
+}
+
+/* A header at the place that is damaged as well says nothing against what leads there; nor need anything behind it be whole. */
+Test(resync, what_leads_to_a_damaged_batch_at_its_place_is_taken)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	struct offset_index places;
+	log.bytes[log.at[1] + 16] ^= 1;
+	log.bytes[log.at[3] + 16] ^= 1;
+	know(&source, &places, &log, 3);
+	expect_next(&source, &log, 1, 2);
+	log.bytes[log.at[3] + 16] ^= 1;
+	log.bytes[log.at[4] + 16] ^= 1;
+	expect_next(&source, &log, 1, 2);
+	offset_index_fini(&places);
+}
+
+static void expect_begin(const struct resync_source *source, uint64_t met, int64_t due, uint64_t position, int64_t offset)
+{
+	cr_expect_eq(resync_find_begin(source, &met, &due), 0);
+	cr_expect_eq(met, position, "%lu, not %lu", (unsigned long)met, (unsigned long)position);
+	cr_expect_eq(due, offset, "%ld, not %ld", (long)due, (long)offset);
+}
+
+/* Another log's batches that begin where one of just that offset is due: damage is met behind them, and begins at the last place that they have not passed by. */
+Test(resync, damage_begins_before_whole_strangers)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	struct offset_index places;
+	uint64_t met = put_strangers(&log, log.at[2], 2, (int[]){3}, 1);
+	memset(log.bytes + met, 0xaa, log.at[4] - met);
+	expect_begin(&source, met, 3, met, 3);
+	know(&source, &places, &log, 3);
+	expect_begin(&source, met, 3, 0, 0);
+	offset_index_fini(&places);
+	source.places = NULL;
+	know(&source, &places, &log, 1);
+	expect_begin(&source, met, 3, met, 3); /* nothing is passed by */
+	know(&source, &places, &log, 3);
+	expect_begin(&source, met, 3, log.at[1], 1);
+	expect_next(&source, &log, 1, 4);
+	offset_index_fini(&places);
+}
+
+/* Damage of several batches is no reason to give up those before it. */
+Test(resync, damage_begins_where_it_is_met)
+{
+	struct log log;
+	struct resync_source source = begin(&log);
+	struct offset_index places;
+	for (int i = 1; i < BATCHES; i++)
+		know(&source, &places, &log, i);
+	log.bytes[log.at[3] + 16] ^= 1;
+	expect_begin(&source, log.at[3], 3, log.at[3], 3);
+	for (size_t at = 0; at < BATCH_HEADER_SIZE; at++) { /* the one before is damaged as well, and passed over */
+		log.bytes[log.at[2] + at] ^= 1;
+		expect_begin(&source, log.at[3], 3, log.at[3], 3);
+		log.bytes[log.at[2] + at] ^= 1;
+	}
+	log.reads_left = 0;
+	uint64_t position = log.at[3];
+	int64_t due = 3;
+	cr_expect_eq(resync_find_begin(&source, &position, &due), -EIO);
+	offset_index_fini(&places);
 }
 
 /* So is the end of a file that was cut, of which memory has the rest. */
