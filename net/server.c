@@ -240,6 +240,7 @@ static int open_catalog(struct server *server, struct catalog_report *report, st
 		.incarnation = catalog_incarnation(server->catalog),
 		.journal_incarnation = catalog_journal_incarnation(server->catalog),
 		.directory_id = catalog_directory_id(server->catalog),
+		.is_catalog_new = report->was_created,
 		.config = server->options.config,
 		.journal_bytes = server->options.journal_bytes ? server->options.journal_bytes : (uint64_t)broker_config_int(server->options.config, "spate.journal.bytes"),
 	};

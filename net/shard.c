@@ -90,6 +90,8 @@ int shard_open_store(struct shard *shard, struct store_report *report)
 		.shard_count = shard->shard_count,
 		.incarnation = shard->facts->incarnation,
 		.journal_incarnation = shard->facts->journal_incarnation,
+		.directory_id = shard->facts->directory_id,
+		.is_catalog_new = shard->facts->is_catalog_new,
 		.journal_image = shard->journal_image,
 		.journal_size_bytes = shard->facts->journal_bytes,
 		.cache_size_bytes = shard_cache_bytes(config, shard->shard_count),

@@ -86,7 +86,8 @@ static int create(struct journal *journal)
 	int fd = io_file_open(journal->io, path_new, IO_CREATE | IO_DIRECT);
 	if (fd < 0)
 		return fd;
-	struct superblock superblock = {.file_size_bytes = journal->options.size_bytes, .shard_plus_one = journal->options.shard_plus_one};
+	struct superblock superblock = {.file_size_bytes = journal->options.size_bytes, .shard_plus_one = journal->options.shard_plus_one,
+					.directory_id = journal->options.directory_id};
 	io_random(journal->io, &superblock.seed, sizeof superblock.seed);
 	journal->is_unnamed = journal->options.is_first;
 	int err = journal->is_unnamed ? reserve(journal->io, fd, superblock.file_size_bytes) : fill_and_publish(journal, fd, path_new, &superblock);
@@ -100,6 +101,7 @@ static int create(struct journal *journal)
 	recovery->superblock_slot = JOURNAL_SUPERBLOCKS - 1;
 	recovery->cursor = (struct recovery_cursor){.seq = 1};
 	recovery->report.seed = superblock.seed;
+	recovery->report.directory_id = superblock.directory_id;
 	recovery->report.was_created = true;
 	recovery->report.decision = recovery_decide(&recovery_file_table, 0)->label;
 	return 0;

@@ -38,6 +38,7 @@ struct journal_options {
 	uint32_t group_size_bytes_max; /* of one group's payload; bounds memory: that times groups_in_flight_max + 1 */
 	uint32_t groups_in_flight_max; /* >= 1; callbacks come in order all the same */
 	uint32_t shard_plus_one;      /* whose journal it is: another shard's is refused; 0: not said */
+	struct uuid directory_id;     /* noted in the superblocks; zero: not said */
 	uint64_t incarnation;         /* of this opening: larger than every one before (log/catalog/catalog.h), so never 0 */
 	uint32_t chained_kinds;       /* bit k: entries of kind k go on from each other, so of one partition the newest of them tells all, whatever its kind */
 	bool is_loss_accepted;        /* open even where nothing tells what was lost (row T): the report's untold_to says so, and the caller takes care */
@@ -56,6 +57,7 @@ struct journal_report {
 	bool was_clean;               /* the last group is a seal */
 	uint64_t incarnation;         /* of the last opening that began to write; 0 if there was none, or nothing tells */
 	uint64_t seed;                /* of this file: no other has it. 0: it cannot be read */
+	struct uuid directory_id;     /* in whose data directory it was written; zero: not said (an earlier version) */
 	uint64_t checkpoint;          /* the generation given to the last journal_trim that reached the superblock, 0 if none did */
 	uint64_t log_starts;          /* the generation that journal_note_log_starts was told before that, 0 if none was */
 	uint64_t groups;

@@ -17,7 +17,8 @@ static const char superblock_magic[8] = {'S', 'P', 'A', 'T', 'E', 'J', 'N', 'L'}
 #define SUPERBLOCK_CHECKSUM_AT (JOURNAL_BLOCK_SIZE - 8)
 #define TELLS_AT (OPENINGS_AT + OPENINGS_MAX * OPENING_SIZE)
 #define REPEATS_AT (TELLS_AT + 16)
-_Static_assert(REPEATS_AT + SUPERBLOCK_REPEATS_MAX * GROUP_ENTRY_SIZE <= SUPERBLOCK_CHECKSUM_AT, "openings and repeats fit a superblock");
+#define DIRECTORY_ID_AT (SUPERBLOCK_CHECKSUM_AT - sizeof(struct uuid))
+_Static_assert(REPEATS_AT + SUPERBLOCK_REPEATS_MAX * GROUP_ENTRY_SIZE <= DIRECTORY_ID_AT, "openings and repeats fit a superblock");
 #define GROUP_SEED_AT 104
 #define GROUP_CHECKSUM_AT (GROUP_HEADER_SIZE - 8)
 
@@ -71,6 +72,7 @@ void superblock_encode(const struct superblock *superblock, uint8_t *out)
 	store_le32(out + TELLS_AT + 4, superblock->repeat_count);
 	store_le64(out + TELLS_AT + 8, superblock->told_from);
 	memcpy(out + REPEATS_AT, superblock->repeats, (size_t)superblock->repeat_count * GROUP_ENTRY_SIZE);
+	memcpy(out + DIRECTORY_ID_AT, superblock->directory_id.bytes, sizeof superblock->directory_id.bytes);
 	store_le64(out + SUPERBLOCK_CHECKSUM_AT, XXH3_64bits(out, SUPERBLOCK_CHECKSUM_AT));
 }
 
@@ -116,6 +118,7 @@ enum superblock_state superblock_decode(struct superblock *superblock, const uin
 	};
 	if (superblock->opening_count > OPENINGS_MAX || superblock->repeat_count > SUPERBLOCK_REPEATS_MAX)
 		return SUPERBLOCK_BROKEN;
+	memcpy(superblock->directory_id.bytes, block + DIRECTORY_ID_AT, sizeof superblock->directory_id.bytes);
 	memcpy(superblock->repeats, block + REPEATS_AT, (size_t)superblock->repeat_count * GROUP_ENTRY_SIZE);
 	for (uint32_t i = 0; i < superblock->opening_count; i++) {
 		superblock->openings[i].incarnation = load_le64(block + OPENINGS_AT + i * OPENING_SIZE);

@@ -42,6 +42,7 @@ struct superblock {
 	uint32_t shard_plus_one;   /* whose journal it is; 0: written before that was noted */
 	uint64_t checkpoint;       /* groups were let go for a checkpoint of this generation; an older one tells too little */
 	uint64_t log_starts;       /* the generation of the log starts beside it that was durable by then, 0: none; only its owner knows what that is */
+	struct uuid directory_id;  /* in whose data directory, as the catalog has it; zero: written before that was noted */
 	uint64_t reach_place;      /* no group ends behind it before both superblocks say a later one; 0: not said, an earlier version wrote this */
 	uint32_t tells;            /* 1: the three below count; 0: an earlier version wrote this */
 	uint32_t repeat_count;

@@ -217,6 +217,7 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 		recovery->report.tail_bytes = recovery->file_size > due ? recovery->file_size - due : 0;
 		recovery->report.incarnation = recovery->superblock.incarnation;
 		recovery->report.seed = recovery->superblock.seed;
+		recovery->report.directory_id = recovery->superblock.directory_id;
 		recovery->report.checkpoint = recovery->superblock.checkpoint;
 		recovery->report.log_starts = recovery->superblock.log_starts;
 	}

@@ -210,6 +210,8 @@ static struct superblock next_superblock(const struct journal *journal)
 	next.reach_place = journal->head_place + reach_size(journal);
 	if (journal->options.shard_plus_one)
 		next.shard_plus_one = journal->options.shard_plus_one;
+	if (!uuid_is_zero(&journal->options.directory_id))
+		next.directory_id = journal->options.directory_id;
 	if (next.checkpoint < journal->checkpoint)
 		next.checkpoint = journal->checkpoint;
 	if (next.log_starts < journal->log_starts)

@@ -54,6 +54,8 @@ int repair__open_stores(struct repair *repair)
 			.shard_count = repair->shard_count,
 			.incarnation = catalog_incarnation(repair->catalog),
 			.journal_incarnation = catalog_journal_incarnation(repair->catalog),
+			.directory_id = catalog_directory_id(repair->catalog),
+			.is_catalog_new = repair->needs_catalog,
 			.journal_size_bytes = (uint64_t)broker_config_int(config, "spate.journal.bytes"),
 			.cache_size_bytes = (uint64_t)broker_config_int(config, "spate.cache.bytes"),
 			.producers_max = 100000,

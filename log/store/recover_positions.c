@@ -240,6 +240,24 @@ static int read_checkpoints(struct store *store, bool *is_earlier, bool *is_anot
 	return copy_err ? err : 0;
 }
 
+/* Numbers of openings and changes are small, and agree by chance; an identity does not. */
+static bool is_of_another_directory(const struct store *store)
+{
+	const struct uuid *written = &store->journal_found.directory_id;
+	const struct uuid *ours = store->options.directory_id;
+	return ours && !store->options.is_catalog_new && !uuid_is_zero(written) && !uuid_equal(ours, written);
+}
+
+/* Nothing is lost yet, so there is no loss to accept: what is here is of deleted topics in the eyes of that catalog, and would go. */
+static int refuse_anothers(const struct store *store, struct store_report *report)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s/catalog.log and %s/journal-%u are of different data directories. No record was touched. Put the right files back. Is the right catalog.log lost, `spate log repair "
+		 "%s --accept-loss` makes it anew, with the topics that journals and directories tell of; is the right journal lost, move this one away, and start once with --set "
+		 "spate.accept.loss=true", store->dir, store->dir, store->options.shard, store->dir);
+	return ERR_CORRUPT_LOG;
+}
+
 int store__find_positions(struct replay *replay, bool *has_scanned)
 {
 	struct store *store = replay->store;
@@ -248,6 +266,8 @@ int store__find_positions(struct replay *replay, bool *has_scanned)
 	*has_scanned = false;
 	if (store->is_journal_alien && !store->options.is_loss_accepted)
 		return refuse_alien_journal(store, replay->report);
+	if (!is_anothers && is_of_another_directory(store)) /* else it is the journal that is another's, as the checkpoint says as well */
+		return refuse_anothers(store, replay->report);
 	if (store->is_journal_alien)
 		say_alien_journal(store);
 	int later_err = err ? 0 : store__look_for_later(replay);

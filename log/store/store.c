@@ -352,6 +352,7 @@ static int open_journal_file(struct store *store, struct journal_report *found)
 		.size_bytes = store->options.journal_size_bytes,
 		.group_size_bytes_max = store->group_size_bytes_max,
 		.shard_plus_one = store->options.shard + 1,
+		.directory_id = store->options.directory_id ? *store->options.directory_id : (struct uuid){{0}},
 		.groups_in_flight_max = 1,
 		.chained_kinds = 1u << ENTRY_BATCHES | 1u << ENTRY_DIRECT | 1u << ENTRY_DIRECT_TOLD,
 		.is_loss_accepted = store->options.is_loss_accepted,

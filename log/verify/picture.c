@@ -276,6 +276,7 @@ static void tell_alien(struct picture *picture, uint32_t shard, const char *chec
 	snprintf(what, sizeof what, "it and %s do not belong together: one of them is another's, or of an earlier time; the broker will refuse to start",
 		 strstr(checkpoint, ".copy") ? checkpoint : "the checkpoint");
 	tell_fatal(picture, name, what);
+	picture->alien_shard_plus_one = shard + 1;
 }
 
 static const char *why_unusable(const struct checkpoint_file *file, bool is_earlier, char *out, size_t size)

@@ -65,6 +65,7 @@ struct picture {
 	uint32_t bucket_mask;
 	bool are_starts_lost;          /* no checkpoint says where logs start, nor does the file that repeats it */
 	uint8_t scanned[512];          /* a bit for each shard whose checkpoint cannot be used, nor its copy */
+	uint32_t alien_shard_plus_one; /* of the shards read so far, the last whose journal and checkpoint do not belong together */
 	uint64_t entries;              /* of journals */
 	struct catalog_mark catalog_mark; /* how far the catalog had come, as checkpoints and journals know */
 	int err;

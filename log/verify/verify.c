@@ -144,6 +144,17 @@ static void tell_stray_shards(struct verify *verify)
 	}
 }
 
+/* As log/store/recover_positions.c decides (is_of_another_directory). */
+static void check_directory_id(struct verify *verify, uint32_t shard, const struct journal_report *journal)
+{
+	char what[256];
+	bool is_the_journal = verify->picture.alien_shard_plus_one == shard + 1; /* the checkpoint says so as well */
+	if (!verify->image || is_the_journal || uuid_is_zero(&journal->directory_id) || uuid_equal(&journal->directory_id, catalog_directory_id(verify->catalog)))
+		return;
+	snprintf(what, sizeof what, "it and journal-%u are of different data directories, so one of them does not know the topics of what is here: the broker will refuse to start", shard);
+	tell_fatal(verify, "catalog.log", NOWHERE, NOWHERE, what);
+}
+
 /* As log/store/store.c decides (is_put_back). */
 static void check_journal_time(struct verify *verify, uint32_t shard, const struct journal_report *journal)
 {
@@ -156,6 +167,12 @@ static void check_journal_time(struct verify *verify, uint32_t shard, const stru
 		 "it is of an earlier time: it ends with opening %llu, and by the catalog opening %llu has written it since; acknowledged records may be missing, "
 		 "and the broker will refuse to start", (unsigned long long)journal->incarnation, (unsigned long long)noted);
 	tell_fatal(verify, name, NOWHERE, NOWHERE, what);
+}
+
+static void check_journal(struct verify *verify, uint32_t shard, const struct journal_report *journal)
+{
+	check_directory_id(verify, shard, journal);
+	check_journal_time(verify, shard, journal);
 }
 
 static void count_journal_records(struct verify *verify)
@@ -181,7 +198,7 @@ static int read_shards(struct verify *verify)
 		err = picture_add_shard(&verify->picture, shard, verify->dir.has_checkpoint[shard],
 					has_journal, &journal);
 		if (!err && has_journal)
-			check_journal_time(verify, shard, &journal);
+			check_journal(verify, shard, &journal);
 		report->journals += has_journal;
 		report->journal_groups += journal.groups;
 		report->journal_entries += journal.entries;

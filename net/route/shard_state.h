@@ -26,6 +26,7 @@ struct broker_facts {
 	uint64_t incarnation;
 	uint64_t journal_incarnation; /* what the catalog knew of when it was opened (catalog_journal_incarnation) */
 	const struct uuid *directory_id;
+	bool is_catalog_new;                  /* made by this start */
 	const struct broker_config *config;   /* as at start */
 	uint64_t journal_bytes;
 };

@@ -58,6 +58,8 @@ static int open_broker(struct broker *broker)
 	broker->image = catalog_image_acquire(broker->catalog);
 	struct store_options options = {.dir = "/", .shard_count = 1, .incarnation = catalog_incarnation(broker->catalog),
 					.journal_incarnation = catalog_journal_incarnation(broker->catalog),
+					.directory_id = catalog_directory_id(broker->catalog),
+					.is_catalog_new = found.was_created,
 					.journal_size_bytes = JOURNAL_SIZE, .cache_size_bytes = 4 << 20, .producers_max = 100,
 					.producer_expiration_ms = 86400000};
 	struct store_report report;

@@ -31,6 +31,8 @@ static struct store_options options_of(const struct run *run)
 		.shard_count = 1,
 		.incarnation = catalog_incarnation(run->catalog),
 		.journal_incarnation = catalog_journal_incarnation(run->catalog),
+		.directory_id = catalog_directory_id(run->catalog),
+		.is_catalog_new = run->found.was_created,
 		.journal_size_bytes = JOURNAL_SIZE,
 		.cache_size_bytes = knobs->cache_size_bytes,
 		.direct_size_bytes_min = knobs->direct_size_bytes_min,

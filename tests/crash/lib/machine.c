@@ -81,6 +81,8 @@ static int open_store(struct machine *machine)
 	machine->image = catalog_image_acquire(machine->catalog);
 	machine->options.incarnation = catalog_incarnation(machine->catalog);
 	machine->options.journal_incarnation = catalog_journal_incarnation(machine->catalog);
+	machine->options.directory_id = catalog_directory_id(machine->catalog);
+	machine->options.is_catalog_new = machine->found.was_created;
 	struct store_options options = machine->options;
 	options.journal_image = image;
 	err = store_open(&machine->store, machine->io, &options, machine->image, &machine->report);

@@ -13,7 +13,7 @@
 static const struct superblock superblock_sample = {
 	.write_number = 9, .file_size_bytes = 64 << 20, .seed = SEED, .incarnation = 3, .durable_seq = 50, .trim_seq = 45,
 	.trim_place = 4096 * 100, .trim_chain = 77, .trim_incarnation = 2, .written_place = 4096 * 200,
-	.opening_count = 2, .openings = {{3, 44}, {5, 55}}, .tells = 1, .repeat_count = 2, .told_from = 49, .repeats = {9, 8, 7},
+	.directory_id = {{1, 2, 3}}, .opening_count = 2, .openings = {{3, 44}, {5, 55}}, .tells = 1, .repeat_count = 2, .told_from = 49, .repeats = {9, 8, 7},
 };
 
 /* A superblock leads back, and lies as documented. */
@@ -31,6 +31,7 @@ Test(journal_format, superblock)
 	cr_expect_eq(load_le32(block + 2180), 2);
 	cr_expect_eq(load_le64(block + 2184), 49);
 	cr_expect_eq(block[2193], 8);
+	cr_expect_eq(block[4073], 2);
 	struct superblock superblock;
 	cr_expect_eq(superblock_decode(&superblock, block), SUPERBLOCK_VALID);
 	cr_expect_arr_eq(&superblock, &superblock_sample, sizeof superblock);

@@ -63,6 +63,8 @@ static inline int open_broker(struct broker *broker, bool is_loss_accepted)
 		struct store_options options = {
 			.dir = "/", .shard = shard, .shard_count = SHARDS, .incarnation = catalog_incarnation(broker->catalog),
 			.journal_incarnation = catalog_journal_incarnation(broker->catalog),
+			.directory_id = catalog_directory_id(broker->catalog),
+			.is_catalog_new = broker->found.was_created,
 			.journal_size_bytes = JOURNAL_SIZE, .cache_size_bytes = 4 << 20, .direct_size_bytes_min = 3000, .producers_max = 100,
 			.producer_expiration_ms = 86400000, .is_loss_accepted = is_loss_accepted,
 		};

@@ -50,6 +50,8 @@ static inline int world_try_open(struct world *world)
 		world->image = catalog_image_acquire(world->catalog);
 		world->options.incarnation = catalog_incarnation(world->catalog);
 		world->options.journal_incarnation = catalog_journal_incarnation(world->catalog);
+		world->options.directory_id = catalog_directory_id(world->catalog);
+		world->options.is_catalog_new = world->found.was_created;
 		struct store_options options = world->options;
 		options.journal_image = image;
 		err = store_open(&world->store, world->io, &options, world->image, &world->report);

@@ -114,3 +114,42 @@ Test(verify_leftover, that_was_copied_into_the_middle_of_a_log)
 	cr_assert_eq(world_check_all(&world, world_partition(&world, "u", 0), 0, 1 << 20), 20);
 	world_fini(&world);
 }
+
+static void take_catalog_of(struct world *world, struct world *other)
+{
+	static const char *const files[] = {"//catalog.log", "//meta.properties"};
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		rot_put_back(world, files[i], rot_keep(other, files[i]));
+}
+
+/* Its openings and changes are as many as here, and its topic has this one's name: only the identity tells. All that is here would be a deleted topic's. */
+Test(verify_leftover, all_beside_the_catalog_of_another_directory)
+{
+	struct world world, other;
+	struct verdict verdict;
+	struct rot_kept ours;
+	fill(&other, 2, "t", 1, 3);
+	world_stop(&other);
+	fill(&world, 1, "t", 1, 3);
+	int64_t end = partition_high_watermark(world_partition(&world, "t", 0));
+	world_append(&world, world_partition(&world, "t", 0), (uint64_t)end, 1, 100);
+	world_kill(&world);
+	ours = rot_keep(&world, "//catalog.log");
+	take_catalog_of(&world, &other);
+	rot_verify(&world, &verdict);
+	cr_assert_geq(verdict.report.counts.findings[FINDING_DAMAGE], 1);
+	for (int is_accepted = 0; is_accepted <= 1; is_accepted++) {
+		world.options.is_loss_accepted = is_accepted;
+		cr_assert_eq(world_try_open(&world), ERR_CORRUPT_LOG);
+		cr_assert_not_null(strstr(world.report.why, "different data directories"));
+		world_close(&world);
+	}
+	world.options.is_loss_accepted = false;
+	rot_put_back(&world, "//catalog.log", ours);
+	rot_unlink(&world, "//meta.properties");
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1 << 20), end + 1);
+	world_fini(&world);
+	world_open(&other);
+	world_fini(&other);
+}
