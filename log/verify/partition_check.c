@@ -341,8 +341,8 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 	bool is_told = picture && picture->file_crc && picture->file_base == files->base_offset && !knows_marks(walk);
 	if (is_told)
 		segment->vouched_later = picture->file_vouched;
-	if (segment->seal && segment->seal->log_size_bytes < segment->required_bytes)
-		segment->seal = NULL; /* of an earlier life, when the log had rolled here and a crash took that back */
+	if (segment->seal && (segment->seal->log_size_bytes < segment->required_bytes || segment->seal->next_offset < segment->required_offset))
+		segment->seal = NULL; /* of an earlier life, when the log had rolled here and a crash took that back; or another segment's */
 	if (segment->seal) {
 		segment->required_bytes = segment->seal->log_size_bytes;
 		segment->required_offset = segment->seal->next_offset;

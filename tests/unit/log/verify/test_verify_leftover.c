@@ -115,6 +115,25 @@ Test(verify_leftover, that_was_copied_into_the_middle_of_a_log)
 	world_fini(&world);
 }
 
+/* The seal of another log's segment of the same base, beside one that goes on: longer than it, but of fewer offsets. */
+Test(verify_leftover, a_seal_that_was_copied_beside_the_segment_that_goes_on)
+{
+	struct world world;
+	fill(&world, 1, "t", 1, SEGMENTS);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "u", 0), 0, 4, 8);
+	world_stop(&world);
+	struct rot_kept seal = rot_keep(&world, "/t-0/00000000000000000000.seal");
+	cr_assert_lt(load_le64(seal.bytes + 24), 4);
+	rot_put_back(&world, "/u-0/00000000000000000000.seal", seal);
+	struct verdict verdict;
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "u", 0), 0, 1 << 20), 4);
+	world_fini(&world);
+}
+
 static void take_catalog_of(struct world *world, struct world *other)
 {
 	static const char *const files[] = {"//catalog.log", "//meta.properties"};
