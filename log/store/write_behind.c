@@ -362,7 +362,10 @@ static int seal_complete(struct store *store, struct partition *partition, uint3
 			break;
 		}
 		(*left)--;
-		int err = segment_seal(segment, partition__is_damaged(partition, segment->base_offset, segment->staged.offset));
+		int err = partition__prepare_dir(partition); /* all of the segment may be lost, and its directory with it */
+		if (!err)
+			err = segment_seal(segment, partition__is_damaged(partition, segment->base_offset, segment->staged.offset));
+		partition__note_file(partition, segment);
 		if (err)
 			return err;
 		write_segments_snapshot(store, partition, segment);

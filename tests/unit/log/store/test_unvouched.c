@@ -92,8 +92,10 @@ Test(unvouched, a_full_disk_puts_it_off, .timeout = 60)
 }
 
 /* Offset 0 is filed, 1 is a piece that the group of 2 vouches for, 2 one that nobody does, all in one file. If that is lost to another's bytes, 2 was not torn: it is as damaged as
- * the rest, and its offset is not given out again. `is_gone`: there is no file at all. */
-static void lose_the_file(bool is_gone)
+ * the rest, and its offset is not given out again. Or there is no file at all, or no directory. */
+enum loss { LOST_TO_ANOTHER, LOST_FILE, LOST_DIRECTORY };
+
+static void lose_the_file(enum loss loss)
 {
 	struct world world;
 	uint8_t block[512];
@@ -106,7 +108,9 @@ static void lose_the_file(bool is_gone)
 	world_append(&world, the_partition(&world), 2, 1, LARGE);
 	world_crash(&world);
 	cr_assert_eq(sim_disk_peek(world.disk, "/journal-0", block, sizeof block, 0), sizeof block);
-	if (is_gone)
+	if (loss == LOST_DIRECTORY)
+		rot_rename(&world, "/t-0", "/elsewhere");
+	else if (loss == LOST_FILE)
 		rot_unlink(&world, "/t-0/00000000000000000000.log");
 	else
 		cr_assert_eq(sim_disk_overwrite(world.disk, "/t-0/00000000000000000000.log", 0, block, sizeof block), 0);
@@ -118,6 +122,6 @@ static void lose_the_file(bool is_gone)
 
 Test(unvouched, a_lost_file_takes_the_last_piece_with_it, .timeout = 60)
 {
-	lose_the_file(false);
-	lose_the_file(true);
+	for (enum loss loss = LOST_TO_ANOTHER; loss <= LOST_DIRECTORY; loss++)
+		lose_the_file(loss);
 }
