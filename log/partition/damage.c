@@ -83,6 +83,12 @@ bool partition__is_damaged(const struct partition *partition, int64_t from, int6
 	return damage && damage->from < to;
 }
 
+bool partition__begins_damage(const void *partition, int64_t offset)
+{
+	const struct damage *damage = partition__next_damage(partition, offset);
+	return damage && damage->from == offset;
+}
+
 int64_t partition_damage_end(const struct partition *partition, int64_t offset)
 {
 	const struct damage *damage = partition__next_damage(partition, offset);

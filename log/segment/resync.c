@@ -97,6 +97,12 @@ static int is_hole(const struct resync_source *source, uint64_t position)
 	return err ? no_or(err) : memcmp(header, zeros, sizeof header) == 0;
 }
 
+/* Behind damage that is known the journal may have had the next batch whole, and filing put it into a hole: nothing is behind it if what follows is lost as well. */
+static bool begins_fence(const struct resync_source *source, int64_t offset)
+{
+	return source->begins_fence && source->begins_fence(source->fences, offset);
+}
+
 static int64_t offset_at(const struct resync_source *source, uint32_t place)
 {
 	return source->base_offset + source->places->entries[place].relative_offset;
@@ -112,7 +118,7 @@ static int leads_to_place(const struct resync_source *source, uint64_t position,
 		position += at.size_bytes;
 		if (position > wanted || due > offset_at(source, place))
 			return 0;
-		if (is_cut_off(source, position))
+		if (is_cut_off(source, position) || begins_fence(source, due))
 			return 1;
 		int err = read_header(source, position, &at);
 		if (err == ERR_CORRUPT_LOG)
@@ -134,7 +140,7 @@ int resync_leads_on(const struct resync_source *source, uint64_t position, const
 }
 
 /* A batch says nothing of whose it is, and a block that was written to the wrong place may bring several of another log's, one behind the other. So what is found must
- * lead on, from header to header (be their batches damaged as well), to the next place that is known; where none is, to the segment's end or the file's, to a mark that is known, out of such a block, or, if there is another behind it at least, to a hole. */
+ * lead on, from header to header (be their batches damaged as well), to the next place that is known, or to damage that is known; where none is, to the segment's end or the file's, to a mark that is known, out of such a block, or, if there is another behind it at least, to a hole. */
 static int leads_on(const struct resync_source *source, uint64_t position, const struct batch *batch)
 {
 	if (has_place_behind(source, position))
@@ -147,7 +153,7 @@ static int leads_on(const struct resync_source *source, uint64_t position, const
 			return due == source->end_offset || source->end_offset == INT64_MAX;
 		if (step && behind >= step->position)
 			return behind == step->position && at.size_bytes == step->last_size_bytes && at.crc == step->last_crc;
-		if (is_cut_off(source, behind))
+		if (is_cut_off(source, behind) || begins_fence(source, due))
 			return 1;
 		int err = read_header(source, behind, &at);
 		if (err == ERR_CORRUPT_LOG && behind > position + batch->size_bytes)

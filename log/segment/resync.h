@@ -15,6 +15,9 @@ typedef int resync_read_fn(void *context, void *out, uint32_t size_bytes, uint64
 /* The file holds nothing but zeros from `position` up to the result, as is known without reading; `position` itself, if nothing is known. */
 typedef uint64_t resync_next_data_fn(void *context, uint64_t position);
 
+/* Is it known that what is at this offset is damaged, and what is before it is not? */
+typedef bool resync_begins_fence_fn(const void *fences, int64_t offset);
+
 /* The bytes of a segment, wherever they are. */
 struct resync_source {
 	resync_read_fn *read;
@@ -30,6 +33,9 @@ struct resync_source {
 	/* Each entry is of a batch that stood there before anything was damaged; NULL: nobody knows of any. One that was made from what stands there now
 	 * proves nothing. */
 	const struct offset_index *places;
+	/* Ranges that are fenced already: what leads to the begin of one leads on, as nothing has to be there. NULL: nobody knows of any. */
+	resync_begins_fence_fn *begins_fence;
+	const void *fences;
 	uint64_t memory_position; /* from here on bytes are in memory; the end, if none are */
 };
 

@@ -40,6 +40,7 @@ struct segment_home {
 	uint64_t behind_bytes, behind_bytes_max; /* of filings that nobody waits for: written now, and at most at once */
 	uint64_t behind_begun, behind_begun_max; /* and begun since the start: no pass of theirs begins from there on */
 	struct list waiting_passes;     /* filings that have more to write, until it is raised */
+	bool (*begins_fence)(const void *partition, int64_t offset); /* the partition's room knows what is fenced; NULL: nobody does */
 };
 
 MUST_USE int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache);

@@ -457,6 +457,16 @@ static uint64_t next_data_for_resync(void *context, uint64_t position)
 	return file_window_next_data(&walk->window, position);
 }
 
+/* As the broker knows them: from the checkpoint. */
+static bool begins_fence(const void *fences, int64_t offset)
+{
+	const struct damaged_ranges *ranges = fences;
+	for (uint32_t i = 0; ranges && i < ranges->count; i++)
+		if (ranges->ranges[i].from == offset)
+			return true;
+	return false;
+}
+
 static struct resync_source source_of(struct walk *walk)
 {
 	return (struct resync_source){
@@ -464,7 +474,7 @@ static struct resync_source source_of(struct walk *walk)
 		.end_position = walk->limit, .end_offset = offset_limit(walk->check),
 		.fit_position = walk->limit, .fit_offset = offset_limit(walk->check),
 		.file_end = walk->window.file_size, .memory_position = walk->limit, .steps = walk->check->steps,
-		.places = walk->places.count ? &walk->places : NULL,
+		.places = walk->places.count ? &walk->places : NULL, .begins_fence = begins_fence, .fences = walk->check->fenced,
 	};
 }
 

@@ -142,6 +142,27 @@ Test(resync, what_leads_to_a_hole_is_taken)
 	expect_next(&source, &log, 0, 4);
 }
 
+static bool begins_at(const void *fences, int64_t offset)
+{
+	return offset == *(const int64_t *)fences;
+}
+
+/* But one is, if just what would follow is known to be damaged: it was filed between two losses. */
+Test(resync, what_leads_to_known_damage_is_taken)
+{
+	struct log log;
+	int64_t fence;
+	struct resync_source source = begin(&log);
+	source.begins_fence = begins_at;
+	source.fences = &fence;
+	log.bytes[log.at[0] + 16] ^= 1;
+	memset(log.bytes + log.at[2], 0, log.at[4] - log.at[2]);
+	fence = 3;
+	expect_next(&source, &log, 0, 4);
+	fence = 2;
+	expect_next(&source, &log, 0, 1);
+}
+
 /* A mark on the way settles it: a batch ends there, and this one; what is behind may be damaged. */
 Test(resync, what_leads_to_a_mark_is_taken)
 {
@@ -205,6 +226,23 @@ Test(resync, strangers_that_pass_a_place_by_are_not_taken)
 	struct batch batch;
 	cr_expect_eq(resync_find(&source, log.at[1], 0, &position, &batch), 0);
 	cr_expect_eq(batch.base_offset, 4, "%ld", (long)batch.base_offset); /* behind the last place it is as without any */
+	offset_index_fini(&places);
+}
+
+/* Damage that is known stands before a place as well. */
+Test(resync, what_leads_to_known_damage_need_not_reach_a_place)
+{
+	struct log log;
+	int64_t fence = 2;
+	struct resync_source source = begin(&log);
+	struct offset_index places;
+	log.bytes[log.at[0] + 16] ^= 1;
+	memset(log.bytes + log.at[2], 0, log.at[3] - log.at[2]);
+	know(&source, &places, &log, 4);
+	expect_next(&source, &log, 0, 3);
+	source.begins_fence = begins_at;
+	source.fences = &fence;
+	expect_next(&source, &log, 0, 1);
 	offset_index_fini(&places);
 }
 
