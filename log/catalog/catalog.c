@@ -213,9 +213,10 @@ static int check_identity(struct catalog *catalog, struct catalog_report *report
 		return err;
 	if (!err && (!uuid_equal(&meta.directory_id, &ours->directory_id) || strcmp(meta.cluster_id, ours->cluster_id) != 0)) {
 		report->is_another = true;
+		report->has_other_id = !uuid_equal(&meta.directory_id, &ours->directory_id);
 		snprintf(report->why, sizeof report->why,
-			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; if catalog.log is right, `spate log repair %.*s --accept-loss` "
-			 "makes meta.properties anew from it", catalog->meta_path, catalog->log_path,
+			 "%s and %s are of different directories. Nothing was changed. Put the right ones back; without them, `spate log repair %.*s --accept-loss` "
+			 "believes the one that the journals know, and makes the other anew", catalog->meta_path, catalog->log_path,
 			 dir_length(catalog), catalog->log_path);
 		return ERR_FORMAT;
 	}

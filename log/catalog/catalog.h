@@ -77,6 +77,7 @@ struct catalog_report {
 	bool was_compacted;                  /* more than half was superseded, and the file was written anew */
 	bool is_behind;                      /* when opening failed: it has lost changes, and that was not accepted */
 	bool is_another;                     /* when opening failed: catalog.log and meta.properties are of different directories */
+	bool has_other_id;                   /* ... by directory.id: else it may be rot in the cluster's */
 	char why[1200];                      /* when opening failed: what, where, and what can be done */
 };
 

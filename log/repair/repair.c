@@ -105,6 +105,8 @@ static int mend(struct repair *repair)
 	int err = take_lock(repair);
 	if (!err && repair->needs_meta)
 		err = repair__set_aside(repair, "meta.properties");
+	if (!err && repair->is_catalog_anothers)
+		err = repair__set_aside(repair, "catalog.log");
 	if (!err && repair->needs_catalog)
 		err = salvage_catalog(repair);
 	if (!err)

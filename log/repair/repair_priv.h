@@ -34,6 +34,7 @@ struct repair {
 	uint32_t told_count;
 	struct told_range *told;
 	bool is_short_of_memory, needs_catalog, needs_meta;
+	bool is_catalog_anothers; /* with needs_catalog: no record of it is to be saved */
 	struct catalog *catalog;
 	const struct catalog_image *image;
 	uint32_t shard_count;

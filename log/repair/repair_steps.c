@@ -83,6 +83,8 @@ static const char *how_for(const struct kept_finding *kept)
 			return "made anew: logs begin where it says, or with their first segments; records that were deleted since may be back: delete them again";
 		if (is_file(finding, "meta.properties"))
 			return "catalog.log is believed, and meta.properties made anew from it; the old one is kept as meta.properties.damaged";
+		if (finding->is_anothers)
+			return "kept aside as catalog.log.damaged, and made anew from the journals and the partitions' directories: configs, settings and topics without data are gone";
 		return is_file(finding, "catalog.log") ? "made anew from the records that are good and the partitions' directories; the old one is kept beside it, and "
 							 "what only the lost records said (configs, settings, topics without data) is gone"
 						       : "what is whole of it is used; if none is, a new journal is made, and the old one kept beside it. Acknowledged records that were in it alone are gone";
@@ -167,6 +169,7 @@ void repair__plan(struct repair *repair, int round)
 		if (repair_is_quarantined(repair->options, kept->topic))
 			continue;
 		repair->needs_catalog |= is_file(&kept->finding, "catalog.log") && kept->action == REPAIR_GIVE_UP;
+		repair->is_catalog_anothers |= repair->needs_catalog && kept->finding.is_anothers;
 		repair->needs_meta |= is_file(&kept->finding, "meta.properties");
 		if (kept->action == REPAIR_NOTHING && kept->finding.is_fenced && round > 0 && was_told(repair, &kept->finding))
 			continue;
@@ -185,5 +188,5 @@ void repair__free_findings(struct repair *repair)
 	free(repair->findings);
 	repair->findings = NULL;
 	repair->count = 0;
-	repair->needs_catalog = repair->needs_meta = false;
+	repair->needs_catalog = repair->is_catalog_anothers = repair->needs_meta = false;
 }

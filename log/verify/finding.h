@@ -30,6 +30,7 @@ struct finding {
 	bool is_fenced;          /* damage that was known, and is fenced since an earlier start */
 	bool is_whole_again;     /* fenced, and what the fence stands before is there again: a repair takes it away */
 	bool is_tail;            /* a note: the next start cuts it off */
+	bool is_anothers;        /* the file is another data directory's: nothing of it is to be believed */
 };
 
 typedef void finding_fn(void *context, const struct finding *finding);

@@ -26,6 +26,8 @@ struct verify {
 	const struct catalog_image *image;
 	struct picture picture;
 	struct dir_lock lock;
+	struct meta_properties meta;       /* zeros: it cannot be read */
+	bool is_catalog_anothers;          /* it and meta.properties are of different directories, and a journal says that meta.properties is ours */
 	bool may_be_outdone[SHARDS_ASKED]; /* its last stop was clean, and nothing later was told of yet */
 };
 
@@ -68,10 +70,9 @@ static void take_lock(struct verify *verify)
 
 static int check_meta(struct verify *verify)
 {
-	struct meta_properties meta;
 	char path[4096], why[512] = "";
 	path_of(verify, "meta.properties", path, sizeof path);
-	int err = meta_properties_read(&meta, verify->sink.io, path, why, sizeof why);
+	int err = meta_properties_read(&verify->meta, verify->sink.io, path, why, sizeof why);
 	if (err == -ENOENT) {
 		if (verify->dir.has_catalog)
 			tell(verify, FINDING_NOTE, "meta.properties", NOWHERE, NOWHERE,
@@ -104,7 +105,8 @@ static int open_catalog(struct verify *verify)
 	if (err == -ENOMEM)
 		return err;
 	if (err) {
-		tell_fatal(verify, verify->catalog_found.is_another ? "meta.properties" : "catalog.log", NOWHERE, NOWHERE, verify->catalog_found.why);
+		if (!verify->catalog_found.is_another) /* else the journals are asked which of the two is ours */
+			tell_fatal(verify, "catalog.log", NOWHERE, NOWHERE, verify->catalog_found.why);
 		return 0;
 	}
 	verify->image = catalog_image_acquire(verify->catalog);
@@ -148,6 +150,8 @@ static void tell_stray_shards(struct verify *verify)
 static void check_directory_id(struct verify *verify, uint32_t shard, const struct journal_report *journal)
 {
 	char what[256];
+	if (verify->catalog_found.has_other_id && !uuid_is_zero(&journal->directory_id))
+		verify->is_catalog_anothers |= uuid_equal(&journal->directory_id, &verify->meta.directory_id);
 	bool is_the_journal = verify->picture.alien_shard_plus_one == shard + 1; /* the checkpoint says so as well */
 	if (!verify->image || is_the_journal || uuid_is_zero(&journal->directory_id) || uuid_equal(&journal->directory_id, catalog_directory_id(verify->catalog)))
 		return;
@@ -173,6 +177,17 @@ static void check_journal(struct verify *verify, uint32_t shard, const struct jo
 {
 	check_directory_id(verify, shard, journal);
 	check_journal_time(verify, shard, journal);
+}
+
+/* Behind the journals, each of which may know. */
+static void tell_anothers(struct verify *verify)
+{
+	struct finding anothers = {FINDING_DAMAGE, NULL, NOWHERE, "catalog.log", NOWHERE, NOWHERE, NOWHERE, NOWHERE,
+				   "it is another data directory's, by meta.properties and a journal: the broker will refuse to start", .is_fatal = true, .is_anothers = true};
+	if (verify->is_catalog_anothers)
+		verify_tell(&verify->sink, &anothers);
+	else if (verify->catalog_found.is_another)
+		tell_fatal(verify, "meta.properties", NOWHERE, NOWHERE, verify->catalog_found.why);
 }
 
 static void count_journal_records(struct verify *verify)
@@ -206,6 +221,7 @@ static int read_shards(struct verify *verify)
 			verify->may_be_outdone[shard] = has_journal && journal.was_clean;
 		report->was_clean &= has_journal ? journal.was_clean : !verify->image || !store_must_have_journal(verify->image);
 	}
+	tell_anothers(verify);
 	count_journal_records(verify);
 	return err;
 }

@@ -330,3 +330,68 @@ Test(lost_catalog, the_topic_of_groups, .timeout = 60)
 		end_world(&world);
 	}
 }
+
+/* Three records of a topic, filed; the other directory has one topic more. */
+static void begin_filed(struct world *world, uint64_t seed)
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "ours", 1, NULL, 0);
+	if (seed > 100)
+		world_create_topic(world, "alien", 1, NULL, 0);
+	world_append(world, world_partition(world, "ours", 0), 0, 3, 100);
+	file_now(world, world_partition(world, "ours", 0));
+}
+
+/* Of catalog.log and meta.properties one is another directory's: the journals know which. */
+static void take_over(uint64_t seed, const char *file, bool is_catalogs)
+{
+	struct world world, other;
+	struct verdict verdict;
+	struct steps steps;
+	struct repair_report report;
+	begin_filed(&other, seed + 100);
+	world_stop(&other);
+	begin_filed(&world, seed);
+	world_kill(&world);
+	rot_put_back(&world, file, rot_keep(&other, file));
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 1);
+	cr_expect_str_eq(verdict.found[0].file, is_catalogs ? "catalog.log" : "meta.properties");
+	repair_as(&world, &(struct repair_options){.is_loss_accepted = true}, &steps, &report);
+	cr_assert_eq(report.refused + report.damages_left + report.derived_left, 0);
+	world_open(&world);
+	cr_expect_null(find(&world, "alien"));
+	cr_expect_eq(world_check_all(&world, world_partition(&world, "ours", 0), 0, 1 << 20), 3);
+	world_fini(&world);
+	world_open(&other);
+	world_fini(&other);
+}
+
+Test(lost_catalog, to_another_directory, .timeout = 60)
+{
+	take_over(1, "/catalog.log", true);
+	take_over(2, "/meta.properties", false);
+}
+
+/* Rot in the text of cluster.id alone does not make catalog.log another's. */
+Test(lost_catalog, to_a_rotten_cluster_id, .timeout = 60)
+{
+	struct world world;
+	struct verdict verdict;
+	size_t size;
+	begin_filed(&world, 3);
+	world_stop(&world);
+	uint8_t *text = rot_read(&world, "/meta.properties", &size);
+	text[size] = 0;
+	char *id = strstr((char *)text, "cluster.id=") + strlen("cluster.id=");
+	id[3] = id[3] == 'x' ? 'y' : 'x';
+	rot_write(&world, "/meta.properties", text, size);
+	free(text);
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 1);
+	cr_expect_str_eq(verdict.found[0].file, "meta.properties");
+	rot_unlink(&world, "/meta.properties");
+	world_open(&world);
+	world_fini(&world);
+}
