@@ -339,7 +339,8 @@ static const struct config_key broker_keys[] = {
 	 "Memory for records not yet filed into segments and for those just appended, which consumers at the tail read: a quarter of it. The rest is taken while "
 	 "much waits to be filed, as of thousands of partitions. Each shard has its part, of 4 MiB at least.")},
 	{INT_KEY("spate.direct.bytes", "0", 0, I32), OURS(
-	 "Appends of a round this large go straight to their segment instead of through the journal; 0 is the measured default.")},
+	 "Appends of a round this large go straight to their segment instead of through the journal; 0 is the measured default: 64 KiB, or 16 KiB "
+	 "where at most 16 partitions have 256 KiB together.")},
 	{LONG_KEY("spate.fetch.session.bytes", "33554432", 0, INT64_C(1) << 40), OURS(
 	 "Memory of each shard for fetch sessions (KIP-227). When it is full, clients fetch without.")},
 	{LONG_KEY("spate.frame.memory.bytes", "268435456", 1048576, INT64_C(1) << 40), OURS(

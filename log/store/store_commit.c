@@ -30,6 +30,8 @@
 #define DIRECT_COUNT_ENOUGH 8
 #define DIRECT_BYTES_ENOUGH (2u << 20)
 #define DIRECT_PRESSES (1u << 20) /* a piece that comes of a load which lasts */
+#define FEW_PARTITIONS 16 /* with something to commit, */
+#define FEW_BYTES (256u << 10) /* and at least so much of it together */
 #define DIRECT_BEHIND_MAX (4u << 20) /* written beside a group's pieces, where filing does not keep up */
 
 /* All of it; nothing now, and others may go on; nothing more in this group. */
@@ -158,12 +160,46 @@ static int prepare(struct store *store, struct segment *segment)
 	return err_is_full(err) && spares_give_up(store->home.segments.spares) ? segment_prepare(segment, segment->staged.position) : err;
 }
 
+static struct segment *first_uncommitted(const struct partition *partition)
+{
+	struct segment *first = NULL;
+	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->committing.position == segment->staged.position && segment->staged.position > 0)
+			break;
+		if (segment->committing.position < segment->staged.position)
+			first = segment;
+	}
+	return first;
+}
+
+static uint64_t uncommitted_bytes(const struct partition *partition)
+{
+	const struct segment *segment = first_uncommitted(partition);
+	return segment ? segment->staged.position - segment->committing.position : 0;
+}
+
+/* The least piece that goes straight to its segment. What goes through the journal is written twice, and whoever waits for the disk waits for both; what does not
+ * costs a sync of its file, which is little where the files are few and the group is large anyway. (16 partitions, 16 KiB batches at 590 MB/s: 1.2 bytes written for
+ * each instead of 1.7, p99 9.3 ms instead of 11.5; with 100 partitions the syncs cost more than that.) */
+static uint32_t direct_size_min(const struct store *store)
+{
+	uint64_t bytes = 0;
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, &store->home.dirty) {
+		if (++count > FEW_PARTITIONS)
+			return store->options.direct_size_bytes_min;
+		bytes += uncommitted_bytes(LIST_ENTRY(node, struct partition, dirty_node));
+	}
+	return bytes < FEW_BYTES ? store->options.direct_size_bytes_min : store->direct_size_of_few;
+}
+
 /* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry; so does a file that cannot be opened now:
  * what of the piece a group can carry goes through the journal then, and the rest waits. */
 static bool can_go_direct(struct store *store, struct partition *partition, struct segment *segment)
 {
 	uint64_t size = segment->staged.position - segment->committing.position;
-	bool must_go = size > group_room(store), is_large = size >= store->options.direct_size_bytes_min || must_go;
+	bool must_go = size > group_room(store), is_large = size >= store->group.direct_size_min || must_go;
 	if (size >= DIRECT_PRESSES && segment->filing)
 		store__press_filing(store);
 	if (!is_large || segment->filing || (store->is_full && !must_go) || store__must_wait(store))
@@ -295,19 +331,6 @@ static bool commit_trims(struct store *store, struct partition *partition)
 	return true;
 }
 
-static struct segment *first_uncommitted(const struct partition *partition)
-{
-	struct segment *first = NULL;
-	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
-		struct segment *segment = LIST_ENTRY(node, struct segment, node);
-		if (segment->committing.position == segment->staged.position && segment->staged.position > 0)
-			break;
-		if (segment->committing.position < segment->staged.position)
-			first = segment;
-	}
-	return first;
-}
-
 /* Adds what a partition has to commit: all of it; or up to a large piece that the next group shall take; or what still fits. */
 static enum added commit_partition(struct store *store, struct partition *partition)
 {
@@ -334,6 +357,7 @@ static void commit_dirty(struct store *store)
 	struct list deferred;
 	list_init(&deferred);
 	enum added added = ADDED_ALL;
+	store->group.direct_size_min = direct_size_min(store);
 	while (added != ADDED_GROUP_FULL && !list_is_empty(&store->home.dirty)) {
 		struct partition *partition = LIST_ENTRY(store->home.dirty.next, struct partition, dirty_node);
 		added = commit_partition(store, partition);

@@ -43,6 +43,7 @@ struct group {
 	int64_t time_ms;               /* when it was closed, by the wall clock: the append time of all in it */
 	uint32_t count, capacity;
 	struct commit_item *items;
+	uint32_t direct_size_min;      /* of what goes straight to its segment */
 	uint32_t direct_count;         /* pieces on their way straight to their segments, and their bytes */
 	uint64_t direct_bytes;
 	uint64_t behind_bytes;         /* that the journal alone had before them, and that are written with them */
@@ -112,6 +113,7 @@ struct removals {
 struct store {
 	struct partition_home home;
 	struct store_options options;
+	uint32_t direct_size_of_few; /* options.direct_size_bytes_min where few partitions commit a lot */
 	char *dir;
 	struct cache *cache;
 	struct journal *journal;

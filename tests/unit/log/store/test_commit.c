@@ -140,6 +140,50 @@ Test(commit, a_large_piece_brings_a_larger_one_along_under_pressure)
 	world_fini(&world);
 }
 
+/* Which pieces of a group go straight to their segments: those of 64 KiB; of 16 KiB where few partitions commit a lot; or as it is set. */
+Test(commit, few_partitions_send_smaller_pieces_straight_to_their_segments)
+{
+	enum { MOST = 17 };
+	static const struct {
+		const char *what;
+		uint32_t direct_size_min, count;
+		size_t size, last_size;
+		uint32_t direct_count;
+	} rows[] = {
+		{"few with a lot", 0, 16, 17000, 17000, 16},
+		{"one more than few", 0, 17, 17000, 17000, 0},
+		{"few with less", 0, 15, 17000, 17000, 0},
+		{"a small piece among them", 0, 16, 17500, 2000, 15},
+		{"large ones of many", 0, 17, 70000, 17000, 16},
+		{"one alone", 0, 1, 70000, 70000, 1},
+		{"one alone, smaller", 0, 1, 60000, 60000, 0},
+		{"set to 64 KiB", 65536, 16, 17000, 17000, 0},
+		{"set to 4 KiB", 4096, 1, 5000, 5000, 1},
+	};
+	for (size_t r = 0; r < COUNT_OF(rows); r++) {
+		struct world world;
+		struct append appends[MOST];
+		world_init(&world, 20 + r);
+		world.options.direct_size_bytes_min = rows[r].direct_size_min;
+		world_open(&world);
+		world_create_topic(&world, "t", MOST, NULL, 0);
+		for (uint32_t index = 0; index < MOST; index++)
+			world_append(&world, partition_of(&world, index), 0, 1, 100);
+		world_idle(&world, 7); /* each has its file */
+		for (uint32_t index = 0; index < rows[r].count; index++)
+			cr_assert_eq(world_append_begin(partition_of(&world, index), &appends[index], 1, 1, index + 1 < rows[r].count ? rows[r].size : rows[r].last_size), 0);
+		store_turn(world.store);
+		cr_expect_eq(world.store->group.count, rows[r].count, "%s", rows[r].what);
+		cr_expect_eq(world.store->group.direct_count, rows[r].direct_count, "%s: %u", rows[r].what, world.store->group.direct_count);
+		for (uint32_t index = 0; index < rows[r].count; index++) {
+			for (int turns = 0; !appends[index].is_done && turns < 100000; turns++)
+				world_turn(&world);
+			cr_expect_eq(partition_high_watermark(partition_of(&world, index)), 2, "%s: %u", rows[r].what, index);
+		}
+		world_fini(&world);
+	}
+}
+
 /* What a large piece needs before it may go to its segment was in part a sync, so whichever of it fails, the store breaks: a second sync may say that all is well. */
 Test(commit, a_failure_before_a_large_piece_is_final)
 {
