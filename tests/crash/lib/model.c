@@ -18,9 +18,11 @@
 void model_value(uint8_t *out, uint64_t number, uint32_t size)
 {
 	uint64_t x = number * 0x9e3779b97f4a7c15ull + 1;
-	for (uint32_t i = 0; i < size; i++) {
+	for (uint32_t i = 0; i < size; i += 8) {
+		uint8_t next[8];
 		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-		out[i] = (uint8_t)x;
+		store_le64(next, x);
+		memcpy(out + i, next, size - i < 8 ? size - i : 8);
 	}
 	if (size >= 8)
 		store_le64(out, number);
