@@ -6,6 +6,12 @@
 
 #define PREFETCH_LINE 64u
 
+static inline void prefetch_to_read(const void *from, size_t size)
+{
+	for (size_t i = 0; i < size; i += PREFETCH_LINE)
+		__builtin_prefetch((const uint8_t *)from + i, 0);
+}
+
 static inline void prefetch_to_write(const void *from, size_t size)
 {
 	for (size_t i = 0; i < size; i += PREFETCH_LINE)

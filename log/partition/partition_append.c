@@ -201,23 +201,22 @@ static void note_refusal(struct partition *partition, const struct append_op *op
 	refused_first_note(&partition->refused_first, &batch);
 }
 
-/* Where the batch will go: on its way while the batch is judged, which takes as long. */
-static void ask_for_room(const struct partition *partition, uint64_t size)
+/* What staging needs, where the batch will go included: on its way while the batch is judged, which takes as long. */
+static void ask_ahead(const struct partition *partition, uint64_t size)
 {
-	const struct segment *segment = partition->active;
-	if (!segment || size > ROOM_AHEAD_MAX || list_is_empty(&segment->chunks))
+	if (!partition->active || size > ROOM_AHEAD_MAX)
 		return;
-	const struct chunk *last = LIST_ENTRY(segment->chunks.prev, struct chunk, node);
-	uint64_t within = segment->staged.position - last->position;
-	if (within < last->size_bytes)
-		prefetch_to_write(last->data + within, size < last->size_bytes - within ? size : last->size_bytes - within);
+	prefetch_to_write(partition, sizeof *partition);
+	if (partition->epochs.count)
+		prefetch_to_read(&partition->epochs.entries[partition->epochs.count - 1], sizeof *partition->epochs.entries);
+	segment_ask_ahead(partition->active, size);
 }
 
 static int append(struct partition *partition, struct append_op *op)
 {
 	struct batch_verdict verdict;
 	struct slice bytes;
-	ask_for_room(partition, op->records_size_bytes);
+	ask_ahead(partition, op->records_size_bytes);
 	int err = judge(partition, op, &verdict, &bytes);
 	if (err)
 		return err;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/base/prefetch.h"
 #include "log/base/stream_copy.h"
 #include "log/segment/filing.h"
 #include "log/segment/segment_priv.h"
@@ -188,6 +189,20 @@ int segment_reserve(struct segment *segment, uint64_t size_bytes)
 		at += chunk->size_bytes;
 	}
 	return 0;
+}
+
+/* The lines that a batch is copied to are the chunk's; the others are of the thousand partitions that had theirs since this one had its last. */
+void segment_ask_ahead(const struct segment *segment, uint64_t size_bytes)
+{
+	prefetch_to_write(segment, sizeof *segment);
+	if (segment->offsets.count)
+		prefetch_to_write(&segment->offsets.entries[segment->offsets.count - 1], 2 * sizeof *segment->offsets.entries);
+	if (list_is_empty(&segment->chunks))
+		return;
+	const struct chunk *last = LIST_ENTRY(segment->chunks.prev, struct chunk, node);
+	uint64_t within = segment->staged.position - last->position;
+	if (within < last->size_bytes)
+		prefetch_to_write(last->data + within, size_bytes < last->size_bytes - within ? size_bytes : last->size_bytes - within);
 }
 
 static struct chunk *chunk_after(const struct chunk *chunk)

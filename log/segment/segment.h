@@ -140,6 +140,8 @@ void segment_check(const struct segment *segment);
 
 /* ---- append ------------------------------------------------------------------------------------------------ */
 
+/* Staging so many bytes will come soon: what it looks at and writes is on its way from memory meanwhile. Only a hint. */
+void segment_ask_ahead(const struct segment *segment, uint64_t size_bytes);
 /* Makes sure that `size` bytes more can be staged without failing. ERR_BUSY: no memory now. */
 MUST_USE int segment_reserve(struct segment *segment, uint64_t size_bytes);
 /* Copies one whole, stamped batch behind what is staged and takes it into the indexes. The room was reserved. */
