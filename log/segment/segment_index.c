@@ -103,6 +103,30 @@ static void drop_untold_entries(struct segment *segment)
 	offset_index_truncate(&segment->offsets, segment->times.count ? offset + 1 : segment->base_offset);
 }
 
+/* No checksum covers the index files of a segment that is not sealed, and an entry that leads too far hides records: the batch that it tells of must have
+ * the timestamp it says. */
+static bool is_time_entry_right(struct segment *segment, uint64_t position, int64_t entry_timestamp, int64_t entry_offset)
+{
+	struct batch batch;
+	for (; position < segment->staged.position; position += batch.size_bytes) {
+		if (segment_read_header(segment, position, &batch) || batch.base_offset > entry_offset)
+			return false;
+		if (batch_last_offset(&batch) >= entry_offset)
+			return batch.max_timestamp_ms == entry_timestamp;
+	}
+	return false;
+}
+
+/* Who goes on behind the entries takes the last one of the time index for the largest time so far: one that says less (zeros, as a power cut leaves; a flipped
+ * bit) would have records of an earlier time passed by. */
+static bool is_last_time_right(struct segment *segment)
+{
+	int64_t timestamp_ms, offset, last_offset;
+	time_index_last(&segment->times, &timestamp_ms, &offset);
+	uint64_t position = offset > segment->base_offset ? offset_index_floor_entry(&segment->offsets, offset, &last_offset) : 0;
+	return timestamp_ms < 0 || is_time_entry_right(segment, position, timestamp_ms, offset);
+}
+
 /* Trusts the index files as far as their last entries point at batches that agree; *position is where the scan must go on. */
 static int take_index_files(struct segment *segment, uint64_t *position)
 {
@@ -120,6 +144,8 @@ static int take_index_files(struct segment *segment, uint64_t *position)
 	*position = segment->staged.position;
 	if (segment->has_places)
 		return 0; /* it is all, whatever has become of the log */
+	if (!is_last_time_right(segment))
+		return ERR_CORRUPT_LOG;
 	err = segment_read_header(segment, last->position, &batch);
 	if (err || batch_last_offset(&batch) != segment->base_offset + last->relative_offset)
 		return ERR_CORRUPT_LOG;
@@ -270,20 +296,6 @@ static uint64_t floor_of_time(const struct segment *segment, int64_t timestamp_m
 	/* Strictly below: a record with the entry's own timestamp may lie before the entry's offset. */
 	time_index_floor(&segment->times, timestamp_ms - 1, entry_timestamp, entry_offset);
 	return *entry_offset > segment->base_offset ? offset_index_floor_entry(&segment->offsets, *entry_offset, last_offset) : 0;
-}
-
-/* No checksum covers the index files of a segment that is not sealed, and an entry that leads too far hides records: the batch that it tells of must have
- * the timestamp it says. */
-static bool is_time_entry_right(struct segment *segment, uint64_t position, int64_t entry_timestamp, int64_t entry_offset)
-{
-	struct batch batch;
-	for (; position < segment->staged.position; position += batch.size_bytes) {
-		if (segment_read_header(segment, position, &batch) || batch.base_offset > entry_offset)
-			return false;
-		if (batch_last_offset(&batch) >= entry_offset)
-			return batch.max_timestamp_ms == entry_timestamp;
-	}
-	return false;
 }
 
 int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position, int64_t *last_offset)
