@@ -83,10 +83,13 @@ bool partition__is_damaged(const struct partition *partition, int64_t from, int6
 	return damage && damage->from < to;
 }
 
-bool partition__begins_damage(const void *partition, int64_t offset)
+bool partition__find_damage(const void *partition, int64_t offset, int64_t *from)
 {
 	const struct damage *damage = partition__next_damage(partition, offset);
-	return damage && damage->from == offset;
+	if (!damage || damage->from > offset)
+		return false;
+	*from = damage->from;
+	return true;
 }
 
 int64_t partition_damage_end(const struct partition *partition, int64_t offset)

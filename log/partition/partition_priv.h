@@ -162,8 +162,8 @@ void partition__add_damage(struct partition *partition, int64_t from, int64_t to
 void partition__lift_damage(struct partition *partition, int64_t from, int64_t to);
 /* Is anything of [from, to) fenced? */
 bool partition__is_damaged(const struct partition *partition, int64_t from, int64_t to);
-/* Does a fenced range begin there? For the segments' home, which knows a partition by its address alone. */
-bool partition__begins_damage(const void *partition, int64_t offset);
+/* Is the offset in a fenced range? Then *from is where that begins. For the segments' home, which knows a partition by its address alone. */
+bool partition__find_damage(const void *partition, int64_t offset, int64_t *from);
 /* Fences the damage at `position`, up to the next whole batch or the segment's end, and says where that is. Its offsets begin at `expected`; where
  * that is not known (-1: nothing good was read before it), only what certainly is damaged is fenced, `wanted` with it. 1: the next batch was
  * found; 0: none follows in this segment; or a read error, and nothing is fenced. Reads the disk in place: for damage alone. */

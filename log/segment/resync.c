@@ -24,6 +24,7 @@
 #define SCAN_SIZE (256u << 10)
 #define STRAY_SIZE (64u << 10) /* of a block that was written to the wrong place, at most; most often it is a page */
 #define LOOK_AHEAD STRAY_SIZE
+#define WINDOW_SIZE 4096u
 
 /* Bytes that are not what they should be say "no"; a disk that does not answer says nothing, and fences are for good. */
 static int no_or(int err)
@@ -100,7 +101,15 @@ static int is_hole(const struct resync_source *source, uint64_t position)
 /* Behind damage that is known the journal may have had the next batch whole, and filing put it into a hole: nothing is behind it if what follows is lost as well. */
 static bool begins_fence(const struct resync_source *source, int64_t offset)
 {
-	return source->begins_fence && source->begins_fence(source->fences, offset);
+	int64_t from;
+	return source->find_fence && source->find_fence(source->fences, offset, &from) && from == offset;
+}
+
+/* Nobody is served of it, whole or not: the log goes on behind the fence. */
+static bool is_in_fence(const struct resync_source *source, int64_t offset)
+{
+	int64_t from;
+	return source->find_fence && source->find_fence(source->fences, offset, &from);
 }
 
 static int64_t offset_at(const struct resync_source *source, uint32_t place)
@@ -139,30 +148,91 @@ int resync_leads_on(const struct resync_source *source, uint64_t position, const
 	return has_place_behind(source, position) ? leads_to_place(source, position, batch, offset_index_at(source->places, position)) : 1;
 }
 
-/* A batch says nothing of whose it is, and a block that was written to the wrong place may bring several of another log's, one behind the other. So what is found must
- * lead on, from header to header (be their batches damaged as well), to the next place that is known, or to damage that is known; where none is, to the segment's end or the file's, to a mark that is known, out of such a block, or, if there is another behind it at least, to a hole. */
-static int leads_on(const struct resync_source *source, uint64_t position, const struct batch *batch)
+/* Headers one behind the other, a few of them with one read. */
+struct header_window {
+	uint64_t from, to;
+	uint8_t bytes[WINDOW_SIZE];
+};
+
+/* What is there, if it is a header; be it that its batch does not fit. */
+static int parse_in_window(const struct resync_source *source, struct header_window *window, uint64_t position, struct batch *out)
 {
-	if (has_place_behind(source, position))
-		return resync_leads_on(source, position, batch);
+	if (position + BATCH_HEADER_SIZE > source->fit_position)
+		return ERR_CORRUPT_LOG;
+	if (position < window->from || position + BATCH_HEADER_SIZE > window->to) {
+		uint64_t left = source->fit_position - position, size = left < WINDOW_SIZE ? left : WINDOW_SIZE;
+		int err = source->read(source->context, window->bytes, (uint32_t)size, position);
+		if (err && size > BATCH_HEADER_SIZE) /* the file may end behind the header, or not be readable there */
+			err = source->read(source->context, window->bytes, (uint32_t)(size = BATCH_HEADER_SIZE), position);
+		window->from = position;
+		window->to = err ? position : position + size;
+		if (err)
+			return err;
+	}
+	return batch_parse_header((struct slice){window->bytes + (position - window->from), BATCH_HEADER_SIZE}, out) ? ERR_CORRUPT_LOG : 0;
+}
+
+/* Where the next batch is known to end behind the position: a step, or what was filed. UINT64_MAX: nobody knows. */
+static uint64_t next_known_end(const struct resync_source *source, uint64_t position, const struct mark_step *step)
+{
+	uint64_t filed = source->known_position > position ? source->known_position : UINT64_MAX;
+	return step && step->position < filed ? step->position : filed;
+}
+
+static bool is_known_end(const struct resync_source *source, uint64_t position, const struct mark_step *step, const struct batch *last)
+{
+	if (step && position == step->position && (last->size_bytes != step->last_size_bytes || last->crc != step->last_crc))
+		return false;
+	return position != source->known_position || batch_next_offset(last) == source->known_offset;
+}
+
+/* A batch says nothing of whose it is, and a block that was written to the wrong place may bring several of another log's, one behind the other; and where a byte was taken out of the file,
+ * or put in, all that is behind it stands where it was not filed, and will be written over, or read together with what is. So what is found must
+ * lead on, from header to header (be their batches damaged as well), to the next place that is known, or to damage that is known; where none is, to the segment's end or the file's,
+ * out of such a block, or, if there is another behind it at least, to a hole. What leads past a place that is known, or so near to it that no batch has room between, does not. */
+static int leads_to_end(const struct resync_source *source, uint64_t position, const struct batch *batch, uint64_t *refuted_to)
+{
 	const struct mark_step *step = next_step(source, position);
+	uint64_t known = next_known_end(source, position, step), behind = position + batch->size_bytes;
+	struct header_window window;
 	struct batch at = *batch;
-	for (uint64_t behind = position + at.size_bytes;; behind += at.size_bytes) {
+	window.from = window.to = 0;
+	for (;; behind += at.size_bytes) {
 		int64_t due = batch_next_offset(&at);
+		*refuted_to = behind;
+		if (behind == known)
+			return is_known_end(source, behind, step, &at);
 		if (behind == source->end_position)
 			return due == source->end_offset || source->end_offset == INT64_MAX;
-		if (step && behind >= step->position)
-			return behind == step->position && at.size_bytes == step->last_size_bytes && at.crc == step->last_crc;
+		if (behind > known || known - behind < BATCH_HEADER_SIZE)
+			return 0;
 		if (is_cut_off(source, behind) || begins_fence(source, due))
 			return 1;
-		int err = read_header(source, behind, &at);
-		if (err == ERR_CORRUPT_LOG && behind > position + batch->size_bytes)
-			return is_hole(source, behind);
-		if (err || at.base_offset != due)
-			return err ? no_or(err) : 0;
-		if (behind - position >= STRAY_SIZE)
+		int err = parse_in_window(source, &window, behind, &at);
+		bool is_due = !err && at.base_offset == due;
+		if (is_due && known - behind < at.size_bytes)
+			return 0;
+		if (is_due && !resync_header_fits(source, behind, &at))
+			err = ERR_CORRUPT_LOG;
+		if (err && err != ERR_CORRUPT_LOG)
+			return err;
+		if ((err || !is_due) && behind - position >= STRAY_SIZE)
 			return 1;
+		if (err && behind > position + batch->size_bytes)
+			return is_hole(source, behind);
+		if (err || !is_due)
+			return 0;
 	}
+}
+
+/* *refuted_to: if it does not, then nothing on its way there does. */
+static int leads_on(const struct resync_source *source, uint64_t position, const struct batch *batch, uint64_t *refuted_to)
+{
+	if (has_place_behind(source, position)) {
+		*refuted_to = source->places->entries[offset_index_at(source->places, position)].position;
+		return resync_leads_on(source, position, batch);
+	}
+	return leads_to_end(source, position, batch, refuted_to);
 }
 
 static bool looks_like_batch(const uint8_t *at, int64_t from_offset, int64_t end_offset, uint64_t room)
@@ -176,8 +246,19 @@ static bool looks_like_batch(const uint8_t *at, int64_t from_offset, int64_t end
 struct candidate {
 	bool is_there;
 	uint64_t position, look_to;
+	uint64_t refuted, refuted_to; /* the next batch on a way that does not lead on, and where that ends: else each batch of a file that has moved by a byte would be followed to there */
 	struct batch batch;
 };
+
+/* Another batch on that way is no more to be found than the one before it. */
+static bool is_refuted(struct candidate *best, uint64_t position, const uint8_t *header)
+{
+	struct batch batch;
+	if (position != best->refuted || position >= best->refuted_to || batch_parse_header((struct slice){header, BATCH_HEADER_SIZE}, &batch))
+		return false;
+	best->refuted += batch.size_bytes;
+	return true;
+}
 
 /* Looks at every position of the buffer, which holds [start, start + size) of the segment. */
 static int search_buffer(const struct resync_source *source, const uint8_t *buffer, uint64_t start, uint64_t size, int64_t from_offset,
@@ -187,11 +268,16 @@ static int search_buffer(const struct resync_source *source, const uint8_t *buff
 	for (uint64_t i = 0; i + BATCH_HEADER_SIZE <= size && start + i < best->look_to; i++) {
 		struct batch batch;
 		int64_t limit = best->is_there ? best->batch.base_offset : source->end_offset;
-		if (!looks_like_batch(buffer + i, from_offset, limit, end - start - i))
+		if (!looks_like_batch(buffer + i, from_offset, limit, end - start - i) || is_refuted(best, start + i, buffer + i))
 			continue;
-		int is_found = is_batch(source, start + i, from_offset, &batch);
+		uint64_t refuted_to = 0;
+		int is_found = is_in_fence(source, (int64_t)load_be64(buffer + i + BATCH_AT_BASE_OFFSET)) ? 0 : is_batch(source, start + i, from_offset, &batch);
 		if (is_found > 0)
-			is_found = leads_on(source, start + i, &batch);
+			is_found = leads_on(source, start + i, &batch, &refuted_to);
+		if (!is_found && refuted_to) {
+			best->refuted = start + i + batch.size_bytes;
+			best->refuted_to = refuted_to;
+		}
 		if (is_found < 0)
 			return is_found;
 		if (!is_found)
@@ -256,16 +342,17 @@ static int search(const struct resync_source *source, int64_t from_offset, uint6
 static int is_later_batch(const struct resync_source *source, uint64_t position, int64_t from_offset, struct batch *out)
 {
 	struct batch next;
+	uint64_t unused;
 	int is_found = is_batch(source, position, from_offset + 1, out);
 	if (is_found <= 0)
 		return is_found;
 	uint64_t behind = position + out->size_bytes;
 	if (behind == source->end_position)
-		return batch_next_offset(out) == source->end_offset ? leads_on(source, position, out) : 0;
+		return batch_next_offset(out) == source->end_offset ? leads_on(source, position, out, &unused) : 0;
 	is_found = is_batch(source, behind, from_offset, &next);
 	if (is_found <= 0 || next.base_offset != batch_next_offset(out))
 		return is_found < 0 ? is_found : 0;
-	return leads_on(source, position, out);
+	return leads_on(source, position, out, &unused);
 }
 
 /* The same for what the damaged batch's own length leads to. It is believed, unless a place that is known speaks against it. */

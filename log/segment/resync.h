@@ -15,8 +15,8 @@ typedef int resync_read_fn(void *context, void *out, uint32_t size_bytes, uint64
 /* The file holds nothing but zeros from `position` up to the result, as is known without reading; `position` itself, if nothing is known. */
 typedef uint64_t resync_next_data_fn(void *context, uint64_t position);
 
-/* Is it known that what is at this offset is damaged, and what is before it is not? */
-typedef bool resync_begins_fence_fn(const void *fences, int64_t offset);
+/* Is it known that what is at this offset is damaged? Then from where on. */
+typedef bool resync_find_fence_fn(const void *fences, int64_t offset, int64_t *from);
 
 /* The bytes of a segment, wherever they are. */
 struct resync_source {
@@ -30,11 +30,13 @@ struct resync_source {
 	int64_t fit_offset;
 	uint64_t file_end;        /* the file's; [file_end, memory_position) is nowhere */
 	const struct mark_steps *steps; /* where batches are known to end; NULL: nowhere */
+	uint64_t known_position;        /* here as well: what was filed when the broker last stopped; 0: nobody knows */
+	int64_t known_offset;           /* behind the last of them */
 	/* Each entry is of a batch that stood there before anything was damaged; NULL: nobody knows of any. One that was made from what stands there now
 	 * proves nothing. */
 	const struct offset_index *places;
-	/* Ranges that are fenced already: what leads to the begin of one leads on, as nothing has to be there. NULL: nobody knows of any. */
-	resync_begins_fence_fn *begins_fence;
+	/* Ranges that are fenced already: what leads to the begin of one leads on, as nothing has to be there, and nothing is looked for within. NULL: nobody knows of any. */
+	resync_find_fence_fn *find_fence;
 	const void *fences;
 	uint64_t memory_position; /* from here on bytes are in memory; the end, if none are */
 };

@@ -71,7 +71,7 @@ void segment_adopt(struct segment *segment, struct mark end)
 		seal_hash_destroy(segment->hash); /* it has not seen what the file holds */
 		segment->hash = NULL;
 	}
-	segment->filed = segment->durable = segment->committing = segment->staged = end;
+	segment->filed = segment->durable = segment->committing = segment->staged = segment->known_end = end;
 	if (end.headers || end.position < segment->vouched.position)
 		segment->vouched = end.headers ? end : (struct mark){.offset = segment->base_offset};
 	mark_steps_cut(segment->steps, end.position);

@@ -40,7 +40,7 @@ struct segment_home {
 	uint64_t behind_bytes, behind_bytes_max; /* of filings that nobody waits for: written now, and at most at once */
 	uint64_t behind_begun, behind_begun_max; /* and begun since the start: no pass of theirs begins from there on */
 	struct list waiting_passes;     /* filings that have more to write, until it is raised */
-	bool (*begins_fence)(const void *partition, int64_t offset); /* the partition's room knows what is fenced; NULL: nobody does */
+	bool (*find_fence)(const void *partition, int64_t offset, int64_t *from); /* the partition's room knows what is fenced; NULL: nobody does */
 };
 
 MUST_USE int segment_home_open(struct segment_home *home, struct io *io, struct cache *cache);
@@ -60,6 +60,7 @@ struct segment {
 	int64_t base_offset;
 	struct mark filed, durable, committing, staged;
 	struct mark vouched;            /* the last one filed whose headers are known: what the file has before it can be held against that; at 0: nothing */
+	struct mark known_end;          /* what it was adopted for: a batch ended there before this life; at 0: nobody knows */
 	struct mark_steps *steps;       /* and those on the way; some may lie behind it. NULL: none */
 	uint64_t step_due;              /* staging need not look at them before it is here: they lie elsewhere in memory */
 

@@ -383,6 +383,54 @@ static int cut_behind_end(struct segment *segment, int fd, uint64_t size)
 	return err ? err : io_file_sync(io, segment->write_fd);
 }
 
+/* Behind the last step whose batch stands where it was filed. */
+static struct mark last_agreeing(const struct segment *segment, int fd)
+{
+	struct mark at = {.offset = segment->base_offset};
+	struct batch batch;
+	for (uint32_t i = mark_steps_before(segment->steps, segment->filed.position); i-- > 0 && !at.position;)
+		if (stands_there(segment, fd, &segment->steps->steps[i], &batch))
+			at = (struct mark){.position = segment->steps->steps[i].position, .offset = batch_next_offset(&batch)};
+	return at;
+}
+
+/* By the rule that readers go by, from *at on, up to where what was filed ends: false, nothing leads there from *at on. */
+static int follow_to_filed(struct segment *segment, uint64_t size, struct mark *at, bool *leads_there)
+{
+	struct batch batch;
+	uint64_t end = size < segment->filed.position ? size : segment->filed.position;
+	*leads_there = true;
+	while (at->position < segment->filed.position) {
+		uint64_t position = at->position;
+		int err = segment_read_header(segment, position, &batch);
+		bool is_due = !err && batch.base_offset == at->offset && position + batch.size_bytes <= end;
+		if (!is_due)
+			err = err && err != ERR_CORRUPT_LOG ? err : segment__resync(segment, at->position, at->offset - 1, &position, &batch);
+		*leads_there = !err && position < segment->filed.position;
+		if (!*leads_there)
+			return err == ERR_CORRUPT_LOG ? 0 : err;
+		*at = (struct mark){.position = is_due ? position + batch.size_bytes : position, .offset = is_due ? batch_next_offset(&batch) : batch.base_offset};
+	}
+	return 0;
+}
+
+/* A byte that was taken out of the file, or put in, moves all that is behind it: what ended with the last byte that was filed does not end there any more. What is staged goes there now, and
+ * completes a batch that reached too far, or leaves one that ended too early before a hole: so it is judged before that, and once for all. A disk that does not answer leaves it to readers. */
+static void lose_what_has_moved(struct segment *segment, uint64_t size)
+{
+	struct mark_step last = {segment->filed.position, segment->filed.headers, segment->filed.last_size_bytes, segment->filed.last_crc};
+	struct batch batch;
+	bool leads_there = true;
+	int fd = segment_open_read(segment);
+	bool is_known = last.last_size_bytes && last.last_size_bytes <= last.position;
+	if (fd < 0 || (size >= last.position && (!is_known || stands_there(segment, fd, &last, &batch))))
+		return;
+	struct mark at = last_agreeing(segment, fd);
+	int err = follow_to_filed(segment, size, &at, &leads_there);
+	if (!err && !leads_there)
+		note_lost(segment, at.offset, segment->filed.offset);
+}
+
 /* What lies behind `staged` was never acknowledged: away with it, durably, before anything is written there. What lies between `filed` and `staged`
  * stays: it is about to be written over with the same bytes, and some of it may be there alone, if a crash comes before that (a direct
  * piece of the last group, which recovery has taken back into memory). */
@@ -395,6 +443,7 @@ static int cut(struct segment *segment)
 	int err = 0, fd = fd_to_look_with(segment);
 	if (!segment->is_complete)
 		segment__drop_seal(segment);
+	lose_what_has_moved(segment, (uint64_t)size);
 	if ((uint64_t)size < segment->filed.position)
 		err = leave_hole(segment, (uint64_t)size);
 	if (!err && (uint64_t)size > segment->filed.position)

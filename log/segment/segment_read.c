@@ -106,7 +106,8 @@ static int open_source(struct segment *segment, struct resync_source *out)
 		.fit_position = segment->staged.position, .fit_offset = segment->staged.offset,
 		.file_end = (uint64_t)file_end, .memory_position = segment->memory_position, .steps = segment->steps,
 		.places = segment->has_index && segment->has_places ? &segment->offsets : NULL,
-		.begins_fence = segment->home->begins_fence, .fences = segment->partition,
+		.known_position = segment->known_end.position, .known_offset = segment->known_end.offset,
+		.find_fence = segment->home->find_fence, .fences = segment->partition,
 	};
 	return 0;
 }

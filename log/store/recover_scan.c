@@ -99,6 +99,7 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 	struct batch batch;
 	uint8_t header[BATCH_HEADER_SIZE];
 	segment_adopt(segment, (struct mark){.position = (uint64_t)size, .offset = limit_offset}); /* so far it may be read */
+	segment->known_end.position = 0; /* which says nothing of where a batch ended */
 	int found = 1;
 	bool is_unbroken = true;
 	while (found > 0) {

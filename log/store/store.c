@@ -232,7 +232,7 @@ static int open_memory(struct store *store)
 	if (!err)
 		err = segment_home_open(&store->home.segments, store->home.io, store->cache);
 	if (!err)
-		store->home.segments.begins_fence = partition__begins_damage;
+		store->home.segments.find_fence = partition__find_damage;
 	if (!err)
 		err = spares_open(&store->home.segments.spares, store->home.io, store->dir, store->options.shard, store->options.spare_bytes,
 				  store->options.spare_size_bytes_min);

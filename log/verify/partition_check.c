@@ -337,6 +337,8 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 	if (known) {
 		segment->vouched = known->vouched;
 		segment->steps = known->steps;
+		if (knows_marks(walk))
+			segment->known_end = known->required;
 	}
 	bool is_told = picture && picture->file_crc && picture->file_base == files->base_offset && !knows_marks(walk);
 	if (is_told)

@@ -458,12 +458,14 @@ static uint64_t next_data_for_resync(void *context, uint64_t position)
 }
 
 /* As the broker knows them: from the checkpoint. */
-static bool begins_fence(const void *fences, int64_t offset)
+static bool find_fence(const void *fences, int64_t offset, int64_t *from)
 {
 	const struct damaged_ranges *ranges = fences;
-	for (uint32_t i = 0; ranges && i < ranges->count; i++)
-		if (ranges->ranges[i].from == offset)
+	for (uint32_t i = 0; ranges && i < ranges->count; i++) {
+		*from = ranges->ranges[i].from;
+		if (*from <= offset && offset < ranges->ranges[i].to)
 			return true;
+	}
 	return false;
 }
 
@@ -474,7 +476,8 @@ static struct resync_source source_of(struct walk *walk)
 		.end_position = walk->limit, .end_offset = offset_limit(walk->check),
 		.fit_position = walk->limit, .fit_offset = offset_limit(walk->check),
 		.file_end = walk->window.file_size, .memory_position = walk->limit, .steps = walk->check->steps,
-		.places = walk->places.count ? &walk->places : NULL, .begins_fence = begins_fence, .fences = walk->check->fenced,
+		.places = walk->places.count ? &walk->places : NULL, .find_fence = find_fence, .fences = walk->check->fenced,
+		.known_position = walk->check->known_end.position, .known_offset = walk->check->known_end.offset,
 	};
 }
 

@@ -80,6 +80,7 @@ struct segment_check {
 	const struct damaged_ranges *held;   /* the journal has their batches, and a start takes them from there; NULL: nothing */
 	const struct seal *seal;          /* NULL: not sealed, or the seal is damaged */
 	const struct seal *stale_seal;    /* a good one that says less than the segment has, or NULL: of an earlier life, perhaps */
+	struct mark known_end;            /* a batch ended there when the broker stopped; at 0: nobody knows */
 	struct mark vouched;              /* what the headers of the batches before that position come to; at 0: nobody knows */
 	struct mark vouched_later;        /* the same, by another's word */
 	const struct mark_steps *steps;   /* and before those on the way; NULL: nobody knows */

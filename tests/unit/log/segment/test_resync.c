@@ -142,9 +142,10 @@ Test(resync, what_leads_to_a_hole_is_taken)
 	expect_next(&source, &log, 0, 4);
 }
 
-static bool begins_at(const void *fences, int64_t offset)
+static bool is_fenced_at(const void *fences, int64_t offset, int64_t *from)
 {
-	return offset == *(const int64_t *)fences;
+	*from = *(const int64_t *)fences;
+	return offset == *from;
 }
 
 /* But one is, if just what would follow is known to be damaged: it was filed between two losses. */
@@ -153,7 +154,7 @@ Test(resync, what_leads_to_known_damage_is_taken)
 	struct log log;
 	int64_t fence;
 	struct resync_source source = begin(&log);
-	source.begins_fence = begins_at;
+	source.find_fence = is_fenced_at;
 	source.fences = &fence;
 	log.bytes[log.at[0] + 16] ^= 1;
 	memset(log.bytes + log.at[2], 0, log.at[4] - log.at[2]);
@@ -240,7 +241,7 @@ Test(resync, what_leads_to_known_damage_need_not_reach_a_place)
 	memset(log.bytes + log.at[2], 0, log.at[3] - log.at[2]);
 	know(&source, &places, &log, 4);
 	expect_next(&source, &log, 0, 3);
-	source.begins_fence = begins_at;
+	source.find_fence = is_fenced_at;
 	source.fences = &fence;
 	expect_next(&source, &log, 0, 1);
 	offset_index_fini(&places);
@@ -425,4 +426,140 @@ Test(resync, a_hole_below_memory_hides_nothing)
 	source.file_end = 1ull << 40;
 	source.next_data = hole_to_the_end;
 	expect_next(&source, &log, 1, 2);
+}
+
+/* ---- a file that a byte was put into, or taken out of ------------------------------------------------------------------------ */
+
+#define MANY 2000
+#define MANY_SIZE ((size_t)MANY * 128)
+
+struct moved {
+	uint8_t bytes[MANY_SIZE];
+	uint64_t at[MANY + 1], file_end, reads;
+};
+
+static int read_moved(void *context, void *out, uint32_t size, uint64_t position)
+{
+	struct moved *moved = context;
+	moved->reads++;
+	if (position + size > moved->file_end)
+		return ERR_CORRUPT_LOG;
+	memcpy(out, moved->bytes + position, size);
+	return 0;
+}
+
+/* MANY batches, and one more that was appended since, in memory or behind the file. */
+static struct resync_source begin_moved(struct moved *moved, bool is_appended)
+{
+	memset(moved, 0, sizeof *moved);
+	for (int i = 0; i < MANY; i++)
+		moved->at[i + 1] = moved->at[i] + put(moved->bytes + moved->at[i], MANY_SIZE - moved->at[i], i);
+	uint64_t filed = moved->at[MANY], end = filed + (is_appended ? put(moved->bytes + filed, MANY_SIZE - filed, MANY) : 0);
+	int64_t end_offset = is_appended ? MANY + 1 : MANY;
+	moved->file_end = end;
+	return (struct resync_source){.read = read_moved, .context = moved, .end_position = end, .end_offset = end_offset, .fit_position = end, .fit_offset = end_offset,
+				      .file_end = end, .memory_position = end, .known_position = filed, .known_offset = MANY};
+}
+
+static void move_from(struct moved *moved, uint64_t from, int by)
+{
+	uint8_t *at = moved->bytes + from;
+	size_t size = moved->at[MANY] - from;
+	if (by > 0)
+		memmove(at + 1, at, size - 1);
+	else
+		memmove(at, at + 1, size - 1);
+	if (by < 0)
+		at[size - 1] = 0;
+}
+
+/* However far it is to where the log ended when it was filed, and whatever was appended there: what leads past it, or not quite to it, stands elsewhere than it was filed. Each of those is
+ * followed to there once, and not from each of its batches. */
+Test(resync, what_has_moved_is_not_taken)
+{
+	struct moved *moved = malloc(sizeof *moved);
+	for (int by = -1; by <= 1; by += 2)
+		for (int is_appended = 0; is_appended < 2; is_appended++)
+			for (int damaged = MANY - 3; damaged > 0; damaged -= 660) {
+				uint64_t position;
+				struct batch batch;
+				struct resync_source source = begin_moved(moved, is_appended);
+				move_from(moved, moved->at[damaged] + 5, by);
+				if (by < 0 && !is_appended)
+					source.file_end = moved->file_end = source.end_position - 1;
+				int err = resync_find(&source, moved->at[damaged], damaged - 1, &position, &batch);
+				cr_expect_eq(err, is_appended ? 0 : ERR_CORRUPT_LOG, "%d at %d: %s", by, damaged, err_name(err));
+				if (!err)
+					cr_expect_eq(batch.base_offset, MANY, "%ld", (long)batch.base_offset);
+				cr_expect_lt(moved->reads, 4 * MANY, "%lu reads", (unsigned long)moved->reads);
+			}
+	free(moved);
+}
+
+/* Where it ended, and yet with another offset. */
+Test(resync, what_ends_with_another_offset_is_not_taken)
+{
+	struct moved *moved = malloc(sizeof *moved);
+	struct resync_source source = begin_moved(moved, true);
+	uint64_t position;
+	struct batch batch;
+	source.known_offset = MANY + 1;
+	moved->bytes[moved->at[10] + 16] ^= 1;
+	cr_assert_eq(resync_find(&source, moved->at[10], 9, &position, &batch), 0);
+	cr_expect_eq(batch.base_offset, MANY);
+	free(moved);
+}
+
+/* The same between steps. */
+Test(resync, what_has_moved_past_a_step_is_not_taken)
+{
+	struct moved *moved = malloc(sizeof *moved);
+	struct resync_source source = begin_moved(moved, false);
+	struct mark_steps *steps = NULL;
+	struct batch last;
+	uint64_t position;
+	int step = 1500, damaged = 100;
+	cr_assert_eq(batch_parse_header((struct slice){moved->bytes + moved->at[step - 1], BATCH_HEADER_SIZE}, &last), 0);
+	mark_steps_note(&steps, &(struct mark){.position = moved->at[step], .offset = step, .headers = 1, .last_size_bytes = last.size_bytes, .last_crc = last.crc});
+	source.steps = steps;
+	source.known_position = 0;
+	move_from(moved, moved->at[damaged] + 5, -1);
+	memmove(moved->bytes + moved->at[step] + 1, moved->bytes + moved->at[step], moved->at[MANY] - moved->at[step] - 1); /* and right again behind it */
+	cr_assert_eq(resync_find(&source, moved->at[damaged], damaged - 1, &position, &last), 0);
+	cr_expect_geq(position, moved->at[step]);
+	free(steps);
+	free(moved);
+}
+
+/* Two headers that are damaged, far from each other: what is between leads to the second, which is no place that is known, and is kept. */
+Test(resync, what_leads_far_to_damage_is_taken)
+{
+	struct moved *moved = malloc(sizeof *moved);
+	struct resync_source source = begin_moved(moved, false);
+	uint64_t position;
+	struct batch batch;
+	moved->bytes[moved->at[10] + 16] ^= 1;
+	moved->bytes[moved->at[1990] + 16] ^= 1;
+	cr_assert_eq(resync_find(&source, moved->at[10], 9, &position, &batch), 0);
+	cr_expect_eq(batch.base_offset, 11);
+	free(moved);
+}
+
+static bool is_fenced_between(const void *fences, int64_t offset, int64_t *from)
+{
+	const int64_t *range = fences;
+	*from = range[0];
+	return range[0] <= offset && offset < range[1];
+}
+
+/* Nothing is looked for in a range that is fenced: what was found to lead nowhere may seem to lead somewhere once more was appended. */
+Test(resync, nothing_is_found_in_a_fence)
+{
+	struct log log;
+	const int64_t fence[] = {2, 4};
+	struct resync_source source = begin(&log);
+	source.find_fence = is_fenced_between;
+	source.fences = fence;
+	log.bytes[log.at[1] + 16] ^= 1;
+	expect_next(&source, &log, 1, 4);
 }

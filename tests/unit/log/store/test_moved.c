@@ -1,0 +1,137 @@
+/* A byte that was taken out of a .log file, or put into it: all behind it stands where it was not filed, and each batch of it is whole. What ended with the last byte that was filed ends elsewhere then,
+ * and what is appended goes over it, or leaves a hole: nothing may be served by one start, or be named as whole, that the next one refuses. */
+#include "tests/unit/log/verify/rot.h"
+
+#define LOG "/t-0/00000000000000000000.log"
+#define OFFSETS_MAX 1000
+
+enum move { PUT_IN, PUT_IN_AND_CUT, TAKEN_OUT, MOVE_COUNT };
+
+static const struct layout {
+	const char *name;
+	uint64_t batches;
+	size_t value_size, spread;
+} layouts[] = {{"a few", 6, 100, 37}, {"with steps", 200, 200, 411}, {"far from the last step", 420, 3500, 411}};
+
+static void append_one(struct world *world, const struct layout *layout, uint64_t offset)
+{
+	world_append(world, the_partition(world), offset, 1, layout->value_size + offset * 37 % layout->spread);
+}
+
+static void fill(struct world *world, const struct layout *layout)
+{
+	world_init(world, 7);
+	world_open(world);
+	world_create_topic(world, "t", 1, NULL, 0);
+	for (uint64_t i = 0; i < layout->batches; i++)
+		append_one(world, layout, i);
+	world_stop(world);
+}
+
+static void move(struct world *world, enum move how, size_t position)
+{
+	size_t size;
+	uint8_t *file = rot_read(world, LOG, &size);
+	file = realloc(file, size + 1);
+	cr_assert_lt(position, size);
+	if (how == TAKEN_OUT)
+		memmove(file + position, file + position + 1, size - position - 1);
+	else
+		memmove(file + position + 1, file + position, size - position);
+	if (how != TAKEN_OUT)
+		file[position] = '\r';
+	rot_write(world, LOG, file, how == TAKEN_OUT ? size - 1 : how == PUT_IN ? size + 1 : size);
+	free(file);
+}
+
+static void read_all(struct world *world, bool *refused)
+{
+	int64_t end = partition_high_watermark(the_partition(world));
+	for (int64_t offset = 0; offset < end; offset++) {
+		struct read read;
+		world_read_begin(world, the_partition(world), &read, offset, 1);
+		refused[offset] = read.op.err == ERR_CORRUPT_LOG;
+		cr_assert(!read.op.err || refused[offset], "offset %ld: %s", (long)offset, err_name(read.op.err));
+		if (!read.op.err)
+			cr_assert_gt(check_records(&read.op, offset), offset);
+		partition_read_release(&read.op);
+	}
+}
+
+static void name_all(struct world *world, bool *named)
+{
+	struct verdict verdict;
+	rot_verify(world, &verdict);
+	cr_assert_eq(verdict.err, 0);
+	for (int64_t offset = 0; offset < OFFSETS_MAX; offset++)
+		for (uint32_t i = 0; i < verdict.count; i++)
+			named[offset] |= verdict.found[i].kind == FINDING_DAMAGE && verdict.found[i].from <= offset && (verdict.found[i].to == NOWHERE || offset < verdict.found[i].to);
+}
+
+static void expect_same(const bool *before, const bool *now, uint64_t count, const char *what, const char *which)
+{
+	for (uint64_t offset = 0; offset < count; offset++)
+		cr_assert_eq(before[offset], now[offset], "%s: %s: offset %lu was %s, and is %s", which, what, (unsigned long)offset, before[offset] ? "damaged" : "whole", now[offset] ? "damaged" : "whole");
+}
+
+/* The first of the two starts appends behind what has moved: it has read that before, or nobody has. */
+static void live(struct world *world, const struct layout *layout, bool is_read_at_once, const char *which)
+{
+	bool named[OFFSETS_MAX] = {false}, refused[OFFSETS_MAX] = {false}, later[OFFSETS_MAX] = {false}, named_later[OFFSETS_MAX] = {false};
+	uint64_t end = layout->batches;
+	name_all(world, named);
+	cr_assert(memchr(named, true, end), "%s: nothing is named", which);
+	for (int start = 0; start < 3; start++) {
+		world_open(world);
+		if (start || is_read_at_once)
+			read_all(world, start ? later : refused);
+		if (start || is_read_at_once)
+			expect_same(named, start ? later : refused, layout->batches, start ? "the next start" : "the start", which);
+		append_one(world, layout, end++);
+		if (start)
+			world_kill(world);
+		else
+			world_stop(world);
+	}
+	name_all(world, named_later);
+	expect_same(named, named_later, layout->batches, "verify behind it", which);
+	expect_same(named_later, later, end - 1, "all that came since", which);
+}
+
+/* In the header of a batch, within its records, and where it ends. */
+static void move_in_batch(struct world *world, struct sim_disk *base, const struct layout *layout, const struct place *batch)
+{
+	const size_t positions[] = {batch->position, batch->position + 9, batch->position + 30, batch->end - 20, batch->end - 1};
+	for (size_t i = 0; i < COUNT_OF(positions); i++)
+		for (int how = 0; how < MOVE_COUNT; how++)
+			for (int is_read_at_once = 0; is_read_at_once < 2; is_read_at_once++) {
+				char which[128];
+				snprintf(which, sizeof which, "%s, byte %zu of batch %ld %s%s", layout->name, positions[i] - batch->position, (long)batch->base_offset,
+					 how == TAKEN_OUT ? "taken out" : how == PUT_IN ? "put in" : "put in, the last one cut", is_read_at_once ? ", read" : "");
+				sim_disk_close(world->disk);
+				world->disk = sim_disk_copy(base);
+				move(world, (enum move)how, positions[i]);
+				live(world, layout, is_read_at_once, which);
+			}
+}
+
+static void move_anywhere(const struct layout *layout)
+{
+	struct world world;
+	fill(&world, layout);
+	struct sim_disk *base = sim_disk_copy(world.disk);
+	const uint64_t ordinals[] = {0, 1, layout->batches / 2, layout->batches * 19 / 20, layout->batches - 1};
+	for (size_t i = 0; i < COUNT_OF(ordinals); i++) {
+		struct place batch = rot_batch(&world, LOG, (uint32_t)ordinals[i]);
+		move_in_batch(&world, base, layout, &batch);
+		sim_disk_close(world.disk);
+		world.disk = sim_disk_copy(base);
+	}
+	sim_disk_close(base);
+	broker_config_destroy(world.config);
+	sim_disk_close(world.disk);
+}
+
+Test(moved, by_a_byte_in_a_small_file, .timeout = 120) { move_anywhere(&layouts[0]); }
+Test(moved, by_a_byte_between_steps, .timeout = 300) { move_anywhere(&layouts[1]); }
+Test(moved, by_a_byte_far_from_a_step, .timeout = 300) { move_anywhere(&layouts[2]); }
