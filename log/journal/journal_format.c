@@ -168,6 +168,13 @@ uint64_t group_header_seed(const uint8_t *bytes)
 	return seed && group_header_decode(&header, seed, UINT32_MAX, bytes) ? seed : 0;
 }
 
+const uint8_t *group_header_look_for(const uint8_t *bytes, size_t size)
+{
+	uint8_t magic[4];
+	store_le32(magic, GROUP_MAGIC);
+	return memmem(bytes, size + sizeof magic - 1, magic, sizeof magic);
+}
+
 bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t length_max, const uint8_t *bytes)
 {
 	if (load_le32(bytes) != GROUP_MAGIC || load_le16(bytes + 4) != FORMAT_VERSION)

@@ -95,6 +95,9 @@ void group_header_encode(struct group_header *header, uint64_t seed, uint8_t *ou
  * `length_max`. */
 MUST_USE bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t length_max, const uint8_t *bytes);
 
+/* The first place in there where a header may begin. NULL: there is none. What follows is not looked at. */
+const uint8_t *group_header_look_for(const uint8_t *bytes, size_t size);
+
 /* The seed that a header says it was made with, if its checksum agrees: for a file whose superblocks, which have it, are lost. 0: there is no such header, or
  * an earlier version wrote it. */
 MUST_USE uint64_t group_header_seed(const uint8_t *bytes);

@@ -20,6 +20,9 @@
  * above where a later opening began), payloads that look like groups (checksums are seeded with a number
  * that never leaves the file), other files' bytes (likewise).
  *
+ * Groups are written in whole blocks to where blocks begin. So a sound header just before or behind such a place, which says that it belongs there, is no crash's
+ * work: bytes were taken out of the file, or put in, and what was behind them moved. Such groups were written, none of them is read, and they are vouched for by that.
+ *
  * A read error is no decision: the open fails with it. */
 #include "log/journal/journal_recover.h"
 
@@ -63,7 +66,7 @@ static const struct recovery_impossible file_impossible[] = {
 
 /* The place where the next group must begin. Legend: FITS a sound header that follows, FUTURE of this opening
  * or later, WHOLE body, ENTRIES whole at least, LATER a group with a sound header further on, VOUCHED the
- * missing one was durable, SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it
+ * missing one was durable (or it has moved, or one behind it), SEAL the last one taken is a seal, LAST_OPENING nobody wrote behind it
  *
  *      FITS  FUTURE WHOLE ENTRIES LATER VOUCHED SEAL  LAST_OPENING
  *  @H  yes   no     yes   .       .     .       .     .      take
@@ -361,6 +364,25 @@ int ring_read_group(struct ring_reader *reader, uint64_t place, struct found_gro
 	return 1;
 }
 
+/* The header of the group that belongs at `place`, and stands up to so many bytes before or behind it: 1; 0: there is none; -errno. */
+#define MOVED_MAX 511u
+
+static int read_moved_header(struct ring_reader *reader, uint64_t place, struct group_header *out)
+{
+	size_t before = place % reader->ring_size ? JOURNAL_BLOCK_SIZE : 0;
+	const uint8_t *bytes;
+	int err = view(reader, place - before, before + JOURNAL_BLOCK_SIZE, &bytes);
+	if (err < 0)
+		return err;
+	const uint8_t *at = bytes + (before ? before - MOVED_MAX : 0), *last = bytes + before + MOVED_MAX;
+	while ((at = group_header_look_for(at, (size_t)(last - at) + 1))) {
+		if (at != bytes + before && group_header_decode(out, reader->seed, length_max_at(reader, place), at) && out->place == place)
+			return 1;
+		at++;
+	}
+	return 0;
+}
+
 /* ---- one step: is there a next group? --------------------------------------------------------------------------------- */
 
 static bool follows(const struct recovery_cursor *cursor, const struct group_header *header)
@@ -402,6 +424,7 @@ struct search {
 	bool has_later, is_vouched;
 	struct recovery_cursor resume;  /* at the first later group */
 	uint64_t durable_seq_max, seq_max;
+	bool does_tell;                 /* what has moved is of a version that does */
 };
 
 /* Groups that are history after `missing`: later in seq, not of an older opening, not of a future that a
@@ -474,12 +497,33 @@ static int search_blocks(const struct recovery *recovery, struct ring_reader *re
 	return 0;
 }
 
+/* What has moved was there, and so was all before it: the last of it may be the one that is missing. */
+static int search_moved(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing, uint64_t place_end, struct search *search)
+{
+	const struct recovery_cursor before = {.seq = missing->seq - 1, .incarnation = missing->incarnation};
+	for (uint64_t place = missing->place; place < place_end; place += JOURNAL_BLOCK_SIZE) {
+		struct group_header header;
+		int found = read_moved_header(reader, place, &header);
+		if (found < 0)
+			return found;
+		if (!found || !can_be_history(recovery, &before, &header))
+			continue;
+		search->is_vouched = true;
+		search->does_tell |= header.flags & GROUP_TELLS;
+		if (search->durable_seq_max < header.seq)
+			search->durable_seq_max = header.seq;
+	}
+	return 0;
+}
+
 static int search_later(const struct recovery *recovery, struct ring_reader *reader, const struct recovery_cursor *missing,
 			uint64_t place_end, struct search *search)
 {
 	uint64_t end = search_end(recovery, missing, place_end);
 	reader->is_searching = end == place_end; /* more than memory should be spent on */
 	int err = search_blocks(recovery, reader, missing, end, search);
+	if (!err && !(search->has_later && search->is_vouched))
+		err = search_moved(recovery, reader, missing, end, search);
 	reader->is_searching = false;
 	return err;
 }
@@ -661,6 +705,7 @@ static int step(struct recovery *recovery, struct ring_reader *reader, uint64_t 
 			return err;
 		if (recovery->vouched_seq < search.durable_seq_max)
 			recovery->vouched_seq = search.durable_seq_max;
+		recovery->does_tell |= search.does_tell;
 		facts |= (search.has_later ? FACT_LATER : 0) | (search.is_vouched ? FACT_VOUCHED : 0);
 		row = recovery_decide(&recovery_group_table, facts);
 	}

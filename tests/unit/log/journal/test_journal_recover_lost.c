@@ -196,3 +196,70 @@ Test(journal_recover_lost, row_W)
 	cr_expect_eq(outcome.report.damaged_groups, 1);
 	cr_expect_eq(outcome.report.untold_to, 0);
 }
+
+enum move { PUT_IN, TAKEN_OUT };
+
+/* All behind the byte is where it was not written; the file's size stays. */
+static void move_by_a_byte(struct image *image, uint64_t place, enum move how)
+{
+	uint8_t *at = at_place(image, place), *end = image->bytes + MIB;
+	if (how == PUT_IN)
+		memmove(at + 1, at, (size_t)(end - at - 1));
+	else
+		memmove(at, at + 1, (size_t)(end - at - 1));
+	*(how == PUT_IN ? at : end - 1) = 0;
+}
+
+/* A byte was put in or taken out, in the group before the one that is found to have moved: no later group is where one belongs, and nobody else vouches for what is lost. No crash does that. */
+Test(journal_recover_lost, groups_that_have_moved_are_missing)
+{
+	for (int how = PUT_IN; how <= TAKEN_OUT; how++)
+		for (uint64_t at = 2; at <= 7; at++)
+			for (int is_in_padding = 0; is_in_padding < 2; is_in_padding++)
+				for (int is_loss_accepted = 0; is_loss_accepted < 2; is_loss_accepted++) {
+					struct image image = make_image();
+					uint64_t places[9];
+					put_eight(&image, places, 7);
+					move_by_a_byte(&image, places[at] + (is_in_padding ? JOURNAL_BLOCK_SIZE - 1 : GROUP_HEADER_SIZE + 10), (enum move)how);
+					struct outcome outcome = open_image_accepting(&image, MIB, is_loss_accepted);
+					uint64_t first = at + (uint64_t)is_in_padding;
+					cr_expect_eq(outcome.err, is_loss_accepted ? 0 : ERR_CORRUPT_LOG, "%d %lu", how, (unsigned long)at);
+					cr_expect_eq(outcome.report.decision, is_loss_accepted ? 'U' : 'T', "%c", outcome.report.decision);
+					cr_expect_eq(outcome.report.untold_from, first, "%lu", (unsigned long)outcome.report.untold_from);
+					cr_expect_eq(outcome.report.untold_to, 8, "%lu", (unsigned long)outcome.report.untold_to);
+					cr_expect_eq(outcome.count, is_loss_accepted ? first - 1 : 0);
+				}
+}
+
+/* The superblock tells of some of them, and not of the last. */
+Test(journal_recover_lost, groups_that_have_moved_behind_those_that_are_told)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, 7);
+	put_telling_superblock(&image, 6, 5);
+	move_by_a_byte(&image, places[5] - 1, PUT_IN);
+	struct outcome outcome = open_image(&image);
+	cr_expect_eq(outcome.report.decision, 'T');
+	cr_expect_eq(outcome.report.untold_to, 8);
+}
+
+/* What an earlier lap has left has moved as well, and so has what an opening cut off: neither is missing. */
+Test(journal_recover_lost, what_is_no_history_may_have_moved)
+{
+	struct image image = make_image();
+	uint64_t places[9];
+	put_eight(&image, places, 7);
+	struct superblock superblock = superblock_at_start();
+	superblock.write_number = 3;
+	superblock.incarnation = 6;
+	superblock_add_opening(&superblock, 6, 5);
+	put_superblock(&image, 0, superblock);
+	superblock.write_number = 4;
+	put_superblock(&image, 1, superblock);
+	move_by_a_byte(&image, places[6] - 1, PUT_IN);
+	struct outcome outcome = open_image(&image);
+	EXPECT_SEQS(&outcome, 1, 2, 3, 4, 5);
+	cr_expect_eq(outcome.report.decision, 'P', "%c", outcome.report.decision);
+	cr_expect_eq(outcome.report.damaged_groups, 0);
+}
