@@ -436,7 +436,6 @@ static struct picture_partition *find_or_add(struct replay *replay, const struct
 	return partition;
 }
 
-/* Reads a direct piece as recovery does: headers against the entry's checksum, and every CRC. */
 /* A crash takes nothing that the checkpoint says was in the file: then the piece behind it is lost as well, and not torn, and should be there. */
 static bool is_file_lost(struct picture *picture, int fd, const struct picture_segment *known, const struct append_time_owner *owner)
 {
@@ -451,15 +450,21 @@ static bool is_file_lost(struct picture *picture, int fd, const struct picture_s
 	       batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.crc != known->first_crc;
 }
 
-static int read_direct(struct picture *picture, const struct topic *topic, const struct picture_segment *known, const struct journal_entry *entry,
-		       bool *fits)
+static int open_log(struct picture *picture, const struct topic *topic, const struct journal_entry *entry)
 {
 	char dir[PARTITION_DIR_NAME_SIZE], name[SEGMENT_NAME_SIZE], path[4096];
 	partition_dir_name(dir, topic->name, entry->partition);
 	segment_name_format(name, entry->segment_base_offset, SEGMENT_FILE_LOG);
 	snprintf(path, sizeof path, "%s/%s/%s", picture->sink->dir, dir, name);
+	return io_file_open(picture->sink->io, path, IO_READ_ONLY);
+}
+
+/* Reads a direct piece as recovery does: headers against the entry's checksum, and every CRC. */
+static int read_direct(struct picture *picture, const struct topic *topic, const struct picture_segment *known, const struct journal_entry *entry,
+		       bool *fits)
+{
 	*fits = false;
-	int fd = io_file_open(picture->sink->io, path, IO_READ_ONLY);
+	int fd = open_log(picture, topic, entry);
 	struct append_time_owner owner = {.topic_id = topic->id, .partition = entry->partition, .base_offset = entry->segment_base_offset};
 	*fits = is_file_lost(picture, fd, known, &owner);
 	if (*fits)
@@ -487,11 +492,40 @@ static int read_direct(struct picture *picture, const struct topic *topic, const
 	return err;
 }
 
+/* Does the start take a piece that is vouched for as the file has it? If it is told, that is long enough; else the piece is what it should be. Not while a segment before it has something of the
+ * journal's alone: then it is staged, with what is before it. */
+static int is_taken_as_filed(struct picture *picture, const struct picture_partition *partition, const struct topic *topic, const struct journal_entry *entry, struct slice headers,
+			     bool *is_taken)
+{
+	*is_taken = false;
+	for (uint32_t i = 0; i < partition->held.count; i++)
+		if (partition->held.ranges[i].from < entry->segment_base_offset)
+			return 0;
+	if (!headers.size)
+		return read_direct(picture, topic, NULL, entry, is_taken);
+	int fd = open_log(picture, topic, entry);
+	*is_taken = fd >= 0 && io_file_size(picture->sink->io, fd) >= (int64_t)(entry->position + entry->data_size_bytes);
+	if (fd >= 0)
+		io_close_fd(picture->sink->io, fd);
+	return 0;
+}
+
+/* All of its segment before the piece was written together with it: the start takes that from the file, be it that the journal has it as well. */
+static int let_go_of_held(struct picture *picture, struct picture_partition *partition, const struct topic *topic, const struct journal_entry *entry, struct slice headers)
+{
+	bool is_taken, is_any = damaged_ranges_overlap(&partition->held, entry->segment_base_offset, entry->base_offset);
+	int err = is_any ? is_taken_as_filed(picture, partition, topic, entry, headers, &is_taken) : 0;
+	if (!err && is_any && is_taken)
+		partition->held.count = 0; /* nothing of it is in a segment before */
+	return err;
+}
+
 static int take_direct(struct picture *picture, struct picture_partition *partition,
 		       const struct topic *topic, bool is_vouched, const struct journal_entry *entry, struct slice headers)
 {
 	bool fits = true;
-	int err = is_vouched ? 0 : read_direct(picture, topic, picture_segment(partition, entry->segment_base_offset), entry, &fits);
+	int err = is_vouched ? let_go_of_held(picture, partition, topic, entry, headers)
+			     : read_direct(picture, topic, picture_segment(partition, entry->segment_base_offset), entry, &fits);
 	if (err)
 		return err;
 	if (!fits) {
