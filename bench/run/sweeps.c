@@ -71,7 +71,8 @@ bool run_connections(struct suite *suite)
 	if (contest_open(&contest, suite->options, "connections", 1))
 		return false;
 	for (size_t i = 0; i < COUNT_OF(counts); i++) {
-		struct work work = { .kind = WORK_PRODUCE, .connections = (uint32_t)counts[i], .in_flight = 1, .batch_bytes = 4096, .record_bytes = 4026 };
+		struct work work = { .kind = WORK_PRODUCE, .connections = (uint32_t)counts[i], .in_flight = 1, .batch_bytes = 4096, .record_bytes = 4026,
+				     .is_warmed_up = true };
 		char name[40];
 		snprintf(name, sizeof name, "spate, %g connections", counts[i]);
 		contest_add_spate(&contest, name, &work);
@@ -90,7 +91,7 @@ bool run_records(struct suite *suite)
 	if (contest_open(&contest, suite->options, "record size", 1))
 		return false;
 	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-		struct work work = { .kind = WORK_PRODUCE, .record_bytes = (uint32_t)sizes[i] };
+		struct work work = { .kind = WORK_PRODUCE, .record_bytes = (uint32_t)sizes[i], .is_warmed_up = true };
 		char name[40];
 		snprintf(name, sizeof name, "spate, %g bytes", sizes[i]);
 		contest_add_spate(&contest, name, &work);
