@@ -73,7 +73,7 @@ static void print_row(FILE *out, const struct report_row *row)
 		fprintf(out, "</td><td></td><td></td>");
 	}
 	print_cell(out, row->value, row->unit);
-	if (row->has_limit)
+	if (row->has_limit && row->rounds)
 		fprintf(out, "<td>%.2f <span class=dim>%.2f&ndash;%.2f</span></td>", row->ratio, row->ratio_low, row->ratio_high);
 	else
 		fprintf(out, "<td></td>");
@@ -81,7 +81,8 @@ static void print_row(FILE *out, const struct report_row *row)
 		fprintf(out, "<td></td><td></td></tr>\n");
 	else
 		fprintf(out, "<td>%s %g</td><td class=%s>%s</td></tr>\n", row->sense == GOAL_AT_LEAST ? "&ge;" : "&le;", row->goal,
-			report_row_is_met(row) ? "met" : "short", report_row_is_met(row) ? "met" : "short");
+			!report_row_was_read(row) ? "dim" : report_row_is_met(row) ? "met" : "short",
+			!report_row_was_read(row) ? "" : report_row_is_met(row) ? "met" : "short");
 }
 
 static void print_goals(FILE *out, const struct report *report)
@@ -129,6 +130,8 @@ void report_print_page(FILE *out, const struct report *report)
 {
 	fprintf(out, "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width,initial-scale=1\"><title>Spate bench</title>\n"
 		     "<style>%s</style></head><body><main>\n<h1>Spate beside its limits</h1>\n<p class=sub>", style);
+	chart_print_text(out, report->version);
+	fprintf(out, "%s", *report->version ? " &middot; " : "");
 	chart_print_text(out, report->machine);
 	fprintf(out, " &middot; %s</p>\n", report->when);
 	if (report->rows_count)

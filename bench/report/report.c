@@ -52,8 +52,9 @@ void report_row_of_rounds(struct report_row *row, const double *values, const do
 	double ratios[ROUNDS_MAX];
 	CHECK(rounds <= ROUNDS_MAX);
 	row->rounds = rounds;
-	row->value = median(values, rounds);
+	row->value = rounds ? median(values, rounds) : NAN;
 	row->has_limit = limits != NULL;
+	row->limit = row->ratio = row->ratio_low = row->ratio_high = NAN;
 	if (!limits || rounds == 0)
 		return;
 	for (uint32_t i = 0; i < rounds; i++) {
@@ -110,10 +111,16 @@ void report_add_percentiles(struct report *report, const char *chart, const char
 		report_add_series(report, chart, name, points, count);
 }
 
+bool report_row_was_read(const struct report_row *row)
+{
+	double value = row->has_limit ? row->ratio : row->value;
+	return value >= 0 && (value > 0 || !row->has_limit);
+}
+
 bool report_row_is_met(const struct report_row *row)
 {
 	double value = row->has_limit ? row->ratio : row->value;
-	if (row->sense == GOAL_NONE || !(value >= 0) || (row->has_limit && !(value > 0)))
+	if (row->sense == GOAL_NONE || !report_row_was_read(row))
 		return false;
 	return row->sense == GOAL_AT_LEAST ? value >= row->goal : value <= row->goal;
 }
@@ -141,7 +148,7 @@ static void print_row(FILE *out, const struct report_row *row)
 	fputc(' ', out);
 	print_number(out, 9, row->value);
 	fprintf(out, " %-8s", row->unit);
-	if (row->has_limit)
+	if (row->has_limit && row->rounds)
 		fprintf(out, " %6.2f (%.2f-%.2f)%*s", row->ratio, row->ratio_low, row->ratio_high,
 			row->ratio_low >= 10 || row->ratio_high >= 10 ? 0 : 2, "");
 	else
@@ -149,7 +156,8 @@ static void print_row(FILE *out, const struct report_row *row)
 	if (row->sense == GOAL_NONE)
 		fprintf(out, "  -\n");
 	else
-		fprintf(out, "  %s %-7g %s\n", row->sense == GOAL_AT_LEAST ? ">=" : "<=", row->goal, report_row_is_met(row) ? "met" : "MISSED");
+		fprintf(out, "  %s %-7g %s\n", row->sense == GOAL_AT_LEAST ? ">=" : "<=", row->goal,
+			!report_row_was_read(row) ? "not read" : report_row_is_met(row) ? "met" : "MISSED");
 }
 
 static void print_run(FILE *out, const struct report_run *line)
@@ -171,7 +179,7 @@ static bool is_load(const struct report_run *line)
 void report_print_table(FILE *out, const struct report *report)
 {
 	bool has_runs = false;
-	fprintf(out, "%s, %s\n\n", report->machine, report->when);
+	fprintf(out, "%s%s%s, %s\n\n", report->version, *report->version ? ", " : "", report->machine, report->when);
 	for (uint32_t i = 0; i < report->runs_count; i++) {
 		if (!is_load(&report->runs[i]))
 			continue;
@@ -186,6 +194,8 @@ void report_print_table(FILE *out, const struct report *report)
 			"(of rounds)");
 	for (uint32_t i = 0; i < report->rows_count; i++)
 		print_row(out, &report->rows[i]);
+	if (!report->runs_count && !report->rows_count)
+		fprintf(out, "nothing was read\n");
 	if (report->is_full)
 		fprintf(out, "(there was more than a report can hold)\n");
 }

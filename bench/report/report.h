@@ -42,7 +42,7 @@ struct report_series {
 };
 
 struct report {
-	char machine[192], when[32], version[64];
+	char machine[192], when[32], version[64]; /* the last: of what is measured; "" until whoever runs it fills it in */
 	uint32_t rows_count, runs_count, series_count;
 	bool is_full;
 	struct report_row rows[REPORT_ROWS_MAX];
@@ -55,14 +55,16 @@ struct report *report_open(void);
 void report_close(struct report *report);
 
 /* Sets the row's medians and its ratios from what each of `rounds` rounds read: ratios within a round, where both sides ran next to each other. `limits` NULL: it
- * has none. No rounds: all are 0. */
+ * has none. No rounds: none of them is a number. */
 void report_row_of_rounds(struct report_row *row, const double *values, const double *limits, uint32_t rounds);
 void report_add_row(struct report *report, const struct report_row *row);
 void report_add_run(struct report *report, const struct report_run *run);
 /* Copies the points. */
 void report_add_series(struct report *report, const char *chart, const char *name, const struct report_point *points, uint32_t count);
 
-/* Whether a row meets its goal; a row that was not measured meets none: a ratio of 0, or a value that is no number, or below 0. */
+/* False of a ratio of 0, and of a value that is no number or below 0. */
+bool report_row_was_read(const struct report_row *row);
+/* Whether a row meets its goal; one that was not read meets none. */
 bool report_row_is_met(const struct report_row *row);
 
 /* Where a throughput came from the same bytes as another: the percentile curve of a histogram, as points of

@@ -39,7 +39,9 @@ Test(report, rows_of_rounds)
 	report_row_of_rounds(&row, values, values, 2);
 	cr_expect(row.rounds == 2 && row.ratio == 1 && row.ratio_low == 1 && row.ratio_high == 1, "%g (%g-%g)", row.ratio, row.ratio_low, row.ratio_high);
 	report_row_of_rounds(&row, values, NULL, 3);
-	cr_expect(!row.has_limit && row.value == 100);
+	cr_expect(!row.has_limit && row.value == 100 && report_row_was_read(&row));
+	report_row_of_rounds(&row, values, limits, 0);
+	cr_expect(isnan(row.value) && isnan(row.limit) && isnan(row.ratio) && !report_row_was_read(&row));
 }
 
 static struct report *fill(void)
@@ -83,6 +85,37 @@ Test(report, json)
 	cr_expect(json_is_null(json_array_get(json_array_get(points, 1), 1)));
 	json_decref(root);
 	free(text);
+	report_close(report);
+}
+
+static char *print_table(const struct report *report)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	report_print_table(out, report);
+	fclose(out);
+	return text;
+}
+
+/* A goal of which no round succeeded is neither met nor missed, and its figures are none. */
+Test(report, a_row_that_was_not_read)
+{
+	struct report *report = report_open();
+	struct report_row row = { .id = "P1", .about = "produce", .unit = "MB/s", .limit_name = "l2", .sense = GOAL_AT_LEAST, .goal = 0.85 };
+	double none[1] = { 0 };
+	char *empty = print_table(report);
+	cr_expect(strstr(empty, "nothing was read"), "%s", empty);
+	report_row_of_rounds(&row, none, none, 0);
+	report_add_row(report, &row);
+	snprintf(report->version, sizeof report->version, "spate 9");
+	char *text = print_table(report), *json = print(report);
+	cr_expect(strncmp(text, "spate 9, ", 9) == 0 && strstr(text, ">= 0.85    not read\n"), "%s", text);
+	cr_expect(!strstr(text, "nan") && !strstr(text, "MISSED"), "%s", text);
+	cr_expect(strstr(json, "\"ratio\": null") && strstr(json, "\"version\": \"spate 9\""), "%s", json);
+	free(empty);
+	free(text);
+	free(json);
 	report_close(report);
 }
 

@@ -67,7 +67,21 @@ Test(contest, no_rounds_meet_nothing)
 	contest_report(&contest, report);
 	cr_expect_not(report_row_is_met(&report->rows[0]));
 	cr_expect_eq(report->rows[0].rounds, 0);
-	cr_expect_eq(report->rows[0].ratio_low, 0);
+	cr_expect_not(report_row_was_read(&report->rows[0]));
 	cr_expect_eq(report->runs_count, 0);
 	report_close(report);
+}
+
+/* Ctrl-C at a terminal goes to its whole group: the suite ends behind the run under way, for which the server must stay. */
+Test(contest, a_server_has_a_group_of_its_own)
+{
+	static const struct server_spec spec = { .kind = SERVER_LIMIT, .name = "cat", .program = "/bin/cat", .core = -1 };
+	struct server server = { .spec = &spec };
+	char *arguments[] = { "cat", NULL };
+	int ends[2];
+	cr_assert_eq(pipe(ends), 0);
+	dup2(ends[0], STDIN_FILENO);
+	cr_assert_eq(start_process(&server, STDOUT_FILENO, arguments), 0);
+	cr_expect_eq(getpgid(server.pid), server.pid);
+	server_halt(&server, SIGTERM);
 }
