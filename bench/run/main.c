@@ -3,7 +3,8 @@
  * it as JSON and as a page of charts if asked.
  *
  * SIGINT and SIGTERM end it after the run under way, and what was found until then is printed.
- * A run that fails is told on stderr and left out of the medians; the exit code is then 1. */
+ * A run that fails is told on stderr and left out of the medians; the exit code is then 1. What cannot succeed is told before the first run: 2. */
+#include "bench/run/preflight.h"
 #include "bench/run/suite.h"
 
 #include <errno.h>
@@ -16,26 +17,27 @@ static const struct experiment {
 	const char *name;
 	experiment_fn *run;
 	bool is_usual; /* part of a run that names none */
+	double longest; /* of its runs, as a multiple of --seconds; 0: as the usual ones */
 } experiments[] = {
-	{ "produce", run_produce, true },
-	{ "commit", run_commit, true },
-	{ "load", run_load, true },
-	{ "partitions", run_partitions, true },
-	{ "fetch", run_fetch, true },
-	{ "cold", run_cold, true },
-	{ "relay", run_relay, true },
-	{ "fanout", run_fanout, true },
-	{ "client", run_client, true },
-	{ "start", run_start, true },
-	{ "rest", run_rest, true },
-	{ "restart", run_restart, true },
-	{ "backlog", run_backlog, true },
-	{ "connections", run_connections, true },
-	{ "records", run_records, true },
-	{ "segments", run_segments, false },
-	{ "retained", run_retained, false },
-	{ "tools", run_tools, false },
-	{ "stalls", run_stalls, false },
+	{ "produce", run_produce, true, 0 },
+	{ "commit", run_commit, true, 0 },
+	{ "load", run_load, true, 5 },
+	{ "partitions", run_partitions, true, 0 },
+	{ "fetch", run_fetch, true, 0 },
+	{ "cold", run_cold, true, 0 },
+	{ "relay", run_relay, true, 0 },
+	{ "fanout", run_fanout, true, 0 },
+	{ "client", run_client, true, 0 },
+	{ "start", run_start, true, 0 },
+	{ "rest", run_rest, true, 0 },
+	{ "restart", run_restart, true, 0 },
+	{ "backlog", run_backlog, true, 0 },
+	{ "connections", run_connections, true, 0 },
+	{ "records", run_records, true, 0 },
+	{ "segments", run_segments, false, 0 },
+	{ "retained", run_retained, false, 0 },
+	{ "tools", run_tools, false, 0 },
+	{ "stalls", run_stalls, false, 20 },
 };
 
 static void list_names(char *out, size_t size)
@@ -78,6 +80,39 @@ static bool is_wanted(const struct options *options, const struct experiment *ex
 	return strcmp(options->only, "all") == 0 || is_listed(options->only, experiment->name);
 }
 
+static double longest_runs(const struct options *options)
+{
+	double longest = 2;
+	for (size_t i = 0; i < COUNT_OF(experiments); i++)
+		if (is_wanted(options, &experiments[i]) && experiments[i].longest > longest)
+			longest = experiments[i].longest;
+	return longest;
+}
+
+/* The first line that a command prints, behind what is there. */
+static void append_line(char *out, size_t size, const char *command)
+{
+	size_t used = strlen(out);
+	FILE *lines = popen(command, "re");
+	if (lines && !fgets(out + used, (int)(size - used), lines))
+		out[used] = 0;
+	out[used + strcspn(out + used, "\n")] = 0;
+	if (lines)
+		pclose(lines);
+}
+
+/* What is measured: what the binary says, and the commit that it was built from, if it is the one of this directory. */
+static void name_version(const struct options *options, char *out, size_t size)
+{
+	char command[600];
+	snprintf(command, sizeof command, "'%s' --version 2>/dev/null", options->spate);
+	append_line(out, size, command);
+	if (strcmp(options->spate, "./spate") != 0 || strlen(out) + 2 >= size)
+		return;
+	strcat(out, " ");
+	append_line(out, size, "git describe --always --dirty 2>/dev/null");
+}
+
 static void pin_load(int core)
 {
 	cpu_set_t cores;
@@ -85,8 +120,7 @@ static void pin_load(int core)
 	if (core < 0)
 		return;
 	CPU_SET(core, &cores);
-	if (sched_setaffinity(0, sizeof cores, &cores))
-		fprintf(stderr, "bench: cannot pin the load generator to core %d\n", core);
+	sched_setaffinity(0, sizeof cores, &cores); /* tried before: preflight.c */
 }
 
 static FILE *open_output(const char *path)
@@ -126,8 +160,12 @@ int main(int argc, char **argv)
 	list_names(names, sizeof names);
 	options_parse(&options, argc, argv, names);
 	check_names(options.only, names);
+	if (!preflight(&options, longest_runs(&options)))
+		return 2;
 	struct suite suite = { .options = &options, .report = report_open() };
 	bool is_good = suite.report;
+	if (suite.report)
+		name_version(&options, suite.report->version, sizeof suite.report->version);
 	pin_load(options.load_core);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, contest_interrupt);

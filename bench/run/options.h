@@ -11,7 +11,7 @@ struct options {
 	const char *json, *page;                /* files to write, or NULL */
 	uint32_t rounds;
 	double seconds, warmup_s;
-	int server_core, load_core; /* -1: not pinned */
+	int server_core, load_core; /* -1: not pinned; the first two that this process may have, if it has two */
 	double stalls_minutes;
 	uint32_t peers_count;
 	struct server_spec peers[PEERS_MAX]; /* brokers that run already */

@@ -121,6 +121,7 @@ _Noreturn static void become(const struct server_spec *spec, int out_fd, char *c
 			CPU_SET(core, &cores);
 	sched_setaffinity(0, sizeof cores, &cores);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	setpgid(0, 0); /* Ctrl-C at the terminal is for the suite, which ends behind the run under way */
 	dup2(out_fd, STDOUT_FILENO);
 	if (spec->kind != SERVER_LIMIT)
 		dup2(out_fd, STDERR_FILENO);
