@@ -21,9 +21,14 @@ static json_t *load_result(const char *path)
 static int compare_results(const json_t *before, const json_t *after, double threshold, bool fails)
 {
 	struct compare_counts counts = compare_print(stdout, before, after, threshold);
+	if (!counts.better && !counts.worse && !counts.same) {
+		fflush(stdout);
+		complain("the two have no result in common; both must be of one kind: of the same load, or of a whole suite");
+		return STATUS_USAGE;
+	}
 	printf("%u better, %u worse, %u within %g %%", counts.better, counts.worse, counts.same, threshold * 100);
 	if (counts.missing)
-		printf(", %u in the first alone", counts.missing);
+		printf(", %u in one of them alone", counts.missing);
 	printf("\n");
 	return fails && counts.worse ? STATUS_FAILED : STATUS_OK;
 }

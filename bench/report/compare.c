@@ -61,11 +61,15 @@ static void compare_goal(struct comparison *comparison, const char *path, const 
 {
 	const char *sense = json_string_value(json_object_get(before, "goalSense"));
 	const char *field = json_object_get(before, "ratio") && json_object_get(after, "ratio") ? "ratio" : "value";
+	const json_t *left = json_object_get(before, field), *right = json_object_get(after, field);
 	char name[PATH_MAX_BYTES + 16];
 	snprintf(name, sizeof name, "%s%s", path, strcmp(field, "ratio") == 0 ? " (ratio)" : "");
-	if (sense)
-		tell(comparison, name, json_number_value(json_object_get(before, field)), json_number_value(json_object_get(after, field)),
-		     strcmp(sense, "at least") == 0 ? COMPARE_MORE : COMPARE_LESS);
+	if (!sense)
+		return;
+	if (json_is_number(left) && json_is_number(right))
+		tell(comparison, name, json_number_value(left), json_number_value(right), strcmp(sense, "at least") == 0 ? COMPARE_MORE : COMPARE_LESS);
+	else
+		comparison->counts.missing++; /* a round that failed is null */
 }
 
 static void compare_fields(struct comparison *comparison, const char *path, const json_t *before, const json_t *after)
@@ -86,6 +90,15 @@ static void compare_fields(struct comparison *comparison, const char *path, cons
 	}
 }
 
+/* What only the second list has. */
+static void count_new(struct comparison *comparison, const json_t *before, const json_t *after)
+{
+	json_t *element;
+	size_t index;
+	json_array_foreach(after, index, element)
+		comparison->counts.missing += !find_named(before, element);
+}
+
 static void compare_lists(struct comparison *comparison, const json_t *before, const json_t *after, bool is_goals)
 {
 	json_t *element;
@@ -102,6 +115,7 @@ static void compare_lists(struct comparison *comparison, const json_t *before, c
 		else
 			compare_fields(comparison, path, element, other);
 	}
+	count_new(comparison, before, after);
 }
 
 static void print_value(FILE *out, const json_t *value)
@@ -115,7 +129,7 @@ static void print_value(FILE *out, const json_t *value)
 /* A change may come of what was asked for, or of the machine. */
 static void tell_other_load(FILE *out, const json_t *before, const json_t *after)
 {
-	static const char *const fields[] = { "machine", "workload", "partitionsPerTopic", "connections", "inFlight", "batchBytes", "messageSize", "fetchBytes",
+	static const char *const fields[] = { "machine", "version", "workload", "partitionsPerTopic", "connections", "inFlight", "batchBytes", "messageSize", "fetchBytes",
 					      "acks", "requestRate", "consumers" };
 	for (size_t i = 0; i < COUNT_OF(fields); i++) {
 		const json_t *left = json_object_get(before, fields[i]), *right = json_object_get(after, fields[i]);

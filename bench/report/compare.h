@@ -15,7 +15,7 @@ enum compare_sense { COMPARE_NEUTRAL, COMPARE_MORE, COMPARE_LESS };
 enum compare_sense compare_sense_of(const char *field);
 
 struct compare_counts {
-	uint32_t same, better, worse, missing; /* missing: numbers that one of both lacks */
+	uint32_t same, better, worse, missing; /* missing: numbers, or whole rows, that one of both lacks */
 };
 
 /* Prints a line for each thing that was asked for and differs (`not alike: connections 4 and 8`), and for each number that changed by more than `threshold` (0.05: 5 %), and says which way is better. */

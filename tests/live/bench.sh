@@ -35,6 +35,10 @@ expect_match "compare calls a longer wait worse" '99pct .*\+200.0 %  WORSE' "$ou
 expect "a result is as good as itself" 0 $?
 "$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/same" > /dev/null 2>&1
 expect "what is no result is refused" 2 $?
+echo '{"goals": []}' > "$WORK/suite.json"
+"$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/suite.json" > /dev/null 2> "$WORK/bench.err"
+expect "a run and a suite have nothing to compare" 2 $?
+expect_match "and it is said what would have" 'no result in common; both must be of one kind' "$(cat "$WORK/bench.err")"
 "$SPATE_BIN" bench sweep nothing > /dev/null 2>&1
 expect "a sweep that is not there is refused" 2 $?
 bench produce 'bad topic!' > /dev/null

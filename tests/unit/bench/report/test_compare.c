@@ -81,3 +81,18 @@ Test(compare, suites)
 	cr_expect(strstr(text, "produce spate: publishRate"));
 	free(text);
 }
+
+/* A row that was not read is null, and a row of the second alone is missing as well; neither is a change. */
+Test(compare, rows_that_one_lacks)
+{
+	char *text;
+	struct compare_counts counts =
+		compare("{\"goals\": [{\"name\": \"P1\", \"about\": \"x\", \"goalSense\": \"at least\", \"ratio\": null}]}",
+			"{\"goals\": [{\"name\": \"P1\", \"about\": \"x\", \"goalSense\": \"at least\", \"ratio\": 0.7}],"
+			"\"runs\": [{\"name\": \"cold spate\", \"publishRate\": 1}]}",
+			&text);
+	cr_expect_eq(counts.missing, 2);
+	cr_expect_eq(counts.same + counts.better + counts.worse, 0);
+	cr_expect_str_eq(text, "");
+	free(text);
+}
