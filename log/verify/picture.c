@@ -450,13 +450,15 @@ static bool is_file_lost(struct picture *picture, int fd, const struct picture_s
 	       batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.crc != known->first_crc;
 }
 
+/* -ENOENT: there is none, or what is no file stands in its place, which is as good to the start. */
 static int open_log(struct picture *picture, const struct topic *topic, const struct journal_entry *entry)
 {
 	char dir[PARTITION_DIR_NAME_SIZE], name[SEGMENT_NAME_SIZE], path[4096];
 	partition_dir_name(dir, topic->name, entry->partition);
 	segment_name_format(name, entry->segment_base_offset, SEGMENT_FILE_LOG);
 	snprintf(path, sizeof path, "%s/%s/%s", picture->sink->dir, dir, name);
-	return io_file_open(picture->sink->io, path, IO_READ_ONLY);
+	int fd = io_file_open(picture->sink->io, path, IO_READ_ONLY);
+	return fd == ERR_NOT_A_FILE ? -ENOENT : fd;
 }
 
 /* Reads a direct piece as recovery does: headers against the entry's checksum, and every CRC. */

@@ -144,6 +144,35 @@ Test(verify, direct_pieces_behind_the_checkpoint)
 	end_world(&world);
 }
 
+/* What is no file is as good as a lost one, to the pieces behind the checkpoint as well: all else is checked, and the start says the same. */
+Test(verify, a_directory_where_direct_pieces_were)
+{
+	struct world world;
+	struct verdict verdict;
+	world_init(&world, 10);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, the_partition(&world), 0, RECORDS, VALUE_SIZE);
+	world_stop(&world);
+	world_open(&world);
+	for (uint64_t n = RECORDS; n < 6 * RECORDS; n += RECORDS)
+		world_append(&world, the_partition(&world), n, RECORDS, VALUE_SIZE);
+	world_crash(&world);
+	rot_unlink(&world, "/t-0/00000000000000000000.appendtime");
+	rot_unlink(&world, "/t-0/00000000000000000000.log");
+	struct io *io = rot_open(&world);
+	cr_assert_eq(io_dir_make(io, "/t-0/00000000000000000000.log"), 0);
+	io_close(io);
+	rot_verify(&world, &verdict);
+	cr_assert_eq(verdict.err, 0, "%s", err_text(verdict.err));
+	const struct found *found = expect_one(&verdict, FINDING_DAMAGE, "t-0/00000000000000000000.log", "", "a directory in its place");
+	cr_assert_eq(found->from, 0);
+	int64_t to = found->to;
+	world_open(&world);
+	world_expect_damaged(&world, the_partition(&world), 0, to, to);
+	world_fini(&world);
+}
+
 /* Whatever moment the power fails at, nothing is called damaged that was not. */
 Test(verify, power_cuts_are_no_damage, .timeout = 300)
 {
