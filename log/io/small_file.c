@@ -52,6 +52,8 @@ static int open_temporary(struct io *io, const char *path)
 		int err = io_unlink(io, path);
 		if (err == -EISDIR)
 			err = io_dir_remove(io, path);
+		if (err == -ENOENT) /* nothing was in the way: the directory is what may not be written */
+			return fd;
 		fd = err ? err : io_file_open(io, path, IO_CREATE);
 	}
 	int err = fd < 0 ? fd : io_file_truncate(io, fd, 0);

@@ -1,4 +1,5 @@
 /* Small whole files: read, replace, and what a crash at each of its I/Os leaves; at once, and in the background. */
+#include "log/base/err.h"
 #include "log/io/small_file.h"
 #include "tests/unit/log/io/io_fixture.h"
 
@@ -167,4 +168,20 @@ Test(small_file, failure_at_every_io, .timeout = 60)
 {
 	fail_at_every_io(false);
 	fail_at_every_io(true);
+}
+
+/* A directory in which nothing may be made: that is the error, though there is no temporary file that stands in the way. */
+Test(small_file, a_directory_that_may_not_be_written)
+{
+	for (int is_background = 0; is_background < 2; is_background++) {
+		struct sim_disk *disk = sim_disk_open(1);
+		struct io *io = power_on(disk, 1);
+		char why[2048];
+		sim_disk_fail_kinds(disk, SIM_OPEN, 1, EACCES, true);
+		int err = replace(io, is_background, "/small", "new", 3);
+		cr_expect_eq(err, -EACCES, "%s", err_name(err));
+		cr_expect(strstr(io_explain(io, err, why, sizeof why), "/small.tmp cannot be made: "), "%s", why);
+		io_close(io);
+		sim_disk_close(disk);
+	}
 }
