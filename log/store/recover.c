@@ -15,7 +15,7 @@
  * their offsets, and their place in the file): all is filed and the journal trimmed before, if there was one. The pieces of @K must be what a vouched piece is, in
  * their files for certain, with all before them: they are filed before. A full disk puts that off: the
  * store comes up without a journal that can be written, serves reads, and the cycle goes on in its turns (store.must_file_first). What it serves then of the journal is
- * made durable where it stands; the pieces of @K lie in room that is theirs, so they are filed nevertheless. */
+ * made durable where it stands; the pieces of @K lie in room that is theirs, so they are filed nevertheless, or the start is refused. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +91,17 @@ static bool must_file_all(const struct replay *replay, bool has_unknown_past)
 	       replay->has_given_up || store->home.has_new_damage;
 }
 
+/* Are the pieces themselves, and all before them? What lies behind them the journal has. */
+static bool are_unvouched_filed(const struct replay *replay)
+{
+	for (uint32_t i = 0; i < replay->unvouched_count; i++) {
+		const struct segment *segment = partition__segment_at(replay->unvouched[i], replay->unvouched_ends[i] - 1);
+		if (segment->filed.offset < replay->unvouched_ends[i] || !store__are_filed_before(replay->unvouched[i], segment))
+			return false;
+	}
+	return true;
+}
+
 /* @K: from the journal's start on the entry counts as vouched for, and the next recovery takes the piece, and all before it in its segment, as the file has
  * them. So that is made true: these partitions alone are filed. A cycle would file everybody's, and write a checkpoint. (Their names need no sync here: those that the
  * entry counts on were durable before it was written, and what is in a file that is new by now is in the journal until a cycle has entered it.) */
@@ -98,7 +109,9 @@ static int file_unvouched(struct replay *replay)
 {
 	struct store *store = replay->store;
 	int err = store__file_now(store, replay->unvouched, replay->unvouched_count);
-	return err_is_full(err) || store__may_pass(err) ? file_all(store) : err;
+	if (!err_is_full(err) && !store__may_pass(err))
+		return err;
+	return are_unvouched_filed(replay) ? file_all(store) : err;
 }
 
 /* Before the first checkpoint, which hands it on. */
@@ -141,6 +154,7 @@ static void forget(struct replay *replay)
 	free(replay->torn_indexes);
 	free(replay->fences);
 	free(replay->unvouched);
+	free(replay->unvouched_ends);
 }
 
 /* The directories may know that journal and checkpoint are of an earlier time. That loss accepted, they are asked instead. */

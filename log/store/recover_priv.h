@@ -10,7 +10,8 @@ struct replay {
 	uint32_t *torn_indexes;
 	uint32_t torn_count;
 	bool has_unvouched_loss;   /* met @G, or @F of a piece that nobody vouches for */
-	struct partition **unvouched; /* partitions that met @K; malloc'ed */
+	struct partition **unvouched; /* partitions that met @K; malloc'ed, as the next */
+	int64_t *unvouched_ends;      /* the log end behind each's last such piece */
 	uint32_t unvouched_count;
 	bool has_given_up;         /* met @T */
 	bool has_repeats;          /* groups are lost, of which later ones, or a superblock, tell */

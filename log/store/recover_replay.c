@@ -72,15 +72,24 @@ void store__settle(struct partition *partition)
 	}
 }
 
-static int note_unvouched(struct replay *replay, struct partition *partition)
+static int note_unvouched(struct replay *replay, struct partition *partition, int64_t end_offset)
 {
-	if (replay->unvouched_count && replay->unvouched[replay->unvouched_count - 1] == partition)
+	uint32_t count = replay->unvouched_count;
+	if (count && replay->unvouched[count - 1] == partition) {
+		replay->unvouched_ends[count - 1] = end_offset;
 		return 0;
-	struct partition **grown = realloc(replay->unvouched, (replay->unvouched_count + 1) * sizeof(*grown));
-	if (!grown)
+	}
+	struct partition **partitions = realloc(replay->unvouched, (count + 1) * sizeof(*partitions));
+	if (partitions)
+		replay->unvouched = partitions;
+	int64_t *ends = realloc(replay->unvouched_ends, (count + 1) * sizeof(*ends));
+	if (ends)
+		replay->unvouched_ends = ends;
+	if (!partitions || !ends)
 		return -ENOMEM;
-	replay->unvouched = grown;
-	grown[replay->unvouched_count++] = partition;
+	partitions[count] = partition;
+	ends[count] = end_offset;
+	replay->unvouched_count++;
 	return 0;
 }
 
@@ -276,7 +285,7 @@ static int take_direct(struct replay *replay, struct partition *partition, const
 		return err;
 	replay->has_unvouched_loss |= !is_vouched && state != DIRECT_FITS;
 	if (state == DIRECT_FITS && is_staged) { /* @K, @M */
-		err = is_vouched ? 0 : note_unvouched(replay, partition);
+		err = is_vouched ? 0 : note_unvouched(replay, partition, entry->end_offset);
 		if (err)
 			return err;
 		/* The file stays, and is written over with what it holds: made anew it would be empty if the power failed now. */

@@ -125,3 +125,66 @@ Test(unvouched, a_lost_file_takes_the_last_piece_with_it, .timeout = 60)
 	for (enum loss loss = LOST_TO_ANOTHER; loss <= LOST_DIRECTORY; loss++)
 		lose_the_file(loss);
 }
+
+/* Offset 0 of both is filed, 1 is in the journal, and 2 of both are pieces of the group in flight, whole in their files and in no stable storage: killed. */
+static void kill_with_pieces_in_flight(struct world *world, uint64_t seed)
+{
+	struct append large[2];
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "t", 2, NULL, 0);
+	for (uint32_t i = 0; i < 2; i++)
+		world_append(world, partition_of(world, i), 0, 1, 100);
+	let_file(world);
+	for (uint32_t i = 0; i < 2; i++)
+		world_append(world, partition_of(world, i), 1, 1, 100);
+	for (uint32_t i = 0; i < 2; i++)
+		cr_assert_eq(world_append_begin(partition_of(world, i), &large[i], 2, 1, LARGE), 0);
+	store_turn(world->store);
+	world_kill(world);
+}
+
+/* How far reads come. */
+static int64_t served_to(struct world *world, struct partition *partition)
+{
+	int64_t next = 0;
+	for (;;) {
+		struct read read;
+		world_read_begin(world, partition, &read, next, 1);
+		int64_t after = !read.op.err && read.op.piece_count ? check_records(&read.op, next) : next;
+		partition_read_release(&read.op);
+		if (after == next)
+			return next;
+		next = after;
+	}
+}
+
+/* A start that may open only some files, or none from some time on, is refused, or waits with its journal: what it serves then is there behind a power cut. */
+Test(unvouched, what_is_served_before_all_can_be_opened_stays, .timeout = 60)
+{
+	static const int errors[] = {EMFILE, EACCES, ENOMEM};
+	uint32_t refused = 0;
+	for (uint64_t round = 0; round < COUNT_OF(errors) * 2; round++) {
+		bool has_struck = true, is_sticky = round & 1;
+		int error = errors[round / 2];
+		for (uint64_t k = 1; has_struck && k < 100; k++) {
+			struct world world;
+			int64_t served[2] = {0, 0};
+			kill_with_pieces_in_flight(&world, round + 1);
+			uint64_t before = sim_disk_fail_count(world.disk);
+			sim_disk_fail_kinds(world.disk, SIM_OPEN, k, error, is_sticky);
+			int err = world_try_open(&world);
+			has_struck = sim_disk_fail_count(world.disk) > before;
+			refused += err == -error;
+			sim_disk_fail(world.disk, 0, EIO);
+			for (uint32_t i = 0; !err && i < 2; i++)
+				served[i] = served_to(&world, partition_of(&world, i));
+			world_crash(&world);
+			world_open(&world);
+			for (uint32_t i = 0; i < 2; i++)
+				cr_assert_geq(world_check_all(&world, partition_of(&world, i), 0, 1 << 20), served[i], "%s at open %lu of round %lu, partition %u", strerror(error), (unsigned long)k, (unsigned long)round, i);
+			world_fini(&world);
+		}
+	}
+	cr_assert_gt(refused, 0);
+}
