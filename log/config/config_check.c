@@ -13,6 +13,7 @@
 #define VALUE_SIZE_MAX 16384
 /* A sentence shows so much of a value. */
 #define SHOWN_SIZE_MAX 100
+#define JOURNAL_BYTES_MIN (8 << 20) /* a journal's groups are a sixteenth of it */
 
 struct verdict {
 	const struct config_key *key;
@@ -125,6 +126,14 @@ static int refuse_zero(const struct verdict *verdict)
 	return 0;
 }
 
+static int check_journal_size(const struct verdict *verdict)
+{
+	int64_t number;
+	if (config_parse_int(verdict->value, &number) && number > 0 && number < JOURNAL_BYTES_MIN)
+		return refuse(verdict, "it must be 0 (chosen by the disk's free space) or at least %d", JOURNAL_BYTES_MIN);
+	return 0;
+}
+
 static int check_directory(const struct verdict *verdict)
 {
 	if (verdict->value.size == 0)
@@ -174,6 +183,7 @@ static const struct {
 	int (*check)(const struct verdict *verdict);
 } rules[] = {
 	{"share.auto.offset.reset", check_share_reset},
+	{"spate.journal.bytes", check_journal_size},
 	{"remote.storage.enable", refuse_true},
 	{"log.retention.ms", refuse_zero},
 	{"log.retention.minutes", refuse_zero},

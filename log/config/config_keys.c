@@ -350,9 +350,10 @@ static const struct config_key broker_keys[] = {
 	 "Memory for groups, their members and committed offsets; each shard has its part of it. When that is full, new members and groups are refused.")},
 	{ENUM_KEY("spate.io", "auto", "auto,io_uring,syscalls"), OURS(
 	 "How the broker does its I/O: io_uring, plain system calls, or auto, which takes io_uring where the system allows it.")},
-	{LONG_KEY("spate.journal.bytes", "268435456", 8388608, INT64_C(1) << 40), OURS(
-	 "The commit journal of each shard, as large as this when the data directory is made and from then on. Larger lets segments of "
-	 "thousands of partitions be written in larger pieces; recovery after a crash reads at most this, and some 16 to 32 MiB where partitions are few.")},
+	{LONG_KEY("spate.journal.bytes", "0", 0, INT64_C(1) << 40), OURS(
+	 "The commit journal of each shard, as large as this when the data directory is made and from then on: 8 MiB at least. Larger lets segments of "
+	 "thousands of partitions be written in larger pieces; recovery after a crash reads at most this, and some 16 to 32 MiB where partitions are few. "
+	 "0 is a 64th of the disk's free space, but no more than spate.cache.bytes, and 256 MiB to 1 GiB.")},
 	{STRING_KEY("spate.metrics.listener", NULL), OURS(
 	 "HOST:PORT where metrics for Prometheus (/metrics) and the state of health (/livez, /readyz) are answered, over HTTP; without a value nowhere. "
 	 "Nobody is asked for a password there: listen on this machine's own address, 127.0.0.1, unless the network is yours.")},

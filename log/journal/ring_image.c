@@ -16,7 +16,7 @@
 #include "log/base/check.h"
 #include "log/io/io.h"
 
-#define RING_KEPT_MAX (256ull << 20)
+#define RING_KEPT_MAX (1ull << 30)
 #define READ_SIZE_FIRST (64u << 10)
 #define READ_SIZE_MAX (4u << 20)
 #define READ_GROWTH 8u

@@ -7,11 +7,11 @@
 #include "log/store/store_priv.h"
 
 /* A cycle begins with a megabyte of each partition in the journal, within these bounds: few are filed often and little at a time, and a start after a kill has little to
- * read. Beyond the upper one many wait for 128 KiB each. */
+ * read. Beyond the upper one many wait for 256 KiB each. */
 #define BEGIN_BYTES_MIN (16ull << 20)
 #define BEGIN_BYTES_FEW_MAX (32ull << 20)
 #define BEGIN_BYTES_A_PARTITION (1ull << 20)
-#define BEGIN_BYTES_A_PARTITION_OF_MANY (128ull << 10)
+#define BEGIN_BYTES_A_PARTITION_OF_MANY (256ull << 10)
 #define SPAN_BYTES_MIN (64ull << 20)
 /* At once, in writes that have not ended. */
 #define BEHIND_BYTES (1u << 20)

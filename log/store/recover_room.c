@@ -50,7 +50,7 @@ static int leave_room_everywhere(struct replay *replay, int64_t room)
 static int leave_room_of_journal(struct replay *replay)
 {
 	const struct store *store = replay->store;
-	int64_t room = (int64_t)store->options.journal_size_bytes * ROOM_PER_BYTE;
+	int64_t room = (int64_t)store__journal_size_max(store) * ROOM_PER_BYTE;
 	room = room < ROOM_PER_LOST_GROUP ? ROOM_PER_LOST_GROUP : room;
 	fprintf(stderr, "spate: error: %s: what journal-%u had alone is not known: all its partitions go on %lld offsets further, so that none that was acknowledged "
 			"is given out again\n", store->dir, store->options.shard, (long long)room);

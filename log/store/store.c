@@ -17,6 +17,9 @@
 #define DIRECT_SIZE_OF_FEW (16u << 10)
 #define GROUP_SIZE_MAX (4u << 20)
 #define JOURNAL_SIZE_MIN (1 << 20)
+#define JOURNAL_CHOSEN_MIN (256ull << 20)
+#define JOURNAL_CHOSEN_MAX (1ull << 30)
+#define JOURNAL_PART_OF_FREE 64u
 #define REPLAY_ROOM (64ull << 20)
 #define KEPT_PART 4u                  /* of the cache: for what is filed already and read at the tail */
 #define KEPT_BYTES_MIN (16ull << 20)
@@ -274,6 +277,26 @@ static int64_t judge_no_file(struct store *store, struct store_report *report)
 	return err ? err : -ENOENT;
 }
 
+/* Of the disk's free space where nobody has said it. The larger, the larger the pieces in which thousands of partitions are filed; but a replay takes back into memory
+ * all that is in use of it, so it is no larger than what a running broker may take. */
+static uint64_t choose_journal_size(const struct store *store)
+{
+	uint64_t free_bytes, total_bytes, most = store->options.cache_size_bytes;
+	if (io_space(store->home.io, store->dir, &free_bytes, &total_bytes))
+		return JOURNAL_CHOSEN_MIN;
+	uint64_t part = free_bytes / JOURNAL_PART_OF_FREE / (store->options.shard_count ? store->options.shard_count : 1);
+	most = most < JOURNAL_CHOSEN_MAX ? most : JOURNAL_CHOSEN_MAX;
+	part = align_down(part < most ? part : most, JOURNAL_SIZE_MIN);
+	return part > JOURNAL_CHOSEN_MIN ? part : JOURNAL_CHOSEN_MIN;
+}
+
+/* One that is lost may have been made with more than is chosen today. */
+uint64_t store__journal_size_max(const struct store *store)
+{
+	uint64_t size = store->options.journal_size_bytes;
+	return store->journal_size_asked || size > JOURNAL_CHOSEN_MAX ? size : JOURNAL_CHOSEN_MAX;
+}
+
 /* Before memory and journal are opened, which depend on it. A journal keeps the size it was made with; what is asked for since then counts for the next
  * directory. */
 static int settle_journal_size(struct store *store, struct store_report *report)
@@ -290,11 +313,13 @@ static int settle_journal_size(struct store *store, struct store_report *report)
 		accept_lost_journal(store, report);
 	if (size < 0 && size != -ENOENT)
 		return (int)size;
-	store->options.journal_size_bytes = store->journal_size_asked;
+	uint64_t asked = store->journal_size_asked;
+	store->options.journal_size_bytes = asked ? asked : choose_journal_size(store);
 	/* One without a whole superblock is for the journal to judge. */
 	if (size >= JOURNAL_SIZE_MIN && size % JOURNAL_SIZE_MIN == 0 && (uint64_t)size != store->options.journal_size_bytes) {
-		fprintf(stderr, "spate: %s/journal-%u was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", store->dir,
-			store->options.shard, (long)size, (unsigned long)store->options.journal_size_bytes);
+		if (asked)
+			fprintf(stderr, "spate: %s/journal-%u was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", store->dir,
+				store->options.shard, (long)size, (unsigned long)asked);
 		store->options.journal_size_bytes = (uint64_t)size;
 	}
 	uint64_t sixteenth = store->options.journal_size_bytes / 16;

@@ -18,7 +18,7 @@ struct store_options {
 	uint64_t journal_incarnation;     /* catalog_journal_incarnation: a journal of an earlier opening was put back, and is refused as a lost one is */
 	const struct uuid *directory_id;  /* catalog_directory_id: a journal of another directory means that catalog.log is another's; NULL: not asked */
 	bool is_catalog_new;              /* made beside this journal just now (its loss accepted, or by the repair), perhaps with a new identity: then that is not asked */
-	uint64_t journal_size_bytes;      /* spate.journal.bytes */
+	uint64_t journal_size_bytes;      /* spate.journal.bytes; 0: the store chooses when it makes the file */
 	uint64_t cache_size_bytes;        /* spate.cache.bytes: memory for unfiled and recently appended data, a quarter of it (16 MiB at least) for the latter */
 	uint32_t direct_size_bytes_min;   /* spate.direct.bytes: pieces this large go straight to their segment; 0 = the measured default */
 	uint32_t producers_max;           /* per partition */

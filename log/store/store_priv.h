@@ -132,7 +132,7 @@ struct store {
 	struct XXH3_state_s *hash;
 	uint8_t *direct_headers;       /* of the piece that is being committed; DIRECT_HEADERS_MAX of them */
 	uint32_t group_size_bytes_max;
-	uint64_t journal_size_asked;   /* of a new one */
+	uint64_t journal_size_asked;   /* of a new one; 0: nobody has said */
 	uint64_t catalog_sequence;     /* the last one that the journal was told; 0: none in this life */
 	struct list catalog_notes;     /* for the next group */
 	uint64_t room_generation;      /* cache_generation when those who wait for room were last told */
@@ -397,6 +397,8 @@ MUST_USE int store__recover(struct store *store, struct store_report *report);
 void store__fail(struct store *store, int err);
 void store__update_refusal(struct store *store);
 void store__journal_path(const struct store *store, char *out, size_t size);
+/* What the shard's journal can have had. */
+uint64_t store__journal_size_max(const struct store *store);
 /* journal_gone.c: does its name still lead to the journal? If not, nothing is taken any more. */
 void store__look_for_journal(struct store *store);
 /* The same, now and then. */

@@ -161,6 +161,8 @@ static const struct {
 	{"log.dirs", "/a,/b", "several directories"},
 	{"log.retention.hours", "0", "-1 (no limit)"},
 	{"spate.io", "uring", "auto,io_uring,syscalls"},
+	{"spate.journal.bytes", "8388607", "0 (chosen by the disk's free space) or at least 8388608"},
+	{"spate.journal.bytes", "-1", "at least 0"},
 };
 
 /* What is refused says what, why and how to fix it. */

@@ -157,13 +157,13 @@ Test(filing_pace, many_partitions_wait_for_half_of_it, .timeout = 60)
 	world_fini(&world);
 }
 
-/* Some hundreds have 128 KiB each, which is less than half of it. */
+/* Some hundreds have 256 KiB each, which is less than half of it. */
 Test(filing_pace, some_partitions_wait_for_large_pieces, .timeout = 60)
 {
 	struct world world;
 	uint64_t number = 0;
 	open_large(&world, 6);
-	world.store->cycle.filed_count = 400;
+	world.store->cycle.filed_count = 200;
 	uint32_t before = count_cycles(&world);
 	append_bytes(&world, &number, LARGE_JOURNAL / 16 * 6);
 	cr_assert(store__cycle_is_idle(world.store));

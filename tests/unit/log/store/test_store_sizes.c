@@ -1,5 +1,6 @@
 /* Batches around the sizes where the way of a batch changes: each is answered, whatever the journal's size and spate.direct.bytes are. */
-#include "tests/unit/log/store/world.h"
+#include "log/store/store_priv.h"
+#include "tests/unit/log/verify/rot.h"
 
 static void append_of(uint32_t direct_size_min, size_t value_size, bool has_file)
 {
@@ -88,5 +89,69 @@ Test(store_sizes, larger_than_a_group_behind_what_is_not_filed, .timeout = 60)
 		finish_append(&world, &of_large, "the large one");
 	}
 	cr_assert_eq(world_check_all(&world, large, 0, 1 << 20), 40);
+	world_fini(&world);
+}
+
+/* ---- the journal's size, where nobody has said it ---------------------------------------------------------------------------- */
+
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+
+static void open_unsized(struct world *world, uint64_t disk_bytes, uint64_t cache_bytes)
+{
+	world_init(world, 1);
+	world->options.journal_size_bytes = 0;
+	world->options.cache_size_bytes = cache_bytes;
+	sim_disk_set_capacity(world->disk, disk_bytes);
+	world_open(world);
+}
+
+Test(store_sizes, a_journal_by_the_room_on_the_disk)
+{
+	static const struct {
+		uint64_t disk_bytes, cache_bytes, least, most;
+	} rows[] = {
+		{GIB, GIB, 256 * MIB, 256 * MIB},
+		{20 * GIB, GIB, 319 * MIB, 320 * MIB},        /* a 64th */
+		{1000 * GIB, 512 * MIB, 512 * MIB, 512 * MIB}, /* no more than a running broker may take */
+		{1000 * GIB, 8 * MIB, 256 * MIB, 256 * MIB},
+		{1000 * GIB, 4 * GIB, GIB, GIB},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct world world;
+		open_unsized(&world, rows[i].disk_bytes, rows[i].cache_bytes);
+		uint64_t size = journal_size_bytes(world.store->journal);
+		cr_expect(size >= rows[i].least && size <= rows[i].most, "row %zu: %lu", i, (unsigned long)size);
+		world_fini(&world);
+	}
+}
+
+/* Whatever the disk has room for later. */
+Test(store_sizes, a_chosen_journal_keeps_its_size)
+{
+	struct world world;
+	open_unsized(&world, 20 * GIB, GIB);
+	uint64_t size = journal_size_bytes(world.store->journal);
+	world_stop(&world);
+	sim_disk_set_capacity(world.disk, 1000 * GIB);
+	world_open(&world);
+	cr_expect_eq(journal_size_bytes(world.store->journal), size);
+	world_fini(&world);
+}
+
+/* It is made anew with less than the one that is lost may have had: the room behind that one is that of the largest. */
+Test(store_sizes, room_behind_a_lost_journal_of_any_size)
+{
+	struct world world;
+	open_unsized(&world, 1000 * GIB, GIB);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+	world_crash(&world);
+	rot_unlink(&world, "/journal-0");
+	sim_disk_set_capacity(world.disk, GIB);
+	world.options.is_loss_accepted = true;
+	world_open(&world);
+	cr_expect_eq(journal_size_bytes(world.store->journal), 256 * MIB);
+	cr_expect_geq(partition_high_watermark(world_partition(&world, "t", 0)), (int64_t)(GIB * 1024));
 	world_fini(&world);
 }
