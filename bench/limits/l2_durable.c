@@ -42,7 +42,7 @@ struct connection {
 
 struct group {
 	uint32_t count, writes_open;
-	int64_t position, size;
+	int64_t size, written;
 	bool is_flushed;
 	struct slot *slots[GROUP_SLOTS_MAX];
 	struct iovec pieces[GROUP_SLOTS_MAX];
@@ -268,11 +268,14 @@ static void complete(void *object, unsigned event, int result)
 	case EVENT_RECEIVE:
 		return received(object, result);
 	case EVENT_WRITE:
-		if (result <= 0 || result % BLOCK)
+		if (result <= 0)
 			limit_die("cannot write", -result);
-		if (--group->writes_open == 0)
-			flush_group(group);
-		return;
+		group->written += result;
+		if (--group->writes_open)
+			return;
+		if (group->written != group->size)
+			limit_die("a write was cut short", 0);
+		return flush_group(group);
 	case EVENT_FLUSH:
 		if (result)
 			limit_die("cannot flush", -result);

@@ -52,8 +52,10 @@ static void open_prewritten(const char *directory)
 		limit_die("cannot sync", errno);
 }
 
-static void wait_for(uint32_t count)
+/* `size` is what they write together. */
+static void wait_for(uint32_t count, uint32_t size)
 {
+	uint32_t written = 0;
 	int err = io_uring_submit_and_wait(&ring, count);
 	if (err < 0)
 		limit_die("ring", -err);
@@ -61,8 +63,11 @@ static void wait_for(uint32_t count)
 		struct io_uring_cqe *cqe;
 		if (io_uring_wait_cqe(&ring, &cqe) || cqe->res < 0)
 			limit_die("cannot write", -cqe->res);
+		written += (uint32_t)cqe->res;
 		io_uring_cqe_seen(&ring, cqe);
 	}
+	if (written != size)
+		limit_die("a write was cut short", 0);
 }
 
 static void commit_round(uint32_t partitions)
@@ -78,9 +83,9 @@ static void commit_round(uint32_t partitions)
 		io_uring_prep_write(io_uring_get_sqe(&ring), file, batches + at, piece, (uint64_t)file_end + at);
 		io_uring_submit(&ring);
 	}
-	wait_for(writes);
+	wait_for(writes, size);
 	io_uring_prep_fsync(io_uring_get_sqe(&ring), file, IORING_FSYNC_DATASYNC);
-	wait_for(1);
+	wait_for(1, 0);
 	file_end += size;
 }
 
