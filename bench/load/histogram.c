@@ -73,22 +73,3 @@ double histogram_mean(const struct histogram *histogram)
 {
 	return histogram->count ? (double)histogram->sum / (double)histogram->count : 0;
 }
-
-void histogram_print_hgrm(const struct histogram *histogram, FILE *out)
-{
-	fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
-	uint64_t seen = 0;
-	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-		if (!histogram->buckets[i])
-			continue;
-		seen += histogram->buckets[i];
-		double below = (double)seen / (double)histogram->count;
-		uint64_t edge = upper_edge(i) < histogram->max ? upper_edge(i) : histogram->max;
-		fprintf(out, "%12.3f %14.12f %10llu", (double)edge / 1e3, below, (unsigned long long)seen);
-		if (seen < histogram->count)
-			fprintf(out, " %14.2f", 1 / (1 - below));
-		fputc('\n', out);
-	}
-	fprintf(out, "#[Mean    = %12.3f, Max = %12.3f, Total count = %llu]\n", histogram_mean(histogram) / 1e3,
-		(double)histogram->max / 1e3, (unsigned long long)histogram->count);
-}

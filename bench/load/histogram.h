@@ -5,8 +5,6 @@
 
 #include "log/base/types.h"
 
-#include <stdio.h>
-
 #define HISTOGRAM_STEP_BITS 6
 #define HISTOGRAM_STEPS (1u << HISTOGRAM_STEP_BITS)
 #define HISTOGRAM_POWERS 35 /* 2^(6+34) ns and below: 18 minutes */
@@ -27,7 +25,3 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percenti
 
 /* 0 when empty. */
 double histogram_mean(const struct histogram *histogram);
-
-/* The percentile distribution as text (Value, Percentile, TotalCount, 1/(1-Percentile)), values in
- * microseconds: what plotters of the .hgrm format read. */
-void histogram_print_hgrm(const struct histogram *histogram, FILE *out);
