@@ -2,8 +2,9 @@
 #include "bench/report/chart.h"
 
 static const struct chart charts[] = {
-	{ "throughput", "Produce", "durable, all but l1, which keeps in memory; 16 connections, 4 in flight, 128 KiB batches, 16 partitions", "", "MB/s", true, false, false, false },
-	{ "throughput-fetch", "Fetch", "tail: from memory; cold: 1 GiB from the disk after a restart", "", "MB/s", true, false, false, false },
+	{ "throughput", "Produce, beside its limits", "durable, all but l1, which keeps in memory; 16 connections, 4 in flight, 128 KiB batches, 16 partitions", "", "MB/s", true, false, false, false },
+	{ "throughput-fetch", "Tail fetch", "from memory; 16 connections, 1 MiB a fetch", "", "MB/s", true, false, false, false },
+	{ "throughput-cold", "Cold fetch", "1 GiB from the disk, after a restart", "", "MB/s", true, false, false, false },
 	{ "cpu", "Broker CPU per GB produced", "of the same runs; less is better", "", "s/GB", true, false, false, false },
 	{ "peers", "Beside others", "durable where it says so, the same machine in the same minutes", "", "MB/s", true, false, false, false },
 	{ "percentiles-commit", "One durable 4 KiB produce outstanding", "how long an acknowledgement takes, up to a percentile", "percentile", "ms", false, true, true, true },
@@ -11,7 +12,7 @@ static const struct chart charts[] = {
 	{ "percentiles-load", "At half of the maximum", "open loop, 64 connections, 16 KiB, durable", "percentile", "ms", false, true, true, true },
 	{ "percentiles-produce", "At full throughput", "closed loop, 64 batches of 128 KiB in flight", "percentile", "ms", false, true, true, true },
 	{ "load", "Latency against load", "open loop from the intended send, 10 to 90 % of the broker's own maximum", "MB/s answered", "ms", false, false, true, false },
-	{ "seconds", "Latency over time", "at half of the maximum, each second; rounds behind one another", "seconds", "ms", false, false, true, false },
+	{ "seconds", "p99 over time", "and the longest wait; at half of the maximum, each second; rounds behind one another", "seconds", "ms", false, false, true, false },
 	{ "stalls", "Latency over a long time", "each second of a run at 70 % of the maximum", "seconds", "ms", false, false, true, false },
 	{ "partitions", "Partitions", "durable 4 KiB batches, spread evenly", "partitions", "MB/s", false, true, false, false },
 	{ "connections", "Connections", "one durable 4 KiB produce outstanding on each", "connections", "thousand requests/s", false, true, false, false },

@@ -210,7 +210,7 @@ bool run_cold(struct suite *suite)
 	const struct criterion row = { "P5", "cold fetch after a restart, 1 GiB from the disk", "MB/s", RUN_FIELD(mb_per_s), spate, limit,
 				       GOAL_AT_LEAST, 0.95, NULL, NULL, 0 };
 	contest_judge(&contest, &row, suite->report);
-	add_bars(&contest, "throughput-fetch", RUN_FIELD(mb_per_s), suite->report);
+	add_bars(&contest, "throughput-cold", RUN_FIELD(mb_per_s), suite->report);
 	contest_close(&contest);
 	return is_good;
 }
