@@ -6,12 +6,11 @@
 
 #define RING_BYTES (256u << 20)
 
+static uint8_t *ring; /* touched before anybody can connect */
+
 static void append(const uint8_t *batch, size_t size)
 {
-	static uint8_t *ring;
 	static size_t end;
-	if (!ring)
-		ring = limit_memory(RING_BYTES);
 	if (end + size > RING_BYTES)
 		end = 0;
 	stream_copy(ring + end, batch, size);
@@ -20,5 +19,6 @@ static void append(const uint8_t *batch, size_t size)
 
 int main(int argc, char **argv)
 {
+	ring = limit_memory(RING_BYTES);
 	limit_serve(limit_listen(argc > 1 ? (uint16_t)atoi(argv[1]) : 0), append);
 }
