@@ -132,7 +132,18 @@ static int has_tail(struct partition *partition)
 	return err ? (err == -ENOENT ? 0 : err) : stray.base_offset >= 0;
 }
 
-int store__find_tails(struct store *store, uint32_t looked_at)
+void store__explain_unread(const struct partition *partition, int err, struct store_report *report)
+{
+	char why[2048];
+	if (err != -EIO && err != -EACCES && err != -EPERM && err != -ENOTDIR)
+		return;
+	snprintf(report->why, sizeof report->why,
+		 "%s: after a crash the end of each log is looked at before any is served, and of this one it cannot be: %.600s. Nothing was changed. If the partition's files are "
+		 "lost for good, move that directory away: its records are told as damaged then, and all others are served", partition->dir,
+		 io_explain(partition->home->io, err, why, sizeof why));
+}
+
+int store__find_tails(struct store *store, uint32_t looked_at, struct store_report *report)
 {
 	int err = store__find_directories(store);
 	if (err)
@@ -141,8 +152,10 @@ int store__find_tails(struct store *store, uint32_t looked_at)
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		int found = has_tail(partition);
-		if (found < 0)
+		if (found < 0) {
+			store__explain_unread(partition, found, report);
 			return found;
+		}
 		partition->has_tail = found;
 	}
 	return 0;

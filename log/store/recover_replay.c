@@ -378,9 +378,11 @@ int store__replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 	if (entry->kind == ENTRY_BATCHES && payload.size == 0) /* @L */
 		return pass_lost_batches(replay, partition, entry);
 	int64_t from = partition->next_offset;
-	if (entry_is_direct(entry))
+	if (entry_is_direct(entry)) {
 		err = take_direct(replay, partition, entry, payload, is_vouched);
-	else if (entry->kind == ENTRY_BATCHES) /* @C, @D */
+		if (err)
+			store__explain_unread(partition, err, replay->report);
+	} else if (entry->kind == ENTRY_BATCHES) /* @C, @D */
 		err = stage_payload(replay, partition, payload);
 	else
 		return ERR_FORMAT; /* a kind of a later version */

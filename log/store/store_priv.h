@@ -378,7 +378,9 @@ MUST_USE int store__make_room_for(struct partition *partition, const struct batc
 
 /* recover_end.c */
 /* Which partitions' files have anything behind the ends that recovery has found: partition->has_tail. */
-MUST_USE int store__find_tails(struct store *store, uint32_t looked_at);
+MUST_USE int store__find_tails(struct store *store, uint32_t looked_at, struct store_report *report);
+/* What of a partition could not be read, where that refuses a whole start: why it does, and the ways out. */
+void store__explain_unread(const struct partition *partition, int err, struct store_report *report);
 /* Takes that away, before anybody is served. */
 MUST_USE int store__cut_tails(struct store *store);
 /* Makes the partitions that have a directory, whether anything else knows of them or not. */

@@ -232,6 +232,45 @@ Test(recovery_guards, a_file_that_the_journal_has_as_well)
 	world_fini(&world);
 }
 
+/* After a crash, a partition whose directory or files cannot be read (its disk is not mounted or fails, its owner is another) refuses the start by name, with a way out that holds:
+ * without the directory all others are served, and what was filed there is told as damaged. */
+Test(recovery_guards, a_directory_that_cannot_be_read, .timeout = 60)
+{
+	static const int errors[] = {EACCES, EPERM, ENOTDIR, EIO};
+	struct world world;
+	uint32_t told = 0, told_of_pieces = 0;
+	begin(&world, 9);
+	world_append(&world, partition_of(&world, 1), 0, 2, 100);
+	world_append(&world, the_partition(&world), 1, 1, 100000);
+	world_crash(&world);
+	struct sim_disk *base = sim_disk_copy(world.disk);
+	for (size_t i = 0; i < COUNT_OF(errors); i++) {
+		uint64_t before, k = 1;
+		do {
+			sim_disk_close(world.disk);
+			world.disk = sim_disk_copy(base);
+			before = sim_disk_fail_count(world.disk);
+			sim_disk_fail_kinds(world.disk, i & 1 ? SIM_LIST : SIM_OPEN, k++, errors[i], true);
+			int err = world_try_open(&world);
+			const char *why = world.report.why;
+			bool is_told = err == -errors[i] && strstr(why, "after a crash the end of each log is looked at");
+			cr_expect(!is_told || (strstr(why, "/t-") && strstr(why, "move that directory away")), "%s", why);
+			told += is_told;
+			told_of_pieces += is_told && strstr(why, ".log");
+			world_close(&world);
+		} while (sim_disk_fail_count(world.disk) > before);
+	}
+	cr_expect_gt(told, 3);
+	cr_expect_gt(told_of_pieces, 0);
+	sim_disk_close(world.disk);
+	world.disk = base;
+	rot_rename(&world, "/t-0", "/elsewhere");
+	world_open(&world);
+	world_expect_damaged(&world, the_partition(&world), 0, 2, 2);
+	cr_expect_eq(world_check_all(&world, partition_of(&world, 1), 0, 1 << 20), 2);
+	world_fini(&world);
+}
+
 /* A file that may not be opened says nothing of what is in it: without a checkpoint, the start is refused, or the file was not needed. The log start does not go back,
  * at this start or at the next. (It did: log-start-0 with another owner.) */
 Test(recovery_guards, a_file_that_may_not_be_opened, .timeout = 60)
