@@ -322,9 +322,29 @@ static bool run_round(struct contest *contest, uint32_t round)
 	return is_good;
 }
 
+/* The other Spate does all that Spate does, in the same rounds: names begin with `beside` in place of `spate`. All of them or none: a part of a sweep is no sweep. */
+static void add_twins(struct contest *contest)
+{
+	uint32_t own = 0, asked = contest->asked_count = contest->count;
+	for (uint32_t i = 0; i < asked; i++)
+		own += contest->contestants[i].server.kind == SERVER_SPATE;
+	if (!contest->options->beside || asked + own > CONTESTANTS_MAX)
+		return;
+	for (uint32_t i = 0; i < asked; i++) {
+		struct contestant *contestant = &contest->contestants[i];
+		char name[48];
+		if (contestant->server.kind != SERVER_SPATE)
+			continue;
+		snprintf(name, sizeof name, "beside%s", contestant->name + strcspn(contestant->name, " ,"));
+		contestant->twin = add(contest, name, &contestant->server, &contestant->work);
+		contest->contestants[contestant->twin].server.program = contest->options->beside;
+	}
+}
+
 bool contest_run(struct contest *contest)
 {
 	bool is_good = true;
+	add_twins(contest);
 	for (uint32_t round = 0; round < contest->rounds && !is_interrupted; round++)
 		is_good &= run_round(contest, round);
 	progress_clear();
@@ -362,6 +382,35 @@ static double limit_in_round(const struct contest *contest, const struct criteri
 	return run_field(&contest->contestants[criterion->limit].runs[round], criterion->metric);
 }
 
+/* A figure that is held against several limits is held against the other build once. */
+static bool is_told(const struct report *report, const struct report_row *row)
+{
+	for (uint32_t i = 0; i < report->rows_count; i++) {
+		const struct report_row *other = &report->rows[i];
+		if (strcmp(other->id, row->id) == 0 && strcmp(other->unit, row->unit) == 0 && other->value == row->value && other->limit == row->limit)
+			return true;
+	}
+	return false;
+}
+
+/* Two builds in the same rounds: no goal, for which way is better hangs on the figure. */
+static void add_twin_row(const struct contest *contest, const struct criterion *criterion, struct report *report)
+{
+	const struct contestant *subject = &contest->contestants[criterion->value], *twin = &contest->contestants[subject->twin];
+	double values[ROUNDS_MAX], others[ROUNDS_MAX], scale = criterion->scale != 0 ? criterion->scale : 1;
+	struct report_row row = { .id = "A/B", .sense = GOAL_NONE };
+	for (uint32_t i = 0; i < subject->count; i++) {
+		values[i] = run_field(&subject->runs[i], criterion->metric) * scale;
+		others[i] = run_field(&twin->runs[i], criterion->metric) * scale;
+	}
+	report_row_of_rounds(&row, values, others, subject->count);
+	snprintf(row.about, sizeof row.about, "%s", criterion->about);
+	snprintf(row.unit, sizeof row.unit, "%s", criterion->unit);
+	snprintf(row.limit_name, sizeof row.limit_name, "%s", twin->name);
+	if (!is_told(report, &row))
+		report_add_row(report, &row);
+}
+
 void contest_judge(const struct contest *contest, const struct criterion *criterion, struct report *report)
 {
 	const struct contestant *subject = &contest->contestants[criterion->value];
@@ -380,6 +429,8 @@ void contest_judge(const struct contest *contest, const struct criterion *criter
 	snprintf(row.limit_name, sizeof row.limit_name, "%s",
 		 criterion->limit_name ? criterion->limit_name : contest->contestants[criterion->limit].name);
 	report_add_row(report, &row);
+	if (subject->twin)
+		add_twin_row(contest, criterion, report);
 }
 
 void contest_draw_seconds(const struct contestant *contestant, const char *chart, struct report *report)

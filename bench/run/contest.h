@@ -7,7 +7,7 @@
 #include "bench/report/report.h"
 #include "bench/run/options.h"
 
-#define CONTESTANTS_MAX 12
+#define CONTESTANTS_MAX 16
 
 enum work_kind {
 	WORK_PRODUCE,
@@ -35,6 +35,7 @@ struct work {
 
 struct contestant {
 	char name[40];
+	uint32_t twin; /* the contestant that is the other Spate with the same work (--beside); 0: none */
 	struct server_spec server;
 	struct work work;
 	uint32_t count; /* of runs */
@@ -49,6 +50,7 @@ struct contest {
 	const char *name;
 	char workload[64];
 	uint32_t rounds, count;
+	uint32_t asked_count; /* without twins, which stand behind; known once it has run */
 	struct contestant *contestants;
 };
 
@@ -86,6 +88,7 @@ bool contest_run(struct contest *contest);
 
 /* The medians of all contestants go to the report. */
 void contest_report(const struct contest *contest, struct report *report);
+/* A row, and one more of the same figure beside the other Spate's where there is one. */
 void contest_judge(const struct contest *contest, const struct criterion *criterion, struct report *report);
 
 /* The course of its runs, second by second, as lines of a chart: p99 and maximum. */

@@ -23,6 +23,7 @@ static const char usage[] =
 	"                       topics are made with flush.messages=1\n"
 	"  --tool NAME=COMMAND  prints MB/s, p50 and p99 (us) of 1 KiB records to another server; up to four\n"
 	"  --spate FILE, --limits DIR   the binaries (./spate, build/release/limits)\n"
+	"  --beside FILE        another build of Spate does all that Spate does, in the same rounds: rows A/B (loads alone)\n"
 	"  --server-core N, --load-core N   -1: not pinned (the first two of this process)\n"
 	"\n"
 	"Experiments: ";
@@ -130,6 +131,9 @@ static bool take_option(struct options *options, int option, char *value)
 	case 'l':
 		options->limits = value;
 		return true;
+	case 'B':
+		options->beside = value;
+		return true;
 	case 'S':
 		return take_whole(value, -1, CPU_SETSIZE - 1, &options->server_core);
 	case 'L':
@@ -162,7 +166,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *n
 		{ "rounds", 1, NULL, 'r' }, { "seconds", 1, NULL, 's' }, { "warmup", 1, NULL, 'w' },      { "only", 1, NULL, 'o' },
 		{ "json", 1, NULL, 'j' },   { "html", 1, NULL, 'p' },    { "stalls", 1, NULL, 'm' },      { "dir", 1, NULL, 'd' },
 		{ "peer", 1, NULL, 'P' },   { "tool", 1, NULL, 't' },    { "spate", 1, NULL, 'b' },       { "limits", 1, NULL, 'l' },
-		{ "server-core", 1, NULL, 'S' }, { "load-core", 1, NULL, 'L' }, { "help", 0, NULL, 'h' }, { 0 },
+		{ "server-core", 1, NULL, 'S' }, { "load-core", 1, NULL, 'L' }, { "beside", 1, NULL, 'B' },     { "help", 0, NULL, 'h' }, { 0 },
 	};
 	*options = (struct options){ .spate = "./spate", .limits = "build/release/limits", .directory = "build", .rounds = 3,
 				     .seconds = 1, .warmup_s = 0.3, .stalls_minutes = 30 };

@@ -7,6 +7,7 @@
 
 struct options {
 	const char *spate, *limits, *directory; /* binaries; where data goes */
+	const char *beside;                     /* another Spate, or NULL */
 	const char *only;                       /* experiments, by name; NULL: the usual ones */
 	const char *json, *page;                /* files to write, or NULL */
 	uint32_t rounds;

@@ -19,7 +19,7 @@ bool run_tools(struct suite *suite)
 	contest_add_tools(&contest);
 	bool is_good = contest_run(&contest);
 	contest_report(&contest, suite->report);
-	for (uint32_t i = single + 1; i < contest.count; i++) {
+	for (uint32_t i = single + 1; i < contest.asked_count; i++) {
 		const struct criterion rows[] = {
 			{ "peer", "durable 1 KiB records in batches, beside this", "MB/s", RUN_FIELD(mb_per_s), batched, i, GOAL_AT_LEAST, 10, NULL, NULL, 0 },
 			{ "peer", "durable 1 KiB records one a request, beside this", "MB/s", RUN_FIELD(mb_per_s), single, i, GOAL_NONE, 0, NULL, NULL, 0 },

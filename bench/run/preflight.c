@@ -42,7 +42,7 @@ static bool has_programs(const struct options *options)
 {
 	char path[600];
 	snprintf(path, sizeof path, "%s/l2_durable", options->limits);
-	return is_program("--spate", options->spate) && is_program("--limits", path);
+	return is_program("--spate", options->spate) && is_program("--limits", path) && (!options->beside || is_program("--beside", options->beside));
 }
 
 /* The limit programs write past the page cache, to files without a name. */

@@ -27,7 +27,7 @@ static void add_bars(const struct contest *contest, const char *chart, size_t me
 static void judge_peers(const struct contest *contest, uint32_t spate, uint32_t first_peer, const char *id, enum goal_sense sense,
 			struct report *report)
 {
-	for (uint32_t i = first_peer; i < contest->count; i++) {
+	for (uint32_t i = first_peer; i < contest->asked_count; i++) {
 		const struct criterion rows[] = {
 			{ id, "the same, beside this peer", "MB/s", RUN_FIELD(mb_per_s), spate, i, sense, 10, NULL, NULL, 0 },
 			{ "P8 peer", "broker CPU of the same, beside this peer", "s/GB", RUN_FIELD(cpu_s_per_gb), spate, i, GOAL_AT_MOST, 0.1, NULL, NULL, 0 },

@@ -58,6 +58,42 @@ Test(contest, a_limit_may_be_a_sum)
 	report_close(report);
 }
 
+/* The other build does what Spate does, whichever name it has, and nothing else gets a twin. Its row pairs rounds as the others do. */
+Test(contest, two_builds)
+{
+	struct contest builds;
+	struct report *report = report_open();
+	struct work work = { .kind = WORK_PRODUCE, .connections = 7 };
+	options.beside = "/tmp/other";
+	options.limits = "/tmp";
+	cr_assert_eq(contest_open(&builds, &options, "test", 1), 0);
+	contest_add_limit(&builds, "l2_durable", &work);
+	uint32_t usual = contest_add_spate(&builds, NULL, &work), named = contest_add_spate(&builds, "spate, 10 new", &work);
+	add_twins(&builds);
+	cr_assert(builds.count == 5 && builds.asked_count == 3);
+	const struct contestant *twin = &builds.contestants[builds.contestants[named].twin];
+	cr_expect_str_eq(twin->name, "beside, 10 new");
+	cr_expect_str_eq(twin->server.program, "/tmp/other");
+	cr_expect_eq(twin->work.connections, 7);
+	cr_expect_eq(builds.contestants[0].twin, 0);
+	for (uint32_t i = 0; i < builds.count; i++) {
+		builds.contestants[i].count = 1;
+		builds.contestants[i].runs[0].mb_per_s = i == usual ? 150 : 100;
+	}
+	struct criterion criterion = throughput;
+	criterion.value = usual;
+	contest_judge(&builds, &criterion, report);
+	contest_judge(&builds, &criterion, report);
+	cr_assert_eq(report->rows_count, 3, "a row beside the other build stands once");
+	cr_expect_str_eq(report->rows[1].id, "A/B");
+	cr_expect_str_eq(report->rows[1].limit_name, "beside");
+	cr_expect_float_eq(report->rows[1].ratio, 1.5, 1e-9);
+	cr_expect_eq(report->rows[1].sense, GOAL_NONE);
+	options.beside = NULL;
+	contest_close(&builds);
+	report_close(report);
+}
+
 /* A contest in which no round succeeded meets no goal, and says nothing of its contestants. */
 Test(contest, no_rounds_meet_nothing)
 {
