@@ -25,7 +25,7 @@
 enum outcome { HARMLESS, NAMED, REFUSED, TORN, BOTH, WRONG, outcome_count };
 static const char *const outcome_names[outcome_count] = {"harmless", "named", "refused", "torn", "both", "WRONG"};
 
-enum sum { SUM_OUTCOMES, SUM_SCENES = SUM_OUTCOMES + rot_kind_count * outcome_count, SUM_SAME, SUM_VERIFIED, SUM_LIVED, SUM_WAYS_OUT, SUM_RECORDS, SUM_UNNAMED, sum_count };
+enum sum { SUM_OUTCOMES, SUM_SCENES = SUM_OUTCOMES + rot_kind_count * outcome_count, SUM_SAME, SUM_VERIFIED, SUM_LIVED, SUM_WAYS_OUT, SUM_RECORDS, sum_count };
 _Static_assert(sum_count <= WORKERS_SUMS_MAX, "each has its place");
 
 struct options {
@@ -255,16 +255,6 @@ static bool judge_refusal(struct machine *machine, struct model *model, int err,
 	return go_way_out(machine, allowed ? allowed : model, is_repair_told(text));
 }
 
-/* After a kill the journal may have what is damaged in a segment as well, before a piece that went straight there: verify counts on that, and a start on the file
- * (log/README.md, "What remains"). Such records are refused as damaged, and counted. */
-static bool is_journals_as_well(void)
-{
-	for (uint32_t i = 0; i < trial.changes.count; i++)
-		if (!trial.table->scene->is_stopped && strstr(trial.table->scene->now.files[trial.changes.at[i].file].path, "-0/"))
-			return true;
-	return false;
-}
-
 /* What it says is right if nothing more is missing than what nobody can know. */
 static enum outcome judge_opened(struct machine *machine, struct model *model, uint64_t *sums)
 {
@@ -277,11 +267,8 @@ static enum outcome judge_opened(struct machine *machine, struct model *model, u
 	sums[SUM_RECORDS] += trial.damage.count;
 	if (!is_right)
 		return WRONG;
-	if (trial.has_verified && !is_torn && !all_is_named(model, &trial.damage)) {
-		if (!is_journals_as_well())
-			return WRONG;
-		sums[SUM_UNNAMED]++;
-	}
+	if (trial.has_verified && !is_torn && !all_is_named(model, &trial.damage))
+		return WRONG;
 	if (trial.is_deep) {
 		sums[SUM_LIVED]++;
 		if (!live_on(machine, model))
@@ -432,9 +419,9 @@ static int report(bool is_good, const uint64_t *sums, double took_s)
 		printf("\n");
 	}
 	printf("%s  %lu faults in %lu scenes, in %.1f s: %.0f faults/s; %lu more changed nothing; %lu verified, %lu lived on, %lu went the way out of a refusal; "
-	       "%lu records refused as damaged; %lu trials where verify counted on the journal; %lu wrong; seed %lu\n", is_good ? "ok  " : "FAIL", (unsigned long)total, (unsigned long)sums[SUM_SCENES], took_s,
+	       "%lu records refused as damaged; %lu wrong; seed %lu\n", is_good ? "ok  " : "FAIL", (unsigned long)total, (unsigned long)sums[SUM_SCENES], took_s,
 	       (double)total / took_s, (unsigned long)sums[SUM_SAME], (unsigned long)sums[SUM_VERIFIED], (unsigned long)sums[SUM_LIVED],
-	       (unsigned long)sums[SUM_WAYS_OUT], (unsigned long)sums[SUM_RECORDS], (unsigned long)sums[SUM_UNNAMED], (unsigned long)count_wrong(sums), (unsigned long)options->seed);
+	       (unsigned long)sums[SUM_WAYS_OUT], (unsigned long)sums[SUM_RECORDS], (unsigned long)count_wrong(sums), (unsigned long)options->seed);
 	return !is_good;
 }
 
