@@ -337,7 +337,7 @@ static bool set_required(const struct partition_walk *walk, const struct segment
 	if (known) {
 		segment->vouched = known->vouched;
 		segment->steps = known->steps;
-		if (knows_marks(walk))
+		if (knows_marks(walk) || !walk->check->is_scanned) /* else the scan learns it from the file */
 			segment->known_end = known->required;
 	}
 	bool is_told = picture && picture->file_crc && picture->file_base == files->base_offset && !knows_marks(walk);

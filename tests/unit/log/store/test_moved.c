@@ -169,3 +169,30 @@ Test(moved, before_a_piece_behind_a_kill)
 		strike_before_piece(UNTOLD, (enum move)how);
 	}
 }
+
+/* Killed before there was any checkpoint: where the last piece ends the journal alone says, to the start and to the verifier. */
+Test(moved, pieces_that_no_checkpoint_knows)
+{
+	for (int how = 0; how < MOVE_COUNT; how++) {
+		struct world world;
+		bool named[OFFSETS_MAX] = {false}, refused[OFFSETS_MAX] = {false};
+		world_init(&world, 3);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		for (uint64_t i = 0; i < 4; i++)
+			world_append(&world, the_partition(&world), i, 1, i < 3 ? 900000 : 100);
+		world_kill(&world);
+		move(&world, (enum move)how, 70);
+		name_all(&world, named);
+		cr_expect(named[0] && named[1] && named[2] && !named[3], "%d", how);
+		for (int start = 0; start < 3; start++) {
+			world_open(&world);
+			read_all(&world, refused);
+			expect_same(named, refused, 4, "the start", "pieces");
+			world_append(&world, the_partition(&world), 4 + (uint64_t)start, 1, 100);
+			world_kill(&world);
+		}
+		broker_config_destroy(world.config);
+		sim_disk_close(world.disk);
+	}
+}
