@@ -66,6 +66,10 @@ static int run(struct inspect *inspect)
 		complain("%s: %s", inspect->path, strerror(errno));
 		return STATUS_USAGE;
 	}
+	if (!S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode)) {
+		complain("%s: it is no regular file, but a FIFO, a socket or a device", inspect->path);
+		return STATUS_USAGE;
+	}
 	int status = log_open_io(&inspect->io);
 	if (status)
 		return status;

@@ -302,6 +302,8 @@ expect "describe --json: sizes add up" true "$(sp topic describe "$topic" --json
 broker_stop
 says "log verify of what is no data directory is no clean bill" 2 "$WORK/nothing is no data directory" log verify "$(mkdir -p "$WORK/nothing"; echo "$WORK/nothing")"
 says "log inspect of it" 2 "is no data directory" log inspect "$WORK/nothing"
+mkfifo "$WORK/00000000000000000007.log"
+says "log inspect of a FIFO" 2 "it is no regular file" log inspect "$WORK/00000000000000000007.log"
 expect_status "log verify: whole" 0 "$SPATE_BIN" log verify "$DATA"
 segment=$DATA/many-0/00000000000000000000.log
 printf '\xff' | dd of="$segment" bs=1 seek=100000 conv=notrunc 2> /dev/null
