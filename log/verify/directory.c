@@ -267,6 +267,7 @@ void data_dir_free(struct data_dir *dir)
 	free(dir->partitions);
 	free(dir->has_journal);
 	free(dir->has_checkpoint);
+	*dir = (struct data_dir){0};
 }
 
 const struct partition_dir *data_dir_find(const struct data_dir *dir, const char *topic, uint32_t partition)

@@ -35,6 +35,7 @@ struct data_dir {
 
 /* -errno: it cannot be read. A partition directory that vanishes meanwhile is left out. */
 MUST_USE int data_dir_read(struct data_dir *out, struct io *io, const char *path);
+/* Nothing is in it then; freeing it again does nothing, and so it is behind a read that failed. */
 void data_dir_free(struct data_dir *dir);
 
 /* By topic and number, or NULL. */
