@@ -10,13 +10,15 @@
  * directory that a deletion has left, by the checkpoint (store_read_unfiled), or by a record that is left of the catalog. If all that one of them has are records of groups,
  * and it is the only such, it is __consumer_offsets (repair_options.is_internal).
  *
- * Failure modes: a directory that does not say whose it is counts for a topic of its name, if there is one; else it is named and left as it is. */
+ * Failure modes: a directory that does not say whose it is counts for a topic of its name, if there is one; else it is named and left as it is. One that cannot be
+ * asked ends it before anything is made. */
 #include "log/repair/lost_catalog.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "log/base/err.h"
 #include "log/base/uuid_text.h"
 #include "log/catalog/catalog_salvage.h"
 #include "log/io/small_file.h"
@@ -49,6 +51,7 @@ struct lost {
 	lost_catalog_step_fn *recovers;
 	void *context;
 	bool is_short_of_memory, is_dry_run;
+	int err; /* of a file that says whose a directory is, and could not be read */
 };
 
 bool repair_is_quarantined(const struct repair_options *options, const char *topic)
@@ -61,13 +64,23 @@ bool repair_is_quarantined(const struct repair_options *options, const char *top
 
 /* ---- directories ------------------------------------------------------------------------------------------------ */
 
-static bool read_topic_id(const struct lost *lost, const struct partition_dir *dir, struct uuid *id)
+static bool is_nothing_there(int err)
+{
+	return err == -ENOENT || err == -ENOTDIR || err == -EFBIG || err == ERR_NOT_A_FILE;
+}
+
+/* False: it does not say. Where it cannot be asked now (a disk that fails, no descriptor, no memory) nothing is decided without it: the directory's topic would come
+ * back under a name that is made up, and its records be taken for lost. */
+static bool read_topic_id(struct lost *lost, const struct partition_dir *dir, struct uuid *id)
 {
 	char path[8192];
 	uint8_t *text;
 	size_t size;
 	snprintf(path, sizeof path, "%s/%s/" PARTITION_METADATA_NAME, lost->options->dir, dir->name);
-	if (small_file_read(lost->io, path, PARTITION_METADATA_SIZE_MAX, &text, &size))
+	int err = small_file_read(lost->io, path, PARTITION_METADATA_SIZE_MAX, &text, &size);
+	if (err && !is_nothing_there(err))
+		lost->err = err;
+	if (err)
 		return false;
 	bool is_good = partition_metadata_decode(id, (struct slice){text, size}) == 0;
 	free(text);
@@ -300,7 +313,7 @@ static int move_older(struct lost *lost, const struct salvage_topic *topic)
 		if (is_named && counts(lost, dir) && read_topic_id(lost, dir, &id) && uuid_equal(&id, &topic->id))
 			err = move_directory(lost, dir);
 	}
-	return err;
+	return err ? err : lost->err;
 }
 
 static int move_all_older(struct lost *lost)
@@ -456,7 +469,9 @@ int lost_catalog_make(struct io *io, const struct repair_options *options, const
 		return -ENOMEM;
 	take_directories(&lost);
 	take_nameless_directories(&lost);
-	int err = store_read_catalog_mark(io, options->dir, shard_count, &known);
+	int err = lost.err;
+	if (!err)
+		err = store_read_catalog_mark(io, options->dir, shard_count, &known);
 	if (!err)
 		err = store_read_told_partitions(io, options->dir, shard_count, take_told, &lost);
 	if (!err && lost.is_short_of_memory)
