@@ -1,4 +1,4 @@
-/* Happy path: quarantine/ made, one rename, both directories synced. Failure modes: a name that is taken gets a number; all else ends with its error, and
+/* Happy path: quarantine/ made and its name synced, one rename, both directories synced. Failure modes: a name that is taken gets a number; all else ends with its error, and
  * the directory is in the one place or the other. */
 #include "log/repair/aside.h"
 
@@ -29,7 +29,9 @@ int repair_move_aside(struct io *io, const char *dir, const char *name)
 	int err = io_dir_make(io, quarantine);
 	if (err && err != -EEXIST)
 		return err;
-	err = rename_to_free(io, path, quarantine, name);
+	err = io_dir_sync(io, dir); /* its own name first: a directory that is moved into one without a name goes with it when the power fails */
+	if (!err)
+		err = rename_to_free(io, path, quarantine, name);
 	if (!err)
 		err = io_dir_sync(io, quarantine);
 	return err ? err : io_dir_sync(io, dir);
