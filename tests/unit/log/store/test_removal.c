@@ -188,3 +188,44 @@ Test(removal, what_kept_its_name_is_left_alone)
 	cr_assert_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1000), 20);
 	world_fini(&world);
 }
+
+/* One that cannot get another name goes at once, and whole: its name is free then. */
+Test(removal, of_a_directory_that_cannot_be_renamed)
+{
+	struct world world;
+	fill(&world, 30, "t", 1, SEGMENTS);
+	uint64_t before = sim_disk_fail_count(world.disk);
+	sim_disk_fail_kinds(world.disk, SIM_NAMES, 1, EIO, false);
+	world_delete_topic(&world, "t");
+	cr_assert_eq(sim_disk_fail_count(world.disk), before + 1);
+	uint32_t count = 0;
+	cr_expect_eq(io_dir_list(world.io, "/t-0", count_file, &count), -ENOENT, "%u files are left", count);
+	cr_expect_eq(left(&world).dirs, 0);
+	make_topic(&world, "t", 1);
+	world_append(&world, world_partition(&world, "t", 0), 0, 1, 100);
+	world_stop(&world);
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 1000), 1);
+	world_fini(&world);
+}
+
+/* Without a descriptor nothing is given up: it goes on when there are some again. What the disk refuses for good is left, and does not hold up the next. */
+Test(removal, that_is_refused)
+{
+	for (int is_short = 0; is_short < 2; is_short++) {
+		struct world world;
+		fill(&world, 31, "t", 2, SEGMENTS);
+		world_delete_topic(&world, "t");
+		uint64_t before = sim_disk_fail_count(world.disk);
+		sim_disk_fail_kinds(world.disk, SIM_LIST, 1, is_short ? EMFILE : EIO, false);
+		for (int turns = 0; sim_disk_fail_count(world.disk) == before && turns < 100; turns++)
+			world_turn(&world);
+		cr_assert_eq(sim_disk_fail_count(world.disk), before + 1);
+		for (int turns = 0; left(&world).dirs > (is_short ? 0 : 1) && turns < 5000; turns++)
+			world_turn(&world);
+		cr_expect_eq(left(&world).dirs, is_short ? 0u : 1u);
+		world_idle(&world, 5);
+		cr_expect_eq(left(&world).dirs, is_short ? 0u : 1u);
+		world_fini(&world);
+	}
+}
