@@ -60,7 +60,7 @@ Test(partition, delete_records)
 	world_fini(&world);
 }
 
-/* Retention by size: the oldest complete segments go, their files too; offsets stay. */
+/* Retention by size: the oldest complete segments go, their files too, and none more than are too many; offsets stay. */
 Test(partition, retention_by_size)
 {
 	struct world world;
@@ -77,6 +77,7 @@ Test(partition, retention_by_size)
 	cr_assert_gt(partition_log_start_offset(partition), 0);
 	cr_assert_lt(partition_size_bytes(partition), before);
 	cr_assert_leq(partition_size_bytes(partition), 3000000 + 1048576 * 2);
+	cr_assert_geq(partition_size_bytes(partition), 3000000);
 	world_check_all(&world, partition, partition_log_start_offset(partition), 100000);
 	int64_t start = partition_log_start_offset(partition);
 	world_crash(&world);
@@ -101,6 +102,12 @@ Test(partition, retention_by_time)
 	cr_assert_eq(partition_log_start_offset(partition), 10);
 	world_append(&world, partition, 10, 1, 100);
 	cr_assert_eq(partition_high_watermark(partition), 11);
+	cr_assert_eq(world_check_all(&world, partition, 10, 1000), 11);
+	advance(&world, 100);
+	cr_assert_eq(partition_log_start_offset(partition), 11, "and again");
+	cr_assert_eq(partition_size_bytes(partition), 0);
+	world_append(&world, partition, 11, 1, 100);
+	cr_assert_eq(world_check_all(&world, partition, 11, 1000), 12);
 	world_fini(&world);
 }
 
