@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
+#include "cli/progress.h"
 
 #define PARTITIONS 4 /* what the mock broker gives a topic */
 
@@ -66,11 +67,15 @@ static int measure(const struct bench_flags *flags, struct load_config *load)
 		complain("%s", failure);
 		return STATUS_FAILED;
 	}
+	progress_begin("producing through librdkafka");
 	int status = produce(config, false, &broker);
+	progress_say("reading it back");
 	status = status ? status : consume(&config, broker.records, &read);
 	if (load_topic_delete(load, failure))
 		complain("%s", failure);
+	progress_say("producing to librdkafka's mock broker");
 	status = status || interrupt_was_seen() ? status : produce(config, true, &mock);
+	progress_end();
 	if (!status && interrupt_was_seen()) {
 		complain("interrupted: there is nothing to compare");
 		status = STATUS_FAILED;
