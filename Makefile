@@ -165,16 +165,11 @@ live-programs: $(BUILD)/spate $(LIVE_BINS) $(BUILD)/hostile
 live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
 	@SPATE_BIN=$(BUILD)/spate LIVE_BIN=$(BUILD)/live tests/run-live
 
-# Units and live tests, as they are and once more under ASan and UBSan. The builds are parallel, the tests are not. Live tests wait more than
-# they work: the second build goes on beside them (what fails there is built, and told, again by `asan`).
+# Units and live tests, as they are and once more under ASan and UBSan. The builds are parallel; what computes goes on beside the tests that wait (tests/run-test).
 BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 ASAN_PROGRAMS := live-programs unit-programs crash-programs sim-program build/asan/sim-broker
-test: deps ## install what is missing, build, and run all tests that need Debian packages alone
-	@$(BUILD_ALL) spate live-programs unit-programs crash-programs sim-program $(BUILD)/sim-broker $(BUILD)/power
-	@$(MAKE) --no-print-directory -j1 unit crash-short sim-short sim-broker-short power-short
-	@nice -n 15 $(BUILD_ALL) MODE=asan $(ASAN_PROGRAMS) > /dev/null 2>&1 & trap 'kill '$$! INT TERM; \
-		$(MAKE) --no-print-directory -j1 live; status=$$?; wait; exit $$status
-	@$(MAKE) --no-print-directory -j1 asan
+test: deps ## install what is missing, build, and run all tests that need Debian packages alone (CLIENTS=1: and check-clients)
+	@BUILD_ALL="$(BUILD_ALL)" CLIENTS=$(CLIENTS) tests/run-test
 asan: ## units and live tests under ASan and UBSan
 	@$(BUILD_ALL) MODE=asan $(ASAN_PROGRAMS)
 	@$(MAKE) --no-print-directory -j1 MODE=asan unit crash-short sim-short sim-broker-short live
