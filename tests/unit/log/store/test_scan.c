@@ -61,6 +61,36 @@ Test(scan, goes_on_behind_damage)
 	}
 }
 
+/* Another log's file among the segments, of a base within a batch of the one before: what is kept never overlaps, as no start takes a checkpoint that says so. */
+Test(scan, a_file_whose_base_is_within_a_batch)
+{
+	static const char *const lost[] = {"//checkpoint-0", "//checkpoint-0.copy", "/t-0/00000000000000000000.appendtime"};
+	static uint8_t bytes[4096];
+	struct world world;
+	make(&world, 1, 100);
+	for (uint64_t i = 1; i < 41; i += 10)
+		world_append(&world, the_partition(&world), i, 10, 100);
+	world_stop(&world);
+	for (size_t i = 0; i < COUNT_OF(lost); i++)
+		rot_write(&world, lost[i], "", 0);
+	size_t size;
+	uint8_t *log = rot_read(&world, "/t-0/00000000000000000000.log", &size);
+	uint32_t stray = make_batch(bytes, sizeof bytes, 14, 3, 100, 1000);
+	store_be64(bytes, 14);
+	memcpy(bytes + 12, log + 12, 4); /* the epoch */
+	free(log);
+	rot_write(&world, "/t-0/00000000000000000014.log", bytes, stray);
+	world_open(&world);
+	int64_t end = 0;
+	LIST_FOR_EACH(node, &the_partition(&world)->segments) {
+		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		cr_assert_geq(segment->base_offset, end);
+		end = segment->staged.offset;
+	}
+	cr_assert_eq(partition_high_watermark(the_partition(&world)), 41);
+	world_fini(&world);
+}
+
 /* What is missing at the end of a segment that another follows was acknowledged: named, never given out again. */
 Test(scan, names_the_lost_end_of_a_segment)
 {
