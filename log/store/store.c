@@ -313,15 +313,13 @@ static int settle_journal_size(struct store *store, struct store_report *report)
 		accept_lost_journal(store, report);
 	if (size < 0 && size != -ENOENT)
 		return (int)size;
-	uint64_t asked = store->journal_size_asked;
-	store->options.journal_size_bytes = asked ? asked : choose_journal_size(store);
 	/* One without a whole superblock is for the journal to judge. */
-	if (size >= JOURNAL_SIZE_MIN && size % JOURNAL_SIZE_MIN == 0 && (uint64_t)size != store->options.journal_size_bytes) {
-		if (asked)
-			fprintf(stderr, "spate: %s/journal-%u was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", store->dir,
-				store->options.shard, (long)size, (unsigned long)asked);
-		store->options.journal_size_bytes = (uint64_t)size;
-	}
+	bool is_made = size >= JOURNAL_SIZE_MIN && size % JOURNAL_SIZE_MIN == 0;
+	uint64_t asked = store->journal_size_asked;
+	if (is_made && asked && (uint64_t)size != asked)
+		fprintf(stderr, "spate: %s/journal-%u was made with %ld bytes and stays so, whatever spate.journal.bytes says (%lu)\n", store->dir,
+			store->options.shard, (long)size, (unsigned long)asked);
+	store->options.journal_size_bytes = is_made ? (uint64_t)size : asked ? asked : choose_journal_size(store);
 	uint64_t sixteenth = store->options.journal_size_bytes / 16;
 	store->group_size_bytes_max = sixteenth < GROUP_SIZE_MAX ? (uint32_t)sixteenth : GROUP_SIZE_MAX;
 	return 0;
