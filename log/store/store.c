@@ -12,9 +12,6 @@
 #include "log/segment/spare.h"
 #include "log/store/store_priv.h"
 
-/* Where a piece is better off in its segment than in the journal and then in its segment (bench/README.md has the figures). */
-#define DIRECT_SIZE_DEFAULT (64u << 10)
-#define DIRECT_SIZE_OF_FEW (16u << 10)
 #define GROUP_SIZE_MAX (4u << 20)
 #define JOURNAL_SIZE_MIN (1 << 20)
 #define JOURNAL_CHOSEN_MIN (256ull << 20)
@@ -449,14 +446,6 @@ int store__start_journal(struct store *store)
 	return err;
 }
 
-static void set_direct_sizes(struct store *store)
-{
-	bool is_measured = !store->options.direct_size_bytes_min;
-	store->direct_size_of_few = is_measured ? DIRECT_SIZE_OF_FEW : store->options.direct_size_bytes_min;
-	if (is_measured)
-		store->options.direct_size_bytes_min = DIRECT_SIZE_DEFAULT;
-}
-
 static void init(struct store *store, struct io *io, const struct store_options *options, const struct catalog_image *image)
 {
 	store->options = *options;
@@ -466,7 +455,6 @@ static void init(struct store *store, struct io *io, const struct store_options 
 	store->home.dir = store->dir;
 	store->home.incarnation = options->incarnation;
 	store->home.producers_max = options->producers_max;
-	set_direct_sizes(store);
 	list_init(&store->home.dirty);
 	list_init(&store->home.unfiled);
 	list_init(&store->home.finished);

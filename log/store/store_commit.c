@@ -30,6 +30,9 @@
 #define DIRECT_COUNT_ENOUGH 8
 #define DIRECT_BYTES_ENOUGH (2u << 20)
 #define DIRECT_PRESSES (1u << 20) /* a piece that comes of a load which lasts */
+/* Where a piece is better off in its segment than in the journal and then in its segment (bench/README.md has the figures). */
+#define DIRECT_SIZE_MIN (64u << 10)
+#define DIRECT_SIZE_MIN_OF_FEW (16u << 10)
 #define FEW_PARTITIONS 16 /* with something to commit, */
 #define FEW_BYTES (256u << 10) /* and at least so much of it together */
 #define DIRECT_BEHIND_MAX (4u << 20) /* written beside a group's pieces, where filing does not keep up */
@@ -186,12 +189,14 @@ static uint32_t direct_size_min(const struct store *store)
 {
 	uint64_t bytes = 0;
 	uint32_t count = 0;
+	if (store->options.direct_size_bytes_min)
+		return store->options.direct_size_bytes_min;
 	LIST_FOR_EACH(node, &store->home.dirty) {
 		if (++count > FEW_PARTITIONS)
-			return store->options.direct_size_bytes_min;
+			return DIRECT_SIZE_MIN;
 		bytes += uncommitted_bytes(LIST_ENTRY(node, struct partition, dirty_node));
 	}
-	return bytes < FEW_BYTES ? store->options.direct_size_bytes_min : store->direct_size_of_few;
+	return bytes < FEW_BYTES ? DIRECT_SIZE_MIN : DIRECT_SIZE_MIN_OF_FEW;
 }
 
 /* Room on the disk is reserved before anything is promised, so that a full disk shows here and not behind the entry; so does a file that cannot be opened now:

@@ -113,7 +113,6 @@ struct removals {
 struct store {
 	struct partition_home home;
 	struct store_options options;
-	uint32_t direct_size_of_few; /* options.direct_size_bytes_min where few partitions commit a lot */
 	char *dir;
 	struct cache *cache;
 	struct journal *journal;
