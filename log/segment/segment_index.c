@@ -103,6 +103,13 @@ static void drop_untold_entries(struct segment *segment)
 	offset_index_truncate(&segment->offsets, segment->times.count ? offset + 1 : segment->base_offset);
 }
 
+/* Where the entries of the offset index lead for what the time index names; the first batch's record needs none. */
+static uint64_t floor_of_named(const struct segment *segment, int64_t offset, int64_t *last_offset)
+{
+	*last_offset = -1;
+	return offset > segment->base_offset ? offset_index_floor_entry(&segment->offsets, offset, last_offset) : 0;
+}
+
 /* No checksum covers the index files of a segment that is not sealed, and an entry that leads too far hides records: the batch that it tells of must have
  * the timestamp it says. */
 static bool is_time_entry_right(struct segment *segment, uint64_t position, int64_t entry_timestamp, int64_t entry_offset)
@@ -123,8 +130,7 @@ static bool is_last_time_right(struct segment *segment)
 {
 	int64_t timestamp_ms, offset, last_offset;
 	time_index_last(&segment->times, &timestamp_ms, &offset);
-	uint64_t position = offset > segment->base_offset ? offset_index_floor_entry(&segment->offsets, offset, &last_offset) : 0;
-	return timestamp_ms < 0 || is_time_entry_right(segment, position, timestamp_ms, offset);
+	return timestamp_ms < 0 || is_time_entry_right(segment, floor_of_named(segment, offset, &last_offset), timestamp_ms, offset);
 }
 
 /* Trusts the index files as far as their last entries point at batches that agree; *position is where the scan must go on. */
@@ -292,10 +298,9 @@ int segment_find(struct segment *segment, int64_t offset, uint64_t *position, in
 static uint64_t floor_of_time(const struct segment *segment, int64_t timestamp_ms, int64_t *entry_timestamp, int64_t *entry_offset,
 			      int64_t *last_offset)
 {
-	*last_offset = -1;
 	/* Strictly below: a record with the entry's own timestamp may lie before the entry's offset. */
 	time_index_floor(&segment->times, timestamp_ms - 1, entry_timestamp, entry_offset);
-	return *entry_offset > segment->base_offset ? offset_index_floor_entry(&segment->offsets, *entry_offset, last_offset) : 0;
+	return floor_of_named(segment, *entry_offset, last_offset);
 }
 
 int segment_find_time(struct segment *segment, int64_t timestamp_ms, uint64_t *position, int64_t *last_offset)
