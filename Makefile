@@ -172,7 +172,7 @@ live: live-programs ## live tests alone (one: tests/run-live tests/live/NAME.sh)
 BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 ASAN_PROGRAMS := live-programs unit-programs crash-programs sim-program build/asan/sim-broker
 test: deps ## install what is missing, build, and run all tests that need Debian packages alone (CLIENTS=1: and check-clients)
-	@BUILD_ALL="$(BUILD_ALL)" CLIENTS=$(CLIENTS) tests/run-test
+	@BUILD_ALL="$(BUILD_ALL)" ASAN_PROGRAMS="$(ASAN_PROGRAMS)" CLIENTS=$(CLIENTS) tests/run-test
 asan: ## units and live tests under ASan and UBSan
 	@$(BUILD_ALL) MODE=asan $(ASAN_PROGRAMS)
 	@$(MAKE) --no-print-directory -j1 MODE=asan unit crash-short sim-short sim-broker-short live
