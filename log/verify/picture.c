@@ -418,6 +418,7 @@ bool picture_is_scanned(const struct picture *picture, uint32_t shard)
 
 struct replay {
 	struct picture *picture;
+	const struct journal *journal;
 	bool is_checkpoint_good;
 	bool is_whole; /* the journal has lost nothing */
 };
@@ -603,6 +604,34 @@ static void settle_log_end(struct picture_partition *partition)
 		partition->filed_to = to;
 }
 
+static void take_batches(struct picture_partition *partition, const struct journal_entry *entry, struct slice payload)
+{
+	if (entry->position == 0) {
+		partition->begun_base = entry->segment_base_offset;
+		partition->begun_crc = store__first_crc(entry, payload);
+	}
+	int64_t from = entry->base_offset > partition->next_offset ? entry->base_offset : partition->next_offset;
+	damaged_ranges_add(payload.size == 0 ? &partition->lost : &partition->held, from, entry->end_offset); /* no payload: damaged, the journal says */
+	partition->next_offset = entry->end_offset;
+}
+
+/* A group's batches have the epoch of the opening that wrote it: the start holds them against it as soon as it has taken them. What a gap or a repeat stands for may be of the
+ * epoch before: then nothing more is learnt. */
+static int learn_epoch(const struct replay *replay, struct picture_partition *partition, const struct topic *topic, const struct journal_entry *entry)
+{
+	if (!partition->is_known || partition->next_offset < entry->end_offset)
+		return 0;
+	uint64_t since = journal_replayed_incarnation(replay->journal) - topic->created_incarnation;
+	int32_t epoch = since > INT32_MAX ? INT32_MAX : (int32_t)since;
+	bool is_next = entry->base_offset <= partition->epochs_limit && !entry->is_repeat;
+	if (!is_next && epoch != epochs_latest(&partition->epochs))
+		return 0;
+	int err = epochs_assign(&partition->epochs, epoch, entry->base_offset);
+	if (err >= 0)
+		partition->epochs_limit = entry->end_offset;
+	return err == -ENOMEM ? err : 0;
+}
+
 static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry,
 		      struct slice payload)
 {
@@ -638,16 +667,12 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 	}
 	if (partition->next_offset != NOWHERE && entry->base_offset > partition->next_offset)
 		damaged_ranges_add(&partition->lost, partition->next_offset, entry->base_offset);
-	if (entry_is_direct(entry))
-		return take_direct(picture, partition, topic, is_vouched, entry, payload);
-	if (entry->position == 0) {
-		partition->begun_base = entry->segment_base_offset;
-		partition->begun_crc = store__first_crc(entry, payload);
+	if (entry_is_direct(entry)) {
+		int err = take_direct(picture, partition, topic, is_vouched, entry, payload);
+		return err ? err : learn_epoch(replay, partition, topic, entry);
 	}
-	int64_t from = entry->base_offset > partition->next_offset ? entry->base_offset : partition->next_offset;
-	damaged_ranges_add(payload.size == 0 ? &partition->lost : &partition->held, from, entry->end_offset); /* no payload: damaged, the journal says */
-	partition->next_offset = entry->end_offset;
-	return 0;
+	take_batches(partition, entry, payload);
+	return learn_epoch(replay, partition, topic, entry);
 }
 
 static void tell_journal(struct picture *picture, const char *name, const struct journal_report *report,
@@ -698,7 +723,7 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	snprintf(name, sizeof name, "journal-%u", shard);
 	snprintf(path, sizeof path, "%s/%s", picture->sink->dir, name);
 	struct journal_options options = {.path = path, .shard_plus_one = shard + 1, .is_read_only = true};
-	struct replay replay = {picture, is_checkpoint_good, false};
+	struct replay replay = {.picture = picture, .is_checkpoint_good = is_checkpoint_good};
 	struct journal *journal;
 	int err = journal_open(&journal, picture->sink->io, &options, report);
 	if (err == -ENOMEM)
@@ -708,6 +733,7 @@ static int read_journal(struct picture *picture, uint32_t shard, bool is_checkpo
 	if (err)
 		return 0;
 	replay.is_whole = !report->damaged_groups;
+	replay.journal = journal;
 	err = journal_replay(journal, take_entry, &replay);
 	journal_close(journal);
 	for (uint32_t i = 0; i < picture->count; i++)

@@ -47,7 +47,7 @@ struct picture_partition {
 	uint32_t begun_crc;
 	uint32_t segment_count;
 	struct picture_segment *segments; /* by base offset; not known: as an earlier checkpoint tells */
-	struct epochs epochs;          /* of the checkpoint: known for offsets below epochs_limit */
+	struct epochs epochs;          /* of the checkpoint and what the journal goes on with: known for offsets below epochs_limit */
 	int64_t epochs_limit;
 	struct damaged_ranges fenced;  /* known to be damaged since an earlier start */
 	struct damaged_ranges held;    /* the journal has their batches */

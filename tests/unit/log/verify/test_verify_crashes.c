@@ -144,6 +144,38 @@ Test(verify, direct_pieces_behind_the_checkpoint)
 	end_world(&world);
 }
 
+/* The epoch lies outside the CRC, and behind the checkpoint the journal alone says which one is due: the start holds the file against it, so the verifier must. */
+Test(verify, epoch_of_a_direct_piece_behind_the_checkpoint)
+{
+	struct world world;
+	struct verdict verdict;
+	world_init(&world, 12);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	world_append(&world, the_partition(&world), 0, RECORDS, VALUE_SIZE);
+	world_stop(&world);
+	world_open(&world);
+	world_append(&world, the_partition(&world), RECORDS, RECORDS, VALUE_SIZE);
+	world_append(&world, world_partition(&world, "t", 1), 0, 1, 300); /* its group vouches for the piece */
+	world_crash(&world);
+	rot_verify(&world, &verdict);
+	expect_clean(&verdict, "after the crash");
+
+	const char *log = "/t-0/00000000000000000000.log";
+	struct place batch = rot_batch(&world, log, 1);
+	rot_flip(&world, log, batch.position + BATCH_AT_LEADER_EPOCH + 3, 0x04);
+	rot_verify(&world, &verdict);
+	const struct found *found = &verdict.found[0]; /* leader-epoch-checkpoint, empty since the crash, is a note behind it */
+	cr_assert_eq(verdict.report.counts.findings[FINDING_DAMAGE], 1);
+	cr_assert_eq(found->kind, FINDING_DAMAGE);
+	cr_assert_not_null(strstr(found->what, "leader epoch"));
+	cr_assert_eq(found->from, batch.base_offset);
+	cr_assert_eq(found->to, batch.next_offset);
+	world_open(&world);
+	world_expect_damaged(&world, the_partition(&world), batch.base_offset, batch.next_offset, batch.next_offset);
+	world_fini(&world);
+}
+
 /* What is no file is as good as a lost one, to the pieces behind the checkpoint as well: all else is checked, and the start says the same. */
 Test(verify, a_directory_where_direct_pieces_were)
 {
