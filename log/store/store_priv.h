@@ -77,7 +77,7 @@ struct cycle {
 	uint64_t direct_bytes;         /* gone straight to segments since the last checkpoint */
 	uint64_t told_direct_bytes;    /* the part of it that the checkpoint under way tells of; and so: */
 	bool told_rolled, told_damage;
-	bool is_retrying;
+	bool is_retrying;              /* no cycle begins, and nothing is filed, until that timer has run */
 	bool is_tidy;                  /* there is no pressure: files are cut to their size */
 	bool is_due;                   /* a cycle must run, even if there is nothing to file: for what its end does */
 	bool must_tell_ends;           /* to the journal, with its next group */
@@ -176,6 +176,8 @@ void store__fail_group(struct store *store);
 /* write_behind.c */
 /* The one way into and out of the state of a full disk. */
 void store__set_full(struct store *store, bool is_full);
+/* What waits for its next try on a full disk is tried now. */
+void store__retry_now(struct store *store);
 /* They try again, and are taken, refused, or wait once more. */
 void store__wake_room_waits(struct store *store);
 void store__cycle_turn(struct store *store);

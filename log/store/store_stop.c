@@ -33,6 +33,7 @@ void store_stop(struct store *store)
 	journal_quiesce(store->journal);
 	scrub_stop(&store->scrub);
 	store__stop_removing(store);
+	store__retry_now(store);
 	io_timer_cancel(store->home.io, &store->retention_timer);
 }
 

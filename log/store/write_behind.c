@@ -67,6 +67,23 @@ static void retry(struct io_timer *timer)
 	store->cycle.is_retrying = false;
 }
 
+/* Nothing tells when there is room again: it is tried once a second, and not each time somebody asks for room in the journal. */
+static void retry_later(struct store *store)
+{
+	store__set_full(store, true);
+	if (store->cycle.is_retrying)
+		return;
+	store->cycle.is_retrying = true;
+	store->cycle.retry.run = retry;
+	io_timer_set(store->home.io, &store->cycle.retry, io_now_ns(store->home.io) + RETRY_NS);
+}
+
+void store__retry_now(struct store *store)
+{
+	io_timer_cancel(store->home.io, &store->cycle.retry);
+	store->cycle.is_retrying = false;
+}
+
 /* To the end of this cycle's queue; from that of the next one, if more became durable meanwhile: the journal is trimmed at the end of
  * this cycle, so what it still needs to file must not be left for the next. */
 static void queue_again(struct store *store, struct partition *partition)
@@ -79,13 +96,8 @@ static void queue_again(struct store *store, struct partition *partition)
 /* A full disk: the partition goes to the end of the queue, and the queue waits. */
 static void wait_for_space(struct store *store, struct partition *partition)
 {
-	store__set_full(store, true);
 	queue_again(store, partition);
-	if (store->cycle.is_retrying)
-		return;
-	store->cycle.is_retrying = true;
-	store->cycle.retry.run = retry;
-	io_timer_set(store->home.io, &store->cycle.retry, io_now_ns(store->home.io) + RETRY_NS);
+	retry_later(store);
 }
 
 /* No descriptor: likewise, until something that is under way has ended, or a moment later. */
@@ -515,9 +527,8 @@ static void finish_cycle(struct store *store, int err, bool is_all_filed)
 	else
 		let_journal_go(store);
 	if (err_is_full(err)) {
-		store__set_full(store, true);
-		store->cycle.timer.run = age_reached;
-		io_timer_set(store->home.io, &store->cycle.timer, io_now_ns(store->home.io) + RETRY_NS);
+		retry_later(store);
+		store->cycle.is_due = true; /* from its begin */
 	} else if (err_is_shortage(err)) {
 		store__note_shortage(store, err);
 		store->cycle.is_due = true; /* from its begin */
@@ -573,7 +584,7 @@ static void end_cycle(struct store *store)
 
 static bool is_wanted(const struct store *store)
 {
-	if (store->failure || store__must_wait(store))
+	if (store->failure || store__must_wait(store) || store->cycle.is_retrying)
 		return false;
 	bool has_something = !list_is_empty(&store->home.unfiled) || store->home.has_rolled || store->cycle.direct_bytes > 0;
 	/* What still waits for room in the journal may get it by a write under way there: a cycle without anything to file would be over at once, and begin again. Nor

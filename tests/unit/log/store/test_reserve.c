@@ -172,6 +172,42 @@ static void cut_in_the_piece(struct world *world)
 	sim_disk_set_capacity(world->disk, 1);
 }
 
+/* On a full disk a batch waits for room, and what went straight to a segment for a checkpoint that cannot be written: that is tried once a second, and not each turn, which left no time for
+ * anything else. (Found by sim-broker, seed 17000179: a stop never came to its end.) */
+Test(reserve, a_full_disk_is_tried_once_a_second, .timeout = 60)
+{
+	struct world world;
+	struct append large;
+	world_init(&world, 4);
+	world.options.journal_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	struct partition *partition = world_partition(&world, "t", 0);
+	world_append(&world, partition, 0, 1, 100);
+	for (int turns = 0; turns < 300; turns++)
+		world_turn(&world);
+	for (uint64_t next = 1; next < 3; next++)
+		world_append(&world, partition, next, 1, 900000);
+	cr_assert_gt(world.store->cycle.direct_bytes, 0);
+	sim_disk_set_capacity(world.disk, 1);
+	cr_assert_eq(world_append_begin(partition, &large, 3, 1, 1000000), 0);
+	uint64_t until_ns = io_now_ns(world.io) + 60ull * 1000000000;
+	int turns = 0;
+	for (; io_now_ns(world.io) < until_ns && turns < 10000; turns++)
+		world_turn(&world);
+	cr_assert(store_is_full(world.store));
+	cr_expect_lt(turns, 10000);
+	cr_expect_not(large.is_done);
+	sim_disk_set_capacity(world.disk, 0);
+	for (turns = 0; !large.is_done && turns < 10000; turns++)
+		world_turn(&world);
+	cr_expect(large.is_done && large.op.err == 0, "it goes on by itself");
+	world_stop(&world);
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 0), 0, 4 << 20), 4);
+	world_fini(&world);
+}
+
 /* A start on a full disk, behind a crash that left a torn piece in its segment: all has to be filed before the journal may be written, and
  * there is no room for that. It comes up, serves, can be stopped and killed, and finishes by itself when there is room. (It waited in store_open, for ever:
  * check-sim, seeds 106 and 8279.) */
