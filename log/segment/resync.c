@@ -186,10 +186,17 @@ static bool is_known_end(const struct resync_source *source, uint64_t position, 
 	return position != source->known_position || batch_next_offset(last) == source->known_offset;
 }
 
+/* All that was filed is before it, but not where that ended: it is not where it was filed. */
+static bool comes_too_early(const struct resync_source *source, uint64_t position, int64_t due)
+{
+	return position < source->known_position && due >= source->known_offset;
+}
+
 /* A batch says nothing of whose it is, and a block that was written to the wrong place may bring several of another log's, one behind the other; and where a byte was taken out of the file,
  * or put in, all that is behind it stands where it was not filed, and will be written over, or read together with what is. So what is found must
  * lead on, from header to header (be their batches damaged as well), to the next place that is known, or to damage that is known; where none is, to the segment's end or the file's,
- * out of such a block, or, if there is another behind it at least, to a hole. What leads past a place that is known, or so near to it that no batch has room between, does not. */
+ * out of such a block, or, if there is another behind it at least, to a hole. What leads past a place that is known, or so near to it that no batch has room between, does not; nor what
+ * has all offsets that were filed before it, and ends elsewhere. */
 static int leads_to_end(const struct resync_source *source, uint64_t position, const struct batch *batch, uint64_t *refuted_to)
 {
 	const struct mark_step *step = next_step(source, position);
@@ -204,7 +211,7 @@ static int leads_to_end(const struct resync_source *source, uint64_t position, c
 			return is_known_end(source, behind, step, &at);
 		if (behind == source->end_position)
 			return due == source->end_offset || source->end_offset == INT64_MAX;
-		if (behind > known || known - behind < BATCH_HEADER_SIZE)
+		if (behind > known || known - behind < BATCH_HEADER_SIZE || comes_too_early(source, behind, due))
 			return 0;
 		if (is_cut_off(source, behind) || begins_fence(source, due))
 			return 1;

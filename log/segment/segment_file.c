@@ -394,7 +394,22 @@ static struct mark last_agreeing(const struct segment *segment, int fd)
 	return at;
 }
 
-/* By the rule that readers go by, from *at on, up to where what was filed ends: false, nothing leads there from *at on. */
+/* 1: a whole batch of the offset that is due is at `at`, and ends within what was filed, and the file. 0: none is. Or a disk that does not answer. */
+static int is_due_at(struct segment *segment, const struct mark *at, uint64_t end, struct batch *batch)
+{
+	uint8_t *bytes;
+	int err = segment_read_header(segment, at->position, batch);
+	if (!err && (batch->base_offset != at->offset || at->position + batch->size_bytes > end))
+		return 0;
+	err = err ? err : segment_read_batch(segment, batch, at->position, &bytes);
+	if (err)
+		return err == ERR_CORRUPT_LOG ? 0 : err;
+	free(bytes);
+	return 1;
+}
+
+/* By the rule that readers go by, from *at on, up to where what was filed ends: false, nothing leads there from *at on. A header alone leads nowhere: behind a batch that is damaged readers
+ * look for the next, which need not stand where that one's length says. */
 static int follow_to_filed(struct segment *segment, uint64_t size, struct mark *at, bool *leads_there)
 {
 	struct batch batch;
@@ -402,10 +417,8 @@ static int follow_to_filed(struct segment *segment, uint64_t size, struct mark *
 	*leads_there = true;
 	while (at->position < segment->filed.position) {
 		uint64_t position = at->position;
-		int err = segment_read_header(segment, position, &batch);
-		bool is_due = !err && batch.base_offset == at->offset && position + batch.size_bytes <= end;
-		if (!is_due)
-			err = err && err != ERR_CORRUPT_LOG ? err : segment__resync(segment, at->position, at->offset - 1, &position, &batch);
+		int is_due = is_due_at(segment, at, end, &batch);
+		int err = is_due < 0 ? is_due : is_due ? 0 : segment__resync(segment, at->position, at->offset - 1, &position, &batch);
 		*leads_there = !err && position < segment->filed.position;
 		if (!*leads_there)
 			return err == ERR_CORRUPT_LOG ? 0 : err;

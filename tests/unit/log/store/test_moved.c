@@ -196,3 +196,44 @@ Test(moved, pieces_that_no_checkpoint_knows)
 		sim_disk_close(world.disk);
 	}
 }
+
+/* The batches [2, 2 + count) of five stand in the records of batch 1, before zeros, and not where they were filed: two sectors were exchanged. */
+static void exchange(struct world *world, uint64_t count)
+{
+	size_t size;
+	uint8_t *file = rot_read(world, LOG, &size);
+	struct place large = rot_batch(world, LOG, 1), first = rot_batch(world, LOG, 2), last = rot_batch(world, LOG, (uint32_t)(1 + count));
+	size_t moved = last.end - first.position, to = large.position + 1000;
+	memcpy(file + to, file + first.position, moved);
+	memset(file + to + moved, 0, 200);
+	memset(file + first.position, 'r', size - first.position);
+	rot_write(world, LOG, file, size);
+	free(file);
+}
+
+/* A start that reads them where they are now serves what the next one does: neither may be the other's judge behind its back. */
+static void exchange_last_ones(uint64_t count, uint64_t refused_from)
+{
+	static const struct layout layout = {"exchanged", 5, 100, 37};
+	for (int is_read_at_once = 0; is_read_at_once < 2; is_read_at_once++) {
+		struct world world;
+		bool named[OFFSETS_MAX] = {false};
+		world_init(&world, 7);
+		world_open(&world);
+		world_create_topic(&world, "t", 1, NULL, 0);
+		for (uint64_t i = 0; i < layout.batches; i++)
+			world_append(&world, the_partition(&world), i, 1, i == 1 ? 3000 : 100);
+		world_stop(&world);
+		exchange(&world, count);
+		live(&world, &layout, is_read_at_once, is_read_at_once ? "exchanged, read" : "exchanged");
+		name_all(&world, named);
+		for (uint64_t i = 0; i < layout.batches; i++)
+			cr_expect_eq(named[i], i == 1 || i >= refused_from, "offset %lu", (unsigned long)i);
+		broker_config_destroy(world.config);
+		sim_disk_close(world.disk);
+	}
+}
+
+Test(moved, into_another_batch) { exchange_last_ones(2, 4); }
+/* All that were filed behind it, but not where that ended: these are refuted. */
+Test(moved, into_another_batch_with_the_last) { exchange_last_ones(3, 1); }
