@@ -49,6 +49,15 @@ static void *reserve(size_t size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+bool cache_is_possible(uint64_t size_bytes)
+{
+	size_t size = size_bytes + size_bytes / 16; /* and what describes its chunks */
+	void *memory = reserve(size);
+	if (memory)
+		munmap(memory, size);
+	return memory;
+}
+
 int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict)
 {
 	struct cache *cache = calloc(1, sizeof *cache);

@@ -31,6 +31,8 @@ struct chunk {
 /* Tells the owner that the chunk goes: unlink chunk->node. Refusing (false) keeps it. */
 typedef bool cache_evict_fn(struct chunk *chunk);
 
+/* Is there address space for caches of `size_bytes` together, be they opened now? A limit on it (ulimit -v), or a kernel that promises no more than it has, may say no. */
+bool cache_is_possible(uint64_t size_bytes);
 /* Reserves address space for `size_bytes`, which is the limit until cache_limit says another. */
 MUST_USE int cache_open(struct cache **out, uint64_t size_bytes, cache_evict_fn *evict);
 /* From now on no more than this (at most what was reserved) is taken; what is in use above it drains as it is filed. */

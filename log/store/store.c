@@ -16,6 +16,7 @@
 #define JOURNAL_SIZE_MIN (1 << 20)
 #define JOURNAL_CHOSEN_MIN (256ull << 20)
 #define JOURNAL_CHOSEN_MAX (1ull << 30)
+#define JOURNAL_SHORT_OF_SPACE (32ull << 20) /* of address space: slower is better than refused */
 #define JOURNAL_PART_OF_FREE 64u
 #define REPLAY_ROOM (64ull << 20)
 #define KEPT_PART 4u                  /* of the cache: for what is filed already and read at the tail */
@@ -220,11 +221,16 @@ static bool spare_files(void *context)
 	return segment_home_spare_files(&store->home.segments);
 }
 
+/* A replay takes back into memory what the journal holds and direct pieces beside it, in chunks of 4 KiB at least, whatever the limit of a running
+ * broker: without room for it no start is possible. Address space alone, until it is needed. */
+static uint64_t replay_room(uint64_t journal_size_bytes)
+{
+	return 8 * journal_size_bytes + REPLAY_ROOM;
+}
+
 static int open_memory(struct store *store)
 {
-	/* A replay takes back into memory what the journal holds and direct pieces beside it, in chunks of 4 KiB at least, whatever the limit of a running
-	 * broker: without room for it no start is possible. Address space alone, until it is needed. */
-	uint64_t for_replay = 8 * store->options.journal_size_bytes + REPLAY_ROOM;
+	uint64_t for_replay = replay_room(store->options.journal_size_bytes);
 	uint64_t size = store->options.cache_size_bytes > for_replay ? store->options.cache_size_bytes : for_replay;
 	int err = cache_open(&store->cache, size, segment_evict);
 	if (!err)
@@ -275,16 +281,20 @@ static int64_t judge_no_file(struct store *store, struct store_report *report)
 }
 
 /* Of the disk's free space where nobody has said it. The larger, the larger the pieces in which thousands of partitions are filed; but a replay takes back into memory
- * all that is in use of it, so it is no larger than what a running broker may take. */
+ * all that is in use of it, so it is no larger than what a running broker may take, and than what there is address space for: that of each shard's replay, and of the
+ * images that its journal keeps. */
 static uint64_t choose_journal_size(const struct store *store)
 {
-	uint64_t free_bytes, total_bytes, most = store->options.cache_size_bytes;
+	uint64_t free_bytes, total_bytes, most = store->options.cache_size_bytes, shards = store->options.shard_count ? store->options.shard_count : 1;
 	if (io_space(store->home.io, store->dir, &free_bytes, &total_bytes))
 		return JOURNAL_CHOSEN_MIN;
-	uint64_t part = free_bytes / JOURNAL_PART_OF_FREE / (store->options.shard_count ? store->options.shard_count : 1);
+	uint64_t size = free_bytes / JOURNAL_PART_OF_FREE / shards;
 	most = most < JOURNAL_CHOSEN_MAX ? most : JOURNAL_CHOSEN_MAX;
-	part = align_down(part < most ? part : most, JOURNAL_SIZE_MIN);
-	return part > JOURNAL_CHOSEN_MIN ? part : JOURNAL_CHOSEN_MIN;
+	size = align_down(size < most ? size : most, JOURNAL_SIZE_MIN);
+	size = size > JOURNAL_CHOSEN_MIN ? size : JOURNAL_CHOSEN_MIN;
+	while (size > JOURNAL_SHORT_OF_SPACE && !cache_is_possible(shards * (replay_room(size) + 2 * size)))
+		size = align_down(size / 2, JOURNAL_SIZE_MIN);
+	return size;
 }
 
 /* One that is lost may have been made with more than is chosen today. */

@@ -1,4 +1,6 @@
 /* Batches around the sizes where the way of a batch changes: each is answered, whatever the journal's size and spate.direct.bytes are. */
+#include <sys/resource.h>
+
 #include "log/store/store_priv.h"
 #include "tests/unit/log/verify/rot.h"
 
@@ -125,6 +127,26 @@ Test(store_sizes, a_journal_by_the_room_on_the_disk)
 		world_fini(&world);
 	}
 }
+
+#ifndef __SANITIZE_ADDRESS__ /* which has taken all address space there is */
+/* Under a limit on address space (ulimit -v) it is no larger than what its replay fits into: such a start was refused. */
+Test(store_sizes, a_chosen_journal_fits_the_address_space)
+{
+	struct world world;
+	long pages;
+	FILE *statm = fopen("/proc/self/statm", "r");
+	cr_assert_eq(fscanf(statm, "%ld", &pages), 1);
+	fclose(statm);
+	rlim_t limit = (rlim_t)pages * 4096 + 3 * GIB;
+	cr_assert_eq(setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit}), 0);
+	open_unsized(&world, 1000 * GIB, GIB);
+	uint64_t size = journal_size_bytes(world.store->journal);
+	cr_expect(size >= 64 * MIB && size <= 256 * MIB, "%lu", (unsigned long)size);
+	world_stop(&world);
+	world_open(&world);
+	world_fini(&world);
+}
+#endif
 
 /* Whatever the disk has room for later. */
 Test(store_sizes, a_chosen_journal_keeps_its_size)
