@@ -1,8 +1,9 @@
 /* Directories of partitions that are gone: a topic of many segments is tens of thousands of files, and the loop waits for each that is removed.
  *
  * Happy path: the catalog has forgotten the topic, durably. Its directory gets another name at once, `<topic>-<partition>.<topic id>-delete`, so that the old
- * one is free for who makes the topic again; and its files go a few at a time, by a timer. A stop, or a crash, leaves the rest to the next start, which finds it by its
- * name, if the catalog does not know that id: a catalog that an operator has put back may.
+ * one is free for who makes the topic again; that is made durable, as what is left of it under the old name might pass for that topic's; and its files go a few at a
+ * time, by a timer. A stop, or a crash, leaves the rest to the next start, which finds it by its name, if the catalog does not know that id: a catalog that an operator
+ * has put back may.
  *
  * Failures: a directory that cannot be renamed is removed at once, as nobody may find another's files under its name, and never later, as they may be another's then.
  * What cannot be removed is named and left. A crash before the new name is durable leaves the old one: it belongs to nobody, and is moved away when the name comes again (partition.c). */
@@ -107,10 +108,37 @@ static int remove_some(struct store *store, uint32_t count)
 	return (int)done_count;
 }
 
+static void names_synced(struct io_op *op)
+{
+	struct store *store = CONTAINER_OF(op, struct store, removals.sync);
+	store->removals.is_syncing = false;
+	if (op->result == 0)
+		return;
+	store->removals.are_names_unsynced = true;
+	if (!err_is_shortage(op->result))
+		store__fail(store, op->result);
+}
+
+static void sync_names(struct store *store)
+{
+	store->removals.are_names_unsynced = false;
+	store->removals.is_syncing = true;
+	store->removals.sync.done = names_synced;
+	io_dir_sync_start(store->home.io, &store->removals.sync, store->dir);
+}
+
 static int remove_pieces(struct piecework *work, uint32_t count)
 {
 	struct store *store = CONTAINER_OF(work, struct store, removals.work);
-	return io_behind_count(store->home.io) < IO_BEHIND_MANY ? remove_some(store, count) : PIECEWORK_LATER;
+	struct removals *removals = &store->removals;
+	bool is_ready = !removals->is_syncing && !removals->are_names_unsynced;
+	if (is_ready)
+		return io_behind_count(store->home.io) < IO_BEHIND_MANY ? remove_some(store, count) : PIECEWORK_LATER;
+	if (store->failure) /* the next life's */
+		return 0;
+	if (!removals->is_syncing)
+		sync_names(store);
+	return PIECEWORK_LATER;
 }
 
 static bool queue(struct store *store, const char *path)
@@ -122,6 +150,7 @@ static bool queue(struct store *store, const char *path)
 	*removal = (struct removal){0};
 	strcpy(removal->path, path);
 	list_push_back(&removals->dirs, &removal->node);
+	removals->are_names_unsynced = true;
 	piecework_begin(&removals->work, store->home.io, FILES_AT_ONCE, remove_pieces);
 	return true;
 }

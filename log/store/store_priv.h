@@ -108,6 +108,8 @@ struct removals {
 	struct piecework work;
 	char **names;                  /* of files in the first one, still to be removed */
 	uint32_t name_count;
+	struct io_op sync;             /* of the data directory, with their new names */
+	bool are_names_unsynced, is_syncing;
 };
 
 struct store {

@@ -96,7 +96,7 @@ void store__stop_turn(struct store *store)
 
 static bool is_under_way(const struct store *store)
 {
-	return store->home.segments.filings_in_flight || store->dir_syncs.in_flight || store->checkpoint.replacing.is_in_flight ||
+	return store->home.segments.filings_in_flight || store->dir_syncs.in_flight || store->removals.is_syncing || store->checkpoint.replacing.is_in_flight ||
 	       spares_are_busy(store->home.segments.spares) || scrub_is_reading(&store->scrub);
 }
 
