@@ -288,14 +288,21 @@ static int64_t read_or_zeros(struct ring_reader *reader, size_t wanted, uint64_t
 	return (int64_t)wanted;
 }
 
+/* What is outside of an image is asked for first by who looks whether history goes on in the next lap, and it seldom does. */
+static size_t size_of_refill(const struct ring_reader *reader, uint64_t place, size_t size)
+{
+	bool is_look = reader->image && !reader->is_searching && !reader->buffer;
+	uint64_t lap_rest = reader->ring_size - place % reader->ring_size;
+	size_t wanted = size > reader->read_size || is_look ? size : reader->read_size;
+	return wanted < lap_rest ? wanted : lap_rest;
+}
+
 /* Makes [place, place + size) visible, which lies in one lap. `size` is a block or the length in a sound
  * header, so bounded. */
 static int view_window(struct ring_reader *reader, uint64_t place, size_t size, const uint8_t **out)
 {
 	if (place < reader->place || place + size > reader->place + reader->size) {
-		uint64_t lap_rest = reader->ring_size - place % reader->ring_size;
-		size_t wanted = size > reader->read_size ? size : reader->read_size;
-		wanted = wanted < lap_rest ? wanted : lap_rest;
+		size_t wanted = size_of_refill(reader, place, size);
 		int err = grow_buffer(reader, wanted);
 		if (err < 0)
 			return err;

@@ -21,7 +21,7 @@
 #define READ_SIZE_MAX (4u << 20)
 #define READ_GROWTH 8u
 #define FETCH_SIZE (1u << 20)
-#define SKIPPED_MAX READ_SIZE_MAX /* a walk skips no more than a group that was too long for its lap's rest; who looks whether it goes on in the next lap, all of this one */
+#define SKIPPED_MAX READ_SIZE_MAX /* if nobody said how far groups reach: a walk skips no more than a group that was too long for its lap's rest */
 
 struct ring_image *ring_image_create(uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint)
 {
@@ -178,11 +178,17 @@ void ring_image_expect(struct ring_image *image, uint64_t place)
 		image->due = place - image->base_place < image->ring_size ? place - image->base_place : image->ring_size;
 }
 
+/* Who looks whether history goes on in the next lap skips all of this one. It is skipped for nothing where groups do not reach. */
+static size_t reached(const struct ring_image *image)
+{
+	return !image->due ? image->loaded + SKIPPED_MAX : image->due > image->loaded ? image->due : image->loaded;
+}
+
 int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t place, size_t size, const uint8_t **out)
 {
 	if (place < image->base_place || place - image->base_place > image->ring_size || size > image->ring_size - (place - image->base_place))
 		return 0;
-	if (place - image->base_place < image->given || place - image->base_place > image->loaded + SKIPPED_MAX)
+	if (place - image->base_place < image->given || place - image->base_place > reached(image))
 		return 0;
 	size_t end = place - image->base_place + size;
 	while (image->loaded < end) {

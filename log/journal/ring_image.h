@@ -63,7 +63,7 @@ void ring_image_settle(struct ring_image *image);
 bool ring_image_fits(const struct ring_image *image, uint64_t base_place, uint64_t ring_size, uint64_t file_size, uint64_t fingerprint);
 
 /* Makes [place, place + size) visible, until the image goes. 1; 0: it lies outside the lap, or so far behind what
- * is there that all between would be read for it alone; -errno. `fd`: O_DIRECT where that can be had. What was cut off the
+ * is there, or how far it was said that groups reach, that all between would be read for it alone; -errno. `fd`: O_DIRECT where that can be had. What was cut off the
  * file reads as zeros. */
 MUST_USE int ring_image_view(struct ring_image *image, struct io *io, int fd, uint64_t place, size_t size, const uint8_t **out);
 

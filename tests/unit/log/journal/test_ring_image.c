@@ -87,6 +87,25 @@ Test(ring_image, what_lies_between_is_not_read)
 	close_file(&file);
 }
 
+/* Where it is known how far groups reach, nothing behind that is read for such a look, however short the rest of the lap is; but a group that follows is seen. */
+Test(ring_image, what_lies_behind_the_reach_is_not_read)
+{
+	const uint64_t ring = 1u << 20, reach = 256u << 10;
+	struct ring_file file = open_file();
+	cr_assert_eq(io_file_truncate(file.io, file.fd, JOURNAL_RING_POSITION + ring), 0);
+	const uint8_t *bytes;
+	struct ring_image *image = ring_image_create(0, ring, JOURNAL_RING_POSITION + ring, 7);
+	cr_assert_not_null(image);
+	ring_image_expect(image, reach);
+	cr_assert_eq(ring_image_view(image, file.io, file.fd, 0, JOURNAL_BLOCK_SIZE, &bytes), 1);
+	cr_expect_eq(ring_image_view(image, file.io, file.fd, ring - JOURNAL_BLOCK_SIZE, JOURNAL_BLOCK_SIZE, &bytes), 0);
+	cr_expect_not(ring_image_has(image, reach, JOURNAL_BLOCK_SIZE));
+	cr_expect_eq(ring_image_view(image, file.io, file.fd, reach - JOURNAL_BLOCK_SIZE, JOURNAL_BLOCK_SIZE, &bytes), 1, "up to there is");
+	cr_expect_eq(ring_image_view(image, file.io, file.fd, reach, JOURNAL_BLOCK_SIZE, &bytes), 1, "and what follows what is there");
+	ring_image_free(image);
+	close_file(&file);
+}
+
 /* What is on its way comes in the order of places, around the ring's end, and is whole; what could not be read is an error when it is asked for, and read again. */
 Test(ring_image, pieces_on_their_way)
 {
