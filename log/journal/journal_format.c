@@ -73,7 +73,7 @@ void superblock_encode(const struct superblock *superblock, uint8_t *out)
 	store_le64(out + TELLS_AT + 8, superblock->told_from);
 	memcpy(out + REPEATS_AT, superblock->repeats, (size_t)superblock->repeat_count * GROUP_ENTRY_SIZE);
 	memcpy(out + DIRECTORY_ID_AT, superblock->directory_id.bytes, sizeof superblock->directory_id.bytes);
-	store_le64(out + SUPERBLOCK_CHECKSUM_AT, XXH3_64bits(out, SUPERBLOCK_CHECKSUM_AT));
+	store_le64(out + SUPERBLOCK_CHECKSUM_AT, wide_hash(out, SUPERBLOCK_CHECKSUM_AT));
 }
 
 static bool is_possible(const struct superblock *superblock)
@@ -91,7 +91,7 @@ enum superblock_state superblock_decode(struct superblock *superblock, const uin
 {
 	if (memcmp(block, superblock_magic, sizeof superblock_magic) != 0)
 		return SUPERBLOCK_FOREIGN;
-	if (load_le64(block + SUPERBLOCK_CHECKSUM_AT) != XXH3_64bits(block, SUPERBLOCK_CHECKSUM_AT))
+	if (load_le64(block + SUPERBLOCK_CHECKSUM_AT) != wide_hash(block, SUPERBLOCK_CHECKSUM_AT))
 		return SUPERBLOCK_BROKEN;
 	/* The magic, the version and the checksum stay where they are in every later version. */
 	if (load_le32(block + 8) != FORMAT_VERSION)
@@ -170,9 +170,10 @@ uint64_t group_header_seed(const uint8_t *bytes)
 
 const uint8_t *group_header_look_for(const uint8_t *bytes, size_t size)
 {
-	uint8_t magic[4];
-	store_le32(magic, GROUP_MAGIC);
-	return memmem(bytes, size + sizeof magic - 1, magic, sizeof magic);
+	const uint8_t *end = bytes + size, *at = bytes;
+	while (at < end && (at = memchr(at, GROUP_MAGIC & 0xff, (size_t)(end - at))) && load_le32(at) != GROUP_MAGIC)
+		at++;
+	return at < end ? at : NULL;
 }
 
 bool group_header_decode(struct group_header *header, uint64_t seed, uint64_t length_max, const uint8_t *bytes)

@@ -29,9 +29,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <xxhash.h>
 
 #include "log/base/check.h"
+#include "log/base/wide_hash.h"
 
 /* ---- the tables -------------------------------------------------------------------------------------------------- */
 
@@ -208,7 +208,7 @@ int recovery_read_superblocks(struct recovery *recovery, struct io *io, int fd, 
 	uint32_t facts = FACT_FILE;
 	for (uint32_t slot = 0; read >= 0 && slot < JOURNAL_SUPERBLOCKS; slot++)
 		facts |= file_facts_of_slot(recovery, slot, blocks + slot * JOURNAL_BLOCK_SIZE);
-	recovery->fingerprint = XXH3_64bits(blocks, JOURNAL_RING_POSITION);
+	recovery->fingerprint = wide_hash(blocks, JOURNAL_RING_POSITION);
 	free(blocks);
 	if (read < 0)
 		return (int)read;
