@@ -134,7 +134,8 @@ static void go_on_behind_history(struct journal *journal)
 	uint64_t last_seq = recovery->cursor.seq - 1;
 	journal->durable_seq = last_seq > recovery->vouched_seq ? last_seq : recovery->vouched_seq;
 	journal->open_seq = journal->durable_seq + 1;
-	journal->head_place = recovery->cursor.place;
+	journal->head_place = journal->superblock.begun_place = recovery->cursor.place;
+	journal->superblock.begun_seq = journal->open_seq;
 	journal->chain = recovery->cursor.chain;
 	journal->last_entry_seq = recovery->last_entry_seq;
 	journal->last.seq = journal->durable_seq;

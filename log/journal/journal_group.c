@@ -142,8 +142,7 @@ bool journal_add(struct journal *journal, const struct journal_entry *entry, con
 	if (journal->err || length_after > journal->group_length_max || repeats_is_full(&journal->repeats))
 		return false;
 	if (!journal__has_room(journal, length_after, RESERVE_BYTES) || !journal__is_within_span(journal, length_after)) {
-		journal->is_short_of_room = true;
-		journal__consider_superblock(journal);
+		journal__ask_for_room(journal, length_after);
 		return false;
 	}
 	uint8_t *at = slot->buffer + slot->size_bytes;

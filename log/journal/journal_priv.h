@@ -66,6 +66,10 @@ struct superblock_writer {
 	uint64_t slot_trim_place[JOURNAL_SUPERBLOCKS]; /* durable in each */
 	uint64_t slot_reach_place[JOURNAL_SUPERBLOCKS]; /* the same */
 	uint64_t slot_durable_seq[JOURNAL_SUPERBLOCKS]; /* what each vouches for; 0: not known */
+	uint64_t reach_size;          /* what the load asks for: so far behind the head groups may reach (journal_space.c) */
+	uint64_t asked_place;         /* where a group would have ended that found no room */
+	uint32_t longest;             /* group of late */
+	uint64_t begun_place, begun_seq, begun_ns; /* when the newest one was made */
 	bool is_writing;
 };
 
@@ -164,6 +168,8 @@ bool journal__is_within_span(const struct journal *journal, uint64_t length);
 void journal__note_group(struct journal *journal, const struct group_header *header);
 /* Something became durable or was trimmed: look again when it has been quiet for a while. */
 void journal__note_activity(struct journal *journal);
+/* A group of this length found no room: a superblock gives it, if one can. */
+void journal__ask_for_room(struct journal *journal, uint64_t length);
 /* Starts to write a superblock if room is to be had from it, or groups will soon need to reach further. */
 void journal__consider_superblock(struct journal *journal);
 /* Starts to write a superblock, unless one is being written. */

@@ -19,11 +19,19 @@
 #define IDLE_NS 100000000ull
 #define GAIN_PART 8u          /* of what may be in use: worth a superblock at once */
 
-/* How far a superblock lets groups reach beyond the last one: so much of the ring a recovery may have to search behind the end. And of that, how much is
- * used up before the next one says more: a group is not to wait for it, and the slot before that one counts as well. */
+/* How far a superblock lets groups reach beyond the last one: so much of the ring a recovery may have to search behind the end, which is most of what it reads where little
+ * is in the journal. And of that, how much is used up before the next one says more: a group is not to wait for it, and the slot before that one counts as well.
+ *
+ * So it follows the load: such a step is to last for a while, in time and, within bounds, in groups, as a group shares the disk with the superblock that is written
+ * meanwhile; and some of the longest groups of late fit in it. What needs more all the same waits for two superblocks, which say more. */
 #define REACH_PART 6u
 #define REACH_STEP_PART 4u
 #define REACH_MAX (12ull << 20)
+#define REACH_MIN_PART 12u      /* of the most */
+#define REACH_FOR_GROUPS_PART 3u /* of the most, for the number of groups alone */
+#define REACH_LONGEST 4u
+#define STEP_NS 10000000ull
+#define STEP_GROUPS 128u
 
 static void idle_due(struct io_timer *timer);
 
@@ -66,12 +74,56 @@ static uint64_t reusable_place(const struct journal *journal)
 	return lower_of(journal->superblock.slot_trim_place);
 }
 
-/* Two of the longest groups, as one that does not fit before the ring's end leaves that empty. */
+static uint64_t larger_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t smaller_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Two of the longest groups at least, as one that does not fit before the ring's end leaves that empty. */
+static uint64_t reach_max(const struct journal *journal)
+{
+	uint64_t least = 2 * (uint64_t)journal->group_length_max + RESERVE_BYTES;
+	return larger_of(least, smaller_of(align_up(journal->ring_size / REACH_PART, JOURNAL_BLOCK_SIZE), REACH_MAX));
+}
+
+/* As the groups since the last superblock were. */
+static uint64_t reach_for_load(const struct journal *journal)
+{
+	const struct superblock_writer *writer = &journal->superblock;
+	uint64_t taken = journal->head_place - writer->begun_place, groups = journal->open_seq - writer->begun_seq, passed_ns = io_now_ns(journal->io) - writer->begun_ns;
+	uint64_t for_time = REACH_STEP_PART * taken * (STEP_NS >> 10) / ((passed_ns >> 10) + 1);
+	uint64_t for_groups = groups ? REACH_STEP_PART * taken / groups * STEP_GROUPS : 0;
+	uint64_t for_longest = larger_of(REACH_LONGEST * (uint64_t)writer->longest, RESERVE_BYTES);
+	return larger_of(larger_of(for_time, for_longest), smaller_of(for_groups, reach_max(journal) / REACH_FOR_GROUPS_PART));
+}
+
+/* Of a group that found no room within reach, as long as it was not written. */
+static uint64_t reach_asked(const struct journal *journal)
+{
+	uint64_t asked = journal->superblock.asked_place;
+	return asked > journal->head_place ? asked - journal->head_place : 0;
+}
+
 static uint64_t reach_size(const struct journal *journal)
 {
-	uint64_t least = 2 * (uint64_t)journal->group_length_max + RESERVE_BYTES, part = align_up(journal->ring_size / REACH_PART, JOURNAL_BLOCK_SIZE);
-	part = part < REACH_MAX ? part : REACH_MAX;
-	return part > least ? part : least;
+	uint64_t most = reach_max(journal), least = most / REACH_MIN_PART;
+	return align_up(smaller_of(most, larger_of(larger_of(least, journal->superblock.reach_size), reach_asked(journal))), JOURNAL_BLOCK_SIZE);
+}
+
+/* With each superblock: from the most, which an opening begins with, down by halves. */
+static void follow_load(struct journal *journal)
+{
+	struct superblock_writer *writer = &journal->superblock;
+	writer->reach_size = journal->is_started ? larger_of(reach_for_load(journal), reach_size(journal) / 2) : reach_max(journal);
+	writer->longest -= writer->longest / 4;
+	writer->begun_place = journal->head_place;
+	writer->begun_seq = journal->open_seq;
+	writer->begun_ns = io_now_ns(journal->io);
 }
 
 /* What recovery may rely on: no group ends behind it. */
@@ -80,10 +132,22 @@ static uint64_t reach_place(const struct journal *journal)
 	return lower_of(journal->superblock.slot_reach_place);
 }
 
+static uint64_t end_of(const struct journal *journal, uint64_t length, uint64_t reserve_bytes)
+{
+	return journal__place_for(journal, length) + length + reserve_bytes;
+}
+
 bool journal__has_room(const struct journal *journal, uint64_t length, uint64_t reserve_bytes)
 {
-	uint64_t end = journal__place_for(journal, length) + length + reserve_bytes;
+	uint64_t end = end_of(journal, length, reserve_bytes);
 	return end <= reusable_place(journal) + journal->ring_size && end <= reach_place(journal);
+}
+
+void journal__ask_for_room(struct journal *journal, uint64_t length)
+{
+	journal->superblock.asked_place = end_of(journal, length, RESERVE_BYTES);
+	journal->is_short_of_room = true;
+	journal__consider_superblock(journal);
 }
 
 bool journal__is_within_span(const struct journal *journal, uint64_t length)
@@ -133,6 +197,8 @@ static uint64_t newest_boundary_place(const struct journal *journal)
 
 void journal__note_group(struct journal *journal, const struct group_header *header)
 {
+	if (journal->superblock.longest < header->length)
+		journal->superblock.longest = header->length;
 	journal->last = (struct boundary){header->seq, header->place + header->length, header->checksum, header->incarnation};
 	/* History is one lap long at most, so that boundaries this far apart are fewer than there is room for. */
 	if (journal->last.place - newest_boundary_place(journal) < journal->ring_size / (BOUNDARIES / 2))
@@ -196,9 +262,10 @@ static void add_repeats(const struct journal *journal, struct superblock *next)
 		next->repeat_count = repeats_write(&journal->repeats, journal->trim.seq, SUPERBLOCK_REPEATS_MAX, next->repeats, &next->told_from);
 }
 
-static struct superblock next_superblock(const struct journal *journal)
+static struct superblock next_superblock(struct journal *journal)
 {
 	struct superblock next = journal->superblock.last;
+	follow_load(journal);
 	next.write_number++;
 	next.incarnation = journal->options.incarnation;
 	next.durable_seq = journal->durable_seq;
@@ -207,7 +274,8 @@ static struct superblock next_superblock(const struct journal *journal)
 	next.trim_chain = journal->trim.chain;
 	next.trim_incarnation = journal->trim.incarnation;
 	next.written_place = journal->prewriter.written_place;
-	next.reach_place = journal->head_place + reach_size(journal);
+	uint64_t reach = journal->head_place + reach_size(journal);
+	next.reach_place = journal->is_started ? larger_of(next.reach_place, reach) : reach; /* groups may be there already */
 	if (journal->options.shard_plus_one)
 		next.shard_plus_one = journal->options.shard_plus_one;
 	if (!uuid_is_zero(&journal->options.directory_id))

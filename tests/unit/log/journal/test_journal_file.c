@@ -420,6 +420,41 @@ Test(journal_file, both_superblocks_say_how_far_groups_reach)
 	remove_dir();
 }
 
+static void commit_small(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		cr_assert(rig_add(&rig, 100));
+		journal_commit(rig.journal);
+		rig_settle(&rig);
+		journal_trim(rig.journal, journal_durable_seq(rig.journal));
+	}
+}
+
+/* A recovery searches as far as groups may be: where they are small that is not far, and never less than before. The first long one waits for two superblocks, not for ever,
+ * and not for room. */
+Test(journal_file, reach_follows_the_load, .timeout = 30)
+{
+	make_dir();
+	open_rig(IO_SYSCALLS, 1);
+	start_rig();
+	uint64_t reach = lower_reach_in_file() - rig.journal->head_place, place = lower_reach_in_file();
+	for (int i = 0; i < 12; i++) {
+		commit_small(128);
+		cr_expect_geq(lower_reach_in_file(), place, "groups were let there");
+		place = lower_reach_in_file();
+	}
+	cr_expect_lt(place - rig.journal->head_place, reach / 2);
+	uint64_t number = rig.journal->superblock.last.write_number;
+	while (!rig_add(&rig, JOURNAL_ENTRY_MAX(2 * MIB)))
+		cr_assert_geq(io_turn(rig.io, true), 0);
+	cr_expect_leq(rig.journal->superblock.last.write_number, number + JOURNAL_SUPERBLOCKS);
+	journal_commit(rig.journal);
+	rig_settle(&rig);
+	cr_expect_geq(lower_reach_in_file(), rig.journal->head_place);
+	close_rig();
+	remove_dir();
+}
+
 static void wait_until_idle(void)
 {
 	while (rig.journal->idle_timer_is_set || rig.journal->superblock.is_writing || rig.journal->prewriter.state != PREWRITE_OFF || !journal_is_idle(rig.journal))
