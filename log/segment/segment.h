@@ -36,6 +36,7 @@ struct segment_home {
 	struct filing *filings;         /* a fixed pool */
 	struct list free_filings;
 	uint32_t filings_in_flight;
+	bool are_ends_found;            /* a scan has found where logs end, and nothing says for sure that they went no further */
 	bool has_doubtful;              /* of some segment the file was changed: whoever reads them again clears it */
 	uint64_t behind_bytes, behind_bytes_max; /* of filings that nobody waits for: written now, and at most at once */
 	uint64_t behind_begun, behind_begun_max; /* and begun since the start: no pass of theirs begins from there on */

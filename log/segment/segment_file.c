@@ -308,7 +308,7 @@ static int save_tail(struct segment *segment, int fd, uint64_t from, uint64_t to
 {
 	char path[PATH_SIZE];
 	torn_path(segment, path, sizeof path);
-	return torn_file_save(segment->home->io, fd, from, to, path);
+	return torn_file_save(segment->home->io, fd, from, to, path, segment->home->are_ends_found);
 }
 
 /* Up to where the file has, behind `filed`, what is to be written there: recovery has taken it from the journal, and a filing had begun. */

@@ -107,7 +107,7 @@ static int save(struct io *io, int fd, uint64_t from, uint64_t to, const char *p
 	return err;
 }
 
-int torn_file_save(struct io *io, int fd, uint64_t from, uint64_t to, const char *path)
+int torn_file_save(struct io *io, int fd, uint64_t from, uint64_t to, const char *path, bool is_end_found)
 {
 	uint64_t end = from;
 	if (to - from > TORN_FILE_SIZE_MAX)
@@ -117,13 +117,13 @@ int torn_file_save(struct io *io, int fd, uint64_t from, uint64_t to, const char
 		return err;
 	err = save(io, fd, from, end, path);
 	bool is_full = err_is_full(err);
+	const char *what = is_end_found ? "that was found of a log: whether anybody was told of them is not known. They" : "of a log, acknowledged to nobody,";
 	if (is_full) {
 		int ignored = io_unlink(io, path);
 		(void)ignored;
-		fprintf(stderr, "spate: %lu bytes behind the end of a log, acknowledged to nobody, are cut off; the disk is too full to keep them in %s\n",
-			(unsigned long)(end - from), path);
+		fprintf(stderr, "spate: %lu bytes behind the end %s are cut off; the disk is too full to keep them in %s\n", (unsigned long)(end - from), what, path);
 	} else if (!err) {
-		fprintf(stderr, "spate: %lu bytes behind the end of a log, acknowledged to nobody, are cut off and kept in %s\n", (unsigned long)(end - from), path);
+		fprintf(stderr, "spate: %lu bytes behind the end %s are cut off and kept in %s\n", (unsigned long)(end - from), what, path);
 	}
 	return is_full ? 0 : err;
 }

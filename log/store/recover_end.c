@@ -82,7 +82,9 @@ static int put_aside(struct partition *partition, const struct stray *stray)
 	if (!err)
 		err = io_dir_sync(io, partition->dir);
 	if (!err)
-		fprintf(stderr, "spate: %s was begun and acknowledged to nobody: it is kept as %s\n", path, aside);
+		fprintf(stderr, "spate: %s %s: it is kept as %s\n", path,
+			partition->home->segments.are_ends_found ? "is behind the end that was found of its log, and whether anybody was told of it is not known"
+								 : "was begun and acknowledged to nobody", aside);
 	return err;
 }
 

@@ -187,7 +187,7 @@ static int scan_behind_checkpoint(struct replay *replay, bool is_copy, bool *has
 	struct store *store = replay->store;
 	int err = are_starts_worth_telling(store) && !is_copy /* their own file may know later ones */ ? store__write_log_starts(store) : 0;
 	store__forget_partitions(store);
-	*has_scanned = true;
+	*has_scanned = store->home.segments.are_ends_found = true;
 	return err ? err : scan(replay);
 }
 
@@ -286,5 +286,6 @@ int store__find_positions(struct replay *replay, bool *has_scanned)
 	 * cycle, in any state. */
 	bool is_whole = err == -ENOENT && store->is_journal_whole && !store->is_journal_alien;
 	*has_scanned = !is_whole && store->image->topic_count > 0;
+	store->home.segments.are_ends_found = *has_scanned;
 	return is_whole ? 0 : scan(replay);
 }

@@ -4,18 +4,20 @@
  * (ends, producers, epochs, indexes) is learnt from the batches. What the journal still has is left to the replay from the first batch on that is not whole:
  * the power may have failed while it was filed.
  *
- * Failure modes: damage is walked over and fenced, as far as a whole batch lies behind it; a file that its witnesses contradict (log/segment/witness.h) is
- * refused, or, where a loss is accepted, set aside; a disk that does not answer decides nothing, and is an error. */
+ * Failure modes: damage is walked over and fenced, as far as a whole batch lies behind it; a file that its witnesses contradict (log/segment/witness.h), or that has offsets which
+ * another has as well (log/segment/overlap.h), is set aside where it is known not to be of this log, else refused, or, where a loss is accepted, set aside; a disk that does not answer decides nothing, and is an error. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "log/segment/foreign_file.h"
+#include "log/segment/overlap.h"
 #include "log/store/recover_priv.h"
 
 struct bases {
 	struct store *store;
 	struct partition *partition;
-	int64_t *offsets;
+	struct overlap_file *files; /* in the order of their bases */
 	uint32_t count;
 	int err;
 };
@@ -31,17 +33,17 @@ static int note_base(void *context, const char *name, bool is_directory)
 		return bases->err = store__ask_append_times(bases->store, bases->partition, base);
 	if (file != SEGMENT_FILE_LOG)
 		return 0;
-	int64_t *grown = realloc(bases->offsets, (bases->count + 1) * sizeof *grown);
+	struct overlap_file *grown = realloc(bases->files, (bases->count + 1) * sizeof *grown);
 	if (!grown)
 		return bases->err = -ENOMEM;
-	bases->offsets = grown;
-	bases->offsets[bases->count++] = base;
+	bases->files = grown;
+	bases->files[bases->count++] = (struct overlap_file){.base_offset = base};
 	return 0;
 }
 
-static int compare_offsets(const void *a, const void *b)
+static int compare_files(const void *a, const void *b)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	int64_t x = ((const struct overlap_file *)a)->base_offset, y = ((const struct overlap_file *)b)->base_offset;
 	return x < y ? -1 : x > y;
 }
 
@@ -167,6 +169,17 @@ static int refuse_foreign(const struct store *store, struct store_report *report
 	return ERR_CORRUPT_LOG;
 }
 
+/* What is in both nobody can tell from the records: they are as whole as each other's. */
+static int refuse_doubtful(const struct store *store, struct store_report *report, const struct segment *segment, const struct overlap_file *file)
+{
+	snprintf(report->why, sizeof report->why,
+		 "%s/%020ld.log and %020ld.log have the same offsets, so one of them is not of this log, and the checkpoint that says which is lost. Whether its records were acknowledged "
+		 "here is not known. No record was touched. Move the file that does not belong there away, and start again; if nobody knows which, start once with --set "
+		 "spate.accept.loss=true, which keeps them aside (in %s) as .log.foreign, and refuses their offsets as damaged",
+		 segment->dir, (long)segment->base_offset, (long)file->beside, store->dir);
+	return ERR_CORRUPT_LOG;
+}
+
 /* Its loss is accepted: it gets another name, and the log goes on behind the offsets it had, as far as they are known. */
 static int pass_over_foreign(struct partition *partition, struct segment *segment, int64_t next_base)
 {
@@ -194,10 +207,62 @@ static int judge_directory(struct bases *bases)
 	if (!partition->is_dir_doubtful)
 		return is_anothers;
 	for (uint32_t i = 0; i < bases->count; i++)
-		if (bases->offsets[i] > partition->given_up_base)
-			partition->given_up_base = bases->offsets[i];
+		if (bases->files[i].base_offset > partition->given_up_base)
+			partition->given_up_base = bases->files[i].base_offset;
 	bases->count = 0;
 	return 0;
+}
+
+/* ---- files that cannot all be of one log ------------------------------------------------------------------------------ */
+
+static int known_first_crc(void *context, int64_t base_offset, uint32_t *crc)
+{
+	const struct bases *bases = context;
+	struct segment_witness witness;
+	int err = store__open_witness(bases->store, bases->partition, base_offset, -1, &witness);
+	if (err)
+		return err;
+	*crc = store__told_first_crc(bases->partition, base_offset);
+	if (!*crc)
+		*crc = witness.first_crc;
+	segment_witness_close(&witness);
+	return 0;
+}
+
+/* It is somebody's, so it stays; and what it says is nothing of this log's. */
+static int put_stray_aside(const struct bases *bases, const struct overlap_file *file)
+{
+	char name[SEGMENT_NAME_SIZE], path[4096], what[256];
+	segment_name_format(name, file->base_offset, SEGMENT_FILE_LOG);
+	snprintf(path, sizeof path, "%s/%s", bases->partition->dir, name);
+	snprintf(what, sizeof what, "is not of this log, by all that is known of it: %020ld.log%s", (long)file->beside,
+		 file->is_beyond ? " ends before it, and the journal has nothing of it" : " has offsets of it as well, and is of this log");
+	return foreign_file_put_aside(bases->partition->home->io, path, what);
+}
+
+static int leave_out_strays(struct bases *bases)
+{
+	uint32_t count = bases->count;
+	int err = 0;
+	bases->count = 0;
+	for (uint32_t i = 0; i < count && !err; i++) {
+		if (bases->files[i].fate == OVERLAP_STRAY)
+			err = put_stray_aside(bases, &bases->files[i]);
+		else
+			bases->files[bases->count++] = bases->files[i];
+	}
+	return err;
+}
+
+static int judge_overlaps(struct bases *bases)
+{
+	const struct partition *partition = bases->partition;
+	const struct partition_witness *journals = &partition->witness;
+	struct overlap_known known = {.journal_from = partition->journal_from, .journal_crc = partition->journal_crc, .file_base = journals->file_base,
+				      .file_crc = journals->file_crc, .is_file_last = !bases->store->journal_found.damaged_groups, .first_crc = known_first_crc,
+				      .context = bases};
+	int err = overlap_judge(partition->home->io, partition->dir, &known, bases->files, bases->count);
+	return err ? err : leave_out_strays(bases);
 }
 
 /* In the order of their offsets; none where there is no directory. */
@@ -216,8 +281,8 @@ static int find_bases(struct bases *bases)
 	/* Who made the files may have been killed before their names were durable. */
 	partition__note_entry(partition);
 	partition->home->is_top_unsynced = true;
-	qsort(bases->offsets, bases->count, sizeof *bases->offsets, compare_offsets);
-	return 0;
+	qsort(bases->files, bases->count, sizeof *bases->files, compare_files);
+	return judge_overlaps(bases);
 }
 
 /* No whole batch is left of one in the middle: it is no segment of the log, whose offsets are damage. One that is complete and empty may stand in no checkpoint. The
@@ -234,23 +299,27 @@ static int take_segment(struct store *store, struct store_report *report, const 
 {
 	struct partition *partition = bases->partition;
 	bool is_last = i + 1 == bases->count;
-	struct segment *segment = partition__create_segment(partition, bases->offsets[i]);
+	const struct overlap_file *file = &bases->files[i];
+	int64_t next_base = is_last ? -1 : file[1].base_offset;
+	struct segment *segment = partition__create_segment(partition, file->base_offset);
 	if (!segment)
 		return -ENOMEM;
 	segment->has_file = true;
 	segment->is_identified = false;
 	segment->is_complete = !is_last;
 	list_push_back(&partition->segments, &segment->node);
-	int err = scan_segment(store, partition, segment, is_last ? INT64_MAX : bases->offsets[i + 1]);
-	if (segment->is_foreign)
-		return store->options.is_loss_accepted ? pass_over_foreign(partition, segment, is_last ? -1 : bases->offsets[i + 1])
-						       : refuse_foreign(store, report, segment);
-	if (!err && !is_last && segment->staged.offset < bases->offsets[i + 1]) {
+	bool is_doubtful = file->fate == OVERLAP_DOUBTFUL;
+	int err = is_doubtful ? 0 : scan_segment(store, partition, segment, is_last ? INT64_MAX : next_base);
+	if ((is_doubtful || segment->is_foreign) && store->options.is_loss_accepted)
+		return pass_over_foreign(partition, segment, next_base);
+	if (is_doubtful || segment->is_foreign)
+		return is_doubtful ? refuse_doubtful(store, report, segment, file) : refuse_foreign(store, report, segment);
+	if (!err && !is_last && segment->staged.offset < next_base) {
 		*goes_on_in_journal = segment->staged.offset >= partition->journal_from;
 		if (*goes_on_in_journal)
 			segment->is_complete = false;
 		else
-			partition__add_damage(partition, segment->staged.offset, bases->offsets[i + 1]);
+			partition__add_damage(partition, segment->staged.offset, next_base);
 	}
 	if (!err && segment->is_complete && segment->staged.position == 0) {
 		pass_over_nothing(partition, segment);
@@ -269,7 +338,7 @@ static int scan_partition(struct store *store, struct store_report *report, stru
 	bool goes_on_in_journal = false;
 	for (uint32_t i = 0; i < bases.count && !err && !goes_on_in_journal; i++)
 		err = take_segment(store, report, &bases, i, &goes_on_in_journal);
-	free(bases.offsets);
+	free(bases.files);
 	return err;
 }
 

@@ -91,6 +91,12 @@ void store__identify_by_told(struct partition *partition, struct segment *segmen
 	segment->first_crc = told.first_crc;
 }
 
+uint32_t store__told_first_crc(const struct partition *partition, int64_t base_offset)
+{
+	struct told_segment told;
+	return find_told(partition, base_offset, &told) ? told.first_crc : 0;
+}
+
 /* ---- what lies beside the segments --------------------------------------------------------------------------------------- */
 
 static struct append_time_owner owner_of(const struct partition *partition, int64_t base_offset)

@@ -298,6 +298,8 @@ void store__release_told(struct store *store);
 bool store__is_told_outgrown(const struct store *store);
 /* The segment is to be the one that the checkpoint tells of: before its file is opened. */
 void store__identify_by_told(struct partition *partition, struct segment *segment);
+/* The CRC of its first batch as that checkpoint knows it; 0: it does not. */
+uint32_t store__told_first_crc(const struct partition *partition, int64_t base_offset);
 /* Whose are the append times of that base, and how far do they go? Into partition->witness. */
 MUST_USE int store__ask_append_times(struct store *store, struct partition *partition, int64_t base_offset);
 /* What lies beside a .log, to be held against its batches. */

@@ -13,6 +13,7 @@
 #include "log/partition/producer.h"
 #include "log/segment/foreign_file.h"
 #include "log/segment/hole_mark.h"
+#include "log/segment/overlap.h"
 #include "log/segment/partition_metadata.h"
 #include "log/segment/witness.h"
 #include "log/verify/append_time_check.h"
@@ -35,6 +36,8 @@ struct partition_walk {
 	int64_t filed_from, filed_to;   /* that much was filed at some time; filed_to = 0: nothing tells */
 	bool is_among_anothers;         /* append times of another partition lie in its directory */
 	bool has_exchanged;             /* the broker will refuse to start for a file of this partition */
+	struct overlap_file *files;     /* its .log files; NULL: they are not held against each other */
+	uint32_t file_count;
 };
 
 static bool is_fenced(const struct partition_walk *walk, enum finding_kind kind, int64_t from, int64_t to)
@@ -642,12 +645,86 @@ static int check_segment(struct partition_walk *walk, const struct segment_files
 	return err;
 }
 
-static int64_t next_log_base(const struct partition_dir *files, uint32_t i)
+/* What the scan will make of it (log/segment/overlap.h); NULL: nothing but what is in it. */
+static const struct overlap_file *fate_of(const struct partition_walk *walk, int64_t base_offset)
 {
+	for (uint32_t i = 0; i < walk->file_count; i++)
+		if (walk->files[i].base_offset == base_offset && walk->files[i].fate != OVERLAP_NONE)
+			return &walk->files[i];
+	return NULL;
+}
+
+static bool is_left_out(const struct partition_walk *walk, int64_t base_offset)
+{
+	const struct overlap_file *file = fate_of(walk, base_offset);
+	return file && file->fate == OVERLAP_STRAY;
+}
+
+static int64_t next_log_base(const struct partition_walk *walk, uint32_t i)
+{
+	const struct partition_dir *files = walk->check->files;
 	for (i++; i < files->segment_count; i++)
-		if (files->segments[i].has[SEGMENT_FILE_LOG])
+		if (files->segments[i].has[SEGMENT_FILE_LOG] && !is_left_out(walk, files->segments[i].base_offset))
 			return files->segments[i].base_offset;
 	return NOWHERE;
+}
+
+static int known_first_crc(void *context, int64_t base_offset, uint32_t *crc)
+{
+	const struct partition_walk *walk = context;
+	const struct picture_segment *known = walk->check->picture ? picture_segment(walk->check->picture, base_offset) : NULL;
+	struct segment_witness witness;
+	int err = open_witness(walk, base_offset, NOWHERE, &witness);
+	if (err)
+		return err;
+	*crc = known && known->filed.position > 0 && known->first_crc ? known->first_crc : witness.first_crc;
+	segment_witness_close(&witness);
+	return 0;
+}
+
+/* What cannot be read is said where it is checked. */
+static int judge_overlaps(struct partition_walk *walk)
+{
+	const struct partition_check *check = walk->check;
+	const struct picture_partition *picture = check->picture;
+	struct overlap_known known = {.journal_from = picture && picture->journal_from != NOWHERE ? picture->journal_from : INT64_MAX, .first_crc = known_first_crc, .context = walk};
+	char dir[4096];
+	if (picture) {
+		known.journal_crc = picture->journal_crc;
+		known.file_base = picture->file_base;
+		known.file_crc = picture->file_crc;
+		known.is_file_last = picture->is_file_last;
+	}
+	walk->files = calloc(check->files->segment_count + 1, sizeof *walk->files);
+	if (!walk->files)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < check->files->segment_count; i++)
+		if (check->files->segments[i].has[SEGMENT_FILE_LOG])
+			walk->files[walk->file_count++].base_offset = check->files->segments[i].base_offset;
+	snprintf(dir, sizeof dir, "%s/%s", check->sink->dir, check->files->name);
+	int err = overlap_judge(check->sink->io, dir, &known, walk->files, walk->file_count);
+	if (err && err != -ENOMEM)
+		walk->file_count = 0;
+	return err == -ENOMEM ? err : 0;
+}
+
+static void note_left_out(const struct partition_walk *walk, const struct overlap_file *judged)
+{
+	char file[4096], what[256];
+	segment_file_name(walk, judged->base_offset, SEGMENT_FILE_LOG, file, sizeof file);
+	snprintf(what, sizeof what, "it is not of this log, by all that is known of it: %020ld.log %s; the next start keeps it aside as .log.foreign", (long)judged->beside,
+		 judged->is_beyond ? "ends before it, and the journal has nothing of it" : "has offsets of it as well, and is of this log");
+	tell(walk, FINDING_NOTE, file, NOWHERE, NOWHERE, what);
+}
+
+/* To where the next one begins, or as far as it goes itself. */
+static void tell_doubtful(struct partition_walk *walk, const struct overlap_file *judged, int64_t next_base)
+{
+	char file[4096], what[256];
+	struct segment_check segment = {.base_offset = judged->base_offset, .file = file};
+	segment_file_name(walk, judged->base_offset, SEGMENT_FILE_LOG, file, sizeof file);
+	snprintf(what, sizeof what, "%020ld.log has the same offsets, so one of them is not of this log, and nothing tells which: the broker will refuse to start", (long)judged->beside);
+	tell_lost_file(walk, &segment, next_base != NOWHERE ? next_base : judged->end, what);
 }
 
 static void note_leftover(const struct partition_walk *walk, int64_t base_offset)
@@ -670,12 +747,17 @@ static int check_segments(struct partition_walk *walk)
 	int err = 0;
 	for (uint32_t i = 0; i < files->segment_count && !err; i++) {
 		const struct segment_files *segment = &files->segments[i];
-		if (segment->has[SEGMENT_FILE_LOG] && is_leftover(walk, segment->base_offset))
+		const struct overlap_file *judged = fate_of(walk, segment->base_offset);
+		if (judged && judged->fate == OVERLAP_STRAY)
+			note_left_out(walk, judged);
+		else if (judged)
+			tell_doubtful(walk, judged, next_log_base(walk, i));
+		else if (segment->has[SEGMENT_FILE_LOG] && is_leftover(walk, segment->base_offset))
 			note_leftover(walk, segment->base_offset);
 		else if (is_stray(walk, segment))
 			note_stray(walk, segment->base_offset);
 		else if (segment->has[SEGMENT_FILE_LOG])
-			err = check_segment(walk, segment, next_log_base(files, i));
+			err = check_segment(walk, segment, next_log_base(walk, i));
 	}
 	return err;
 }
@@ -947,6 +1029,8 @@ static int run(struct partition_walk *walk)
 		return err;
 	if (walk->check->files)
 		err = read_snapshots(walk);
+	if (!err && walk->check->files && is_scanned(walk))
+		err = judge_overlaps(walk);
 	if (!err && walk->check->files)
 		err = check_segments(walk);
 	if (err)
@@ -968,6 +1052,7 @@ int partition_check_run(const struct partition_check *check)
 	epochs_fini(&walk.seen);
 	free(walk.found.ranges);
 	free(walk.whole.ranges);
+	free(walk.files);
 	snapshot_check_fini(&walk.snapshots);
 	return err;
 }

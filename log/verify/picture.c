@@ -585,6 +585,7 @@ static int take_log_file(void *context, const struct log_file *file)
 		return 0; /* its log end was told before, if it is of a topic that there is */
 	partition->file_base = file->base_offset;
 	partition->file_crc = file->first_crc;
+	partition->is_file_last = replay->is_whole;
 	partition->file_vouched = file->vouched;
 	return 0;
 }

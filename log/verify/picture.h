@@ -40,6 +40,7 @@ struct picture_partition {
 	int64_t ends_from, ends_to;    /* and so much was durable when the journal was let go last, by its own word; ends_to = 0: it does not say */
 	int64_t file_base;             /* the journal tells of the segment of this base: the CRC of its first batch (0: it does not), and what its headers come to */
 	uint32_t file_crc;
+	bool is_file_last;             /* and the journal has lost nothing: a later segment's first batch is in it */
 	struct mark file_vouched;
 	int64_t journal_from;          /* the first offset that the journal holds; NOWHERE: none */
 	uint32_t journal_crc;          /* of the batch there; 0: not known, or the journal has lost groups */

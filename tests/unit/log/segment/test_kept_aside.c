@@ -49,7 +49,7 @@ Test(kept_aside, a_torn_tail_durably)
 	cr_assert_eq(io_dir_sync(io, "/"), 0);
 	int fd = io_file_open(io, "/file", IO_READ_ONLY);
 	cr_assert_geq(fd, 0);
-	cr_assert_eq(torn_file_save(io, fd, 4000, SIZE, "/file.torn"), 0);
+	cr_assert_eq(torn_file_save(io, fd, 4000, SIZE, "/file.torn", false), 0);
 	struct sim_disk *left = world_lose_all(world.disk);
 	cr_expect_eq(sim_disk_peek(left, "/file.torn", last, 2, SIZE - 4001), 1, "its last byte, and no more");
 	cr_expect_eq(last[0], 1 + (SIZE - 1) % 250);
@@ -69,7 +69,7 @@ Test(kept_aside, a_torn_tail_that_cannot_be_copied)
 		int fd = io_file_open(io, "/file", IO_READ_ONLY);
 		cr_assert_geq(fd, 0);
 		sim_disk_fail_kinds(world.disk, kinds[i], 1, EIO, true);
-		cr_expect_eq(torn_file_save(io, fd, 4000, SIZE, "/file.torn"), -EIO, "kind %u", kinds[i]);
+		cr_expect_eq(torn_file_save(io, fd, 4000, SIZE, "/file.torn", false), -EIO, "kind %u", kinds[i]);
 		sim_disk_fail(world.disk, 0, EIO);
 		io_close_fd(io, fd);
 		io_close(io);
