@@ -33,12 +33,10 @@ static void tell(const struct partition *partition)
 		partition->dir, (long)partition->later_to - 1, (long)partition->next_offset, (long)partition->next_offset);
 }
 
-int partition__look_at_end(struct partition *partition)
+int partition__look_behind_end(struct partition *partition, bool was_clean)
 {
 	int64_t to;
-	if (!partition->is_end_doubtful)
-		return partition->later_to ? ERR_CORRUPT_LOG : 0;
-	int found = partition__find_later(partition, true, &to);
+	int found = partition__find_later(partition, was_clean, &to);
 	if (found < 0)
 		return found;
 	partition->is_end_doubtful = false;
@@ -48,4 +46,11 @@ int partition__look_at_end(struct partition *partition)
 	partition->home->damaged_ranges++;
 	tell(partition);
 	return ERR_CORRUPT_LOG;
+}
+
+int partition__look_at_end(struct partition *partition)
+{
+	if (partition->is_end_doubtful)
+		return partition__look_behind_end(partition, true);
+	return partition->later_to ? ERR_CORRUPT_LOG : 0;
 }

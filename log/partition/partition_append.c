@@ -257,11 +257,15 @@ static bool is_answered_all_the_same(const struct partition *partition, const st
 	       judge_sequence(partition, &batch, &duplicate) == PRODUCER_DUPLICATE;
 }
 
-static int refusal_of(const struct partition *partition, const struct append_op *op)
+static int refusal_of(const struct partition *partition, struct append_op *op)
 {
 	if (partition->is_closed || partition->has_failed)
 		return partition->is_closed ? ERR_CLOSED : ERR_FAILED;
 	int err = op->is_internal ? partition->home->internal_refusal : partition->home->refusal;
+	if (!err && partition->is_tail_unseen) {
+		op->error_message = "the end of the partition's log could not be looked at since a crash: its directory or a file there cannot be read";
+		err = -EIO;
+	}
 	return err && is_answered_all_the_same(partition, op) ? 0 : err;
 }
 

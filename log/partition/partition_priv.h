@@ -80,6 +80,7 @@ struct partition {
 	bool has_dir, is_dir_checked, is_dir_syncing, has_failed, is_closed, epochs_changed, has_unsealed;
 	bool is_retaining;
 	bool is_end_doubtful;           /* nobody has looked yet whether its directory holds more than is known of it (later.c) */
+	bool is_tail_unseen;            /* the files could not be read since a crash: behind the log's end may be what nobody was told of, and nothing is appended */
 	bool has_tail;                  /* in a recovery: its files have something behind the log's end */
 	int64_t later_to;               /* it does, up to this offset at least: nothing is appended; 0: it does not */
 	bool is_told;                   /* in a recovery with a journal that has lost groups unnamed: something later tells of this log's end */
@@ -174,7 +175,9 @@ MUST_USE int partition__fence(struct partition *partition, struct segment *segme
 MUST_USE int partition__is_batch_bad(struct segment *segment, uint64_t position);
 /* later.c: are records there behind the log's end, up to *to at least? 1, 0, or a shortage. After a crash only of who has a tail. */
 MUST_USE int partition__find_later(const struct partition *partition, bool was_clean, int64_t *to);
-/* The same once in a life, and told. ERR_CORRUPT_LOG: there are; a shortage: nobody knows now. */
+/* The same, noted and told. ERR_CORRUPT_LOG: there are; a shortage: nobody knows now. */
+MUST_USE int partition__look_behind_end(struct partition *partition, bool was_clean);
+/* Likewise, once in a life. */
 MUST_USE int partition__look_at_end(struct partition *partition);
 /* What a CRC does not cover, of a batch whose base offset should be `expected`: that, and the leader epoch. */
 bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected);

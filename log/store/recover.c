@@ -140,7 +140,7 @@ static int find_ends(struct replay *replay, bool *has_scanned)
 	if (!err && (store->is_journal_alien || (*has_scanned && store->journal_found.damaged_groups)))
 		err = store__demand_what_was_not_replayed(replay);
 	replay->report->was_clean &= !is_journal_gone(replay);
-	return !err && !replay->report->was_clean ? store__find_tails(store, looked_at, replay->report) : err;
+	return !err && !replay->report->was_clean ? store__find_tails(store, looked_at) : err;
 }
 
 static void begin(struct replay *replay, struct store *store, struct store_report *report)

@@ -7,7 +7,7 @@
  *
  * But if append times or a seal say that it was filed, somebody was told of it: journal and checkpoint are of an earlier time, and nothing is cut (recover_later.c).
  *
- * Only after a crash; a clean stop leaves nothing. The bytes are kept in .log.torn until the segment goes, or another crash takes their place. */
+ * Only after a crash; a clean stop leaves nothing. A directory that cannot be read is looked at later (unseen_tail.c). The bytes are kept in .log.torn until the segment goes, or another crash takes their place. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,8 +123,7 @@ int store__find_directories(struct store *store)
 	return io_dir_list(store->home.io, store->dir, note_directory, store);
 }
 
-/* Is anything behind its end? 1, 0, or an error. */
-static int has_tail(struct partition *partition)
+int store__has_tail(struct partition *partition)
 {
 	struct stray stray = {partition, 0, -1};
 	int found = partition->active && partition->active->has_file ? segment_has_tail(partition->active) : 0;
@@ -137,7 +136,7 @@ static int has_tail(struct partition *partition)
 void store__explain_unread(const struct partition *partition, int err, struct store_report *report)
 {
 	char why[2048];
-	if (err != -EIO && err != -EACCES && err != -EPERM && err != -ENOTDIR)
+	if (!store__is_unreadable(err))
 		return;
 	snprintf(report->why, sizeof report->why,
 		 "%s: after a crash the end of each log is looked at before any is served, and of this one it cannot be: %.600s. Nothing was changed. If the partition's files are "
@@ -145,7 +144,7 @@ void store__explain_unread(const struct partition *partition, int err, struct st
 		 io_explain(partition->home->io, err, why, sizeof why));
 }
 
-int store__find_tails(struct store *store, uint32_t looked_at, struct store_report *report)
+int store__find_tails(struct store *store, uint32_t looked_at)
 {
 	int err = store__find_directories(store);
 	if (err)
@@ -153,14 +152,20 @@ int store__find_tails(struct store *store, uint32_t looked_at, struct store_repo
 	store__look_at_new(store, looked_at);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
-		int found = has_tail(partition);
-		if (found < 0) {
-			store__explain_unread(partition, found, report);
+		int found = store__has_tail(partition);
+		if (found < 0 && !store__is_unreadable(found))
 			return found;
-		}
-		partition->has_tail = found;
+		if (found < 0)
+			store__note_unseen_tail(store, partition, found);
+		partition->has_tail = found > 0;
 	}
 	return 0;
+}
+
+int store__cut_tail(struct partition *partition)
+{
+	int err = partition->active && partition->active->has_file ? segment_cut_tail(partition->active) : 0;
+	return err ? err : find_strays(partition);
 }
 
 int store__cut_tails(struct store *store)
@@ -168,14 +173,12 @@ int store__cut_tails(struct store *store)
 	int err = 0;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
-		if (!partition->has_tail)
+		if (!err && partition->has_tail)
+			err = store__cut_tail(partition);
+		if (err == -EIO || !store__is_unreadable(err)) /* a cut that failed is no cut */
 			continue;
-		if (partition->active && partition->active->has_file)
-			err = segment_cut_tail(partition->active);
-		if (!err)
-			err = find_strays(partition);
-		if (err)
-			break;
+		store__note_unseen_tail(store, partition, err);
+		err = 0;
 	}
 	return err;
 }

@@ -546,6 +546,7 @@ int store_open(struct store **out, struct io *io, const struct store_options *op
 	report->duration_ns = io_now_ns(io) - began_ns;
 	(void)store_retention_ms(store);
 	start_retention(store);
+	store__wait_for_unseen_tails(store);
 	scrub_start(&store->scrub, store);
 	store__find_deleted(store);
 	spares_find(store->home.segments.spares);

@@ -128,6 +128,7 @@ struct store {
 	struct cycle cycle;
 	struct dir_syncs dir_syncs;
 	struct io_timer retention_timer;
+	struct io_timer unseen_timer;  /* logs whose ends are looked at again */
 	struct retention_clock retention_clock;
 	struct scrub scrub;
 	struct XXH3_state_s *hash;
@@ -222,6 +223,16 @@ bool store__must_wait(const struct store *store);
 void store__try_again(struct store *store);
 /* All went well again. */
 void store__end_shortage(struct store *store);
+
+/* unseen_tail.c */
+/* An error that says that something cannot be read, and may be later: no right to it, a directory that leads nowhere, a bad block. */
+bool store__is_unreadable(int err);
+/* The end of this log could not be looked at behind a crash: nothing is appended to it until it was. */
+void store__note_unseen_tail(struct store *store, struct partition *partition, int err);
+/* Begins to try again, behind a recovery. */
+void store__wait_for_unseen_tails(struct store *store);
+/* Then no stop is a clean one: the next start has to look again. */
+bool store__has_unseen_tails(const struct store *store);
 
 /* removal.c */
 /* The catalog has forgotten the partition's topic: its directory gives its name up at once, and goes behind everybody's back. */
@@ -382,11 +393,15 @@ MUST_USE int store__check_up_to(struct partition *partition, struct segment *seg
 MUST_USE int store__make_room_for(struct partition *partition, const struct batch *batch);
 
 /* recover_end.c */
-/* Which partitions' files have anything behind the ends that recovery has found: partition->has_tail. */
-MUST_USE int store__find_tails(struct store *store, uint32_t looked_at, struct store_report *report);
+/* Which partitions' files have anything behind the ends that recovery has found: partition->has_tail. Those that cannot be read are noted as unseen. */
+MUST_USE int store__find_tails(struct store *store, uint32_t looked_at);
+/* Is anything behind its end? 1, 0, or an error. */
+MUST_USE int store__has_tail(struct partition *partition);
+/* Takes that away: it is kept beside the log, and nobody was told of it. */
+MUST_USE int store__cut_tail(struct partition *partition);
 /* What of a partition could not be read, where that refuses a whole start: why it does, and the ways out. */
 void store__explain_unread(const struct partition *partition, int err, struct store_report *report);
-/* Takes that away, before anybody is served. */
+/* Likewise of all that have one, before anybody is served. */
 MUST_USE int store__cut_tails(struct store *store);
 /* Makes the partitions that have a directory, whether anything else knows of them or not. */
 MUST_USE int store__find_directories(struct store *store);

@@ -47,6 +47,12 @@ static bool is_stuck(const struct store *store)
 	       journal_is_idle(store->journal);
 }
 
+/* That this was a clean stop. Where the end of a log was not looked at, it is for the next start to look. */
+static int seal_journal(struct store *store)
+{
+	return store__has_unseen_tails(store) ? 0 : journal_seal(store->journal);
+}
+
 /* All that was acknowledged is in the journal or filed. The seal says so if there is room for it; if not, the next start finds the same, and only
  * says that it recovered. */
 static void stop_stuck(struct store *store)
@@ -60,7 +66,7 @@ static void stop_stuck(struct store *store)
 		store->dir, why);
 	if (!store->has_journal_started) /* it is as the crash before this start left it, and so is what the next one finds */
 		;
-	else if (list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal) && journal_seal(store->journal))
+	else if (list_is_empty(&store->home.dirty) && !journal_can_commit(store->journal) && seal_journal(store))
 		fprintf(stderr, "spate: %s: the journal has no room to say that this was a clean stop: the next start recovers\n", store->dir);
 	store->is_stopped = true;
 }
@@ -86,7 +92,7 @@ void store__stop_turn(struct store *store)
 	if (!is_quiet || !store->is_final_cycle_done || !journal_is_idle(store->journal) || may_drop_more(store))
 		return;
 	store__look_for_journal(store);
-	int err = store->is_journal_gone ? ERR_GONE : journal_seal(store->journal);
+	int err = store->is_journal_gone ? ERR_GONE : seal_journal(store);
 	if (err)
 		store__fail(store, err);
 	store->is_stopped = true;
@@ -118,6 +124,7 @@ static void drain(struct store *store)
 static void stop_what_begins(struct store *store)
 {
 	io_timer_cancel(store->home.io, &store->retention_timer);
+	io_timer_cancel(store->home.io, &store->unseen_timer);
 	scrub_stop(&store->scrub);
 	partition__stop_dropping(&store->home);
 	store__stop_removing(store);

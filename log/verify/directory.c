@@ -9,8 +9,8 @@
 #include "log/base/err.h"
 #include "log/catalog/catalog.h"
 #include "log/partition/partition_dir.h"
+#include "log/store/store_priv.h"
 #include "log/segment/partition_metadata.h"
-#include "log/store/store.h"
 
 #define SHARDS_MAX 4096u
 
@@ -188,10 +188,14 @@ static int read_subdir(struct listing *listing, const char *data_path, const cha
 	int err = split_name(&partition, name);
 	if (!err)
 		err = io_dir_list(listing->io, path, note_partition_entry, listing);
-	if (err == -ENOENT || err == -ENOTDIR)
+	if (err == -ENOENT || err == -ENOTDIR) {
 		err = 0;
-	else if (!err && is_partition(&partition))
+	} else if (store__is_unreadable(err) && partition.partition >= 0) {
+		partition.unread = err;
 		return keep_partition(listing->dir, &partition);
+	} else if (!err && is_partition(&partition)) {
+		return keep_partition(listing->dir, &partition);
+	}
 	free_partition(&partition);
 	return err;
 }

@@ -19,6 +19,7 @@ struct partition_dir {
 	int32_t partition;             /* -1: the name does not end with a number */
 	bool is_leftover;              /* <topic>-<partition>.<tag>-delete: what a deletion left */
 	bool has_metadata, has_epochs;
+	int unread;                    /* -errno: it cannot be listed, and what is in it is not known */
 	uint32_t segment_count;
 	struct segment_files *segments; /* by base offset; those of which some file is there */
 };

@@ -1022,6 +1022,8 @@ static int check_derived(const struct partition_walk *walk)
 static int run(struct partition_walk *walk)
 {
 	bool is_ours = true;
+	if (walk->check->files && walk->check->files->unread)
+		return walk->check->files->unread;
 	int err = is_scanned(walk) ? ask_append_times(walk) : 0;
 	if (!err && walk->check->files)
 		err = check_metadata(walk, &is_ours);

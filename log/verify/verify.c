@@ -10,14 +10,16 @@
 #include "log/catalog/catalog.h"
 #include "log/catalog/meta_properties.h"
 #include "log/io/dir_lock.h"
+#include "log/partition/partition_dir.h"
 #include "log/segment/later_files.h"
-#include "log/store/store.h"
+#include "log/store/store_priv.h"
 #include "log/verify/partition_check.h"
 
 #define SHARDS_ASKED 256u /* a repair takes no more either */
 
 struct verify {
 	struct verify_sink sink;
+	int unread;                    /* the first error that kept a partition from being read */
 	struct verify_report *report;
 	struct data_dir dir;
 	struct broker_config *config;
@@ -327,6 +329,20 @@ static int check_later(struct verify *verify, const struct partition_check *chec
 	return 0;
 }
 
+/* What cannot be read says nothing of what is in it; all other partitions are checked, as the start serves them. */
+static int pass_unread(struct verify *verify, const struct partition_check *check, int err)
+{
+	char dir[PARTITION_DIR_NAME_SIZE], why[1024], what[1280];
+	if (!store__is_unreadable(err))
+		return err;
+	partition_dir_name(dir, check->topic_name, (uint32_t)check->index);
+	snprintf(what, sizeof what, "it cannot be read, and what is in it is not known: %s", io_explain(verify->sink.io, err, why, sizeof why));
+	struct finding finding = {FINDING_NOTE, check->topic_name, check->index, dir, NOWHERE, NOWHERE, NOWHERE, NOWHERE, .what = what};
+	verify_tell(&verify->sink, &finding);
+	verify->unread = verify->unread ? verify->unread : err;
+	return 0;
+}
+
 static int check_directory(struct verify *verify, const struct partition_dir *files)
 {
 	if (files->is_leftover) {
@@ -354,7 +370,7 @@ static int check_directory(struct verify *verify, const struct partition_dir *fi
 		.is_in_use = verify->report->is_in_use,
 	};
 	int err = partition_check_run(&check);
-	return err ? err : check_later(verify, &check);
+	return err ? pass_unread(verify, &check, err) : check_later(verify, &check);
 }
 
 /* Partitions that should have a directory and have none. */
@@ -378,7 +394,7 @@ static int check_without_directory(struct verify *verify)
 			.are_starts_lost = verify->picture.are_starts_lost,
 			.picture = picture,
 		};
-		err = partition_check_run(&check);
+		err = pass_unread(verify, &check, partition_check_run(&check));
 	}
 	return err;
 }
@@ -388,7 +404,9 @@ static int check_partitions(struct verify *verify)
 	int err = 0;
 	for (uint32_t i = 0; i < verify->dir.partition_count && !err; i++)
 		err = check_directory(verify, &verify->dir.partitions[i]);
-	return err ? err : check_without_directory(verify);
+	if (!err)
+		err = check_without_directory(verify);
+	return err ? err : verify->unread;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */

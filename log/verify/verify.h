@@ -35,6 +35,6 @@ struct verify_report {
 	bool was_clean;                  /* every journal ends with a clean stop */
 };
 
-/* 0 when everything was looked at, whatever was found. -errno: the directory cannot be read, or no memory. */
+/* 0 when everything was looked at, whatever was found. -errno: the directory cannot be read, or no memory; or a partition cannot, then all others were looked at. */
 MUST_USE int verify_directory(struct io *io, const struct verify_options *options,
 			      struct verify_report *report);

@@ -571,6 +571,31 @@ Test(verify, a_failing_read, .timeout = 120)
 	end_world(&world);
 }
 
+/* A partition that cannot be read is said, and is an error; all others are checked. */
+Test(verify, a_directory_that_cannot_be_listed)
+{
+	struct world world;
+	struct verdict verdict;
+	bool is_told = false, is_found = false;
+	make_topic(&world, 13, 11);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	world_append(&world, world_partition(&world, "u", 0), 0, 5, 300);
+	world_stop(&world);
+	rot_flip(&world, "/u-0/00000000000000000000.log", 100, 1);
+	for (uint64_t k = 1; k < 10; k++) {
+		sim_disk_fail_kinds(world.disk, SIM_LIST, k, EACCES, false);
+		rot_verify(&world, &verdict);
+		for (uint32_t i = 0; i < verdict.count; i++) {
+			bool is_note = verdict.found[i].kind == FINDING_NOTE && strcmp(verdict.found[i].topic, "t") == 0;
+			is_told |= is_note && verdict.err == -EACCES && strstr(verdict.found[i].what, "cannot be read");
+			is_found |= is_told && verdict.found[i].kind == FINDING_DAMAGE && strcmp(verdict.found[i].topic, "u") == 0;
+		}
+	}
+	cr_expect(is_told && is_found);
+	sim_disk_fail(world.disk, 0, EIO);
+	end_world(&world);
+}
+
 /* A directory that is not there is an error, and an empty one is clean. */
 Test(verify, nothing_to_check)
 {
