@@ -360,7 +360,7 @@ static struct catalog *allocate(struct io *io, const char *dir, const struct bro
 	catalog->room = image_room_open();
 	catalog->given = broker;
 	catalog->state.defaults.broker = broker;
-	topic_config_resolve(&catalog->state.defaults.config, broker, NULL, 0);
+	topic_config_resolve(&catalog->state.defaults.config, broker);
 	if (catalog->log_path && catalog->meta_path && catalog->room && image_draft_begin(&catalog->state.draft, catalog->room, 0) == 0)
 		return catalog;
 	catalog_close(catalog);

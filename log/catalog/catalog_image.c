@@ -73,8 +73,7 @@ struct topic *catalog_topic_create(const struct uuid *id, struct slice name, uin
 		return NULL;
 	}
 	topic->config = defaults->config;
-	if (topic->override_count)
-		topic_config_resolve(&topic->config, defaults->broker, topic->overrides, topic->override_count);
+	topic_config_override(&topic->config, topic->overrides, topic->override_count);
 	return topic;
 }
 

@@ -359,7 +359,7 @@ int catalog_salvage(struct io *io, const char *dir, const struct broker_config *
 	char path[4096];
 	*report = (struct salvage_report){0};
 	salvage.state.defaults.broker = broker;
-	topic_config_resolve(&salvage.state.defaults.config, broker, NULL, 0);
+	topic_config_resolve(&salvage.state.defaults.config, broker);
 	int err = salvage.room ? image_draft_begin(&salvage.state.draft, salvage.room, 0) : -ENOMEM;
 	path_of(&salvage, "catalog.log", path, sizeof path);
 	if (!err)

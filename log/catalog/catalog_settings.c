@@ -15,7 +15,7 @@
 static void set_defaults(struct topic_defaults *defaults, const struct image_config *config)
 {
 	defaults->broker = config->config;
-	topic_config_resolve(&defaults->config, defaults->broker, NULL, 0);
+	topic_config_resolve(&defaults->config, defaults->broker);
 }
 
 /* While the records were replayed, topics had what the broker was given at start. */

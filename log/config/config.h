@@ -124,5 +124,6 @@ void topic_config_value(struct config_value *out, const struct config_key *key, 
 			const struct config_override *overrides, uint32_t count);
 /* The broker keys that a broker key shares its meaning with, in the order in which they are asked (log.retention.ms, .minutes, .hours): the i-th, or NULL. */
 const char *config_broker_synonym(const char *name, uint32_t i);
-void topic_config_resolve(struct topic_config *out, const struct broker_config *broker,
-			  const struct config_override *overrides, uint32_t count);
+/* What a topic without values of its own runs with; and what one with these does: `config` is what the former has. Every value was checked when it was set. */
+void topic_config_resolve(struct topic_config *out, const struct broker_config *broker);
+void topic_config_override(struct topic_config *config, const struct config_override *overrides, uint32_t count);

@@ -4,6 +4,7 @@
  * Failure modes: none, since every value was checked when it was set. */
 #include "log/config/config.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "log/base/check.h"
@@ -95,77 +96,94 @@ void topic_config_value(struct config_value *out, const struct config_key *key, 
 
 /* ---- resolution --------------------------------------------------------------------------------------------------- */
 
-struct lookup {
-	const struct broker_config *broker;
-	const struct config_override *overrides;
-	uint32_t count;
+/* A value of a topic's, and where it goes. */
+struct field {
+	const char *name;
+	enum { FIELD_INT, FIELD_CODEC, FIELD_TIMESTAMP_TYPE, FIELD_CLEANUP } kind;
+	size_t at, size; /* of FIELD_INT */
 };
 
-static void look_up(struct config_value *out, const struct lookup *in, const char *name)
-{
-	const struct config_key *key = config_topic_key(slice_from(name));
-	CHECKF(key, "no topic key %s", name);
-	topic_config_value(out, key, in->broker, in->overrides, in->count);
-}
+#define INT_FIELD(key, member) {key, FIELD_INT, offsetof(struct topic_config, member), sizeof(((struct topic_config *)0)->member)}
 
-static int64_t int_of(const struct lookup *in, const char *name)
+static const struct field fields[] = {
+	{"compression.type", FIELD_CODEC, 0, 0},
+	INT_FIELD("compression.gzip.level", gzip_level),
+	INT_FIELD("compression.lz4.level", lz4_level),
+	INT_FIELD("compression.zstd.level", zstd_level),
+	INT_FIELD("max.message.bytes", max_message_bytes),
+	INT_FIELD("segment.bytes", segment_bytes),
+	INT_FIELD("segment.ms", segment_ms),
+	INT_FIELD("segment.jitter.ms", segment_jitter_ms),
+	INT_FIELD("segment.index.bytes", segment_index_bytes),
+	INT_FIELD("index.interval.bytes", index_interval_bytes),
+	INT_FIELD("retention.ms", retention_ms),
+	INT_FIELD("retention.bytes", retention_bytes),
+	INT_FIELD("file.delete.delay.ms", file_delete_delay_ms),
+	{"message.timestamp.type", FIELD_TIMESTAMP_TYPE, 0, 0},
+	INT_FIELD("message.timestamp.before.max.ms", timestamp_before_max_ms),
+	INT_FIELD("message.timestamp.after.max.ms", timestamp_after_max_ms),
+	INT_FIELD("min.insync.replicas", min_insync_replicas),
+	{"cleanup.policy", FIELD_CLEANUP, 0, 0},
+};
+
+static void put_int(struct topic_config *out, const struct field *field, const char *text)
 {
-	struct config_value value;
 	int64_t number;
-	look_up(&value, in, name);
-	CHECKF(config_parse_int(slice_from(value.text), &number), "%s = %s", name, value.text);
-	return number;
+	CHECKF(config_parse_int(slice_from(text), &number), "%s = %s", field->name, text);
+	memcpy((uint8_t *)out + field->at, &number, field->size); /* the lower bytes, as numbers are little-endian here */
 }
 
 /* Which of `words` the value is. */
-static int word_of(const struct lookup *in, const char *name, const char *const *words, int count)
+static int word_of(const struct field *field, const char *value, const char *const *words, int count)
 {
-	struct config_value value;
-	look_up(&value, in, name);
-	struct slice text = config_trim(slice_from(value.text));
+	struct slice text = config_trim(slice_from(value));
 	for (int i = 0; i < count; i++)
 		if (strlen(words[i]) == text.size && memcmp(words[i], text.data, text.size) == 0)
 			return i;
-	CHECKF(false, "%s = %s", name, value.text);
+	CHECKF(false, "%s = %s", field->name, value);
 	return 0;
 }
 
-static void resolve_cleanup(struct topic_config *out, const struct lookup *in)
+static void put_cleanup(struct topic_config *out, const char *text)
 {
-	struct config_value value;
-	look_up(&value, in, "cleanup.policy");
-	struct slice rest = slice_from(value.text), item;
+	struct slice rest = slice_from(text), item;
+	out->is_compacted = out->is_deleted = false;
 	while (config_next_item(&rest, &item)) {
 		out->is_compacted |= item.size == 7 && memcmp(item.data, "compact", 7) == 0;
 		out->is_deleted |= item.size == 6 && memcmp(item.data, "delete", 6) == 0;
 	}
 }
 
-void topic_config_resolve(struct topic_config *out, const struct broker_config *broker,
-			  const struct config_override *overrides, uint32_t count)
+static void put(struct topic_config *out, const struct field *field, const char *text)
 {
 	/* In the order of the codec numbers of the record format, after "producer", which is -1. */
 	static const char *const codecs[] = {"producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"};
 	static const char *const timestamp_types[] = {"CreateTime", "LogAppendTime"};
-	struct lookup in = {broker, overrides, count};
-	*out = (struct topic_config){
-		.codec = (int8_t)(word_of(&in, "compression.type", codecs, COUNT_OF(codecs)) - 1),
-		.gzip_level = (int8_t)int_of(&in, "compression.gzip.level"),
-		.lz4_level = (int8_t)int_of(&in, "compression.lz4.level"),
-		.zstd_level = (int32_t)int_of(&in, "compression.zstd.level"),
-		.max_message_bytes = (int32_t)int_of(&in, "max.message.bytes"),
-		.segment_bytes = (int32_t)int_of(&in, "segment.bytes"),
-		.segment_ms = int_of(&in, "segment.ms"),
-		.segment_jitter_ms = int_of(&in, "segment.jitter.ms"),
-		.segment_index_bytes = (int32_t)int_of(&in, "segment.index.bytes"),
-		.index_interval_bytes = (int32_t)int_of(&in, "index.interval.bytes"),
-		.retention_ms = int_of(&in, "retention.ms"),
-		.retention_bytes = int_of(&in, "retention.bytes"),
-		.file_delete_delay_ms = int_of(&in, "file.delete.delay.ms"),
-		.timestamp_type = (enum timestamp_type)word_of(&in, "message.timestamp.type", timestamp_types, 2),
-		.timestamp_before_max_ms = int_of(&in, "message.timestamp.before.max.ms"),
-		.timestamp_after_max_ms = int_of(&in, "message.timestamp.after.max.ms"),
-		.min_insync_replicas = (int32_t)int_of(&in, "min.insync.replicas"),
-	};
-	resolve_cleanup(out, &in);
+	switch (field->kind) {
+	case FIELD_INT: put_int(out, field, text); return;
+	case FIELD_CODEC: out->codec = (int8_t)(word_of(field, text, codecs, COUNT_OF(codecs)) - 1); return;
+	case FIELD_TIMESTAMP_TYPE: out->timestamp_type = (enum timestamp_type)word_of(field, text, timestamp_types, COUNT_OF(timestamp_types)); return;
+	case FIELD_CLEANUP: put_cleanup(out, text); return;
+	}
+	UNREACHABLE();
+}
+
+void topic_config_override(struct topic_config *config, const struct config_override *overrides, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		for (size_t f = 0; f < COUNT_OF(fields); f++)
+			if (strcmp(fields[f].name, overrides[i].name) == 0)
+				put(config, &fields[f], overrides[i].value);
+}
+
+void topic_config_resolve(struct topic_config *out, const struct broker_config *broker)
+{
+	memset(out, 0, sizeof *out); /* whether two are the same is asked of all their bytes */
+	for (size_t f = 0; f < COUNT_OF(fields); f++) {
+		const struct config_key *key = config_topic_key(slice_from(fields[f].name));
+		struct config_value value;
+		CHECKF(key, "no topic key %s", fields[f].name);
+		topic_config_value(&value, key, broker, NULL, 0);
+		put(out, &fields[f], value.text);
+	}
 }

@@ -383,7 +383,7 @@ Test(config, topic_defaults)
 	struct broker_config *config;
 	struct topic_config topic;
 	cr_assert_eq(broker_config_create(&config), 0);
-	topic_config_resolve(&topic, config, NULL, 0);
+	topic_config_resolve(&topic, config);
 	cr_assert(topic.is_deleted && !topic.is_compacted);
 	cr_assert_eq(topic.codec, -1);
 	cr_assert_eq(topic.gzip_level, -1);
@@ -417,7 +417,8 @@ Test(config, topic_codecs)
 	for (size_t i = 0; i < COUNT_OF(codecs); i++) {
 		struct topic_config topic;
 		struct config_override override = {"compression.type", (char *)codecs[i].name};
-		topic_config_resolve(&topic, config, &override, 1);
+		topic_config_resolve(&topic, config);
+		topic_config_override(&topic, &override, 1);
 		cr_assert_eq(topic.codec, codecs[i].codec, "%s", codecs[i].name);
 	}
 	broker_config_destroy(config);
@@ -431,26 +432,27 @@ Test(config, topic_resolution_order)
 	struct config_override own = {"retention.ms", " 5 "};
 	cr_assert_eq(broker_config_create(&config), 0);
 	set(config, "log.retention.hours", "2");
-	topic_config_resolve(&topic, config, NULL, 0);
+	topic_config_resolve(&topic, config);
 	cr_assert_eq(topic.retention_ms, 2 * 3600000);
 	set(config, "log.retention.hours", "-1");
-	topic_config_resolve(&topic, config, NULL, 0);
+	topic_config_resolve(&topic, config);
 	cr_assert_eq(topic.retention_ms, -1);
 	set(config, "log.retention.minutes", "3");
-	topic_config_resolve(&topic, config, NULL, 0);
+	topic_config_resolve(&topic, config);
 	cr_assert_eq(topic.retention_ms, 3 * 60000);
 	set(config, "log.retention.ms", "4");
-	topic_config_resolve(&topic, config, NULL, 0);
+	topic_config_resolve(&topic, config);
 	cr_assert_eq(topic.retention_ms, 4);
-	topic_config_resolve(&topic, config, &own, 1);
+	topic_config_resolve(&topic, config);
+	topic_config_override(&topic, &own, 1);
 	cr_assert_eq(topic.retention_ms, 5);
 
 	set(config, "log.roll.hours", "1");
-	topic_config_resolve(&topic, config, NULL, 0);
+	topic_config_resolve(&topic, config);
 	cr_assert_eq(topic.segment_ms, 3600000);
 	set(config, "log.roll.ms", "77");
 	set(config, "log.cleanup.policy", "compact, delete");
-	topic_config_resolve(&topic, config, NULL, 0);
+	topic_config_resolve(&topic, config);
 	cr_assert_eq(topic.segment_ms, 77);
 	cr_assert(topic.is_compacted && topic.is_deleted);
 	broker_config_destroy(config);
