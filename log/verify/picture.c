@@ -33,9 +33,24 @@ static uint64_t hash_of(const struct uuid *topic_id, uint32_t index)
 	return XXH3_64bits_withSeed(topic_id->bytes, sizeof topic_id->bytes, index);
 }
 
+#define BUCKETS_MIN 256u
+#define BUCKETS_MAX (1u << 16)
+
+/* About one a partition of the catalog's; journals may tell of others. */
+static uint32_t count_buckets(const struct catalog_image *image)
+{
+	uint64_t partitions = 0;
+	for (uint32_t i = 0; image && i < image->topic_count; i++)
+		partitions += image->topics[i]->partition_count;
+	uint32_t count = BUCKETS_MIN;
+	while (count < partitions && count < BUCKETS_MAX)
+		count *= 2;
+	return count;
+}
+
 int picture_open(struct picture *picture, struct verify_sink *sink, const struct catalog_image *image)
 {
-	*picture = (struct picture){.sink = sink, .image = image, .bucket_mask = (1u << 16) - 1};
+	*picture = (struct picture){.sink = sink, .image = image, .bucket_mask = count_buckets(image) - 1};
 	picture->buckets = calloc(picture->bucket_mask + 1, sizeof *picture->buckets);
 	return picture->buckets ? 0 : -ENOMEM;
 }
