@@ -18,7 +18,7 @@ int repeats_init(struct repeats *repeats, uint32_t group_size_bytes_max, uint32_
 	repeats->capacity = 64;
 	while (repeats->capacity < 2 * repeats->due_max + 1)
 		repeats->capacity *= 2;
-	repeats->entries = calloc(repeats->capacity, sizeof *repeats->entries);
+	repeats->entries = malloc(repeats->capacity * sizeof *repeats->entries); /* each is written when it is taken */
 	repeats->buckets = calloc(repeats->capacity, sizeof *repeats->buckets);
 	if (repeats->entries && repeats->buckets)
 		return 0;

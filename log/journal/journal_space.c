@@ -40,7 +40,7 @@ int journal__space_init(struct journal *journal)
 	const struct recovery *recovery = &journal->recovery;
 	struct superblock_writer *writer = &journal->superblock;
 	journal->idle_timer.run = idle_due;
-	journal->boundaries = calloc(BOUNDARIES, sizeof *journal->boundaries);
+	journal->boundaries = malloc(BOUNDARIES * sizeof *journal->boundaries);
 	writer->block = aligned_alloc(JOURNAL_BLOCK_SIZE, JOURNAL_BLOCK_SIZE);
 	if (!journal->boundaries || !writer->block)
 		return -ENOMEM;

@@ -1,8 +1,6 @@
 /* Names of segment files. A name is made and read by one table, so that both agree. */
 #include "log/segment/segment_name.h"
 
-#include <stdio.h>
-
 #include "log/base/check.h"
 
 #define DIGITS 20u
@@ -20,7 +18,9 @@ static const char *const endings[segment_file_count] = {
 void segment_name_format(char out[SEGMENT_NAME_SIZE], int64_t base_offset, enum segment_file file)
 {
 	CHECK(base_offset >= 0 && file < segment_file_count);
-	snprintf(out, SEGMENT_NAME_SIZE, "%020lld%s", (long long)base_offset, endings[file]);
+	for (uint64_t at = DIGITS, rest = (uint64_t)base_offset; at-- > 0; rest /= 10)
+		out[at] = (char)('0' + rest % 10);
+	strcpy(out + DIGITS, endings[file]);
 }
 
 /* Exactly 20 digits of a number that fits. */
