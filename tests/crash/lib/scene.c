@@ -190,10 +190,20 @@ int scene_unvouched_past(const struct scene *scene, const struct scene_strike *s
 	return oldest;
 }
 
+/* One that was made and deleted since then may be there as well. */
+static void allow_between(struct model *now, const struct model *then)
+{
+	for (uint32_t i = 0; i < then->topic_count && i < now->topic_count; i++)
+		if (then->topics[i].state == MODEL_THERE && now->topics[i].state == MODEL_ABSENT)
+			now->topics[i].state = MODEL_ASKED_AWAY;
+}
+
 void scene_allow_past(const struct scene *scene, int past, struct model *allowed)
 {
 	*allowed = scene->model;
 	allow_past(allowed, &scene->pasts[past].model);
+	for (uint32_t i = (uint32_t)past + 1; i < scene->past_count; i++)
+		allow_between(allowed, &scene->pasts[i].model);
 }
 
 /* ---- making one ------------------------------------------------------------------------------------------------------------ */
