@@ -115,9 +115,7 @@ static uint64_t choose_wait(struct io *io, bool may_wait)
 	if (next_ns == UINT64_MAX)
 		return IO_WAIT_FOREVER;
 	/* Not io->now_ns: the callbacks of the last turn took time as well. */
-	uint64_t now_ns;
-	int64_t wall_ms;
-	io->impl->clock(io, &now_ns, &wall_ms);
+	uint64_t now_ns = io_fresh_ns(io);
 	return next_ns > now_ns ? next_ns - now_ns : 0;
 }
 
@@ -168,6 +166,14 @@ void io_timer_cancel(struct io *io, struct io_timer *timer)
 uint64_t io_now_ns(struct io *io)
 {
 	return io->now_ns;
+}
+
+uint64_t io_fresh_ns(struct io *io)
+{
+	uint64_t now_ns;
+	int64_t wall_ms;
+	io->impl->clock(io, &now_ns, &wall_ms);
+	return now_ns;
 }
 
 int64_t io_wall_ms(struct io *io)

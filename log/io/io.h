@@ -108,6 +108,7 @@ void io_timer_cancel(struct io *io, struct io_timer *timer);
 /* Monotonic; read once a turn, so that one turn has one time. Between turns it is that of the last one (or
  * of io_open): after long work outside the loop, take an io_turn(io, false) first. */
 uint64_t io_now_ns(struct io *io);
+uint64_t io_fresh_ns(struct io *io); /* the same clock, read now: for what something within a turn costs */
 int64_t io_wall_ms(struct io *io);  /* Unix time in milliseconds; likewise once a turn */
 void io_random(struct io *io, void *bytes, size_t size);
 

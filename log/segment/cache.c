@@ -2,6 +2,10 @@
  * again. Free blocks are reused last in, first out, because memory touched lately is warm (and on many machines untouched memory
  * is dear). Pages that were never needed are never touched, so an idle broker does not pay for the size of its cache.
  *
+ * Dear is 10 ms for a huge page, where a host has taken that memory back and brings it again page by page; a tenth of a millisecond elsewhere. The shard's thread, and all that
+ * it serves, waits meanwhile. So while there is something that is filed, and could go, the cache grows slowly where that is so: each turn has some
+ * time for it, and what a touch has taken beyond that the next turns have less.
+ *
  * Failure: no memory is an answer (NULL), not an error; the reservation itself failing is an error at start. */
 #include "log/segment/cache.h"
 
@@ -16,6 +20,9 @@
 
 static const uint32_t class_sizes[] = {4096, 32768, BLOCK_SIZE};
 #define CLASS_COUNT COUNT_OF(class_sizes)
+
+#define TOUCH_NS_A_TURN 1000000u
+#define EVICTIONS_FOR_A_TOUCH 64u /* chunks that go, at most, so that nothing is touched: one may free a block, or those of a whole block must */
 
 struct block {
 	struct list node;      /* of the free blocks, or of the blocks of its class with free chunks */
@@ -41,6 +48,9 @@ struct cache {
 	cache_evict_fn *evict;
 	cache_give_fn *give;
 	void *give_context;
+	cache_clock_fn *clock;
+	void *clock_context;
+	uint64_t touch_ns;             /* what touches have taken that turns have not made up for: nothing is touched then that need not be */
 };
 
 static void *reserve(size_t size)
@@ -116,12 +126,38 @@ void cache_set_giver(struct cache *cache, cache_give_fn *give, void *context)
 	cache->give_context = context;
 }
 
+void cache_set_clock(struct cache *cache, cache_clock_fn *clock, void *context)
+{
+	cache->clock = clock;
+	cache->clock_context = context;
+}
+
+/* The first of a huge page; without such pages, of as many small ones. */
+static bool is_next_untouched(const struct cache *cache)
+{
+	return cache->blocks_touched % (CACHE_GIFT_SIZE / BLOCK_SIZE) == 0;
+}
+
+static void touch_page(struct cache *cache, uint8_t *page)
+{
+	uint64_t begin_ns = cache->clock(cache->clock_context);
+	*(volatile uint8_t *)page = 0;
+	cache->touch_ns += cache->clock(cache->clock_context) - begin_ns;
+}
+
+void cache_turn(struct cache *cache)
+{
+	cache->touch_ns -= cache->touch_ns < TOUCH_NS_A_TURN ? cache->touch_ns : TOUCH_NS_A_TURN;
+}
+
 /* A gift serves the blocks behind it as well. */
 static struct block *touch_block(struct cache *cache)
 {
 	uint64_t at = (uint64_t)cache->blocks_touched * BLOCK_SIZE;
-	if (cache->give && at % CACHE_GIFT_SIZE == 0 && cache->reserved_bytes - at >= CACHE_GIFT_SIZE)
-		(void)cache->give(cache->give_context, cache->memory + at, CACHE_GIFT_SIZE); /* without one it is touched */
+	bool is_given = cache->give && is_next_untouched(cache) && cache->reserved_bytes - at >= CACHE_GIFT_SIZE &&
+			cache->give(cache->give_context, cache->memory + at, CACHE_GIFT_SIZE); /* without one it is touched */
+	if (cache->clock && is_next_untouched(cache) && !is_given)
+		touch_page(cache, cache->memory + at);
 	return &cache->blocks[cache->blocks_touched++];
 }
 
@@ -216,11 +252,20 @@ static bool is_full(const struct cache *cache)
 	return cache->blocks_in_use >= cache->blocks_kept_max || cache->blocks_in_use >= cache->blocks_in_use_max;
 }
 
+/* Would another block be of memory that was never touched, and has enough of that been touched for now? */
+static bool is_resting(const struct cache *cache)
+{
+	return cache->touch_ns >= TOUCH_NS_A_TURN && list_is_empty(&cache->free_blocks) && is_next_untouched(cache) && !list_is_empty(&cache->filed);
+}
+
 struct chunk *cache_take(struct cache *cache, uint64_t size_bytes)
 {
 	unsigned size_class = class_for(size_bytes);
-	for (;;) {
-		if (list_is_empty(&cache->partial[size_class]) && is_full(cache) && evict_one(cache))
+	for (uint32_t evicted = 0;;) {
+		bool needs_block = list_is_empty(&cache->partial[size_class]);
+		if (needs_block && is_full(cache) && evict_one(cache))
+			continue;
+		if (needs_block && evicted++ < EVICTIONS_FOR_A_TOUCH && is_resting(cache) && evict_one(cache))
 			continue;
 		struct block *block = block_with_room(cache, size_class);
 		if (block)

@@ -49,6 +49,12 @@ typedef bool cache_give_fn(void *context, void *to, size_t size);
 #define CACHE_GIFT_SIZE (2u << 20)
 void cache_set_giver(struct cache *cache, cache_give_fn *give, void *context);
 
+/* By this clock (ns) it is measured what memory costs that is touched for the first time. Where that is dear, no more than some of each turn goes there (cache_turn begins one)
+ * as long as bytes that are filed can be evicted instead. Without a clock memory is taken as it is needed. */
+typedef uint64_t cache_clock_fn(void *context);
+void cache_set_clock(struct cache *cache, cache_clock_fn *clock, void *context);
+void cache_turn(struct cache *cache);
+
 /* A chunk of at least CHUNK_ALIGN bytes, as near to `size_bytes` as its size classes and the memory left allow; contents undefined.
  * NULL: all memory is needed now. */
 struct chunk *cache_take(struct cache *cache, uint64_t size_bytes);

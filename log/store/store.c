@@ -228,11 +228,18 @@ static uint64_t replay_room(uint64_t journal_size_bytes)
 	return 8 * journal_size_bytes + REPLAY_ROOM;
 }
 
+static uint64_t now_ns(void *io)
+{
+	return io_fresh_ns(io);
+}
+
 static int open_memory(struct store *store)
 {
 	uint64_t for_replay = replay_room(store->options.journal_size_bytes);
 	uint64_t size = store->options.cache_size_bytes > for_replay ? store->options.cache_size_bytes : for_replay;
 	int err = cache_open(&store->cache, size, segment_evict);
+	if (!err)
+		cache_set_clock(store->cache, now_ns, store->home.io);
 	if (!err)
 		err = batch_workspace_open(&store->home.workspace, COMPRESS_WINDOW_SIZE);
 	if (!err)
@@ -589,6 +596,7 @@ int store_start(struct store *store)
 void store_turn(struct store *store)
 {
 	answer_finished(store);
+	cache_turn(store->cache);
 	if (store->is_start_put_off) /* there is nothing in it, nor may there be a file of it yet */
 		return;
 	if (store->is_full)

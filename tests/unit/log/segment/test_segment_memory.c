@@ -178,3 +178,43 @@ Test(segment_memory, a_limit_below_the_share)
 	cr_assert_eq(evicted, 4);
 	cache_close(small);
 }
+
+struct slow_memory {
+	uint64_t now_ns, touch_ns;
+};
+
+/* So much passes between a touch's begin and its end. */
+static uint64_t slow_clock(void *context)
+{
+	struct slow_memory *slow = context;
+	slow->now_ns += slow->touch_ns;
+	return slow->now_ns;
+}
+
+/* What is filed goes before dear memory is touched, for a while; what is not filed gets its memory, dear or not. */
+Test(segment_memory, dear_memory_is_touched_seldom)
+{
+	const uint32_t per_page = CACHE_GIFT_SIZE / CHUNK_SIZE_MAX;
+	struct slow_memory slow = {0, 10000000};
+	struct cache *some;
+	evicted = 0;
+	cr_assert_eq(cache_open(&some, 64 * CHUNK_SIZE_MAX, let_go), 0);
+	cache_set_clock(some, slow_clock, &slow);
+	take_chunks(some, per_page, true);
+	cr_expect_eq(evicted, 0);
+	cache_turn(some);
+	slow.touch_ns = 0;
+	take_chunks(some, 3, true);
+	cr_expect_eq(evicted, 3, "rather than a second page");
+	for (int turns = 0; turns < 20; turns++)
+		cache_turn(some);
+	take_chunks(some, per_page, true);
+	cr_expect_eq(evicted, 3, "some turns later");
+	slow.touch_ns = 10000000;
+	take_chunks(some, 1, false);
+	slow.touch_ns = 0;
+	take_chunks(some, 4 * per_page - 1, false);
+	cr_expect_leq(evicted, 3 + 2 * per_page, "no more than is filed");
+	cr_expect_eq(cache_pinned_bytes(some), 4 * CACHE_GIFT_SIZE);
+	cache_close(some);
+}
