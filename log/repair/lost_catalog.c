@@ -10,7 +10,9 @@
  * directory that a deletion has left, by the checkpoint (store_read_unfiled), or by a record that is left of the catalog. If all that one of them has are records of groups,
  * and it is the only such, it is __consumer_offsets (repair_options.is_internal).
  *
- * Failure modes: a directory that does not say whose it is counts for a topic of its name, if there is one; else it is named and left as it is. One that cannot be
+ * A directory that does not say whose it is, as its partition.metadata is lost or damaged as well, is asked by what is in it (dir_owner.h): a step of its own says so.
+ *
+ * Failure modes: one that nothing in it tells of, or that is contradicted, counts for a topic of its name, if there is one; else it is named and left as it is. One that cannot be
  * asked ends it before anything is made. */
 #include "log/repair/lost_catalog.h"
 
@@ -23,6 +25,7 @@
 #include "log/catalog/catalog_salvage.h"
 #include "log/io/small_file.h"
 #include "log/repair/aside.h"
+#include "log/repair/dir_owner.h"
 #include "log/segment/partition_metadata.h"
 #include "log/store/store.h"
 #include "log/verify/unowned.h"
@@ -38,11 +41,19 @@ struct unfiled {
 	bool is_there, is_others; /* something of it is; something that is no record of groups */
 };
 
+/* Of a topic of the directories: why it is taken for theirs, if no directory says so itself. */
+struct evidence {
+	const char *by;  /* NULL: one does */
+	const char *dir; /* the first of those that do not */
+};
+
 struct lost {
 	struct io *io;
 	const struct repair_options *options;
 	const struct data_dir *dir;
 	uint32_t shard_count;
+	struct dir_owners owners;
+	struct evidence *evidence;    /* of each of the first `count` */
 	struct salvage_topic *topics; /* `count` by directories, then `recovered_count` without */
 	uint32_t count, recovered_count;
 	struct salvage_told *unnamed; /* the journals and checkpoints hold something of them, and no directory says that it is theirs */
@@ -111,18 +122,34 @@ static struct salvage_topic *find_last(struct lost *lost, const char *name, cons
 	return NULL;
 }
 
+/* It says so itself, or what is in it does: then *by is who. */
+static bool find_topic_id(struct lost *lost, const struct partition_dir *dir, struct uuid *id, const char **by)
+{
+	*by = NULL;
+	if (read_topic_id(lost, dir, id))
+		return true;
+	int found = lost->err ? lost->err : dir_owners_find(&lost->owners, dir, id, by);
+	if (found < 0)
+		lost->err = found;
+	return found > 0;
+}
+
 static void take_directories(struct lost *lost)
 {
 	for (uint32_t i = 0; i < lost->dir->partition_count; i++) {
 		const struct partition_dir *dir = &lost->dir->partitions[i];
 		struct uuid id;
-		if (!counts(lost, dir) || !read_topic_id(lost, dir, &id))
+		const char *by;
+		if (!counts(lost, dir) || !find_topic_id(lost, dir, &id, &by))
 			continue;
 		struct salvage_topic *topic = find_last(lost, dir->topic, &id);
 		if (!topic) {
+			lost->evidence[lost->count] = (struct evidence){by, dir->name};
 			topic = &lost->topics[lost->count++];
 			*topic = (struct salvage_topic){.name = {(const uint8_t *)dir->topic, strlen(dir->topic)}, .id = id};
 		}
+		if (!by)
+			lost->evidence[topic - lost->topics].by = NULL;
 		raise_count(topic, (uint32_t)dir->partition);
 	}
 }
@@ -135,20 +162,21 @@ static struct salvage_topic *find_name(struct lost *lost, const char *name)
 	return NULL;
 }
 
-/* Those that do not say whose they are: of the topic of their name, if another directory has told its id. */
+/* Those that do not say whose they are, nor does anything in them: of the topic of their name, if another directory has told its id. */
 static void take_nameless_directories(struct lost *lost)
 {
 	for (uint32_t i = 0; i < lost->dir->partition_count; i++) {
 		const struct partition_dir *dir = &lost->dir->partitions[i];
 		struct uuid id;
-		if (!counts(lost, dir) || read_topic_id(lost, dir, &id))
+		const char *by;
+		if (!counts(lost, dir) || find_topic_id(lost, dir, &id, &by))
 			continue;
 		struct salvage_topic *topic = find_name(lost, dir->topic);
 		if (topic)
 			raise_count(topic, (uint32_t)dir->partition);
 		else if (dir->segment_count)
-			fprintf(stderr, "spate: warning: %s/%s does not say which topic's it is (" PARTITION_METADATA_NAME "), and catalog.log is lost: unless a record "
-					"that is left of it does, it is not served\n", lost->options->dir, dir->name);
+			fprintf(stderr, "spate: warning: %s/%s does not say which topic's it is (" PARTITION_METADATA_NAME "), nor do its append times, a checkpoint or the journal, and catalog.log is lost: unless a "
+					"record that is left of it does, it is not served; its records stay where they are\n", lost->options->dir, dir->name);
 	}
 }
 
@@ -306,11 +334,12 @@ static int move_directory(struct lost *lost, const struct partition_dir *dir)
 static int move_older(struct lost *lost, const struct salvage_topic *topic)
 {
 	struct uuid id;
+	const char *by;
 	int err = 0;
 	for (uint32_t i = 0; i < lost->dir->partition_count && !err; i++) {
 		const struct partition_dir *dir = &lost->dir->partitions[i];
 		bool is_named = strlen(dir->topic) == topic->name.size && !memcmp(dir->topic, topic->name.data, topic->name.size);
-		if (is_named && counts(lost, dir) && read_topic_id(lost, dir, &id) && uuid_equal(&id, &topic->id))
+		if (is_named && counts(lost, dir) && find_topic_id(lost, dir, &id, &by) && uuid_equal(&id, &topic->id))
 			err = move_directory(lost, dir);
 	}
 	return err ? err : lost->err;
@@ -430,8 +459,26 @@ static void tell_recovered(const struct lost *lost, const struct salvage_topic *
 	lost->recovers(lost->context, &finding, how);
 }
 
+/* Found by its records, under the name that the directory has. */
+static void tell_found(const struct lost *lost, const struct salvage_topic *topic, const struct evidence *evidence)
+{
+	char name[TOPIC_NAME_SIZE_MAX + 1], why[512], how[256], id[UUID_TEXT_SIZE];
+	uint32_t count = topic->made_count > topic->partition_count ? topic->made_count : topic->partition_count;
+	struct finding finding = {.kind = FINDING_DAMAGE, .topic = name, .partition = NOWHERE, .file = "", .from = NOWHERE, .to = NOWHERE,
+				  .position_from = NOWHERE, .position_to = NOWHERE, .what = why};
+	snprintf(name, sizeof name, "%.*s", (int)topic->name.size, (const char *)topic->name.data);
+	uuid_text_format(id, &topic->id);
+	snprintf(why, sizeof why, "catalog.log does not name it, and " PARTITION_METADATA_NAME " in %s is lost or damaged as well, but %s told whose the records there are (%s)", evidence->dir,
+		 evidence->by, id);
+	snprintf(how, sizeof how, "made anew with %u partition%s, as many as are known to have held a record, and served; its configs are lost", count, count == 1 ? "" : "s");
+	lost->recovers(lost->context, &finding, how);
+}
+
 static void tell_all_recovered(const struct lost *lost)
 {
+	for (uint32_t i = 0; i < lost->count; i++)
+		if (lost->topics[i].fate == SALVAGE_MADE && lost->evidence[i].by)
+			tell_found(lost, &lost->topics[i], &lost->evidence[i]);
 	for (uint32_t i = lost->count; i < lost->count + lost->recovered_count; i++)
 		if (lost->topics[i].fate == SALVAGE_MADE)
 			tell_recovered(lost, &lost->topics[i]);
@@ -462,14 +509,15 @@ int lost_catalog_make(struct io *io, const struct repair_options *options, const
 		      lost_catalog_step_fn *recovers, void *context)
 {
 	struct lost lost = {.io = io, .options = options, .dir = dir, .shard_count = shard_count, .is_dry_run = is_dry_run, .recovers = recovers, .context = context,
-			    .topics = calloc(dir->partition_count + 1, sizeof *lost.topics)};
+			    .topics = calloc(dir->partition_count + 1, sizeof *lost.topics), .evidence = calloc(dir->partition_count + 1, sizeof *lost.evidence)};
 	struct salvage_report report = {0};
 	struct catalog_mark known;
-	if (!lost.topics)
-		return -ENOMEM;
-	take_directories(&lost);
-	take_nameless_directories(&lost);
-	int err = lost.err;
+	int err = lost.topics && lost.evidence ? dir_owners_open(&lost.owners, io, options->dir, shard_count) : -ENOMEM;
+	if (!err) {
+		take_directories(&lost);
+		take_nameless_directories(&lost);
+		err = lost.err;
+	}
 	if (!err)
 		err = store_read_catalog_mark(io, options->dir, shard_count, &known);
 	if (!err)
@@ -485,5 +533,7 @@ int lost_catalog_make(struct io *io, const struct repair_options *options, const
 	free(lost.unnamed);
 	free(lost.unfiled);
 	free(lost.topics);
+	free(lost.evidence);
+	dir_owners_close(&lost.owners);
 	return err;
 }

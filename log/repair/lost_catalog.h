@@ -9,7 +9,7 @@
 /* Nothing of a topic that goes into quarantine is made anew. */
 bool repair_is_quarantined(const struct repair_options *options, const char *topic);
 
-/* Of each topic that is made of what the journals alone have, before it is: the finding's texts and `how` live as long as the call. */
+/* Of each topic that is made of what the journals alone have, or whose directories do not say whose they are, before it is: the finding's texts and `how` live as long as the call. */
 typedef void lost_catalog_step_fn(void *context, const struct finding *finding, const char *how);
 
 /* Directories of a topic that a newer one of its name has replaced are moved to quarantine/. With `is_dry_run` all is said, and nothing done. -errno. */

@@ -30,10 +30,11 @@ int store__final_error(int err)
 	return err <= ERR_CORRUPT_BATCH || err == -ENOENT || err == -EFBIG || err == -EINVAL ? 0 : err;
 }
 
-/* Who listens; either may be NULL. */
+/* Who listens; each may be NULL. */
 struct listener {
 	struct catalog_mark *known;
 	store_told_partition_fn *take;
+	store_told_file_fn *take_file;
 	void *context;
 	struct catalog_mark passed; /* the last one of this journal before the entry that is heard: a change is noted before what came after it */
 	struct ring_image **images; /* NULL: what is read of the journals is not kept */
@@ -54,6 +55,8 @@ static int read_copy(struct io *io, const char *dir, uint32_t shard, const char 
 		store__raise_mark(listener->known, mark);
 	if (!err && listener->take)
 		store__checkpoint_partitions(file, listener->take, listener->context);
+	if (!err && listener->take_file)
+		store__checkpoint_files(file, listener->take_file, listener->context);
 	free(data);
 	return err;
 }
@@ -87,6 +90,14 @@ static int take_log_end(void *context, const struct log_end *end)
 	return 0;
 }
 
+static int take_log_file(void *context, const struct log_file *file)
+{
+	const struct listener *listener = context;
+	if (file->first_crc)
+		listener->take_file(listener->context, &file->topic_id, file->index, file->base_offset, file->first_crc);
+	return 0;
+}
+
 static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
 {
 	struct listener *listener = context;
@@ -94,7 +105,9 @@ static int take_entry(void *context, uint64_t seq, bool is_vouched, const struct
 		store__raise_mark(&listener->passed, store__entry_mark(entry));
 	else if (entry->kind == ENTRY_LOG_ENDS)
 		return listener->take ? store__each_log_end(payload, take_log_end, listener) : 0;
-	else if (listener->take && entry->kind != ENTRY_LOG_FILES)
+	else if (entry->kind == ENTRY_LOG_FILES)
+		return listener->take_file ? store__each_log_file(payload, take_log_file, listener) : 0;
+	else if (listener->take)
 		listener->take(listener->context, &entry->topic_id, entry->partition, &listener->passed);
 	if (entry->kind == ENTRY_CATALOG && listener->known)
 		store__raise_mark(listener->known, store__entry_mark(entry));
@@ -159,5 +172,11 @@ void store_free_journal_image(struct ring_image *image)
 int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context)
 {
 	struct listener listener = {.take = take, .context = context};
+	return hear_all(io, dir, shard_count, &listener);
+}
+
+int store_read_told_files(struct io *io, const char *dir, uint32_t shard_count, store_told_file_fn *take, void *context)
+{
+	struct listener listener = {.take_file = take, .context = context};
 	return hear_all(io, dir, shard_count, &listener);
 }

@@ -662,6 +662,13 @@ bool store__is_copy_later(struct store *store)
 
 /* ---- what a scan is held against ----------------------------------------------------------------------------------- */
 
+static bool is_told(const struct told_walk *walk, struct told_partition *told)
+{
+	*told = (struct told_partition){.start_offset = (int64_t)load_le64(walk->at + 20), .segment_count = load_le32(walk->at + 28), .at = walk->at + CHECKPOINT_PARTITION_SIZE,
+					.version = walk->version};
+	return told->start_offset >= 0 && segments_fit(told->at, told->segment_count, checkpoint_segment_size(told->version));
+}
+
 int store__each_told(struct store *store, told_partition_fn *take, void *context)
 {
 	size_t header_size;
@@ -670,15 +677,29 @@ int store__each_told(struct store *store, told_partition_fn *take, void *context
 	struct told_walk walk = begin_walk(store->told, header_size);
 	int err = 0;
 	while (!err && next_partition(&walk)) {
-		struct told_partition told = {.start_offset = (int64_t)load_le64(walk.at + 20), .segment_count = load_le32(walk.at + 28), .at = walk.at + CHECKPOINT_PARTITION_SIZE,
-					      .version = walk.version};
+		struct told_partition told;
 		struct partition *partition;
-		bool is_possible = told.start_offset >= 0 && segments_fit(told.at, told.segment_count, checkpoint_segment_size(told.version));
+		bool is_possible = is_told(&walk, &told);
 		err = is_possible ? store__find_partition(store, &walk.id, walk.index, &partition) : 0;
 		if (!err && is_possible && partition)
 			err = take(context, partition, &told);
 	}
 	return err;
+}
+
+void store__checkpoint_files(struct slice file, store_told_file_fn *take, void *context)
+{
+	size_t header_size;
+	struct told_partition told;
+	if (checkpoint_check(file, &header_size))
+		return;
+	struct told_walk walk = begin_walk(file, header_size);
+	while (next_partition(&walk))
+		for (uint32_t i = 0; is_told(&walk, &told) && i < told.segment_count; i++) {
+			struct told_segment segment = store__told_segment(&told, i);
+			if (segment.first_crc)
+				take(context, &walk.id, walk.index, segment.base_offset, segment.first_crc);
+		}
 }
 
 struct told_segment store__told_segment(const struct told_partition *told, uint32_t i)

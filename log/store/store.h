@@ -60,6 +60,9 @@ void store_free_journal_image(struct ring_image *image);
  * The same errors. */
 typedef void store_told_partition_fn(void *context, const struct uuid *topic_id, uint32_t partition, const struct catalog_mark *mark);
 MUST_USE int store_read_told_partitions(struct io *io, const char *dir, uint32_t shard_count, store_told_partition_fn *take, void *context);
+/* Each segment whose first batch they know, by its CRC, some of them often. The same errors. */
+typedef void store_told_file_fn(void *context, const struct uuid *topic_id, uint32_t partition, int64_t base_offset, uint32_t first_crc);
+MUST_USE int store_read_told_files(struct io *io, const char *dir, uint32_t shard_count, store_told_file_fn *take, void *context);
 /* What of the journals is in no segment's file yet, going by the checkpoints beside them: of a topic that the checkpoint does not know any more, what came before it was
  * deleted. Entries that are lost, of which others tell, have no batches; nor have pieces that went straight to their segment. The same errors. */
 struct store_unfiled {

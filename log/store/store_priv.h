@@ -269,6 +269,8 @@ MUST_USE int store__checkpoint_journal(struct slice file, uint64_t *seed, uint64
 MUST_USE int store__checkpoint_mark(struct slice file, struct catalog_mark *mark, uint64_t *journal_seed);
 /* The partitions that these bytes tell of, as long as they are a checkpoint. */
 void store__checkpoint_partitions(struct slice file, store_told_partition_fn *take, void *context);
+/* And their segments whose first batch is known. */
+void store__checkpoint_files(struct slice file, store_told_file_fn *take, void *context);
 /* The same, and up to which offset all of a partition is filed. Nonzero ends it, and is returned. */
 typedef int checkpoint_filed_fn(void *context, const struct uuid *topic_id, uint32_t partition, int64_t filed_offset);
 MUST_USE int store__checkpoint_filed(struct slice file, checkpoint_filed_fn *take, void *context);

@@ -395,3 +395,108 @@ Test(lost_catalog, to_a_rotten_cluster_id, .timeout = 60)
 	world_open(&world);
 	world_fini(&world);
 }
+
+/* ---- and no directory says whose it is ------------------------------------------------------------------------------------------ */
+
+/* What is there to tell it. */
+enum left { ALL_IS_LEFT, NO_APPEND_TIMES, NO_CHECKPOINT, JOURNAL_ALONE, left_count };
+
+static void lose_metadata(struct world *world, const char *dir, enum left left, int base)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/partition.metadata", dir);
+	rot_write(world, path, left % 2 ? "" : "version: 0\ntopic_id: !!", left % 2 ? 0 : 23);
+	snprintf(path, sizeof path, "%s/%020d.appendtime", dir, base);
+	if (left == NO_APPEND_TIMES || left == JOURNAL_ALONE)
+		rot_write(world, path, "", 0);
+}
+
+/* Two topics of filed records. */
+static void begin_two(struct world *world, uint64_t seed, struct uuid ids[2])
+{
+	world_init(world, seed);
+	world_open(world);
+	world_create_topic(world, "a", 2, NULL, 0);
+	world_create_topic(world, "b", 1, NULL, 0);
+	ids[0] = id_of(world, "a");
+	ids[1] = id_of(world, "b");
+	world_append(world, world_partition(world, "a", 0), 0, 3, 100);
+	world_append(world, world_partition(world, "a", 1), 0, 5, 101);
+	world_append(world, world_partition(world, "b", 0), 0, 7, 102);
+	world_stop(world);
+}
+
+static int64_t count_records(struct world *world, const char *topic, uint32_t index)
+{
+	return partition_high_watermark(world_partition(world, topic, index));
+}
+
+Test(lost_catalog, directories_that_do_not_say_whose_they_are, .timeout = 60)
+{
+	for (int left = 0; left < left_count; left++) {
+		struct world world;
+		struct uuid ids[2];
+		begin_two(&world, 300 + (uint64_t)left, ids);
+		lose_metadata(&world, "/a-0", (enum left)left, 0);
+		lose_metadata(&world, "/a-1", (enum left)left, 0);
+		lose_metadata(&world, "/b-0", (enum left)left, 0);
+		rot_unlink(&world, CATALOG);
+		if (left >= NO_CHECKPOINT)
+			rot_unlink(&world, "/checkpoint-0");
+		expect_recovered(&world, (const char *const[]){"a", "b"}, 2);
+		cr_assert_eq(world.image->topic_count, 2, "way %d", left);
+		cr_assert(uuid_equal(&find(&world, "a")->id, &ids[0]) && uuid_equal(&find(&world, "b")->id, &ids[1]), "way %d", left);
+		cr_expect_eq(count_records(&world, "a", 0), 3, "way %d", left);
+		cr_expect_eq(count_records(&world, "a", 1), 5, "way %d", left);
+		cr_expect_eq(count_records(&world, "b", 0), 7, "way %d", left);
+		cr_expect_eq(world_check_all(&world, world_partition(&world, "a", 0), 0, 1 << 20), 3);
+		world_stop(&world);
+		struct verdict verdict;
+		rot_verify(&world, &verdict);
+		expect_clean(&verdict, "afterwards");
+		end_world(&world);
+	}
+}
+
+/* What the files of one contradict is not believed of it; but another that says whose it is speaks for those of its name. */
+Test(lost_catalog, a_directory_whose_files_contradict_each_other, .timeout = 60)
+{
+	struct world world;
+	struct uuid ids[2];
+	begin_two(&world, 310, ids);
+	rot_put_back(&world, "/a-0/00000000000000000000.appendtime", rot_keep(&world, "/b-0/00000000000000000000.appendtime"));
+	lose_metadata(&world, "/a-0", ALL_IS_LEFT, 0);
+	rot_unlink(&world, CATALOG);
+	struct steps steps;
+	struct repair_report report;
+	repair_as(&world, &(struct repair_options){.is_loss_accepted = true}, &steps, &report);
+	cr_expect_eq(report.steps[REPAIR_RECOVER], 0);
+	world_open(&world);
+	cr_assert_eq(world.image->topic_count, 2);
+	cr_assert(uuid_equal(&find(&world, "a")->id, &ids[0]) && uuid_equal(&find(&world, "b")->id, &ids[1]));
+	cr_expect_eq(count_records(&world, "a", 0), 3);
+	cr_expect_eq(count_records(&world, "a", 1), 5);
+	cr_expect_eq(count_records(&world, "b", 0), 7);
+	world_stop(&world);
+	end_world(&world);
+}
+
+/* Its first batch is damaged, so that nobody knows it by that: the append times do. */
+Test(lost_catalog, a_directory_whose_first_batch_is_damaged, .timeout = 60)
+{
+	struct world world;
+	struct uuid ids[2];
+	begin_two(&world, 320, ids);
+	rot_flip(&world, "/b-0/00000000000000000000.log", 18, 1);
+	lose_metadata(&world, "/b-0", ALL_IS_LEFT, 0);
+	rot_unlink(&world, CATALOG);
+	struct steps steps;
+	struct repair_report report;
+	repair_as(&world, &(struct repair_options){.is_loss_accepted = true}, &steps, &report);
+	cr_expect_eq(report.steps[REPAIR_RECOVER], 1);
+	world_open(&world);
+	cr_assert(uuid_equal(&find(&world, "b")->id, &ids[1]));
+	world_expect_damaged(&world, world_partition(&world, "b", 0), 0, 7, 7);
+	world_stop(&world);
+	end_world(&world);
+}
