@@ -204,20 +204,40 @@ static bool is_newer(const struct salvage *salvage, const struct salvage_topic *
 }
 
 /* Deleted, as the record would have it that is lost. */
+static int drop(struct salvage *salvage, const struct uuid *id)
+{
+	struct catalog_bytes bytes = {0};
+	catalog_begin(&bytes, CATALOG_DELETED, 1);
+	catalog_put_u32(&bytes, 1);
+	catalog_put(&bytes, id->bytes, sizeof id->bytes);
+	catalog_end(&bytes);
+	int err = add_deleted(salvage, id->bytes);
+	return err ? err : replay_bytes(salvage, &bytes);
+}
+
 static int drop_for(struct salvage *salvage, struct salvage_topic *topic, const struct topic *holder)
 {
 	struct salvage_topic *older = find_by_id(salvage, &holder->id);
-	struct catalog_bytes bytes = {0};
 	topic->has_replaced = true;
 	topic->replaced = holder->id;
 	if (older)
 		older->fate = SALVAGE_OLDER;
-	catalog_begin(&bytes, CATALOG_DELETED, 1);
-	catalog_put_u32(&bytes, 1);
-	catalog_put(&bytes, topic->replaced.bytes, sizeof topic->replaced.bytes);
-	catalog_end(&bytes);
-	int err = add_deleted(salvage, topic->replaced.bytes);
-	return err ? err : replay_bytes(salvage, &bytes);
+	return drop(salvage, &topic->replaced);
+}
+
+/* Before any other is judged: its name may be another's by now. */
+static int drop_all_gone(struct salvage *salvage)
+{
+	int err = 0;
+	for (uint32_t i = 0; i < salvage->topic_count && !err; i++) {
+		struct salvage_topic *topic = &salvage->topics[i];
+		bool is_known = topic->is_gone && catalog_topic_by_id(salvage->state.draft.image, &topic->id);
+		if (topic->is_gone)
+			topic->fate = SALVAGE_DELETED;
+		if (is_known)
+			err = drop(salvage, &topic->id);
+	}
+	return err;
 }
 
 /* Nobody's name is taken for it. */
@@ -249,7 +269,7 @@ static int take_unknown(struct salvage *salvage, struct salvage_topic *topic)
 static int take_topic(struct salvage *salvage, struct salvage_topic *topic)
 {
 	const struct topic *known = catalog_topic_by_id(salvage->state.draft.image, &topic->id);
-	if (topic->fate == SALVAGE_OLDER)
+	if (topic->fate == SALVAGE_OLDER || topic->is_gone)
 		return 0;
 	topic->fate = SALVAGE_KNOWN;
 	if (known)
@@ -314,6 +334,8 @@ static int run(struct salvage *salvage, struct slice file, const struct catalog_
 {
 	int err = take_file(salvage, file);
 	salvage->report->topics_kept = err ? 0 : salvage->state.draft.image->topic_count;
+	if (!err)
+		err = drop_all_gone(salvage);
 	for (uint32_t i = 0; i < salvage->topic_count && !err; i++)
 		err = take_topic(salvage, &salvage->topics[i]);
 	if (err)
@@ -332,6 +354,29 @@ static void count_unnamed(struct salvage *salvage)
 	for (uint32_t i = 0; i < salvage->told_count; i++) {
 		const struct uuid *id = &salvage->told[i].id;
 		salvage->report->topics_unnamed += !catalog_topic_by_id(salvage->state.draft.image, id) && !was_deleted(salvage, id);
+	}
+}
+
+static bool is_told_of(const struct salvage *salvage, const struct uuid *id)
+{
+	for (uint32_t i = 0; i < salvage->told_count; i++)
+		if (uuid_equal(&salvage->told[i].id, id))
+			return true;
+	return find_by_id(salvage, id) != NULL;
+}
+
+static void note_unheard(struct salvage *salvage)
+{
+	struct salvage_report *report = salvage->report;
+	const struct catalog_image *image = salvage->state.draft.image;
+	for (uint32_t i = 0; i < image->topic_count; i++) {
+		const struct topic *topic = image->topics[i];
+		size_t used = strlen(report->unheard);
+		if (is_told_of(salvage, &topic->id))
+			continue;
+		report->topics_unheard++;
+		if (used + strlen(topic->name) + 3 < sizeof report->unheard)
+			snprintf(report->unheard + used, sizeof report->unheard - used, "%s%s", used ? ", " : "", topic->name);
 	}
 }
 
@@ -368,6 +413,8 @@ int catalog_salvage(struct io *io, const char *dir, const struct broker_config *
 		err = run(&salvage, (struct slice){loaded.data, loaded.size}, known, is_dry_run);
 	if (!err)
 		count_unnamed(&salvage);
+	if (!err)
+		note_unheard(&salvage);
 	free(loaded.data);
 	close_all(&salvage);
 	return err;

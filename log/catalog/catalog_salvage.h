@@ -17,6 +17,7 @@ struct salvage_topic {
 	struct slice name;
 	struct slice spare_name;  /* nothing says its name: `name` is made up, and if somebody has that, it is this (comes out as `name`); no data: it has directories */
 	struct uuid id;
+	bool is_gone;             /* what a deletion left says that this id was deleted, whatever a record says; nothing else of it is set */
 	bool is_told;
 	struct catalog_mark told; /* as in salvage_told, if it is told of */
 	uint32_t partition_count; /* one more than the largest number that anything tells of */
@@ -32,6 +33,8 @@ struct salvage_report {
 	uint32_t topics_kept, topics_found; /* by records; by directories or the journals alone */
 	bool is_identity_new;               /* nothing says whose directory it was: a new cluster id and directory id */
 	uint32_t topics_unnamed;            /* of `told`: those that are not in the catalog now, nor known to be deleted, nor dropped for a newer one */
+	uint32_t topics_unheard;            /* records name them, and nothing else tells of them: they never held a record, or were deleted since */
+	char unheard[512];                  /* their names, as far as there is room */
 	int32_t node_id;
 	char aside[4096];                   /* where the old file is kept; "" if there was none */
 };

@@ -180,6 +180,21 @@ static void take_nameless_directories(struct lost *lost)
 	}
 }
 
+/* What a deletion has left says what was deleted: the record of that may be lost. */
+static void take_leftovers(struct lost *lost)
+{
+	uint32_t first = lost->count;
+	for (uint32_t i = 0; i < lost->dir->partition_count; i++) {
+		const struct partition_dir *dir = &lost->dir->partitions[i];
+		struct salvage_topic gone = {.is_gone = true};
+		bool is_new = dir->is_leftover && store_is_leftover(dir->name, &gone.id);
+		for (uint32_t k = first; k < lost->count && is_new; k++)
+			is_new = !uuid_equal(&lost->topics[k].id, &gone.id);
+		if (is_new)
+			lost->topics[lost->count++] = gone;
+	}
+}
+
 /* ---- checkpoints and journals ------------------------------------------------------------------------------------ */
 
 static void raise_mark(struct catalog_mark *mark, const struct catalog_mark *other)
@@ -254,15 +269,6 @@ static void take_unfiled(void *context, const struct store_unfiled *unfiled)
 	of->records += (uint64_t)(unfiled->end_offset - unfiled->base_offset);
 }
 
-static bool was_deleted(const struct lost *lost, const struct uuid *id)
-{
-	struct uuid other;
-	for (uint32_t i = 0; i < lost->dir->partition_count; i++)
-		if (lost->dir->partitions[i].is_leftover && store_is_leftover(lost->dir->partitions[i].name, &other) && uuid_equal(id, &other))
-			return true;
-	return false;
-}
-
 /* Of several that look alike nobody knows which one it was. */
 static uint32_t find_internal(const struct lost *lost)
 {
@@ -302,7 +308,7 @@ static int add_recovered(struct lost *lost)
 	lost->topics = grown;
 	uint32_t internal = find_internal(lost);
 	for (uint32_t i = 0; i < lost->unnamed_count; i++)
-		if (lost->unfiled[i].is_there && !was_deleted(lost, &lost->unnamed[i].id))
+		if (lost->unfiled[i].is_there)
 			grown[lost->count + lost->recovered_count++] = recovered(lost, i, i == internal);
 	return 0;
 }
@@ -414,6 +420,10 @@ static void tell_all(const struct lost *lost, const struct salvage_report *repor
 	if (report->topics_unnamed)
 		fprintf(stderr, "spate: warning: the journal or the checkpoint tells of %u topic%s whose names nothing says, and that no record in the journal waits to be filed for: "
 				"deleted, or without their directories\n", report->topics_unnamed, report->topics_unnamed == 1 ? "" : "s");
+	if (report->topics_unheard)
+		fprintf(stderr, "spate: warning: %s: no directory, checkpoint or journal tells of %s: %s never held a record, or may have been deleted since catalog.log was as it is (then delete "
+				"%s again)\n", report->unheard, report->topics_unheard == 1 ? "this topic" : "these topics", report->topics_unheard == 1 ? "it" : "they",
+			report->topics_unheard == 1 ? "it" : "them");
 	if (report->is_identity_new)
 		fprintf(stderr, "spate: warning: nothing says whose directory %s is, neither catalog.log nor meta.properties: it %s a new cluster.id and directory.id, and node.id %d\n",
 			lost->options->dir, lost->is_dry_run ? "would have" : "has", report->node_id);
@@ -516,6 +526,7 @@ int lost_catalog_make(struct io *io, const struct repair_options *options, const
 	if (!err) {
 		take_directories(&lost);
 		take_nameless_directories(&lost);
+		take_leftovers(&lost);
 		err = lost.err;
 	}
 	if (!err)

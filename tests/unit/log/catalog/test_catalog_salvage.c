@@ -280,6 +280,7 @@ Test(catalog_salvage, of_two_topics_with_one_name)
 			cr_expect_eq(kept->fate, cases[i / 2].living == NEW ? SALVAGE_MADE : SALVAGE_OLDER, "%s: %d", what, kept->fate);
 			cr_expect_eq(kept->has_replaced, cases[i / 2].living == NEW, "%s", what);
 			cr_expect_eq(salvaged.topics_unnamed, 0u, "%s", what);
+			cr_expect_eq(salvaged.topics_unheard, 0u, "%s", what);
 			if (count == 2)
 				cr_expect_eq(topics[is_new_first].fate, cases[i / 2].living == NEW ? SALVAGE_OLDER : SALVAGE_KNOWN, "%s", what);
 		}
@@ -291,6 +292,37 @@ Test(catalog_salvage, of_two_topics_with_one_name)
 		cr_expect_eq(topic->partition_count, cases[i / 2].living == NEW ? 2u : 1u, "%s", what);
 		catalog_image_release(image);
 		catalog_close(catalog);
+		io_close(io);
+		sim_disk_close(disk);
+	}
+	broker_config_destroy(made);
+}
+
+/* A record names it and nothing else does: it may have been deleted since. What a deletion has left says so for certain, and its name is free then. */
+Test(catalog_salvage, a_topic_that_nothing_else_tells_of)
+{
+	struct broker_config *made;
+	cr_assert_eq(broker_config_create(&made), 0);
+	config = made;
+	for (int is_gone = 0; is_gone < 2; is_gone++) {
+		struct sim_disk *disk = sim_disk_open(1);
+		struct io *io = open_io(disk);
+		struct catalog_bytes file = {0};
+		struct salvage_report salvaged;
+		struct catalog_mark known = {0};
+		struct slice name = {(const uint8_t *)"t", 1};
+		struct salvage_topic topics[] = {{.name = name, .id = {{2}}, .partition_count = 1}, {.is_gone = true, .id = {{1}}}};
+		catalog_put_header(&file);
+		put_identity(&file, 1, 7, 1, "AAAAAAAAAAAAAAAAAAAAAQ");
+		put_opened(&file, 2, 5);
+		put_topic(&file, 3, "t", 1);
+		put_topic(&file, 4, "u", 9);
+		cr_assert_eq(small_file_replace(io, "/d/catalog.log", file.data, file.size), 0);
+		free(file.data);
+		cr_assert_eq(catalog_salvage(io, "/d", config, &known, topics, is_gone ? 2 : 0, NULL, 0, true, &salvaged), 0);
+		cr_expect_eq(salvaged.topics_unheard, is_gone ? 1u : 2u);
+		cr_expect_str_eq(salvaged.unheard, is_gone ? "u" : "t, u");
+		cr_expect(!is_gone || (topics[0].fate == SALVAGE_MADE && !topics[0].has_replaced));
 		io_close(io);
 		sim_disk_close(disk);
 	}

@@ -500,3 +500,44 @@ Test(lost_catalog, a_directory_whose_first_batch_is_damaged, .timeout = 60)
 	world_stop(&world);
 	end_world(&world);
 }
+
+/* The record of a deletion is lost, and what it has left of the directories is not: the topic stays deleted, and so does what the journal has of it. */
+Test(lost_catalog, a_deletion_whose_record_is_lost, .timeout = 60)
+{
+	for (int is_left = 0; is_left < 2; is_left++) {
+		struct world world;
+		size_t size;
+		char path[128] = "/gone-0.";
+		world_init(&world, 330);
+		world_open(&world);
+		world_create_topic(&world, "stays", 1, NULL, 0);
+		world_append(&world, world_partition(&world, "stays", 0), 0, 7, 100);
+		world_create_topic(&world, "gone", 1, NULL, 0);
+		struct uuid id = id_of(&world, "gone");
+		free(rot_read(&world, CATALOG, &size));
+		world_append(&world, world_partition(&world, "gone", 0), 0, 7, 100);
+		world_delete_topic(&world, "gone");
+		world_stop(&world);
+		rot_cut(&world, CATALOG, size);
+		for (int i = 0; i < 16; i++)
+			snprintf(path + strlen(path), 3, "%02x", id.bytes[i]);
+		snprintf(path + strlen(path), sizeof path - strlen(path), "-delete");
+		struct io *io = rot_open(&world);
+		if (is_left)
+			cr_assert_eq(io_dir_make(io, path), 0);
+		io_close(io);
+		snprintf(path + strlen(path), sizeof path - strlen(path), "/partition.metadata");
+		if (is_left)
+			rot_write(&world, path, "", 0);
+		struct steps steps;
+		struct repair_report report;
+		repair_as(&world, &(struct repair_options){.is_loss_accepted = true}, &steps, &report);
+		cr_assert_eq(report.refused, 0);
+		cr_expect_eq(report.steps[REPAIR_RECOVER], 0);
+		world_open(&world);
+		cr_expect_eq(find(&world, "gone") == NULL, is_left);
+		cr_expect_eq(count_records(&world, "stays", 0), 7);
+		world_stop(&world);
+		end_world(&world);
+	}
+}
