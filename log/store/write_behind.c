@@ -29,8 +29,8 @@
 #define NEW_FILES_PER_TURN 8
 #define TIMED_PER_TURN 16
 #define TIMED_AT_ONCE 2 /* files of one partition, behind its filing: the one that ends, and the next */
-#define SEALS_PER_TURN 4
-#define SEALS_PER_TURN_URGENT 32 /* also the most that one group could make complete: sealing does not lag behind for ever */
+#define SEALS_PER_TURN 1
+#define SEALS_PER_TURN_AT_STOP 32
 #define SAVED_PER_CYCLE 64
 #define AGE_NS (5ull * 1000 * 1000 * 1000)
 #define RETRY_NS (1ull * 1000 * 1000 * 1000)
@@ -386,11 +386,12 @@ static int seal_complete(struct store *store, struct partition *partition, uint3
 	return 0;
 }
 
-/* Each is a few files made and cut: so many a turn, and the next turn at once. True when all is sealed that can be; or it met an error, which the end of the
+/* Each is a few files made and cut, 1 to 20 ms where the disk has much to do, and the partitions of a topic are complete all at once. So one a turn, and the next turn at once: nor are those
+ * in a hurry served by a turn that is as long as all of them. True when all is sealed that can be; or it met an error, which the end of the
  * cycle meets as well. */
 static bool seal_some(struct store *store)
 {
-	uint32_t left = store__must_hurry(store) ? SEALS_PER_TURN_URGENT : SEALS_PER_TURN;
+	uint32_t left = store->is_stopping ? SEALS_PER_TURN_AT_STOP : SEALS_PER_TURN;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		if (partition->has_unsealed && seal_complete(store, partition, &left))
