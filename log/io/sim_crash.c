@@ -322,7 +322,8 @@ static void copy_entries(const struct making *making, struct sim_node *directory
 		if (!entry->after)
 			continue;
 		struct sim_entry *twin = sim__take_zeroed(1, sizeof *twin);
-		memcpy(twin->name, entry->name, sizeof twin->name);
+		twin->name_size = entry->name_size;
+		memcpy(twin->name, entry->name, entry->name_size + 1);
 		twin->directory = copy;
 		twin->current = twin->durable = copy_node(making, entry->after);
 		twin->current->link_count++;

@@ -120,7 +120,7 @@ static struct sim_entry *find_entry(struct sim_node *directory, const char *name
 {
 	LIST_FOR_EACH(link, &directory->entries) {
 		struct sim_entry *entry = LIST_ENTRY(link, struct sim_entry, node);
-		if (strncmp(entry->name, name, size) == 0 && !entry->name[size])
+		if (entry->name_size == size && memcmp(entry->name, name, size) == 0)
 			return entry;
 	}
 	return NULL;
@@ -132,7 +132,8 @@ static struct sim_entry *take_entry(struct sim_node *directory, const char *name
 	if (entry)
 		return entry;
 	entry = sim__take_zeroed(1, sizeof(*entry));
-	memcpy(entry->name, name, strlen(name) + 1);
+	entry->name_size = strlen(name);
+	memcpy(entry->name, name, entry->name_size + 1);
 	entry->directory = directory;
 	list_push_back(&directory->entries, &entry->node);
 	return entry;

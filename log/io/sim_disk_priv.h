@@ -39,6 +39,7 @@ struct sim_entry {
 	struct list node; /* in its directory's `entries` */
 	struct sim_node *directory, *current, *durable;
 	struct sim_node *after; /* of sim_crash.c, while it makes a disk: what the name leads to there */
+	size_t name_size;
 	char name[SIM_NAME_SIZE_MAX + 1];
 };
 
