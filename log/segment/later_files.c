@@ -26,17 +26,10 @@ struct later {
 	bool has_anothers; /* append times of another partition lie there: what is beside them may be its own, too */
 };
 
-static void path_of(const struct log_end_asked *asked, int64_t base_offset, enum segment_file file, char *out, size_t size)
-{
-	char name[SEGMENT_NAME_SIZE];
-	segment_name_format(name, base_offset, file);
-	snprintf(out, size, "%s/%s", asked->dir, name);
-}
-
 static int open_of(const struct later *later, int64_t base_offset, enum segment_file file)
 {
 	char path[4096];
-	path_of(later->asked, base_offset, file, path, sizeof path);
+	segment_path_format(path, sizeof path, later->asked->dir, base_offset, file);
 	return io_file_open(later->io, path, IO_READ_ONLY);
 }
 
@@ -117,7 +110,7 @@ static int ask_seal(struct later *later, int64_t base_offset)
 	uint8_t *bytes;
 	size_t size;
 	struct seal seal;
-	path_of(later->asked, base_offset, SEGMENT_FILE_SEAL, path, sizeof path);
+	segment_path_format(path, sizeof path, later->asked->dir, base_offset, SEGMENT_FILE_SEAL);
 	int err = small_file_read(later->io, path, SEAL_SIZE, &bytes, &size);
 	if (err)
 		return no_or_shortage(err);

@@ -18,9 +18,7 @@
 
 void segment_path(const struct segment *segment, enum segment_file file, char *out, size_t out_size)
 {
-	char name[SEGMENT_NAME_SIZE];
-	segment_name_format(name, segment->base_offset, file);
-	snprintf(out, out_size, "%s/%s", segment->dir, name);
+	segment_path_format(out, out_size, segment->dir, segment->base_offset, file);
 }
 
 static void torn_path(const struct segment *segment, char *out, size_t out_size)

@@ -23,6 +23,14 @@ void segment_name_format(char out[SEGMENT_NAME_SIZE], int64_t base_offset, enum 
 	strcpy(out + DIGITS, endings[file]);
 }
 
+void segment_path_format(char *out, size_t size, const char *dir, int64_t base_offset, enum segment_file file)
+{
+	size_t length = strnlen(dir, size - 1 - SEGMENT_NAME_SIZE);
+	memcpy(out, dir, length);
+	out[length] = '/';
+	segment_name_format(out + length + 1, base_offset, file);
+}
+
 /* Exactly 20 digits of a number that fits. */
 static bool parse_offset(const char *name, int64_t *offset)
 {

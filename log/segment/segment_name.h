@@ -20,6 +20,9 @@ enum segment_file {
 /* `base_offset` >= 0. */
 void segment_name_format(char out[SEGMENT_NAME_SIZE], int64_t base_offset, enum segment_file file);
 
+/* `dir`/name, as far as it fits: a directory's path that does not is no directory. */
+void segment_path_format(char *out, size_t size, const char *dir, int64_t base_offset, enum segment_file file);
+
 /* False for any other name: more or fewer digits, an offset above INT64_MAX, another ending
  * (".log.deleted", ".tmp"). */
 bool segment_name_parse(const char *name, int64_t *base_offset, enum segment_file *file);

@@ -5,18 +5,10 @@
 #include "log/segment/witness.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "log/io/small_file.h"
 #include "log/segment/segment_name.h"
-
-static void path_of(char *out, size_t size, const char *dir, int64_t base_offset, enum segment_file file)
-{
-	char name[SEGMENT_NAME_SIZE];
-	segment_name_format(name, base_offset, file);
-	snprintf(out, size, "%s/%s", dir, name);
-}
 
 /* Says nothing of the file, which must not be taken for one that is not there. */
 static bool is_shortage(int err)
@@ -56,7 +48,7 @@ static void find_end(struct segment_witness *witness)
 static int open_times(struct segment_witness *witness, struct io *io, const char *dir, const struct append_time_owner *owner)
 {
 	char path[4096];
-	path_of(path, sizeof path, dir, owner->base_offset, SEGMENT_FILE_APPEND_TIME);
+	segment_path_format(path, sizeof path, dir, owner->base_offset, SEGMENT_FILE_APPEND_TIME);
 	witness->times = malloc(sizeof *witness->times);
 	int err = witness->times ? append_time_file_open(witness->times, io, path) : -ENOMEM;
 	if (err) {
@@ -83,7 +75,7 @@ static int open_seal(struct segment_witness *witness, struct io *io, const char 
 	char path[4096];
 	uint8_t *bytes;
 	size_t size;
-	path_of(path, sizeof path, dir, base_offset, SEGMENT_FILE_SEAL);
+	segment_path_format(path, sizeof path, dir, base_offset, SEGMENT_FILE_SEAL);
 	int err = next_base < 0 ? -ENOENT : small_file_read(io, path, 16 * SEAL_SIZE, &bytes, &size);
 	if (err)
 		return is_shortage(err) ? err : 0;
