@@ -27,9 +27,11 @@ int catalog__apply_broker_settings(struct catalog *catalog)
 	if (err)
 		return err;
 	image_draft_set_config(&state->draft, config);
-	set_defaults(&state->defaults, config);
-	bool is_changed = catalog_settings(state->draft.image, SETTING_BROKER).count > 0;
-	err = is_changed ? image_draft_resolve(&state->draft, &state->defaults) : 0;
+	state->defaults.broker = config->config;
+	if (catalog_settings(state->draft.image, SETTING_BROKER).count > 0) {
+		set_defaults(&state->defaults, config);
+		err = image_draft_resolve(&state->draft, &state->defaults);
+	}
 	catalog_destroy_retired(state);
 	return err;
 }
