@@ -232,6 +232,7 @@ static int show_journal(struct io *io, const char *path, bool is_json)
 	struct out *out = out_open(is_json);
 	out_int(out, "size_bytes", "bytes", (int64_t)journal_size_bytes(journal));
 	out_int(out, "groups", "groups", (int64_t)report.groups);
+	out_int(out, "group_bytes", "bytes in groups", (int64_t)report.group_bytes);
 	out_int(out, "first_group", "first", (int64_t)report.first_seq);
 	out_int(out, "last_group", "last", (int64_t)report.last_seq);
 	out_int(out, "durable_group", "vouched to", (int64_t)report.durable_seq);

@@ -61,6 +61,7 @@ struct journal_report {
 	uint64_t checkpoint;          /* the generation given to the last journal_trim that reached the superblock, 0 if none did */
 	uint64_t log_starts;          /* the generation that journal_note_log_starts was told before that, 0 if none was */
 	uint64_t groups;
+	uint64_t group_bytes;         /* all that they take of the ring */
 	uint64_t entries;
 	uint64_t bytes_scanned;
 	uint64_t first_seq, last_seq;

@@ -629,6 +629,7 @@ static int take(struct recovery *recovery, const struct found_group *group)
 	if (report->groups == 0)
 		report->first_seq = header->seq;
 	report->groups++;
+	report->group_bytes += header->length;
 	report->entries += header->entry_count;
 	report->last_seq = header->seq;
 	report->was_clean = header->flags & GROUP_IS_SEAL;

@@ -88,6 +88,7 @@ static void round_trip(enum io_backend backend)
 	cr_expect_not(rig.report.was_created);
 	cr_expect_not(rig.report.was_clean);
 	cr_expect_eq(rig.report.groups, COUNT_OF(sizes));
+	cr_expect_eq(rig.report.group_bytes, rig.journal->head_place, "nothing between them, in the first lap");
 	struct replayed replayed = rig_replay(&rig);
 	cr_expect_eq(replayed.entries, COUNT_OF(sizes));
 	cr_expect_eq(replayed.gaps, 0);
