@@ -104,7 +104,7 @@ bool run_stalls(struct suite *suite)
 {
 	struct contest contest;
 	struct work work = { .kind = WORK_PRODUCE, .connections = 64, .in_flight = 4, .batch_bytes = 16 << 10, .settings = rolling,
-			     .settings_count = COUNT_OF(rolling) };
+			     .settings_count = COUNT_OF(rolling), .is_warmed_up = true };
 	if (contest_open(&contest, suite->options, "stalls", 1))
 		return false;
 	uint32_t probe = contest_add_spate(&contest, "spate, maximum", &work);
