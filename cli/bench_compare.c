@@ -18,28 +18,47 @@ static json_t *load_result(const char *path)
 	return NULL;
 }
 
-static int compare_results(const json_t *before, const json_t *after, double threshold, bool fails)
+static void print_counts(struct compare_counts counts, double threshold)
 {
-	struct compare_counts counts = compare_print(stdout, before, after, threshold);
+	printf("%u better, %u worse, %u within %g %%", counts.better, counts.worse, counts.same, threshold * 100);
+	if (counts.missing)
+		printf(", %u in one of them alone", counts.missing);
+	printf("\n");
+}
+
+static struct compare_counts compare_and_print(const json_t *before, const json_t *after, double threshold, bool is_json)
+{
+	struct compare_counts counts;
+	if (!is_json)
+		return compare_print(stdout, before, after, threshold);
+	json_t *result = compare_json(before, after, threshold, &counts);
+	json_dumpf(result, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_decref(result);
+	printf("\n");
+	return counts;
+}
+
+static int compare_results(const json_t *before, const json_t *after, double threshold, bool fails, bool is_json)
+{
+	struct compare_counts counts = compare_and_print(before, after, threshold, is_json);
 	if (!counts.better && !counts.worse && !counts.same) {
 		fflush(stdout);
 		complain("the two have no result in common; both must be of one kind: of the same load, or of a whole suite");
 		return STATUS_USAGE;
 	}
-	printf("%u better, %u worse, %u within %g %%", counts.better, counts.worse, counts.same, threshold * 100);
-	if (counts.missing)
-		printf(", %u in one of them alone", counts.missing);
-	printf("\n");
+	if (!is_json)
+		print_counts(counts, threshold);
 	return fails && counts.worse ? STATUS_FAILED : STATUS_OK;
 }
 
 int bench_compare(int argc, char **argv)
 {
 	int64_t percent = 5;
-	bool fails = false;
+	bool fails = false, is_json = false;
 	const struct flag table[] = {
 		INT_FLAG("threshold", 't', &percent, "PERCENT", 0, 1000, "changes up to this are not told (5)"),
 		BOOL_FLAG("fail", 'f', &fails, "exit with 1 if anything is worse"),
+		BOOL_FLAG("json", 'J', &is_json, "print JSON"),
 	};
 	const struct flag_table flag_table = {
 		.command = "spate bench compare",
@@ -57,7 +76,7 @@ int bench_compare(int argc, char **argv)
 	if (!flags_parse(&flag_table, argc, argv, &arguments, &status))
 		return status;
 	json_t *before = load_result(arguments.items[0]), *after = before ? load_result(arguments.items[1]) : NULL;
-	status = after ? compare_results(before, after, (double)percent / 100, fails) : STATUS_USAGE;
+	status = after ? compare_results(before, after, (double)percent / 100, fails, is_json) : STATUS_USAGE;
 	json_decref(before);
 	json_decref(after);
 	return status;

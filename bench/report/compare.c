@@ -7,7 +7,8 @@
 #define PATH_MAX_BYTES 160 /* longer names are cut */
 
 struct comparison {
-	FILE *out;
+	FILE *out;                     /* NULL: into the two lists instead */
+	json_t *not_alike, *changes;
 	double threshold;
 	struct compare_counts counts;
 };
@@ -39,6 +40,11 @@ static void tell(struct comparison *comparison, const char *path, double before,
 	bool is_better = (change > 0) == (sense == COMPARE_MORE);
 	comparison->counts.better += is_better;
 	comparison->counts.worse += !is_better;
+	if (!comparison->out) {
+		json_t *ratio = before != 0 ? json_real(change) : json_null();
+		json_array_append_new(comparison->changes, json_pack("{s:s, s:f, s:f, s:o, s:b}", "name", path, "before", before, "after", after, "change", ratio, "is_better", is_better));
+		return;
+	}
 	fprintf(comparison->out, "%-84s %12.6g %12.6g %+8.1f %%  %s\n", path, before, after, change * 100, is_better ? "better" : "WORSE");
 }
 
@@ -127,7 +133,7 @@ static void print_value(FILE *out, const json_t *value)
 }
 
 /* A change may come of what was asked for, or of the machine. */
-static void tell_other_load(FILE *out, const json_t *before, const json_t *after)
+static void tell_other_load(struct comparison *comparison, const json_t *before, const json_t *after)
 {
 	static const char *const fields[] = { "machine", "version", "workload", "partitionsPerTopic", "connections", "inFlight", "batchBytes", "messageSize", "fetchBytes",
 					      "acks", "requestRate", "consumers" };
@@ -135,20 +141,38 @@ static void tell_other_load(FILE *out, const json_t *before, const json_t *after
 		const json_t *left = json_object_get(before, fields[i]), *right = json_object_get(after, fields[i]);
 		if (!left || !right || json_equal(left, right))
 			continue;
-		fprintf(out, "not alike: %s ", fields[i]);
-		print_value(out, left);
-		fprintf(out, " and ");
-		print_value(out, right);
-		fputc('\n', out);
+		if (!comparison->out) {
+			json_array_append_new(comparison->not_alike, json_pack("{s:s, s:O, s:O}", "name", fields[i], "before", left, "after", right));
+			continue;
+		}
+		fprintf(comparison->out, "not alike: %s ", fields[i]);
+		print_value(comparison->out, left);
+		fprintf(comparison->out, " and ");
+		print_value(comparison->out, right);
+		fputc('\n', comparison->out);
 	}
+}
+
+static void compare(struct comparison *comparison, const json_t *before, const json_t *after)
+{
+	tell_other_load(comparison, before, after);
+	compare_fields(comparison, "", before, after);
+	compare_lists(comparison, json_object_get(before, "goals"), json_object_get(after, "goals"), true);
+	compare_lists(comparison, json_object_get(before, "runs"), json_object_get(after, "runs"), false);
 }
 
 struct compare_counts compare_print(FILE *out, const json_t *before, const json_t *after, double threshold)
 {
 	struct comparison comparison = { .out = out, .threshold = threshold };
-	tell_other_load(out, before, after);
-	compare_fields(&comparison, "", before, after);
-	compare_lists(&comparison, json_object_get(before, "goals"), json_object_get(after, "goals"), true);
-	compare_lists(&comparison, json_object_get(before, "runs"), json_object_get(after, "runs"), false);
+	compare(&comparison, before, after);
 	return comparison.counts;
+}
+
+json_t *compare_json(const json_t *before, const json_t *after, double threshold, struct compare_counts *counts)
+{
+	struct comparison comparison = { .not_alike = json_array(), .changes = json_array(), .threshold = threshold };
+	compare(&comparison, before, after);
+	*counts = comparison.counts;
+	return json_pack("{s:o, s:o, s:i, s:i, s:i, s:i}", "not_alike", comparison.not_alike, "changes", comparison.changes, "better", (int)counts->better, "worse",
+			 (int)counts->worse, "same", (int)counts->same, "missing", (int)counts->missing);
 }

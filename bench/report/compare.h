@@ -20,3 +20,5 @@ struct compare_counts {
 
 /* Prints a line for each thing that was asked for and differs (`not alike: connections 4 and 8`), and for each number that changed by more than `threshold` (0.05: 5 %), and says which way is better. */
 struct compare_counts compare_print(FILE *out, const json_t *before, const json_t *after, double threshold);
+/* The same as an object: `not_alike` and `changes`, a list each, and the counts. NULL: no memory. The caller's. */
+json_t *compare_json(const json_t *before, const json_t *after, double threshold, struct compare_counts *counts);

@@ -31,6 +31,8 @@ out=$("$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/after.json" --fail)
 expect "compare fails if asked to and something is worse" 1 $?
 expect_match "compare calls a higher rate better" 'publishRate .*\+100.0 %  better' "$out"
 expect_match "compare calls a longer wait worse" '99pct .*\+200.0 %  WORSE' "$out"
+out=$("$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/after.json" --json)
+has "compare tells the same as JSON" '.[0] | .better == 1 and .worse == 1 and (.changes | length) == 2 and ([.changes[] | select(.is_better)][0] | .name == "publishRate" and .change > 0.99)'
 "$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/before.json" --fail > "$WORK/same"
 expect "a result is as good as itself" 0 $?
 "$SPATE_BIN" bench compare "$WORK/before.json" "$WORK/same" > /dev/null 2>&1
