@@ -109,7 +109,9 @@ static int run_sweep(const struct sweep *sweep, const struct load_config *base, 
 			complain("%lld %s: %s", (long long)*value, sweep->unit, result->failure);
 	}
 	free(result);
-	return err ? STATUS_FAILED : STATUS_OK;
+	if (!err && interrupt_was_seen())
+		complain("interrupted: what is printed is not all");
+	return err || interrupt_was_seen() ? STATUS_FAILED : STATUS_OK;
 }
 
 int bench_sweep(int argc, char **argv)

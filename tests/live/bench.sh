@@ -47,6 +47,9 @@ bench produce 'bad topic!' > /dev/null
 expect "a broker that refuses is not one that does not answer" 1 $?
 out=$(timeout -s INT 2 "$SPATE_BIN" bench produce --broker "$BROKER" -s 60 -w 0 -B 4096 --json 2> "$WORK/bench.err")
 has "an interrupted run prints what it measured" '.[0] | .publishRate > 0 and .testDurationSeconds < 30 and .failure == ""'
+timeout --preserve-status -s INT 2 "$SPATE_BIN" bench sweep batch-bytes 1024 4096 --broker "$BROKER" -s 60 -w 0 > /dev/null 2> "$WORK/bench.err"
+expect "a sweep that is interrupted has failed" 1 $?
+expect_match "and says so" "interrupted" "$(cat "$WORK/bench.err")"
 timeout -s INT 2 "$SPATE_BIN" bench client --broker "$BROKER" -s 60 -w 0 > "$WORK/bench.out" 2> "$WORK/bench.err"
 expect_match "a client that is interrupted says so" "interrupted" "$(cat "$WORK/bench.err")"
 topics=$(kc -L -J | jq -r '.topics[].topic' | grep -c '^spate-bench' || true)
