@@ -47,7 +47,8 @@ static int compare_files(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* 1: a whole batch is at `end`. 0: there is none. Or an error: a disk that does not answer decides nothing. */
+/* 1: a whole batch is at `end`, and is due there. 0: there is none, or one of another offset: batches are missing before it, or its base offset has rotted, which no CRC covers. Or an error: a
+ * disk that does not answer decides nothing. */
 static int find_whole_batch(struct segment *segment, struct mark end, uint64_t size, uint8_t header[BATCH_HEADER_SIZE], struct batch *batch)
 {
 	uint8_t *bytes;
@@ -57,7 +58,7 @@ static int find_whole_batch(struct segment *segment, struct mark end, uint64_t s
 	int64_t got = io_file_read(io, segment->read_fd, header, BATCH_HEADER_SIZE, end.position);
 	if (got != BATCH_HEADER_SIZE)
 		return got < 0 ? (int)got : 0;
-	if (batch_parse_header((struct slice){header, BATCH_HEADER_SIZE}, batch) || batch->base_offset < end.offset ||
+	if (batch_parse_header((struct slice){header, BATCH_HEADER_SIZE}, batch) || batch->base_offset != end.offset ||
 	    batch->size_bytes > size - end.position)
 		return 0;
 	int err = segment_read_batch(segment, batch, end.position, &bytes);
