@@ -199,12 +199,13 @@ static void print_backend(const struct server_report *report, const struct broke
 
 static void print_recovery(const struct server_report *report)
 {
-	uint64_t entries = 0, torn = 0, damaged = 0;
+	uint64_t entries = 0, torn = 0, damaged = 0, offline = 0;
 	bool was_clean = true, is_journal_lost = false;
 	for (uint32_t i = 0; i < report->shard_count; i++) {
 		entries += report->stores[i].entries_replayed;
 		torn += report->stores[i].torn_groups;
 		damaged += report->stores[i].damaged_ranges;
+		offline += report->stores[i].offline_partitions;
 		was_clean &= report->stores[i].was_clean;
 		is_journal_lost |= report->stores[i].is_journal_lost;
 	}
@@ -224,6 +225,8 @@ static void print_recovery(const struct server_report *report)
 	if (report->catalog.torn_bytes && !report->catalog.is_lost)
 		printf("            %llu byte%s of %s were cut off catalog.log\n", (unsigned long long)report->catalog.torn_bytes,
 		       out_plural(report->catalog.torn_bytes), report->catalog.is_torn_zeros ? "zeros" : "an unfinished change");
+	if (offline)
+		printf("  OFFLINE   %llu partition%s cannot be read: named above; what is in the journal is kept until a start that can\n", (unsigned long long)offline, out_plural(offline));
 	if (damaged)
 		printf("  DAMAGE    %llu range%s of stored records %s checks and %s not served; 'spate log verify' names %s\n",
 		       (unsigned long long)damaged, out_plural(damaged), damaged == 1 ? "fails its" : "fail their", damaged == 1 ? "is" : "are",

@@ -31,7 +31,8 @@
 	X(-1022, ERR_INVALID_SETTING, "a setting's name, key or value is too long")                   \
 	X(-1023, ERR_TOO_MANY_SETTINGS, "there would be more settings than the catalog keeps")        \
 	X(-1024, ERR_NOT_A_FILE, "it is no regular file")                                             \
-	X(-1025, ERR_GONE, "its file was moved, removed or replaced while it was in use")
+	X(-1025, ERR_GONE, "its file was moved, removed or replaced while it was in use") \
+	X(-1026, ERR_OFFLINE, "the partition is offline: its files cannot be read")
 
 enum err {
 #define X(code, name, text) name = code,

@@ -479,7 +479,8 @@ int64_t partition_log_start_offset(const struct partition *partition) { return p
 int64_t partition_high_watermark(const struct partition *partition) { return partition->durable_offset; }
 int64_t partition_log_end_offset(const struct partition *partition) { return partition->next_offset; }
 struct partition_counters partition_counters(const struct partition *partition) { return partition->counters; }
-bool partition_has_failed(const struct partition *partition) { return partition->has_failed; }
+bool partition_has_failed(const struct partition *partition) { return partition->has_failed || partition->offline_err; }
+bool partition_is_offline(const struct partition *partition) { return partition->offline_err != 0; }
 const struct topic *partition_topic(const struct partition *partition) { return partition->topic; }
 uint32_t partition_index(const struct partition *partition) { return partition->index; }
 const struct producer_state *partition_producers(const struct partition *partition) { return partition->producers; }

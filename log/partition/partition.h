@@ -152,7 +152,9 @@ struct partition_counters {
 	uint64_t bytes_out;
 };
 struct partition_counters partition_counters(const struct partition *partition);
-bool partition_has_failed(const struct partition *partition);
+bool partition_has_failed(const struct partition *partition); /* nothing is appended: durability is broken, or it is offline */
+/* Its files could not be read at the start: every operation ends with ERR_OFFLINE, and what is known of its positions is of an earlier time. */
+bool partition_is_offline(const struct partition *partition);
 const struct topic *partition_topic(const struct partition *partition);
 uint32_t partition_index(const struct partition *partition);
 struct producer_state;

@@ -261,6 +261,8 @@ static int refusal_of(const struct partition *partition, struct append_op *op)
 {
 	if (partition->is_closed || partition->has_failed)
 		return partition->is_closed ? ERR_CLOSED : ERR_FAILED;
+	if (partition->offline_err)
+		return ERR_OFFLINE;
 	int err = op->is_internal ? partition->home->internal_refusal : partition->home->refusal;
 	if (!err && partition->is_tail_unseen) {
 		op->error_message = "the end of the partition's log could not be looked at since a crash: its directory or a file there cannot be read";

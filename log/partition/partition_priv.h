@@ -75,6 +75,7 @@ struct partition {
 	struct list dirty_node, unfiled_node, unsynced_node, untimed_node, drop_node, store_node;
 	int64_t cycle_end_offset;       /* the cycle under way must have all below this in files before it trims the journal */
 	struct partition *hash_next;
+	int offline_err;                /* why its files cannot be read since the start (log/store/offline.c): nothing of them is asked; 0: they can */
 	uint64_t complete_bytes;        /* of all segments but the active one */
 	uint32_t references;            /* commit items, filings and reads in flight */
 	bool has_dir, is_dir_checked, is_dir_syncing, has_failed, is_closed, epochs_changed, has_unsealed;

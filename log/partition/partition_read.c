@@ -115,7 +115,7 @@ static bool is_behind_known_end(struct partition *partition, int64_t offset)
 static void begin(struct read_op *op)
 {
 	struct partition *partition = op->partition;
-	op->err = partition->is_closed ? ERR_CLOSED : 0;
+	op->err = partition->is_closed ? ERR_CLOSED : partition->offline_err ? ERR_OFFLINE : 0;
 	op->high_watermark = op->last_stable_offset = partition->durable_offset;
 	op->log_start_offset = partition->start_offset;
 	op->has_more = false;

@@ -18,6 +18,8 @@ int partition_trim(struct partition *partition, struct trim_op *op)
 		return ERR_CLOSED;
 	if (partition->has_failed)
 		return ERR_FAILED;
+	if (partition->offline_err)
+		return ERR_OFFLINE;
 	if (partition->home->trim_refusal)
 		return partition->home->trim_refusal;
 	if (op->offset == -1)

@@ -88,7 +88,7 @@ static bool must_file_all(const struct replay *replay, bool has_unknown_past)
 {
 	const struct store *store = replay->store;
 	return replay->has_unvouched_loss || replay->untold_to || has_unknown_past || store->is_journal_alien || replay->has_repeats ||
-	       replay->has_given_up || store->home.has_new_damage;
+	       replay->has_given_up || store->home.has_new_damage || store__has_returned(store);
 }
 
 /* Are the pieces themselves, and all before them? What lies behind them the journal has. */
@@ -133,6 +133,9 @@ static int find_ends(struct replay *replay, bool *has_scanned)
 	int err = store__find_positions(replay, has_scanned);
 	store__release_told(store);
 	uint32_t looked_at = !err && !replay->report->was_clean ? store__look_before_replay(store) : 0;
+	replay->has_scanned = *has_scanned;
+	if (!err)
+		err = store__replay_kept(replay);
 	cache_set_giver(store->cache, journal_give_memory, store->journal);
 	if (!err)
 		err = journal_replay(store->journal, store__replay_entry, replay);
@@ -140,7 +143,9 @@ static int find_ends(struct replay *replay, bool *has_scanned)
 	if (!err && (store->is_journal_alien || (*has_scanned && store->journal_found.damaged_groups)))
 		err = store__demand_what_was_not_replayed(replay);
 	replay->report->was_clean &= !is_journal_gone(replay);
-	return !err && !replay->report->was_clean ? store__find_tails(store, looked_at) : err;
+	if (!err && !replay->report->was_clean)
+		err = store__find_tails(replay, looked_at);
+	return !err && replay->must_begin_anew ? ERR_OFFLINE : err;
 }
 
 static void begin(struct replay *replay, struct store *store, struct store_report *report)
@@ -175,13 +180,18 @@ static int find_ends_by_all(struct replay *replay, bool *has_scanned)
 	return find_ends(replay, has_scanned);
 }
 
-int store__recover(struct store *store, struct store_report *report)
+/* ERR_OFFLINE: a partition has gone offline, and all of it is to begin anew. */
+static int recover(struct store *store, struct store_report *report)
 {
 	store->is_recovering = true;
 	bool has_scanned;
 	struct replay replay;
 	begin(&replay, store, report);
 	int err = find_ends_by_all(&replay, &has_scanned);
+	if (err == ERR_OFFLINE) {
+		forget(&replay);
+		return err;
+	}
 	bool has_unknown_past = is_journal_gone(&replay) && !store->is_all_filed && store_must_have_journal(store->image);
 	if (!err)
 		err = store__leave_room(&replay, has_unknown_past);
@@ -192,6 +202,7 @@ int store__recover(struct store *store, struct store_report *report)
 		if (partition->start_offset > partition->durable_offset)
 			partition->start_offset = partition->durable_offset;
 		report->partitions++;
+		report->offline_partitions += partition->offline_err != 0;
 	}
 	store->is_recovering = false;
 	set_clock(&replay);
@@ -199,6 +210,8 @@ int store__recover(struct store *store, struct store_report *report)
 		err = refuse_doubtful_directory(store, report);
 	if (!err && !report->was_clean)
 		err = store__cut_tails(store);
+	if (!err)
+		err = store__write_kept(store);
 	store__doubt_ends(store, report->was_clean);
 	/* First, and into room that they have: a full disk, or no descriptors for all, keeps the others only. */
 	if (!err && replay.unvouched_count)
@@ -210,5 +223,21 @@ int store__recover(struct store *store, struct store_report *report)
 	 * with topics, there has always been a scan: a lost journal's checkpoint is not believed.) */
 	if (!err && !store->must_file_first && has_scanned && store->image->topic_count > 0)
 		err = write_what_was_scanned(store, has_scanned);
+	return err;
+}
+
+int store__recover(struct store *store, struct store_report *report)
+{
+	int err = store__find_kept(store);
+	report->was_clean &= !store->offline_count; /* what is behind the ends of those that were offline nobody has looked at yet */
+	struct store_report before = *report;
+	if (!err)
+		err = recover(store, report);
+	while (err == ERR_OFFLINE) { /* each time one more at least */
+		store__forget_partitions(store);
+		store__forget_kept_entries(store);
+		*report = before;
+		err = recover(store, report);
+	}
 	return err;
 }

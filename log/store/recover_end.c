@@ -16,7 +16,7 @@
 #include "log/partition/partition_dir.h"
 #include "log/segment/foreign_file.h"
 #include "log/segment/torn_file.h"
-#include "log/store/store_priv.h"
+#include "log/store/recover_priv.h"
 
 struct stray {
 	const struct partition *partition;
@@ -144,19 +144,33 @@ void store__explain_unread(const struct partition *partition, int err, struct st
 		 io_explain(partition->home->io, err, why, sizeof why));
 }
 
-int store__find_tails(struct store *store, uint32_t looked_at)
+/* The journal alone has it, and could not let it go: filing would wait for ever, and everybody with it. */
+static bool has_unfiled(const struct partition *partition)
 {
+	LIST_FOR_EACH(node, &partition->segments)
+		if (!segment_is_filed(LIST_ENTRY(node, struct segment, node)))
+			return true;
+	return false;
+}
+
+int store__find_tails(struct replay *replay, uint32_t looked_at)
+{
+	struct store *store = replay->store;
 	int err = store__find_directories(store);
 	if (err)
 		return err;
 	store__look_at_new(store, looked_at);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
-		int found = store__has_tail(partition);
+		int found = partition->offline_err ? 0 : store__has_tail(partition);
 		if (found < 0 && !store__is_unreadable(found))
 			return found;
-		if (found < 0)
+		if (found < 0 && has_unfiled(partition) && store__may_be_kept(replay))
+			err = store__put_offline(replay, partition, found);
+		else if (found < 0)
 			store__note_unseen_tail(store, partition, found);
+		if (err)
+			return err;
 		partition->has_tail = found > 0;
 	}
 	return 0;

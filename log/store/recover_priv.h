@@ -18,6 +18,9 @@ struct replay {
 	uint64_t untold_to;        /* what groups up to this one held, nobody tells; 0: there are none */
 	struct fence *fences;
 	uint32_t fence_count;
+	bool has_scanned;          /* no checkpoint was believed */
+	bool must_begin_anew;      /* a partition has gone offline */
+	uint64_t kept_incarnation; /* of the opening that wrote what is being replayed, if that is no group of the journal; else 0 */
 	int64_t told_time_ms;      /* the time that retention went by, as the journal tells it; below 0: it does not */
 };
 
@@ -32,6 +35,26 @@ static inline bool is_journal_gone(const struct replay *replay)
 {
 	return replay->report->is_journal_lost || replay->store->is_journal_alien;
 }
+
+/* offline.c */
+/* Before a recovery: what is kept of partitions that were offline. Those whose kept entries cannot be read stay so. */
+MUST_USE int store__find_kept(struct store *store);
+/* What of a partition's files could not be asked: 0, it is offline, and the recovery is to begin anew; else the error ends the recovery, and the report says why. */
+MUST_USE int store__put_offline(struct replay *replay, struct partition *partition, int err);
+/* The checkpoint says what each partition was, and the journal has lost nothing: so both together are all that there is of it. */
+bool store__may_be_kept(const struct replay *replay);
+/* Of one that is offline: for store__write_kept. */
+MUST_USE int store__keep_entry(struct replay *replay, const struct partition *partition, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload);
+/* The recovery begins anew, and meets them once more. */
+void store__forget_kept_entries(struct store *store);
+/* Durably, before the journal is written or let go. */
+MUST_USE int store__write_kept(struct store *store);
+/* Before the journal is replayed: what was kept of those that can be read again. */
+MUST_USE int store__replay_kept(struct replay *replay);
+
+/* recover_end.c */
+/* Which partitions' files have anything behind the ends that recovery has found: partition->has_tail. Those that cannot be read are noted as unseen, or go offline. */
+MUST_USE int store__find_tails(struct replay *replay, uint32_t looked_at);
 
 /* recover_positions.c */
 /* From the checkpoint, or what is there instead of it. */

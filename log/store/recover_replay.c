@@ -190,7 +190,8 @@ int store__leave_gap(struct replay *replay, struct partition *partition, int64_t
 /* What the batches of the group that is being replayed were stamped with. */
 static int32_t epoch_of_replayed(const struct replay *replay, const struct partition *partition)
 {
-	uint64_t epoch = journal_replayed_incarnation(replay->store->journal) - partition->topic->created_incarnation;
+	uint64_t incarnation = replay->kept_incarnation ? replay->kept_incarnation : journal_replayed_incarnation(replay->store->journal);
+	uint64_t epoch = incarnation - partition->topic->created_incarnation;
 	return epoch > INT32_MAX ? INT32_MAX : (int32_t)epoch;
 }
 
@@ -353,6 +354,8 @@ int store__replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		return err;
 	replay->report->entries_replayed += !entry->is_repeat;
 	replay->has_repeats |= entry->is_repeat;
+	if (partition->offline_err)
+		return store__keep_entry(replay, partition, seq, is_vouched, entry, payload);
 	if (entry->kind == ENTRY_LOG_START) { /* @J */
 		if (entry->base_offset > partition->start_offset) {
 			partition->start_offset = entry->base_offset;
@@ -373,20 +376,21 @@ int store__replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		err = pass_gap(replay, partition, is_vouched, entry);
 	else
 		err = move_to_segment(partition, entry);
-	if (err || entry->end_offset <= partition->next_offset)
-		return err;
+	if (err)
+		return store__put_offline(replay, partition, err);
+	if (entry->end_offset <= partition->next_offset)
+		return 0;
 	if (entry->kind == ENTRY_BATCHES && payload.size == 0) /* @L */
 		return pass_lost_batches(replay, partition, entry);
 	int64_t from = partition->next_offset;
-	if (entry_is_direct(entry)) {
+	if (entry_is_direct(entry))
 		err = take_direct(replay, partition, entry, payload, is_vouched);
-		if (err)
-			store__explain_unread(partition, err, replay->report);
-	} else if (entry->kind == ENTRY_BATCHES) /* @C, @D */
+	else if (entry->kind == ENTRY_BATCHES) /* @C, @D */
 		err = stage_payload(replay, partition, payload);
 	else
 		return ERR_FORMAT; /* a kind of a later version */
-	if (!err)
-		partition__note_append_time(partition, partition->active, from, partition->next_offset, entry->group_time_ms);
-	return err;
+	if (err)
+		return store__put_offline(replay, partition, err);
+	partition__note_append_time(partition, partition->active, from, partition->next_offset, entry->group_time_ms);
+	return 0;
 }

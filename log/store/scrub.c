@@ -97,7 +97,7 @@ static void enter_partition(struct scrub *scrub, struct partition *partition)
 {
 	scrub->partition = partition;
 	scrub->next_base_offset = -1;
-	scrub->is_partition_checked = !partition || !partition->has_dir;
+	scrub->is_partition_checked = !partition || !partition->has_dir || partition->offline_err;
 	if (partition)
 		partition__retain(partition);
 }
@@ -138,7 +138,7 @@ static struct mark end_of(const struct segment *segment)
 
 static struct segment *next_to_read(const struct scrub *scrub)
 {
-	if (scrub->partition->is_closed)
+	if (scrub->partition->is_closed || scrub->partition->offline_err)
 		return NULL;
 	LIST_FOR_EACH(node, &scrub->partition->segments) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);

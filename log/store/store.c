@@ -120,6 +120,7 @@ int store__find_partition(struct store *store, const struct uuid *topic_id, uint
 	partition = partition__create(&store->home, topic, index);
 	if (!partition)
 		return -ENOMEM;
+	partition->offline_err = store__offline_err(store, topic_id, index);
 	if (store->partition_count > store->bucket_mask)
 		grow_buckets(store);
 	list_push_back(&store->partitions, &partition->store_node);
@@ -681,6 +682,7 @@ static void delete_partition(struct store *store, struct partition *partition)
 	unlink_partition(store, partition);
 	partition__close(partition);
 	store__remove_dir(store, partition);
+	store__forget_kept(store, partition);
 	partition__release(partition);
 }
 

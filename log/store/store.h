@@ -43,6 +43,7 @@ struct store_report {
 	uint64_t entries_replayed, bytes_replayed;
 	uint64_t torn_groups;             /* never acknowledged, dropped */
 	uint64_t damaged_ranges;          /* below the durable point: fenced, never truncated */
+	uint64_t offline_partitions;      /* whose files cannot be read: named on stderr, and kept what the journal has of them (log/store/offline.c) */
 	bool was_clean;
 	bool is_journal_lost;             /* the journal was missing, or none: what was in it alone is lost, and that was accepted */
 	uint64_t duration_ns;
@@ -123,6 +124,10 @@ struct partition *store_look_at_partition(const struct store *store, const struc
 MUST_USE int store_shards_of(struct io *io, const char *dir, uint32_t *count);
 /* Is it the name that the broker gives to a shard's file, `prefix` and the number ("journal-01" is not)? `prefix`: at most 32 bytes. */
 bool store_is_shard_file(const char *name, const char *prefix, uint32_t *shard);
+
+/* The name of what is kept of a partition that a start could not read (log/store/offline.c)? */
+#define STORE_KEPT_PREFIX "kept-"
+bool store_is_kept_file(const char *name, uint32_t *shard, struct uuid *topic_id, uint32_t *index);
 
 /* Which shard owns a partition: a stable hash (XXH3) of topic id and index. */
 uint32_t store_owner(const struct uuid *topic_id, uint32_t index, uint32_t shard_count);

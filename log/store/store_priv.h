@@ -102,6 +102,16 @@ struct checkpoint_writing {
 	int err;
 };
 
+/* A partition whose files cannot be read since the start, or could not before it (offline.c). */
+struct offline {
+	struct uuid topic_id;
+	uint32_t index;
+	int err;                       /* why; 0: they can, and what was kept is taken up again */
+	bool has_file;                 /* what is kept of it is in a file */
+	uint8_t *data;                 /* that file's bytes, or in a recovery what will be; malloc'ed */
+	size_t size, capacity;
+};
+
 /* Directories of deleted partitions, which go a few files at a time. */
 struct removals {
 	struct list dirs;
@@ -158,6 +168,8 @@ struct store {
 	struct checkpoint_writing checkpoint;
 	struct shortage shortage;
 	struct removals removals;
+	struct offline *offline;       /* malloc'ed */
+	uint32_t offline_count;
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
 	bool is_journal_put_back;      /* the catalog knows a later opening that it had noted */
@@ -395,8 +407,6 @@ MUST_USE int store__check_up_to(struct partition *partition, struct segment *seg
 MUST_USE int store__make_room_for(struct partition *partition, const struct batch *batch);
 
 /* recover_end.c */
-/* Which partitions' files have anything behind the ends that recovery has found: partition->has_tail. Those that cannot be read are noted as unseen. */
-MUST_USE int store__find_tails(struct store *store, uint32_t looked_at);
 /* Is anything behind its end? 1, 0, or an error. */
 MUST_USE int store__has_tail(struct partition *partition);
 /* Takes that away: it is kept beside the log, and nobody was told of it. */
@@ -407,6 +417,17 @@ void store__explain_unread(const struct partition *partition, int err, struct st
 MUST_USE int store__cut_tails(struct store *store);
 /* Makes the partitions that have a directory, whether anything else knows of them or not. */
 MUST_USE int store__find_directories(struct store *store);
+
+/* offline.c (what a recovery asks of it: recover_priv.h) */
+/* Why the partition is offline, or 0. */
+int store__offline_err(const struct store *store, const struct uuid *topic_id, uint32_t index);
+/* Is anything kept of partitions that can be read again? Until it is filed, and a checkpoint says so, nothing new may be taken. */
+bool store__has_returned(const struct store *store);
+/* Then, durably: they are as any. */
+MUST_USE int store__drop_kept(struct store *store);
+/* Of a partition whose topic was deleted. */
+void store__forget_kept(struct store *store, const struct partition *partition);
+void store__free_offline(struct store *store);
 
 /* recover_look.c */
 /* What the replay, and the cutting behind it, will open and list, is fetched at once. How many partitions that were: looked_at. */

@@ -157,6 +157,7 @@ void store_close(struct store *store)
 	free(store->spare_items);
 	free(store->direct_headers);
 	ring_image_free(store->options.journal_image);
+	store__free_offline(store);
 	XXH3_freeState(store->hash);
 	free(store->buckets);
 	free(store->dir);

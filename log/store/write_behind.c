@@ -394,7 +394,7 @@ static bool seal_some(struct store *store)
 	uint32_t left = store->is_stopping ? SEALS_PER_TURN_AT_STOP : SEALS_PER_TURN;
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
-		if (partition->has_unsealed && seal_complete(store, partition, &left))
+		if (partition->has_unsealed && !partition->offline_err && seal_complete(store, partition, &left))
 			return true;
 		if (left == 0) {
 			turn_again(store);
@@ -454,6 +454,8 @@ static int save_derived(struct store *store, struct partition *partition)
 
 static int save_partition(struct store *store, struct partition *partition)
 {
+	if (partition->offline_err)
+		return 0;
 	uint32_t any = UINT32_MAX;
 	int err = partition->has_unsealed ? seal_complete(store, partition, &any) : 0;
 	if (!err)
@@ -474,6 +476,8 @@ static void age_reached(struct io_timer *timer)
 /* The checkpoint that was just written knows of all that is sealed: what of it lies before the log start can go. */
 static void drop_checkpointed(struct partition *partition)
 {
+	if (partition->offline_err)
+		return;
 	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
 		if (segment->is_checkpointed)
@@ -525,8 +529,10 @@ static void finish_cycle(struct store *store, int err, bool is_all_filed)
 		return;
 	if (err)
 		take_back(store);
-	else
+	else {
 		let_journal_go(store);
+		err = store__drop_kept(store);
+	}
 	if (err_is_full(err)) {
 		retry_later(store);
 		store->cycle.is_due = true; /* from its begin */

@@ -409,6 +409,28 @@ static int check_partitions(struct verify *verify)
 	return err ? err : verify->unread;
 }
 
+/* ---- what is kept of partitions that were offline ---------------------------------------------------------- */
+
+static int note_kept(void *context, const char *name, bool is_directory)
+{
+	struct verify *verify = context;
+	struct uuid id;
+	uint32_t shard, index;
+	char what[400];
+	if (is_directory || !store_is_kept_file(name, &shard, &id, &index))
+		return 0;
+	const struct topic *topic = verify->image ? catalog_topic_by_id(verify->image, &id) : NULL;
+	snprintf(what, sizeof what, "a start could not read %s%s%u: what the journal had of it is kept here, and is taken up again by the start that can", topic ? topic->name : "a partition",
+		 topic ? "-" : ": ", index);
+	tell(verify, FINDING_NOTE, name, NOWHERE, NOWHERE, what);
+	return 0;
+}
+
+static int tell_kept(struct verify *verify)
+{
+	return io_dir_list(verify->sink.io, verify->sink.dir, note_kept, verify);
+}
+
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static int run(struct verify *verify)
@@ -422,6 +444,8 @@ static int run(struct verify *verify)
 		err = read_shards(verify);
 	if (!err)
 		check_catalog_end(verify);
+	if (!err)
+		err = tell_kept(verify);
 	return err ? err : check_partitions(verify);
 }
 

@@ -241,6 +241,8 @@ int group_load__begin(struct hosted *hosted)
 	uint64_t seed;
 	if (!partition)
 		return ERR_UNKNOWN_TOPIC;
+	if (partition_is_offline(partition))
+		return ERR_OFFLINE;
 	struct load *load = calloc(1, sizeof *load);
 	if (!load)
 		return -ENOMEM;

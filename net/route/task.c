@@ -54,7 +54,9 @@ static struct partition *find(struct shard *shard, struct task *task)
 	struct partition *partition = store_partition(shard->store, &task->topic_id, task->partition);
 	if (!partition)
 		task->err = ERR_UNKNOWN_TOPIC;
-	return partition;
+	else if (partition_is_offline(partition))
+		task->err = ERR_OFFLINE;
+	return partition && !partition_is_offline(partition) ? partition : NULL;
 }
 
 int task_check_epoch(const struct partition *partition, int32_t current_leader_epoch)

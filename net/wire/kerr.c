@@ -68,6 +68,7 @@ static enum kerr from_log(enum err err)
 	case ERR_LOCKED:
 	case ERR_NOT_A_FILE:
 	case ERR_GONE:
+	case ERR_OFFLINE:
 		return KERR_KAFKA_STORAGE_ERROR;
 	}
 	return KERR_UNKNOWN_SERVER_ERROR;

@@ -99,8 +99,8 @@ Test(recovery_end, what_tells_of_it_goes_as_well)
 		int err = world_try_open(&world);
 		has_struck = sim_disk_fail_count(world.disk) > before;
 		sim_disk_fail(world.disk, 0, EIO);
-		failed += err != 0;
-		if (err) {
+		failed += world_lacks_any(&world, err);
+		if (world_lacks_any(&world, err)) {
 			world_close(&world);
 			world_open(&world);
 		}

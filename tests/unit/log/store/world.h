@@ -63,6 +63,12 @@ static inline int world_try_open(struct world *world)
 	return err;
 }
 
+/* What a failed I/O has cost of an opening: all of it, or a partition, which is offline until the next one. */
+static inline bool world_lacks_any(const struct world *world, int err)
+{
+	return err || world->report.offline_partitions > 0;
+}
+
 static inline void world_close(struct world *world)
 {
 	if (world->store)
