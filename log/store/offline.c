@@ -66,9 +66,8 @@ int store__offline_err(const struct store *store, const struct uuid *topic_id, u
 
 static void path_of(const struct store *store, const struct uuid *topic_id, uint32_t index, char *out, size_t size)
 {
-	char id[2 * sizeof topic_id->bytes + 1];
-	for (size_t i = 0; i < sizeof topic_id->bytes; i++)
-		snprintf(id + 2 * i, 3, "%02x", topic_id->bytes[i]);
+	char id[UUID_HEX_SIZE];
+	uuid_hex_format(id, topic_id);
 	snprintf(out, size, "%s/" STORE_KEPT_PREFIX "%u.%s.%u", store->dir, store->options.shard, id, index);
 }
 
@@ -229,11 +228,9 @@ static int load(struct store *store, struct offline *offline)
 
 bool store_is_kept_file(const char *name, uint32_t *shard, struct uuid *topic_id, uint32_t *index)
 {
-	char id[2 * sizeof topic_id->bytes + 1], made[128];
-	if (sscanf(name, STORE_KEPT_PREFIX "%u.%32[0-9a-f].%u", shard, id, index) != 3 || strlen(id) != sizeof id - 1)
+	char id[UUID_HEX_SIZE], made[128];
+	if (sscanf(name, STORE_KEPT_PREFIX "%u.%32[0-9a-f].%u", shard, id, index) != 3 || !uuid_hex_parse(topic_id, slice_from(id)))
 		return false;
-	for (size_t i = 0; i < sizeof topic_id->bytes; i++)
-		sscanf(id + 2 * i, "%2hhx", &topic_id->bytes[i]);
 	snprintf(made, sizeof made, STORE_KEPT_PREFIX "%u.%s.%u", *shard, id, *index);
 	return strcmp(name, made) == 0;
 }

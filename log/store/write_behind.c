@@ -527,9 +527,9 @@ static void finish_cycle(struct store *store, int err, bool is_all_filed)
 	store->cycle.state = CYCLE_IDLE;
 	if (store->failure)
 		return;
-	if (err)
+	if (err) {
 		take_back(store);
-	else {
+	} else {
 		let_journal_go(store);
 		err = store__drop_kept(store);
 	}
