@@ -497,6 +497,14 @@ static int take_spare(struct segment *segment, const char *path)
 	return fd;
 }
 
+/* What recovery has looked into may have had this name, and was put aside (recover_end.c): nothing of this segment is in there. */
+static void close_other_file(struct segment *segment)
+{
+	if (segment->read_fd >= 0)
+		io_close_fd(segment->home->io, segment->read_fd);
+	segment->read_fd = -1;
+}
+
 /* Where there is nothing of that name, as a rule. -EEXIST: there is. */
 static int make_file(struct segment *segment, const char *path)
 {
@@ -507,6 +515,7 @@ static int make_file(struct segment *segment, const char *path)
 		return segment->write_fd;
 	segment->is_foreign = false; /* recovery may have put it aside already */
 	segment->has_new_name = segment->has_file = true;
+	close_other_file(segment);
 	return 0;
 }
 
