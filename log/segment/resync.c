@@ -3,6 +3,8 @@
  * The damaged batch's own length field is tried first: if what it points at is the whole batch that is due behind it, it is believed. Otherwise every
  * position is a candidate: magic 2, an offset behind the damage and within the segment, a length that fits, and a good CRC. A batch inside a
  * record's value could only be taken for one if it carried such an offset; the length field keeps that from happening where records rot.
+ * Where what has rotted is no more than what no CRC covers (base offset, length, magic), the CRC tells where the damaged batch ends: one of the offset that is due there is
+ * believed as well.
  *
  * The batch at the damaged place may be whole and only come too early: then batches are missing before it, and it is the next one.
  *
@@ -20,6 +22,7 @@
 #include <string.h>
 
 #include "log/base/err.h"
+#include "log/batch/crc32c.h"
 
 #define SCAN_SIZE (256u << 10)
 #define STRAY_SIZE (64u << 10) /* of a block that was written to the wrong place, at most; most often it is a page */
@@ -38,17 +41,27 @@ bool resync_header_fits(const struct resync_source *source, uint64_t position, c
 	       batch->last_offset_delta < source->fit_offset - batch->base_offset && position + batch->size_bytes <= source->fit_position;
 }
 
-static int read_header(const struct resync_source *source, uint64_t position, struct batch *out)
+static int read_header_bytes(const struct resync_source *source, uint64_t position, uint8_t header[BATCH_HEADER_SIZE])
+{
+	if (position + BATCH_HEADER_SIZE > source->fit_position)
+		return ERR_CORRUPT_LOG;
+	return source->read(source->context, header, BATCH_HEADER_SIZE, position);
+}
+
+/* Whatever it says of offsets. */
+static int read_any_header(const struct resync_source *source, uint64_t position, struct batch *out)
 {
 	uint8_t header[BATCH_HEADER_SIZE];
-	if (position + sizeof header > source->fit_position)
-		return ERR_CORRUPT_LOG;
-	int err = source->read(source->context, header, sizeof header, position);
+	int err = read_header_bytes(source, position, header);
 	if (err)
 		return err;
-	if (batch_parse_header((struct slice){header, sizeof header}, out) || !resync_header_fits(source, position, out))
-		return ERR_CORRUPT_LOG;
-	return 0;
+	return batch_parse_header((struct slice){header, sizeof header}, out) ? ERR_CORRUPT_LOG : 0;
+}
+
+static int read_header(const struct resync_source *source, uint64_t position, struct batch *out)
+{
+	int err = read_any_header(source, position, out);
+	return err ? err : resync_header_fits(source, position, out) ? 0 : ERR_CORRUPT_LOG;
 }
 
 /* The bytes of a batch pass its check. */
@@ -267,35 +280,104 @@ static bool is_refuted(struct candidate *best, uint64_t position, const uint8_t 
 	return true;
 }
 
+/* The damaged batch, as far as a CRC tells of it: what is behind its length and its offset. */
+struct damaged {
+	uint64_t position;
+	int64_t from_offset; /* its own offset is due behind this one */
+	int64_t due_offset;  /* behind it, if its CRC is right; -1: nothing can be told */
+	uint32_t crc;
+};
+
+static int read_damaged(const struct resync_source *source, uint64_t position, int64_t from_offset, struct damaged *out)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	*out = (struct damaged){.position = position, .from_offset = from_offset, .due_offset = -1};
+	int err = read_header_bytes(source, position, header);
+	if (err)
+		return no_or(err);
+	uint32_t last_offset_delta = load_be32(header + BATCH_AT_LAST_OFFSET_DELTA);
+	out->crc = load_be32(header + BATCH_AT_CRC);
+	if (last_offset_delta <= INT32_MAX)
+		out->due_offset = from_offset + 1 + (int64_t)last_offset_delta + 1;
+	return 0;
+}
+
+/* 1: what the damaged batch's CRC covers ends just there; 0: it does not; or a read error. */
+static int ends_at(const struct resync_source *source, const struct damaged *damaged, uint64_t end)
+{
+	uint8_t window[WINDOW_SIZE];
+	uint32_t crc = 0;
+	if (end < damaged->position + BATCH_HEADER_SIZE || end - damaged->position > BATCH_SIZE_MAX)
+		return 0;
+	for (uint64_t at = damaged->position + BATCH_AT_ATTRIBUTES, size; at < end; at += size) {
+		size = end - at < sizeof window ? end - at : sizeof window;
+		int err = source->read(source->context, window, (uint32_t)size, at);
+		if (err)
+			return no_or(err);
+		crc = crc32c_extend(crc, window, size);
+	}
+	return crc == damaged->crc;
+}
+
+/* 1: the batch follows the damaged one, whose own CRC says so; 0: that is not known; or a read error. */
+static int follows(const struct resync_source *source, const struct damaged *damaged, uint64_t position, const struct batch *batch)
+{
+	return batch->base_offset == damaged->due_offset ? ends_at(source, damaged, position) : 0;
+}
+
+/* 1: a whole batch that leads on is at `position`, where one seems to be; *is_next: it is known to follow the damaged one. 0: it does not, and nothing on its way to *refuted_to
+ * does, if that is not 0. Or a read error. */
+static int judge(const struct resync_source *source, const struct damaged *damaged, uint64_t position, struct batch *out, bool *is_next, uint64_t *refuted_to)
+{
+	int is_found = is_batch(source, position, damaged->from_offset, out);
+	if (is_found <= 0)
+		return is_found;
+	int is_following = follows(source, damaged, position, out);
+	if (is_following < 0)
+		return is_following;
+	*is_next = is_following;
+	return is_following ? resync_leads_on(source, position, out) : leads_on(source, position, out, refuted_to);
+}
+
+/* Nothing is lost between, or nothing more than what was damaged: no other can be better. */
+static bool is_best_of_all(const struct damaged *damaged, const struct batch *batch, bool is_next)
+{
+	return is_next || batch->base_offset == damaged->from_offset + 1;
+}
+
+static void take(struct candidate *best, uint64_t position, const struct batch *batch, bool is_best_of_all)
+{
+	if (!best->is_there)
+		best->look_to = position + LOOK_AHEAD;
+	if (is_best_of_all)
+		best->look_to = 0;
+	best->is_there = true;
+	best->position = position;
+	best->batch = *batch;
+}
+
 /* Looks at every position of the buffer, which holds [start, start + size) of the segment. */
-static int search_buffer(const struct resync_source *source, const uint8_t *buffer, uint64_t start, uint64_t size, int64_t from_offset,
+static int search_buffer(const struct resync_source *source, const uint8_t *buffer, uint64_t start, uint64_t size, const struct damaged *damaged,
 			 struct candidate *best)
 {
 	uint64_t end = source->end_position;
 	for (uint64_t i = 0; i + BATCH_HEADER_SIZE <= size && start + i < best->look_to; i++) {
 		struct batch batch;
-		int64_t limit = best->is_there ? best->batch.base_offset : source->end_offset;
-		if (!looks_like_batch(buffer + i, from_offset, limit, end - start - i) || is_refuted(best, start + i, buffer + i))
-			continue;
 		uint64_t refuted_to = 0;
-		int is_found = is_in_fence(source, (int64_t)load_be64(buffer + i + BATCH_AT_BASE_OFFSET)) ? 0 : is_batch(source, start + i, from_offset, &batch);
-		if (is_found > 0)
-			is_found = leads_on(source, start + i, &batch, &refuted_to);
-		if (!is_found && refuted_to) {
+		bool is_next = false;
+		int64_t limit = best->is_there ? best->batch.base_offset : source->end_offset;
+		if (!looks_like_batch(buffer + i, damaged->from_offset, limit, end - start - i) || is_refuted(best, start + i, buffer + i) ||
+		    is_in_fence(source, (int64_t)load_be64(buffer + i + BATCH_AT_BASE_OFFSET)))
+			continue;
+		int is_found = judge(source, damaged, start + i, &batch, &is_next, &refuted_to);
+		if (is_found < 0)
+			return is_found;
+		if (is_found) {
+			take(best, start + i, &batch, is_best_of_all(damaged, &batch, is_next));
+		} else if (refuted_to) {
 			best->refuted = start + i + batch.size_bytes;
 			best->refuted_to = refuted_to;
 		}
-		if (is_found < 0)
-			return is_found;
-		if (!is_found)
-			continue;
-		if (!best->is_there)
-			best->look_to = start + i + LOOK_AHEAD;
-		best->is_there = true;
-		best->position = start + i;
-		best->batch = batch;
-		if (batch.base_offset == from_offset + 1)
-			best->look_to = 0; /* nothing is lost */
 	}
 	return 0;
 }
@@ -312,8 +394,8 @@ static uint64_t pass_hole(const struct resync_source *source, uint64_t start)
 	return data > start + BATCH_AT_MAGIC ? data - BATCH_AT_MAGIC : start;
 }
 
-/* Looks at every position of [*position, end of the segment). */
-static int search(const struct resync_source *source, int64_t from_offset, uint64_t *position, struct batch *out)
+/* Looks at every position behind the damaged one, up to the end of the segment. */
+static int search(const struct resync_source *source, const struct damaged *damaged, uint64_t *position, struct batch *out)
 {
 	uint8_t *buffer = malloc(SCAN_SIZE);
 	if (!buffer)
@@ -321,7 +403,7 @@ static int search(const struct resync_source *source, int64_t from_offset, uint6
 	uint64_t end = source->end_position, file_end = source->file_end, in_memory = source->memory_position;
 	struct candidate best = {.look_to = UINT64_MAX};
 	int err = 0;
-	for (uint64_t start = *position; start + BATCH_HEADER_SIZE <= end && start < best.look_to && !err;) {
+	for (uint64_t start = damaged->position + 1; start + BATCH_HEADER_SIZE <= end && start < best.look_to && !err;) {
 		start = pass_hole(source, start);
 		if (is_cut_off(source, start)) {
 			start = in_memory;
@@ -333,7 +415,7 @@ static int search(const struct resync_source *source, int64_t from_offset, uint6
 		uint64_t size = limit - start < SCAN_SIZE ? limit - start : SCAN_SIZE;
 		err = source->read(source->context, buffer, (uint32_t)size, start);
 		if (!err)
-			err = search_buffer(source, buffer, start, size, from_offset, &best);
+			err = search_buffer(source, buffer, start, size, damaged, &best);
 		start += size - BATCH_HEADER_SIZE + 1;
 	}
 	free(buffer);
@@ -362,18 +444,24 @@ static int is_later_batch(const struct resync_source *source, uint64_t position,
 	return leads_on(source, position, out, &unused);
 }
 
+/* How many records a batch has is told twice, unless compaction has taken some. */
+static bool is_due_behind(int64_t from_offset, const struct batch *damaged, int64_t offset)
+{
+	int64_t base_offset = from_offset + 1;
+	return offset == base_offset + damaged->last_offset_delta + 1 || (damaged->records_count > 0 && offset == base_offset + damaged->records_count);
+}
+
 /* The same for what the damaged batch's own length leads to. It is believed, unless a place that is known speaks against it. */
 static int is_behind_damaged(const struct resync_source *source, uint64_t *position, int64_t from_offset, struct batch *out)
 {
 	struct batch damaged;
-	int err = read_header(source, *position, &damaged);
+	int err = read_any_header(source, *position, &damaged);
 	if (err)
 		return no_or(err);
-	int64_t due = from_offset + 1 + damaged.last_offset_delta + 1;
 	*position += damaged.size_bytes;
 	int is_found = is_batch(source, *position, from_offset, out);
 	if (is_found > 0)
-		is_found = out->base_offset == due;
+		is_found = is_due_behind(from_offset, &damaged, out->base_offset);
 	return is_found > 0 ? resync_leads_on(source, *position, out) : is_found;
 }
 
@@ -428,6 +516,7 @@ int resync_find(const struct resync_source *source, uint64_t damaged_position, i
 		is_found = is_behind_damaged(source, position, from_offset, out);
 	if (is_found)
 		return is_found < 0 ? is_found : 0;
-	*position = damaged_position + 1;
-	return search(source, from_offset, position, out);
+	struct damaged damaged;
+	int err = read_damaged(source, damaged_position, from_offset, &damaged);
+	return err ? err : search(source, &damaged, position, out);
 }

@@ -108,22 +108,29 @@ static bool choose(struct world *world, struct choice *choice, enum victim victi
 	return true;
 }
 
-/* The batches of the file that the range touches; behind damage of before, where nothing can be told, all. */
+#define BETWEEN_MAX (64u << 10) /* log/README.md: what lies between two places where more has rotted than a byte of a header, and is no longer, goes with them */
+
+/* The batches of the file that the range touches; behind damage of before, where nothing can be told, all; and what lies between it and the range. */
 static void allow_batches(struct world *world, const struct choice *choice, const uint8_t *file, uint64_t from, uint64_t to)
 {
 	uint32_t number = world->topics[choice->topic].parts[choice->partition].number;
-	int64_t next = 0;
+	int64_t next = 0, struck_offset = -1;
+	uint64_t struck_end = 0;
 	for (uint64_t at = 0; at + BATCH_HEADER_SIZE <= choice->size;) {
 		struct slice rest = {file + at, choice->size - at};
 		struct batch batch;
 		if (batch_parse_checked(rest, &batch)) {
+			bool is_end = bytes_are_zeros(rest.data, BATCH_HEADER_SIZE);
+			bool is_between = struck_offset >= 0 && at - struck_end < BETWEEN_MAX && !is_end;
 			if (world->damages_seen)
-				damage_allow(world, choice->topic, choice->partition, next, history_certain_end(world->history, number));
+				damage_allow(world, choice->topic, choice->partition, is_between ? struck_offset : next, history_certain_end(world->history, number));
 			return;
 		}
 		if (at < to && at + batch.size_bytes > from) {
 			world_tell(world, (uint64_t)batch.base_offset, "offsets %ld to %ld are struck", (long)batch.base_offset, (long)batch_last_offset(&batch));
 			damage_allow(world, choice->topic, choice->partition, batch.base_offset, batch_last_offset(&batch) + 1);
+			struck_offset = batch.base_offset;
+			struck_end = at + batch.size_bytes;
 		}
 		at += batch.size_bytes;
 		next = batch_next_offset(&batch);

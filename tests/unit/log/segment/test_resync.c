@@ -88,6 +88,13 @@ static void expect_next(const struct resync_source *source, struct log *log, int
 	cr_expect_eq(position, log->at[wanted]);
 }
 
+/* Neither its length nor its CRC says where it ends. */
+static void ruin(uint8_t *batch)
+{
+	batch[BATCH_AT_MAGIC] ^= 1;
+	batch[BATCH_AT_CRC] ^= 1;
+}
+
 /* A batch behind the damaged one that fails its own check is damaged as well: the one behind it is next. */
 Test(resync, what_is_found_passes_its_check)
 {
@@ -97,7 +104,7 @@ Test(resync, what_is_found_passes_its_check)
 	expect_next(&source, &log, 1, 2);
 	log.bytes[log.at[2] + 70] ^= 1;
 	expect_next(&source, &log, 1, 3);
-	log.bytes[log.at[1] + 16] ^= 1; /* nor does its header lead on */
+	ruin(log.bytes + log.at[1]); /* nor does its header lead on */
 	expect_next(&source, &log, 1, 3);
 }
 
@@ -135,7 +142,7 @@ Test(resync, what_leads_to_a_hole_is_taken)
 {
 	struct log log;
 	struct resync_source source = begin(&log);
-	log.bytes[log.at[0] + 16] ^= 1;
+	ruin(log.bytes + log.at[0]);
 	memset(log.bytes + log.at[3], 0, log.at[4] - log.at[3]);
 	expect_next(&source, &log, 0, 1);
 	memset(log.bytes + log.at[2], 0, log.at[3] - log.at[2]);
@@ -156,7 +163,7 @@ Test(resync, what_leads_to_known_damage_is_taken)
 	struct resync_source source = begin(&log);
 	source.find_fence = is_fenced_at;
 	source.fences = &fence;
-	log.bytes[log.at[0] + 16] ^= 1;
+	ruin(log.bytes + log.at[0]);
 	memset(log.bytes + log.at[2], 0, log.at[4] - log.at[2]);
 	fence = 3;
 	expect_next(&source, &log, 0, 4);
@@ -175,8 +182,8 @@ Test(resync, what_leads_to_a_mark_is_taken)
 	steps->count = steps->capacity = 1;
 	steps->steps[0] = (struct mark_step){log.at[3], 1, second.size_bytes, second.crc};
 	source.steps = steps;
-	log.bytes[log.at[1] + 16] ^= 1;
-	log.bytes[log.at[3] + 16] ^= 1; /* its header */
+	ruin(log.bytes + log.at[1]);
+	ruin(log.bytes + log.at[3]); /* its header */
 	expect_next(&source, &log, 1, 2);
 	steps->steps[0].last_crc ^= 1; /* another ended there */
 	expect_next(&source, &log, 1, 4);
@@ -218,7 +225,7 @@ Test(resync, strangers_that_pass_a_place_by_are_not_taken)
 	struct log log;
 	struct resync_source source = begin(&log);
 	struct offset_index places;
-	log.bytes[log.at[1] + 16] ^= 1;
+	ruin(log.bytes + log.at[1]);
 	put_strangers(&log, log.at[2], 2, (int[]){2, -1, -1}, 3);
 	expect_next(&source, &log, 1, 2); /* they lead to the end */
 	know(&source, &places, &log, 3);
@@ -237,7 +244,7 @@ Test(resync, what_leads_to_known_damage_need_not_reach_a_place)
 	int64_t fence = 2;
 	struct resync_source source = begin(&log);
 	struct offset_index places;
-	log.bytes[log.at[0] + 16] ^= 1;
+	ruin(log.bytes + log.at[0]);
 	memset(log.bytes + log.at[2], 0, log.at[3] - log.at[2]);
 	know(&source, &places, &log, 4);
 	expect_next(&source, &log, 0, 3);
@@ -268,7 +275,7 @@ Test(resync, what_stands_at_a_place_has_its_offset)
 	struct log log;
 	struct resync_source source = begin(&log);
 	struct offset_index places;
-	log.bytes[log.at[1] + 16] ^= 1;
+	ruin(log.bytes + log.at[1]);
 	know(&source, &places, &log, 2);
 	know(&source, &places, &log, 4);
 	expect_next(&source, &log, 1, 2);
@@ -285,12 +292,12 @@ Test(resync, what_leads_to_a_damaged_batch_at_its_place_is_taken)
 	struct log log;
 	struct resync_source source = begin(&log);
 	struct offset_index places;
-	log.bytes[log.at[1] + 16] ^= 1;
-	log.bytes[log.at[3] + 16] ^= 1;
+	ruin(log.bytes + log.at[1]);
+	ruin(log.bytes + log.at[3]);
 	know(&source, &places, &log, 3);
 	expect_next(&source, &log, 1, 2);
-	log.bytes[log.at[3] + 16] ^= 1;
-	log.bytes[log.at[4] + 16] ^= 1;
+	ruin(log.bytes + log.at[3]);
+	ruin(log.bytes + log.at[4]);
 	expect_next(&source, &log, 1, 2);
 	offset_index_fini(&places);
 }
@@ -331,7 +338,7 @@ Test(resync, damage_begins_where_it_is_met)
 	struct offset_index places;
 	for (int i = 1; i < BATCHES; i++)
 		know(&source, &places, &log, i);
-	log.bytes[log.at[3] + 16] ^= 1;
+	ruin(log.bytes + log.at[3]);
 	expect_begin(&source, log.at[3], 3, log.at[3], 3);
 	for (size_t at = 0; at < BATCH_HEADER_SIZE; at++) { /* the one before is damaged as well, and passed over */
 		log.bytes[log.at[2] + at] ^= 1;
@@ -350,8 +357,8 @@ Test(resync, what_leads_to_the_end_of_a_cut_file_is_taken)
 {
 	struct log log;
 	struct resync_source source = begin(&log);
-	log.bytes[log.at[0] + 16] ^= 1;
-	log.bytes[log.at[3] + 16] ^= 1;
+	ruin(log.bytes + log.at[0]);
+	ruin(log.bytes + log.at[3]);
 	expect_next(&source, &log, 0, 4);
 	source.file_end = log.at[3] + 10;
 	source.memory_position = log.at[4];
@@ -363,7 +370,7 @@ Test(resync, a_read_that_fails_is_an_error)
 {
 	struct log log;
 	struct resync_source source = begin(&log);
-	log.bytes[log.at[1] + 16] ^= 1;
+	ruin(log.bytes + log.at[1]);
 	for (int reads = 0; reads < 100; reads++) {
 		uint64_t position;
 		struct batch batch;
@@ -504,7 +511,7 @@ Test(resync, what_ends_with_another_offset_is_not_taken)
 	uint64_t position;
 	struct batch batch;
 	source.known_offset = MANY + 1;
-	moved->bytes[moved->at[10] + 16] ^= 1;
+	ruin(moved->bytes + moved->at[10]);
 	cr_assert_eq(resync_find(&source, moved->at[10], 9, &position, &batch), 0);
 	cr_expect_eq(batch.base_offset, MANY);
 	free(moved);
@@ -538,11 +545,41 @@ Test(resync, what_leads_far_to_damage_is_taken)
 	struct resync_source source = begin_moved(moved, false);
 	uint64_t position;
 	struct batch batch;
-	moved->bytes[moved->at[10] + 16] ^= 1;
-	moved->bytes[moved->at[1990] + 16] ^= 1;
+	ruin(moved->bytes + moved->at[10]);
+	ruin(moved->bytes + moved->at[1990]);
 	cr_assert_eq(resync_find(&source, moved->at[10], 9, &position, &batch), 0);
 	cr_expect_eq(batch.base_offset, 11);
 	free(moved);
+}
+
+/* Two headers that are damaged, near each other, and no place between that is known: a byte of a header costs its own batch, whichever it is. What the CRC covers leaves the length, which leads to the next;
+ * of the rest the CRC tells where the batch ends. */
+Test(resync, two_bytes_of_headers_cost_two_batches)
+{
+	for (uint32_t first = 0; first < BATCH_HEADER_SIZE; first++)
+		for (uint32_t second = 0; second < BATCH_HEADER_SIZE; second++)
+			for (uint8_t bits = 1; bits; bits <<= 1) {
+				struct log log;
+				struct resync_source source = begin(&log);
+				source.end_offset = INT64_MAX;
+				log.bytes[log.at[0] + first] ^= bits;
+				log.bytes[log.at[3] + second] ^= bits;
+				expect_next(&source, &log, 0, 1);
+			}
+}
+
+/* A byte that is put into a header, or taken out, leaves its CRC where it was not: nothing follows from that. */
+Test(resync, a_header_that_has_moved_tells_nothing)
+{
+	for (int by = -1; by <= 1; by += 2) {
+		struct moved *moved = malloc(sizeof *moved);
+		struct resync_source source = begin_moved(moved, false);
+		uint64_t position;
+		struct batch batch;
+		move_from(moved, moved->at[10] + 5, by);
+		cr_expect_eq(resync_find(&source, moved->at[10], 9, &position, &batch), ERR_CORRUPT_LOG);
+		free(moved);
+	}
 }
 
 static bool is_fenced_between(const void *fences, int64_t offset, int64_t *from)
@@ -560,6 +597,6 @@ Test(resync, nothing_is_found_in_a_fence)
 	struct resync_source source = begin(&log);
 	source.find_fence = is_fenced_between;
 	source.fences = fence;
-	log.bytes[log.at[1] + 16] ^= 1;
+	ruin(log.bytes + log.at[1]);
 	expect_next(&source, &log, 1, 4);
 }
