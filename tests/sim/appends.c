@@ -136,7 +136,7 @@ static bool is_expected_refusal(struct run *run, int err)
 {
 	if (err == ERR_BUSY)
 		met(run, POINT_NO_MEMORY);
-	return err == ERR_BUSY || err == ERR_FAILED || err == ERR_CLOSED || err == -ENOSPC;
+	return err == ERR_BUSY || err == ERR_FAILED || err == ERR_CLOSED || err == ERR_OFFLINE || err == -ENOSPC;
 }
 
 /* Hands the bytes to the log; 0 if they are in flight now. */

@@ -79,7 +79,8 @@ static void each_partition(struct run *run, partition_fn *each)
 {
 	for (uint32_t t = 0; t < TOPICS && run->store; t++)
 		for (uint32_t p = 0; run->topics[t].state == TOPIC_LIVE && p < run->topics[t].partition_count; p++)
-			each(run, run->topics[t].numbers[p], topics__partition(run, t, p));
+			if (!topics__is_offline(run, t, p))
+				each(run, run->topics[t].numbers[p], topics__partition(run, t, p));
 }
 
 static void take_floor(struct run *run, uint32_t number, struct partition *partition)

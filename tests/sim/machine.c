@@ -108,10 +108,12 @@ static void meet_start(struct run *run)
 		met(run, POINT_CATALOG_COMPACTED);
 }
 
-static void judge_start(struct run *run)
+static void judge_start(struct run *run, bool has_fault)
 {
 	const struct store_report *report = &run->report;
 	bool may_be_damaged = run->plan->knobs.has_illegal_faults;
+	if (report->offline_partitions && !has_fault && !may_be_damaged)
+		history_report(run->history, ANOMALY_REFUSED_START, HISTORY_BROKER, -1, "%lu partitions are offline, and no I/O has failed", (unsigned long)report->offline_partitions);
 	if (!may_be_damaged && (report->damaged_ranges || run->found.is_lost || report->is_journal_lost))
 		history_report(run->history, ANOMALY_FALSE_DAMAGE, HISTORY_BROKER, -1, "recovery names %lu damaged ranges on a sound disk", (unsigned long)report->damaged_ranges);
 	if (run->was_stopped_cleanly && !report->was_clean && !may_be_damaged)
@@ -173,11 +175,12 @@ static bool try_start(struct run *run, uint64_t cut, bool *was_cut)
 
 static void start_life(struct run *run)
 {
+	bool has_fault = run->has_fault;
 	run->life++;
 	run->has_fault = run->has_hard_fault = false;
 	sim_disk_fail(run->disk, 0, EIO);
 	meet_start(run);
-	judge_start(run);
+	judge_start(run, has_fault);
 	topics__settle(run);
 	if (!run__is_over(run))
 		damage__allow(run);
@@ -328,7 +331,8 @@ void machine__stop(struct run *run, uint64_t cut)
 		history_report(run->history, ANOMALY_STUCK, HISTORY_BROKER, -1, "a clean stop does not end");
 	if (is_expected && !store_has_failed(run->store) && !appends__are_done(run))
 		history_report(run->history, ANOMALY_STUCK, HISTORY_BROKER, -1, "a clean stop has left appends unanswered");
-	run->was_stopped_cleanly = is_expected && store_is_stopped(run->store) && !store_has_failed(run->store);
+	bool is_all_known = !run->report.offline_partitions && !store__has_unseen_tails(run->store); /* else the next start looks again */
+	run->was_stopped_cleanly = is_expected && store_is_stopped(run->store) && !store_has_failed(run->store) && is_all_known;
 	run__tell(run, run->was_stopped_cleanly, "stopped%s", run->was_stopped_cleanly ? " cleanly" : "");
 	if (run->was_stopped_cleanly)
 		met(run, POINT_CLEAN_STOP);

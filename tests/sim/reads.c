@@ -293,6 +293,7 @@ void reads__scan(struct run *run)
 		for (uint32_t p = 0; run->topics[t].state == TOPIC_LIVE && p < run->topics[t].partition_count; p++) {
 			if (is_lost(run, life))
 				return;
-			scan_partition(run, t, p);
+			if (!topics__is_offline(run, t, p))
+				scan_partition(run, t, p);
 		}
 }

@@ -223,6 +223,8 @@ static void look_at_positions(struct run *run)
 		const struct topic_slot *slot = &run->topics[t];
 		for (uint32_t p = 0; slot->state == TOPIC_LIVE && p < slot->partition_count; p++) {
 			const struct partition *partition = topics__partition(run, t, p);
+			if (partition_is_offline(partition))
+				continue;
 			history_positions(run->history, slot->numbers[p], partition_log_start_offset(partition), partition_high_watermark(partition),
 					  partition_log_end_offset(partition));
 			if (partition->is_retaining)

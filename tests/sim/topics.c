@@ -228,11 +228,21 @@ void topics__settle(struct run *run)
 		settle_topic(run, &run->topics[i]);
 }
 
+bool topics__is_offline(struct run *run, uint32_t topic, uint32_t index)
+{
+	bool is_offline = partition_is_offline(topics__partition(run, topic, index));
+	if (is_offline)
+		met(run, POINT_OFFLINE);
+	return is_offline;
+}
+
 bool topics__pick(struct run *run, uint64_t random, uint32_t *topic, uint32_t *index)
 {
 	uint32_t all[TOPICS * PARTITIONS_MAX][2], count = 0;
 	for (uint32_t t = 0; t < TOPICS; t++)
 		for (uint32_t p = 0; run->topics[t].state == TOPIC_LIVE && p < run->topics[t].partition_count; p++) {
+			if (topics__is_offline(run, t, p))
+				continue;
 			all[count][0] = t;
 			all[count++][1] = p;
 		}
