@@ -136,6 +136,8 @@ static bool is_expected_refusal(struct run *run, int err)
 {
 	if (err == ERR_BUSY)
 		met(run, POINT_NO_MEMORY);
+	if (err == -EIO || err_is_shortage(err)) /* the first append behind a start looks whether anything is behind the log's end */
+		return run->has_fault || store__has_unseen_tails(run->store);
 	return err == ERR_BUSY || err == ERR_FAILED || err == ERR_CLOSED || err == ERR_OFFLINE || err == -ENOSPC;
 }
 
