@@ -598,9 +598,11 @@ static bool is_wanted(const struct store *store)
 	 * does one make room on a full disk: the stop gives up what waits for it, once nothing is under way. */
 	bool is_stuck = store->is_full && store->tries_at_stop > 0;
 	bool is_last = store->is_journal_gone || (store->is_stopping && (has_something || !(journal_is_writing(store->journal) || is_stuck)));
+	/* Nor does one give memory back that has nothing to file, and no group to let go. */
+	bool is_pressed = cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2;
+	bool has_to_gain = has_something || journal_durable_seq(store->journal) > store->cycle.trim_seq;
 	return store->cycle.is_due || (store->home.wants_room && has_something) || (is_last && !store->is_final_cycle_done) ||
-	       store__has_much_to_file(store) ||
-	       cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 2 || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
+	       store__has_much_to_file(store) || (is_pressed && has_to_gain) || store->cycle.direct_bytes > DIRECT_BYTES_MAX;
 }
 
 static void begin_cycle(struct store *store)

@@ -83,10 +83,24 @@ static void each_partition(struct run *run, partition_fn *each)
 				each(run, run->topics[t].numbers[p], topics__partition(run, t, p));
 }
 
-static void take_floor(struct run *run, uint32_t number, struct partition *partition)
+static void pass_on(struct run *run, uint32_t number, struct partition *partition)
 {
 	CHECK(number < NUMBERS_MAX);
-	int64_t floor = filed_end(partition);
+	run->filed_before[number] = run->filed_by_last[number];
+	run->filed_by_last[number] = filed_end(partition);
+}
+
+void damage__note_group(struct run *run)
+{
+	if (!run->plan->knobs.has_illegal_faults || !run->store || journal_durable_seq(run->store->journal) == run->vouching_seq)
+		return;
+	run->vouching_seq = journal_durable_seq(run->store->journal);
+	each_partition(run, pass_on);
+}
+
+static void take_floor(struct run *run, uint32_t number, struct partition *partition)
+{
+	int64_t filed = filed_end(partition), floor = filed < run->filed_before[number] ? filed : run->filed_before[number];
 	if (!run->has_floor[number] || floor < run->floors[number])
 		run->floors[number] = floor;
 	run->has_floor[number] = true;

@@ -243,6 +243,7 @@ void machine__turn(struct run *run)
 		met(run, POINT_FULL_RESUMED);
 	meet_life(run);
 	reads__meet(run);
+	damage__note_group(run);
 	run->result->ios = sim_disk_io_count(run->disk);
 	if (machine__is_cut(run))
 		machine__crash(run);

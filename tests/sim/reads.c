@@ -279,6 +279,8 @@ static void scan_partition(struct run *run, uint32_t topic, uint32_t index)
 	if (is_lost(run, life) || next < 0)
 		return;
 	start = partition_log_start_offset(partition);
+	if (next > high_watermark)
+		high_watermark = next; /* what became durable meanwhile, and was in the last answer */
 	history_scan_end(run->history, number, start, high_watermark > start ? high_watermark : start);
 	times__check(run, partition, number);
 	run__tell(run, (uint64_t)high_watermark, "  %s-%u: offsets %ld to %ld are all there", run->topics[topic].name, index, (long)start, (long)high_watermark);

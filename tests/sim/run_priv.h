@@ -142,6 +142,9 @@ struct run {
 	bool may_end_early;
 	bool has_floor[NUMBERS_MAX];
 	int64_t floors[NUMBERS_MAX];
+	/* How far each was filed when the journal's last group became durable, and when the one before it did: only what the latter has is vouched for by another. */
+	uint64_t vouching_seq;
+	int64_t filed_by_last[NUMBERS_MAX], filed_before[NUMBERS_MAX];
 	struct placing *placings;
 	uint32_t placing_count;
 };
@@ -224,6 +227,8 @@ void peek__other_outcomes(struct run *run, uint32_t count);
 void damage__rot(struct run *run, const struct step *step);
 /* Tells the judge which offsets the damage done so far may have reached. */
 void damage__allow(struct run *run);
+/* After each turn. */
+void damage__note_group(struct run *run);
 void damage__note_batch(struct run *run, uint32_t number, const struct segment *segment, uint32_t size_bytes, int64_t base_offset, int64_t end_offset);
 /* After a start: may the log end where it ends now? */
 void damage__judge_start(struct run *run);

@@ -310,3 +310,44 @@ Test(filing_pace, a_large_piece_hurries, .timeout = 60)
 	cr_expect(appends[19].is_done);
 	world_fini(&world);
 }
+
+/* Seven partitions whose every batch is a segment of its own, a small journal that was just taken up again, and more than fits it at once: how many checkpoints a stop takes then. */
+static uint32_t count_checkpoints_of_stop(uint64_t seed)
+{
+	struct config_override overrides[] = {{"segment.index.bytes", "16"}, {"index.interval.bytes", "0"}};
+	struct sim_pace pace = {.latency_percent = 10, .stall_per_mille = 100, .stall_ns = 40ull * 1000 * 1000, .short_per_mille = 500};
+	struct world world;
+	struct append appends[32];
+	world_init(&world, seed);
+	world.options.journal_size_bytes = 1 << 20;
+	world.options.cache_size_bytes = 1 << 19;
+	world.options.direct_size_bytes_min = 10000;
+	world_open(&world);
+	world_create_topic(&world, "t", 7, overrides, COUNT_OF(overrides));
+	for (uint32_t i = 0; i < seed % 7; i++)
+		world_append(&world, world_partition(&world, "t", i), 0, 1, 100);
+	world_crash(&world);
+	world_open(&world);
+	sim_disk_set_pace(world.disk, &pace);
+	for (uint64_t i = 0; i < COUNT_OF(appends); i++)
+		if (world_append_begin(world_partition(&world, "t", (uint32_t)(i * 5 + seed) % 7), &appends[i], seed + i, 1, 16000 + (i * 7777 + seed * 1000) % 38000))
+			break;
+	uint64_t before = world.store->checkpoint_generation;
+	store_stop(world.store);
+	for (int turns = 0; !store_is_stopped(world.store) && turns < 30000; turns++)
+		world_turn(&world);
+	uint64_t written = world.store->checkpoint_generation - before;
+	cr_expect(store_is_stopped(world.store) && !store_has_failed(world.store), "seed %lu", (unsigned long)seed);
+	world_fini(&world);
+	return (uint32_t)written;
+}
+
+/* Memory that waits for room in the journal, which comes with a superblock that is under way: no cycle can give it back, and one that began would be over in the same turn, with a checkpoint, turn
+ * for turn. (check-sim, seed 6007928: a stop wrote 30,000 of them.) */
+Test(filing_pace, no_cycle_begins_for_nothing, .timeout = 60)
+{
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		uint32_t count = count_checkpoints_of_stop(seed);
+		cr_expect_leq(count, 30u, "seed %lu: %u checkpoints", (unsigned long)seed, count);
+	}
+}
