@@ -452,15 +452,32 @@ static struct picture_partition *find_or_add(struct replay *replay, const struct
 	return partition;
 }
 
-/* A crash takes nothing that the checkpoint says was in the file: then the piece behind it is lost as well, and not torn, and should be there. */
-static bool is_file_lost(struct picture *picture, int fd, const struct picture_segment *known, const struct append_time_owner *owner)
+/* Is something of a segment before this one in the journal alone? Then the start stages what comes behind it, and has not taken it as filed. */
+static bool is_held_before(const struct picture_partition *partition, int64_t base_offset)
+{
+	for (uint32_t i = 0; i < partition->held.count; i++)
+		if (partition->held.ranges[i].from < base_offset)
+			return true;
+	return false;
+}
+
+/* How far the start takes the file for filed when it comes to such an entry: as the checkpoint says, and behind that by the pieces that are vouched for. */
+static uint64_t filed_by_then(const struct picture_partition *partition, const struct picture_segment *known)
+{
+	if (!known)
+		return 0;
+	return is_held_before(partition, known->base_offset) ? known->filed.position : known->required.position;
+}
+
+/* A crash takes nothing that was filed: then the piece behind it is lost as well, and not torn, and should be there. */
+static bool is_file_lost(struct picture *picture, int fd, const struct picture_segment *known, uint64_t filed, const struct append_time_owner *owner)
 {
 	struct io *io = picture->sink->io;
 	uint8_t header[BATCH_HEADER_SIZE];
 	struct batch batch;
-	if (!known || known->filed.position == 0 || fd < 0)
-		return fd == -ENOENT && known && known->filed.position > 0;
-	if (io_file_size(io, fd) < (int64_t)known->filed.position || foreign_file_is_stores(io, fd) || hole_mark_is_anothers(io, fd, owner))
+	if (filed == 0 || fd < 0)
+		return fd == -ENOENT && filed > 0;
+	if (io_file_size(io, fd) < (int64_t)filed || foreign_file_is_stores(io, fd) || hole_mark_is_anothers(io, fd, owner))
 		return true;
 	return known->first_crc && io_file_read(io, fd, header, sizeof header, 0) == sizeof header &&
 	       batch_parse_header((struct slice){header, sizeof header}, &batch) == 0 && batch.crc != known->first_crc;
@@ -478,13 +495,13 @@ static int open_log(struct picture *picture, const struct topic *topic, const st
 }
 
 /* Reads a direct piece as recovery does: headers against the entry's checksum, and every CRC. */
-static int read_direct(struct picture *picture, const struct topic *topic, const struct picture_segment *known, const struct journal_entry *entry,
+static int read_direct(struct picture *picture, const struct topic *topic, const struct picture_segment *known, uint64_t filed, const struct journal_entry *entry,
 		       bool *fits)
 {
 	*fits = false;
 	int fd = open_log(picture, topic, entry);
 	struct append_time_owner owner = {.topic_id = topic->id, .partition = entry->partition, .base_offset = entry->segment_base_offset};
-	*fits = is_file_lost(picture, fd, known, &owner);
+	*fits = is_file_lost(picture, fd, known, filed, &owner);
 	if (*fits)
 		return fd < 0 ? 0 : (io_close_fd(picture->sink->io, fd), 0);
 	if (fd < 0)
@@ -516,11 +533,10 @@ static int is_taken_as_filed(struct picture *picture, const struct picture_parti
 			     bool *is_taken)
 {
 	*is_taken = false;
-	for (uint32_t i = 0; i < partition->held.count; i++)
-		if (partition->held.ranges[i].from < entry->segment_base_offset)
-			return 0;
+	if (is_held_before(partition, entry->segment_base_offset))
+		return 0;
 	if (!headers.size)
-		return read_direct(picture, topic, NULL, entry, is_taken);
+		return read_direct(picture, topic, NULL, 0, entry, is_taken);
 	int fd = open_log(picture, topic, entry);
 	*is_taken = fd >= 0 && io_file_size(picture->sink->io, fd) >= (int64_t)(entry->position + entry->data_size_bytes);
 	if (fd >= 0)
@@ -542,8 +558,9 @@ static int take_direct(struct picture *picture, struct picture_partition *partit
 		       const struct topic *topic, bool is_vouched, const struct journal_entry *entry, struct slice headers)
 {
 	bool fits = true;
+	const struct picture_segment *known = picture_segment(partition, entry->segment_base_offset);
 	int err = is_vouched ? let_go_of_held(picture, partition, topic, entry, headers)
-			     : read_direct(picture, topic, picture_segment(partition, entry->segment_base_offset), entry, &fits);
+			     : read_direct(picture, topic, known, filed_by_then(partition, known), entry, &fits);
 	if (err)
 		return err;
 	if (!fits) {

@@ -144,6 +144,36 @@ Test(verify, direct_pieces_behind_the_checkpoint)
 	end_world(&world);
 }
 
+/* A crash takes no byte of a piece that is vouched for: where the file ends in one, the last one, which nothing vouches for, is lost with it, and not torn. The start refuses both, so both are
+ * named. (rot_worlds, scenes 18000002000114 and 18000010000043: the last one was not.) */
+Test(verify, the_last_piece_behind_one_that_was_cut)
+{
+	struct world world;
+	struct verdict verdict;
+	world_init(&world, 11);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, the_partition(&world), 0, RECORDS, VALUE_SIZE);
+	world_stop(&world);
+	world_open(&world);
+	for (uint64_t n = RECORDS; n < 4 * RECORDS; n += RECORDS)
+		world_append(&world, the_partition(&world), n, RECORDS, VALUE_SIZE);
+	world_crash(&world);
+	rot_unlink(&world, "/t-0/00000000000000000000.appendtime");
+	const char *log = "/t-0/00000000000000000000.log";
+	struct place batch = rot_batch(&world, log, 2);
+	rot_cut(&world, log, batch.position + 1000);
+	rot_verify(&world, &verdict);
+	int64_t named_to = batch.base_offset;
+	for (uint32_t i = 0; i < verdict.count; i++)
+		if (verdict.found[i].kind == FINDING_DAMAGE && verdict.found[i].from == named_to)
+			named_to = verdict.found[i].to;
+	cr_expect_eq(named_to, 4 * RECORDS, "%ld", (long)named_to);
+	world_open(&world);
+	world_expect_damaged(&world, the_partition(&world), batch.base_offset, 4 * RECORDS, 4 * RECORDS);
+	world_fini(&world);
+}
+
 /* The epoch lies outside the CRC, and behind the checkpoint the journal alone says which one is due: the start holds the file against it, so the verifier must. */
 Test(verify, epoch_of_a_direct_piece_behind_the_checkpoint)
 {
