@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "log/base/check.h"
+#include "log/batch/batch.h"
 #include "tests/sim/run_priv.h"
 
 /* ---- doing it ---------------------------------------------------------------------------------------------------------- */
@@ -31,6 +32,40 @@ static void choose_file(void *context, const char *path, uint64_t size)
 	choice->size = size;
 }
 
+/* "/a-0/00000000000000000000.log" */
+static bool is_segment_of(const struct run *run, const char *path, uint32_t *number, int64_t *base_offset)
+{
+	for (uint32_t t = 0; t < TOPICS; t++)
+		for (uint32_t p = 0; p < run->topics[t].number_count; p++) {
+			char wanted[40];
+			long base;
+			int used = snprintf(wanted, sizeof wanted, "/%s-%u/", run->topics[t].name, p);
+			size_t length = strlen(path);
+			if (strncmp(path, wanted, (size_t)used) || length < 4 || strcmp(path + length - 4, ".log") || sscanf(path + used, "%ld", &base) != 1)
+				continue;
+			*number = run->topics[t].numbers[p];
+			*base_offset = base;
+			return true;
+		}
+	return false;
+}
+
+/* A start may have placed anew what it took from the journal: what the file holds now is what is struck. */
+static void allow_batches_there(struct run *run, const struct choice *choice, uint64_t position, uint64_t size)
+{
+	uint32_t number;
+	int64_t segment_base;
+	struct batch batch;
+	if (!run->plan->knobs.has_illegal_faults || !is_segment_of(run, choice->path, &number, &segment_base))
+		return;
+	uint8_t *file = malloc(choice->size);
+	CHECK(file && sim_disk_peek(run->disk, choice->path, file, choice->size, 0) == (int64_t)choice->size);
+	for (uint64_t at = 0; at < position + size && batch_parse_checked((struct slice){file + at, choice->size - at}, &batch) == 0; at += batch.size_bytes)
+		if (at + batch.size_bytes > position)
+			history_allow_damage(run->history, number, batch.base_offset, batch_next_offset(&batch));
+	free(file);
+}
+
 void damage__rot(struct run *run, const struct step *step)
 {
 	uint64_t count = 0;
@@ -41,6 +76,7 @@ void damage__rot(struct run *run, const struct step *step)
 	sim_disk_list(run->disk, choose_file, &choice);
 	uint64_t position = step->b % choice.size, size = step->c % 3 == 0 ? 1 : step->c % 3 == 1 ? 512 : 4096;
 	size = size < choice.size - position ? size : choice.size - position;
+	allow_batches_there(run, &choice, position, step->d % 2 ? 1 : size);
 	int err = step->d % 2 ? sim_disk_flip_bit(run->disk, choice.path, position, (unsigned)step->d >> 1)
 			      : sim_disk_corrupt(run->disk, choice.path, position, size);
 	CHECK(err == 0);
@@ -109,24 +145,6 @@ static void take_floor(struct run *run, uint32_t number, struct partition *parti
 static void allow_all(struct run *run, uint32_t number, struct partition *partition)
 {
 	history_allow_damage(run->history, number, partition_log_start_offset(partition), partition_log_end_offset(partition));
-}
-
-/* "/a-0/00000000000000000000.log" */
-static bool is_segment_of(const struct run *run, const char *path, uint32_t *number, int64_t *base_offset)
-{
-	for (uint32_t t = 0; t < TOPICS; t++)
-		for (uint32_t p = 0; p < run->topics[t].number_count; p++) {
-			char wanted[40];
-			long base;
-			int used = snprintf(wanted, sizeof wanted, "/%s-%u/", run->topics[t].name, p);
-			size_t length = strlen(path);
-			if (strncmp(path, wanted, (size_t)used) || length < 4 || strcmp(path + length - 4, ".log") || sscanf(path + used, "%ld", &base) != 1)
-				continue;
-			*number = run->topics[t].numbers[p];
-			*base_offset = base;
-			return true;
-		}
-	return false;
 }
 
 /* The batches that any of these bytes belongs to, and no other. */

@@ -90,14 +90,16 @@ static int last_change_of(const struct scene *scene, const char *path, size_t fr
 	return past;
 }
 
-/* The last group of the journal has nothing behind it; the catalog's changes since then are told by no group and no checkpoint. */
-static void find_unvouched(struct scene *scene, bool is_idle)
+/* The last group of the journal has nothing behind it; the catalog's changes since then are told by no group and no checkpoint. Nor is its last one by a group that a cycle alone has written. */
+static void find_unvouched(struct scene *scene, bool is_idle, bool is_catalog_told)
 {
 	int last_group = last_change_of(scene, "/journal-0", JOURNAL_RING_POSITION), last_change = last_change_of(scene, "/catalog.log", 0);
 	if (!is_idle)
 		scene->unvouched_journal = last_group;
 	if (last_change > last_group)
 		scene->unvouched_catalog = last_group + 1;
+	else if (!is_catalog_told)
+		scene->unvouched_catalog = last_change;
 }
 
 static bool has_changed(const struct scene_file *file, const struct scene_file *before, uint64_t from, uint64_t to)
@@ -228,7 +230,7 @@ bool scene_make(struct scene *scene, struct sim_disk *base, const struct model *
 	sim_disk_close(left);
 	take_files(&scene->now, scene->disk);
 	if (!scene->is_stopped)
-		find_unvouched(scene, ends[which].idle_ms > 0);
+		find_unvouched(scene, ends[which].idle_ms > 0, end.is_catalog_told);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "log/batch/batch_builder.h"
 #include "log/journal/journal.h"
 #include "log/partition/partition_priv.h"
+#include "log/store/store_priv.h"
 #include "tests/crash/lib/allocations.h"
 
 #define SMALL 30
@@ -610,7 +611,7 @@ void workload_run(struct explorer *explorer, const struct workload *workload, st
 	sim_disk_close(disk);
 }
 
-static bool leave(struct run *run, const struct workload *workload, const struct workload_end *end)
+static bool leave(struct run *run, const struct workload *workload, struct workload_end *end)
 {
 	struct machine *machine = run->machine;
 	for (uint32_t i = 0; i < workload->count; i++) {
@@ -621,6 +622,7 @@ static bool leave(struct run *run, const struct workload *workload, const struct
 	end->before(end->context, machine->disk, run->model);
 	if (end->idle_ms)
 		machine_idle(machine, end->idle_ms * MS);
+	end->is_catalog_told = machine->store->catalog_sequence == catalog_sequence(machine->image);
 	if (!end->is_stopped)
 		kill_now(run);
 	else if (!machine_stop(machine))
@@ -628,7 +630,7 @@ static bool leave(struct run *run, const struct workload *workload, const struct
 	return true;
 }
 
-struct sim_disk *workload_leave(const struct workload *workload, const struct workload_end *end, struct sim_disk *base, struct model *model)
+struct sim_disk *workload_leave(const struct workload *workload, struct workload_end *end, struct sim_disk *base, struct model *model)
 {
 	struct run run;
 	struct machine machine;

@@ -45,10 +45,11 @@ struct workload_end {
 	uint64_t idle_ms;                        /* before that */
 	void (*before)(void *context, struct sim_disk *disk, const struct model *model); /* each operation and the end: with all before it answered */
 	void *context;
+	bool is_catalog_told;                    /* comes back: the journal was told of the catalog's last change before the end */
 };
 
 /* Runs it on a copy of the base, and gives that disk. The model becomes what must be there. NULL, and it is told why: something was wrong on the way. */
-struct sim_disk *workload_leave(const struct workload *workload, const struct workload_end *end, struct sim_disk *base, struct model *model);
+struct sim_disk *workload_leave(const struct workload *workload, struct workload_end *end, struct sim_disk *base, struct model *model);
 /* An I/O that fails: the k-th of some kinds (sim.h), once or from then on. */
 struct workload_fault {
 	uint64_t k, seed;
