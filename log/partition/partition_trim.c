@@ -37,7 +37,7 @@ int partition_trim(struct partition *partition, struct trim_op *op)
 
 static struct segment *first_to_drop(const struct partition *partition)
 {
-	if (partition->is_closed || list_is_empty(&partition->segments))
+	if (partition->is_closed || partition->offline_err || list_is_empty(&partition->segments))
 		return NULL;
 	struct segment *segment = LIST_ENTRY(partition->segments.next, struct segment, node);
 	return segment->staged.offset <= partition->start_offset && segment->is_checkpointed ? segment : NULL;
@@ -135,7 +135,7 @@ static void retention_done(struct trim_op *op)
 bool partition__retain_check(struct partition *partition, int64_t now_ms)
 {
 	partition__drop_segments(partition);
-	if (partition->is_retaining || partition->is_closed || !partition->active || !partition->topic->config.is_deleted || partition->topic->is_internal)
+	if (partition->is_retaining || partition->is_closed || partition->offline_err || !partition->active || !partition->topic->config.is_deleted || partition->topic->is_internal)
 		return false;
 	int64_t start = retained_from(partition, now_ms);
 	if (start <= partition->start_offset)

@@ -202,13 +202,34 @@ int store__write_kept(struct store *store)
 
 /* ---- what was kept ----------------------------------------------------------------------------------------------------------- */
 
+/* Behind the entry's group header. False: nothing more of this partition is there. */
+static bool next_entry(const struct offline *offline, size_t *at, struct journal_entry *entry, struct slice *payload)
+{
+	size_t end = offline->size - KEPT_CHECKSUM_SIZE, position = *at + KEPT_GROUP_SIZE;
+	bool is_its_own = position <= end && group_entry_next((struct slice){offline->data, end}, &position, entry, payload) && entry->partition == offline->index &&
+			  uuid_equal(&entry->topic_id, &offline->topic_id);
+	*at = is_its_own ? position : *at;
+	return is_its_own;
+}
+
+/* Its checksum vouches for it; but a slip of ours, or a stranger's hand, must not reach other partitions. */
+static bool are_all_its_own(const struct offline *offline)
+{
+	struct journal_entry entry;
+	struct slice payload;
+	size_t at = KEPT_HEADER_SIZE;
+	while (next_entry(offline, &at, &entry, &payload))
+		;
+	return at == offline->size - KEPT_CHECKSUM_SIZE;
+}
+
 static bool is_whole(const struct offline *offline)
 {
 	const uint8_t *data = offline->data;
 	size_t size = offline->size;
 	return size >= KEPT_HEADER_SIZE + KEPT_CHECKSUM_SIZE && memcmp(data, KEPT_MAGIC, 8) == 0 && load_le32(data + 8) == KEPT_VERSION && load_le32(data + 12) == offline->index &&
 	       memcmp(data + 16, offline->topic_id.bytes, 16) == 0 && load_le64(data + 32) == size &&
-	       load_le64(data + size - KEPT_CHECKSUM_SIZE) == XXH3_64bits(data, size - KEPT_CHECKSUM_SIZE);
+	       load_le64(data + size - KEPT_CHECKSUM_SIZE) == XXH3_64bits(data, size - KEPT_CHECKSUM_SIZE) && are_all_its_own(offline);
 }
 
 static int load(struct store *store, struct offline *offline)
@@ -254,19 +275,14 @@ int store__find_kept(struct store *store)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* Its partition alone may go offline meanwhile, so `offline` stays where it is. */
 static int replay_one(struct replay *replay, const struct offline *offline)
 {
-	size_t at = KEPT_HEADER_SIZE, end = offline->size - KEPT_CHECKSUM_SIZE;
+	struct journal_entry entry;
+	struct slice payload;
 	int err = 0;
-	while (!err && at + KEPT_GROUP_SIZE + group_entry_size(0) <= end) {
+	for (size_t at = KEPT_HEADER_SIZE, next = at; !err && next_entry(offline, &next, &entry, &payload); at = next) {
 		const uint8_t *group = offline->data + at;
-		struct journal_entry entry;
-		struct slice payload;
-		size_t position = 0;
-		at += KEPT_GROUP_SIZE;
-		if (!group_entry_next((struct slice){offline->data + at, end - at}, &position, &entry, &payload))
-			return ERR_CORRUPT_LOG; /* its checksum vouched for it: a bug or a stranger wrote this */
-		at += position;
 		entry.group_time_ms = (int64_t)load_le64(group + 16);
 		replay->kept_incarnation = load_le64(group + 8);
 		err = store__replay_entry(replay, load_le64(group), load_le32(group + 24), &entry, payload);
@@ -275,13 +291,17 @@ static int replay_one(struct replay *replay, const struct offline *offline)
 	return err;
 }
 
+/* A partition that neither checkpoint nor journal know of any more is known by what is kept of it. */
 int store__replay_kept(struct replay *replay)
 {
 	struct store *store = replay->store;
+	struct partition *partition;
 	int err = 0;
-	for (uint32_t i = 0; i < store->offline_count && !err; i++) /* whoever goes offline here is added behind them */
-		if (!store->offline[i].err && store->offline[i].has_file)
+	for (uint32_t i = 0; i < store->offline_count && !err; i++) { /* whoever goes offline here is added behind them */
+		err = store__find_partition(store, &store->offline[i].topic_id, store->offline[i].index, &partition);
+		if (!err && !store->offline[i].err && store->offline[i].has_file)
 			err = replay_one(replay, &store->offline[i]);
+	}
 	return err;
 }
 

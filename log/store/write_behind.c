@@ -476,8 +476,6 @@ static void age_reached(struct io_timer *timer)
 /* The checkpoint that was just written knows of all that is sealed: what of it lies before the log start can go. */
 static void drop_checkpointed(struct partition *partition)
 {
-	if (partition->offline_err)
-		return;
 	for (struct list *node = partition->segments.prev; node != &partition->segments; node = node->prev) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
 		if (segment->is_checkpointed)

@@ -1,6 +1,10 @@
 /* A partition that a start cannot read is offline, and nobody else: what the journal has of it is kept until it can be read again, however far the journal goes on, however the lives between end. */
 #include <errno.h>
 
+#include <xxhash.h>
+
+#include "log/base/uuid_text.h"
+#include "log/io/small_file.h"
 #include "log/partition/partition_priv.h"
 #include "log/store/store_priv.h"
 #include "tests/unit/log/store/world.h"
@@ -58,6 +62,13 @@ static int kept_files(struct world *world)
 	int count = 0;
 	cr_assert_eq(io_dir_list(world->io, "/", count_kept, &count), 0);
 	return count;
+}
+
+static void kept_path(const struct world *world, uint32_t index, char *out, size_t size)
+{
+	char id[UUID_HEX_SIZE];
+	uuid_hex_format(id, &catalog_topic_by_name(world->image, slice_from("t"))->id);
+	snprintf(out, size, "/" STORE_KEPT_PREFIX "0.%s.%u", id, index);
 }
 
 static void end_life(struct world *world, enum end how)
@@ -156,8 +167,8 @@ Test(offline, one_directory_costs_one_partition, .timeout = 120)
 		}
 }
 
-/* Each I/O of the start that keeps, and of the one that takes up again, may be the last before a crash. */
-static void cut_each(struct world *world, struct sim_disk *base, bool is_hidden)
+/* Each I/O of the start that keeps, and of the one that takes up again, may be the last before a crash; and the next start may find it there or not. */
+static void cut_each(struct world *world, struct sim_disk *base, bool is_hidden, bool is_hidden_again)
 {
 	bool has_struck = true;
 	for (uint64_t k = 1; has_struck; k++) {
@@ -167,11 +178,19 @@ static void cut_each(struct world *world, struct sim_disk *base, bool is_hidden)
 		has_struck = world_try_open(world) != 0;
 		world_close(world);
 		sim_disk_crash(world->disk);
-		if (is_hidden)
+		if (is_hidden_again) {
+			if (!is_hidden)
+				hide(world, "/t-1");
+			world_open(world); /* where all was filed already, it is one whose end is not seen */
+			cr_expect_eq(partition_is_offline(partition_of(world, 1)), kept_files(world) == 1, "cut at %lu", (unsigned long)k);
+			go_round(world, 0, BEFORE);
+			world_crash(world);
+		}
+		if (is_hidden || is_hidden_again)
 			show(world, "/t-1");
 		world_open(world);
 		for (uint32_t i = 0; i < 3; i++)
-			cr_expect_eq(world_check_all(world, partition_of(world, i), 0, 1 << 20), BEFORE, "cut at %lu", (unsigned long)k);
+			cr_expect_eq(world_check_all(world, partition_of(world, i), 0, 1 << 20), i || !is_hidden_again ? BEFORE : BEFORE + 60, "cut at %lu", (unsigned long)k);
 		cr_expect_eq(kept_files(world), 0);
 		world_close(world);
 	}
@@ -189,14 +208,16 @@ Test(offline, a_crash_while_it_goes_and_comes, .timeout = 300)
 	world_kill(&world);
 	hide(&world, "/t-1");
 	struct sim_disk *killed = sim_disk_copy(world.disk);
-	cut_each(&world, killed, true);
+	cut_each(&world, killed, true, false);
+	cut_each(&world, killed, true, true);
 	sim_disk_close(world.disk);
 	world.disk = killed;
 	world_open(&world);
 	world_kill(&world);
 	show(&world, "/t-1");
 	struct sim_disk *kept = sim_disk_copy(world.disk);
-	cut_each(&world, kept, false);
+	cut_each(&world, kept, false, false);
+	cut_each(&world, kept, false, true);
 	sim_disk_close(kept);
 	world_open(&world);
 	world_fini(&world);
@@ -215,11 +236,7 @@ Test(offline, what_is_kept_has_rotted, .timeout = 60)
 	world_kill(&world);
 	hide(&world, "/t-1");
 	world_open(&world);
-	const struct uuid *id = &catalog_topic_by_name(world.image, slice_from("t"))->id;
-	snprintf(path, sizeof path, "/kept-0.");
-	for (int i = 0; i < 16; i++)
-		snprintf(path + strlen(path), 3, "%02x", id->bytes[i]);
-	strcat(path, ".1");
+	kept_path(&world, 1, path, sizeof path);
 	world_stop(&world);
 	show(&world, "/t-1");
 	cr_assert_eq(sim_disk_flip_bit(world.disk, path, 100, 3), 0);
@@ -259,5 +276,86 @@ Test(offline, not_without_a_checkpoint, .timeout = 60)
 	show(&world, "/t-1");
 	world_open(&world);
 	cr_expect_eq(world_check_all(&world, partition_of(&world, 1), 0, 1 << 20), BEFORE);
+	world_fini(&world);
+}
+
+/* By its age all that is filed of it may go: but where its log goes on, and how far it goes, the kept entries know. */
+Test(offline, retention_leaves_it_alone, .timeout = 60)
+{
+	struct world world;
+	world_init(&world, 8);
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	fill(&world, LARGE, 1);
+	world_kill(&world);
+	hide(&world, "/t-1");
+	world_open(&world);
+	expect_offline(&world, 1);
+	cr_expect_not(partition__retain_check(partition_of(&world, 1), INT64_MAX / 2));
+	world_rest(&world, 8 * SECOND_NS);
+	world_stop(&world);
+	show(&world, "/t-1");
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, partition_of(&world, 1), 0, 1 << 20), BEFORE);
+	cr_expect_eq(partition_of(&world, 1)->damage_count, 0);
+	world_fini(&world);
+}
+
+/* Nothing of it was ever filed: what is kept is all that tells of it. It is counted, metrics see it, and what is kept goes with its topic. */
+Test(offline, of_which_nothing_was_filed, .timeout = 60)
+{
+	struct world world;
+	world_init(&world, 9);
+	world.options.journal_size_bytes = 1 << 20;
+	world_open(&world);
+	world_create_topic(&world, "t", 2, NULL, 0);
+	fill(&world, SMALL, 1);
+	world_kill(&world);
+	hide(&world, "/t-1");
+	for (int life = 0; life < 2; life++) {
+		world_open(&world);
+		cr_expect_eq(world.report.offline_partitions, 1, "life %d", life);
+		cr_expect_not_null(store_look_at_partition(world.store, &catalog_topic_by_name(world.image, slice_from("t"))->id, 1), "life %d", life);
+		go_round(&world, 0, 60 * (uint64_t)life);
+		if (life == 0)
+			world_stop(&world);
+	}
+	cr_expect_eq(kept_files(&world), 1);
+	world_delete_topic(&world, "t");
+	cr_expect_eq(kept_files(&world), 0);
+	world_fini(&world);
+}
+
+/* Somebody's hand: entries of another partition, with a good checksum. They are not that one's, and nobody else is the worse for it. */
+Test(offline, what_is_kept_is_anothers, .timeout = 60)
+{
+	struct world world;
+	char path[300];
+	uint8_t *data;
+	size_t size;
+	world_init(&world, 10);
+	world_open(&world);
+	world_create_topic(&world, "t", 40, NULL, 0);
+	fill(&world, SMALL, 0);
+	fill(&world, SMALL, 1);
+	world_kill(&world);
+	hide(&world, "/t-1");
+	world_open(&world);
+	kept_path(&world, 1, path, sizeof path);
+	cr_assert_eq(small_file_read(world.io, path, 1 << 20, &data, &size), 0);
+	uint32_t entries = 0;
+	for (size_t at = 48; at + 8 < size; at += 4) /* the entries' partition behind their topic's id */
+		if (memcmp(data + at, data + 16, 16) == 0 && load_le32(data + at + 16) == 1)
+			store_le32(data + at + 16, 2 + entries++);
+	cr_assert_gt(entries, 1);
+	store_le64(data + size - 8, XXH3_64bits(data, size - 8));
+	cr_assert_eq(small_file_replace(world.io, path, data, size), 0);
+	free(data);
+	world_stop(&world);
+	show(&world, "/t-1");
+	world_open(&world);
+	expect_offline(&world, 1);
+	cr_expect_eq(world_check_all(&world, partition_of(&world, 0), 0, 1 << 20), BEFORE);
+	cr_expect_eq(partition_high_watermark(partition_of(&world, 2)), 0);
 	world_fini(&world);
 }
