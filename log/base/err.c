@@ -22,6 +22,20 @@ bool err_is_shortage(int err)
 	return err == -EMFILE || err == -ENFILE || err == -ENOMEM;
 }
 
+bool err_is_out_of_reach(int err)
+{
+	return err == -EACCES || err == -EPERM || err == -ENOTDIR;
+}
+
+bool err_is_of_one_place(int err)
+{
+	static const int others[] = {-EIO, -EISDIR, -ELOOP, -ENXIO, -ENODEV, -ESTALE, -EUCLEAN, -EBADMSG, -EROFS, ERR_NOT_A_FILE};
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		if (err == others[i])
+			return true;
+	return err_is_out_of_reach(err);
+}
+
 const char *err_name(int err)
 {
 	for (size_t i = 0; i < COUNT_OF(errs); i++)

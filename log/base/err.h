@@ -47,6 +47,12 @@ bool err_is_full(int err);
  * sync says is never one of these: log/io.) */
 bool err_is_shortage(int err);
 
+/* What is one file's or directory's own fault, or that of a disk which nothing else lies on: there is something, and it cannot be read or written. That costs whose it is, and nobody else. */
+bool err_is_of_one_place(int err);
+
+/* Such an error that somebody can put right as it stands: no right to it, or a disk that is not mounted. Nothing was tried. */
+bool err_is_out_of_reach(int err);
+
 /* "ERR_CORRUPT_BATCH", or the errno's name ("EIO"). Static storage. */
 const char *err_name(int err);
 

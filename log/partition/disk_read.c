@@ -400,9 +400,9 @@ static int take_batches(struct read_op *op, uint64_t got)
 /* What the disk has answered. An error, 0, READ_GOES_ON or READ_WAITS. */
 static int take_answer(struct read_op *op, int32_t result)
 {
-	/* Deleted meanwhile: nothing is judged by a topic that is gone. */
-	if (op->partition->is_closed)
-		return ERR_CLOSED;
+	/* Deleted meanwhile, or offline: nothing is judged by a topic that is gone, nor by what memory has no more. */
+	if (op->partition->is_closed || op->partition->offline_err)
+		return op->partition->is_closed ? ERR_CLOSED : ERR_OFFLINE;
 	if (result == -EIO && !op->is_careful) {
 		op->is_careful = true;
 		read_stretch(op, stretch_size(op));

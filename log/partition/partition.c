@@ -116,6 +116,34 @@ void partition__fail(struct partition *partition)
 	fail_waiting(partition, ERR_FAILED);
 }
 
+/* Up to where groups have it: they end as usual. */
+static int64_t committed_offset(const struct partition *partition)
+{
+	int64_t offset = partition->durable_offset;
+	LIST_FOR_EACH(node, &partition->segments) {
+		const struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		if (segment->committing.position > 0 && segment->committing.offset > offset)
+			offset = segment->committing.offset;
+	}
+	return offset;
+}
+
+void partition__end_uncommitted(struct partition *partition, int err)
+{
+	struct list left;
+	list_init(&left);
+	int64_t committed = committed_offset(partition);
+	LIST_FOR_EACH_SAFE(node, &partition->waiting) {
+		if (LIST_ENTRY(node, struct append_op, node)->end_offset > committed)
+			continue;
+		list_remove(node);
+		list_push_back(&left, node);
+	}
+	fail_waiting(partition, err);
+	list_splice(&partition->waiting, &left);
+	fire_watches(partition, true);
+}
+
 /* ---- directory ---------------------------------------------------------------------------------------------- */
 
 enum belonging { OURS, ANOTHERS, UNREADABLE };
@@ -321,8 +349,10 @@ int partition__sync_dir(struct partition *partition)
 		io_close_fd(io, fd);
 	if (!err)
 		err = io_dir_sync(io, partition->dir);
-	if (!err)
+	if (!err) {
 		list_remove(&partition->unsynced_node);
+		partition->has_unentered = false;
+	}
 	return err;
 }
 
@@ -389,6 +419,37 @@ void partition__unlink_segment(struct partition *partition, struct segment *segm
 	if (partition->sealed_before == segment)
 		partition->sealed_before = NULL;
 	list_remove(&segment->node);
+}
+
+/* Behind the first that lacks something there is nothing that was filed. */
+static void forget_behind(struct partition *partition, struct segment *last)
+{
+	while (partition->segments.prev != &last->node) {
+		struct segment *segment = LIST_ENTRY(partition->segments.prev, struct segment, node);
+		partition__unlink_segment(partition, segment);
+		segment_forget_unfiled(segment);
+		if (segment->readers)
+			segment->is_dropped = true;
+		else
+			segment_destroy(segment);
+	}
+}
+
+void partition__forget_unfiled(struct partition *partition)
+{
+	list_remove(&partition->unfiled_node);
+	partition->filed_before = partition->sealed_before = NULL;
+	partition->complete_bytes = 0;
+	LIST_FOR_EACH(node, &partition->segments) {
+		struct segment *segment = LIST_ENTRY(node, struct segment, node);
+		partition->active = segment;
+		if (segment_is_filed(segment) && (segment->is_complete || node->next == &partition->segments)) {
+			partition->complete_bytes += segment->is_complete ? segment_size_bytes(segment) : 0;
+			continue;
+		}
+		segment_forget_unfiled(segment);
+		forget_behind(partition, segment);
+	}
 }
 
 void partition__seal_again(struct partition *partition, struct segment *segment)

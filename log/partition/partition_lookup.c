@@ -151,6 +151,8 @@ static int search_segment(struct walk *walk, int64_t timestamp_ms, find_record_f
 int partition_offset_for_time(struct partition *partition, int64_t timestamp_ms, struct offset_found *out)
 {
 	*out = (struct offset_found){.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
+	if (partition->offline_err)
+		return ERR_OFFLINE;
 	LIST_FOR_EACH(node, &partition->segments) {
 		struct segment *segment = LIST_ENTRY(node, struct segment, node);
 		if (segment->max_timestamp_ms < timestamp_ms || segment->durable.offset <= partition->start_offset)

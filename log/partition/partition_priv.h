@@ -75,7 +75,9 @@ struct partition {
 	struct list dirty_node, unfiled_node, unsynced_node, untimed_node, drop_node, store_node;
 	int64_t cycle_end_offset;       /* the cycle under way must have all below this in files before it trims the journal */
 	struct partition *hash_next;
-	int offline_err;                /* why its files cannot be read since the start (log/store/offline.c): nothing of them is asked; 0: they can */
+	int offline_err;                /* why its files cannot be read or written (log/store/offline.c): nothing of them is asked; 0: they can */
+	bool has_unentered;             /* something was filed under a name that is not durable yet */
+	uint64_t refused_ns;            /* since when its files may not be opened; 0: they may */
 	uint64_t complete_bytes;        /* of all segments but the active one */
 	uint32_t references;            /* commit items, filings and reads in flight */
 	bool has_dir, is_dir_checked, is_dir_syncing, has_failed, is_closed, epochs_changed, has_unsealed;
@@ -83,6 +85,7 @@ struct partition {
 	bool is_end_doubtful;           /* nobody has looked yet whether its directory holds more than is known of it (later.c) */
 	bool is_tail_unseen;            /* the files could not be read since a crash: behind the log's end may be what nobody was told of, and nothing is appended */
 	bool has_tail;                  /* in a recovery: its files have something behind the log's end */
+	bool has_kept;                  /* in a recovery: what was kept while it was offline is still to be replayed */
 	int64_t later_to;               /* it does, up to this offset at least: nothing is appended; 0: it does not */
 	bool is_told;                   /* in a recovery with a journal that has lost groups unnamed: something later tells of this log's end */
 	int64_t journal_from;           /* in a scan: the journal has all that the log holds from this offset on; INT64_MAX: nothing is known of it */
@@ -191,6 +194,11 @@ void partition__seal_again(struct partition *partition, struct segment *segment)
 
 /* Takes up a segment that recovery has found and linked: the log now ends with it. */
 void partition__recovered_segment(struct partition *partition, struct segment *segment);
+
+/* The partition is offline: what waits for what no group has yet ends with this, and who watches it is told. */
+void partition__end_uncommitted(struct partition *partition, int err);
+/* Nothing of it is under way: what its files have not is not in memory any more, nor any segment behind the first that lacks something. Its offsets stay. */
+void partition__forget_unfiled(struct partition *partition);
 
 /* Durability is broken: what waits ends with ERR_FAILED, and so does every append from now on. */
 void partition__fail(struct partition *partition);

@@ -85,6 +85,23 @@ void segment_adopt(struct segment *segment, struct mark end)
 	segment->has_places &= end.position == 0;
 }
 
+void segment_forget_unfiled(struct segment *segment)
+{
+	CHECK(!segment->filing);
+	drop_chunks(segment);
+	if (segment->hash)
+		seal_hash_destroy(segment->hash);
+	segment->hash = NULL;
+	free(segment->snapshot);
+	segment->snapshot = NULL;
+	segment->durable = segment->committing = segment->staged = segment->memory_mark = segment->filed;
+	mark_steps_cut(segment->steps, segment->filed.position);
+	segment->step_due = 0;
+	segment->memory_position = segment->filed.position;
+	segment->is_first_block_filled = segment->is_complete = segment->is_direct_pending = false;
+	segment->has_file &= segment->filed.position > 0; /* one in which there is nothing yet may have a name that is not durable */
+}
+
 void segment_believe(struct segment *segment, const struct mark_check *told)
 {
 	mark_steps_cut(segment->steps, 0);

@@ -125,6 +125,8 @@ struct segment *segment_create(struct segment_home *home, const char *dir, int64
 void segment_adopt(struct segment *segment, struct mark end);
 /* What was filed is what `told` says, as far as the segment goes, whatever its file holds. */
 void segment_believe(struct segment *segment, const struct mark_check *told);
+/* What is not in its file is not in memory any more: it ends where that does, and goes on there, as far as anybody knows. For who keeps it elsewhere. No filing is in flight. */
+void segment_forget_unfiled(struct segment *segment);
 /* Takes a batch's facts (timestamps, counts, epochs) into the segment's, and into the indexes if they are loaded. Staging does it by itself. */
 void segment_learn(struct segment *segment, const struct batch *batch, uint64_t position, int64_t max_timestamp_offset);
 /* The cache's question: may this chunk go? (cache_evict_fn for the home's cache) */

@@ -41,10 +41,10 @@ int store__load_checkpoint(struct io *io, const char *dir, uint32_t shard, const
 
 /* ---- write ----------------------------------------------------------------------------------------------------- */
 
-/* One that was let go before it had a file lies before the log start, and is only waiting for those before it to be dropped. */
+/* One that was let go before it had a file lies before the log start, and is only waiting for those before it to be dropped. (An offline partition's is never sealed.) */
 static bool is_let_go(const struct segment *segment)
 {
-	return segment->is_sealed && !segment->has_file;
+	return !segment->has_file && (segment->is_sealed || segment->filed.position > 0);
 }
 
 /* How many segments the checkpoint tells of: up to the first that is not wholly filed. */

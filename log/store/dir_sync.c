@@ -6,7 +6,7 @@
  *
  * A partition that gets another entry while its syncs are under way is in the list again: they may have come too early for it.
  *
- * Failures: a sync that failed is final, the store fails. A directory that could not be opened was not synced: it is tried again, with its metadata. */
+ * Failures: a sync that failed is final, the store fails; unless nothing was filed that depends on it: then its partition alone goes offline. A directory that could not be opened was not synced: it is tried again, with its metadata. */
 #include "log/store/dir_sync.h"
 
 #include <errno.h>
@@ -52,8 +52,23 @@ void dir_syncs_close(struct dir_syncs *syncs)
 
 /* ---- one ------------------------------------------------------------------------------------------------------------- */
 
+void store__note_filed(struct partition *partition)
+{
+	partition->has_unentered |= list_is_linked(&partition->unsynced_node) || partition->is_dir_syncing;
+}
+
+/* Nothing that was filed depends on it: then it is that partition's fault alone. */
+static bool is_its_own(const struct partition *partition, int err)
+{
+	return partition && !partition->has_unentered && store__is_its_own_fault(err);
+}
+
 static void report(struct store *store, struct partition *partition, int err)
 {
+	if (is_its_own(partition, err)) {
+		store__go_offline(store, partition, err);
+		return;
+	}
 	if (!err_is_shortage(err)) {
 		store__fail(store, err);
 		return;
@@ -77,6 +92,7 @@ static void end(struct dir_sync *sync)
 	} else {
 		io_close_fd(store->home.io, sync->metadata_fd);
 		partition->is_dir_syncing = false;
+		partition->has_unentered &= sync->err || list_is_linked(&partition->unsynced_node);
 	}
 	if (sync->err && is_wanted)
 		report(store, partition, sync->err);
@@ -153,13 +169,24 @@ static struct partition *next_partition(struct store *store)
 	return NULL;
 }
 
+static int begin_or_give_up(struct store *store, struct partition *partition)
+{
+	int err = begin_partition(store, partition);
+	partition->refused_ns = err ? partition->refused_ns : 0;
+	if (!is_its_own(partition, err) || (store__may_pass(err) && !store__has_waited_enough(store, partition, err)))
+		return err;
+	store__go_offline(store, partition, err);
+	list_remove(&partition->unsynced_node);
+	return 0;
+}
+
 /* The data directory behind all others, if `is_last`. */
 static int begin_some(struct store *store, bool is_last)
 {
 	int left = io_backend(store->home.io) == IO_SYSCALLS ? BEGUN_PER_TURN_INLINE : BEGUN_PER_TURN, err = 0;
 	struct partition *partition;
 	while (!err && left-- > 0 && !list_is_empty(&store->dir_syncs.free) && (partition = next_partition(store)))
-		err = begin_partition(store, partition);
+		err = begin_or_give_up(store, partition);
 	if (!err && is_last && list_is_empty(&store->home.unsynced_dirs) && store->home.is_top_unsynced && !store->dir_syncs.is_top_in_flight &&
 	    !list_is_empty(&store->dir_syncs.free))
 		begin_top(store);
@@ -169,7 +196,7 @@ static int begin_some(struct store *store, bool is_last)
 static int go_on(struct store *store, bool is_last)
 {
 	int err = store__must_wait(store) ? 0 : ensure_pool(&store->dir_syncs, store) ? begin_some(store, is_last) : -ENOMEM;
-	if (err_is_shortage(err))
+	if (store__may_pass(err))
 		store__note_shortage(store, err);
 	else if (err)
 		store__fail(store, err);

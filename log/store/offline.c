@@ -1,17 +1,23 @@
-/* Partitions that a start after a crash cannot read (their directory or a file in it does not open, cannot be listed, or the disk does not answer for it), and of which the journal has something that is not
- * filed, or tells of a piece in such a file. One such partition is offline, and all others are served. (Where the journal has nothing of it: unseen_tail.c.)
+/* Partitions of which one file or directory cannot be read or written (it does not open, cannot be listed, or the disk does not answer for it), at a start after a crash or while the store
+ * runs. One such partition is offline, and all others are served. (Where the journal has nothing of it at a start: unseen_tail.c. While the store runs: go_offline.c.)
  *
  * Happy path: none of this.
  *
- * What recovery meets of that kind it notes here (store__put_offline), and begins anew: the partition is then what the checkpoint says of it, and nothing of its files is asked. What the journal
- * has of it is not replayed but kept, each entry as it is, in `kept-<shard>.<topic id>.<partition>`, durable before the journal is written: so the journal goes on without it. While it
- * is offline nothing is appended, read, trimmed, filed or sealed there (ERR_OFFLINE), and each checkpoint says of it what the one before said.
+ * What of it is not in its files is kept in `kept-<shard>.<topic id>.<partition>`, durable before the journal is written or let go: so the journal goes on without it. While it
+ * is offline nothing is appended, read, trimmed, filed or sealed there (ERR_OFFLINE), and each checkpoint says of it what was in its files when it went.
  *
- * Each start tries again. Can the partition be read, what was kept is replayed before the journal, by the same table, and filed before the journal is written; the file goes behind the
+ * At a start: what recovery meets of that kind it notes here (store__put_offline), and begins anew: the partition is then what the checkpoint says of it, and nothing of its files is asked. What
+ * the journal has of it is not replayed but kept, each entry as it is. While the store runs memory has it, which is kept as entries of the same kind.
+ *
+ * Each start tries again. Can the partition be read, what was kept is replayed by the same table, and filed before the journal is written; the file goes behind the
  * checkpoint that says so, before anything new is taken. If it were still there behind that, a piece of it that was torn could be held against what was appended since.
  *
- * Failures: a kept file that fails its check leaves its partition offline. No room for one: the reserve is given up, else the start is refused. Where the journal has lost groups, or there is no
- * checkpoint to be believed, the start is refused as ever: what is known of the partition is not enough to keep. */
+ * What was kept at a start has all that the journal had. What was kept of a running store begins where its files ended (`from`): if a crash comes before the checkpoint that says so too, the
+ * journal has what is before that. So it is replayed when the log has come to where it begins, before the journal's next entry. And if the partition cannot be read then, what the
+ * journal has before it is put in front of it, in the same file.
+ *
+ * Failures: a kept file that fails its check leaves its partition offline. No room for one: the reserve is given up, else the start is refused (while the store runs: the journal waits). Where the
+ * journal has lost groups, or there is no checkpoint to be believed, the start is refused as ever: what is known of the partition is not enough to keep. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,16 +35,6 @@
 #define KEPT_GROUP_SIZE 32u /* before each entry: seq 8, incarnation 8, time 8, vouched for 4, size of the payload 4 */
 #define KEPT_SIZE_MAX (8ull << 30)
 
-/* What may be wrong with one file or directory, or with the disk that it alone lies on. */
-static bool is_of_one_place(int err)
-{
-	static const int errors[] = {-EIO, -EACCES, -EPERM, -ENOTDIR, -EISDIR, -ELOOP, -ENXIO, -ENODEV, -ESTALE, -EUCLEAN, -EBADMSG, -EROFS, ERR_NOT_A_FILE};
-	for (size_t i = 0; i < COUNT_OF(errors); i++)
-		if (err == errors[i])
-			return true;
-	return false;
-}
-
 static struct offline *find(const struct store *store, const struct uuid *topic_id, uint32_t index)
 {
 	for (uint32_t i = 0; i < store->offline_count; i++)
@@ -54,8 +50,14 @@ static struct offline *add(struct store *store, const struct uuid *topic_id, uin
 		return NULL;
 	store->offline = grown;
 	grown += store->offline_count++;
-	*grown = (struct offline){.topic_id = *topic_id, .index = index};
+	*grown = (struct offline){.topic_id = *topic_id, .index = index, .from = INT64_MAX};
 	return grown;
+}
+
+struct offline *store__note_offline(struct store *store, const struct partition *partition)
+{
+	struct offline *offline = find(store, &partition->topic_id, partition->index);
+	return offline ? offline : add(store, &partition->topic_id, partition->index);
 }
 
 int store__offline_err(const struct store *store, const struct uuid *topic_id, uint32_t index)
@@ -83,13 +85,11 @@ int store__put_offline(struct replay *replay, struct partition *partition, int e
 {
 	struct store *store = replay->store;
 	char why[2048];
-	if (!is_of_one_place(err) || !store__may_be_kept(replay)) {
+	if (!err_is_of_one_place(err) || !store__may_be_kept(replay)) {
 		store__explain_unread(partition, err, replay->report);
 		return err;
 	}
-	struct offline *offline = find(store, &partition->topic_id, partition->index);
-	if (!offline)
-		offline = add(store, &partition->topic_id, partition->index);
+	struct offline *offline = store__note_offline(store, partition);
 	if (!offline)
 		return -ENOMEM;
 	offline->err = partition->offline_err = err;
@@ -114,78 +114,107 @@ static int reserve(struct offline *offline, size_t size)
 	return 0;
 }
 
-int store__keep_entry(struct replay *replay, const struct partition *partition, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+int store__keep(struct offline *offline, const struct kept_entry *kept, uint8_t **payload)
 {
-	struct offline *offline = find(replay->store, &partition->topic_id, partition->index);
-	size_t size = KEPT_GROUP_SIZE + group_entry_size(payload.size);
-	if (offline->has_file) /* that has all of it: nothing was taken since */
-		return 0;
-	if (!offline->size)
-		offline->size = KEPT_HEADER_SIZE; /* written in the end */
-	int err = reserve(offline, offline->size == KEPT_HEADER_SIZE ? KEPT_HEADER_SIZE + size : size);
+	size_t size = KEPT_GROUP_SIZE + group_entry_size(kept->payload_size);
+	int err = reserve(offline, size);
 	if (err)
 		return err;
 	uint8_t *at = offline->data + offline->size;
 	memset(at, 0, size);
-	store_le64(at, seq);
-	store_le64(at + 8, journal_replayed_incarnation(replay->store->journal));
-	store_le64(at + 16, (uint64_t)entry->group_time_ms);
-	store_le32(at + 24, is_vouched);
-	store_le32(at + 28, (uint32_t)payload.size);
-	uint64_t checksum = group_entry_encode(entry, (uint32_t)payload.size, 0, at + KEPT_GROUP_SIZE);
+	store_le64(at, kept->seq);
+	store_le64(at + 8, kept->incarnation);
+	store_le64(at + 16, (uint64_t)kept->entry.group_time_ms);
+	store_le32(at + 24, kept->is_vouched);
+	store_le32(at + 28, kept->payload_size);
+	uint64_t checksum = group_entry_encode(&kept->entry, kept->payload_size, 0, at + KEPT_GROUP_SIZE);
 	(void)checksum; /* the file has one */
-	if (payload.size)
-		memcpy(at + KEPT_GROUP_SIZE + group_entry_size(0), payload.data, payload.size);
+	*payload = at + KEPT_GROUP_SIZE + group_entry_size(0);
 	offline->size += size;
 	return 0;
+}
+
+/* Is it in what was kept before? A log start moves no more while the partition is offline. */
+static bool is_kept_already(const struct offline *offline, const struct journal_entry *entry)
+{
+	return offline->has_file && (entry->kind == ENTRY_LOG_START || entry->base_offset >= offline->from);
+}
+
+int store__keep_entry(struct replay *replay, const struct partition *partition, uint64_t seq, bool is_vouched, const struct journal_entry *entry, struct slice payload)
+{
+	struct offline *offline = find(replay->store, &partition->topic_id, partition->index);
+	struct kept_entry kept = {*entry, seq, journal_replayed_incarnation(replay->store->journal), is_vouched, (uint32_t)payload.size};
+	uint8_t *to;
+	int err = is_kept_already(offline, entry) ? 0 : store__keep(offline, &kept, &to);
+	if (!err && payload.size && !is_kept_already(offline, entry))
+		memcpy(to, payload.data, payload.size);
+	return err;
 }
 
 void store__forget_kept_entries(struct store *store)
 {
 	for (uint32_t i = 0; i < store->offline_count; i++)
-		if (!store->offline[i].has_file)
-			store->offline[i].size = 0;
+		store->offline[i].size = 0;
 }
 
-/* Header and checksum around what was collected; of one that the journal has nothing of as well: it says that its files are to be looked at. */
-static int finish(struct offline *offline)
+static size_t old_entries_size(const struct offline *offline)
 {
-	if (!offline->size)
-		offline->size = KEPT_HEADER_SIZE;
-	int err = reserve(offline, KEPT_HEADER_SIZE + KEPT_CHECKSUM_SIZE);
-	if (err)
-		return err;
-	memset(offline->data, 0, KEPT_HEADER_SIZE);
-	memcpy(offline->data, KEPT_MAGIC, 8);
-	store_le32(offline->data + 8, KEPT_VERSION);
-	store_le32(offline->data + 12, offline->index);
-	memcpy(offline->data + 16, offline->topic_id.bytes, 16);
-	store_le64(offline->data + 32, offline->size + KEPT_CHECKSUM_SIZE);
-	store_le64(offline->data + offline->size, XXH3_64bits(offline->data, offline->size));
-	offline->size += KEPT_CHECKSUM_SIZE;
-	return 0;
+	return offline->file.size ? offline->file.size - KEPT_HEADER_SIZE - KEPT_CHECKSUM_SIZE : 0;
 }
 
-static void forget_data(struct offline *offline)
+/* Header and checksum around what was collected, and what was kept before behind it; of one that the journal has nothing of as well: it says that its files are to be looked at. To be freed. */
+static uint8_t *make_file(const struct offline *offline, size_t *size_out)
+{
+	size_t old_size = old_entries_size(offline), size = KEPT_HEADER_SIZE + offline->size + old_size;
+	uint8_t *file = calloc(1, size + KEPT_CHECKSUM_SIZE);
+	if (!file)
+		return NULL;
+	memcpy(file, KEPT_MAGIC, 8);
+	store_le32(file + 8, KEPT_VERSION);
+	store_le32(file + 12, offline->index);
+	memcpy(file + 16, offline->topic_id.bytes, 16);
+	store_le64(file + 32, size + KEPT_CHECKSUM_SIZE);
+	if (offline->size)
+		memcpy(file + KEPT_HEADER_SIZE, offline->data, offline->size);
+	if (old_size)
+		memcpy(file + KEPT_HEADER_SIZE + offline->size, offline->file.data + KEPT_HEADER_SIZE, old_size);
+	store_le64(file + size, XXH3_64bits(file, size));
+	*size_out = size + KEPT_CHECKSUM_SIZE;
+	return file;
+}
+
+void store__forget_kept_data(struct offline *offline)
 {
 	free(offline->data);
+	free((void *)offline->file.data);
 	offline->data = NULL;
+	offline->file = (struct slice){NULL, 0};
 	offline->size = offline->capacity = 0;
+}
+
+int store__write_kept_file(struct store *store, struct offline *offline)
+{
+	char path[4096];
+	size_t size;
+	uint8_t *file = make_file(offline, &size);
+	if (!file)
+		return -ENOMEM;
+	path_of(store, &offline->topic_id, offline->index, path, sizeof path);
+	int err = small_file_replace(store->home.io, path, file, size);
+	free(file);
+	offline->has_file |= !err;
+	if (!err)
+		store__forget_kept_data(offline);
+	return err;
 }
 
 static int write_one(struct store *store, struct offline *offline)
 {
-	char path[4096];
-	path_of(store, &offline->topic_id, offline->index, path, sizeof path);
-	int err = finish(offline);
-	if (!err)
-		err = small_file_replace(store->home.io, path, offline->data, offline->size);
-	if (err_is_full(err)) {
-		store__release_reserve(store);
-		err = small_file_replace(store->home.io, path, offline->data, offline->size);
-	}
-	offline->has_file = !err;
-	return err;
+	int err = store__write_kept_file(store, offline);
+	if (!err_is_full(err))
+		return err;
+	store__release_reserve(store);
+	return store__write_kept_file(store, offline);
 }
 
 int store__write_kept(struct store *store)
@@ -193,9 +222,10 @@ int store__write_kept(struct store *store)
 	int err = 0;
 	for (uint32_t i = 0; i < store->offline_count && !err; i++) {
 		struct offline *offline = &store->offline[i];
-		err = offline->err && !offline->has_file ? write_one(store, offline) : 0;
-		if (offline->err || err)
-			forget_data(offline);
+		if (offline->err && (!offline->has_file || offline->size))
+			err = write_one(store, offline);
+		if (offline->err)
+			store__forget_kept_data(offline);
 	}
 	return err;
 }
@@ -205,45 +235,52 @@ int store__write_kept(struct store *store)
 /* Behind the entry's group header. False: nothing more of this partition is there. */
 static bool next_entry(const struct offline *offline, size_t *at, struct journal_entry *entry, struct slice *payload)
 {
-	size_t end = offline->size - KEPT_CHECKSUM_SIZE, position = *at + KEPT_GROUP_SIZE;
-	bool is_its_own = position <= end && group_entry_next((struct slice){offline->data, end}, &position, entry, payload) && entry->partition == offline->index &&
+	size_t end = offline->file.size - KEPT_CHECKSUM_SIZE, position = *at + KEPT_GROUP_SIZE;
+	bool is_its_own = position <= end && group_entry_next((struct slice){offline->file.data, end}, &position, entry, payload) && entry->partition == offline->index &&
 			  uuid_equal(&entry->topic_id, &offline->topic_id);
 	*at = is_its_own ? position : *at;
 	return is_its_own;
 }
 
 /* Its checksum vouches for it; but a slip of ours, or a stranger's hand, must not reach other partitions. */
-static bool are_all_its_own(const struct offline *offline)
+static bool are_all_its_own(struct offline *offline)
 {
 	struct journal_entry entry;
 	struct slice payload;
 	size_t at = KEPT_HEADER_SIZE;
 	while (next_entry(offline, &at, &entry, &payload))
-		;
-	return at == offline->size - KEPT_CHECKSUM_SIZE;
+		if (entry.kind != ENTRY_LOG_START && entry.base_offset < offline->from)
+			offline->from = entry.base_offset;
+	return at == offline->file.size - KEPT_CHECKSUM_SIZE;
 }
 
-static bool is_whole(const struct offline *offline)
+static bool is_whole(struct offline *offline)
 {
-	const uint8_t *data = offline->data;
-	size_t size = offline->size;
+	const uint8_t *data = offline->file.data;
+	size_t size = offline->file.size;
 	return size >= KEPT_HEADER_SIZE + KEPT_CHECKSUM_SIZE && memcmp(data, KEPT_MAGIC, 8) == 0 && load_le32(data + 8) == KEPT_VERSION && load_le32(data + 12) == offline->index &&
 	       memcmp(data + 16, offline->topic_id.bytes, 16) == 0 && load_le64(data + 32) == size &&
 	       load_le64(data + size - KEPT_CHECKSUM_SIZE) == XXH3_64bits(data, size - KEPT_CHECKSUM_SIZE) && are_all_its_own(offline);
 }
 
+/* One that cannot be used counts as having all: what the journal has of its partition cannot be put in front of it. */
 static int load(struct store *store, struct offline *offline)
 {
 	char path[4096], why[2048];
+	uint8_t *data;
 	path_of(store, &offline->topic_id, offline->index, path, sizeof path);
-	int err = small_file_read(store->home.io, path, KEPT_SIZE_MAX, &offline->data, &offline->size);
+	int err = small_file_read(store->home.io, path, KEPT_SIZE_MAX, &data, &offline->file.size);
 	if (err_is_shortage(err))
 		return err;
+	offline->file.data = err ? NULL : data;
 	offline->has_file = true;
 	offline->err = err ? err : is_whole(offline) ? 0 : ERR_CORRUPT_LOG;
-	if (offline->err)
-		fprintf(stderr, "spate: error: %s, which has acknowledged records of a partition that was offline, cannot be used (%s): the partition stays offline. Put the right file back; if it is lost "
-				"for good, move it away, and these records are lost\n", path, err ? io_explain(store->home.io, err, why, sizeof why) : err_text(ERR_CORRUPT_LOG));
+	if (!offline->err)
+		return 0;
+	store__forget_kept_data(offline);
+	offline->from = INT64_MIN;
+	fprintf(stderr, "spate: error: %s, which has acknowledged records of a partition that was offline, cannot be used (%s): the partition stays offline. Put the right file back; if it is lost "
+			"for good, move it away, and these records are lost\n", path, err ? io_explain(store->home.io, err, why, sizeof why) : err_text(ERR_CORRUPT_LOG));
 	return 0;
 }
 
@@ -282,7 +319,7 @@ static int replay_one(struct replay *replay, const struct offline *offline)
 	struct slice payload;
 	int err = 0;
 	for (size_t at = KEPT_HEADER_SIZE, next = at; !err && next_entry(offline, &next, &entry, &payload); at = next) {
-		const uint8_t *group = offline->data + at;
+		const uint8_t *group = offline->file.data + at;
 		entry.group_time_ms = (int64_t)load_le64(group + 16);
 		replay->kept_incarnation = load_le64(group + 8);
 		err = store__replay_entry(replay, load_le64(group), load_le32(group + 24), &entry, payload);
@@ -291,16 +328,45 @@ static int replay_one(struct replay *replay, const struct offline *offline)
 	return err;
 }
 
+int store__take_kept(struct replay *replay, struct partition *partition, bool is_last)
+{
+	const struct offline *offline = find(replay->store, &partition->topic_id, partition->index);
+	if (partition->next_offset < offline->from && offline->from != INT64_MAX && !is_last)
+		return 0;
+	partition->has_kept = false;
+	return replay_one(replay, offline);
+}
+
+int store__note_kept_from(struct store *store)
+{
+	struct partition *partition;
+	int err = 0;
+	for (uint32_t i = 0; i < store->offline_count && !err; i++) {
+		const struct offline *offline = &store->offline[i];
+		err = store__find_partition(store, &offline->topic_id, offline->index, &partition);
+		if (err || !partition || offline->err || offline->from >= partition->journal_from)
+			continue;
+		partition->journal_from = offline->from;
+		partition->journal_crc = 0;
+	}
+	return err;
+}
+
 /* A partition that neither checkpoint nor journal know of any more is known by what is kept of it. */
-int store__replay_kept(struct replay *replay)
+int store__replay_kept(struct replay *replay, bool is_last)
 {
 	struct store *store = replay->store;
 	struct partition *partition;
 	int err = 0;
 	for (uint32_t i = 0; i < store->offline_count && !err; i++) { /* whoever goes offline here is added behind them */
-		err = store__find_partition(store, &store->offline[i].topic_id, store->offline[i].index, &partition);
-		if (!err && !store->offline[i].err && store->offline[i].has_file)
-			err = replay_one(replay, &store->offline[i]);
+		const struct offline *offline = &store->offline[i];
+		err = store__find_partition(store, &offline->topic_id, offline->index, &partition);
+		if (err || !partition)
+			continue;
+		if (!is_last)
+			partition->has_kept = !offline->err && offline->has_file;
+		if (partition->has_kept)
+			err = store__take_kept(replay, partition, is_last);
 	}
 	return err;
 }
@@ -328,7 +394,7 @@ int store__drop_kept(struct store *store)
 		if (offline->err)
 			store->offline[left++] = *offline;
 		else
-			free(offline->data);
+			store__forget_kept_data(offline);
 	}
 	store->offline_count = left;
 	return io_dir_sync(store->home.io, store->dir);
@@ -347,6 +413,6 @@ void store__forget_kept(struct store *store, const struct partition *partition)
 void store__free_offline(struct store *store)
 {
 	for (uint32_t i = 0; i < store->offline_count; i++)
-		free(store->offline[i].data);
+		store__forget_kept_data(&store->offline[i]);
 	free(store->offline);
 }

@@ -88,7 +88,7 @@ static bool must_file_all(const struct replay *replay, bool has_unknown_past)
 {
 	const struct store *store = replay->store;
 	return replay->has_unvouched_loss || replay->untold_to || has_unknown_past || store->is_journal_alien || replay->has_repeats ||
-	       replay->has_given_up || store->home.has_new_damage || store__has_returned(store);
+	       replay->has_given_up || store->home.has_new_damage || store__has_returned(store) || store__is_any_going(store);
 }
 
 /* Are the pieces themselves, and all before them? What lies behind them the journal has. */
@@ -96,7 +96,7 @@ static bool are_unvouched_filed(const struct replay *replay)
 {
 	for (uint32_t i = 0; i < replay->unvouched_count; i++) {
 		const struct segment *segment = partition__segment_at(replay->unvouched[i], replay->unvouched_ends[i] - 1);
-		if (segment->filed.offset < replay->unvouched_ends[i] || !store__are_filed_before(replay->unvouched[i], segment))
+		if (!replay->unvouched[i]->offline_err && (segment->filed.offset < replay->unvouched_ends[i] || !store__are_filed_before(replay->unvouched[i], segment)))
 			return false;
 	}
 	return true;
@@ -108,7 +108,10 @@ static bool are_unvouched_filed(const struct replay *replay)
 static int file_unvouched(struct replay *replay)
 {
 	struct store *store = replay->store;
-	int err = store__file_now(store, replay->unvouched, replay->unvouched_count);
+	struct partition *failed;
+	int err;
+	while ((err = store__file_now(store, replay->unvouched, replay->unvouched_count, &failed)) && failed && err_is_of_one_place(err))
+		store__go_offline(store, failed, err); /* and what memory has of it is kept before the journal is written */
 	if (!err_is_full(err) && !store__may_pass(err))
 		return err;
 	return are_unvouched_filed(replay) ? file_all(store) : err;
@@ -135,11 +138,13 @@ static int find_ends(struct replay *replay, bool *has_scanned)
 	uint32_t looked_at = !err && !replay->report->was_clean ? store__look_before_replay(store) : 0;
 	replay->has_scanned = *has_scanned;
 	if (!err)
-		err = store__replay_kept(replay);
+		err = store__replay_kept(replay, false);
 	cache_set_giver(store->cache, journal_give_memory, store->journal);
 	if (!err)
 		err = journal_replay(store->journal, store__replay_entry, replay);
 	cache_set_giver(store->cache, NULL, NULL);
+	if (!err)
+		err = store__replay_kept(replay, true);
 	if (!err && (store->is_journal_alien || (*has_scanned && store->journal_found.damaged_groups)))
 		err = store__demand_what_was_not_replayed(replay);
 	replay->report->was_clean &= !is_journal_gone(replay);
@@ -180,6 +185,12 @@ static int find_ends_by_all(struct replay *replay, bool *has_scanned)
 	return find_ends(replay, has_scanned);
 }
 
+static void count_offline(const struct store *store, struct store_report *report)
+{
+	LIST_FOR_EACH(node, &store->partitions)
+		report->offline_partitions += LIST_ENTRY(node, struct partition, store_node)->offline_err != 0;
+}
+
 /* ERR_OFFLINE: a partition has gone offline, and all of it is to begin anew. */
 static int recover(struct store *store, struct store_report *report)
 {
@@ -202,7 +213,6 @@ static int recover(struct store *store, struct store_report *report)
 		if (partition->start_offset > partition->durable_offset)
 			partition->start_offset = partition->durable_offset;
 		report->partitions++;
-		report->offline_partitions += partition->offline_err != 0;
 	}
 	store->is_recovering = false;
 	set_clock(&replay);
@@ -239,5 +249,6 @@ int store__recover(struct store *store, struct store_report *report)
 		*report = before;
 		err = recover(store, report);
 	}
+	count_offline(store, report);
 	return err;
 }

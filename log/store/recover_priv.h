@@ -49,8 +49,12 @@ MUST_USE int store__keep_entry(struct replay *replay, const struct partition *pa
 void store__forget_kept_entries(struct store *store);
 /* Durably, before the journal is written or let go. */
 MUST_USE int store__write_kept(struct store *store);
-/* Before the journal is replayed: what was kept of those that can be read again. */
-MUST_USE int store__replay_kept(struct replay *replay);
+/* Before the journal is replayed: what was kept of those that can be read again, if their logs have come to where that begins; behind it (`is_last`) all that is left. */
+MUST_USE int store__replay_kept(struct replay *replay, bool is_last);
+/* Before a scan: what was kept counts as the journal's. */
+MUST_USE int store__note_kept_from(struct store *store);
+/* The same of one that has some left, before an entry of the journal. */
+MUST_USE int store__take_kept(struct replay *replay, struct partition *partition, bool is_last);
 
 /* recover_end.c */
 /* Which partitions' files have anything behind the ends that recovery has found: partition->has_tail. Those that cannot be read are noted as unseen, or go offline. */

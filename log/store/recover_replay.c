@@ -354,6 +354,10 @@ int store__replay_entry(void *context, uint64_t seq, bool is_vouched, const stru
 		return err;
 	replay->report->entries_replayed += !entry->is_repeat;
 	replay->has_repeats |= entry->is_repeat;
+	if (partition->has_kept)
+		err = store__take_kept(replay, partition, false);
+	if (err)
+		return err;
 	if (partition->offline_err)
 		return store__keep_entry(replay, partition, seq, is_vouched, entry, payload);
 	if (entry->kind == ENTRY_LOG_START) { /* @J */

@@ -360,7 +360,8 @@ static int note_journal_from(void *context, uint64_t seq, bool is_vouched, const
 int store__ask_journal(struct store *store)
 {
 	bool is_whole = !store->journal_found.damaged_groups && !store->is_journal_alien;
-	return is_whole ? journal_replay(store->journal, note_journal_from, store) : 0;
+	int err = is_whole ? journal_replay(store->journal, note_journal_from, store) : 0;
+	return err ? err : store__note_kept_from(store);
 }
 
 int store__scan_directories(struct store *store, struct store_report *report)

@@ -173,7 +173,7 @@ static struct segment *next_doubtful(const struct scrub *scrub, struct partition
 		*partition = LIST_ENTRY(node, struct partition, store_node);
 		LIST_FOR_EACH(other, &(*partition)->segments) {
 			struct segment *segment = LIST_ENTRY(other, struct segment, node);
-			if (segment->is_doubtful && segment->is_sealed && segment->filed.position > 0 && !(*partition)->is_closed)
+			if (segment->is_doubtful && segment->is_sealed && segment->filed.position > 0 && !(*partition)->is_closed && !(*partition)->offline_err)
 				return segment;
 		}
 	}

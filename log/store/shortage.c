@@ -14,21 +14,16 @@ static void nothing(struct io_timer *timer)
 {
 }
 
-static bool is_out_of_reach(int err)
-{
-	return err == -EACCES || err == -EPERM || err == -ENOTDIR;
-}
-
 bool store__may_pass(int err)
 {
-	return err_is_shortage(err) || is_out_of_reach(err);
+	return err_is_shortage(err) || err_is_out_of_reach(err);
 }
 
 static void tell(const struct store *store, int err)
 {
 	char why[2048];
-	const char *what = is_out_of_reach(err) ? io_explain(store->home.io, err, why, sizeof why) : err_text(err);
-	const char *advice = err == -ENOMEM ? ". The system is out of memory" : is_out_of_reach(err) ? "" : ". Raise the limit of open files (ulimit -n), or close connections";
+	const char *what = err_is_out_of_reach(err) ? io_explain(store->home.io, err, why, sizeof why) : err_text(err);
+	const char *advice = err == -ENOMEM ? ". The system is out of memory" : err_is_out_of_reach(err) ? "" : ". Raise the limit of open files (ulimit -n), or close connections";
 	fprintf(stderr, "spate: error: %s: %s (%s): records are taken into the journal, and what is to be filed waits; nothing is lost, and it goes on by itself%s\n",
 		store->dir, what, err_name(err), advice);
 }

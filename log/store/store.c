@@ -606,7 +606,7 @@ void store_turn(struct store *store)
 	if (!store->has_journal_started && !store->must_file_first && !store->failure)
 		start_late(store);
 	store__commit(store);
-	if (store->home.wants_room) /* what could not be committed asks for a cycle, and may be all that there is to bring another turn */
+	if (store->home.wants_room || store__is_any_going(store)) /* what could not be committed asks for a cycle, and may be all that there is to bring another turn */
 		store__cycle_turn(store);
 	if (store->home.segments.has_doubtful)
 		scrub_hurry(&store->scrub);

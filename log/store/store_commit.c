@@ -12,7 +12,7 @@
  * Why direct pieces are safe: their entry carries a checksum of the batches, and the group is not reported durable before the data are
  * synced. Recovery takes such a piece if it is whole; if it is not, and no later group vouches for this one, nobody was told.
  *
- * Failures: a group that cannot be written breaks the store (nothing of it was acknowledged). A disk too full for a direct piece sends it
+ * Failures: a group that cannot be written breaks the store (nothing of it was acknowledged). A piece that cannot be costs its partition alone (go_offline.c). A disk too full for a direct piece sends it
  * through the journal, whose space is its own. */
 #include <errno.h>
 #include <stdio.h>
@@ -117,15 +117,26 @@ static void take_item(struct group *group, struct partition *partition, struct s
 
 /* ---- large pieces: straight to the segment ---------------------------------------------------------------------- */
 
+/* It did not get into its file, and others wait for this group. */
+static void keep_piece(struct store *store, struct partition *partition, int err)
+{
+	store__go_offline(store, partition, err);
+	if (!store->failure)
+		store__hold_piece(store, partition);
+}
+
 static void direct_done(struct segment *segment, void *context, struct mark target, int err)
 {
 	struct store *store = context;
-	const struct partition *partition = segment->partition;
+	struct partition *partition = segment->partition;
 	if (store->is_closing)
 		return;
-	/* A deleted topic's file was removed by the store itself: nobody misses it, and others wait for this group. */
-	bool is_deleted = err == ERR_GONE && partition->is_closed;
-	if (err && !is_deleted)
+	/* A deleted topic's file was removed by the store itself: nobody misses it, whatever became of it, and others wait for this group. */
+	bool is_deleted = partition->is_closed && store__is_its_own_fault(err);
+	bool is_its_own = !partition->is_closed && store__is_its_own_fault(err);
+	if (is_its_own)
+		keep_piece(store, partition, err);
+	else if (err && !is_deleted)
 		store__fail(store, err);
 	else if (!store->failure) /* else nobody is told of its group any more, and a stop may be over */
 		journal_release(store->journal, store->group.seq);
@@ -221,6 +232,11 @@ static bool can_go_direct(struct store *store, struct partition *partition, stru
 	if (!err)
 		err = prepare(store, segment);
 	partition__note_file(partition, segment);
+	if (store__is_its_own_fault(err) && (!store__may_pass(err) || store__has_waited_enough(store, partition, err))) {
+		store__go_offline(store, partition, err);
+		return false;
+	}
+	partition->refused_ns = err ? partition->refused_ns : 0;
 	/* What is acknowledged in a file must be found there after a crash. */
 	bool is_entered = store__is_entered(store, partition);
 	bool is_full = err_is_full(err);
@@ -254,7 +270,9 @@ static enum added commit_direct(struct store *store, struct partition *partition
 	store->group.behind_bytes += from - segment->filed.position;
 	segment->is_direct_pending = true;
 	int err = segment_file(segment, target, direct_done, store);
-	if (err)
+	if (store__is_its_own_fault(err))
+		keep_piece(store, partition, err);
+	else if (err)
 		store__fail(store, err);
 	store->cycle.direct_bytes += entry.data_size_bytes;
 	store->group.direct_count++;
@@ -345,12 +363,14 @@ static enum added commit_partition(struct store *store, struct partition *partit
 		bool is_direct = can_go_direct(store, partition, segment);
 		if (store->failure)
 			return ADDED_GROUP_FULL;
+		if (partition->offline_err)
+			return ADDED_ALL;
 		if (is_direct && is_direct_share_full(store))
 			return ADDED_DEFERRED;
 		enum added added = is_direct ? commit_direct(store, partition, segment) : commit_through_journal(store, partition, segment);
 		if (store->failure)
 			return ADDED_GROUP_FULL;
-		if (added != ADDED_ALL)
+		if (added != ADDED_ALL || partition->offline_err)
 			return added;
 	}
 	return ADDED_ALL;
@@ -482,7 +502,7 @@ static void move_marks(const struct group *done)
 		const struct commit_item *item = &done->items[i];
 		item->segment->is_direct_pending = false;
 		partition__note_append_time(item->partition, item->segment, item->segment->durable.offset, item->target.offset, done->time_ms);
-		partition__set_durable(item->partition, item->segment, item->target, item->is_direct);
+		partition__set_durable(item->partition, item->segment, item->target, item->is_direct && !item->partition->offline_err);
 	}
 }
 

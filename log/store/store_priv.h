@@ -102,13 +102,18 @@ struct checkpoint_writing {
 	int err;
 };
 
-/* A partition whose files cannot be read since the start, or could not before it (offline.c). */
+/* A partition whose files cannot be read or written, or could not before this start (offline.c). */
 struct offline {
 	struct uuid topic_id;
 	uint32_t index;
 	int err;                       /* why; 0: they can, and what was kept is taken up again */
 	bool has_file;                 /* what is kept of it is in a file */
-	uint8_t *data;                 /* that file's bytes, or in a recovery what will be; malloc'ed */
+	bool is_going;                 /* memory has it still (go_offline.c) */
+	bool is_kept;                  /* of one that goes: durably, what memory has */
+	uint32_t held_count;           /* of one that goes: pieces of the group in flight that did not get into its files */
+	int64_t from;                  /* what is kept in the file begins at this offset; INT64_MAX: no record is */
+	struct slice file;             /* in a recovery: that file's bytes; malloc'ed */
+	uint8_t *data;                 /* entries that are to be kept; malloc'ed */
 	size_t size, capacity;
 };
 
@@ -169,7 +174,7 @@ struct store {
 	struct shortage shortage;
 	struct removals removals;
 	struct offline *offline;       /* malloc'ed */
-	uint32_t offline_count;
+	uint32_t offline_count, going_count;
 	bool has_reserve;
 	bool is_journal_new;           /* made by this opening */
 	bool is_journal_put_back;      /* the catalog knows a later opening that it had noted */
@@ -191,14 +196,16 @@ void store__fail_group(struct store *store);
 /* write_behind.c */
 /* The one way into and out of the state of a full disk. */
 void store__set_full(struct store *store, bool is_full);
+/* There was no room for something: the disk is full, and it is to be tried in a second. */
+void store__retry_later(struct store *store);
 /* What waits for its next try on a full disk is tried now. */
 void store__retry_now(struct store *store);
 /* They try again, and are taken, refused, or wait once more. */
 void store__wake_room_waits(struct store *store);
 void store__cycle_turn(struct store *store);
 bool store__cycle_is_idle(const struct store *store);
-/* In a recovery: all that these partitions have is in their files, synced, when it returns; nothing else is waited for or written. */
-MUST_USE int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count);
+/* In a recovery: all that these partitions have is in their files, synced, when it returns, but for what is offline; nothing else is waited for or written. An error: *failed is who met it, or NULL. */
+MUST_USE int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count, struct partition **failed);
 /* The store stops, and all that was ever accepted is in files. */
 bool store__is_all_filed(const struct store *store);
 
@@ -419,6 +426,21 @@ MUST_USE int store__cut_tails(struct store *store);
 MUST_USE int store__find_directories(struct store *store);
 
 /* offline.c (what a recovery asks of it: recover_priv.h) */
+/* An entry as it is kept. */
+struct kept_entry {
+	struct journal_entry entry;
+	uint64_t seq, incarnation;
+	bool is_vouched;
+	uint32_t payload_size;
+};
+/* Where it is noted: valid until another is. NULL: no memory. */
+struct offline *store__note_offline(struct store *store, const struct partition *partition);
+/* Behind what is to be kept; the payload's bytes are to be written to *payload. */
+MUST_USE int store__keep(struct offline *offline, const struct kept_entry *kept, uint8_t **payload);
+/* All that is to be kept, durably, and what was kept before and is loaded, behind it. */
+MUST_USE int store__write_kept_file(struct store *store, struct offline *offline);
+/* What is loaded or collected of it goes. */
+void store__forget_kept_data(struct offline *offline);
 /* Why the partition is offline, or 0. */
 int store__offline_err(const struct store *store, const struct uuid *topic_id, uint32_t index);
 /* Is anything kept of partitions that can be read again? Until it is filed, and a checkpoint says so, nothing new may be taken. */
@@ -428,6 +450,22 @@ MUST_USE int store__drop_kept(struct store *store);
 /* Of a partition whose topic was deleted. */
 void store__forget_kept(struct store *store, const struct partition *partition);
 void store__free_offline(struct store *store);
+
+/* go_offline.c */
+/* An error that tells of one partition's files alone, while the store runs. */
+bool store__is_its_own_fault(int err);
+/* For such an error: the partition is offline from now on, and its part of the journal is let go when a later turn has kept it. */
+void store__go_offline(struct store *store, struct partition *partition, int err);
+/* A piece of the group in flight, which the journal is held for, did not get into its files: it is released when it is kept. */
+void store__hold_piece(struct store *store, const struct partition *partition);
+/* Of an error that may pass (store__may_pass): it has not, and the partition is to go offline. */
+bool store__has_waited_enough(const struct store *store, struct partition *partition, int err);
+/* dir_sync.c: something is in its files that was not before; perhaps under a name that is not durable yet. */
+void store__note_filed(struct partition *partition);
+/* Memory has partitions still that are offline: no cycle may end. */
+bool store__is_any_going(const struct store *store);
+/* In each turn of the cycle, while there are any. */
+void store__go_offline_turn(struct store *store);
 
 /* recover_look.c */
 /* What the replay, and the cutting behind it, will open and list, is fetched at once. How many partitions that were: looked_at. */

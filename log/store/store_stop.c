@@ -80,7 +80,7 @@ static bool may_drop_more(const struct store *store)
 void store__stop_turn(struct store *store)
 {
 	bool is_quiet = store__cycle_is_idle(store) && !store->group.is_in_flight && list_is_empty(&store->home.dirty) &&
-			list_is_empty(&store->home.unfiled);
+			list_is_empty(&store->home.unfiled) && !store__is_any_going(store);
 	if (store->failure) {
 		store->is_stopped = !journal_is_writing(store->journal); /* a group under way may wait for a piece that failed, for ever */
 		return;

@@ -57,7 +57,7 @@ static void look_at_all_again(struct io_timer *timer)
 	struct store *store = CONTAINER_OF(timer, struct store, unseen_timer);
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
-		if (partition->is_tail_unseen && !store->failure)
+		if (partition->is_tail_unseen && !partition->offline_err && !store->failure)
 			look_again(store, partition);
 	}
 	store__wait_for_unseen_tails(store);

@@ -11,8 +11,8 @@
  * straight to segments (that is checked at recovery), some seconds after something became unfiled, and at the stop. Nothing unfiled and nothing to do: no timer, no wake-up.
  *
  * Failures: a full disk is a state: appends are refused, the cycle tries again every second, and resumes by itself; a stop does not
- * wait for that, as what is not filed is in the journal (store_stop.c). No descriptors, or no memory, are such a state too (shortage.c). Any other error
- * breaks durability: the store fails, reads go on. */
+ * wait for that, as what is not filed is in the journal (store_stop.c). No descriptors, or no memory, are such a state too (shortage.c). What is one partition's own fault costs that
+ * partition (go_offline.c). Any other error breaks durability: the store fails, reads go on. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +68,7 @@ static void retry(struct io_timer *timer)
 }
 
 /* Nothing tells when there is room again: it is tried once a second, and not each time somebody asks for room in the journal. */
-static void retry_later(struct store *store)
+void store__retry_later(struct store *store)
 {
 	store__set_full(store, true);
 	if (store->cycle.is_retrying)
@@ -97,7 +97,7 @@ static void queue_again(struct store *store, struct partition *partition)
 static void wait_for_space(struct store *store, struct partition *partition)
 {
 	queue_again(store, partition);
-	retry_later(store);
+	store__retry_later(store);
 }
 
 /* No descriptor: likewise, until something that is under way has ended, or a moment later. */
@@ -134,19 +134,24 @@ static void filing_done(struct segment *segment, void *context, struct mark targ
 		partition__release(partition);
 		return;
 	}
-	if (err_is_full(err)) {
+	if (partition->offline_err) {
+		; /* what it has is kept elsewhere: whether the file's name is durable nobody knows */
+	} else if (err_is_full(err)) {
 		wait_for_space(store, partition);
 	} else if (err_is_shortage(err)) {
 		wait_for_files(store, partition, err);
 	} else if (err == ERR_GONE) {
 		if (!partition->is_closed) /* else the store itself has removed it */
 			file_elsewhere(store, partition, segment);
+	} else if (store__is_its_own_fault(err)) {
+		store__go_offline(store, partition, err);
 	} else if (err) {
 		store__fail(store, err);
 	} else {
 		store__set_full(store, false);
 		store__try_again(store);
 		segment_set_filed(segment, target);
+		store__note_filed(partition);
 		if (store->cycle.is_tidy)
 			segment_trim_padding(segment, false);
 		if (target.offset >= partition->cycle_end_offset)
@@ -218,6 +223,7 @@ static bool file_partition(struct store *store, struct partition *partition)
 		err = segment_file_behind(segment, segment->durable, filing_done, store);
 	partition__note_file(partition, segment);
 	if (!err) {
+		partition->refused_ns = 0;
 		partition__retain(partition);
 		store->cycle.in_flight++;
 		return true;
@@ -226,11 +232,13 @@ static bool file_partition(struct store *store, struct partition *partition)
 		list_push_back(&store->cycle.queue, &partition->unfiled_node);
 	else if (err_is_full(err))
 		wait_for_space(store, partition);
-	else if (store__may_pass(err))
+	else if (store__may_pass(err) && !store__has_waited_enough(store, partition, err))
 		wait_for_files(store, partition, err);
+	else if (store__is_its_own_fault(err))
+		store__go_offline(store, partition, err);
 	else
 		store__fail(store, err);
-	return false;
+	return partition->offline_err != 0;
 }
 
 /* Each waits for a flush of the disk, which those that wait together share: where the journal fills behind thousands of small ones, more of them do. */
@@ -248,6 +256,8 @@ static void pump(struct store *store)
 	for (int made = 0; made < NEW_FILES_PER_TURN && !list_is_empty(&store->cycle.queue) && may_begin_another(store) &&
 			   segment_can_file_behind(&store->home.segments) && !store->cycle.is_retrying && !store__must_wait(store);) {
 		struct partition *partition = LIST_ENTRY(list_pop_front(&store->cycle.queue), struct partition, unfiled_node);
+		if (partition->offline_err) /* it is kept elsewhere */
+			continue;
 		made += !partition->has_dir;
 		if (!file_partition(store, partition))
 			return;
@@ -258,6 +268,7 @@ static void pump(struct store *store)
 
 struct filing_now {
 	uint32_t in_flight;
+	struct partition *failed;
 	int err;
 };
 
@@ -265,10 +276,14 @@ static void filed_now(struct segment *segment, void *context, struct mark target
 {
 	struct filing_now *now = context;
 	now->in_flight--;
-	if (err && !now->err)
+	if (err && !now->err) {
 		now->err = err;
-	if (!err)
+		now->failed = segment->partition;
+	}
+	if (!err) {
 		segment_set_filed(segment, target);
+		store__note_filed(segment->partition);
+	}
 }
 
 /* The partition's next unfiled segment, unless one of it is under way. */
@@ -285,12 +300,15 @@ static int begin_now(struct partition *partition, struct filing_now *now)
 	return err == -EAGAIN ? 0 : err; /* those under way give theirs back */
 }
 
-int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count)
+int store__file_now(struct store *store, struct partition *const *partitions, uint32_t count, struct partition **failed)
 {
 	struct filing_now now = {0};
 	for (;;) {
-		for (uint32_t i = 0; i < count && !now.err; i++)
-			now.err = begin_now(partitions[i], &now);
+		for (uint32_t i = 0; i < count && !now.err; i++) {
+			now.err = partitions[i]->offline_err ? 0 : begin_now(partitions[i], &now);
+			now.failed = now.err ? partitions[i] : NULL;
+		}
+		*failed = now.failed;
 		if (!now.in_flight)
 			return now.err;
 		int turned = io_turn(store->home.io, true);
@@ -532,7 +550,7 @@ static void finish_cycle(struct store *store, int err, bool is_all_filed)
 		err = store__drop_kept(store);
 	}
 	if (err_is_full(err)) {
-		retry_later(store);
+		store__retry_later(store);
 		store->cycle.is_due = true; /* from its begin */
 	} else if (err_is_shortage(err)) {
 		store__note_shortage(store, err);
@@ -566,9 +584,18 @@ static void end_cycle(struct store *store)
 	}
 	int err = 0;
 	LIST_FOR_EACH(node, &store->partitions) {
-		err = save_partition(store, LIST_ENTRY(node, struct partition, store_node));
+		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
+		err = save_partition(store, partition);
+		if (store__is_its_own_fault(err)) {
+			store__go_offline(store, partition, err);
+			err = 0;
+		}
 		if (err)
 			break;
+	}
+	if (store__is_any_going(store)) { /* it is to be kept before the checkpoint is written */
+		turn_again(store);
+		return;
 	}
 	if (!err && store->home.has_moved_start)
 		err = store__write_log_starts(store);
@@ -662,6 +689,8 @@ void store__wake_room_waits(struct store *store)
 
 void store__cycle_turn(struct store *store)
 {
+	if (store__is_any_going(store))
+		store__go_offline_turn(store);
 	if (store->cycle.state == CYCLE_IDLE && is_wanted(store))
 		begin_cycle(store);
 	if (store->cycle.state == CYCLE_FILING) {
@@ -674,7 +703,7 @@ void store__cycle_turn(struct store *store)
 			store->cycle.state = CYCLE_SYNCING;
 	}
 	if (store->cycle.state == CYCLE_SYNCING &&
-	    (store->failure || (store__sync_dirs(store) && write_some_times(store) && seal_some(store) && are_ends_told(store))))
+	    (store->failure || (store__sync_dirs(store) && write_some_times(store) && seal_some(store) && are_ends_told(store) && !store__is_any_going(store))))
 		end_cycle(store);
 	if (store->cycle.state == CYCLE_CHECKPOINTING && store->checkpoint.is_over)
 		finish_cycle(store, store->checkpoint.err, false);

@@ -307,6 +307,15 @@ void machine__kill(struct run *run)
 	machine__start(run);
 }
 
+/* Since the start, or since an I/O failed. */
+static bool is_any_offline(const struct run *run)
+{
+	LIST_FOR_EACH(node, &run->store->partitions)
+		if (partition_is_offline(LIST_ENTRY(node, struct partition, store_node)))
+			return true;
+	return false;
+}
+
 static bool is_healthy(const struct run *run)
 {
 	return !run->has_fault && !run->is_full && !store_has_failed(run->store);
@@ -332,7 +341,7 @@ void machine__stop(struct run *run, uint64_t cut)
 		history_report(run->history, ANOMALY_STUCK, HISTORY_BROKER, -1, "a clean stop does not end");
 	if (is_expected && !store_has_failed(run->store) && !appends__are_done(run))
 		history_report(run->history, ANOMALY_STUCK, HISTORY_BROKER, -1, "a clean stop has left appends unanswered");
-	bool is_all_known = !run->report.offline_partitions && !store__has_unseen_tails(run->store); /* else the next start looks again */
+	bool is_all_known = !is_any_offline(run) && !store__has_unseen_tails(run->store); /* else the next start looks again */
 	run->was_stopped_cleanly = is_expected && store_is_stopped(run->store) && !store_has_failed(run->store) && is_all_known;
 	run__tell(run, run->was_stopped_cleanly, "stopped%s", run->was_stopped_cleanly ? " cleanly" : "");
 	if (run->was_stopped_cleanly)

@@ -32,7 +32,7 @@
 	X(BROKEN_SYNC, "durability broken by a failed sync")                          \
 	X(READ_FAILED, "a read answered with an I/O error")                           \
 	X(OPEN_FAILED, "a start refused by an I/O error")                             \
-	X(OFFLINE, "a partition offline after an I/O error at a start")               \
+	X(OFFLINE, "a partition offline after an I/O error")               \
 	X(TRIM, "delete-records acknowledged")                                        \
 	X(TRIM_TO_END, "delete-records of everything")                                \
 	X(RETENTION, "retention moved the log start")                                 \

@@ -76,7 +76,7 @@ static void meet_read(struct run *run, const struct read_op *op)
 /* May the read end so, without a fault of the log's? */
 static bool is_explained(const struct run *run, int err)
 {
-	return run->is_down || err == ERR_OFFSET_OUT_OF_RANGE || err == ERR_CLOSED || ((err == -EIO || err_is_shortage(err)) && (run->has_fault || machine__is_cut(run))) ||
+	return run->is_down || err == ERR_OFFSET_OUT_OF_RANGE || err == ERR_CLOSED || (err == ERR_OFFLINE && (run->has_fault || machine__is_cut(run))) || ((err == -EIO || err_is_shortage(err)) && (run->has_fault || machine__is_cut(run))) ||
 	       err == ERR_CORRUPT_LOG;
 }
 

@@ -184,7 +184,7 @@ void topics__configure(struct run *run, const struct step *step);
 void topics__reserve(struct run *run);
 /* After a start: what is there must be what was acknowledged. */
 void topics__settle(struct run *run);
-/* Could the start not read it, as an I/O of it failed? Then it is passed over until the next one. */
+/* Could the start not read it, or the store not write it, as an I/O of it failed? Then it is passed over until the next one. */
 bool topics__is_offline(struct run *run, uint32_t topic, uint32_t index);
 /* A live partition by raw random numbers, of those that are not offline: its topic's slot and index. False: there is none. */
 bool topics__pick(struct run *run, uint64_t random, uint32_t *topic, uint32_t *index);

@@ -31,7 +31,8 @@ static void rot_group(struct world *world, int group, uint64_t position)
 static void kill_before_the_checkpoint(struct world *world)
 {
 	struct partition *partition = nth(world, 0);
-	cr_assert_eq(store__file_now(world->store, &partition, 1), 0);
+	struct partition *failed;
+	cr_assert_eq(store__file_now(world->store, &partition, 1, &failed), 0);
 	cr_assert(segment_is_filed(partition->active));
 	world_kill(world);
 }

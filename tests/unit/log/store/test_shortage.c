@@ -60,7 +60,8 @@ Test(shortage, whose_a_directory_is_is_asked_again, .timeout = 60)
 	begin(&world, 40, 1);
 	struct partition *partition = world_partition(&world, "t", 0);
 	world_append(&world, partition, 0, 1, 100);
-	cr_assert_eq(store__file_now(world.store, &partition, 1), 0);
+	struct partition *failed;
+	cr_assert_eq(store__file_now(world.store, &partition, 1, &failed), 0);
 	world_kill(&world);
 	world_open(&world);
 	sim_disk_fail_kinds(world.disk, SIM_OPEN, 1, ENOMEM, false);

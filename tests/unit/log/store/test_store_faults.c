@@ -22,7 +22,7 @@ Test(store_faults, a_read_outlives_a_failed_open, .timeout = 60)
 	while (!append.is_done)
 		world_turn(&world);
 	cr_assert_eq(partition_read(partition, &read.op), READ_PENDING);
-	sim_disk_fail_kinds(world.disk, SIM_OPEN, 1, EIO, true);
+	sim_disk_fail_kinds(world.disk, SIM_OPEN, 1, EINVAL, true);
 	store_stop(world.store); /* files what is in memory, and cannot */
 	store_turn(world.store);
 	cr_assert(store_has_failed(world.store));
