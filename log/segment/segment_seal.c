@@ -18,6 +18,19 @@ static void forget_summary(struct segment *segment)
 	segment->max_timestamp_ms = segment->max_timestamp_offset = -1;
 }
 
+/* As it was before a walk that came to nothing: what the first batch was tells this file from another's, and the walk may have met that one's. */
+static void put_summary_back(struct segment *segment, const struct segment *before)
+{
+	segment->batch_count = before->batch_count;
+	segment->record_count = before->record_count;
+	segment->max_timestamp_ms = before->max_timestamp_ms;
+	segment->max_timestamp_offset = before->max_timestamp_offset;
+	segment->first_timestamp_ms = before->first_timestamp_ms;
+	segment->first_leader_epoch = before->first_leader_epoch;
+	segment->last_leader_epoch = before->last_leader_epoch;
+	segment->first_crc = before->first_crc;
+}
+
 /* `*fits_index`: the offset index is of these batches. A file that a crash left may have rotted, and a seal vouches for it. */
 static int walk_headers(struct segment *segment, bool *fits_index)
 {
@@ -120,10 +133,7 @@ static int learn_from_file(struct segment *segment, bool is_fenced)
 	if (err) {
 		seal_hash_destroy(segment->hash); /* of a part of it, perhaps */
 		segment->hash = NULL;
-		segment->batch_count = before.batch_count;
-		segment->record_count = before.record_count;
-		segment->max_timestamp_ms = before.max_timestamp_ms;
-		segment->max_timestamp_offset = before.max_timestamp_offset;
+		put_summary_back(segment, &before);
 	}
 	return err;
 }
