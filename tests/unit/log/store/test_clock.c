@@ -1,6 +1,7 @@
 /* The wall clock jumps, forwards and back, by an hour and by years, while the monotonic clock goes on: offsets, order, high watermark and deduplication
  * do not notice; what was waiting goes on waiting as long as it was to wait; and retention deletes nothing because of the clock alone. */
 #include "log/store/retention_clock.h"
+#include "tests/unit/log/store/untold_ends.h"
 #include "tests/unit/log/verify/rot.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -163,22 +164,30 @@ static void open_keeping_a_week(struct world *world, uint64_t seed)
 	world_create_topic(world, "t", 1, &override, 1);
 }
 
+static void append_telling_no_ends(struct world *world, int32_t sequence)
+{
+	int64_t offset;
+	world_let_ends_be_told(world, true);
+	cr_assert_eq(append_as_producer(world, world_partition(world, "t", 0), sequence, &offset), 0);
+	world_let_ends_be_told(world, false);
+}
+
 /* A machine comes up a month ahead (no battery, no network yet), once after a stop and twice after a kill: what a week is to be kept is there. A clock that
- * stays there for a day is right, and the records go. */
+ * stays there for a day is right, and the records go. The journal has no room to tell the time, so it is the checkpoints that do. */
 Test(clock, a_start_with_a_wrong_clock_deletes_nothing)
 {
 	struct world world;
-	int64_t offset;
 	open_keeping_a_week(&world, 10);
 	for (int32_t i = 0; i < 5; i++)
-		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), i, &offset), 0);
+		append_telling_no_ends(&world, i);
 	world_stop(&world);
 	sim_disk_shift_wall_clock(world.disk, 30 * 24 * HOUR_MS);
 	for (int life = 0; life < 3; life++) {
 		world_open(&world);
+		world_let_ends_be_told(&world, false);
 		let_time_go_by(&world, 20 * MINUTE_NS);
 		cr_assert_eq(partition_log_start_offset(world_partition(&world, "t", 0)), 0, "life %d", life);
-		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), 5 + life, &offset), 0);
+		append_telling_no_ends(&world, 5 + life);
 		let_time_go_by(&world, MINUTE_NS);
 		if (life < 2)
 			world_crash(&world);
@@ -261,6 +270,28 @@ Test(clock, without_a_checkpoint_the_journal_tells_the_time)
 	world_open(&world);
 	let_time_go_by(&world, 20 * MINUTE_NS);
 	cr_expect_eq(partition_log_start_offset(world_partition(&world, "t", 0)), 5);
+	world_fini(&world);
+}
+
+/* Nor does a trial begin anew where checkpoints are lost: the journal says how far it has come. */
+Test(clock, a_trial_goes_on_without_a_checkpoint)
+{
+	struct world world;
+	int64_t offset;
+	open_keeping_a_week(&world, 14);
+	cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), 0, &offset), 0);
+	sim_disk_shift_wall_clock(world.disk, 30 * 24 * HOUR_MS);
+	for (int life = 0; life < 2; life++) {
+		let_time_go_by(&world, 1200 * MINUTE_NS);
+		cr_assert_eq(partition_log_start_offset(world_partition(&world, "t", 0)), life, "life %d", life);
+		if (life > 0)
+			break;
+		cr_assert_eq(append_as_producer(&world, world_partition(&world, "t", 0), 1, &offset), 0);
+		let_time_go_by(&world, MINUTE_NS);
+		world_crash(&world);
+		lose_checkpoints(&world);
+		world_open(&world);
+	}
 	world_fini(&world);
 }
 

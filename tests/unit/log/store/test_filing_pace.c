@@ -304,6 +304,8 @@ Test(filing_pace, a_large_piece_hurries, .timeout = 60)
 	store_turn(world.store);
 	cr_expect(world.store->cycle.pace.is_pressed);
 	store_turn(world.store);
+	cr_expect_not(store__must_hurry(world.store), "for another reason");
+	cr_expect_eq(world.store->home.segments.behind_begun_max, UINT64_MAX, "no pace is kept to");
 	cr_expect(list_is_empty(&world.store->home.segments.waiting_passes));
 	for (int turns = 0; !store__cycle_is_idle(world.store) && turns < 100000; turns++)
 		world_turn(&world);

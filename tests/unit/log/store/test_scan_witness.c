@@ -1,5 +1,6 @@
 /* The checkpoint is lost, and a second thing is wrong: files were exchanged, cut or removed. The copy of the checkpoint knows; and without that, what lies
  * beside the segments. Nothing of another log is ever served, no acknowledged offset is given out again, and `log verify` says what the start does. */
+#include "tests/unit/log/store/untold_ends.h"
 #include "tests/unit/log/verify/rot.h"
 
 #include <errno.h>
@@ -9,15 +10,12 @@
 static const char first_log[] = "/t-0/00000000000000000000.log", other_log[] = "/t-1/00000000000000000000.log";
 static const char first_times[] = "/t-0/00000000000000000000.appendtime";
 
-/* The journal tells where logs end, and whose their files are; with that, nothing else is asked for. So here it does not, as if there were too many partitions for
- * an entry: but for the moment of an append, groups have no room for one. */
 static bool are_ends_untold;
 
 static void set_room(struct world *world, bool has_room)
 {
-	uint32_t room = (uint32_t)(world->options.journal_size_bytes / 16);
 	if (are_ends_untold)
-		world->store->group_size_bytes_max = has_room ? room : (JOURNAL_OVERHEAD + 64) / 3 * 4;
+		world_let_ends_be_told(world, has_room);
 }
 
 /* `count` records whose values say `number` and on, wherever they come to lie. */
@@ -527,18 +525,20 @@ static void rename_dir(struct world *world, const char *from, const char *to)
 	io_close(io);
 }
 
-/* Two topics' directories were exchanged; the log goes on in one of them. What was the other's there is no part of this log for a scan later on. */
+/* Two topics' directories were exchanged; the log goes on in one of them. What was the other's there is no part of this log for a scan later on, though it lies behind all
+ * that this one has, and the journal says nothing of either. */
 Test(scan_witness, segments_of_another_topic_are_put_aside)
 {
+	are_ends_untold = true;
 	struct world world;
 	begin(&world, 12);
 	world_create_topic(&world, "u", 1, NULL, 0);
 	append(&world, 0, 0, 5, false);
-	world_append(&world, world_partition(&world, "u", 0), 0, 3, 100);
+	world_append(&world, world_partition(&world, "u", 0), 0, 30, 100);
 	struct append rolling;
 	static uint8_t bytes[4096];
 	rolling = (struct append){.op = {.done = append_done, .records = bytes, .begins_segment = true, .is_zstd_allowed = true}};
-	rolling.op.records_size_bytes = make_batch(bytes, sizeof bytes, 3, 1, 100, 1003);
+	rolling.op.records_size_bytes = make_batch(bytes, sizeof bytes, 30, 1, 100, 1003);
 	cr_assert_eq(partition_append(world_partition(&world, "u", 0), &rolling.op), 0);
 	store_turn(world.store);
 	while (!rolling.is_done)

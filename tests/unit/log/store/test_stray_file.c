@@ -1,4 +1,5 @@
 /* A segment's file of another partition among this one's, while the checkpoint and all that lies beside the segments is lost. */
+#include "tests/unit/log/store/untold_ends.h"
 #include "tests/unit/log/verify/rot.h"
 
 #include <errno.h>
@@ -9,9 +10,8 @@ static bool are_ends_untold;
 
 static void set_room(struct world *world, bool has_room)
 {
-	uint32_t room = (uint32_t)(world->options.journal_size_bytes / 16);
 	if (are_ends_untold)
-		world->store->group_size_bytes_max = has_room ? room : (JOURNAL_OVERHEAD + 64) / 3 * 4;
+		world_let_ends_be_told(world, has_room);
 }
 
 static void append(struct world *world, uint32_t index, uint64_t number, int count, bool is_roll)
