@@ -392,12 +392,12 @@ static struct mark last_agreeing(const struct segment *segment, int fd)
 	return at;
 }
 
-/* 1: a whole batch of the offset that is due is at `at`, and ends within what was filed, and the file. 0: none is. Or a disk that does not answer. */
-static int is_due_at(struct segment *segment, const struct mark *at, uint64_t end, struct batch *batch)
+/* 1: a whole batch of the offset that is due is at `at`, and ends within what was filed. 0: none is. Or a disk that does not answer. */
+static int is_due_at(struct segment *segment, const struct mark *at, struct batch *batch)
 {
 	uint8_t *bytes;
 	int err = segment_read_header(segment, at->position, batch);
-	if (!err && (batch->base_offset != at->offset || at->position + batch->size_bytes > end))
+	if (!err && (batch->base_offset != at->offset || at->position + batch->size_bytes > segment->filed.position))
 		return 0;
 	err = err ? err : segment_read_batch(segment, batch, at->position, &bytes);
 	if (err)
@@ -408,14 +408,13 @@ static int is_due_at(struct segment *segment, const struct mark *at, uint64_t en
 
 /* By the rule that readers go by, from *at on, up to where what was filed ends: false, nothing leads there from *at on. A header alone leads nowhere: behind a batch that is damaged readers
  * look for the next, which need not stand where that one's length says. */
-static int follow_to_filed(struct segment *segment, uint64_t size, struct mark *at, bool *leads_there)
+static int follow_to_filed(struct segment *segment, struct mark *at, bool *leads_there)
 {
 	struct batch batch;
-	uint64_t end = size < segment->filed.position ? size : segment->filed.position;
 	*leads_there = true;
 	while (at->position < segment->filed.position) {
 		uint64_t position = at->position;
-		int is_due = is_due_at(segment, at, end, &batch);
+		int is_due = is_due_at(segment, at, &batch);
 		int err = is_due < 0 ? is_due : is_due ? 0 : segment__resync(segment, at->position, at->offset - 1, &position, &batch);
 		*leads_there = !err && position < segment->filed.position;
 		if (!*leads_there)
@@ -437,7 +436,7 @@ static void lose_what_has_moved(struct segment *segment, uint64_t size)
 	if (fd < 0 || (size >= last.position && (!is_known || stands_there(segment, fd, &last, &batch))))
 		return;
 	struct mark at = last_agreeing(segment, fd);
-	int err = follow_to_filed(segment, size, &at, &leads_there);
+	int err = follow_to_filed(segment, &at, &leads_there);
 	if (!err && !leads_there)
 		note_lost(segment, at.offset, segment->filed.offset);
 }

@@ -106,7 +106,7 @@ static int scan_batches(struct partition *partition, struct segment *segment, in
 	int found = 1;
 	bool is_unbroken = true;
 	while (found > 0) {
-		found = end.offset < limit_offset ? find_whole_batch(segment, end, (uint64_t)size, header, &batch) : 0;
+		found = find_whole_batch(segment, end, (uint64_t)size, header, &batch);
 		if (found > 0 && batch_next_offset(&batch) > limit_offset) /* it reaches into the next segment: one of both is another's, and no checkpoint may say that they overlap */
 			break;
 		int err = found > 0 ? store__make_room_for(partition, &batch) : 0;

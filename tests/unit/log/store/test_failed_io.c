@@ -73,6 +73,36 @@ Test(failed_io, a_write_of_a_cycle, .timeout = 60) { fail_each(SIM_WRITE, "write
 Test(failed_io, a_sync_of_a_cycle, .timeout = 60) { fail_each(SIM_SYNC, "sync", 2); }
 Test(failed_io, a_directorys_sync_of_a_cycle, .timeout = 60) { fail_each(SIM_DIR_SYNC, "directory sync", 3); }
 
+/* A large piece goes beside its group: whichever write or sync of both fails, it was acknowledged only if a power cut leaves it. */
+Test(failed_io, a_large_piece_that_cannot_be_written, .timeout = 60)
+{
+	static const uint32_t kinds[] = {SIM_WRITE, SIM_SYNC};
+	for (size_t kind = 0; kind < COUNT_OF(kinds); kind++) {
+		bool has_struck = true;
+		for (uint64_t k = 1; has_struck; k++) {
+			struct world world;
+			struct append append;
+			begin(&world);
+			cr_assert(cycle(&world));
+			world.store->options.direct_size_bytes_min = LARGE / 2;
+			uint64_t before = sim_disk_fail_count(world.disk);
+			sim_disk_fail_kinds(world.disk, kinds[kind], k, EIO, false);
+			cr_assert_eq(world_append_begin(world_partition(&world, "t", 1), &append, 1, 1, LARGE), 0);
+			for (store_turn(world.store); !append.is_done;)
+				world_turn(&world);
+			bool was_acknowledged = append.op.err == 0;
+			has_struck = sim_disk_fail_count(world.disk) > before;
+			sim_disk_fail(world.disk, 0, EIO);
+			cr_expect(has_struck || was_acknowledged);
+			world_crash(&world);
+			world_open(&world);
+			cr_expect_eq(world.report.damaged_ranges, 0, "kind %zu, %lu", kind, (unsigned long)k);
+			cr_expect_geq(world_check_all(&world, world_partition(&world, "t", 1), 0, 1 << 20), was_acknowledged ? 2 : 1, "kind %zu, %lu", kind, (unsigned long)k);
+			world_fini(&world);
+		}
+	}
+}
+
 /* A large piece ends well behind a failure, which has ended its group for good: nobody asks for that any more, and nothing of it is told. Whichever write of the journal
  * it is that fails meanwhile; and where something else has failed. */
 Test(failed_io, a_large_piece_that_ends_behind_a_failure, .timeout = 60)

@@ -230,23 +230,25 @@ Test(later_files, a_log_that_was_empty)
 	world_fini(&world);
 }
 
-/* A directory that a deletion has left under the name, whose metadata say so, is none of a later time. */
-Test(later_files, what_is_another_topics)
+static const char seal_path[] = "//t-0/00000000000000000000.seal", log_path[] = "//t-0/00000000000000000000.log";
+
+/* A directory that a deletion has left under the name is none of a later time: this file of it says whose it is. */
+static void leave_anothers(uint64_t seed, const char *named_by)
 {
 	struct world world;
 	struct config_override overrides[] = {{"segment.bytes", "1048576"}};
-	world_init(&world, 5);
+	world_init(&world, seed);
 	world_open(&world);
 	world_create_topic(&world, "t", 1, overrides, 1);
 	for (uint64_t i = 0; i < 12; i++)
 		world_append(&world, the_partition(&world), i, 1, 200000);
 	world_stop(&world);
-	size_t log_size, seal_size, metadata_size;
-	uint8_t *log = rot_read(&world, "//t-0/00000000000000000000.log", &log_size), *metadata = rot_read(&world, "//t-0/partition.metadata", &metadata_size);
-	uint8_t *seal = rot_read(&world, "//t-0/00000000000000000000.seal", &seal_size);
+	size_t log_size, seal_size, name_size;
+	uint8_t *log = rot_read(&world, log_path, &log_size), *name = rot_read(&world, named_by, &name_size);
+	uint8_t *seal = rot_read(&world, seal_path, &seal_size);
 	world_open(&world);
 	world_fini(&world);
-	world_init(&world, 6);
+	world_init(&world, seed + 1);
 	world_open(&world);
 	world_create_topic(&world, "t", 1, NULL, 0);
 	world_create_topic(&world, "other", 1, NULL, 0);
@@ -256,9 +258,9 @@ Test(later_files, what_is_another_topics)
 	int err = io_dir_make(io, "//t-0");
 	cr_assert(err == 0 || err == -EEXIST);
 	io_close(io);
-	rot_write(&world, "//t-0/00000000000000000000.log", log, log_size);
-	rot_write(&world, "//t-0/00000000000000000000.seal", seal, seal_size);
-	rot_write(&world, "//t-0/partition.metadata", metadata, metadata_size);
+	rot_write(&world, log_path, log, log_size);
+	rot_write(&world, seal_path, seal, seal_size);
+	rot_write(&world, named_by, name, name_size);
 	world_open(&world);
 	cr_expect_eq(try_append(&world, 0), 0);
 	world_stop(&world);
@@ -266,9 +268,13 @@ Test(later_files, what_is_another_topics)
 	cr_expect_eq(end_of(&world, 0), RECORDS);
 	free(log);
 	free(seal);
-	free(metadata);
+	free(name);
 	world_fini(&world);
 }
+
+Test(later_files, what_is_another_topics) { leave_anothers(5, "//t-0/partition.metadata"); }
+/* Which a power cut may have taken; a seal does not say whose it is. */
+Test(later_files, what_has_another_topics_append_times) { leave_anothers(7, "//t-0/00000000000000000000.appendtime"); }
 
 /* While the end cannot be looked at, what is new has to wait; a retry of what is in the log has not: what was sent behind it would come in its place. */
 Test(later_files, a_retry_is_answered_though_nobody_can_look)

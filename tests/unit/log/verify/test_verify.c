@@ -1,6 +1,9 @@
 /* The verifier on segments: a clean directory, every damaged range, any bit; and that the log refuses what it names. */
+#include <errno.h>
+
 #include "log/base/bytes.h"
 #include "log/batch/crc32c.h"
+#include "log/verify/directory.h"
 #include "tests/unit/log/verify/directory.h"
 
 /* What the store has written is whole, and all of it was looked at. */
@@ -592,6 +595,31 @@ Test(verify, a_directory_that_cannot_be_listed)
 		}
 	}
 	cr_expect(is_told && is_found);
+	sim_disk_fail(world.disk, 0, EIO);
+	end_world(&world);
+}
+
+/* Whoever ends frees the listing, behind one that failed as well. */
+Test(verify, a_listing_that_failed_leaves_nothing)
+{
+	struct world world;
+	bool has_struck = true;
+	uint32_t failed = 0;
+	make_stopped(&world, 14);
+	for (uint64_t k = 1; has_struck; k++) {
+		struct data_dir dir;
+		struct io *io = rot_open(&world);
+		uint64_t before = sim_disk_fail_count(world.disk);
+		sim_disk_fail(world.disk, k, EMFILE);
+		bool is_read = data_dir_read(&dir, io, "/") == 0;
+		has_struck = sim_disk_fail_count(world.disk) > before;
+		cr_expect(is_read || (dir.partition_count == 0 && !dir.partitions && !dir.has_journal && !dir.has_checkpoint), "I/O %lu", (unsigned long)k);
+		failed += !is_read;
+		if (is_read)
+			data_dir_free(&dir);
+		io_close(io);
+	}
+	cr_expect_gt(failed, 1);
 	sim_disk_fail(world.disk, 0, EIO);
 	end_world(&world);
 }
