@@ -91,6 +91,33 @@ Test(commit, a_large_piece_does_not_meet_a_filing)
 	world_fini(&world);
 }
 
+/* The journal goes when all that it had at the cycle's begin is filed: what is queued behind a partition that waits for its large piece is not, though no filing is under way. */
+Test(commit, a_cycle_waits_for_what_is_queued_behind_a_large_piece)
+{
+	struct world world;
+	struct append append;
+	struct partition *partition = begin(&world, 4);
+	world_create_topic(&world, "u", 1, NULL, 0);
+	world_append(&world, partition, 1, 1, 100);
+	world_append(&world, world_partition(&world, "u", 0), 0, 1, 100);
+	world.store->options.direct_size_bytes_min = LARGE / 2;
+	cr_assert_eq(world_append_begin(partition, &append, 2, 1, LARGE), 0);
+	set_slow(&world, 1000000000);
+	store_turn(world.store);
+	set_slow(&world, 0);
+	uint64_t checkpoint = world.store->checkpoint_generation;
+	world.store->cycle.is_due = true;
+	store_turn(world.store);
+	cr_assert(world.store->cycle.in_flight == 0 && !append.is_done);
+	for (int turns = 0; world.store->checkpoint_generation == checkpoint && turns < 10000; turns++)
+		world_turn(&world);
+	cr_expect_gt(world.store->checkpoint_generation, checkpoint);
+	cr_expect(list_is_empty(&world.store->cycle.queue));
+	cr_expect_eq(world_partition(&world, "u", 0)->active->filed.offset, 1);
+	cr_expect(append.is_done && append.op.err == 0);
+	world_fini(&world);
+}
+
 /* A large piece is written with all that lies before it in the journal alone, and its group waits for that: where it is more than the piece, the journal takes the piece
  * as well. */
 Test(commit, a_large_piece_does_not_bring_a_larger_one_along)

@@ -1,6 +1,7 @@
 /* Stops with something under way. */
 #include <errno.h>
 
+#include "log/journal/journal_priv.h"
 #include "log/store/store_priv.h"
 #include "tests/unit/log/store/world.h"
 
@@ -65,4 +66,39 @@ Test(store_stop, behind_a_piece_that_failed, .timeout = 60)
 		world_fini(&world);
 	}
 	cr_assert(held > 0 && held < 10, "a piece failed %u times of 10", held);
+}
+
+/* What waits for room in the journal gets it by the superblock that is being written. A stop waits for that, with nothing to file meanwhile: cycle after cycle, each with its checkpoint, would bring
+ * no room, and keep the loop from what does. */
+Test(store_stop, waits_for_room_without_cycles, .timeout = 60)
+{
+	static const struct sim_pace slow = {.latency_percent = 100, .stall_per_mille = 1000, .stall_ns = 1000000000}, usual = {.latency_percent = 100};
+	struct world world;
+	struct append append;
+	world_init(&world, 1);
+	world_open(&world);
+	world_create_topic(&world, "t", 1, NULL, 0);
+	world_append(&world, the_partition(&world), 0, 1, 100);
+	world_idle(&world, 12);
+	struct journal *journal = world.store->journal;
+	for (uint32_t slot = 0; slot < JOURNAL_SUPERBLOCKS; slot++)
+		journal->superblock.slot_reach_place[slot] = journal->head_place;
+	cr_assert_eq(world_append_begin(the_partition(&world), &append, 1, 1, 100), 0);
+	sim_disk_set_pace(world.disk, &slow);
+	store_turn(world.store);
+	sim_disk_set_pace(world.disk, &usual);
+	cr_assert(journal->superblock.is_writing && !world.store->group.is_in_flight);
+	uint64_t checkpoint = world.store->checkpoint_generation, waited = 0;
+	store_stop(world.store);
+	for (; journal->superblock.is_writing && world.store->checkpoint_generation == checkpoint; waited++) {
+		cr_assert_geq(io_turn(world.io, false), 0);
+		store_turn(world.store);
+	}
+	cr_expect_eq(world.store->checkpoint_generation, checkpoint);
+	cr_expect_gt(waited, 2);
+	world_stop(&world);
+	cr_expect(append.is_done && append.op.err == 0);
+	world_open(&world);
+	cr_expect_eq(world_check_all(&world, the_partition(&world), 0, 50000), 2);
+	world_fini(&world);
 }
