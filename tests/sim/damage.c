@@ -147,12 +147,13 @@ static void allow_all(struct run *run, uint32_t number, struct partition *partit
 	history_allow_damage(run->history, number, partition_log_start_offset(partition), partition_log_end_offset(partition));
 }
 
-/* The batches that any of these bytes belongs to, and no other. */
+/* The batches that any of these bytes belongs to, and no other; but where another's block stands over the first one, the file is another's (log/README.md). */
 static void allow_placed(struct run *run, uint32_t number, int64_t segment_base, const struct sim_damage *damage)
 {
+	bool is_anothers = damage->kind != SIM_ROT && damage->position == 0;
 	for (uint32_t i = 0; i < run->placing_count; i++) {
 		const struct placing *placing = &run->placings[i];
-		bool is_struck = placing->position < damage->position + damage->size && damage->position < placing->position + placing->size_bytes;
+		bool is_struck = is_anothers || (placing->position < damage->position + damage->size && damage->position < placing->position + placing->size_bytes);
 		if (placing->number == number && placing->segment_base == segment_base && is_struck)
 			history_allow_damage(run->history, number, placing->base_offset, placing->end_offset);
 	}
