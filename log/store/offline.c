@@ -222,7 +222,7 @@ int store__write_kept(struct store *store)
 	int err = 0;
 	for (uint32_t i = 0; i < store->offline_count && !err; i++) {
 		struct offline *offline = &store->offline[i];
-		if (offline->err && (!offline->has_file || offline->size))
+		if (offline->err && !offline->is_going && (!offline->has_file || offline->size))
 			err = write_one(store, offline);
 		if (offline->err)
 			store__forget_kept_data(offline);

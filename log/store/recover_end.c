@@ -136,7 +136,7 @@ int store__has_tail(struct partition *partition)
 void store__explain_unread(const struct partition *partition, int err, struct store_report *report)
 {
 	char why[2048];
-	if (!store__is_unreadable(err))
+	if (!err_is_of_one_place(err))
 		return;
 	snprintf(report->why, sizeof report->why,
 		 "%s: after a crash the end of each log is looked at before any is served, and of this one it cannot be: %.600s. Nothing was changed. If the partition's files are "
@@ -163,7 +163,7 @@ int store__find_tails(struct replay *replay, uint32_t looked_at)
 	LIST_FOR_EACH(node, &store->partitions) {
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		int found = partition->offline_err ? 0 : store__has_tail(partition);
-		if (found < 0 && !store__is_unreadable(found))
+		if (found < 0 && !err_is_of_one_place(found))
 			return found;
 		if (found < 0 && has_unfiled(partition) && store__may_be_kept(replay))
 			err = store__put_offline(replay, partition, found);
@@ -189,9 +189,9 @@ int store__cut_tails(struct store *store)
 		struct partition *partition = LIST_ENTRY(node, struct partition, store_node);
 		if (!err && partition->has_tail)
 			err = store__cut_tail(partition);
-		if (err == -EIO || !store__is_unreadable(err)) /* a cut that failed is no cut */
+		if (!err_is_of_one_place(err))
 			continue;
-		store__note_unseen_tail(store, partition, err);
+		store__note_uncut_tail(store, partition, err);
 		err = 0;
 	}
 	return err;

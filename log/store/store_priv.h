@@ -244,10 +244,10 @@ void store__try_again(struct store *store);
 void store__end_shortage(struct store *store);
 
 /* unseen_tail.c */
-/* An error that says that something cannot be read, and may be later: no right to it, a directory that leads nowhere, a bad block. */
-bool store__is_unreadable(int err);
 /* The end of this log could not be looked at behind a crash: nothing is appended to it until it was. */
 void store__note_unseen_tail(struct store *store, struct partition *partition, int err);
+/* What is behind it could not be cut off: likewise, or its partition is offline. */
+void store__note_uncut_tail(struct store *store, struct partition *partition, int err);
 /* Begins to try again, behind a recovery. */
 void store__wait_for_unseen_tails(struct store *store);
 /* Then no stop is a clean one: the next start has to look again. */

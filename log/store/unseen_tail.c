@@ -3,7 +3,7 @@
  * Happy path: none of this. Else what the journal and memory have of such a log is served, and nothing is appended to it: behind its end may lie what nobody was told of
  * (recover_end.c). That is tried again every five seconds; once it can be read its tail is cut, and the log goes on.
  *
- * Failure modes: it stays so. Then the stop does not say that it was a clean one, and the next start looks again. Something lies behind the end that was filed: the journal was
+ * Failure modes: it can be read, and not be cut: then its partition is offline (go_offline.c). It stays so. Then the stop does not say that it was a clean one, and the next start looks again. Something lies behind the end that was filed: the journal was
  * put back (partition/later.c), and nothing is appended until that is put right. */
 #include <errno.h>
 #include <stdio.h>
@@ -12,11 +12,6 @@
 #include "log/store/store_priv.h"
 
 #define RETRY_NS (5ull * 1000 * 1000 * 1000)
-
-bool store__is_unreadable(int err)
-{
-	return err == -EIO || (store__may_pass(err) && !err_is_shortage(err));
-}
 
 void store__note_unseen_tail(struct store *store, struct partition *partition, int err)
 {
@@ -28,14 +23,28 @@ void store__note_unseen_tail(struct store *store, struct partition *partition, i
 		partition->dir, io_explain(store->home.io, err, why, sizeof why));
 }
 
+/* A cut that failed is no cut, and a second one might find nothing to be cut. */
+void store__note_uncut_tail(struct store *store, struct partition *partition, int err)
+{
+	if (err_is_out_of_reach(err))
+		store__note_unseen_tail(store, partition, err);
+	else
+		store__go_offline(store, partition, err);
+}
+
 /* As at the start. */
 static void look_again(struct store *store, struct partition *partition)
 {
 	int found = store__has_tail(partition);
 	int err = found > 0 ? partition__look_behind_end(partition, false) : found;
-	if (found > 0 && !err)
+	bool is_to_cut = found > 0 && !err;
+	if (is_to_cut)
 		err = store__cut_tail(partition);
-	if (store__is_unreadable(err) || err_is_shortage(err) || err_is_full(err))
+	if (is_to_cut && err_is_of_one_place(err) && !err_is_out_of_reach(err)) {
+		store__go_offline(store, partition, err);
+		return;
+	}
+	if (err_is_of_one_place(err) || err_is_shortage(err) || err_is_full(err))
 		return;
 	partition->is_tail_unseen = false;
 	if (err && err != ERR_CORRUPT_LOG)

@@ -190,7 +190,7 @@ static int read_subdir(struct listing *listing, const char *data_path, const cha
 		err = io_dir_list(listing->io, path, note_partition_entry, listing);
 	if (err == -ENOENT || err == -ENOTDIR) {
 		err = 0;
-	} else if (store__is_unreadable(err) && partition.partition >= 0) {
+	} else if (err_is_of_one_place(err) && partition.partition >= 0) {
 		partition.unread = err;
 		return keep_partition(listing->dir, &partition);
 	} else if (!err && is_partition(&partition)) {

@@ -333,7 +333,7 @@ static int check_later(struct verify *verify, const struct partition_check *chec
 static int pass_unread(struct verify *verify, const struct partition_check *check, int err)
 {
 	char dir[PARTITION_DIR_NAME_SIZE], why[1024], what[1280];
-	if (!store__is_unreadable(err))
+	if (!err_is_of_one_place(err))
 		return err;
 	partition_dir_name(dir, check->topic_name, (uint32_t)check->index);
 	snprintf(what, sizeof what, "it cannot be read, and what is in it is not known: %s", io_explain(verify->sink.io, err, why, sizeof why));

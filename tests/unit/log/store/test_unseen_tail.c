@@ -128,6 +128,37 @@ Test(unseen_tail, is_cut_when_it_can_be_seen, .timeout = 60)
 	world_fini(&world);
 }
 
+/* What was cut and not made durable may be there again: nobody goes on with that file in this life, and it costs its own partition. */
+Test(unseen_tail, a_cut_that_fails, .timeout = 60)
+{
+	struct world world;
+	uint32_t offline = 0;
+	bool has_struck = true;
+	leave_a_tail(&world, 30);
+	struct sim_disk *base = sim_disk_copy(world.disk);
+	for (uint64_t k = 1; has_struck; k++) {
+		sim_disk_close(world.disk);
+		world.disk = sim_disk_copy(base);
+		uint64_t before = sim_disk_fail_count(world.disk);
+		sim_disk_fail_kinds(world.disk, SIM_SIZE, k, EIO, false);
+		world_open(&world);
+		has_struck = sim_disk_fail_count(world.disk) > before;
+		sim_disk_fail(world.disk, 0, EIO);
+		offline += partition_is_offline(world_partition(&world, "t", 1));
+		world_append(&world, world_partition(&world, "t", 0), (uint64_t)partition_high_watermark(world_partition(&world, "t", 0)), 1, 100);
+		world_stop(&world);
+		world_open(&world);
+		cr_expect_eq(world_check_all(&world, world_partition(&world, "t", 1), 0, 1 << 20), APPENDED);
+		expect_kept(&world);
+		expect_scanned_end(&world, APPENDED);
+		world_close(&world);
+	}
+	cr_expect_gt(offline, 0);
+	sim_disk_close(base);
+	world_open(&world);
+	world_fini(&world);
+}
+
 Test(unseen_tail, a_stop_before_is_not_clean, .timeout = 60)
 {
 	struct world world;
