@@ -100,6 +100,7 @@ static void fill_same_name(struct catalog_bytes *bytes, const struct uuid *topic
 static void fill_no_producer_id(struct catalog_bytes *bytes, const struct uuid *topic_id) { catalog_put_u64(bytes, 0); }
 
 static void fill_earlier_opening(struct catalog_bytes *bytes, const struct uuid *topic_id) { catalog_put_u64(bytes, 1); }
+static void fill_last_opening(struct catalog_bytes *bytes, const struct uuid *topic_id) { catalog_put_u64(bytes, UINT64_MAX); }
 
 /* `t` has as many. */
 static void fill_no_growth(struct catalog_bytes *bytes, const struct uuid *topic_id)
@@ -160,6 +161,13 @@ static void fill_no_override(struct catalog_bytes *bytes, const struct uuid *top
 static void fill_unknown_override(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_overrides(bytes, 1, "segment.colour", "red"); }
 static void fill_bad_override(struct catalog_bytes *bytes, const struct uuid *topic_id) { fill_overrides(bytes, 1, "segment.bytes", "many"); }
 
+/* Its value would end behind the record. */
+static void fill_long_override(struct catalog_bytes *bytes, const struct uuid *topic_id)
+{
+	fill_overrides(bytes, 1, "segment.bytes", NULL);
+	catalog_put_u32(bytes, 7);
+}
+
 /* A setting whose value is neither there nor not. */
 static void fill_bad_setting(struct catalog_bytes *bytes, const struct uuid *topic_id)
 {
@@ -176,6 +184,7 @@ Test(catalog_records, that_creates_an_id_again) { append_record(CATALOG_CREATED,
 Test(catalog_records, that_creates_a_name_again) { append_record(CATALOG_CREATED, 0, fill_same_name, ERR_FORMAT, "again"); }
 Test(catalog_records, that_takes_producer_ids_back) { append_record(CATALOG_PRODUCER_IDS, 0, fill_no_producer_id, ERR_FORMAT, "go back"); }
 Test(catalog_records, that_goes_back_to_an_opening) { append_record(CATALOG_OPENED, 0, fill_earlier_opening, ERR_FORMAT, "incarnation 1 follows"); }
+Test(catalog_records, that_counts_openings_that_cannot_be) { append_record(CATALOG_OPENED, 0, fill_last_opening, ERR_FORMAT, "tells of"); }
 Test(catalog_records, that_grows_nothing) { append_record(CATALOG_GROWN, 0, fill_no_growth, ERR_FORMAT, "gives topic t 1 partitions"); }
 Test(catalog_records, that_names_no_topic)
 {
@@ -186,6 +195,7 @@ Test(catalog_records, that_has_overrides_that_cannot_be)
 {
 	append_record(CATALOG_CREATED, 0, fill_many_overrides, ERR_FORMAT, "overrides of a topic");
 	append_record(CATALOG_CREATED, 0, fill_no_override, ERR_FORMAT, "cut short");
+	append_record(CATALOG_CREATED, 0, fill_long_override, ERR_FORMAT, "cut short");
 	append_record(CATALOG_CREATED, 0, fill_unknown_override, ERR_FORMAT, "unknown topic key");
 	append_record(CATALOG_CREATED, 0, fill_bad_override, ERR_FORMAT, "segment.bytes");
 	append_record(CATALOG_SETTINGS, 0, fill_bad_setting, ERR_FORMAT, "cut short");
@@ -198,6 +208,50 @@ Test(catalog_records, that_is_longer_than_its_kind)
 {
 	append_record(CATALOG_OPENED, 0, fill_opening_and_more, ERR_FORMAT, "not of the size");
 	append_record(CATALOG_DELETED, 0, fill_deletion_and_more, ERR_FORMAT, "not of the size");
+}
+
+/* What is of no kind that there is was never a record: at the end it is cut off as a torn one. */
+Test(catalog_records, that_is_of_no_kind)
+{
+	static const enum catalog_kind kinds[] = {0, catalog_kind_count};
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		struct machine machine;
+		struct catalog_bytes bytes = {0};
+		machine_init(&machine, 4);
+		machine_open_well(&machine);
+		cr_assert_eq(create_one(machine.catalog, "t", 1), 0);
+		uint64_t due = machine.catalog->sequence + 1;
+		machine_close(&machine);
+		struct slice log = read_log(&machine);
+		catalog_put(&bytes, log.data, log.size);
+		catalog_begin(&bytes, kinds[i], due);
+		fill_unknown(&bytes, NULL);
+		catalog_end(&bytes);
+		write_log(&machine, bytes.data, bytes.size);
+		free(bytes.data);
+		free((void *)log.data);
+		machine_open_well(&machine);
+		cr_expect_eq(partitions_of(machine.catalog, "t"), 1);
+		machine_fini(&machine);
+	}
+}
+
+/* How many partitions there are in all follows each change, in this life and the next, which has it from the records. */
+Test(catalog_records, partitions_are_counted)
+{
+	struct machine machine;
+	machine_init(&machine, 5);
+	machine_open_well(&machine);
+	cr_assert_eq(create_one(machine.catalog, "t", 3), 0);
+	cr_assert_eq(create_one(machine.catalog, "u", 5), 0);
+	struct uuid id = id_of(machine.catalog, "t");
+	cr_assert_eq(catalog_grow_topic(machine.catalog, &id, 10), 0);
+	cr_assert_eq(delete_one(machine.catalog, "u"), 0);
+	cr_expect_eq(machine.catalog->state.partition_total, 10);
+	machine_close(&machine);
+	machine_open_well(&machine);
+	cr_expect_eq(machine.catalog->state.partition_total, 10);
+	machine_fini(&machine);
 }
 
 /* No two reservations overlap, in one life or two. */
