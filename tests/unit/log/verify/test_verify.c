@@ -599,6 +599,22 @@ Test(verify, a_directory_that_cannot_be_listed)
 	end_world(&world);
 }
 
+/* A partition's disk is not mounted: a file, or nothing that can be listed, stands there. That is an error, and no record is said to be lost. */
+Test(verify, a_partition_whose_disk_is_not_mounted)
+{
+	struct world world;
+	struct verdict verdict;
+	make_stopped(&world, 15);
+	struct io *io = rot_open(&world);
+	cr_assert_eq(io_rename(io, "/t-1", "/aside"), 0);
+	io_close(io);
+	rot_write(&world, "/t-1", "", 0);
+	rot_verify(&world, &verdict);
+	cr_expect_eq(verdict.err, -ENOTDIR);
+	cr_expect_eq(verdict.report.counts.findings[FINDING_DAMAGE], 0);
+	end_world(&world);
+}
+
 /* Whoever ends frees the listing, behind one that failed as well. */
 Test(verify, a_listing_that_failed_leaves_nothing)
 {
