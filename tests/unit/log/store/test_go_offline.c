@@ -622,6 +622,7 @@ static void go_behind_a_segment_without_a_file(bool is_checkpoint_lost)
 	if (is_checkpoint_lost)
 		lose_checkpoints(&world);
 	world_open(&world);
+	cr_expect_eq(world.store->home.segments.are_ends_found, is_checkpoint_lost, "a checkpoint that is there was believed");
 	cr_expect_eq(world.report.damaged_ranges, 0);
 	cr_expect_eq(world_check_all(&world, partition_of(&world, 1), 1, 1 << 20), 2);
 	world_fini(&world);
