@@ -45,6 +45,9 @@ static int try_start(struct world *world, char *why, size_t why_size)
 	for (uint32_t i = 0; i < report.shard_count && !world->damages_seen; i++)
 		if (report.stores[i].damaged_ranges || report.stores[i].is_journal_lost || report.catalog.is_lost)
 			world_accuse(world, HISTORY_BROKER, -1, "a start names damage on a sound disk");
+	world->offline_partitions = 0;
+	for (uint32_t i = 0; i < report.shard_count; i++)
+		world->offline_partitions += report.stores[i].offline_partitions;
 	return 0;
 }
 
@@ -107,28 +110,6 @@ static void note_failed_start(struct world *world, int err, const char *why)
 	world->has_failing_disk = world->is_full = false;
 }
 
-void broker_begin(struct world *world)
-{
-	char why[2048] = "";
-	for (int tries = 0; tries < STARTS_MAX && !world_is_over(world); tries++) {
-		doubt_look(world);
-		last_group_judge(world);
-		int err = start_once(world, why, sizeof why);
-		if (err || is_cut(world)) {
-			note_failed_start(world, err, why);
-			continue;
-		}
-		world_tell(world, world->life, "the broker stands (start %lu)", (unsigned long)world->life);
-		for (uint32_t i = 0; i < world->committer_count; i++)
-			committer_restarted(world->committers[i]);
-		if (world->is_in_doubt)
-			doubt_survey(world);
-		return;
-	}
-}
-
-/* ---- ending ----------------------------------------------------------------------------------------------------------- */
-
 /* Nothing of the broker is left but what is on the disk. */
 static void forget_life(void)
 {
@@ -142,19 +123,59 @@ static void let_go(struct server *server)
 	forget_life();
 }
 
+static void abandon(struct world *world)
+{
+	let_go(world->server);
+	sim_net_lose_broker(world->net);
+	world->server = NULL;
+}
+
+/* An I/O that failed may have cost some partitions, which no client is served of before the next start. */
+static bool lacks_any(struct world *world)
+{
+	if (!world->offline_partitions)
+		return false;
+	if (!world->has_failing_disk && !world->damages_seen)
+		world_accuse(world, HISTORY_BROKER, -1, "a start leaves partitions offline, and no I/O has failed");
+	meet(world, MOMENT_OFFLINE);
+	world_tell(world, world->offline_partitions, "%lu partitions are offline: kill -9", (unsigned long)world->offline_partitions);
+	abandon(world);
+	history_crash(world->history);
+	sim_disk_fail(world->disk, 0, EIO);
+	world->has_failing_disk = false;
+	return true;
+}
+
+void broker_begin(struct world *world)
+{
+	char why[2048] = "";
+	for (int tries = 0; tries < STARTS_MAX && !world_is_over(world); tries++) {
+		doubt_look(world);
+		last_group_judge(world);
+		int err = start_once(world, why, sizeof why);
+		if (err || is_cut(world)) {
+			note_failed_start(world, err, why);
+			continue;
+		}
+		if (lacks_any(world))
+			continue;
+		world_tell(world, world->life, "the broker stands (start %lu)", (unsigned long)world->life);
+		for (uint32_t i = 0; i < world->committer_count; i++)
+			committer_restarted(world->committers[i]);
+		if (world->is_in_doubt)
+			doubt_survey(world);
+		return;
+	}
+}
+
+/* ---- ending ----------------------------------------------------------------------------------------------------------- */
+
 static int turn(struct world *world)
 {
 	enum heap before = heap_enter(HEAP_BROKER);
 	int result = server_turn(world->server);
 	heap_enter(before);
 	return result;
-}
-
-static void abandon(struct world *world)
-{
-	let_go(world->server);
-	sim_net_lose_broker(world->net);
-	world->server = NULL;
 }
 
 void broker_crash(struct world *world)

@@ -18,6 +18,7 @@
 	X(FAILED_IO, "an I/O was ordered to fail")                          \
 	X(SHORT, "an open failed, as there was no descriptor")           \
 	X(FAILED_START, "a start failed for such an I/O, and the next did not") \
+	X(OFFLINE, "such an I/O cost a start some partitions alone")         \
 	X(CLOCK_JUMP, "the wall clock jumped")                              \
 	X(MANY_SHARDS, "the broker had several shards")                     \
 	X(REPEATED, "a batch sent again was known to the broker")           \

@@ -96,6 +96,7 @@ struct world {
 	bool is_full;
 	uint64_t full_until_ns;
 	uint64_t room_at_ns;        /* in a start on a full disk: when there is room at last; 0: no such start */
+	uint64_t offline_partitions; /* of the last start */
 	bool has_failing_disk;      /* an I/O was ordered to fail: durability may be broken for good, until the next start */
 	int64_t wall_offset_ms;
 	uint32_t damages_seen;
