@@ -112,7 +112,7 @@ static bool read_frame(struct slice file, size_t position, uint64_t sequence_min
 		return false;
 	uint32_t body_size = load_le32(head), kind = load_le32(head + 4);
 	uint64_t sequence = load_le64(head + 8);
-	if (kind == 0 || kind >= catalog_kind_count || sequence < sequence_min || sequence > sequence_max)
+	if (kind == 0 || kind > CATALOG_KIND_MAX || sequence < sequence_min || sequence > sequence_max)
 		return false;
 	if (body_size > file.size - position - CATALOG_FRAME_SIZE || load_le64(head + 16) != checksum_of(head, body_size))
 		return false;

@@ -31,6 +31,8 @@ enum catalog_kind {
 	/* text: size 4, bytes. overrides: count 4, then for each: text name, text value. */
 };
 
+#define CATALOG_KIND_MAX 255u /* of any version: a record of a kind that is not above is a later one's, and refused by name */
+
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
 /* Bytes that grow; no memory sets the flag, and everything after that does nothing. Zeroed at first; freed with free(data). */
@@ -55,7 +57,7 @@ void catalog_end(struct catalog_bytes *bytes);
 MUST_USE bool catalog_header_is_good(struct slice file);
 
 struct catalog_frame {
-	enum catalog_kind kind;
+	enum catalog_kind kind; /* or one of a later version */
 	struct slice body;
 	size_t end; /* the position behind it */
 };

@@ -354,6 +354,8 @@ int catalog_replay(struct catalog_state *state, const struct catalog_frame *fram
 		.why = why,
 		.why_size = why_size,
 	};
+	if (frame->kind >= catalog_kind_count) /* whole, and so not torn: cut off, what it says would be undone */
+		return refuse(&replay, "it is of kind %u, which this version does not know; a later version that wrote it can be used", (unsigned)frame->kind);
 	int err = replays[frame->kind](&replay);
 	if (!err && (replay.body.has_failed || replay.body.at != replay.body.end))
 		err = refuse(&replay, "its body is not of the size its kind says");

@@ -210,10 +210,17 @@ Test(catalog_records, that_is_longer_than_its_kind)
 	append_record(CATALOG_DELETED, 0, fill_deletion_and_more, ERR_FORMAT, "not of the size");
 }
 
-/* What is of no kind that there is was never a record: at the end it is cut off as a torn one. */
+/* A later version's record is whole, and is refused as one that was cut off would be forgotten. */
+Test(catalog_records, that_is_of_a_later_kind)
+{
+	append_record(catalog_kind_count, 0, fill_unknown, ERR_FORMAT, "a later version");
+	append_record(CATALOG_KIND_MAX, 0, fill_unknown, ERR_FORMAT, "a later version");
+}
+
+/* What is of no kind was never a record: at the end it is cut off as a torn one. */
 Test(catalog_records, that_is_of_no_kind)
 {
-	static const enum catalog_kind kinds[] = {0, catalog_kind_count};
+	static const enum catalog_kind kinds[] = {0, CATALOG_KIND_MAX + 1};
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		struct machine machine;
 		struct catalog_bytes bytes = {0};
