@@ -344,7 +344,7 @@ Test(offline, what_is_kept_is_anothers, .timeout = 60)
 	kept_path(&world, 1, path, sizeof path);
 	cr_assert_eq(small_file_read(world.io, path, 1 << 20, &data, &size), 0);
 	uint32_t entries = 0;
-	for (size_t at = 48; at + 8 < size; at += 4) /* the entries' partition behind their topic's id */
+	for (size_t at = 48; at + 20 <= size - 8; at += 4) /* the entries' partition behind their topic's id */
 		if (memcmp(data + at, data + 16, 16) == 0 && load_le32(data + at + 16) == 1)
 			store_le32(data + at + 16, 2 + entries++);
 	cr_assert_gt(entries, 1);
