@@ -1,4 +1,4 @@
-/* Blocking sockets with a time limit: connecting, and one request at a time. */
+/* Blocking sockets with a time limit: connecting, and one request at a time. A signal ends neither: who is interrupted still has topics to delete. */
 #include "bench/load/socket.h"
 
 #include "log/base/bytes.h"
@@ -37,7 +37,9 @@ int socket_connect(const char *host, uint16_t port, uint64_t timeout_ns)
 		return -EHOSTUNREACH;
 	int fd = -EHOSTUNREACH;
 	for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
-		fd = connect_address(at, timeout_ns);
+		do
+			fd = connect_address(at, timeout_ns);
+		while (fd == -EINTR);
 	freeaddrinfo(found);
 	return fd;
 }
@@ -46,6 +48,8 @@ static int send_all(int fd, struct slice bytes)
 {
 	while (bytes.size) {
 		ssize_t sent = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EINTR)
+			continue;
 		if (sent < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		bytes.data += sent;
@@ -56,10 +60,16 @@ static int send_all(int fd, struct slice bytes)
 
 static int receive_all(int fd, uint8_t *out, size_t size)
 {
-	ssize_t got = recv(fd, out, size, MSG_WAITALL);
-	if (got < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	return (size_t)got == size ? 0 : -ECONNRESET;
+	while (size) {
+		ssize_t got = recv(fd, out, size, MSG_WAITALL);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got == 0 ? -ECONNRESET : errno == EAGAIN ? -ETIMEDOUT : -errno;
+		out += got;
+		size -= (size_t)got;
+	}
+	return 0;
 }
 
 int socket_ask(int fd, struct slice request, uint8_t *answer, size_t capacity)
