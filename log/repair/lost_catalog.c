@@ -417,6 +417,9 @@ static void tell_all(const struct lost *lost, const struct salvage_report *repor
 {
 	for (uint32_t i = 0; i < lost->count; i++)
 		tell_topic(lost, &lost->topics[i]);
+	if (report->records_good)
+		fprintf(stderr, "spate: warning: what catalog.log was told last may be lost with it: then a topic that was deleted by that is there again (delete it again), and a change of configs "
+				"or of a number of partitions is undone\n");
 	if (report->topics_unnamed)
 		fprintf(stderr, "spate: warning: the journal or the checkpoint tells of %u topic%s whose names nothing says, and that no record in the journal waits to be filed for: "
 				"deleted, or without their directories\n", report->topics_unnamed, report->topics_unnamed == 1 ? "" : "s");
