@@ -354,7 +354,7 @@ static const struct config_key broker_keys[] = {
 	 "The commit journal of each shard, as large as this when the data directory is made and from then on: 8 MiB at least. Larger lets segments of "
 	 "thousands of partitions be written in larger pieces; recovery after a crash reads at most this, and some 16 to 32 MiB where partitions are few. "
 	 "0 is a 64th of the disk's free space, but no more than spate.cache.bytes, and 256 MiB to 1 GiB; less "
-	 "where address space is limited (ulimit -v), of which a start needs eight times as much.")},
+	 "where that is more than a third of it, or where address space is limited (ulimit -v), of which a start needs eight times as much.")},
 	{STRING_KEY("spate.metrics.listener", NULL), OURS(
 	 "HOST:PORT where metrics for Prometheus (/metrics) and the state of health (/livez, /readyz) are answered, over HTTP; without a value nowhere. "
 	 "Nobody is asked for a password there: listen on this machine's own address, 127.0.0.1, unless the network is yours.")},

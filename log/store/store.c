@@ -16,7 +16,8 @@
 #define JOURNAL_SIZE_MIN (1 << 20)
 #define JOURNAL_CHOSEN_MIN (256ull << 20)
 #define JOURNAL_CHOSEN_MAX (1ull << 30)
-#define JOURNAL_SHORT_OF_SPACE (32ull << 20) /* of address space: slower is better than refused */
+#define JOURNAL_SHORT_OF_SPACE (32ull << 20) /* of address space, or of the disk: slower is better than refused */
+#define JOURNAL_PART_OF_SMALL_DISK 3
 #define JOURNAL_PART_OF_FREE 64u
 #define REPLAY_ROOM (64ull << 20)
 #define KEPT_PART 4u                  /* of the cache: for what is filed already and read at the tail */
@@ -290,7 +291,7 @@ static int64_t judge_no_file(struct store *store, struct store_report *report)
 
 /* Of the disk's free space where nobody has said it. The larger, the larger the pieces in which thousands of partitions are filed; but a replay takes back into memory
  * all that is in use of it, so it is no larger than what a running broker may take, and than what there is address space for: that of each shard's replay, and of the
- * images that its journal keeps. */
+ * images that its journal keeps. Nor does it take most of a small disk. */
 static uint64_t choose_journal_size(const struct store *store)
 {
 	uint64_t free_bytes, total_bytes, most = store->options.cache_size_bytes, shards = store->options.shard_count ? store->options.shard_count : 1;
@@ -300,6 +301,8 @@ static uint64_t choose_journal_size(const struct store *store)
 	most = most < JOURNAL_CHOSEN_MAX ? most : JOURNAL_CHOSEN_MAX;
 	size = align_down(size < most ? size : most, JOURNAL_SIZE_MIN);
 	size = size > JOURNAL_CHOSEN_MIN ? size : JOURNAL_CHOSEN_MIN;
+	while (size > JOURNAL_SHORT_OF_SPACE && size > free_bytes / JOURNAL_PART_OF_SMALL_DISK / shards)
+		size = align_down(size / 2, JOURNAL_SIZE_MIN);
 	while (size > JOURNAL_SHORT_OF_SPACE && !cache_is_possible(shards * (replay_room(size) + 2 * size)))
 		size = align_down(size / 2, JOURNAL_SIZE_MIN);
 	return size;

@@ -113,6 +113,8 @@ Test(store_sizes, a_journal_by_the_room_on_the_disk)
 	static const struct {
 		uint64_t disk_bytes, cache_bytes, least, most;
 	} rows[] = {
+		{100 * MIB, GIB, 32 * MIB, 32 * MIB},         /* no more than a third of a small one, which was refused */
+		{500 * MIB, GIB, 128 * MIB, 128 * MIB},
 		{GIB, GIB, 256 * MIB, 256 * MIB},
 		{20 * GIB, GIB, 319 * MIB, 320 * MIB},        /* a 64th */
 		{1000 * GIB, 512 * MIB, 512 * MIB, 512 * MIB}, /* no more than a running broker may take */
