@@ -412,13 +412,17 @@ void partition__recovered_segment(struct partition *partition, struct segment *s
 	partition->has_dir |= segment->has_file;
 }
 
-void partition__unlink_segment(struct partition *partition, struct segment *segment)
+void partition__let_segment_go(struct partition *partition, struct segment *segment)
 {
 	if (partition->filed_before == segment)
 		partition->filed_before = NULL;
 	if (partition->sealed_before == segment)
 		partition->sealed_before = NULL;
 	list_remove(&segment->node);
+	if (segment->readers)
+		segment->is_dropped = true;
+	else
+		segment_destroy(segment);
 }
 
 /* Behind the first that lacks something there is nothing that was filed. */
@@ -426,12 +430,8 @@ static void forget_behind(struct partition *partition, struct segment *last)
 {
 	while (partition->segments.prev != &last->node) {
 		struct segment *segment = LIST_ENTRY(partition->segments.prev, struct segment, node);
-		partition__unlink_segment(partition, segment);
 		segment_forget_unfiled(segment);
-		if (segment->readers)
-			segment->is_dropped = true;
-		else
-			segment_destroy(segment);
+		partition__let_segment_go(partition, segment);
 	}
 }
 

@@ -186,8 +186,8 @@ MUST_USE int partition__look_at_end(struct partition *partition);
 /* What a CRC does not cover, of a batch whose base offset should be `expected`: that, and the leader epoch. */
 bool partition__is_header_right(const struct partition *partition, const struct batch *batch, int64_t expected);
 
-/* Takes it out of the log, for who drops it or puts another in its place. */
-void partition__unlink_segment(struct partition *partition, struct segment *segment);
+/* Takes it out of the log, for who drops it or puts another in its place, and frees it; where somebody reads it, the last reader does. */
+void partition__let_segment_go(struct partition *partition, struct segment *segment);
 
 /* The next cycle writes its seal and indexes anew. The segment is complete and filed. */
 void partition__seal_again(struct partition *partition, struct segment *segment);

@@ -47,11 +47,7 @@ static void drop_segment(struct partition *partition, struct segment *segment)
 {
 	partition->complete_bytes -= segment_size_bytes(segment);
 	segment_unlink(segment);
-	partition__unlink_segment(partition, segment);
-	if (segment->readers)
-		segment->is_dropped = true;
-	else
-		segment_destroy(segment);
+	partition__let_segment_go(partition, segment);
 }
 
 /* Each partition one, and to the end of the queue. None while as much as may be is still being given back. */

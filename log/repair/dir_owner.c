@@ -74,7 +74,7 @@ static void path_of(const struct dir_owners *owners, const struct partition_dir 
 /* Damage, and what is no file, says nothing. */
 static int no_answer_or(int err)
 {
-	return err == -EIO || err == -ENOMEM || err == -EMFILE || err == -ENFILE ? err : 0;
+	return err == -EIO || err_is_shortage(err) ? err : 0;
 }
 
 static int ask_append_times(const struct dir_owners *owners, const struct partition_dir *partition, int64_t base_offset, struct answer *answer)

@@ -345,11 +345,11 @@ static bool is_best_of_all(const struct damaged *damaged, const struct batch *ba
 	return is_next || batch->base_offset == damaged->from_offset + 1;
 }
 
-static void take(struct candidate *best, uint64_t position, const struct batch *batch, bool is_best_of_all)
+static void take(struct candidate *best, uint64_t position, const struct batch *batch, bool is_last)
 {
 	if (!best->is_there)
 		best->look_to = position + LOOK_AHEAD;
-	if (is_best_of_all)
+	if (is_last)
 		best->look_to = 0;
 	best->is_there = true;
 	best->position = position;

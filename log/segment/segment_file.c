@@ -240,7 +240,7 @@ static int judge_unopened(struct segment *segment, int err)
 		tell_once(segment, err);
 		return ERR_CORRUPT_LOG;
 	}
-	if (err == -EACCES || err == -EPERM || err == -ENOTDIR)
+	if (err_is_out_of_reach(err))
 		tell_once(segment, err);
 	return err;
 }

@@ -10,12 +10,6 @@
 #include "log/io/small_file.h"
 #include "log/segment/segment_name.h"
 
-/* Says nothing of the file, which must not be taken for one that is not there. */
-static bool is_shortage(int err)
-{
-	return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
-}
-
 /* ---- append times ---------------------------------------------------------------------------------------------------- */
 
 static void close_times(struct segment_witness *witness)
@@ -54,7 +48,7 @@ static int open_times(struct segment_witness *witness, struct io *io, const char
 	if (err) {
 		free(witness->times);
 		witness->times = NULL;
-		return is_shortage(err) ? err : 0;
+		return err_is_shortage(err) ? err : 0;
 	}
 	const struct append_time_owner *found = &witness->times->owner;
 	witness->is_anothers = !uuid_equal(&found->topic_id, &owner->topic_id) || found->partition != owner->partition;
@@ -78,7 +72,7 @@ static int open_seal(struct segment_witness *witness, struct io *io, const char 
 	segment_path_format(path, sizeof path, dir, base_offset, SEGMENT_FILE_SEAL);
 	int err = next_base < 0 ? -ENOENT : small_file_read(io, path, 16 * SEAL_SIZE, &bytes, &size);
 	if (err)
-		return is_shortage(err) ? err : 0;
+		return err_is_shortage(err) ? err : 0;
 	witness->has_seal = seal_decode(&witness->seal, (struct slice){bytes, size}) == 0 && witness->seal.base_offset == base_offset;
 	free(bytes);
 	return witness->has_seal ? seal_hash_create(&witness->hash) : 0;

@@ -145,8 +145,10 @@ int store__keep_entry(struct replay *replay, const struct partition *partition, 
 	struct offline *offline = find(replay->store, &partition->topic_id, partition->index);
 	struct kept_entry kept = {*entry, seq, journal_replayed_incarnation(replay->store->journal), is_vouched, (uint32_t)payload.size};
 	uint8_t *to;
-	int err = is_kept_already(offline, entry) ? 0 : store__keep(offline, &kept, &to);
-	if (!err && payload.size && !is_kept_already(offline, entry))
+	if (is_kept_already(offline, entry))
+		return 0;
+	int err = store__keep(offline, &kept, &to);
+	if (!err && payload.size)
 		memcpy(to, payload.data, payload.size);
 	return err;
 }

@@ -172,10 +172,8 @@ static int begin_segment(struct partition *partition)
 {
 	struct segment *empty = partition->active && segment_size_bytes(partition->active) == 0 ? partition->active : NULL;
 	int err = partition__roll(partition);
-	if (!err && empty) {
-		partition__unlink_segment(partition, empty);
-		segment_destroy(empty);
-	}
+	if (!err && empty)
+		partition__let_segment_go(partition, empty);
 	return err;
 }
 

@@ -301,9 +301,8 @@ static uint64_t choose_journal_size(const struct store *store)
 	most = most < JOURNAL_CHOSEN_MAX ? most : JOURNAL_CHOSEN_MAX;
 	size = align_down(size < most ? size : most, JOURNAL_SIZE_MIN);
 	size = size > JOURNAL_CHOSEN_MIN ? size : JOURNAL_CHOSEN_MIN;
-	while (size > JOURNAL_SHORT_OF_SPACE && size > free_bytes / JOURNAL_PART_OF_SMALL_DISK / shards)
-		size = align_down(size / 2, JOURNAL_SIZE_MIN);
-	while (size > JOURNAL_SHORT_OF_SPACE && !cache_is_possible(shards * (replay_room(size) + 2 * size)))
+	while (size > JOURNAL_SHORT_OF_SPACE &&
+	       (size > free_bytes / JOURNAL_PART_OF_SMALL_DISK / shards || !cache_is_possible(shards * (replay_room(size) + 2 * size))))
 		size = align_down(size / 2, JOURNAL_SIZE_MIN);
 	return size;
 }
