@@ -103,6 +103,14 @@ static inline void rig_settle(struct rig *rig)
 		cr_assert_geq(io_turn(rig->io, true), 0);
 }
 
+static inline void rig_close(struct rig *rig)
+{
+	journal_quiesce(rig->journal);
+	rig_settle(rig);
+	journal_close(rig->journal);
+	io_close(rig->io);
+}
+
 /* ---- replay: a run of values, each whole ------------------------------------------------------------------------- */
 
 struct replayed {

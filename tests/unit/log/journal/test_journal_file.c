@@ -49,14 +49,6 @@ static void start_rig(void)
 	cr_assert_eq(journal_start(rig.journal), 0);
 }
 
-static void close_rig(void)
-{
-	journal_quiesce(rig.journal);
-	rig_settle(&rig);
-	journal_close(rig.journal);
-	io_close(rig.io);
-}
-
 /* Sizes around those where groups change their shape: empty payloads, blocks, one piece, several pieces. */
 static const size_t sizes[] = {0, 1, 7, 8, 100, 3968, 3969, 4096, 65536, 524288 - 200, 524288, 1 << 20, JOURNAL_ENTRY_MAX(2 * MIB)};
 
@@ -82,7 +74,7 @@ static void round_trip(enum io_backend backend)
 	start_rig();
 	commit_all_sizes();
 	cr_expect_eq(rig.reports, COUNT_OF(sizes));
-	close_rig();
+	rig_close(&rig);
 
 	open_rig(backend, 2);
 	cr_expect_not(rig.report.was_created);
@@ -98,7 +90,7 @@ static void round_trip(enum io_backend backend)
 	journal_quiesce(rig.journal);
 	rig_settle(&rig);
 	cr_assert_eq(journal_seal(rig.journal), 0);
-	close_rig();
+	rig_close(&rig);
 
 	open_rig(backend, 3);
 	cr_expect(rig.report.was_clean);
@@ -106,7 +98,7 @@ static void round_trip(enum io_backend backend)
 	cr_expect_lt(rig.report.bytes_scanned, 1 * MIB, "a clean start reads little");
 	cr_expect_eq(rig_replay(&rig).entries, 0);
 	start_rig();
-	close_rig();
+	rig_close(&rig);
 	remove_dir();
 }
 
@@ -129,7 +121,7 @@ Test(journal_file, a_first_one_is_named_when_it_starts)
 	cr_assert(rig_add(&rig, 100));
 	journal_commit(rig.journal);
 	rig_settle(&rig);
-	close_rig();
+	rig_close(&rig);
 	for (long slot = 0; slot < 2; slot++) {
 		int fd = open(path, O_RDWR);
 		uint8_t block[JOURNAL_BLOCK_SIZE] = {0};
@@ -140,7 +132,7 @@ Test(journal_file, a_first_one_is_named_when_it_starts)
 		cr_expect_eq(rig.report.groups, 1);
 		cr_expect_eq(rig_replay(&rig).entries, 1);
 		start_rig();
-		close_rig();
+		rig_close(&rig);
 	}
 	remove_dir();
 }
@@ -165,7 +157,7 @@ static void laps(enum io_backend backend)
 	rig_settle(&rig);
 	cr_expect_eq(rig.reports, 120);
 	cr_expect_gt(rig.journal->head_place, 4 * rig.journal->ring_size);
-	close_rig();
+	rig_close(&rig);
 
 	open_rig(backend, 2);
 	struct replayed replayed = rig_replay(&rig);
@@ -173,7 +165,7 @@ static void laps(enum io_backend backend)
 	cr_expect_leq(replayed.first_value, seq_kept, "value %lu is in group %lu", replayed.first_value, replayed.first_value + 1);
 	cr_expect_eq(replayed.gaps, 0);
 	cr_expect_eq(rig.report.damaged_groups, 0);
-	close_rig();
+	rig_close(&rig);
 	remove_dir();
 }
 
@@ -205,7 +197,7 @@ Test(journal_file, hold)
 	cr_expect_eq(rig.reports, 0, "a callback never runs from within a call");
 	rig_settle(&rig);
 	cr_expect_eq(rig.reports, 2);
-	close_rig();
+	rig_close(&rig);
 	remove_dir();
 }
 
@@ -230,7 +222,7 @@ Test(journal_file, zeros_keep_ahead_of_the_head)
 		cr_assert_geq(io_turn(rig.io, true), 0);
 	cr_expect_geq(rig.journal->prewriter.written_place, rig.journal->head_place + 2 * MIB);
 	cr_expect_lt(rig.journal->prewriter.written_place, rig.journal->head_place + 5 * MIB);
-	close_rig();
+	rig_close(&rig);
 	remove_dir();
 }
 
@@ -253,7 +245,7 @@ Test(journal_file, a_span_of_the_ring)
 	while (rig.journal->idle_timer_is_set || rig.journal->superblock.is_writing)
 		cr_assert_geq(io_turn(rig.io, true), 0);
 	cr_expect(rig_add(&rig, 400000));
-	close_rig();
+	rig_close(&rig);
 	remove_dir();
 }
 
@@ -275,7 +267,7 @@ Test(journal_file, idle_is_idle)
 	struct stat status;
 	cr_assert_eq(stat(path, &status), 0);
 	cr_expect_eq(status.st_size, 16 * MIB);
-	close_rig();
+	rig_close(&rig);
 
 	open_rig(IO_URING, 2);
 	struct replayed replayed = rig_replay(&rig);
@@ -283,7 +275,7 @@ Test(journal_file, idle_is_idle)
 	cr_expect_eq(replayed.unvouched, 0);
 	start_rig();
 	cr_expect_eq(rig.journal->prewriter.state, PREWRITE_OFF, "what was written once stays written");
-	close_rig();
+	rig_close(&rig);
 	remove_dir();
 }
 
@@ -300,7 +292,7 @@ Test(journal_file, read_only)
 	cr_assert(rig_add(&rig, 5000));
 	journal_commit(rig.journal);
 	rig_settle(&rig);
-	close_rig();
+	rig_close(&rig);
 
 	rig.io = open_io(IO_URING);
 	rig.options = (struct journal_options){.path = path, .is_read_only = true};
@@ -391,7 +383,7 @@ Test(journal_file, both_superblocks_vouch_when_idle, .timeout = 30)
 		}
 		close(fd);
 	}
-	close_rig();
+	rig_close(&rig);
 	remove_dir();
 }
 
@@ -420,6 +412,6 @@ Test(journal_file, superblocks_tell_of_what_is_durable)
 	cr_expect_eq(last->repeat_count, 0, "a group is being written");
 	cr_expect_eq(last->told_from, 2);
 	rig_settle(&rig);
-	close_rig();
+	rig_close(&rig);
 	remove_dir();
 }

@@ -20,10 +20,7 @@ static void open_rig(void)
 
 static void close_rig(void)
 {
-	journal_quiesce(rig.journal);
-	rig_settle(&rig);
-	journal_close(rig.journal);
-	io_close(rig.io);
+	rig_close(&rig);
 	sim_disk_close(disk);
 }
 

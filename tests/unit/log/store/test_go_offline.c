@@ -4,25 +4,11 @@
 
 #include "log/partition/partition_priv.h"
 #include "log/store/store_priv.h"
+#include "tests/unit/log/store/kept_files.h"
 #include "tests/unit/log/store/world.h"
 
 #define SECOND_NS 1000000000ull
 #define BEFORE 6
-
-static int count_kept(void *context, const char *name, bool is_directory)
-{
-	struct uuid id;
-	uint32_t shard, index;
-	*(int *)context += !is_directory && store_is_kept_file(name, &shard, &id, &index);
-	return 0;
-}
-
-static int kept_files(struct world *world)
-{
-	int count = 0;
-	cr_assert_eq(io_dir_list(world->io, "/", count_kept, &count), 0);
-	return count;
-}
 
 enum fault { MOVED, MOVED_AND_A_FILE };
 
