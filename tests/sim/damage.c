@@ -142,9 +142,19 @@ static void take_floor(struct run *run, uint32_t number, struct partition *parti
 	run->has_floor[number] = true;
 }
 
-static void allow_all(struct run *run, uint32_t number, struct partition *partition)
+/* What an offline one has there does not know itself: it has not looked. */
+static void allow_all_of(struct run *run, uint32_t number, struct partition *partition)
 {
-	history_allow_damage(run->history, number, partition_log_start_offset(partition), partition_log_end_offset(partition));
+	int64_t end = partition_log_end_offset(partition), known_end = history_certain_end(run->history, number);
+	history_allow_damage(run->history, number, partition_log_start_offset(partition), end > known_end ? end : known_end);
+}
+
+/* What is offline has its part of the journal too, until a start has kept it elsewhere. */
+static void allow_all(struct run *run)
+{
+	for (uint32_t t = 0; t < TOPICS && run->store; t++)
+		for (uint32_t p = 0; run->topics[t].state == TOPIC_LIVE && p < run->topics[t].partition_count; p++)
+			allow_all_of(run, run->topics[t].numbers[p], topics__partition(run, t, p));
 }
 
 /* The batches that any of these bytes belongs to, and no other; but where another's block stands over the first one, the file is another's (log/README.md). */
@@ -173,7 +183,7 @@ static void allow_damage(struct run *run, const struct sim_damage *damage)
 	} else if (strncmp(damage->path, "/journal-0", 10) == 0) {
 		met(run, POINT_FENCED_JOURNAL);
 		run->may_end_early = true;
-		each_partition(run, allow_all);
+		allow_all(run);
 		/* A log start that the journal alone told of is lost with it. */
 		history_allow_resurrection(run->history);
 	}
