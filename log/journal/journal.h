@@ -25,6 +25,7 @@ struct journal_entry {
 	uint64_t position;       /* in that segment */
 	uint32_t data_size_bytes; /* of the data meant, wherever it lies */
 	uint64_t data_checksum;  /* XXH3-64 of the payload, by which recovery checks it (and by nothing else); without one it is the writer's */
+	bool may_pass_span;      /* when it is added: room is taken for it beyond the span too (journal_set_span) */
 	int64_t group_time_ms;   /* in a replay: what journal_set_time said of its group; 0: nothing */
 	bool is_repeat;          /* in a replay: it is of a group that is lost, or of one before it; a later group repeats it, without its payload */
 };
@@ -167,7 +168,7 @@ void journal_note_checkpoint(struct journal *journal, uint64_t generation);
 void journal_note_log_starts(struct journal *journal, uint64_t generation);
 /* Bytes taken by groups that are not trimmed durably, and what there is in all. */
 uint64_t journal_used_bytes(const struct journal *journal);
-/* No more of the ring than this is to be in use at once, as far as entries go: at least what a group takes; the whole ring until somebody says so. */
+/* No more of the ring than this is to be in use at once, as far as entries go that may not pass it: at least what a group takes; the whole ring until somebody says so. */
 void journal_set_span(struct journal *journal, uint64_t size_bytes);
 /* Of these, what no trim has been asked for: all that a further trim could give back. */
 uint64_t journal_untrimmed_bytes(const struct journal *journal);

@@ -141,7 +141,8 @@ bool journal_add(struct journal *journal, const struct journal_entry *entry, con
 	uint64_t length_after = align_up(size_after + size_of_due(journal), JOURNAL_BLOCK_SIZE);
 	if (journal->err || length_after > journal->group_length_max || repeats_is_full(&journal->repeats))
 		return false;
-	if (!journal__has_room(journal, length_after, RESERVE_BYTES) || !journal__is_within_span(journal, length_after)) {
+	bool is_within_span = entry->may_pass_span || journal__is_within_span(journal, length_after);
+	if (!is_within_span || !journal__has_room(journal, length_after, RESERVE_BYTES)) {
 		journal__ask_for_room(journal, length_after);
 		return false;
 	}

@@ -19,6 +19,7 @@
 #include "log/partition/partition_priv.h"
 
 #define ROOM_AHEAD_MAX (8u << 10) /* a larger batch is copied faster than its room is asked for */
+#define KEPT_MEMORY_PART 16u /* for coordinators */
 
 static struct batch_rules rules_of(const struct partition *partition, const struct append_op *op)
 {
@@ -115,10 +116,18 @@ int partition__reserve(struct partition *partition, const struct batch *batch)
 	return err;
 }
 
+/* The last of memory is left to coordinators: where nothing can be filed, clients' batches never give back what they have. */
+static bool must_leave_memory(const struct partition *partition, const struct append_op *op, uint32_t size)
+{
+	const struct cache *cache = partition->home->segments.cache;
+	uint64_t pinned = cache_pinned_bytes(cache), most = cache_size_bytes(cache);
+	return !op->is_internal && pinned > most / 2 && pinned + size > most - most / KEPT_MEMORY_PART;
+}
+
 static int make_room(struct partition *partition, const struct append_op *op, const struct batch *batch)
 {
-	int err = 0;
-	if (should_roll(partition, op, batch, io_wall_ms(partition->home->io)))
+	int err = must_leave_memory(partition, op, batch->size_bytes) ? ERR_BUSY : 0;
+	if (!err && should_roll(partition, op, batch, io_wall_ms(partition->home->io)))
 		err = partition__roll(partition);
 	if (!err)
 		err = partition__reserve(partition, batch);

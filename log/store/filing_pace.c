@@ -13,6 +13,10 @@
 #define BEGIN_BYTES_A_PARTITION (1ull << 20)
 #define BEGIN_BYTES_A_PARTITION_OF_MANY (256ull << 10)
 #define SPAN_BYTES_MIN (64ull << 20)
+/* Of the ring, left to what must go on when the disk is full and nothing can be filed: commits of groups, and at the end of it log starts, which alone may give room again. */
+#define KEPT_PART 4u
+#define KEPT_BYTES_MAX (32ull << 20)
+#define KEPT_FOR_STARTS_PART 4u /* of what is kept */
 /* At once, in writes that have not ended. */
 #define BEHIND_BYTES (1u << 20)
 #define BEHIND_BYTES_PRESSED (4u << 20)
@@ -27,17 +31,35 @@ static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
 	return value < least ? least : value > most ? most : value;
 }
 
+static uint64_t kept_bytes(const struct store *store)
+{
+	return within(journal_size_bytes(store->journal) / KEPT_PART, 0, KEPT_BYTES_MAX);
+}
+
+static uint64_t span_bytes_max(const struct store *store)
+{
+	return journal_size_bytes(store->journal) - kept_bytes(store);
+}
+
 static uint64_t begin_bytes(const struct store *store)
 {
-	uint64_t half = journal_size_bytes(store->journal) / 2, count = store->cycle.filed_count;
+	uint64_t half = span_bytes_max(store) / 2, count = store->cycle.filed_count;
 	uint64_t few = within(count * BEGIN_BYTES_A_PARTITION, BEGIN_BYTES_MIN, BEGIN_BYTES_FEW_MAX);
 	return within(count * BEGIN_BYTES_A_PARTITION_OF_MANY, few < half ? few : half, half);
 }
 
-/* What comes faster than it is filed waits, rather than being written twice: few partitions need no more of a large ring than a small one has. */
+/* What comes faster than it is filed waits, rather than being written twice: few partitions need no more of a large ring than a small one has. On a full disk what was
+ * taken is answered, if the ring can hold it, as waiting would be of no use. */
 static uint64_t span_bytes(const struct store *store)
 {
-	return within(2 * begin_bytes(store), SPAN_BYTES_MIN, UINT64_MAX);
+	uint64_t most = span_bytes_max(store);
+	uint64_t span = within(2 * begin_bytes(store), SPAN_BYTES_MIN, UINT64_MAX);
+	return store->is_full || span > most ? most : span;
+}
+
+bool store__has_room_for_commits(const struct store *store)
+{
+	return journal_used_bytes(store->journal) < journal_size_bytes(store->journal) - kept_bytes(store) / KEPT_FOR_STARTS_PART;
 }
 
 void store__set_journal_span(struct store *store)
@@ -60,16 +82,10 @@ bool store__has_much_to_file(const struct store *store)
 	return journal_untrimmed_bytes(store->journal) > begin_bytes(store);
 }
 
-static uint64_t usable_bytes(const struct store *store)
-{
-	uint64_t span = span_bytes(store), ring = journal_size_bytes(store->journal);
-	return span < ring ? span : ring;
-}
-
 /* By then a cycle is to be over: behind it more is written at once, and soon all that the disk takes. */
 static uint64_t due_place(const struct store *store)
 {
-	return usable_bytes(store) / 4 * 3;
+	return span_bytes(store) / 4 * 3;
 }
 
 /* A quarter of the way there. */
@@ -87,7 +103,7 @@ void store__press_filing(struct store *store)
 bool store__must_hurry(const struct store *store)
 {
 	return store->is_stopping || store->must_file_first || store->is_full || store->home.wants_room || !list_is_empty(&store->home.room_waits) ||
-	       journal_used_bytes(store->journal) > usable_bytes(store) / 8 * 7 || cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 4 * 3;
+	       journal_used_bytes(store->journal) > span_bytes(store) / 8 * 7 || cache_pinned_bytes(store->cache) > cache_size_bytes(store->cache) / 4 * 3;
 }
 
 static uint64_t bytes_at_once(const struct store *store)

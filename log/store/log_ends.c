@@ -77,7 +77,7 @@ static uint8_t *put_file(uint8_t *at, const struct partition *partition)
 static bool add_entry(struct store *store, enum entry_kind kind, uint8_t *bytes, size_t size)
 {
 	struct iovec payload = {bytes, size};
-	struct journal_entry entry = {.kind = kind, .data_size_bytes = (uint32_t)size, .data_checksum = XXH3_64bits(bytes, size)};
+	struct journal_entry entry = {.kind = kind, .may_pass_span = true, .data_size_bytes = (uint32_t)size, .data_checksum = XXH3_64bits(bytes, size)};
 	bool is_added = journal_add(store->journal, &entry, &payload, 1);
 	free(bytes);
 	return is_added;

@@ -621,10 +621,9 @@ bool store_lacks_read_memory(const struct store *store)
 	return (store->home.lacks_read_buffers && !list_is_empty(&store->home.reads_waiting)) || !list_is_empty(&store->home.large_waiting);
 }
 
-/* A quarter of the journal stays for log starts, and for what is in flight. */
 bool store_takes_internal(const struct store *store)
 {
-	return !store->must_file_first && !store->is_held && (!store->is_full || journal_used_bytes(store->journal) < journal_size_bytes(store->journal) / 4 * 3);
+	return !store->must_file_first && !store->is_held && (!store->is_full || store__has_room_for_commits(store));
 }
 
 bool store_make_room(struct store *store)

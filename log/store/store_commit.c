@@ -104,6 +104,7 @@ static struct journal_entry entry_for(const struct partition *partition, const s
 		.segment_base_offset = segment->base_offset,
 		.position = segment->committing.position,
 		.data_size_bytes = (uint32_t)(target.position - segment->committing.position),
+		.may_pass_span = partition->topic->is_internal,
 	};
 }
 
@@ -344,7 +345,7 @@ static bool commit_trims(struct store *store, struct partition *partition)
 	if (list_is_empty(&partition->trims))
 		return true;
 	int64_t start = partition->trim_offset > partition->start_offset ? partition->trim_offset : partition->start_offset;
-	struct journal_entry entry = {.kind = ENTRY_LOG_START, .topic_id = partition->topic_id, .partition = partition->index, .base_offset = start, .end_offset = start};
+	struct journal_entry entry = {.kind = ENTRY_LOG_START, .topic_id = partition->topic_id, .partition = partition->index, .base_offset = start, .end_offset = start, .may_pass_span = true};
 	if (!journal_add(store->journal, &entry, NULL, 0))
 		return false;
 	for (struct list *node; (node = list_pop_front(&partition->trims));) {
@@ -376,6 +377,27 @@ static enum added commit_partition(struct store *store, struct partition *partit
 	return ADDED_ALL;
 }
 
+/* What does not wait for the others: they wait for room on the disk, which trims may give. */
+static enum added commit_urgent(struct store *store, struct partition *partition)
+{
+	if (partition->topic->is_internal)
+		return commit_partition(store, partition);
+	if (!commit_trims(store, partition))
+		return ADDED_GROUP_FULL;
+	return first_uncommitted(partition) ? ADDED_DEFERRED : ADDED_ALL;
+}
+
+static void commit_all_urgent(struct store *store)
+{
+	LIST_FOR_EACH_SAFE(node, &store->home.dirty) {
+		struct partition *partition = LIST_ENTRY(node, struct partition, dirty_node);
+		if (store->failure)
+			return;
+		if (commit_urgent(store, partition) == ADDED_ALL)
+			list_remove(&partition->dirty_node);
+	}
+}
+
 /* Who was deferred comes first in the next group. */
 static void commit_dirty(struct store *store)
 {
@@ -392,6 +414,8 @@ static void commit_dirty(struct store *store)
 		if (added == ADDED_DEFERRED)
 			list_push_back(&deferred, &partition->dirty_node);
 	}
+	if (added == ADDED_GROUP_FULL && (store->is_full || store_is_short(store)))
+		commit_all_urgent(store);
 	list_splice(&deferred, &store->home.dirty);
 	list_splice(&store->home.dirty, &deferred);
 }
@@ -427,7 +451,7 @@ static bool note_catalog(struct store *store)
 		answer_notes(&store->catalog_notes);
 	if (sequence == store->catalog_sequence || (list_is_empty(&store->home.dirty) && list_is_empty(&store->catalog_notes)))
 		return false;
-	struct journal_entry entry = {.kind = ENTRY_CATALOG, .base_offset = (int64_t)sequence, .end_offset = (int64_t)store->options.incarnation};
+	struct journal_entry entry = {.kind = ENTRY_CATALOG, .may_pass_span = true, .base_offset = (int64_t)sequence, .end_offset = (int64_t)store->options.incarnation};
 	if (!journal_add(store->journal, &entry, NULL, 0))
 		return note_later(store);
 	list_splice(&store->group.catalog_notes, &store->catalog_notes);

@@ -218,6 +218,8 @@ bool store__is_filing_late(const struct store *store);
 void store__press_filing(struct store *store);
 /* How much of the ring may be in use: by how many partitions there were to file in the last cycle. */
 void store__set_journal_span(struct store *store);
+/* And is there more for commits of groups, where nothing can be filed? Log starts have the last of it. */
+bool store__has_room_for_commits(const struct store *store);
 /* Behind the replay, and before the span is set: what is to be filed now counts as if a cycle had had it. */
 void store__count_replayed(struct store *store);
 /* Somebody waits for what is filed, or soon will: not for a group of the journal, but for room. */

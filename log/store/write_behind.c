@@ -55,6 +55,7 @@ void store__set_full(struct store *store, bool is_full)
 		return;
 	store->is_full = is_full;
 	store__update_refusal(store);
+	store__set_journal_span(store);
 	fprintf(stderr, is_full ? "spate: error: %s: the disk is full: produce is refused, fetch and delete are served; it resumes by itself "
 				  "when there is space\n"
 				: "spate: %s: there is space again: produce is accepted\n",

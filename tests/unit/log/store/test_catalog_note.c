@@ -119,7 +119,16 @@ Test(catalog_note, a_journal_that_takes_nothing_is_not_waited_for)
 	world_fini(&world);
 }
 
-/* Nor for room that may never come, on a full disk; elsewhere it is, as it comes with the next cycle. */
+/* Nothing more fits the open group, even when the superblocks let it reach further. */
+static void fill_group(struct world *world)
+{
+	struct journal_entry entry = {.kind = ENTRY_CATALOG};
+	for (uint32_t count = 1; count > 0; world_rest(world, 1000000000))
+		for (count = 0; journal_add(world->store->journal, &entry, NULL, 0);)
+			count++;
+}
+
+/* Nor for room that may never come, on a full disk; elsewhere it is, as it comes with the next group. */
 Test(catalog_note, room_is_waited_for_as_long_as_it_comes)
 {
 	struct world world;
@@ -128,17 +137,31 @@ Test(catalog_note, room_is_waited_for_as_long_as_it_comes)
 	note_begin(&world, &note);
 	note_wait(&world, &note);
 	change_catalog(&world);
-	journal_set_span(world.store->journal, 0);
+	fill_group(&world);
 	note_begin(&world, &note);
 	world_turn(&world);
 	cr_assert_not(note.is_done);
-	journal_set_span(world.store->journal, world.options.journal_size_bytes);
+	journal_commit(world.store->journal);
 	note_wait(&world, &note);
 	cr_assert(note.is_done);
 	change_catalog(&world);
+	fill_group(&world);
 	store__set_full(world.store, true);
+	note_begin(&world, &note);
+	cr_assert(note.is_done);
+	world_fini(&world);
+}
+
+/* Clients' batches leave it room in the journal. */
+Test(catalog_note, passes_the_span)
+{
+	struct world world;
+	struct note note;
+	begin(&world, 4);
+	change_catalog(&world);
 	journal_set_span(world.store->journal, 0);
 	note_begin(&world, &note);
+	note_wait(&world, &note);
 	cr_assert(note.is_done);
 	world_fini(&world);
 }

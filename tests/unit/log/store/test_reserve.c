@@ -82,6 +82,76 @@ Test(reserve, lets_coordinators_go_on, .timeout = 60)
 	world_fini(&world);
 }
 
+/* Batches in flight, several at a time, until the disk is full and remains so. How many were taken. */
+static uint32_t fill_in_flight(struct world *world, struct append *appends, uint32_t most)
+{
+	uint32_t count = 0, refused_count = 0;
+	for (uint32_t i = 0; refused_count < 500; i++) {
+		cr_assert_lt(count, most, "the disk did not become full");
+		int err = world_append_begin(world_partition(world, "t", count % 4), &appends[count], count, 1, 60000);
+		count += err == 0;
+		refused_count = err == -ENOSPC ? refused_count + 1 : err ? refused_count : 0;
+		if (err || i % 8 == 7)
+			world_turn(world);
+	}
+	return count;
+}
+
+static void expect_served_in_time(struct world *world, uint64_t *offsets)
+{
+	for (int i = 0; i < 20; i++)
+		cr_assert_eq(append_internal(world, world_partition(world, "__consumer_offsets", 0), offsets), 0, "commit %d", i);
+	world_trim(world, world_partition(world, "t", 1), 1);
+	cr_assert_eq(partition_log_start_offset(world_partition(world, "t", 1)), 1);
+}
+
+/* What was taken fills more of the journal, and of memory, than the reserve can file. Commits and trims have room of their own there, and the one that gives room on the disk brings
+ * all the rest. (Found by hand: the journal stayed full, and DeleteRecords, retention and commits waited for what they alone could have given.) */
+static void more_than_the_reserve(uint64_t seed, uint64_t cache_size_bytes)
+{
+	enum { MOST = 4000 };
+	struct world world;
+	struct append *appends = calloc(MOST, sizeof *appends);
+	uint64_t offsets = 0;
+	world_init(&world, seed);
+	world.options.reserve_bytes = RESERVE / 4;
+	world.options.journal_size_bytes = 4 << 20;
+	world.options.cache_size_bytes = cache_size_bytes;
+	world_open(&world);
+	world_create_topic(&world, "t", 4, NULL, 0);
+	world_create_topic(&world, "__consumer_offsets", 1, NULL, 0);
+	sim_disk_set_capacity(world.disk, 24 << 20);
+	append_internal(&world, world_partition(&world, "__consumer_offsets", 0), &offsets);
+	for (int turns = 0; turns < 200; turns++)
+		world_turn(&world);
+	uint32_t count = fill_in_flight(&world, appends, MOST);
+	cr_assert(store_is_full(world.store));
+	expect_served_in_time(&world, &offsets);
+
+	sim_disk_set_capacity(world.disk, 0);
+	world_idle(&world, 10);
+	cr_assert_not(store_is_full(world.store));
+	for (uint32_t i = 0; i < count; i++)
+		cr_assert(appends[i].is_done && appends[i].op.err == 0, "batch %u", i);
+	world_crash(&world);
+	world_open(&world);
+	cr_assert_eq(world_check_all(&world, world_partition(&world, "__consumer_offsets", 0), 0, 1 << 20), (int64_t)offsets);
+	free(appends);
+	world_fini(&world);
+}
+
+Test(reserve, smaller_than_what_the_journal_holds, .timeout = 60)
+{
+	for (uint64_t seed = 31; seed < 36; seed++)
+		more_than_the_reserve(seed, 32 << 20);
+}
+
+Test(reserve, smaller_than_what_memory_holds, .timeout = 60)
+{
+	for (uint64_t seed = 41; seed < 46; seed++)
+		more_than_the_reserve(seed, 4 << 20);
+}
+
 /* A batch that fits no group of the journal needs its segment at once. Without room for that it waits, and is not refused any more; but those behind it
  * are, instead of waiting with it for ever. (Found on a full XFS: no produce was answered, and nobody was told that the disk was full.) */
 Test(reserve, a_batch_that_fits_no_group, .timeout = 60)
