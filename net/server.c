@@ -19,6 +19,7 @@
 #include "log/base/check.h"
 #include "log/io/dir_lock.h"
 #include "log/io/sim.h"
+#include "log/segment/foreign_file.h"
 #include "log/verify/unowned.h"
 #include "net/descriptors.h"
 #include "net/metrics/endpoint.h"
@@ -174,7 +175,7 @@ static int refuse_partition_dir(struct server *server, struct sentence *why)
 
 static int lock_dir(struct server *server, struct sentence *why)
 {
-	int err = dir_lock_take(&server->dir_lock, server->shards[0].io, server->dir, LOCK_WAIT_MS);
+	int err = foreign_file_lock_dir(&server->dir_lock, server->shards[0].io, server->dir, LOCK_WAIT_MS);
 	if (err == ERR_LOCKED)
 		return fail(why, err, "the data directory %s is in use by another broker: stop that one, or give this one another directory",
 			    server->dir);

@@ -13,6 +13,7 @@
 #include "log/repair/lost_catalog.h"
 #include "log/repair/lost_journal.h"
 #include "log/repair/repair_priv.h"
+#include "log/segment/foreign_file.h"
 #include "log/verify/verify.h"
 
 #define ROUNDS_MAX 3
@@ -80,7 +81,7 @@ static int mend_journals(struct repair *repair)
 
 static int take_lock(struct repair *repair)
 {
-	int err = dir_lock_take(&repair->lock, repair->io, repair->options->dir, 0);
+	int err = foreign_file_lock_dir(&repair->lock, repair->io, repair->options->dir, 0);
 	if (err == ERR_LOCKED)
 		return repair__fail(repair, ERR_LOCKED, repair->options->dir, "a running broker holds the directory: stop it first");
 	return err ? repair__fail(repair, err, ".lock", "") : 0;

@@ -121,3 +121,14 @@ int foreign_file_unlink(struct io *io, const char *path)
 	int err = foreign_file_keep(io, path);
 	return err ? err : io_unlink(io, path);
 }
+
+int foreign_file_lock_dir(struct dir_lock *lock, struct io *io, const char *dir, uint32_t wait_ms)
+{
+	char path[4352];
+	int err = dir_lock_take(lock, io, dir, wait_ms);
+	if (err != ERR_NOT_A_FILE)
+		return err;
+	snprintf(path, sizeof path, "%s/.lock", dir);
+	err = foreign_file_put_aside(io, path, "is no regular file, and made anew");
+	return err ? err : dir_lock_take(lock, io, dir, wait_ms);
+}

@@ -2,6 +2,7 @@
  * before its name is written over or removed it is renamed to NAME.foreign. Owns nothing; the thread that owns the name; reads a header in place. */
 #pragma once
 
+#include "log/io/dir_lock.h"
 #include "log/io/io.h"
 
 #define FOREIGN_FILE_SUFFIX ".foreign"
@@ -19,3 +20,5 @@ MUST_USE int foreign_file_keep(struct io *io, const char *path);
 MUST_USE int foreign_file_write_over(struct io *io, const char *path, const void *data, size_t size);
 /* The same for taking it away. */
 MUST_USE int foreign_file_unlink(struct io *io, const char *path);
+/* dir_lock_take; but a `.lock` that is no regular file is put aside first: whoever holds the directory holds the directory itself as well. */
+MUST_USE int foreign_file_lock_dir(struct dir_lock *lock, struct io *io, const char *dir, uint32_t wait_ms);

@@ -357,10 +357,10 @@ static int refuse_bad_journal(const struct store *store, const struct journal_re
 	if (found->untold_to)
 		return refuse_untold_loss(store, found, report);
 	snprintf(report->why, sizeof report->why,
-		 "%s/journal-%u cannot be used: %s (row %c of its recovery table). Acknowledged records that are in it alone would be lost. Nothing was "
+		 "%s/journal-%u cannot be used: %s. Acknowledged records that are in it alone would be lost. Nothing was "
 		 "changed. Put the right file back, or see what `spate log repair --dry-run` can save; if it is lost for good, start once with --set "
 		 "spate.accept.loss=true, which keeps this one aside",
-		 store->dir, store->options.shard, journal_why(found), found->decision);
+		 store->dir, store->options.shard, journal_why(found));
 	return ERR_CORRUPT_LOG;
 }
 

@@ -125,9 +125,9 @@ static int note_top_entry(void *context, const char *name, bool is_directory)
 {
 	struct listing *listing = context;
 	struct data_dir *dir = listing->dir;
+	dir->has_lock |= strcmp(name, ".lock") == 0;
 	if (is_directory)
 		return note_subdir(listing, name);
-	dir->has_lock |= strcmp(name, ".lock") == 0;
 	dir->has_meta |= strcmp(name, "meta.properties") == 0;
 	dir->has_catalog |= strcmp(name, "catalog.log") == 0;
 	uint32_t shard;

@@ -713,9 +713,7 @@ static void tell_journal(struct picture *picture, const char *name, const struct
 {
 	char what[256];
 	if (err) {
-		snprintf(what, sizeof what,
-			 "the journal cannot be used (%s; row %c of its recovery table): the broker will refuse to start",
-			 *journal_why(report) ? journal_why(report) : err_text(err), report->decision ? report->decision : '?');
+		snprintf(what, sizeof what, "the journal cannot be used (%s): the broker will refuse to start", *journal_why(report) ? journal_why(report) : err_text(err));
 		tell_fatal(picture, name, what);
 		return;
 	}

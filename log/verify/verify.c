@@ -63,6 +63,8 @@ static void take_lock(struct verify *verify)
 	if (verify->report->is_in_use)
 		tell(verify, FINDING_NOTE, ".lock", NOWHERE, NOWHERE,
 		     "a running broker holds the directory: only the catalog and sealed segments, which hold still, are checked");
+	else if (err == ERR_NOT_A_FILE)
+		tell(verify, FINDING_DERIVED, ".lock", NOWHERE, NOWHERE, "it is no regular file: the next start puts it aside, and makes it anew");
 	else if (err) {
 		snprintf(what, sizeof what, "it cannot be locked (%s): is a broker running?",
 			 err_text(err));

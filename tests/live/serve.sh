@@ -184,6 +184,24 @@ DATA=$WORK/moved.old
 broker_start
 expect "all that was acknowledged is where the broker wrote it" "300 10" "$(kc_consume kept -o beginning | wc -l) $(kc_consume later -o beginning | wc -l)"
 broker_stop
+
+# What is no file in the place of .lock keeps nobody out: the directory itself is locked.
+for what in directory fifo link; do
+	rm -rf "$DATA/.lock"
+	case $what in directory) mkdir "$DATA/.lock" ;; fifo) mkfifo "$DATA/.lock" ;; link) ln -s nowhere/at-all "$DATA/.lock" ;; esac
+	expect_match "a .lock that is a $what: verify says so" 'derived .*\.lock.*it is no regular file' "$("$SPATE_BIN" log verify "$DATA")"
+	broker_start
+	expect_match "... a start puts it aside" '/\.lock is no regular file, and made anew; it is kept as .*\.lock\.foreign' "$(cat "$LOG")"
+	expect "... and serves" 10 "$(kc_consume later -o beginning | wc -l)"
+	refuses "... and holds the directory" 'in use by another broker' serve --data "$DATA" --listen 127.0.0.1:0
+	broker_stop
+	expect "... what it was is there" 1 "$(find "$DATA" -maxdepth 1 -name '.lock.foreign*' | wc -l)"
+	rm -rf "$DATA"/.lock.foreign*
+done
+rm -f "$DATA/.lock"; mkdir "$DATA/.lock"
+expect_status "a repair puts it aside as well" 0 "$SPATE_BIN" log repair "$DATA" --accept-loss
+broker_start
+broker_stop
 DATA=$clean
 
 # ---- durability is broken ------------------------------------------------------------------------------
